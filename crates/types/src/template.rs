@@ -1,0 +1,179 @@
+//! Template variables in webhook bodies: `{{.JobID}}` and its four siblings.
+
+use std::fmt::Write as _;
+
+/// The variables a body may use, in the order the docs list them.
+pub const VARIABLES: [&str; 5] = ["JobID", "JobName", "ExecutionID", "ScheduledTime", "Attempt"];
+
+/// A body with its template variables found.
+///
+/// A placeholder is `{{.Name}}`, blanks allowed inside the braces. Any other `{{` is plain text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    json: bool,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Bytes of the source from and to.
+    Text(usize, usize),
+    /// An index into [`VARIABLES`].
+    Variable(usize),
+}
+
+/// A placeholder with a name that is none of the five.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown template variable {0:?}; expected one of .JobID, .JobName, .ExecutionID, .ScheduledTime, .Attempt"
+)]
+pub struct TemplateError(String);
+
+/// What the variables stand for in one attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct TemplateValues<'a> {
+    /// `{{.JobID}}`
+    pub job_id: &'a str,
+    /// `{{.JobName}}`
+    pub job_name: &'a str,
+    /// `{{.ExecutionID}}`
+    pub execution_id: &'a str,
+    /// `{{.ScheduledTime}}`, RFC 3339
+    pub scheduled_time: &'a str,
+    /// `{{.Attempt}}`, from 1
+    pub attempt: u32,
+}
+
+impl Template {
+    /// Finds the placeholders of `source`.
+    ///
+    /// # Errors
+    /// A placeholder names an unknown variable.
+    pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let (mut done, mut at) = (0, 0);
+        while let Some(open) = source[at..].find("{{").map(|i| at + i) {
+            let Some((name, end)) = placeholder(source, open) else {
+                at = open + 1;
+                continue;
+            };
+            let Some(variable) = VARIABLES.iter().position(|v| *v == name) else {
+                return Err(TemplateError(format!(".{}", crate::duration::clip(name))));
+            };
+            if open > done {
+                parts.push(Part::Text(done, open));
+            }
+            parts.push(Part::Variable(variable));
+            (done, at) = (end, end);
+        }
+        if done < source.len() {
+            parts.push(Part::Text(done, source.len()));
+        }
+        Ok(Self { json: looks_like_json(source, &parts), source: source.to_owned(), parts })
+    }
+
+    /// The text as the user wrote it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the body is JSON, so values go in JSON-escaped.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The body of one attempt.
+    #[must_use]
+    pub fn render(&self, values: &TemplateValues<'_>) -> String {
+        let mut out = String::with_capacity(self.source.len() + 64);
+        for part in &self.parts {
+            let value = match *part {
+                Part::Text(from, to) => {
+                    out.push_str(&self.source[from..to]);
+                    continue;
+                }
+                Part::Variable(0) => values.job_id,
+                Part::Variable(1) => values.job_name,
+                Part::Variable(2) => values.execution_id,
+                Part::Variable(3) => values.scheduled_time,
+                Part::Variable(_) => {
+                    // Writing to a String cannot fail.
+                    let _ = write!(out, "{}", values.attempt);
+                    continue;
+                }
+            };
+            if self.json { push_json_escaped(&mut out, value) } else { out.push_str(value) }
+        }
+        out
+    }
+}
+
+/// The name and end of a placeholder that opens at `open`, if it is one.
+fn placeholder(source: &str, open: usize) -> Option<(&str, usize)> {
+    let blank = |c: char| c == ' ' || c == '\t';
+    let inner = source[open + 2..].trim_start_matches(blank).strip_prefix('.')?;
+    let length = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+    let (name, rest) = inner.split_at(length);
+    let rest = rest.trim_start_matches(blank).strip_prefix("}}")?;
+    (!name.is_empty()).then_some((name, source.len() - rest.len()))
+}
+
+/// Whether the body is JSON once its placeholders hold values: they may stand inside a string, or
+/// bare where a number may (`{"attempt": {{.Attempt}}}`).
+fn looks_like_json(source: &str, parts: &[Part]) -> bool {
+    let filled: String = parts
+        .iter()
+        .map(|part| match *part {
+            Part::Text(from, to) => &source[from..to],
+            Part::Variable(_) => "1",
+        })
+        .collect();
+    serde_json::from_str::<&serde_json::value::RawValue>(&filled).is_ok()
+}
+
+fn push_json_escaped(out: &mut String, value: &str) {
+    let quoted = serde_json::Value::from(value).to_string();
+    out.push_str(&quoted[1..quoted.len() - 1]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUES: TemplateValues<'_> = TemplateValues {
+        job_id: "J",
+        job_name: "n\"q",
+        execution_id: "E",
+        scheduled_time: "2026-01-01T00:00:00Z",
+        attempt: 3,
+    };
+
+    #[test]
+    fn placeholders_are_filled() {
+        for (source, expected) in [
+            ("plain", "plain"),
+            ("{{.JobID}}-{{ .ExecutionID }}", "J-E"),
+            ("{{.JobName}}", "n\"q"),
+            ("{\"n\": \"{{.JobName}}\", \"a\": {{.Attempt}}}", "{\"n\": \"n\\\"q\", \"a\": 3}"),
+            ("{{\t.ScheduledTime\t}}", "2026-01-01T00:00:00Z"),
+            ("{{ not ours }} {{{.Attempt}}} {{", "{{ not ours }} {3} {{"),
+            ("{{JobID}} {{.JobID", "{{JobID}} {{.JobID"),
+            ("ä{{.JobID}}ö", "äJö"),
+        ] {
+            let template = Template::parse(source).expect(source);
+            assert_eq!(template.render(&VALUES), expected, "{source}");
+            assert_eq!(template.source(), source);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_five() {
+        let error = Template::parse("{{.Nope}}").expect_err("unknown").to_string();
+        for name in VARIABLES.iter().chain(&["Nope"]) {
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
