@@ -1,1 +1,23 @@
+//! The replicated machine: commands go in, facts are remembered, effects come out.
+//!
+//! It is pure and synchronous: it never reads a clock, never draws a random number, never
+//! evaluates a schedule and never touches the network. Every instant, id and next due time comes
+//! in a command, chosen by whoever proposed it, so equal logs give equal states on every node.
 
+mod apply;
+pub mod command;
+mod error;
+mod machine;
+mod reader;
+mod schema;
+mod stored;
+
+pub use command::{
+    Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report,
+    Reported, TriggerRun, Trim,
+};
+pub use error::StateError;
+pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
+pub use reader::{
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, Page, Reader, Readers, VersionRow,
+};

@@ -131,7 +131,10 @@ fn looks_like_json(source: &str, parts: &[Part]) -> bool {
             Part::Variable(_) => "1",
         })
         .collect();
-    serde_json::from_str::<&serde_json::value::RawValue>(&filled).is_ok()
+    // A body that is nothing but a placeholder is text, whatever stands in for it here.
+    let bare = parts.iter().any(|part| matches!(part, Part::Variable(_)))
+        && !filled.trim_start().starts_with(['{', '[', '"']);
+    !bare && serde_json::from_str::<&serde_json::value::RawValue>(&filled).is_ok()
 }
 
 fn push_json_escaped(out: &mut String, value: &str) {

@@ -1,0 +1,83 @@
+//! From matching local times to instants: what daylight saving does to a cron schedule.
+//!
+//! A zone is a row of segments of constant offset. A **real-time** schedule runs at every instant whose local time matches,
+//! so it is searched segment by segment. A **fixed** schedule runs for each matching local time `L` once, at
+//!
+//! > the first instant at which the local clock has reached `L`.
+//!
+//! That one sentence is the whole rule: an ordinary `L` is reached when it is shown, a repeated one at its first occurrence,
+//! and one that a gap skips at the first instant after the gap, whatever the gap's length. The instant grows with `L`, so
+//! the next run after `t` belongs to the first matching `L` beyond the furthest the clock has ever been at `t`, and several
+//! local times that share an instant are one run.
+//!
+//! All instants here are Unix seconds; cron has no finer ones.
+
+use crate::cron::Cron;
+use crate::zone::{MAX_SECOND, MIN_SECOND, Zone};
+
+/// The first run later than `after`.
+pub(crate) fn next_after(cron: &Cron, zone: &Zone, after: i64) -> Option<i64> {
+    let after = after.max(MIN_SECOND - 1);
+    if after >= MAX_SECOND {
+        return None;
+    }
+    let run = if cron.real_time {
+        next_real(cron, zone, after + 1)?
+    } else {
+        zone.first_reached(cron.next_local(zone.furthest_local(after) + 1)?)?
+    };
+    (run <= MAX_SECOND).then_some(run)
+}
+
+/// The last run that is at or before `until`.
+pub(crate) fn last_until(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
+    let until = until.min(MAX_SECOND);
+    if until < MIN_SECOND {
+        return None;
+    }
+    if cron.real_time {
+        last_real(cron, zone, until)
+    } else {
+        zone.first_reached(cron.prev_local(zone.furthest_local(until))?)
+    }
+}
+
+fn next_real(cron: &Cron, zone: &Zone, from: i64) -> Option<i64> {
+    let mut at = from;
+    // The match found in an earlier segment stays the first one as long as the clock neither went back behind the
+    // search's start nor passed it, so that a sparse schedule is searched once and not once per segment.
+    let mut found: Option<(i64, i64)> = None;
+    loop {
+        let offset = zone.offset(at);
+        let local = at + offset;
+        let matched = match found {
+            Some((start, matched)) if (start..=matched).contains(&local) => matched,
+            _ => cron.next_local(local)?,
+        };
+        found = Some((local, matched));
+        let run = matched - offset;
+        match zone.next_transition(at) {
+            Some(transition) if transition <= run => at = transition,
+            _ => return Some(run),
+        }
+    }
+}
+
+fn last_real(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
+    let mut at = until;
+    let mut found: Option<(i64, i64)> = None;
+    loop {
+        let offset = zone.offset(at);
+        let local = at + offset;
+        let matched = match found {
+            Some((matched, end)) if (matched..=end).contains(&local) => matched,
+            _ => cron.prev_local(local)?,
+        };
+        found = Some((matched, local));
+        let run = matched - offset;
+        match zone.transition_at_or_before(at) {
+            Some(transition) if run < transition => at = transition - 1,
+            _ => return (run >= MIN_SECOND).then_some(run),
+        }
+    }
+}

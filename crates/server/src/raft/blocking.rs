@@ -1,0 +1,107 @@
+//! The one place of this module where threads begin and where a thread waits.
+//!
+//! A [`Worker`] owns a value and the thread that works on it; everybody else sends closures. A
+//! simulator replaces this file by one that runs each closure where it is sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// A value that lives on a thread of its own. Clones share it; the thread ends with [`Worker::stop`]
+/// or with the last clone.
+pub(super) struct Worker<T> {
+    jobs: Arc<mpsc::Sender<Job<T>>>,
+}
+
+enum Job<T> {
+    Run(Box<dyn FnOnce(&mut T) + Send>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The worker's thread is gone: it was stopped, or it panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the storage thread has ended")]
+pub(super) struct Ended;
+
+impl From<Ended> for std::io::Error {
+    fn from(ended: Ended) -> Self {
+        std::io::Error::other(ended)
+    }
+}
+
+impl<T> Clone for Worker<T> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone() }
+    }
+}
+
+impl<T: Send + 'static> Worker<T> {
+    /// Starts the thread. `died` is called should it panic.
+    pub(super) fn spawn(name: &str, mut value: T, died: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel::<Job<T>>();
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _watch = DeathWatch(Some(died));
+            while let Ok(job) = inbox.recv() {
+                match job {
+                    Job::Run(work) => work(&mut value),
+                    Job::Stop(done) => {
+                        // What waits behind the stop is dropped, and its callers hear of it.
+                        drop(inbox);
+                        drop(value);
+                        let _ = done.send(());
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(Self { jobs: Arc::new(jobs) })
+    }
+
+    /// Has `work` done in its turn, without waiting for it.
+    pub(super) fn cast(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
+        self.jobs.send(Job::Run(Box::new(work))).map_err(|_| Ended)
+    }
+
+    /// Has `work` done in its turn, and waits for its result without blocking the runtime.
+    pub(super) async fn call<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R, Ended> {
+        let (answer, result) = oneshot::channel();
+        self.cast(move |value| {
+            let _ = answer.send(work(value));
+        })?;
+        result.await.map_err(|_| Ended)
+    }
+
+    /// Lets what is waiting finish, then drops the value and ends the thread.
+    pub(super) async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.jobs.send(Job::Stop(done)).is_ok() {
+            let _ = ended.await;
+        }
+    }
+}
+
+struct DeathWatch<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for DeathWatch<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(died) = self.0.take()
+        {
+            died();
+        }
+    }
+}
+
+/// Holds up the calling storage thread.
+pub(super) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Locks, also after a panic elsewhere: the panic is reported by its own thread.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,115 @@
+//! What ails the storage: a full disk, which passes, and faults, which do not.
+
+use std::fmt::Display;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::blocking::{lock, pause};
+
+/// How soon a write that found the disk full is tried again. Short, because writers wait for it;
+/// a failed attempt costs one system call.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// A file that can find the disk full.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Store {
+    Log,
+    State,
+}
+
+/// The state of the storage, written by its threads and watched by everybody.
+pub(super) struct Health {
+    full: Mutex<[Option<String>; 2]>,
+    any_full: AtomicBool,
+    stopping: AtomicBool,
+    disk_full: watch::Sender<Option<String>>,
+    fault: watch::Sender<Option<String>>,
+}
+
+impl Health {
+    pub(super) fn new() -> Self {
+        Self {
+            full: Mutex::default(),
+            any_full: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            disk_full: watch::Sender::new(None),
+            fault: watch::Sender::new(None),
+        }
+    }
+
+    /// Why writes must wait, while they must.
+    pub(super) fn disk_full(&self) -> watch::Receiver<Option<String>> {
+        self.disk_full.subscribe()
+    }
+
+    /// The first fault, once there is one.
+    pub(super) fn fault(&self) -> watch::Receiver<Option<String>> {
+        self.fault.subscribe()
+    }
+
+    /// Reports what the node cannot go on with.
+    pub(super) fn report(&self, message: String) {
+        self.fault.send_if_modified(|fault| {
+            let first = fault.is_none();
+            if first {
+                tracing::error!(fault = %message, "storage fault");
+                *fault = Some(message);
+            }
+            first
+        });
+    }
+
+    /// From here on nothing is waited for.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Attempts a write again and again while the disk is full, on the calling storage thread.
+    /// Any other outcome is returned, and so is a full disk when the node stops.
+    pub(super) fn until_space<R, E: Display>(
+        &self,
+        store: Store,
+        is_full: impl Fn(&E) -> bool,
+        mut attempt: impl FnMut() -> Result<R, E>,
+    ) -> Result<R, E> {
+        loop {
+            match attempt() {
+                Err(error) if is_full(&error) && !self.stopping() => {
+                    self.set(store, Some(format!("the disk is full: {error}")));
+                    pause(RETRY);
+                }
+                other => {
+                    if self.any_full.load(Ordering::Relaxed) {
+                        self.set(store, None);
+                    }
+                    return other;
+                }
+            }
+        }
+    }
+
+    fn set(&self, store: Store, reason: Option<String>) {
+        let mut full = lock(&self.full);
+        full[store as usize] = reason;
+        let first = full.iter().flatten().next().cloned();
+        self.any_full.store(first.is_some(), Ordering::Relaxed);
+        self.disk_full.send_if_modified(|current| {
+            if current.is_some() == first.is_some() {
+                return false;
+            }
+            match &first {
+                Some(reason) => tracing::error!(?store, %reason, "writes wait for space on the disk"),
+                None => tracing::info!(?store, "there is space on the disk again"),
+            }
+            *current = first;
+            true
+        });
+    }
+}

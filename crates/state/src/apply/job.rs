@@ -1,0 +1,145 @@
+//! Creating, changing and deleting jobs.
+
+use chronos_types::{JobSpec, Millis, Status, Trigger};
+use rusqlite::{ErrorCode, params};
+
+use super::{Context, JobRow, Open};
+use crate::apply::cancel;
+use crate::{DeleteJob, Effect, Outcome, PutJob, Refusal, StateError, stored};
+
+pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
+    let json = stored::spec_to_json(&put.spec)?;
+    match put.from_version {
+        None => create(context, put, &json),
+        Some(from) => match context.job(put.id)? {
+            None => Context::refuse(Refusal::NoSuchJob),
+            Some(job) if job.version != from => {
+                Context::refuse(Refusal::VersionMismatch { current: job.version })
+            }
+            Some(job) => change(context, put, &job, &json),
+        },
+    }
+}
+
+fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
+    let name = put.spec.name.as_str();
+    let sql = "INSERT INTO jobs (id, name, state, version, created_at, updated_at, spec)
+        VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)";
+    let values = params![put.id.as_bytes(), name, i64::from(put.spec.enabled), context.at, json];
+    if taken(context.db.prepare_cached(sql)?.execute(values))? {
+        return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
+    }
+    let seq = context.db.last_insert_rowid();
+    let sql = "INSERT INTO due (seq, at, version) VALUES (?1, ?2, 1)";
+    context.db.prepare_cached(sql)?.execute((seq, put.next_due))?;
+    put_tags(context, seq, &put.spec)?;
+    context.effects.push(Effect::DueChanged);
+    context.effects.push(Effect::JobChanged(put.id));
+    Ok(Outcome::Job { id: put.id, version: 1, at: context.at })
+}
+
+fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> Result<Outcome, StateError> {
+    let old = stored::spec_from_json(&job.spec)?;
+    let name = put.spec.name.as_str();
+    let version = job.version + 1;
+    let sql = "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
+    let values = params![job.seq, name, i64::from(put.spec.enabled), version, context.at, json];
+    if taken(context.db.prepare_cached(sql)?.execute(values))? {
+        return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
+    }
+    keep_version(context, job)?;
+    if old.tags != put.spec.tags {
+        context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
+        put_tags(context, job.seq, &put.spec)?;
+    }
+    let withdrawn = withdraw(context, job.seq)?;
+    if old.enabled && !put.spec.enabled {
+        end_waiting(context, job.seq, "the job was disabled")?;
+    }
+    let next_due = if same_instants(&old, &put.spec) {
+        // Nothing about the instants changed: go on where planning stood, so that none is lost
+        // between the proposer's clock and this moment.
+        let sql = "SELECT at FROM due WHERE seq = ?1";
+        let at: Option<Millis> = context.db.prepare_cached(sql)?.query_row([job.seq], |row| row.get(0))?;
+        at.into_iter().chain(withdrawn).min()
+    } else {
+        put.next_due
+    };
+    let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
+    context.db.prepare_cached(sql)?.execute((job.seq, next_due, version))?;
+    context.effects.push(Effect::DueChanged);
+    context.effects.push(Effect::JobChanged(put.id));
+    Ok(Outcome::Job { id: put.id, version, at: context.at })
+}
+
+/// Whether two specifications of a job fall due at the same instants.
+fn same_instants(old: &JobSpec, new: &JobSpec) -> bool {
+    let instants = |s: &JobSpec| (s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
+    old.enabled && new.enabled && instants(old) == instants(new)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Outcome, StateError> {
+    let Some(job) = context.job(delete.id)? else {
+        return Context::refuse(Refusal::NoSuchJob);
+    };
+    if delete.if_version.is_some_and(|wanted| wanted != job.version) {
+        return Context::refuse(Refusal::VersionMismatch { current: job.version });
+    }
+    withdraw(context, job.seq)?;
+    for open in context.open(job.seq)? {
+        cancel::end(context, &open, "the job was deleted")?;
+    }
+    let sql = "UPDATE jobs SET state = 2, name = NULL, updated_at = ?2 WHERE seq = ?1";
+    context.db.prepare_cached(sql)?.execute((job.seq, context.at))?;
+    context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq])?;
+    context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
+    context.effects.push(Effect::JobChanged(delete.id));
+    Ok(Outcome::Done)
+}
+
+/// Whether an insert or update met a name that another job has.
+fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
+    match result {
+        Ok(_) => Ok(false),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn keep_version(context: &Context<'_>, job: &JobRow) -> Result<(), StateError> {
+    let sql = "INSERT INTO versions (seq, version, updated_at, spec) VALUES (?1, ?2, ?3, ?4)";
+    context.db.prepare_cached(sql)?.execute((job.seq, job.version, job.updated_at, &job.spec))?;
+    Ok(())
+}
+
+fn put_tags(context: &Context<'_>, seq: i64, spec: &JobSpec) -> Result<(), StateError> {
+    for (key, value) in spec.tags.as_map() {
+        let sql = "INSERT INTO tags (key, value, seq) VALUES (?1, ?2, ?3)";
+        context.db.prepare_cached(sql)?.execute((key, value, seq))?;
+    }
+    Ok(())
+}
+
+/// Takes planned runs whose instant has not come off the record; answers their instants.
+fn withdraw(context: &mut Context<'_>, job: i64) -> Result<Vec<Millis>, StateError> {
+    let planned = |open: &Open| {
+        open.status == Status::Pending && open.trigger == Trigger::Schedule && open.slot > context.at
+    };
+    let gone: Vec<Open> = context.open(job)?.into_iter().filter(planned).collect();
+    for open in &gone {
+        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
+        context.add_held(job, -1)?;
+        context.effects.push(Effect::Withdraw(open.id));
+    }
+    Ok(gone.iter().map(|open| open.slot).collect())
+}
+
+/// Ends runs whose instant has come and which still wait out their jitter.
+fn end_waiting(context: &mut Context<'_>, job: i64, why: &str) -> Result<(), StateError> {
+    for open in context.open(job)? {
+        if open.status == Status::Pending && open.fire_at > context.at {
+            cancel::end(context, &open, why)?;
+        }
+    }
+    Ok(())
+}

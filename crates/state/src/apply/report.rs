@@ -1,0 +1,205 @@
+//! Settling an execution, or arming its next attempt, by what its node reports.
+
+use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status};
+use rusqlite::params;
+
+use super::Context;
+use crate::command::Reported;
+use crate::stored::{Code, StoredAttempt, StoredDetail, StoredResponse};
+use crate::{Effect, Fire, Outcome, Report, StateError};
+
+pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
+    let row = match load(context, report.execution)? {
+        Some(row) => row,
+        // Withdrawn while it was being delivered: the record comes back, so that no delivery is
+        // without one.
+        None => {
+            let fire = fire(report, report.slot, 1, false);
+            if !known_job(context, report.job)? || !context.insert(&fire, None)? {
+                return Ok(Outcome::Done);
+            }
+            context.add_held(report.job, 1)?;
+            load(context, report.execution)?
+                .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?
+        }
+    };
+    // What is finished never changes: a late word about it is dropped.
+    if row.status.is_finished() {
+        context.effects.push(Effect::Settled(report.execution));
+        return Ok(Outcome::Done);
+    }
+    settle(context, report, row)
+}
+
+fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Outcome, StateError> {
+    match &report.what {
+        Reported::Begun { attempt, started_at } => {
+            if *attempt <= row.ended() {
+                return Ok(Outcome::Done);
+            }
+            row.begin(*attempt, *started_at);
+            row.status = Status::Running;
+        }
+        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
+            if *attempt <= row.ended() {
+                return Ok(Outcome::Done);
+            }
+            row.begin(*attempt, *started_at);
+            let status_code = (response.status_code != 0).then_some(response.status_code);
+            row.log_attempt(*attempt, *started_at, *duration_ms, status_code, failure.clone());
+            row.respond(response);
+            let ended_at = started_at.saturating_add_unsigned(*duration_ms);
+            match (failure, retry_at) {
+                (None, _) => row.finish(Status::Success, ended_at),
+                (Some((kind, message)), Some(retry_at)) => {
+                    row.fail(*kind, message);
+                    row.status = Status::Retrying;
+                    row.fire_at = *retry_at;
+                    let next = fire(report, *retry_at, attempt + 1, true);
+                    context.effects.push(Effect::Fire(next));
+                }
+                (Some((kind, message)), None) => {
+                    row.fail(*kind, message);
+                    row.finish(Status::Failed, ended_at);
+                }
+            }
+        }
+        Reported::Skipped { reason } => {
+            row.fail(ErrorKind::Overlap, reason);
+            row.finish(Status::Skipped, context.at);
+        }
+        Reported::Replaced { attempt } => {
+            let why = "replaced by a newer run";
+            if let Some((number, started_at)) = *attempt
+                && number > row.ended()
+            {
+                row.begin(number, started_at);
+                let duration_ms = (context.at - started_at).max(0).cast_unsigned();
+                row.log_attempt(number, started_at, duration_ms, None, Some((ErrorKind::Cancelled, why.into())));
+            }
+            row.fail(ErrorKind::Cancelled, why);
+            row.finish(Status::Cancelled, context.at);
+        }
+    }
+    if row.status.is_finished() {
+        context.effects.push(Effect::Settled(report.execution));
+    }
+    row.store(context)?;
+    Ok(Outcome::Done)
+}
+
+fn known_job(context: &Context<'_>, job: i64) -> Result<bool, StateError> {
+    Ok(context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1")?.exists([job])?)
+}
+
+fn fire(report: &Report, fire_at: Millis, attempt: u32, begun: bool) -> Fire {
+    Fire {
+        execution: report.execution,
+        job: report.job,
+        version: report.version,
+        slot: report.slot,
+        fire_at,
+        attempt,
+        trigger: report.trigger,
+        node: report.node.clone(),
+        begun,
+    }
+}
+
+/// The changing part of an execution's record.
+pub(super) struct Row {
+    seq: i64,
+    pub(super) attempts: u32,
+    status: Status,
+    fire_at: Millis,
+    started_at: Option<Millis>,
+    completed_at: Option<Millis>,
+    detail: StoredDetail,
+    /// When the attempt under way began, where that is known.
+    running_since: Option<Millis>,
+}
+
+/// Reads an execution's record.
+pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>, StateError> {
+    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail FROM executions WHERE id = ?1";
+    let mut statement = context.db.prepare_cached(sql)?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let detail: Option<String> = row.get(6)?;
+    let status = Status::from_code(row.get(2)?)?;
+    let fire_at = row.get(3)?;
+    Ok(Some(Row {
+        seq: row.get(0)?,
+        attempts: row.get(1)?,
+        status,
+        fire_at,
+        started_at: row.get(4)?,
+        completed_at: row.get(5)?,
+        detail: match detail {
+            Some(text) => serde_json::from_str(&text).map_err(StateError::decode)?,
+            None => StoredDetail::default(),
+        },
+        // While an attempt runs, `fire_at` holds when it began.
+        running_since: (status == Status::Running).then_some(fire_at),
+    }))
+}
+
+impl Row {
+    /// Attempts that ended.
+    fn ended(&self) -> u32 {
+        self.detail.attempts.last().map_or(0, |attempt| attempt.number)
+    }
+
+    /// When the attempt under way began.
+    pub(super) fn last_started_at(&self) -> Millis {
+        self.running_since.or(self.started_at).unwrap_or(self.fire_at)
+    }
+
+    fn begin(&mut self, attempt: u32, started_at: Millis) {
+        self.attempts = self.attempts.max(attempt);
+        self.started_at.get_or_insert(started_at);
+        self.fire_at = started_at;
+    }
+
+    pub(super) fn log_attempt(
+        &mut self,
+        number: u32,
+        started_at: Millis,
+        duration_ms: u64,
+        status_code: Option<u16>,
+        failure: Option<(ErrorKind, String)>,
+    ) {
+        let (error_kind, error) = failure.map(|(kind, message)| (kind.as_str().to_owned(), message)).unzip();
+        self.detail.attempts.push(StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind });
+    }
+
+    fn respond(&mut self, response: &Response) {
+        self.detail.response = Some(StoredResponse::from(response));
+    }
+
+    pub(super) fn fail(&mut self, kind: ErrorKind, message: &str) {
+        self.detail.error = Some(message.to_owned());
+        self.detail.error_kind = Some(kind.as_str().to_owned());
+    }
+
+    pub(super) fn finish(&mut self, status: Status, at: Millis) {
+        self.status = status;
+        self.completed_at = Some(at);
+    }
+
+    pub(super) fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
+        let detail = serde_json::to_string(&self.detail).map_err(StateError::encode)?;
+        let sql = "UPDATE executions SET attempts = ?2, status = ?3, fire_at = ?4, started_at = ?5,
+            completed_at = ?6, detail = ?7 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute(params![
+            self.seq,
+            self.attempts,
+            self.status.code(),
+            self.fire_at,
+            self.started_at,
+            self.completed_at,
+            detail
+        ])?;
+        Ok(())
+    }
+}

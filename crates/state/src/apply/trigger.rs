@@ -1,0 +1,51 @@
+//! Runs that no schedule asked for: manual ones, and replays of earlier executions.
+
+use chronos_types::{Concurrency, Trigger};
+use rusqlite::OptionalExtension;
+
+use super::Context;
+use crate::{Effect, Fire, Outcome, Refusal, StateError, TriggerRun, stored};
+
+pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
+    let Some(job) = context.job(run.job)? else {
+        return Context::refuse(Refusal::NoSuchJob);
+    };
+    let (version, trigger) = match run.replay_of {
+        None => (job.version, Trigger::Manual),
+        Some(original) => {
+            let sql = "SELECT version FROM executions WHERE id = ?1 AND job = ?2";
+            let version = context
+                .db
+                .prepare_cached(sql)?
+                .query_row((original.as_bytes(), job.seq), |row| row.get(0))
+                .optional()?;
+            let Some(version) = version else {
+                return Context::refuse(Refusal::NoSuchExecution);
+            };
+            (version, Trigger::Replay)
+        }
+    };
+    // The policy in force is that of the job as it stands, also for a replay of an old version.
+    if stored::spec_from_json(&job.spec)?.concurrency == Concurrency::Forbid {
+        let due = context.open(job.seq)?.into_iter().find(|open| open.slot <= context.at);
+        if let Some(open) = due {
+            return Context::refuse(Refusal::Overlap { unfinished: open.id });
+        }
+    }
+    let fire = Fire {
+        execution: run.execution,
+        job: job.seq,
+        version,
+        slot: context.at,
+        fire_at: context.at,
+        attempt: 1,
+        trigger,
+        node: run.node.clone(),
+        begun: false,
+    };
+    if context.insert(&fire, run.replay_of)? {
+        context.add_held(job.seq, 1)?;
+        context.effects.push(Effect::Fire(fire));
+    }
+    Ok(Outcome::Execution { id: run.execution, job: run.job })
+}

@@ -1,0 +1,252 @@
+//! What can be asked of the machine: the entries of the replicated log.
+//!
+//! Stored as JSON with a format version in front. Fields may be added with a default; a new kind
+//! of command or a changed meaning needs a new version, and a node that meets a version or a
+//! command it does not know stops: skipping it would part the state from that of its peers.
+
+use chronos_types::{ErrorKind, ExecutionId, JobId, JobSpec, Millis, Response, Trigger};
+use serde::{Deserialize, Serialize};
+
+use crate::StateError;
+use crate::stored;
+
+/// The format written, and the newest one understood.
+pub const FORMAT: u32 = 1;
+
+/// One entry of the log: commands that were waiting together, applied in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The leader's clock when it proposed, never earlier than the batch before.
+    pub at: Millis,
+    /// The commands.
+    pub items: Vec<Proposal>,
+}
+
+/// A command, and the key that makes repeating it harmless.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Present where the client sent an `Idempotency-Key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
+    /// What to do.
+    pub command: Command,
+}
+
+impl From<Command> for Proposal {
+    fn from(command: Command) -> Self {
+        Self { idempotency: None, command }
+    }
+}
+
+/// A client's own name for a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// As sent by the client.
+    pub key: String,
+    /// A hash of the request; the same key with another request is refused.
+    pub fingerprint: String,
+}
+
+/// Everything that changes the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Command {
+    /// Create or change a job.
+    PutJob(Box<PutJob>),
+    /// Delete a job.
+    DeleteJob(DeleteJob),
+    /// Run a job now, or repeat an execution.
+    Trigger(TriggerRun),
+    /// End an unfinished execution.
+    Cancel(Cancel),
+    /// Put coming runs on record.
+    Plan(Plan),
+    /// Say what became of attempts.
+    Report(Report),
+    /// Forget old records.
+    Trim(Trim),
+}
+
+/// Creates or changes a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PutJob {
+    /// The job.
+    #[serde(with = "stored::id")]
+    pub id: JobId,
+    /// The version this change was made from; none creates the job.
+    pub from_version: Option<u64>,
+    /// The whole specification.
+    #[serde(with = "stored::spec")]
+    pub spec: JobSpec,
+    /// The first instant at which it falls due from now on.
+    pub next_due: Option<Millis>,
+}
+
+/// Deletes a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteJob {
+    /// The job.
+    #[serde(with = "stored::id")]
+    pub id: JobId,
+    /// Refused unless the job is at this version.
+    pub if_version: Option<u64>,
+}
+
+/// Runs a job now (`manual`), or repeats an earlier execution (`replay`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerRun {
+    /// The job.
+    #[serde(with = "stored::id")]
+    pub job: JobId,
+    /// The new execution.
+    #[serde(with = "stored::id")]
+    pub execution: ExecutionId,
+    /// The execution to repeat, with the job's version of that time.
+    #[serde(default, with = "stored::opt_id", skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ExecutionId>,
+    /// The node that is to fire it.
+    pub node: String,
+}
+
+/// Ends an unfinished execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// The execution.
+    #[serde(with = "stored::id")]
+    pub execution: ExecutionId,
+}
+
+/// Puts coming runs on record, before their instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The runs, those of one job in order of their instants.
+    pub runs: Vec<PlannedRun>,
+}
+
+/// One due instant, and where the job goes from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRun {
+    /// The machine's own number of the job.
+    pub job: i64,
+    /// The version it was planned from; a job changed since is planned anew.
+    pub version: u64,
+    /// The instant to run for; none where the missed-runs policy passes instants over.
+    pub slot: Option<Millis>,
+    /// When to fire: the slot and its jitter.
+    pub fire_at: Millis,
+    /// The execution's identifier, which is a function of the job and the slot.
+    #[serde(default, with = "stored::opt_id", skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ExecutionId>,
+    /// `schedule` or `catch_up`.
+    #[serde(with = "stored::name")]
+    pub trigger: Trigger,
+    /// The job's next due instant after this one.
+    pub next_due: Option<Millis>,
+    /// The node that is to fire it.
+    pub node: String,
+}
+
+/// What became of one attempt.
+///
+/// It says all that the record needs, so that a delivery whose record was withdrawn while it was
+/// under way still ends on record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The execution.
+    #[serde(with = "stored::id")]
+    pub execution: ExecutionId,
+    /// The machine's own number of the job.
+    pub job: i64,
+    /// The version that ran.
+    pub version: u64,
+    /// The scheduled instant.
+    pub slot: Millis,
+    /// What asked for the execution.
+    #[serde(with = "stored::name")]
+    pub trigger: Trigger,
+    /// The node that speaks.
+    pub node: String,
+    /// What happened.
+    pub what: Reported,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Reported {
+    /// It is under way. Sent only for attempts that take long enough to be looked at.
+    Begun {
+        /// From 1.
+        attempt: u32,
+        /// When it began.
+        started_at: Millis,
+    },
+    /// It ended.
+    Ended {
+        /// From 1.
+        attempt: u32,
+        /// When it began.
+        started_at: Millis,
+        /// How long it took.
+        duration_ms: u64,
+        /// What came back.
+        #[serde(with = "stored::response")]
+        response: Response,
+        /// What went wrong and its kind; none is a success.
+        #[serde(default, with = "stored::failure", skip_serializing_if = "Option::is_none")]
+        failure: Option<(ErrorKind, String)>,
+        /// When the next attempt is due; none after a success and where the policy is used up.
+        retry_at: Option<Millis>,
+    },
+    /// The execution was not delivered, because another of its job was unfinished.
+    Skipped {
+        /// Why, for people.
+        reason: String,
+    },
+    /// A newer run ended this one.
+    Replaced {
+        /// The attempt that was cut off, and when it had begun.
+        attempt: Option<(u32, Millis)>,
+    },
+}
+
+/// Forgets records that are past their keeping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trim {
+    /// The machine's own numbers of finished executions.
+    pub executions: Vec<i64>,
+    /// Superseded versions of jobs, by the job's number and the version.
+    pub versions: Vec<(i64, u64)>,
+    /// Deleted jobs that no execution refers to.
+    pub jobs: Vec<i64>,
+    /// Idempotency keys older than this are forgotten.
+    pub keys_before: Millis,
+}
+
+
+impl Batch {
+    /// The bytes kept in the log.
+    ///
+    /// # Errors
+    /// None that a batch made by this crate meets.
+    pub fn encode(&self) -> Result<Vec<u8>, StateError> {
+        // The format stands first, on its own, so that it can be read before the rest is.
+        let mut out = format!("{FORMAT} ").into_bytes();
+        serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;
+        Ok(out)
+    }
+
+    /// Reads what [`Batch::encode`] wrote.
+    ///
+    /// # Errors
+    /// The format is newer than this binary, or the bytes are damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let space = bytes.iter().position(|b| *b == b' ').unwrap_or(0);
+        let format = std::str::from_utf8(&bytes[..space]).ok().and_then(|text| text.parse::<u32>().ok());
+        match format {
+            Some(FORMAT) => serde_json::from_slice(&bytes[space..]).map_err(StateError::decode),
+            Some(newer) => Err(StateError::NewerCommand { found: newer, known: FORMAT }),
+            None => Err(StateError::Corrupt("a log entry does not begin with its format version".into())),
+        }
+    }
+}

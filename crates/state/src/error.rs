@@ -1,0 +1,61 @@
+//! What can go wrong with the storage beneath the machine.
+
+/// A fault of the storage, or of what is stored. A refusal of a command is not one: that is a
+/// value, [`crate::Refusal`].
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// SQLite failed.
+    #[error("the state database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A file operation failed.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// The operating system's word.
+        error: std::io::Error,
+    },
+    /// The database was written by a newer Chronos.
+    #[error(
+        "{path} has state format {found}, and this Chronos knows formats up to {known}; start a newer Chronos on it"
+    )]
+    NewerFormat {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// The log holds a command from a newer Chronos.
+    #[error("the log holds a command of format {found}, and this Chronos knows formats up to {known}; start a newer Chronos")]
+    NewerCommand {
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Something stored cannot be read back.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+}
+
+impl StateError {
+    /// Whether the cause is a disk without space: it passes when there is space again.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn encode(error: serde_json::Error) -> Self {
+        Self::Corrupt(format!("a record cannot be written: {error}"))
+    }
+
+    pub(crate) fn decode(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}

@@ -1,0 +1,205 @@
+//! The machine's door: open a state file, apply batches to it, copy it.
+
+use std::path::{Path, PathBuf};
+
+use chronos_types::{ExecutionId, JobId, Millis, Trigger};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use crate::stored;
+use crate::{Batch, Readers, StateError, apply, schema};
+
+/// The replicated machine over its state file. One writer; any number of [`Readers`].
+#[derive(Debug)]
+pub struct Machine {
+    path: PathBuf,
+    connection: Connection,
+}
+
+/// What became of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The batch's instant.
+    pub at: Millis,
+    /// One for each command, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What the world should now do, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// The answer to one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Done; nothing more to say.
+    Done,
+    /// The job stands at this version.
+    Job {
+        /// The job.
+        #[serde(with = "stored::id")]
+        id: JobId,
+        /// Its version now.
+        version: u64,
+        /// The instant of the change.
+        at: Millis,
+    },
+    /// The execution is on record.
+    Execution {
+        /// The execution.
+        #[serde(with = "stored::id")]
+        id: ExecutionId,
+        /// Its job.
+        #[serde(with = "stored::id")]
+        job: JobId,
+    },
+    /// Nothing was changed.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Refusal {
+    /// Another job has this name.
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// There is no such job.
+    NoSuchJob,
+    /// There is no such execution.
+    NoSuchExecution,
+    /// The job is at another version.
+    VersionMismatch {
+        /// Its version now.
+        current: u64,
+    },
+    /// The job forbids overlap and has an unfinished execution.
+    Overlap {
+        /// The unfinished execution.
+        #[serde(with = "stored::id")]
+        unfinished: ExecutionId,
+    },
+    /// The execution is over.
+    Finished {
+        /// Its status.
+        status: String,
+    },
+    /// The idempotency key was used with another request.
+    KeyReused,
+}
+
+/// What the world should do now that a batch is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Fire an execution at its instant.
+    Fire(Fire),
+    /// A planned execution was taken off the record before it began: do not fire it.
+    Withdraw(ExecutionId),
+    /// An execution was cancelled: stop it.
+    Cancel(ExecutionId),
+    /// An execution is over, or waits for the retry that its node reported.
+    Settled(ExecutionId),
+    /// A job's next due instant changed by other means than a plan.
+    DueChanged,
+    /// A job changed or went; for those who keep copies.
+    JobChanged(JobId),
+}
+
+/// An execution that is to be fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fire {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The machine's own number of its job.
+    pub job: i64,
+    /// The version to run.
+    pub version: u64,
+    /// The scheduled instant.
+    pub slot: Millis,
+    /// When to fire: the slot and its jitter, or the retry's time.
+    pub fire_at: Millis,
+    /// The attempt that comes next, from 1.
+    pub attempt: u32,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// The node that is to fire it.
+    pub node: String,
+    /// Whether an attempt was begun: it holds its job's place against newer runs.
+    pub begun: bool,
+}
+
+impl Machine {
+    /// Opens or creates the state file.
+    ///
+    /// # Errors
+    /// The file cannot be used, or a newer Chronos wrote it.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let connection = schema::open(path)?;
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Applies batches in one transaction, together with `meta`: the consensus layer's own notes
+    /// (last applied position, membership), which must never part from the state they describe.
+    ///
+    /// # Errors
+    /// The storage failed; nothing of the batches is applied then, and they can be tried again.
+    pub fn apply(&mut self, batches: &[&Batch], meta: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut applied = Vec::with_capacity(batches.len());
+        for batch in batches {
+            applied.push(apply::batch(&transaction, batch)?);
+        }
+        for (key, value) in meta {
+            schema::set_meta(&transaction, key, value)?;
+        }
+        transaction.commit()?;
+        Ok(applied)
+    }
+
+    /// Reads one of the consensus layer's notes.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        schema::meta(&self.connection, key)
+    }
+
+    /// Makes everything applied so far survive a power loss. The log may be purged up to here.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn make_durable(&mut self) -> Result<(), StateError> {
+        schema::checkpoint(&self.connection)?;
+        schema::sync_file(&self.path)
+    }
+
+    /// Writes a consistent copy of the whole state to a new file. `path` must not exist.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StateError> {
+        self.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        schema::sync_file(path)
+    }
+
+    /// Replaces the whole state by that of a file which [`Machine::copy_to`] wrote, and sets
+    /// `meta` in the same step.
+    ///
+    /// # Errors
+    /// The storage failed, or the file is not a state this Chronos can read.
+    pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
+        schema::restore(&mut self.connection, path, meta)
+    }
+
+    /// Connections for reading, which never wait for the writer.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn readers(&self, count: usize) -> Result<Readers, StateError> {
+        Readers::open(&self.path, count)
+    }
+}

@@ -1,0 +1,152 @@
+//! Executions and their attempts.
+
+use chronos_types::{
+    Attempt, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger,
+};
+use rusqlite::{Row, params_from_iter, types::Value};
+
+use super::{Page, Reader};
+use crate::stored::{self, Code, StoredAttempt, StoredDetail};
+use crate::StateError;
+
+/// An execution, and the version of its job that it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionRow {
+    /// The machine's own number of its job.
+    pub job_seq: i64,
+    /// The execution.
+    pub execution: Execution,
+    /// What its job said in that version.
+    pub spec: JobSpec,
+}
+
+/// Which executions to list. Every condition must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionFilter {
+    /// The machine's own number of the job.
+    pub job: Option<i64>,
+    /// Where the execution stands.
+    pub status: Option<Status>,
+}
+
+const SELECT: &str = "SELECT e.id, e.job, e.version, e.trigger, e.slot, e.status, e.attempts, e.started_at,
+    e.completed_at, e.node, e.replay_of, e.detail, j.id, coalesce(v.spec, j.spec)
+    FROM executions e CROSS JOIN jobs j ON j.seq = e.job
+    LEFT JOIN versions v ON v.seq = e.job AND v.version = e.version";
+
+impl Reader {
+    /// One execution.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn execution(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, StateError> {
+        let mut statement = self.connection.prepare_cached(&format!("{SELECT} WHERE e.id = ?1"))?;
+        let mut rows = statement.query([id.as_bytes()])?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// Executions, newest first, those before `before`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn executions(
+        &self,
+        filter: &ExecutionFilter,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, StateError> {
+        let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
+        let mut values: Vec<Value> = vec![ceiling.into()];
+        let mut conditions = String::new();
+        // A job's executions are few; across all jobs the rare statuses have an index each.
+        let status = match (filter.status, filter.job) {
+            (None, _) => String::new(),
+            (Some(status), Some(_)) => format!(" AND +e.status = {}", status.code()),
+            (Some(status), None) if status.is_finished() => format!(" AND e.status = {}", status.code()),
+            (Some(status), None) => {
+                return self.open_executions(status, before, limit);
+            }
+        };
+        if let Some(job) = filter.job {
+            values.push(job.into());
+            conditions += " AND e.job = ?2";
+        }
+        // Written out, since a partial index is used only where its own condition can be seen.
+        if matches!(filter.status, Some(s) if s.code() > 3) && filter.job.is_none() {
+            conditions += " AND e.status > 3";
+        }
+        let sql = format!(
+            "{SELECT} WHERE e.id < ?1{conditions}{status} ORDER BY e.id DESC LIMIT {}",
+            limit + 1
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(read(row)?);
+        }
+        Ok(Page::cut(items, limit))
+    }
+
+    /// The unfinished are few beside all others: found by their own index, then sorted.
+    fn open_executions(
+        &self,
+        status: Status,
+        before: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>, StateError> {
+        let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
+        let sql = format!(
+            "{SELECT} WHERE e.seq IN (SELECT seq FROM executions INDEXED BY executions_open
+                WHERE status < 3 AND status = ?2 AND id < ?1 ORDER BY id DESC LIMIT {})
+             ORDER BY e.id DESC",
+            limit + 1
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query((ceiling, status.code()))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(read(row)?);
+        }
+        Ok(Page::cut(items, limit))
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
+    let spec: String = row.get(13)?;
+    let spec = stored::spec_from_json(&spec)?;
+    let detail: Option<String> = row.get(11)?;
+    let detail: StoredDetail = match detail {
+        Some(text) => serde_json::from_str(&text).map_err(StateError::decode)?,
+        None => StoredDetail::default(),
+    };
+    let replay_of: Option<[u8; 16]> = row.get(10)?;
+    let execution = Execution {
+        id: ExecutionId::from_bytes(row.get(0)?),
+        job_id: JobId::from_bytes(row.get(12)?),
+        job_name: spec.name.clone(),
+        job_version: row.get(2)?,
+        trigger: Trigger::from_code(row.get(3)?)?,
+        scheduled_time: row.get(4)?,
+        started_at: row.get(7)?,
+        completed_at: row.get(8)?,
+        status: Status::from_code(row.get(5)?)?,
+        attempts: row.get(6)?,
+        last_error: detail.error,
+        error_kind: kind(detail.error_kind)?,
+        response: detail.response.map(Response::from),
+        attempt_log: detail.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?,
+        node_id: row.get(9)?,
+        replay_of: replay_of.map(ExecutionId::from_bytes),
+    };
+    Ok(ExecutionRow { job_seq: row.get(1)?, execution, spec })
+}
+
+fn attempt(stored: StoredAttempt) -> Result<Attempt, StateError> {
+    let StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind } = stored;
+    Ok(Attempt { number, started_at, duration_ms, status_code, error, error_kind: kind(error_kind)? })
+}
+
+fn kind(name: Option<String>) -> Result<Option<ErrorKind>, StateError> {
+    name.map(|name| ErrorKind::parse(&name).map_err(StateError::Corrupt)).transpose()
+}

@@ -1,0 +1,198 @@
+//! Jobs and their versions.
+
+use chronos_types::{Job, JobId, JobSpec, Millis, Status};
+use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
+
+use super::{Page, Reader};
+use crate::stored::{self, Code};
+use crate::StateError;
+
+/// A job, with what the machine knows beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRow {
+    /// The machine's own number, in order of creation.
+    pub seq: i64,
+    /// The job.
+    pub job: Job,
+    /// The newest run that began: its status, and when it began.
+    pub last_run: Option<(Status, Millis)>,
+}
+
+/// One version of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionRow {
+    /// Its number.
+    pub version: u64,
+    /// When it came to be.
+    pub updated_at: Millis,
+    /// What it says.
+    pub spec: JobSpec,
+}
+
+/// Which jobs to list. Every condition must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Whether the job is enabled.
+    pub enabled: Option<bool>,
+    /// Labels it must carry.
+    pub tags: Vec<(String, String)>,
+    /// A part of its name or description, in any case.
+    pub q: Option<String>,
+}
+
+const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at";
+
+fn read_job(row: &Row<'_>) -> Result<(i64, Job), StateError> {
+    let spec: String = row.get(5)?;
+    let job = Job {
+        id: JobId::from_bytes(row.get(1)?),
+        version: row.get(2)?,
+        created_at: row.get(3)?,
+        updated_at: row.get(4)?,
+        spec: stored::spec_from_json(&spec)?,
+        next_due: row.get(6)?,
+    };
+    Ok((row.get(0)?, job))
+}
+
+impl Reader {
+    /// A job by its id or its name.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn find_job(&self, key: &str) -> Result<Option<JobRow>, StateError> {
+        if let Ok(id) = JobId::parse(key)
+            && let Some(row) = self.one_job("j.id = ?1 AND j.state < 2", Value::Blob(id.as_bytes().to_vec()))?
+        {
+            return Ok(Some(row));
+        }
+        self.one_job("j.name = ?1", Value::Text(key.to_owned()))
+    }
+
+    fn one_job(&self, condition: &str, key: Value) -> Result<Option<JobRow>, StateError> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs j JOIN due d ON d.seq = j.seq WHERE {condition}");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (seq, job) = read_job(row)?;
+        Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)? }))
+    }
+
+    /// Jobs in order of creation, those after the number `after`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn jobs(&self, filter: &JobFilter, after: Option<i64>, limit: usize) -> Result<Page<JobRow>, StateError> {
+        let mut values: Vec<Value> = vec![after.unwrap_or(0).into()];
+        // Which index drives the scan matters: a tag is the narrowest, then the state.
+        let mut from = "jobs j".to_owned();
+        let mut conditions = String::new();
+        for (number, (key, value)) in filter.tags.iter().enumerate() {
+            values.push(key.clone().into());
+            values.push(value.clone().into());
+            let (k, v) = (values.len() - 1, values.len());
+            if number == 0 {
+                from = "tags t CROSS JOIN jobs j ON j.seq = t.seq".into();
+                conditions += &format!(" AND t.key = ?{k} AND t.value = ?{v} AND t.seq > ?1");
+            } else {
+                conditions += &format!(
+                    " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{k} AND u.value = ?{v} AND u.seq = j.seq)"
+                );
+            }
+        }
+        conditions += match filter.enabled {
+            Some(true) => " AND j.state = 1",
+            Some(false) => " AND j.state = 0",
+            None => " AND +j.state < 2",
+        };
+        if let Some(q) = &filter.q {
+            let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            values.push(format!("%{escaped}%").into());
+            let n = values.len();
+            conditions += &format!(
+                " AND (j.name LIKE ?{n} ESCAPE '\\' OR json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\')"
+            );
+        }
+        let order = if filter.tags.is_empty() { "j.seq" } else { "t.seq" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {from} CROSS JOIN due d ON d.seq = j.seq
+             WHERE j.seq > ?1{conditions} ORDER BY {order} LIMIT {}",
+            limit + 1
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (seq, job) = read_job(row)?;
+            items.push(JobRow { seq, job, last_run: None });
+        }
+        let mut page = Page::cut(items, limit);
+        for item in &mut page.items {
+            item.last_run = self.last_run(item.seq)?;
+        }
+        Ok(page)
+    }
+
+    fn last_run(&self, job: i64) -> Result<Option<(Status, Millis)>, StateError> {
+        // Neither pending nor skipped: those did not run.
+        let sql = "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
+            WHERE job = ?1 AND +status NOT IN (0, 6) ORDER BY id DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found: Option<(i64, Millis)> =
+            statement.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        found.map(|(status, at)| Ok((Status::from_code(status)?, at))).transpose()
+    }
+
+    /// A job's versions, newest first, those before `before`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn versions(&self, job: i64, before: Option<u64>, limit: usize) -> Result<Page<VersionRow>, StateError> {
+        let sql = "SELECT version, updated_at, spec FROM (
+                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND state < 2
+                UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
+            WHERE version < ?2 ORDER BY version DESC LIMIT ?3";
+        let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((job, before, limit + 1))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(read_version(row)?);
+        }
+        Ok(Page::cut(items, limit))
+    }
+
+    /// One version of a job, also of a deleted one.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn version(&self, job: i64, version: u64) -> Result<Option<VersionRow>, StateError> {
+        let Ok(wanted) = i64::try_from(version) else { return Ok(None) };
+        for sql in [
+            "SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND version = ?2",
+            "SELECT version, updated_at, spec FROM versions WHERE seq = ?1 AND version = ?2",
+        ] {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query((job, wanted))?;
+            if let Some(row) = rows.next()? {
+                return Ok(Some(read_version(row)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Jobs that are not deleted.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn count_jobs(&self) -> Result<(u64, u64), StateError> {
+        let sql = "SELECT (SELECT count(*) FROM jobs WHERE state = 1), (SELECT count(*) FROM jobs WHERE state = 0)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+}
+
+fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
+    let spec: String = row.get(2)?;
+    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: stored::spec_from_json(&spec)? })
+}

@@ -1,0 +1,163 @@
+//! What the scheduler, the dispatcher and retention ask.
+
+use chronos_types::{ExecutionId, JobId, JobSpec, Millis, Status, Trigger};
+
+use super::Reader;
+use crate::stored::{self, Code};
+use crate::{Fire, StateError};
+
+/// A job that falls due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueJob {
+    /// The machine's own number.
+    pub seq: i64,
+    /// The job.
+    pub id: JobId,
+    /// Its version.
+    pub version: u64,
+    /// When it was created.
+    pub created_at: Millis,
+    /// The instant at which it falls due.
+    pub at: Millis,
+    /// What it says.
+    pub spec: JobSpec,
+}
+
+impl Reader {
+    /// Jobs that fall due at or before `until`, the earliest first.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn due(&self, until: Millis, limit: usize) -> Result<Vec<DueJob>, StateError> {
+        let sql = "SELECT d.seq, j.id, d.version, j.created_at, d.at, j.spec
+            FROM due d CROSS JOIN jobs j ON j.seq = d.seq
+            WHERE d.at IS NOT NULL AND d.at <= ?1 ORDER BY d.at LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((until, limit))?;
+        let mut due = Vec::new();
+        while let Some(row) = rows.next()? {
+            let spec: String = row.get(5)?;
+            due.push(DueJob {
+                seq: row.get(0)?,
+                id: JobId::from_bytes(row.get(1)?),
+                version: row.get(2)?,
+                created_at: row.get(3)?,
+                at: row.get(4)?,
+                spec: stored::spec_from_json(&spec)?,
+            });
+        }
+        Ok(due)
+    }
+
+    /// The earliest instant at which any job falls due.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn first_due(&self) -> Result<Option<Millis>, StateError> {
+        let sql = "SELECT min(at) FROM due WHERE at IS NOT NULL";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
+    /// Every unfinished execution of a node, oldest first: what it owes the world.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn open_fires(&self, node: &str) -> Result<Vec<Fire>, StateError> {
+        let sql = "SELECT id, job, version, slot, fire_at, status, attempts, trigger, node FROM executions
+            WHERE status < 3 AND node = ?1 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([node])?;
+        let mut fires = Vec::new();
+        while let Some(row) = rows.next()? {
+            let status = Status::from_code(row.get(5)?)?;
+            let attempts: u32 = row.get(6)?;
+            fires.push(Fire {
+                execution: ExecutionId::from_bytes(row.get(0)?),
+                job: row.get(1)?,
+                version: row.get(2)?,
+                slot: row.get(3)?,
+                fire_at: row.get(4)?,
+                // An attempt that was under way is made again, under its own number.
+                attempt: if status == Status::Running { attempts.max(1) } else { attempts + 1 },
+                trigger: Trigger::from_code(row.get(7)?)?,
+                node: row.get(8)?,
+                begun: status != Status::Pending,
+            });
+        }
+        Ok(fires)
+    }
+
+    /// A version of a job with the job's id: what the dispatcher needs to fire.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn spec(&self, job: i64, version: u64) -> Result<Option<(JobId, JobSpec)>, StateError> {
+        let sql = "SELECT j.id, CASE WHEN j.version = ?2 THEN j.spec ELSE
+                (SELECT spec FROM versions v WHERE v.seq = ?1 AND v.version = ?2) END
+            FROM jobs j WHERE j.seq = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((job, version))?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let Some(spec) = row.get::<_, Option<String>>(1)? else { return Ok(None) };
+        Ok(Some((JobId::from_bytes(row.get(0)?), stored::spec_from_json(&spec)?)))
+    }
+
+    /// Finished executions whose scheduled instant is before `before`, the oldest first.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn aged_executions(&self, before: Millis, limit: usize) -> Result<Vec<i64>, StateError> {
+        let sql = "SELECT seq FROM executions WHERE id < ?1 AND +status > 2 ORDER BY id LIMIT ?2";
+        self.numbers(sql, (ExecutionId::floor(before).as_bytes(), limit))
+    }
+
+    /// Jobs that hold more than `max` executions.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn overfull_jobs(&self, max: u64) -> Result<Vec<i64>, StateError> {
+        self.numbers("SELECT seq FROM due WHERE held > ?1", [i64::try_from(max).unwrap_or(i64::MAX)])
+    }
+
+    /// A job's finished executions past its newest `keep`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn surplus_executions(&self, job: i64, keep: u64, limit: usize) -> Result<Vec<i64>, StateError> {
+        let sql = "SELECT seq FROM (SELECT seq, status FROM executions WHERE job = ?1
+            ORDER BY id DESC LIMIT ?3 OFFSET ?2) WHERE status > 2";
+        self.numbers(sql, (job, i64::try_from(keep).unwrap_or(i64::MAX), limit))
+    }
+
+    /// Superseded versions past each job's newest `keep` that no execution on record ran.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(i64, u64)>, StateError> {
+        let sql = "SELECT v.seq, v.version FROM versions v JOIN jobs j ON j.seq = v.seq
+            WHERE v.version + ?1 < j.version
+              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = v.seq AND e.version = v.version)
+            LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map((i64::try_from(keep).unwrap_or(i64::MAX), limit), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Deleted jobs that no execution refers to any more.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn forgotten_jobs(&self, limit: usize) -> Result<Vec<i64>, StateError> {
+        let sql = "SELECT seq FROM jobs WHERE state = 2
+            AND NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq) LIMIT ?1";
+        self.numbers(sql, [limit])
+    }
+
+    fn numbers(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<i64>, StateError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(values, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,156 @@
+//! The state file: its tables, its format number, and how it is opened, synced and replaced.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::StateError;
+
+/// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
+pub(crate) const FORMAT: i64 = 1;
+
+/// Milliseconds are integers, ids are 16-byte blobs that sort by time, enums are the numbers of
+/// [`crate::stored::Code`], specifications and details are JSON.
+const TABLES: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- state: 0 disabled, 1 enabled, 2 deleted (kept, nameless, while executions refer to it)
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE,
+  name TEXT UNIQUE,
+  state INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  spec TEXT NOT NULL
+);
+CREATE INDEX jobs_state ON jobs (state);
+
+-- What planning touches, apart from the wide job rows: a thousand jobs to a few pages.
+-- held: executions on record, for retention.
+CREATE TABLE due (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER,
+  version INTEGER NOT NULL,
+  held INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX due_at ON due (at) WHERE at IS NOT NULL;
+
+CREATE TABLE tags (
+  key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (key, value, seq)
+) WITHOUT ROWID;
+
+-- Superseded versions; the one in force stands in jobs.
+CREATE TABLE versions (
+  seq INTEGER NOT NULL, version INTEGER NOT NULL, updated_at INTEGER NOT NULL, spec TEXT NOT NULL,
+  PRIMARY KEY (seq, version)
+);
+
+CREATE TABLE executions (
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  trigger INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  started_at INTEGER,
+  completed_at INTEGER,
+  node TEXT NOT NULL,
+  replay_of BLOB,
+  detail TEXT
+);
+CREATE INDEX executions_job ON executions (job, id);
+CREATE INDEX executions_open ON executions (job) WHERE status < 3;
+CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
+
+CREATE TABLE keys (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX keys_at ON keys (at);
+";
+
+/// Opens the state file for writing, creating it where it is not there.
+pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Made durable before the log is purged; until then the log can tell it again.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // 32 MiB: the hot ends of the indexes of a million jobs.
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    // 16 MiB between checkpoints: larger stalls less often, but longer.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        FORMAT => {}
+        0 => {
+            let sql = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;");
+            connection.execute_batch(&sql)?;
+        }
+        _ => return Err(unknown_format(path, found)),
+    }
+    Ok(connection)
+}
+
+/// Opens the state file for reading only.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StateError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    Ok(connection)
+}
+
+fn unknown_format(path: &Path, found: i64) -> StateError {
+    StateError::NewerFormat { path: path.display().to_string(), found, known: FORMAT }
+}
+
+/// Reads a note of the consensus layer.
+pub(crate) fn meta(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+}
+
+/// Writes a note of the consensus layer.
+pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StateError> {
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?;
+    statement.execute((key, value))?;
+    Ok(())
+}
+
+/// Moves everything from the write-ahead log into the file.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<(), StateError> {
+    connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Waits until the file's bytes are on the disk.
+pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
+    let sync = || std::fs::File::open(path)?.sync_all();
+    sync().map_err(|error| StateError::File { path: path.display().to_string(), error })
+}
+
+/// Replaces the contents of an open state file by those of another, page by page, and sets notes.
+pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let found: i64 = source.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found != FORMAT {
+        return Err(unknown_format(from, found));
+    }
+    for (key, value) in meta {
+        set_meta(&source, key, value)?;
+    }
+    let backup = rusqlite::backup::Backup::new(&source, to)?;
+    backup.run_to_completion(4_096, Duration::ZERO, None)?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! What one attempt sends: a pure function of the job's version, the execution and the attempt.
+//!
+//! The dispatcher sends it and the API shows it, from this one place, so what is shown is what was
+//! sent, and a record need not carry a copy.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Auth, ExecutionId, JobId, JobName, Method, Millis, REDACTED, TemplateValues, Trigger, Webhook,
+    format_rfc3339, is_credential_header,
+};
+
+/// The one header that a user cannot override.
+pub const USER_AGENT: &str = "Chronos/1.0";
+
+/// Which attempt of what a request is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion<'a> {
+    /// The job.
+    pub job_id: JobId,
+    /// Its name.
+    pub job_name: &'a JobName,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The instant it was scheduled for.
+    pub scheduled_time: Millis,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+/// A request as it goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// The URL in its normal form.
+    pub url: String,
+    /// Names and values in the order sent; no name twice in any case.
+    pub headers: Vec<(String, String)>,
+    /// The body with its variables filled in.
+    pub body: Option<String>,
+}
+
+/// Builds the request of one attempt. Precedence of headers: automatic, auth, the user's own;
+/// only `User-Agent` cannot be overridden.
+#[must_use]
+pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
+    let job_id = occasion.job_id.to_string();
+    let execution_id = occasion.execution_id.to_string();
+    let scheduled_time = format_rfc3339(occasion.scheduled_time);
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(12);
+    let mut put = |name: &str, value: String| {
+        match headers.iter_mut().find(|(have, _)| have.eq_ignore_ascii_case(name)) {
+            Some(slot) => *slot = (name.to_owned(), value),
+            None => headers.push((name.to_owned(), value)),
+        }
+    };
+    if let Some(body) = &webhook.body {
+        let kind = if body.is_json() { "application/json" } else { "text/plain; charset=utf-8" };
+        put("Content-Type", kind.into());
+    }
+    put("X-Chronos-Job-ID", job_id.clone());
+    put("X-Chronos-Execution-ID", execution_id.clone());
+    put("X-Chronos-Attempt", occasion.attempt.to_string());
+    put("X-Chronos-Scheduled-Time", scheduled_time.clone());
+    put("X-Chronos-Trigger", occasion.trigger.as_str().into());
+    put("traceparent", traceparent(occasion.execution_id, occasion.attempt));
+    if let Some(auth) = &webhook.auth {
+        let (name, value) = auth.header();
+        put(name, value);
+    }
+    for (name, value) in webhook.headers.iter() {
+        put(name, value.to_owned());
+    }
+    put("User-Agent", USER_AGENT.into());
+    let body = webhook.body.as_ref().map(|template| {
+        template.render(&TemplateValues {
+            job_id: &job_id,
+            job_name: occasion.job_name.as_str(),
+            execution_id: &execution_id,
+            scheduled_time: &scheduled_time,
+            attempt: occasion.attempt,
+        })
+    });
+    Request { method: webhook.method(), url: webhook.url.as_str().to_owned(), headers, body }
+}
+
+/// The headers of a request as they may be shown: those that carry credentials redacted.
+#[must_use]
+pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, String)> {
+    let auth = webhook.auth.as_ref().map(Auth::header);
+    let secret = |name: &str| {
+        is_credential_header(name) || auth.as_ref().is_some_and(|(n, _)| n.eq_ignore_ascii_case(name))
+    };
+    let show = |(name, value): &(String, String)| {
+        (name.clone(), if secret(name) { REDACTED.to_owned() } else { value.clone() })
+    };
+    request.headers.iter().map(show).collect()
+}
+
+/// W3C trace context: the execution is the trace, each attempt a span, always sampled.
+fn traceparent(execution: ExecutionId, attempt: u32) -> String {
+    let digest = Sha256::new().chain_update(execution.as_bytes()).chain_update(attempt.to_be_bytes()).finalize();
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    format!("00-{}-{}-01", hex(execution.as_bytes()), hex(&digest[..8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Headers, TargetUrl, Template};
+
+    fn webhook(headers: &[(&str, &str)], body: Option<&str>, auth: Option<Auth>) -> Webhook {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Webhook {
+            url: TargetUrl::parse("http://h/x").expect("url"),
+            method: None,
+            headers: Headers::parse(headers).expect("headers"),
+            body: body.map(|b| Template::parse(b).expect("body")),
+            auth,
+            success_codes: None,
+            timeout: None,
+            tls_skip_verify: false,
+            max_redirects: 0,
+        }
+    }
+
+    fn request(webhook: &Webhook) -> Request {
+        let job_id = JobId::new(0, [0; 10]);
+        let name = JobName::parse("n").expect("name");
+        let occasion = Occasion {
+            job_id,
+            job_name: &name,
+            execution_id: ExecutionId::scheduled(job_id, 5000),
+            scheduled_time: 5000,
+            trigger: Trigger::Schedule,
+            attempt: 2,
+        };
+        build(webhook, &occasion)
+    }
+
+    fn header<'a>(request: &'a Request, name: &str) -> Vec<&'a str> {
+        let same = |(n, v): &'a (String, String)| n.eq_ignore_ascii_case(name).then_some(v.as_str());
+        request.headers.iter().filter_map(same).collect()
+    }
+
+    #[test]
+    fn custom_beats_auth_beats_automatic_and_nothing_is_sent_twice() {
+        let auth = Auth::Bearer { token: "t".into() };
+        let plain = request(&webhook(&[], Some("{}"), Some(auth.clone())));
+        assert_eq!(header(&plain, "authorization"), ["Bearer t"]);
+        assert_eq!(header(&plain, "content-type"), ["application/json"]);
+        assert_eq!(header(&plain, "x-chronos-scheduled-time"), ["1970-01-01T00:00:05Z"]);
+        assert_eq!((plain.method, header(&plain, "x-chronos-attempt")), (Method::Post, vec!["2"]));
+        let custom = [("authorization", "Mine"), ("content-TYPE", "text/x"), ("user-agent", "me"), ("X-Chronos-Attempt", "9")];
+        let custom = request(&webhook(&custom, Some("{}"), Some(auth)));
+        assert_eq!(header(&custom, "Authorization"), ["Mine"]);
+        assert_eq!(header(&custom, "Content-Type"), ["text/x"]);
+        assert_eq!(header(&custom, "User-Agent"), ["Chronos/1.0"]);
+        assert_eq!(header(&custom, "X-Chronos-Attempt"), ["9"]);
+    }
+
+    #[test]
+    fn shown_headers_hide_what_auth_sends_in_a_header_of_any_name() {
+        let auth = Auth::ApiKey { api_key: "hunter2".into(), header: Some("X-Plain".into()) };
+        let webhook = webhook(&[("Cookie", "hunter2"), ("X-A", "b")], None, Some(auth));
+        let shown = shown_headers(&webhook, &request(&webhook));
+        assert!(!format!("{shown:?}").contains("hunter2"));
+        assert!(shown.contains(&("X-A".into(), "b".into())));
+    }
+}
