@@ -1,1 +1,145 @@
-fn main(){}
+//! The `chronos` binary: a node, and the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chronos_server::config::{self, Config};
+use chronos_server::env::Env;
+use chronos_server::{Node, StartError, dev, telemetry};
+use clap::{Parser, Subcommand};
+
+/// Fires HTTP webhooks on time.
+#[derive(Parser)]
+#[command(name = "chronos", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a node.
+    Server {
+        /// The configuration file; without one, every key has its default.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
+    Dev {
+        /// The configuration file; without one, every key has its default.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Server { config } => run(config.as_deref(), false),
+        Command::Dev { config } => run(config.as_deref(), true),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Start(message)) => {
+            eprintln!("chronos: {message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Fault(message)) => {
+            eprintln!("chronos: stopped: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Failure {
+    /// Something the operator can set right.
+    Start(String),
+    /// Something that broke.
+    Fault(String),
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error.to_string())
+    }
+}
+
+fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
+    let mut config = config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+    if example {
+        // People read along; and an example must never be open to a network.
+        config.logging.format = telemetry::LogFormat::Pretty;
+        if !config.server.http.address.ip().is_loopback() {
+            let address = config.server.http.address;
+            return Err(Failure::Start(format!("server.http.address: {address}: chronos dev listens on loopback only")));
+        }
+    }
+    telemetry::init_logs(config.logging.level, config.logging.format);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
+    runtime.block_on(serve(config, example))
+}
+
+async fn serve(config: Config, example: bool) -> Result<(), Failure> {
+    let tls = config.server.http.tls.is_some();
+    let node = Node::start(config, Env::real()).await?;
+    if example {
+        let receiver = dev::receiver().await?;
+        dev::example_jobs(&node, receiver).await?;
+        greet(&node, receiver, tls);
+    }
+    let fault = tokio::select! {
+        fault = node.fault() => Some(fault),
+        () = asked_to_stop() => None,
+    };
+    match fault {
+        Some(message) => Err(Failure::Fault(message)),
+        None => {
+            node.stop().await;
+            Ok(())
+        }
+    }
+}
+
+fn greet(node: &Node, receiver: std::net::SocketAddr, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    let api = format!("{scheme}://{}/api", node.address());
+    println!(
+        "
+Chronos is running.
+
+  API          {api}/v1
+  API docs     {api}/docs
+  Jobs         {api}/v1/jobs
+  Executions   {api}/v1/executions
+  Receiver     http://{receiver}
+
+Two example jobs call the receiver: hello every 5 s, and flaky every 20 s, whose first attempt fails.
+Each call is shown below as it arrives. Ctrl-C stops.
+"
+    );
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once.
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt => {}
+            },
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+    tokio::spawn(async {
+        let _ = tokio::signal::ctrl_c().await;
+        std::process::exit(130);
+    });
+}

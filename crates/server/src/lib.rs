@@ -1,1 +1,18 @@
+//! Everything of Chronos that touches the world: the consensus, the clock, the network.
+//!
+//! [`Node`] is the door: a configuration goes in, a running node comes out.
 
+pub mod config;
+pub mod dev;
+mod dispatch;
+pub mod env;
+mod http;
+mod node;
+mod proposer;
+mod raft;
+mod retention;
+mod scheduler;
+mod store;
+pub mod telemetry;
+
+pub use node::{Node, StartError};

@@ -118,7 +118,8 @@ impl Context<'_> {
 
     /// The unfinished executions of a job, oldest first.
     fn open(&self, job: i64) -> Result<Vec<Open>, StateError> {
-        let sql = "SELECT seq, id, slot, fire_at, status, trigger FROM executions
+        // Told which index: to spare the sort, SQLite would read all that the job holds.
+        let sql = "SELECT seq, id, slot, fire_at, status, trigger FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND status < 3 ORDER BY id";
         let mut statement = self.db.prepare_cached(sql)?;
         let mut rows = statement.query([job])?;

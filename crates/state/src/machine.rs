@@ -173,8 +173,7 @@ impl Machine {
     /// # Errors
     /// The storage failed.
     pub fn make_durable(&mut self) -> Result<(), StateError> {
-        schema::checkpoint(&self.connection)?;
-        schema::sync_file(&self.path)
+        schema::make_durable(&self.connection, &self.path)
     }
 
     /// Writes a consistent copy of the whole state to a new file. `path` must not exist.

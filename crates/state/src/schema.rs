@@ -50,7 +50,7 @@ CREATE TABLE versions (
 );
 
 CREATE TABLE executions (
-  seq INTEGER PRIMARY KEY,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id BLOB NOT NULL UNIQUE,
   job INTEGER NOT NULL,
   version INTEGER NOT NULL,
@@ -128,10 +128,21 @@ pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Resu
     Ok(())
 }
 
-/// Moves everything from the write-ahead log into the file.
-pub(crate) fn checkpoint(connection: &Connection) -> Result<(), StateError> {
-    connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()))?;
-    Ok(())
+/// Moves what it can from the write-ahead log into the file, and waits until both, and their
+/// names, are on the disk.
+///
+/// What a reader still looks at stays in the write-ahead log. It is as durable there, and nobody
+/// waits for the reader.
+pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if Path::new(&wal).exists() {
+        sync_file(Path::new(&wal))?;
+    }
+    sync_file(path)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_file(directory.unwrap_or(Path::new(".")))
 }
 
 /// Waits until the file's bytes are on the disk.
@@ -144,8 +155,10 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
 pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let found: i64 = source.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found != FORMAT {
-        return Err(unknown_format(from, found));
+    match found {
+        FORMAT => {}
+        0 => return Err(StateError::Corrupt(format!("{} is not a state file", from.display()))),
+        _ => return Err(unknown_format(from, found)),
     }
     for (key, value) in meta {
         set_meta(&source, key, value)?;

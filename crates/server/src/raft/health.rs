@@ -62,6 +62,12 @@ impl Health {
         });
     }
 
+    /// The storage's own word on what went wrong where it has one, for it says more than what
+    /// openraft makes of it.
+    pub(super) fn word(&self, other: &dyn Display) -> String {
+        self.fault.borrow().clone().unwrap_or_else(|| other.to_string())
+    }
+
     /// From here on nothing is waited for.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);

@@ -1,27 +1,19 @@
 //! Settling an execution, or arming its next attempt, by what its node reports.
 
 use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
-use super::Context;
+use super::{Context, cancel};
 use crate::command::Reported;
 use crate::stored::{Code, StoredAttempt, StoredDetail, StoredResponse};
 use crate::{Effect, Fire, Outcome, Report, StateError};
 
+/// The state of a deleted job.
+const DELETED: i64 = 2;
+
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
-    let row = match load(context, report.execution)? {
-        Some(row) => row,
-        // Withdrawn while it was being delivered: the record comes back, so that no delivery is
-        // without one.
-        None => {
-            let fire = fire(report, report.slot, 1, false);
-            if !known_job(context, report.job)? || !context.insert(&fire, None)? {
-                return Ok(Outcome::Done);
-            }
-            context.add_held(report.job, 1)?;
-            load(context, report.execution)?
-                .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?
-        }
+    let Some(row) = load(context, report.execution)? else {
+        return bring_back(context, report);
     };
     // What is finished never changes: a late word about it is dropped.
     if row.status.is_finished() {
@@ -29,6 +21,31 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
         return Ok(Outcome::Done);
     }
     settle(context, report, row)
+}
+
+/// Withdrawn while it was being delivered: the record comes back, so that no delivery is without
+/// one.
+fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
+    let state = job_state(context, report.job)?;
+    let fire = fire(report, report.slot, 1, false);
+    if state.is_none() || !context.insert(&fire, None)? {
+        context.effects.push(Effect::Settled(report.execution));
+        return Ok(Outcome::Done);
+    }
+    context.add_held(report.job, 1)?;
+    let row = load(context, report.execution)?
+        .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?;
+    let effects = context.effects.len();
+    let outcome = settle(context, report, row)?;
+    // A deleted job has nothing unfinished: what comes back for it is recorded, and ends here.
+    if state == Some(DELETED) {
+        let open = context.open(report.job)?.into_iter().find(|open| open.id == report.execution);
+        if let Some(open) = open {
+            context.effects.truncate(effects);
+            cancel::end(context, &open, "the job was deleted")?;
+        }
+    }
+    Ok(outcome)
 }
 
 fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Outcome, StateError> {
@@ -41,7 +58,8 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             row.status = Status::Running;
         }
         Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
-            if *attempt <= row.ended() {
+            // A success counts, whoever delivered it, also beside a failure of the same number.
+            if *attempt <= row.ended() && failure.is_some() {
                 return Ok(Outcome::Done);
             }
             row.begin(*attempt, *started_at);
@@ -88,8 +106,10 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-fn known_job(context: &Context<'_>, job: i64) -> Result<bool, StateError> {
-    Ok(context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1")?.exists([job])?)
+/// The state of a job's row, as the schema numbers it; none for a job that was forgotten.
+fn job_state(context: &Context<'_>, job: i64) -> Result<Option<i64>, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT state FROM jobs WHERE seq = ?1")?;
+    Ok(statement.query_row([job], |row| row.get(0)).optional()?)
 }
 
 fn fire(report: &Report, fire_at: Millis, attempt: u32, begun: bool) -> Fire {

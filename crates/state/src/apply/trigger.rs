@@ -3,7 +3,7 @@
 use chronos_types::{Concurrency, Trigger};
 use rusqlite::OptionalExtension;
 
-use super::Context;
+use super::{Context, Open};
 use crate::{Effect, Fire, Outcome, Refusal, StateError, TriggerRun, stored};
 
 pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
@@ -27,7 +27,9 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     };
     // The policy in force is that of the job as it stands, also for a replay of an old version.
     if stored::spec_from_json(&job.spec)?.concurrency == Concurrency::Forbid {
-        let due = context.open(job.seq)?.into_iter().find(|open| open.slot <= context.at);
+        // The very execution is not in its own way: a trigger may arrive twice.
+        let in_the_way = |open: &Open| open.slot <= context.at && open.id != run.execution;
+        let due = context.open(job.seq)?.into_iter().find(in_the_way);
         if let Some(open) = due {
             return Context::refuse(Refusal::Overlap { unfinished: open.id });
         }

@@ -1,0 +1,266 @@
+//! `chronos.yaml` and the environment: every key, its default, and what it takes.
+//!
+//! A key stands in exactly one struct here, under its own name, and something reads it. What is
+//! not a key, or not a value, stops the start.
+
+mod load;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chronos_types::DurationMs;
+use serde::Deserialize;
+
+pub use load::{ConfigError, load};
+
+use crate::dispatch::Network;
+use crate::telemetry::LogFormat;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who this node is.
+    pub cluster: Cluster,
+    /// What it listens on.
+    pub server: Server,
+    /// When runs count as missed.
+    pub scheduler: Scheduler,
+    /// How webhooks are called.
+    pub dispatcher: Dispatcher,
+    /// How long records are kept.
+    pub history: History,
+    /// Who may call the API: `none` opens it to everybody who can reach it.
+    pub auth: Option<Auth>,
+    /// Where metrics are read.
+    pub metrics: Metrics,
+    /// How logs look.
+    pub logging: Logging,
+}
+
+/// `cluster`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// This node's name, for ever: what is planned names it.
+    #[serde(deserialize_with = "values::node_id")]
+    pub node_id: String,
+    /// Everything this node remembers.
+    pub data_dir: PathBuf,
+    /// The consensus.
+    pub raft: Raft,
+}
+
+/// `cluster.raft`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raft {
+    /// Between a leader's signs of life.
+    #[serde(deserialize_with = "values::duration")]
+    pub heartbeat_interval: DurationMs,
+    /// Silence after which another leader is elected; at least three heartbeats.
+    #[serde(deserialize_with = "values::duration")]
+    pub election_timeout: DurationMs,
+}
+
+/// `server`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The API.
+    pub http: Http,
+}
+
+/// `server.http`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where the API listens.
+    #[serde(deserialize_with = "values::address")]
+    pub address: SocketAddr,
+    /// Serves HTTPS where given.
+    pub tls: Option<Tls>,
+}
+
+/// `server.http.tls`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub cert_file: PathBuf,
+    /// Its private key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// `scheduler`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scheduler {
+    /// A run less late than this is simply run.
+    #[serde(deserialize_with = "values::duration")]
+    pub misfire_threshold: DurationMs,
+    /// How far back `execute_all` reaches.
+    #[serde(deserialize_with = "values::duration")]
+    pub catch_up_window: DurationMs,
+}
+
+/// `dispatcher`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dispatcher {
+    /// Attempts under way at once. One target holds at most as many as are still free, so half.
+    #[serde(deserialize_with = "values::max_concurrent")]
+    pub max_concurrent: usize,
+    /// The HTTP client.
+    pub http: DispatcherHttp,
+}
+
+/// `dispatcher.http`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DispatcherHttp {
+    /// Time for an attempt where neither webhook nor job says.
+    #[serde(deserialize_with = "values::duration")]
+    pub timeout: DurationMs,
+    /// Bytes kept of a response's body.
+    #[serde(deserialize_with = "values::response_body")]
+    pub max_response_body: usize,
+    /// Whom to trust.
+    pub tls: DispatcherTls,
+    /// Which addresses may be reached.
+    pub egress: Egress,
+}
+
+/// `dispatcher.http.tls`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DispatcherTls {
+    /// Roots trusted beside the machine's own, PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `dispatcher.http.egress`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// Ranges that no webhook may reach.
+    #[serde(deserialize_with = "values::networks")]
+    pub deny: Vec<Network>,
+    /// Exceptions from them.
+    #[serde(deserialize_with = "values::networks")]
+    pub allow: Vec<Network>,
+}
+
+/// `history`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct History {
+    /// Executions kept of each job.
+    #[serde(deserialize_with = "values::max_per_job")]
+    pub max_per_job: u64,
+    /// How long an execution is kept.
+    #[serde(deserialize_with = "values::duration")]
+    pub max_age: DurationMs,
+}
+
+/// `auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Nobody is asked who they are, on any address.
+    None,
+}
+
+/// `metrics`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// The path at which metrics are read.
+    #[serde(deserialize_with = "values::path")]
+    pub path: String,
+}
+
+/// `logging`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logging {
+    /// The least level that is written.
+    #[serde(deserialize_with = "values::level")]
+    pub level: tracing::Level,
+    /// How lines look.
+    #[serde(deserialize_with = "values::format")]
+    pub format: LogFormat,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self { node_id: "chronos-1".into(), data_dir: "./chronos-data".into(), raft: Raft::default() }
+    }
+}
+
+impl Default for Raft {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: DurationMs::from_millis(100),
+            election_timeout: DurationMs::from_millis(500),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), tls: None }
+    }
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            misfire_threshold: DurationMs::from_secs(60),
+            catch_up_window: DurationMs::from_secs(24 * 3600),
+        }
+    }
+}
+
+impl Default for Dispatcher {
+    fn default() -> Self {
+        Self { max_concurrent: 1024, http: DispatcherHttp::default() }
+    }
+}
+
+impl Default for DispatcherHttp {
+    fn default() -> Self {
+        Self {
+            timeout: DurationMs::from_secs(30),
+            max_response_body: 4 * 1024,
+            tls: DispatcherTls::default(),
+            egress: Egress::default(),
+        }
+    }
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        // Link-local addresses: where clouds keep their instance metadata and its credentials.
+        let parse = |text| Network::parse(text).ok();
+        Self { deny: ["169.254.0.0/16", "fe80::/10"].into_iter().filter_map(parse).collect(), allow: vec![] }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { max_per_job: 1_000, max_age: DurationMs::from_secs(720 * 3600) }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { path: "/metrics".into() }
+    }
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { level: tracing::Level::INFO, format: LogFormat::Json }
+    }
+}

@@ -1,0 +1,127 @@
+//! What each kind of value takes, and how it says what it expected.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use chronos_types::{DurationMs, JobName, parse_duration};
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::Value;
+
+use super::Auth;
+use crate::dispatch::Network;
+use crate::telemetry::LogFormat;
+
+/// A text, or an error that shows what stands there instead.
+fn text<'de, D: Deserializer<'de>>(deserializer: D, expected: &str) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        other => Err(D::Error::custom(format!("{other} is not a text; expected {expected}"))),
+    }
+}
+
+/// A whole number within bounds.
+fn number<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    match value.as_u64() {
+        Some(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(D::Error::custom(format!("{value}; expected a whole number from {least} to {most}"))),
+    }
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DurationMs, D::Error> {
+    let text = text(deserializer, "a duration such as \"30s\"")?;
+    let duration = parse_duration(&text).map_err(D::Error::custom)?;
+    if duration.as_millis() == 0 {
+        return Err(D::Error::custom(format!("{text:?}; expected more than nothing")));
+    }
+    Ok(duration)
+}
+
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let expected = "expected host:port, such as \"127.0.0.1:8080\"";
+    let text = text(deserializer, "host:port, such as \"127.0.0.1:8080\"")?;
+    let mut found = text.to_socket_addrs().map_err(|_| D::Error::custom(format!("{text:?}; {expected}")))?;
+    found.next().ok_or_else(|| D::Error::custom(format!("{text:?} has no address; {expected}")))
+}
+
+pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = text(deserializer, "a name")?;
+    match JobName::parse(&text) {
+        Ok(name) if text.len() <= 63 => Ok(name.as_str().to_owned()),
+        _ => Err(D::Error::custom(format!(
+            "{text:?}; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'"
+        ))),
+    }
+}
+
+pub(super) fn max_concurrent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    usize::try_from(number(deserializer, 1, 100_000)?).map_err(D::Error::custom)
+}
+
+pub(super) fn max_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number(deserializer, 1, 1_000_000)
+}
+
+/// `4KiB`, `65536` and the like; at most 64 KiB.
+pub(super) fn response_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let (digits, unit) = shown.split_at(shown.find(|c: char| !c.is_ascii_digit()).unwrap_or(shown.len()));
+    let scale = match unit.trim() {
+        "" | "B" => Some(1),
+        "KiB" => Some(1024),
+        _ => None,
+    };
+    let bytes = scale.and_then(|scale| digits.parse::<usize>().ok()?.checked_mul(scale));
+    match bytes {
+        Some(bytes) if bytes <= 64 * 1024 => Ok(bytes),
+        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"4KiB\", at most \"64KiB\""))),
+    }
+}
+
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("{value}; expected a list of address ranges such as [10.0.0.0/8]"));
+    let items = value.as_array().ok_or_else(wrong)?;
+    let parse = |item: &Value| Network::parse(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
+    items.iter().map(parse).collect()
+}
+
+pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = text(deserializer, "a path such as \"/metrics\"")?;
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"/-_.".contains(&b);
+    let taken = ["/health", "/ready"].contains(&text.as_str()) || text.starts_with("/api");
+    if text.len() < 2 || !text.starts_with('/') || !text.bytes().all(good) || taken {
+        return Err(D::Error::custom(format!("{text:?}; expected a free path such as \"/metrics\"")));
+    }
+    Ok(text)
+}
+
+pub(super) fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<tracing::Level, D::Error> {
+    let text = text(deserializer, "a level")?;
+    match text.as_str() {
+        "error" => Ok(tracing::Level::ERROR),
+        "warn" => Ok(tracing::Level::WARN),
+        "info" => Ok(tracing::Level::INFO),
+        "debug" => Ok(tracing::Level::DEBUG),
+        "trace" => Ok(tracing::Level::TRACE),
+        _ => Err(D::Error::custom(format!("{text:?}; expected one of error, warn, info, debug, trace"))),
+    }
+}
+
+pub(super) fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+    let text = text(deserializer, "json or pretty")?;
+    match text.as_str() {
+        "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err(D::Error::custom(format!("{text:?}; expected json or pretty"))),
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) if text == "none" => Ok(Self::None),
+            other => Err(D::Error::custom(format!("{other}; expected none"))),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! How many attempts run at once, and whose.
+//!
+//! A target (scheme, host, port) may hold no more slots than are still free. So one dead target
+//! takes at most half of all slots, a second one a quarter, and there are always some left for a
+//! target that answers: the dynamic threshold of Choudhury and Hahne (1998), made for buffers that
+//! switches share. Targets that wait are served in turn, not in the order of their attempts.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chronos_types::ExecutionId;
+
+#[derive(Debug, Default)]
+struct Target {
+    running: usize,
+    waiting: VecDeque<ExecutionId>,
+}
+
+/// The slots.
+#[derive(Debug)]
+pub(super) struct Capacity {
+    free: usize,
+    targets: HashMap<Arc<str>, Target>,
+    /// Targets with somebody waiting, in turn.
+    turns: VecDeque<Arc<str>>,
+}
+
+impl Capacity {
+    pub(super) fn new(slots: usize) -> Self {
+        Self { free: slots, targets: HashMap::new(), turns: VecDeque::new() }
+    }
+
+    /// Takes a slot for an attempt, or puts it in line; says which.
+    pub(super) fn enter(&mut self, origin: &Arc<str>, id: ExecutionId) -> bool {
+        let target = self.targets.entry(Arc::clone(origin)).or_default();
+        if target.waiting.is_empty() && target.running < self.free {
+            target.running += 1;
+            self.free -= 1;
+            return true;
+        }
+        if target.waiting.is_empty() {
+            self.turns.push_back(Arc::clone(origin));
+        }
+        target.waiting.push_back(id);
+        false
+    }
+
+    /// Gives a slot back.
+    pub(super) fn leave(&mut self, origin: &Arc<str>) {
+        if let Some(target) = self.targets.get_mut(origin) {
+            target.running -= 1;
+            self.free += 1;
+            if target.running == 0 && target.waiting.is_empty() {
+                self.targets.remove(origin);
+            }
+        }
+    }
+
+    /// Takes an attempt out of the line.
+    pub(super) fn forget(&mut self, origin: &Arc<str>, id: ExecutionId) {
+        let Some(target) = self.targets.get_mut(origin) else { return };
+        let waited = !target.waiting.is_empty();
+        target.waiting.retain(|other| *other != id);
+        if waited && target.waiting.is_empty() {
+            self.turns.retain(|other| other != origin);
+            if target.running == 0 {
+                self.targets.remove(origin);
+            }
+        }
+    }
+
+    /// Takes a slot for the next in line whose target may have one.
+    pub(super) fn next(&mut self) -> Option<ExecutionId> {
+        for _ in 0..self.turns.len() {
+            let origin = self.turns.pop_front()?;
+            let Some(target) = self.targets.get_mut(&origin) else { continue };
+            if target.running >= self.free {
+                self.turns.push_back(origin);
+                continue;
+            }
+            let id = target.waiting.pop_front();
+            if !target.waiting.is_empty() {
+                self.turns.push_back(origin);
+            }
+            if id.is_some() {
+                target.running += 1;
+                self.free -= 1;
+                return id;
+            }
+        }
+        None
+    }
+
+    /// Attempts that wait for a slot.
+    pub(super) fn waiting(&self) -> usize {
+        self.targets.values().map(|target| target.waiting.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_targets_always_leave_room_for_another() {
+        let mut capacity = Capacity::new(1024);
+        let mut taken = Vec::new();
+        for target in 0..8 {
+            let origin: Arc<str> = format!("http://dead-{target}").into();
+            taken.push((0..2000).filter(|n| capacity.enter(&origin, ExecutionId::floor(*n))).count());
+        }
+        assert_eq!(taken, [512, 256, 128, 64, 32, 16, 8, 4]);
+        let healthy: Arc<str> = "http://healthy".into();
+        assert!(capacity.enter(&healthy, ExecutionId::floor(1)));
+        capacity.leave(&healthy);
+    }
+
+    #[test]
+    fn waiting_targets_take_turns() {
+        let mut capacity = Capacity::new(2);
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        assert!(capacity.enter(&a, ExecutionId::floor(1)));
+        assert!(capacity.enter(&b, ExecutionId::floor(2)));
+        for n in [11, 12, 13] {
+            assert!(!capacity.enter(&a, ExecutionId::floor(n)));
+        }
+        assert!(!capacity.enter(&b, ExecutionId::floor(21)));
+        capacity.leave(&a);
+        capacity.leave(&b);
+        assert_eq!(capacity.waiting(), 4);
+        assert_eq!(capacity.next(), Some(ExecutionId::floor(11)));
+        assert_eq!(capacity.next(), Some(ExecutionId::floor(21)));
+        assert_eq!(capacity.next(), None);
+        capacity.forget(&a, ExecutionId::floor(12));
+        capacity.leave(&b);
+        capacity.leave(&a);
+        assert_eq!(capacity.next(), Some(ExecutionId::floor(13)));
+    }
+}

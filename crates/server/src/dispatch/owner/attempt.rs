@@ -1,0 +1,138 @@
+//! Starting attempts, and taking in how they ended.
+
+use chronos_state::Reported;
+use chronos_types::request::{self, Occasion};
+use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
+use tokio::time::Instant;
+
+use super::{Dispatcher, LONG_ENOUGH_TO_SHOW, Message, State};
+use crate::dispatch::client::{Outcome, is_retryable};
+
+/// An attempt ended.
+pub(super) struct Done {
+    execution: ExecutionId,
+    attempt: u32,
+    duration_ms: u64,
+    outcome: Outcome,
+}
+
+impl Dispatcher {
+    /// Begins the attempt as soon as there is a slot.
+    pub(super) fn begin(&mut self, id: ExecutionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(prepared) = &entry.prepared else { return };
+        if self.capacity.enter(&prepared.origin, id) {
+            self.launch(id);
+        } else {
+            entry.state = State::InLine;
+        }
+    }
+
+    pub(super) fn launch_waiting(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        while let Some(id) = self.capacity.next() {
+            self.launch(id);
+        }
+    }
+
+    fn launch(&mut self, id: ExecutionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(prepared) = entry.prepared.clone() else { return };
+        let now_us = self.config.env.now_us();
+        let started_at = now_us.div_euclid(1000);
+        let attempt = entry.fire.attempt;
+        if attempt == 1 {
+            self.config.metrics.lateness(now_us - entry.fire.fire_at * 1000);
+        }
+        entry.first_started_at.get_or_insert(started_at);
+        let occasion = Occasion {
+            job_id: prepared.job_id,
+            job_name: &prepared.spec.name,
+            execution_id: id,
+            scheduled_time: entry.fire.slot,
+            trigger: entry.fire.trigger,
+            attempt,
+        };
+        let request = request::build(&prepared.spec.webhook, &occasion);
+        let (client, messages) = (self.config.client.clone(), self.messages.clone());
+        let task = tokio::spawn(async move {
+            let begun = Instant::now();
+            let spec = &prepared.spec;
+            let timeout = spec.webhook.timeout.or(spec.timeout).map(DurationMs::as_std);
+            let outcome = client.attempt(&spec.webhook, request, timeout).await;
+            let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let _ = messages.send(Message::Done(Done { execution: id, attempt, duration_ms, outcome }));
+        });
+        entry.state = State::Running { abort: task.abort_handle(), started_at };
+        self.running += 1;
+        self.unseen.push_back((Instant::now() + LONG_ENOUGH_TO_SHOW, id, attempt));
+    }
+
+    /// Reports attempts that have been under way for long enough to be looked at.
+    pub(super) fn show_running(&mut self) {
+        let now = Instant::now();
+        while self.unseen.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, id, attempt)) = self.unseen.pop_front() else { return };
+            if let Some(entry) = self.entries.get(&id)
+                && entry.fire.attempt == attempt
+                && let State::Running { started_at, .. } = entry.state
+            {
+                self.report(id, Reported::Begun { attempt, started_at });
+            }
+        }
+    }
+
+    pub(super) fn done(&mut self, done: Done) {
+        let Done { execution: id, attempt, duration_ms, outcome } = done;
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let State::Running { started_at, .. } = entry.state else { return };
+        let Some(prepared) = entry.prepared.clone() else { return };
+        if entry.fire.attempt != attempt {
+            return;
+        }
+        let ended_at = started_at.saturating_add_unsigned(duration_ms);
+        let draw = f64::from(u32::from_be_bytes(self.config.env.random_bytes())) / f64::from(u32::MAX);
+        let retry_at = retry_at(&prepared.spec, attempt, &outcome, ended_at, draw);
+        entry.state = State::Reported;
+        self.running -= 1;
+        self.capacity.leave(&prepared.origin);
+        self.config.metrics.attempt_ended(outcome.failure.as_ref().map(|(kind, _)| *kind));
+        let failed = outcome.failure.is_some();
+        if let Some((kind, why)) = &outcome.failure {
+            let retrying = retry_at.is_some();
+            tracing::info!(execution = %id, job = %prepared.spec.name, attempt, kind = kind.as_str(), why, retrying, "attempt failed");
+        } else {
+            tracing::debug!(execution = %id, job = %prepared.spec.name, attempt, duration_ms, "delivered");
+        }
+        self.report(
+            id,
+            Reported::Ended {
+                attempt,
+                started_at,
+                duration_ms,
+                response: outcome.response,
+                failure: outcome.failure,
+                retry_at,
+            },
+        );
+        if retry_at.is_none() {
+            self.finish(id, if failed { Status::Failed } else { Status::Success });
+        }
+        self.launch_waiting();
+    }
+}
+
+/// When the next attempt is due, if there is to be one.
+fn retry_at(spec: &JobSpec, attempt: u32, outcome: &Outcome, ended_at: Millis, draw: f64) -> Option<Millis> {
+    let (kind, _): &(ErrorKind, String) = outcome.failure.as_ref()?;
+    let policy = &spec.retry_policy;
+    if attempt >= policy.max_attempts() || !is_retryable(*kind, outcome.response.status_code) {
+        return None;
+    }
+    let backoff = policy.backoff(attempt, draw).as_std();
+    let asked = outcome.retry_after.unwrap_or_default().min(policy.max_interval().as_std());
+    let wait = i64::try_from(backoff.max(asked).as_millis()).unwrap_or(i64::MAX);
+    Some(ended_at.saturating_add(wait))
+}

@@ -1,0 +1,68 @@
+//! Calls a webhook once, on request, outside any job.
+
+use chronos_types::request::{self, Occasion};
+use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
+
+use super::Client;
+use crate::env::Env;
+
+/// Tests webhooks with the client that fires them.
+#[derive(Clone, Debug)]
+pub struct Tester {
+    client: Client,
+    env: Env,
+}
+
+/// What came of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestOutcome {
+    /// Whether an execution would be a success.
+    pub success: bool,
+    /// The response's status, where there was one.
+    pub status_code: Option<u16>,
+    /// The start of the response's body.
+    pub body: String,
+    /// Whether the body was longer.
+    pub truncated: bool,
+    /// From connect to the last byte.
+    pub duration_ms: u64,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+impl Tester {
+    /// With this client.
+    #[must_use]
+    pub fn new(client: Client, env: Env) -> Self {
+        Self { client, env }
+    }
+
+    /// Calls the webhook once. Template variables stand for a job called `test`.
+    ///
+    /// # Panics
+    /// Never: the name is a constant one that parses.
+    pub async fn test(&self, webhook: Webhook, timeout: Option<DurationMs>) -> TestOutcome {
+        let now = self.env.now();
+        let name = JobName::parse("test").expect("a name");
+        let occasion = Occasion {
+            job_id: JobId::new(now, self.env.random_bytes()),
+            job_name: &name,
+            execution_id: ExecutionId::manual(now, self.env.random_bytes()),
+            scheduled_time: now,
+            trigger: Trigger::Manual,
+            attempt: 1,
+        };
+        let request = request::build(&webhook, &occasion);
+        let timeout = webhook.timeout.or(timeout).map(DurationMs::as_std);
+        let begun = tokio::time::Instant::now();
+        let outcome = self.client.attempt(&webhook, request, timeout).await;
+        TestOutcome {
+            success: outcome.failure.is_none(),
+            status_code: (outcome.response.status_code != 0).then_some(outcome.response.status_code),
+            body: outcome.response.body.unwrap_or_default(),
+            truncated: outcome.response.truncated,
+            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            error: outcome.failure.map(|(_, message)| message),
+        }
+    }
+}

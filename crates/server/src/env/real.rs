@@ -1,0 +1,112 @@
+//! The machine's clock, and timers that follow it.
+
+use chronos_types::Millis;
+
+use super::{BoxFuture, Clock, Timer};
+
+/// `CLOCK_REALTIME`.
+#[derive(Debug)]
+pub(super) struct RealClock;
+
+impl Clock for RealClock {
+    fn now_us(&self) -> i64 {
+        match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
+        #[cfg(target_os = "linux")]
+        return Ok(Box::new(linux::TimerFd::new()?));
+        #[cfg(not(target_os = "linux"))]
+        return Ok(Box::new(portable::TokioTimer));
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    //! A timerfd on the wall clock: it keeps to the instant within some tens of microseconds, and
+    //! says when somebody sets the clock. See `timerfd_create(2)`.
+
+    use std::os::fd::OwnedFd;
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    };
+    use tokio::io::unix::AsyncFd;
+
+    use super::{BoxFuture, Millis, Timer};
+
+    pub(super) struct TimerFd {
+        fd: AsyncFd<OwnedFd>,
+        armed: Option<Millis>,
+    }
+
+    impl TimerFd {
+        pub(super) fn new() -> std::io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let fd = timerfd_create(TimerfdClockId::Realtime, flags)?;
+            // Deprecated since a type may give another descriptor each time it is asked; an OwnedFd
+            // always gives its own. The replacement is unsafe, which we forbid.
+            #[expect(deprecated, reason = "sound for an OwnedFd")]
+            let fd = AsyncFd::new(fd)?;
+            Ok(Self { fd, armed: None })
+        }
+
+        fn arm(&mut self, at: Millis) -> std::io::Result<()> {
+            // Zero would disarm it; any instant in the past rings at once.
+            let at = at.max(1);
+            let value = Timespec { tv_sec: at / 1000, tv_nsec: at % 1000 * 1_000_000 };
+            let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+            timerfd_settime(&self.fd, flags, &Itimerspec { it_interval: zero, it_value: value })?;
+            self.armed = Some(at);
+            Ok(())
+        }
+
+        async fn wait(&mut self, at: Millis) -> std::io::Result<()> {
+            if self.armed != Some(at.max(1)) {
+                self.arm(at)?;
+            }
+            let mut ready = self.fd.readable().await?;
+            let mut ticks = [0; 8];
+            // ECANCELED says that the clock was set; that is a reason to look, like the ring.
+            let _ = rustix::io::read(ready.get_inner(), &mut ticks);
+            ready.clear_ready();
+            self.armed = None;
+            Ok(())
+        }
+    }
+
+    impl Timer for TimerFd {
+        fn wait_until(&mut self, at: Millis) -> BoxFuture<'_, ()> {
+            Box::pin(async move {
+                if let Err(error) = self.wait(at).await {
+                    tracing::error!(%error, "the timer failed; looking again in 10 ms");
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            })
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    //! tokio's timer, a millisecond coarse, looking at the clock once a second for steps.
+
+    use std::time::Duration;
+
+    use super::{BoxFuture, Clock, Millis, RealClock, Timer};
+
+    pub(super) struct TokioTimer;
+
+    impl Timer for TokioTimer {
+        fn wait_until(&mut self, at: Millis) -> BoxFuture<'_, ()> {
+            Box::pin(async move {
+                let left = (at * 1000 - RealClock.now_us()).clamp(0, 1_000_000);
+                tokio::time::sleep(Duration::from_micros(left.cast_unsigned())).await;
+            })
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The one write path: commands go to the log together with all others that are waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chronos_state::{Batch, Command, Outcome, Proposal};
+use chronos_types::Millis;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::env::Env;
+use crate::raft::{self, Raft};
+
+/// Batches under way at once. With two, one gathers while the other is being synced; more would
+/// only make the batches smaller.
+const IN_FLIGHT: usize = 2;
+/// Commands of one batch, and their bytes: what keeps a log entry far below a megabyte or two.
+const MAX_ITEMS: usize = 1_000;
+const MAX_BYTES: usize = 1 << 20;
+
+/// Why a write was not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProposeError {
+    /// No leader is known. The write may or may not have been taken.
+    #[error("there is no leader: {0}")]
+    NoLeader(String),
+    /// The disk has no space.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// It may be accepted yet: the disk filled up, or the leader changed, while it was under way.
+    #[error("the outcome of the write is not known yet: {0}")]
+    Unknown(String),
+    /// This node is stopping.
+    #[error("this node is stopping: {0}")]
+    Stopped(String),
+}
+
+impl From<raft::ProposeError> for ProposeError {
+    fn from(error: raft::ProposeError) -> Self {
+        match error {
+            raft::ProposeError::NoLeader { .. } => Self::NoLeader(error.to_string()),
+            raft::ProposeError::DiskFull(why) => Self::DiskFull(why),
+            raft::ProposeError::Unknown(why) => Self::Unknown(why),
+            raft::ProposeError::Stopped(why) => Self::Stopped(why),
+        }
+    }
+}
+
+struct Waiting {
+    items: Vec<Proposal>,
+    bytes: usize,
+    answer: oneshot::Sender<Result<Vec<Outcome>, ProposeError>>,
+}
+
+/// Takes commands. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Proposer {
+    queue: mpsc::Sender<Waiting>,
+    last_at: Arc<AtomicI64>,
+    env: Env,
+    raft: Raft,
+}
+
+impl Proposer {
+    /// Starts the task that gathers commands; it ends when the last handle is dropped.
+    #[must_use]
+    pub fn start(raft: Raft, env: Env) -> Self {
+        let (queue, waiting) = mpsc::channel(4_096);
+        let last_at = Arc::new(AtomicI64::new(raft.last_at()));
+        let gather = Gather { raft: raft.clone(), env: env.clone(), last_at: Arc::clone(&last_at) };
+        tokio::spawn(gather.run(waiting));
+        Self { queue, last_at, env, raft }
+    }
+
+    /// Proposes a command; answers when it is durable on a quorum and applied on this node.
+    ///
+    /// # Errors
+    /// It was not taken, or nobody can say whether it was.
+    pub async fn propose(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
+        let outcomes = self.propose_all(vec![proposal]).await?;
+        outcomes.into_iter().next().ok_or_else(|| ProposeError::Stopped("no answer to a command".into()))
+    }
+
+    /// Proposes commands that stay together.
+    ///
+    /// # Errors
+    /// They were not taken, or nobody can say whether they were.
+    pub async fn propose_all(&self, items: Vec<Proposal>) -> Result<Vec<Outcome>, ProposeError> {
+        let stopped = || ProposeError::Stopped("writes are closed".into());
+        let (answer, answered) = oneshot::channel();
+        let bytes = items.iter().map(|item| weight(&item.command)).sum();
+        self.queue.send(Waiting { items, bytes, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// The instant for a command made now: the clock, but never earlier than the last batch.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.env.now().max(self.last_at.load(Ordering::Relaxed))
+    }
+
+    /// Whether this node can take writes, else why not.
+    ///
+    /// # Errors
+    /// The reason, for people.
+    pub fn is_ready(&self) -> Result<(), String> {
+        let status = self.raft.status();
+        match (status.leader, status.disk_full) {
+            (_, Some(reason)) => Err(format!("the disk is full: {reason}")),
+            (None, _) => Err("there is no leader".into()),
+            (Some(_), None) => Ok(()),
+        }
+    }
+
+    /// Whether this node leads.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<raft::Leadership> {
+        self.raft.leadership()
+    }
+
+    /// Waits until this node has applied every write acknowledged before now.
+    ///
+    /// # Errors
+    /// No leader can vouch for it.
+    pub async fn barrier(&self) -> Result<(), ProposeError> {
+        Ok(self.raft.barrier().await?)
+    }
+}
+
+/// A rough count of a command's bytes in the log.
+fn weight(command: &Command) -> usize {
+    match command {
+        Command::PutJob(put) => 1_000 + put.spec.webhook.body.as_ref().map_or(0, |b| b.source().len()),
+        Command::Plan(plan) => 200 * plan.runs.len(),
+        Command::Report(report) => match &report.what {
+            chronos_state::Reported::Ended { response, .. } => {
+                500 + response.body.as_ref().map_or(0, String::len)
+            }
+            _ => 300,
+        },
+        Command::DeleteJob(_) | Command::Trigger(_) | Command::Cancel(_) => 300,
+        Command::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
+    }
+}
+
+struct Gather {
+    raft: Raft,
+    env: Env,
+    last_at: Arc<AtomicI64>,
+}
+
+impl Gather {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        let slots = Arc::new(tokio::sync::Semaphore::new(IN_FLIGHT));
+        let mut left_over = None;
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let first = match left_over.take() {
+                Some(first) => first,
+                None => match waiting.recv().await {
+                    Some(first) => first,
+                    None => return,
+                },
+            };
+            let mut answers = vec![(first.items.len(), first.answer)];
+            let (mut items, mut bytes) = (first.items, first.bytes);
+            while let Ok(next) = waiting.try_recv() {
+                if items.len() + next.items.len() > MAX_ITEMS || bytes + next.bytes > MAX_BYTES {
+                    left_over = Some(next);
+                    break;
+                }
+                answers.push((next.items.len(), next.answer));
+                items.extend(next.items);
+                bytes += next.bytes;
+            }
+            let at = self.env.now().max(self.last_at.load(Ordering::Relaxed));
+            self.last_at.store(at, Ordering::Relaxed);
+            let raft = self.raft.clone();
+            let mut proposal = Box::pin(async move { raft.propose(Batch { at, items }).await });
+            // Begun here, in order, so that the log's instants never go back; ended wherever.
+            let begun = futures::poll!(proposal.as_mut());
+            tokio::spawn(async move {
+                let result = match begun {
+                    std::task::Poll::Ready(result) => result,
+                    std::task::Poll::Pending => proposal.await,
+                };
+                drop(slot);
+                settle(answers, result.map(|accepted| accepted.outcomes).map_err(ProposeError::from));
+            });
+        }
+    }
+}
+
+/// Gives each waiter its part of the outcomes.
+fn settle(
+    answers: Vec<(usize, oneshot::Sender<Result<Vec<Outcome>, ProposeError>>)>,
+    result: Result<Vec<Outcome>, ProposeError>,
+) {
+    match result {
+        Ok(outcomes) => {
+            let mut outcomes = outcomes.into_iter();
+            for (count, answer) in answers {
+                // A waiter that went away does not want its answer.
+                let _ = answer.send(Ok(outcomes.by_ref().take(count).collect()));
+            }
+        }
+        Err(error) => {
+            for (_, answer) in answers {
+                let _ = answer.send(Err(error.clone()));
+            }
+        }
+    }
+}

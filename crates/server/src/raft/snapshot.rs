@@ -1,0 +1,119 @@
+//! Snapshots. The state file itself is the snapshot; a copy is made only where one must travel.
+//!
+//! Making a snapshot costs a sync, not a copy of the state. A follower that needs one gets the
+//! state as it stands when the copy is made, which may be newer than what was asked for: the
+//! copy carries its own position.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use openraft::storage::{RaftSnapshotBuilder, Snapshot};
+
+use super::blocking::Worker;
+use super::health::Health;
+use super::state_file::{StateFault, StateFile};
+use super::types::{SnapshotMeta, Types};
+
+const PREFIX: &str = "snapshot-";
+
+/// While the disk is full no snapshot can be made; nothing waits for it, so it is not urgent.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A snapshot as openraft hands it around.
+pub(super) type LiveSnapshot = Snapshot<
+    openraft::alias::CommittedLeaderIdOf<Types>,
+    u64,
+    super::types::Member,
+    SnapshotSource,
+>;
+
+/// Where a snapshot's bytes are to be had.
+#[derive(Clone)]
+pub(super) struct SnapshotSource {
+    worker: Worker<StateFile>,
+    directory: Arc<SnapshotDirectory>,
+}
+
+impl SnapshotSource {
+    pub(super) fn new(worker: Worker<StateFile>, directory: Arc<SnapshotDirectory>) -> Self {
+        Self { worker, directory }
+    }
+
+    /// Copies the state, as it stands now, to a file that is removed when dropped.
+    pub(super) async fn into_file(self) -> io::Result<SnapshotFile> {
+        let file = self.directory.file();
+        let copied = self.worker.call(move |state| state.copy_to(&file).map(|()| file)).await?;
+        copied.map_err(io::Error::other)
+    }
+}
+
+/// Where copies lie while they travel.
+pub(super) struct SnapshotDirectory {
+    path: PathBuf,
+    count: AtomicU64,
+}
+
+impl SnapshotDirectory {
+    /// Takes over the data directory, and removes the copies that a crash left behind.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Self { path: path.to_owned(), count: AtomicU64::new(0) })
+    }
+
+    fn file(&self) -> SnapshotFile {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        SnapshotFile(self.path.join(format!("{PREFIX}{count}.db")))
+    }
+}
+
+/// A copy of the state; removed when dropped.
+pub(super) struct SnapshotFile(PathBuf);
+
+impl SnapshotFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for SnapshotFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.0.display(), %error, "a copy of the state could not be removed");
+        }
+    }
+}
+
+/// Makes the snapshot that the state machine was asked for.
+pub(super) struct SnapshotBuilder {
+    pub source: SnapshotSource,
+    pub health: Arc<Health>,
+}
+
+impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
+    type SnapshotData = SnapshotSource;
+
+    async fn build_snapshot(&mut self) -> io::Result<LiveSnapshot> {
+        loop {
+            let made: Result<SnapshotMeta, StateFault> =
+                self.source.worker.call(StateFile::make_snapshot).await?;
+            match made {
+                Ok(meta) => return Ok(Snapshot { meta, snapshot: self.source.clone() }),
+                Err(error) if error.is_disk_full() && !self.health.stopping() => {
+                    tracing::warn!(%error, "the snapshot waits for space on the disk");
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+    }
+}

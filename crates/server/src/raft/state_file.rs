@@ -1,0 +1,192 @@
+//! The state machine on its thread, with what raft must remember beside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chronos_state::{Applied, Batch, Machine, StateError};
+use openraft::EntryPayload;
+use openraft::storage::EntryResponder;
+use serde::{Deserialize, Serialize};
+
+use super::codec;
+use super::health::{Health, Store};
+use super::snapshot::SnapshotFile;
+use super::types::{LogId, Membership, Reply, SnapshotMeta, Types};
+
+/// The key of the note that is written with every batch.
+const POSITION: &str = "raft.position";
+/// The key of the note of the last snapshot.
+const SNAPSHOT: &str = "raft.snapshot";
+
+/// Receives what every batch came to, in log order.
+pub(super) type Sink = Box<dyn Fn(Applied) + Send + Sync>;
+
+/// Where the state stands; changes with it, in the same transaction.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Position {
+    /// The last entry in the state.
+    pub applied: Option<LogId>,
+    /// The last membership in the state.
+    pub membership: Membership,
+    /// The `at` of the last batch in the state.
+    pub at: i64,
+}
+
+/// Why the state cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StateFault {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl StateFault {
+    pub(super) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::State(error) if error.is_disk_full())
+    }
+}
+
+/// The machine, and raft's notes on it.
+pub(super) struct StateFile {
+    machine: Machine,
+    position: Position,
+    snapshot: Option<SnapshotMeta>,
+    sink: Sink,
+    health: Arc<Health>,
+    newest_at: Arc<AtomicI64>,
+    #[cfg(test)]
+    pub(super) full: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl StateFile {
+    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant.
+    pub(super) fn new(
+        machine: Machine,
+        sink: Sink,
+        health: Arc<Health>,
+        newest_at: Arc<AtomicI64>,
+    ) -> Result<Self, StateFault> {
+        let mut file = Self {
+            machine,
+            position: Position::default(),
+            snapshot: None,
+            sink,
+            health,
+            newest_at,
+            #[cfg(test)]
+            full: Arc::default(),
+        };
+        file.load()?;
+        Ok(file)
+    }
+
+    /// Where the state stands.
+    pub(super) fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The last snapshot, if one was made or installed.
+    pub(super) fn snapshot(&self) -> Option<&SnapshotMeta> {
+        self.snapshot.as_ref()
+    }
+
+    /// Applies entries in one transaction, hands on what they came to and answers their proposers.
+    /// While the disk is full it waits.
+    pub(super) fn apply(&mut self, entries: Vec<EntryResponder<Types>>) -> Result<(), StateFault> {
+        let mut position = self.position.clone();
+        let mut batches: Vec<&Batch> = Vec::with_capacity(entries.len());
+        for (entry, _) in &entries {
+            position.applied = Some(entry.log_id);
+            match &entry.payload {
+                EntryPayload::Blank => {}
+                EntryPayload::Normal(logged) => {
+                    position.at = position.at.max(logged.batch().at);
+                    batches.push(logged.batch());
+                }
+                EntryPayload::Membership(membership) => {
+                    position.membership = Membership::new(Some(entry.log_id), membership.clone());
+                }
+            }
+        }
+        let note = codec::json(&position).map_err(StateFault::Damaged)?;
+        let applied = self.write(&batches, &[(POSITION, &note)])?;
+        self.newest_at.fetch_max(position.at, Ordering::Relaxed);
+        self.position = position;
+        let mut applied = applied.into_iter();
+        for (entry, responder) in entries {
+            let mut reply = Reply::default();
+            if matches!(entry.payload, EntryPayload::Normal(_))
+                && let Some(applied) = applied.next()
+            {
+                if responder.is_some() {
+                    reply.outcomes.clone_from(&applied.outcomes);
+                }
+                (self.sink)(applied);
+            }
+            if let Some(responder) = responder {
+                responder.send(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the state as it stands the snapshot: the log may be purged up to it.
+    ///
+    /// # Errors
+    /// Also a full disk, which is not waited for: the state must go on being applied to.
+    pub(super) fn make_snapshot(&mut self) -> Result<SnapshotMeta, StateFault> {
+        self.machine.make_durable()?;
+        let meta = SnapshotMeta {
+            last_log_id: self.position.applied,
+            last_membership: self.position.membership.clone(),
+        };
+        let note = codec::json(&meta).map_err(StateFault::Damaged)?;
+        self.machine.apply(&[], &[(SNAPSHOT, &note)])?;
+        self.snapshot = Some(meta.clone());
+        Ok(meta)
+    }
+
+    /// Writes the state as it stands to a file of its own.
+    pub(super) fn copy_to(&mut self, file: &SnapshotFile) -> Result<(), StateFault> {
+        Ok(self.machine.copy_to(file.path())?)
+    }
+
+    /// Replaces the whole state by that of a file, which must stand where `meta` says.
+    pub(super) fn replace_with(&mut self, file: &SnapshotFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
+        let note = codec::json(meta).map_err(StateFault::Damaged)?;
+        self.machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
+        self.load()?;
+        if self.position.applied != meta.last_log_id {
+            return Err(StateFault::Damaged(format!(
+                "a snapshot of {:?} holds the state of {:?}",
+                meta.last_log_id, self.position.applied
+            )));
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<(), StateFault> {
+        let position = self.machine.meta(POSITION)?.map(|note| codec::from_json(&note));
+        self.position = position.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
+        let snapshot = self.machine.meta(SNAPSHOT)?.map(|note| codec::from_json(&note));
+        self.snapshot = snapshot.transpose().map_err(StateFault::Damaged)?;
+        self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write(&mut self, batches: &[&Batch], notes: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+        let machine = &mut self.machine;
+        #[cfg(test)]
+        let full = self.full.clone();
+        self.health.until_space(Store::State, StateError::is_disk_full, || {
+            #[cfg(test)]
+            if full.load(Ordering::Relaxed) {
+                let error = std::io::ErrorKind::StorageFull.into();
+                return Err(StateError::File { path: "state.db".into(), error });
+            }
+            machine.apply(batches, notes)
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! openraft's own suite for stores, on ours.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use chronos_state::Machine;
+use openraft::StorageError;
+use openraft::testing::log::{StoreBuilder, Suite};
+
+use super::runtime;
+use crate::raft::blocking::Worker;
+use crate::raft::error::RaftError;
+use crate::raft::health::Health;
+use crate::raft::log_store::{LogStore, Progress};
+use crate::raft::snapshot::SnapshotDirectory;
+use crate::raft::state_file::StateFile;
+use crate::raft::state_store::StateStore;
+use crate::raft::types::Types;
+
+struct Builder;
+
+impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
+    async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<Types>> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let health = Arc::new(Health::new());
+        let newest_at = Arc::new(AtomicI64::new(0));
+        let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
+        let path = directory.path().join("log.db");
+        let log = LogStore::open(&path, lock, health.clone(), newest_at.clone(), |_| Ok::<_, RaftError>(None))
+            .expect("a log");
+        let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
+        let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
+        let worker = Worker::spawn("state-machine", file, || {}).expect("a thread");
+        let copies = SnapshotDirectory::open(directory.path()).expect("a directory");
+        // The suite applies entries that it never appended.
+        let state = StateStore::new(worker, Progress::detached(), copies, health);
+        Ok((directory, log, state))
+    }
+}
+
+#[test]
+fn the_stores_keep_what_openraft_asks_of_them() {
+    runtime().block_on(Suite::test_all(Builder)).expect("the suite passes");
+}

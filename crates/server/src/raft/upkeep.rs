@@ -1,0 +1,94 @@
+//! What keeps `log.db` small, and tells the rest of the server who leads.
+
+use std::sync::Arc;
+
+use openraft::async_runtime::WatchReceiver as _;
+use tokio::sync::watch;
+
+use super::Leadership;
+use super::health::Health;
+use super::log_store::LogStore;
+use super::state_store::StateStore;
+use super::types::Types;
+
+/// A snapshot is due after so many entries, or so many bytes of them: entries are batches, of a few
+/// hundred bytes or of megabytes.
+pub(super) const SNAPSHOT_ENTRIES: u64 = 20_000;
+const SNAPSHOT_BYTES: u64 = 64 << 20;
+
+/// What stays behind a snapshot, so that a follower that was away for a moment is served from the
+/// log: so many entries, and no more than so many bytes of them.
+pub(super) const KEEP_ENTRIES: u64 = 10_000;
+const KEEP_BYTES: u64 = 64 << 20;
+
+pub(super) type Openraft = openraft::Raft<Types, StateStore>;
+
+/// Asks for a snapshot whenever the log has grown by enough bytes. Entries are openraft's to count.
+pub(super) async fn snapshot_by_bytes(raft: Openraft, log: LogStore) {
+    let mut total = log.total();
+    let mut base = *total.borrow_and_update();
+    while total.changed().await.is_ok() {
+        let now = *total.borrow_and_update();
+        // It falls where a truncation emptied the log.
+        base = base.min(now);
+        if now - base >= SNAPSHOT_BYTES {
+            base = now;
+            if raft.trigger().snapshot().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Purges by bytes behind every snapshot. By entries openraft does it.
+pub(super) async fn purge_by_bytes(raft: Openraft, log: LogStore) {
+    let mut snapshots = raft.watch_snapshot_progress();
+    while snapshots.changed().await.is_ok() {
+        let cut = match log.cut(KEEP_BYTES).await {
+            Ok(cut) => cut,
+            Err(error) => {
+                tracing::warn!(%error, "the log could not be measured");
+                continue;
+            }
+        };
+        if let Some(cut) = cut
+            && raft.trigger().purge_log(cut).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Follows who leads until openraft ends, and reports that end unless it was asked for.
+pub(super) async fn follow_leadership(
+    raft: Openraft,
+    leadership: watch::Sender<Leadership>,
+    health: Arc<Health>,
+) {
+    let mut metrics = raft.server_metrics();
+    loop {
+        let current = {
+            let now = metrics.borrow_watched();
+            let leader = now.current_leader.and_then(|id| now.membership_config.get_node(&id));
+            Leadership {
+                term: now.vote.leader_id.term,
+                leader: leader.map(|member| member.name.clone()),
+                is_leader: now.state.is_leader(),
+            }
+        };
+        leadership.send_if_modified(|known| {
+            let changed = *known != current;
+            *known = current;
+            changed
+        });
+        if metrics.changed().await.is_err() {
+            break;
+        }
+    }
+    leadership.send_modify(|known| known.is_leader = false);
+    if !health.stopping() {
+        let state = raft.metrics().borrow_watched().running_state.clone();
+        let reason = state.err().map_or_else(|| "its task panicked".to_owned(), |fatal| fatal.to_string());
+        health.report(format!("raft has stopped: {reason}"));
+    }
+}

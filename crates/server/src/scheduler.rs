@@ -1,0 +1,259 @@
+//! Plans what falls due within the next second, while this node leads.
+//!
+//! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes
+//! both in one command: consensus and fsync are over before the instant comes. It never fires
+//! anything, and remembers nothing: what is due stands in the state.
+
+mod missed;
+
+use std::time::Duration;
+
+use chronos_schedule::{Schedule, Zone};
+use chronos_state::{Command, DueJob, Plan, PlannedRun};
+use chronos_types::{DurationMs, ExecutionId, JobSpec, Millis, Trigger};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::env::{Env, Timer};
+use crate::proposer::Proposer;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// How far ahead runs are planned: far enough for a slow disk and an election, near enough that a
+/// changed job has little to withdraw.
+const HORIZON_MS: i64 = 1_000;
+/// Jobs looked at in one go; more follow at once.
+const JOBS_AT_ONCE: usize = 1_000;
+/// Runs of one job in one plan; more follow at once.
+const RUNS_PER_JOB: usize = 100;
+/// Between looks when jobs are being created all the time.
+const BREATH: Duration = Duration::from_millis(5);
+/// Between tries while the log takes nothing.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How the scheduler is set up.
+pub struct Config {
+    /// This node's name: who fires what is planned.
+    pub node: String,
+    /// Runs less late than this are simply run.
+    pub misfire_threshold: DurationMs,
+    /// How far back `execute_all` reaches.
+    pub catch_up_window: DurationMs,
+    /// The state.
+    pub store: Store,
+    /// Where plans go.
+    pub proposer: Proposer,
+    /// The clock.
+    pub env: Env,
+    /// The counters.
+    pub metrics: Metrics,
+}
+
+/// The first instant at which a job falls due after `now`; none where it is disabled or over.
+#[must_use]
+pub fn first_due(spec: &JobSpec, created_at: Millis, now: Millis) -> Option<Millis> {
+    if !spec.enabled {
+        return None;
+    }
+    // `start_at` itself may be an instant of the schedule.
+    let after = spec.start_at.map_or(now, |start| now.max(start - 1));
+    Times::of(spec, created_at)?.after(after)
+}
+
+/// The instants of a job.
+struct Times {
+    schedule: Schedule,
+    zone: Zone,
+    anchor: Millis,
+    end_at: Millis,
+}
+
+impl Times {
+    fn of(spec: &JobSpec, created_at: Millis) -> Option<Self> {
+        // Checked when the job came in. A schedule that a newer Chronos took and this one does not
+        // know stops its job, loudly, and no other.
+        let (schedule, zone) = match (Schedule::parse(&spec.schedule), Zone::parse(&spec.timezone)) {
+            (Ok(schedule), Ok(zone)) => (schedule, zone),
+            (schedule, zone) => {
+                let error = schedule.err().map(|e| e.to_string()).or(zone.err().map(|e| e.to_string()));
+                tracing::error!(job = %spec.name, error, "the schedule cannot be read; the job does not run");
+                return None;
+            }
+        };
+        Some(Self { schedule, zone, anchor: spec.anchor(created_at), end_at: spec.end_at.unwrap_or(i64::MAX) })
+    }
+
+    fn after(&self, after: Millis) -> Option<Millis> {
+        self.schedule.next_after(&self.zone, self.anchor, after).filter(|at| *at <= self.end_at)
+    }
+
+    fn last_between(&self, after: Millis, until: Millis) -> Option<Millis> {
+        self.schedule.last_between(&self.zone, self.anchor, after, until.min(self.end_at))
+    }
+}
+
+/// Starts the scheduler. `changes` says that due instants changed.
+///
+/// # Errors
+/// The system has no timer left.
+pub fn start(
+    config: Config,
+    changes: mpsc::Receiver<()>,
+    stop: CancellationToken,
+) -> std::io::Result<JoinHandle<()>> {
+    let timer = config.env.timer()?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = run(&config, changes, timer) => {}
+        }
+    }))
+}
+
+async fn run(config: &Config, mut changes: mpsc::Receiver<()>, mut timer: Box<dyn Timer>) {
+    let mut leadership = config.proposer.leadership();
+    loop {
+        let leads = leadership.borrow_and_update().is_leader;
+        config.metrics.leading(leads);
+        if !leads {
+            if leadership.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let wake_at = match tick(config).await {
+            Ok(Tick::More) => continue,
+            Ok(Tick::Nothing(next)) => next.map(|at| at - HORIZON_MS),
+            Err(error) => {
+                tracing::warn!(%error, "nothing can be planned; trying again");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            () = timer.wait_until(wake_at.unwrap_or(0)), if wake_at.is_some() => {}
+            changed = changes.recv() => {
+                if changed.is_none() { return; }
+                tokio::time::sleep(BREATH).await;
+                while changes.try_recv().is_ok() {}
+            }
+            changed = leadership.changed() => {
+                if changed.is_err() { return; }
+            }
+        }
+    }
+}
+
+/// What one look found.
+enum Tick {
+    /// Something was planned; there may be more.
+    More,
+    /// Nothing is due before this instant.
+    Nothing(Option<Millis>),
+}
+
+/// Plans what is due. Repeatable: what is planned already is not due any more.
+async fn tick(config: &Config) -> Result<Tick, String> {
+    let now = config.env.now();
+    let (node, threshold, window) =
+        (config.node.clone(), config.misfire_threshold.as_i64(), config.catch_up_window.as_i64());
+    let look = move |reader: &chronos_state::Reader| {
+        let due = reader.due(now + HORIZON_MS, JOBS_AT_ONCE)?;
+        if due.is_empty() {
+            return Ok((Vec::new(), 0, reader.first_due()?));
+        }
+        let planner = Planner { now, threshold, window, node };
+        let (mut runs, mut missed) = (Vec::with_capacity(due.len()), 0);
+        for job in &due {
+            let before = runs.len();
+            planner.plan(job, &mut runs);
+            missed += runs[before..].iter().filter(|run| run.trigger == Trigger::CatchUp).count();
+        }
+        Ok((runs, missed, None))
+    };
+    let (runs, missed, first) = config.store.read(look).await.map_err(|error| error.to_string())?;
+    if runs.is_empty() {
+        return Ok(Tick::Nothing(first));
+    }
+    if missed > 0 {
+        tracing::info!(missed, "catching up on missed instants");
+    }
+    config.metrics.planned(runs.len(), missed);
+    let plan = Command::Plan(Plan { runs });
+    config.proposer.propose(plan.into()).await.map_err(|error| error.to_string())?;
+    Ok(Tick::More)
+}
+
+/// Turns a due job into planned runs.
+struct Planner {
+    now: Millis,
+    threshold: i64,
+    window: i64,
+    node: String,
+}
+
+impl Planner {
+    fn plan(&self, job: &DueJob, runs: &mut Vec<PlannedRun>) {
+        let Some(times) = Times::of(&job.spec, job.created_at) else {
+            // Out of the way, or it would be found first for ever.
+            runs.push(self.pass_over(job, None));
+            return;
+        };
+        let mut slot = job.at;
+        for _ in 0..RUNS_PER_JOB {
+            let next = if slot <= self.now - self.threshold {
+                self.missed(job, &times, slot, runs)
+            } else {
+                let next = times.after(slot);
+                runs.push(self.run(job, slot, Trigger::Schedule, next));
+                next
+            };
+            match next {
+                Some(next) if next <= self.now + HORIZON_MS => slot = next,
+                _ => return,
+            }
+        }
+    }
+
+    fn run(&self, job: &DueJob, slot: Millis, trigger: Trigger, next_due: Option<Millis>) -> PlannedRun {
+        let execution = ExecutionId::scheduled(job.id, slot);
+        PlannedRun {
+            job: job.seq,
+            version: job.version,
+            slot: Some(slot),
+            fire_at: slot + jitter(execution, job.spec.jitter),
+            execution: Some(execution),
+            trigger,
+            next_due,
+            node: self.node.clone(),
+        }
+    }
+
+    /// Moves a job on without a run.
+    fn pass_over(&self, job: &DueJob, next_due: Option<Millis>) -> PlannedRun {
+        PlannedRun {
+            job: job.seq,
+            version: job.version,
+            slot: None,
+            fire_at: job.at,
+            execution: None,
+            trigger: Trigger::CatchUp,
+            next_due,
+            node: self.node.clone(),
+        }
+    }
+}
+
+/// A run's own fixed share of its job's jitter.
+fn jitter(execution: ExecutionId, most: DurationMs) -> i64 {
+    let most = most.as_millis();
+    if most == 0 {
+        return 0;
+    }
+    let digest = Sha256::digest(execution.as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    (u64::from_be_bytes(bytes) % most).cast_signed()
+}

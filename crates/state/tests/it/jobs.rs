@@ -1,0 +1,197 @@
+//! Jobs: created, changed, disabled, deleted.
+
+use chronos_state::{Command, DeleteJob, Effect, Outcome, Refusal};
+use chronos_types::{DurationMs, ExecutionId, JobSpec, Status};
+
+use crate::support::*;
+
+#[test]
+fn a_job_reads_back_as_it_was_written() {
+    let mut world = World::new();
+    let wanted = JobSpec {
+        description: "häufig".into(),
+        timeout: Some(DurationMs::from_secs(5)),
+        start_at: Some(-1),
+        end_at: Some(9),
+        tags: tags([("team", "a"), ("env", "")]),
+        ..spec("a")
+    };
+    let (outcome, effects) = world.run(7, put(id_of("a"), None, wanted.clone(), Some(1000)));
+    assert_eq!(outcome, Outcome::Job { id: id_of("a"), version: 1, at: 7 });
+    assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(id_of("a"))]);
+    let row = world.job("a");
+    assert_eq!((row.job.created_at, row.job.updated_at, row.job.next_due), (7, 7, Some(1000)));
+    assert_eq!((row.job.version, row.last_run), (1, None));
+    assert_eq!(row.job.spec, wanted);
+    assert_eq!(world.job(&row.job.id.to_string()), row);
+    assert_eq!(world.ask(|r| r.count_jobs()), (1, 0));
+}
+
+#[test]
+fn a_name_belongs_to_one_job() {
+    let mut world = World::new();
+    let a = world.create("a");
+    let b = world.create("b");
+    let taken = |name: &str| Refusal::NameTaken { name: name.into() };
+    assert_eq!(world.refused(1, put(id_of("c"), None, spec("a"), None)), taken("a"));
+    assert_eq!(world.refused(1, put(b.job.id, Some(1), spec("a"), None)), taken("a"));
+    // Case tells names apart, and a job may keep its own.
+    world.run(2, put(b.job.id, Some(1), spec("A"), None));
+    world.run(2, put(a.job.id, Some(1), spec("a"), None));
+    // A name that was given up is free again.
+    world.create("b2");
+    world.done(3, delete(&a));
+    let (outcome, _) = world.run(4, put(id_of("new"), None, spec("a"), None));
+    assert!(matches!(outcome, Outcome::Job { version: 1, .. }));
+    assert_eq!(world.job("a").job.id, id_of("new"));
+}
+
+#[test]
+fn a_change_is_made_from_the_version_in_force() {
+    let mut world = World::new();
+    let a = world.create("a");
+    let next = JobSpec { description: "two".into(), ..spec("z") };
+    let (outcome, effects) = world.run(50, put(a.job.id, Some(1), next.clone(), Some(2000)));
+    assert_eq!(outcome, Outcome::Job { id: a.job.id, version: 2, at: 50 });
+    assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(a.job.id)]);
+    let row = world.job("z");
+    assert_eq!((row.seq, row.job.created_at, row.job.updated_at, row.job.version), (a.seq, 0, 50, 2));
+    assert_eq!(row.job.spec, next);
+    assert_eq!(world.ask(|r| r.find_job("a")), None);
+    for stale in [0, 1, 3] {
+        let refusal = world.refused(60, put(a.job.id, Some(stale), spec("z"), None));
+        assert_eq!(refusal, Refusal::VersionMismatch { current: 2 });
+    }
+    assert_eq!(world.refused(60, put(id_of("no"), Some(1), spec("n"), None)), Refusal::NoSuchJob);
+}
+
+#[test]
+fn every_version_stays_readable() {
+    let mut world = World::new();
+    let a = world.create("a");
+    let say = |n: u64| JobSpec { description: n.to_string(), ..spec("a") };
+    for from in 1..5 {
+        world.run(10 * i64::try_from(from).unwrap(), put(a.job.id, Some(from), say(from + 1), None));
+    }
+    let page = world.ask(|r| r.versions(a.seq, None, 3));
+    let seen: Vec<_> = page.items.iter().map(|v| (v.version, v.updated_at, v.spec.description.clone())).collect();
+    assert_eq!(seen, [(5, 40, "5".into()), (4, 30, "4".into()), (3, 20, "3".into())]);
+    assert!(page.more);
+    let page = world.ask(|r| r.versions(a.seq, Some(3), 3));
+    assert_eq!(page.items.iter().map(|v| v.version).collect::<Vec<_>>(), [2, 1]);
+    assert!(!page.more);
+    for (version, found) in [(0, None), (1, Some("")), (4, Some("4")), (5, Some("5")), (6, None), (u64::MAX, None)] {
+        let got = world.ask(|r| r.version(a.seq, version)).map(|v| v.spec.description);
+        assert_eq!(got.as_deref(), found, "version {version}");
+    }
+    // What the dispatcher asks, and with it the job's id.
+    assert_eq!(world.ask(|r| r.spec(a.seq, 2)).map(|(id, s)| (id, s.description)), Some((a.job.id, "2".into())));
+    assert_eq!(world.ask(|r| r.spec(a.seq, 9)), None);
+}
+
+#[test]
+fn a_deleted_job_is_gone_and_its_executions_stay_readable() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    world.done(1000, report(&fire, delivered(1, 1000)));
+    let before = world.ask(|r| r.execution(fire.execution)).unwrap();
+    let wrong = Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(2) });
+    assert_eq!(world.refused(1100, wrong), Refusal::VersionMismatch { current: 1 });
+    let effects = world.done(1100, Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(1) }));
+    assert_eq!(effects, [Effect::JobChanged(job.job.id)]);
+    assert_eq!(world.ask(|r| r.find_job("a")), None);
+    assert_eq!(world.ask(|r| r.find_job(&job.job.id.to_string())), None);
+    assert_eq!(world.ask(|r| r.jobs(&Default::default(), None, 9)).items, []);
+    assert_eq!(world.ask(|r| r.first_due()), None);
+    assert_eq!(world.ask(|r| r.execution(fire.execution)).unwrap(), before);
+    assert_eq!(world.refused(1200, delete(&job)), Refusal::NoSuchJob);
+    assert_eq!(world.refused(1200, put(job.job.id, Some(1), spec("a"), None)), Refusal::NoSuchJob);
+    assert_eq!(world.refused(1200, trigger(&job, ExecutionId::floor(9), None)), Refusal::NoSuchJob);
+}
+
+#[test]
+fn deleting_withdraws_what_is_planned_and_ends_what_is_under_way() {
+    let mut world = World::new();
+    let (job, running) = world.with_run(spec("a"));
+    world.done(1000, report(&running, begun(1, 1000)));
+    let planned = fire_of(&world.done(1100, plan([run(&job, 2000)])));
+    let effects = world.done(1500, delete(&job));
+    let wanted =
+        [Effect::Withdraw(planned.execution), Effect::Cancel(running.execution), Effect::JobChanged(job.job.id)];
+    assert_eq!(effects, wanted);
+    assert_eq!(world.ask(|r| r.execution(planned.execution)), None);
+    let ended = world.execution(running.execution);
+    assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1500)));
+    assert_eq!(ended.last_error.as_deref(), Some("the job was deleted"));
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+}
+
+#[test]
+fn disabling_withdraws_planned_runs_and_cancels_those_that_wait_out_their_jitter() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let late = |slot, by| chronos_state::PlannedRun { fire_at: slot + by, ..run(&job, slot) };
+    let effects = world.done(500, plan([late(1000, 0), late(2000, 0), late(3000, 900), late(4000, 900)]));
+    let [running, pending, waiting, planned] = fires(&effects).try_into().unwrap();
+    world.done(1000, report(&running, begun(1, 1000)));
+    let off = JobSpec { enabled: false, ..spec("a") };
+    // At 3000 the slot 3000 has come, and it still waits out its jitter.
+    let (_, effects) = world.run(3000, put(job.job.id, Some(1), off, None));
+    let wanted = [
+        Effect::Withdraw(planned.execution),
+        Effect::Cancel(waiting.execution),
+        Effect::DueChanged,
+        Effect::JobChanged(job.job.id),
+    ];
+    assert_eq!(effects, wanted);
+    let ended = world.execution(waiting.execution);
+    assert_eq!((ended.status, ended.last_error.as_deref()), (Status::Cancelled, Some("the job was disabled")));
+    // What has begun, or must have by now, goes on.
+    assert_eq!(world.execution(running.execution).status, Status::Running);
+    assert_eq!(world.execution(pending.execution).status, Status::Pending);
+    assert_eq!((world.due("a"), world.ask(|r| r.count_jobs())), (None, (0, 1)));
+    // Enabling starts from where the proposer says, without a backlog.
+    world.run(9000, put(job.job.id, Some(2), spec("a"), Some(10_000)));
+    assert_eq!(world.due("a"), Some(10_000));
+}
+
+#[test]
+fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
+    let same = || JobSpec { description: "new".into(), ..spec("a") };
+    let other = || JobSpec { schedule: "@every 2s".into(), ..spec("a") };
+    let zone = || JobSpec { timezone: "Europe/Rome".into(), ..spec("a") };
+    let bounded = || JobSpec { end_at: Some(99_000), ..spec("a") };
+    // planned slots, the change and its instant, the next due instant then
+    let cases: [(&str, &[i64], JobSpec, i64, Option<i64>); 8] = [
+        ("nothing is planned", &[], same(), 100, Some(1000)),
+        ("the proposer's clock is past the due instant", &[], same(), 1500, Some(1000)),
+        ("one is planned and not begun", &[1000], same(), 600, Some(1000)),
+        ("two are planned", &[1000, 2000], same(), 600, Some(1000)),
+        ("the first of two has come", &[1000, 2000], same(), 1000, Some(2000)),
+        ("another schedule", &[1000], other(), 600, Some(7777)),
+        ("another zone", &[1000], zone(), 600, Some(7777)),
+        ("another end", &[1000], bounded(), 600, Some(7777)),
+    ];
+    for (say, slots, change, at, due) in cases {
+        let mut world = World::new();
+        let job = world.create("a");
+        for slot in slots {
+            world.done(500, plan([run(&job, *slot)]));
+        }
+        let (_, effects) = world.run(at, put(job.job.id, Some(1), change, Some(7777)));
+        assert_eq!(world.due("a"), due, "{say}");
+        let withdrawn = effects.iter().filter(|e| matches!(e, Effect::Withdraw(_))).count();
+        assert_eq!(withdrawn, slots.iter().filter(|slot| **slot > at).count(), "{say}");
+    }
+}
+
+#[test]
+fn a_withdrawn_run_is_planned_again_under_its_own_id() {
+    let mut world = World::new();
+    let (job, first) = world.with_run(spec("a"));
+    world.run(600, put(job.job.id, Some(1), spec("a"), Some(7777)));
+    assert_eq!(world.ask(|r| r.execution(first.execution)), None);
+    let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
+    assert_eq!((again.execution, again.version, again.attempt), (first.execution, 2, 1));
+    assert_eq!(world.due("a"), Some(2000));
+}

@@ -1,0 +1,18 @@
+//! The state machine through its public door: tables of its rules, then random commands against a
+//! naive model that knows nothing of SQL, with what must always hold checked after each of them.
+
+#![allow(clippy::unwrap_used)]
+
+mod invariants;
+mod jobs;
+mod keys;
+mod lists;
+mod model;
+mod ops;
+mod oracle;
+mod planning;
+mod reports;
+mod retention;
+mod storage;
+mod support;
+mod triggers;

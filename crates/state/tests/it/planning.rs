@@ -1,0 +1,136 @@
+//! Plans: runs come on record once, and due instants move forward only.
+
+use chronos_state::{Effect, PlannedRun};
+use chronos_types::{JobSpec, Status, Trigger};
+
+use crate::support::*;
+
+#[test]
+fn a_planned_run_is_on_record_before_it_is_fired() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let planned = PlannedRun { fire_at: 1250, node: "n2".into(), ..run(&job, 1000) };
+    let fire = fire_of(&world.done(500, plan([planned.clone()])));
+    assert_eq!((fire.execution, fire.job, fire.version), (planned.execution.unwrap(), job.seq, 1));
+    assert_eq!((fire.slot, fire.fire_at, fire.attempt, fire.begun), (1000, 1250, 1, false));
+    assert_eq!((fire.trigger, fire.node.as_str()), (Trigger::Schedule, "n2"));
+    let row = world.ask(|r| r.execution(fire.execution)).unwrap();
+    assert_eq!((row.job_seq, row.spec), (job.seq, job.job.spec));
+    let execution = row.execution;
+    assert_eq!((execution.job_id, execution.job_name.as_str()), (job.job.id, "a"));
+    assert_eq!((execution.status, execution.attempts, execution.scheduled_time), (Status::Pending, 0, 1000));
+    assert_eq!((execution.started_at, execution.completed_at, execution.response), (None, None, None));
+    assert_eq!(world.ask(|r| r.open_fires("n2")), [fire]);
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+    // It is no run of the job yet.
+    assert_eq!(world.job("a").last_run, None);
+}
+
+#[test]
+fn what_a_plan_does_depends_on_where_the_job_stands() {
+    let none = |due| (0, due);
+    let one = |due| (1, due);
+    let change = |f: fn(PlannedRun) -> PlannedRun| f;
+    // The job is at version 2 and due at 2000; the run of 1000 is on record.
+    let cases = [
+        ("the next", change(|r| r), one(Some(3000))),
+        ("planned from an older version", change(|r| PlannedRun { version: 1, ..r }), none(Some(2000))),
+        ("planned from a newer version", change(|r| PlannedRun { version: 3, ..r }), none(Some(2000))),
+        ("of another job", change(|r| PlannedRun { job: 99, ..r }), none(Some(2000))),
+        ("standing still", change(|r| PlannedRun { next_due: Some(2000), ..r }), none(Some(2000))),
+        ("backwards", change(|r| PlannedRun { next_due: Some(1999), ..r }), none(Some(2000))),
+        ("by one millisecond", change(|r| PlannedRun { next_due: Some(2001), ..r }), one(Some(2001))),
+        ("the last", change(|r| PlannedRun { next_due: None, ..r }), one(None)),
+        ("passed over", change(|r| PlannedRun { slot: None, execution: None, ..r }), none(Some(3000))),
+    ];
+    for (say, change, wanted) in cases {
+        let mut world = World::new();
+        let (job, fire) = world.with_run(spec("a"));
+        world.done(1000, report(&fire, begun(1, 1000)));
+        world.run(1000, put(job.job.id, Some(1), spec("a"), None));
+        let effects = world.done(1500, plan([change(run(&world.job("a"), 2000))]));
+        assert_eq!((fires(&effects).len(), world.due("a")), wanted, "{say}");
+    }
+}
+
+#[test]
+fn a_plan_that_arrives_twice_changes_nothing() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let (first, second) = (run(&job, 1000), run(&job, 2000));
+    assert_eq!(fires(&world.done(500, plan([first.clone(), first.clone()]))).len(), 1);
+    let fire = fire_of(&world.done(1500, plan([second.clone()])));
+    world.done(2000, report(&fire, delivered(1, 2000)));
+    let before = dump(&world.path());
+    for doubled in [plan([first.clone()]), plan([second.clone()]), plan([first, second])] {
+        assert_eq!(world.done(2500, doubled), []);
+    }
+    assert_eq!(dump(&world.path()), before);
+}
+
+#[test]
+fn a_due_instant_whose_execution_is_on_record_is_passed_without_another() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    // The change withdraws the run while its node is firing it: the record comes back.
+    world.run(999, put(job.job.id, Some(1), spec("a"), None));
+    world.done(1000, report(&fire, begun(1, 999)));
+    assert_eq!(world.due("a"), Some(1000));
+    assert_eq!(world.done(1001, plan([run(&world.job("a"), 1000)])), []);
+    assert_eq!((world.due("a"), world.execution(fire.execution).status), (Some(2000), Status::Running));
+    assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
+    assert!(world.ask(|r| r.overfull_jobs(1)).is_empty());
+}
+
+#[test]
+fn missed_instants_are_left_behind_in_one_step() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let caught = PlannedRun {
+        trigger: Trigger::CatchUp,
+        fire_at: 90_500,
+        next_due: Some(91_000),
+        ..run(&job, 90_000)
+    };
+    let fire = fire_of(&world.done(90_500, plan([caught])));
+    assert_eq!((fire.slot, fire.trigger), (90_000, Trigger::CatchUp));
+    assert_eq!(world.due("a"), Some(91_000));
+    // A run that makes up for a missed instant is not withdrawn by a change.
+    let (_, effects) = world.run(90_600, put(job.job.id, Some(1), spec("a"), None));
+    assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(job.job.id)]);
+    assert_eq!(world.due("a"), Some(91_000));
+}
+
+#[test]
+fn a_deleted_or_disabled_job_is_not_planned() {
+    let mut world = World::new();
+    let (a, b) = (world.create("a"), world.create("b"));
+    world.done(100, delete(&a));
+    world.run(100, put(b.job.id, Some(1), JobSpec { enabled: false, ..spec("b") }, None));
+    let runs = plan([run(&a, 1000), run(&b, 1000), run(&world.job("b"), 1000)]);
+    assert_eq!(world.done(500, runs), []);
+    assert_eq!(world.ask(|r| r.executions(&Default::default(), None, 9)).items, []);
+}
+
+#[test]
+fn the_earliest_due_come_first() {
+    let mut world = World::new();
+    assert_eq!((world.ask(|r| r.first_due()), world.ask(|r| r.due(i64::MAX, 9))), (None, vec![]));
+    for (name, due) in [("a", Some(3000)), ("b", Some(1000)), ("c", None), ("d", Some(2000)), ("e", Some(1000))] {
+        world.run(5, put(id_of(name), None, spec(name), due));
+    }
+    let names = |until, limit| {
+        let due = world.ask(|r| r.due(until, limit));
+        due.iter().map(|d| d.spec.name.as_str().to_owned()).collect::<Vec<_>>().concat()
+    };
+    assert_eq!(world.ask(|r| r.first_due()), Some(1000));
+    for (until, limit, wanted) in
+        [(999, 9, ""), (1000, 9, "be"), (2000, 9, "bed"), (9999, 9, "beda"), (9999, 3, "bed"), (9999, 0, "")]
+    {
+        assert_eq!(names(until, limit), wanted, "until {until}, at most {limit}");
+    }
+    let first = world.ask(|r| r.due(1000, 1)).remove(0);
+    let job = world.job("b");
+    assert_eq!((first.seq, first.id, first.version, first.created_at), (job.seq, job.job.id, 1, 5));
+    assert_eq!((first.at, first.spec), (1000, job.job.spec));
+}

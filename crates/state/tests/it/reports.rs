@@ -1,0 +1,223 @@
+//! Reports: what an attempt came to, whenever and however often it is said.
+
+use chronos_state::{Effect, Fire, Reported};
+use chronos_types::{Attempt, ErrorKind, Status};
+
+use crate::support::*;
+
+const STATUS_503: &str = "503 Service Unavailable";
+
+fn logged(number: u32, started_at: i64, failed: bool) -> Attempt {
+    Attempt {
+        number,
+        started_at,
+        duration_ms: 10,
+        status_code: Some(if failed { 503 } else { 200 }),
+        error: failed.then(|| STATUS_503.to_owned()),
+        error_kind: failed.then_some(ErrorKind::Status),
+    }
+}
+
+#[test]
+fn a_run_goes_from_pending_to_running_to_success() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    assert_eq!(world.done(1001, report(&fire, begun(1, 1000))), []);
+    let running = world.execution(fire.execution);
+    assert_eq!((running.status, running.attempts, running.started_at), (Status::Running, 1, Some(1000)));
+    assert_eq!(world.job("a").last_run, Some((Status::Running, 1000)));
+    let effects = world.done(1020, report(&fire, delivered(1, 1000)));
+    assert_eq!(effects, [Effect::Settled(fire.execution)]);
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.status, ended.attempts, ended.completed_at), (Status::Success, 1, Some(1010)));
+    assert_eq!(ended.attempt_log, [logged(1, 1000, false)]);
+    assert_eq!((ended.last_error, ended.error_kind), (None, None));
+    assert_eq!(ended.response.and_then(|r| r.body).as_deref(), Some("ok"));
+    assert_eq!(world.job("a").last_run, Some((Status::Success, 1000)));
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+}
+
+#[test]
+fn a_failure_arms_the_next_attempt_at_the_time_its_node_chose() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    let effects = world.done(1020, report(&fire, failed(1, 1000, Some(2500))));
+    let next = Fire { fire_at: 2500, attempt: 2, begun: true, ..fire.clone() };
+    assert_eq!(effects, [Effect::Fire(next.clone())]);
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), [next]);
+    let waiting = world.execution(fire.execution);
+    assert_eq!((waiting.status, waiting.attempts, waiting.completed_at), (Status::Retrying, 1, None));
+    assert_eq!((waiting.last_error.as_deref(), waiting.error_kind), (Some(STATUS_503), Some(ErrorKind::Status)));
+
+    world.done(2500, report(&fire, begun(2, 2500)));
+    assert_eq!(world.execution(fire.execution).status, Status::Running);
+    let effects = world.done(2520, report(&fire, failed(2, 2500, None)));
+    assert_eq!(effects, [Effect::Settled(fire.execution)]);
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.status, ended.attempts, ended.started_at), (Status::Failed, 2, Some(1000)));
+    assert_eq!(ended.completed_at, Some(2510));
+    assert_eq!(ended.attempt_log, [logged(1, 1000, true), logged(2, 2500, true)]);
+}
+
+#[test]
+fn a_word_that_comes_late_or_twice_changes_nothing() {
+    let before: [(&str, &[Reported]); 3] = [
+        ("delivered", &[delivered(1, 1000)]),
+        ("given up", &[failed(1, 1000, None)]),
+        ("skipped", &[Reported::Skipped { reason: "busy".into() }]),
+    ];
+    let late = [
+        begun(1, 1000),
+        begun(2, 3000),
+        delivered(1, 1000),
+        delivered(2, 3000),
+        failed(1, 1000, Some(4000)),
+        failed(2, 3000, None),
+        Reported::Skipped { reason: "x".into() },
+        Reported::Replaced { attempt: Some((2, 3000)) },
+    ];
+    for (say, reports) in before {
+        let mut world = World::new();
+        let (_, fire) = world.with_run(spec("a"));
+        for what in reports {
+            world.done(1100, report(&fire, what.clone()));
+        }
+        let kept = dump(&world.path());
+        for what in &late {
+            let effects = world.done(5000, report(&fire, what.clone()));
+            // The node that speaks still learns that it is over.
+            assert_eq!(effects, [Effect::Settled(fire.execution)], "{say}, then {what:?}");
+            assert_eq!(dump(&world.path()), kept, "{say}, then {what:?}");
+        }
+    }
+}
+
+#[test]
+fn a_word_about_an_attempt_that_ended_does_not_set_a_retry_back() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    world.done(1100, report(&fire, failed(1, 1000, Some(2500))));
+    let kept = dump(&world.path());
+    for what in [begun(1, 1000), failed(1, 1000, Some(9000)), failed(1, 1200, None)] {
+        assert_eq!(world.done(1200, report(&fire, what)), []);
+    }
+    assert_eq!(dump(&world.path()), kept);
+}
+
+#[test]
+fn a_success_is_accepted_from_whoever_delivered_it() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    let other = Fire { node: "n2".into(), ..fire.clone() };
+    world.done(1100, report(&fire, failed(1, 1000, Some(2500))));
+    // The same attempt was also made elsewhere, and arrived.
+    assert_eq!(world.done(1200, report(&other, delivered(1, 1050))), [Effect::Settled(fire.execution)]);
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.status, ended.completed_at), (Status::Success, Some(1060)));
+    assert_eq!(ended.attempt_log, [logged(1, 1000, true), logged(1, 1050, false)]);
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+}
+
+#[test]
+fn an_attempt_made_again_after_a_crash_keeps_its_number_and_the_first_start() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    world.done(1000, report(&fire, begun(1, 1000)));
+    world.done(7000, report(&fire, begun(1, 6000)));
+    world.done(7000, report(&fire, delivered(1, 6000)));
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.attempts, ended.started_at, ended.completed_at), (1, Some(1000), Some(6010)));
+    assert_eq!(ended.attempt_log, [logged(1, 6000, false)]);
+}
+
+#[test]
+fn a_skipped_run_says_why() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    let effects = world.done(1005, report(&fire, Reported::Skipped { reason: "one is running".into() }));
+    assert_eq!(effects, [Effect::Settled(fire.execution)]);
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.status, ended.attempts, ended.completed_at), (Status::Skipped, 0, Some(1005)));
+    assert_eq!((ended.started_at, ended.attempt_log), (None, vec![]));
+    assert_eq!((ended.last_error.as_deref(), ended.error_kind), (Some("one is running"), Some(ErrorKind::Overlap)));
+    // It did not run.
+    assert_eq!(world.job("a").last_run, None);
+}
+
+#[test]
+fn a_replaced_run_logs_the_attempt_that_was_cut_off() {
+    // what was said before, the attempt under way, attempts then, and how many are logged
+    let cases: [(&str, &[Reported], Option<(u32, i64)>, u32, usize); 4] = [
+        ("pending", &[], None, 0, 0),
+        ("an attempt nobody heard of", &[], Some((1, 1000)), 1, 1),
+        ("running", &[begun(1, 1000)], Some((1, 1000)), 1, 1),
+        ("waiting for a retry", &[failed(1, 1000, Some(3000))], None, 1, 1),
+    ];
+    for (say, before, attempt, attempts, entries) in cases {
+        let mut world = World::new();
+        let (_, fire) = world.with_run(spec("a"));
+        for what in before {
+            world.done(1000, report(&fire, what.clone()));
+        }
+        let effects = world.done(1300, report(&fire, Reported::Replaced { attempt }));
+        assert_eq!(effects, [Effect::Settled(fire.execution)], "{say}");
+        let ended = world.execution(fire.execution);
+        assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1300)), "{say}");
+        assert_eq!((ended.attempts, ended.attempt_log.len()), (attempts, entries), "{say}");
+        assert_eq!(ended.error_kind, Some(ErrorKind::Cancelled), "{say}");
+        if attempt.is_some() {
+            let cut = &ended.attempt_log[entries - 1];
+            assert_eq!((cut.duration_ms, cut.error_kind), (300, Some(ErrorKind::Cancelled)), "{say}");
+        }
+    }
+}
+
+#[test]
+fn a_delivery_whose_record_was_withdrawn_brings_the_record_back() {
+    let off = chronos_types::JobSpec { enabled: false, ..spec("a") };
+    for (what, status) in [
+        (begun(1, 999), Status::Running),
+        (delivered(1, 999), Status::Success),
+        (failed(1, 999, Some(2000)), Status::Retrying),
+        (failed(1, 999, None), Status::Failed),
+        (Reported::Skipped { reason: "x".into() }, Status::Skipped),
+    ] {
+        let mut world = World::new();
+        let (job, fire) = world.with_run(spec("a"));
+        world.run(999, put(job.job.id, Some(1), off.clone(), None));
+        assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+        world.done(1000, report(&fire, what));
+        let back = world.execution(fire.execution);
+        assert_eq!((back.status, back.job_version, back.scheduled_time), (status, 1, 1000));
+        assert_eq!(back.node_id, NODE);
+        assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
+    }
+}
+
+#[test]
+fn a_deleted_job_has_nothing_unfinished_even_when_a_withdrawn_delivery_comes_back() {
+    for (what, status) in [
+        (begun(1, 999), Status::Cancelled),
+        (delivered(1, 999), Status::Success),
+        (failed(1, 999, Some(2000)), Status::Cancelled),
+        (failed(1, 999, None), Status::Failed),
+    ] {
+        let mut world = World::new();
+        let (job, fire) = world.with_run(spec("a"));
+        world.done(999, delete(&job));
+        let effects = world.done(1000, report(&fire, what.clone()));
+        assert_eq!(fires(&effects), [], "{what:?}");
+        assert_eq!(world.execution(fire.execution).status, status, "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{what:?}");
+    }
+}
+
+#[test]
+fn a_report_about_a_job_nobody_remembers_is_dropped() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    let before = dump(&world.path());
+    let stray = Fire { job: 99, execution: chronos_types::ExecutionId::floor(5), ..fire };
+    assert_eq!(world.done(1000, report(&stray, delivered(1, 1000))), [Effect::Settled(stray.execution)]);
+    assert_eq!(dump(&world.path()), before);
+}

@@ -1,0 +1,161 @@
+//! The state file: opened again, copied, replaced, and refused where it is newer.
+
+use chronos_state::{Batch, Command, Machine, StateError};
+use chronos_types::JobSpec;
+
+use crate::support::*;
+
+#[test]
+fn unfinished_executions_survive_a_restart_with_their_attempt_numbers() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let says = [
+        (None, 1, 1000, false),
+        (Some(vec![begun(1, 2005)]), 1, 2005, true),
+        (Some(vec![failed(1, 3000, Some(9000))]), 2, 9000, true),
+        (Some(vec![failed(1, 4000, Some(4500)), begun(2, 4501)]), 2, 4501, true),
+    ];
+    let mut wanted = Vec::new();
+    for (slot, (what, attempt, fire_at, begun)) in [1000, 2000, 3000, 4000].into_iter().zip(says) {
+        let fire = fire_of(&world.done(slot - 500, plan([run(&job, slot)])));
+        for what in what.into_iter().flatten() {
+            world.done(slot + 500, report(&fire, what));
+        }
+        wanted.push(chronos_state::Fire { attempt, fire_at, begun, ..fire });
+    }
+    let over = fire_of(&world.done(4500, plan([run(&job, 5000)])));
+    world.done(5000, report(&over, delivered(1, 5000)));
+    let world = world.reopen();
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), wanted);
+    assert_eq!(world.ask(|r| r.open_fires("other")), []);
+    assert_eq!(world.due("a"), Some(6000));
+}
+
+#[test]
+fn notes_are_written_with_the_batches_they_belong_to() {
+    let mut world = World::new();
+    let batch = Batch { at: 5, items: vec![put(id_of("a"), None, spec("a"), None).into()] };
+    assert_eq!(world.machine.meta("applied").unwrap(), None);
+    world.machine.apply(&[&batch], &[("applied", b"7"), ("members", b"")]).unwrap();
+    let mut world = world.reopen();
+    assert_eq!(world.machine.meta("applied").unwrap(), Some(b"7".to_vec()));
+    assert_eq!(world.machine.meta("members").unwrap(), Some(vec![]));
+    assert!(world.machine.apply(&[], &[("applied", b"8")]).unwrap().is_empty());
+    assert_eq!(world.machine.meta("applied").unwrap(), Some(b"8".to_vec()));
+}
+
+#[test]
+fn a_newer_state_file_is_refused_in_words_that_help() {
+    let world = World::new();
+    let other = world.file("newer.db");
+    world.machine.copy_to(&other).unwrap();
+    rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let path = other.display().to_string();
+    let mut world = world.reopen();
+    for error in [Machine::open(&other).unwrap_err(), world.machine.replace_with(&other, &[]).unwrap_err()] {
+        assert!(matches!(error, StateError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
+        let wanted =
+            format!("{path} has state format 2, and this Chronos knows formats up to 1; start a newer Chronos on it");
+        assert_eq!(error.to_string(), wanted);
+    }
+}
+
+#[test]
+fn a_newer_command_is_refused_and_damage_is_called_damage() {
+    let batch = Batch { at: 5, items: vec![put(id_of("a"), None, spec("a"), Some(3)).into()] };
+    let bytes = batch.encode().unwrap();
+    assert_eq!(Batch::decode(&bytes).unwrap(), batch);
+    assert!(bytes.starts_with(b"1 {"));
+    let newer = [b"2 ".as_slice(), &[0xff; 9]].concat();
+    let error = Batch::decode(&newer).unwrap_err().to_string();
+    let wanted =
+        "the log holds a command of format 2, and this Chronos knows formats up to 1; start a newer Chronos";
+    assert_eq!(error, wanted);
+    for damaged in [b"".as_slice(), b"1", b"1 ", b"x {}", b"{}", &bytes[..bytes.len() - 1], &bytes[1..]] {
+        let error = Batch::decode(damaged).unwrap_err();
+        assert!(matches!(error, StateError::Corrupt(_)), "{:?}: {error:?}", String::from_utf8_lossy(damaged));
+    }
+}
+
+#[test]
+fn every_command_survives_the_log() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    let commands = [
+        put(id_of("a"), Some(3), JobSpec { tags: tags([("k", "v")]), ..spec("a") }, None),
+        delete(&job),
+        trigger(&job, fire.execution, Some(fire.execution)),
+        trigger(&job, fire.execution, None),
+        cancel(fire.execution),
+        plan([run(&job, 1000), chronos_state::PlannedRun { slot: None, execution: None, ..run(&job, 9) }]),
+        report(&fire, begun(1, 2)),
+        report(&fire, delivered(1, 2)),
+        report(&fire, failed(1, 2, Some(3))),
+        report(&fire, chronos_state::Reported::Skipped { reason: "ü\"\n".into() }),
+        report(&fire, chronos_state::Reported::Replaced { attempt: Some((1, 2)) }),
+        Command::Trim(chronos_state::Trim { executions: vec![1], versions: vec![(1, 2)], jobs: vec![3], keys_before: 4 }),
+    ];
+    let batch = Batch { at: -1, items: commands.into_iter().map(Into::into).collect() };
+    assert_eq!(Batch::decode(&batch.encode().unwrap()).unwrap(), batch);
+}
+
+#[test]
+fn a_copy_replaces_the_whole_state_of_another() {
+    let mut source = World::new();
+    let (_, fire) = source.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
+    source.machine.apply(&[], &[("applied", b"1")]).unwrap();
+    let copy = source.file("copy.db");
+    source.machine.copy_to(&copy).unwrap();
+    assert_eq!(dump(&copy), dump(&source.path()));
+    assert!(source.machine.copy_to(&copy).is_err(), "a copy never writes over a file");
+
+    // What is applied after the copy is not in it.
+    source.done(600, report(&fire, begun(1, 600)));
+    let mut target = World::new();
+    target.create("other");
+    target.run(5, put(id_of("other"), Some(1), spec("x"), None));
+    assert_eq!(target.ask(|r| r.jobs(&Default::default(), None, 9)).items.len(), 1);
+    target.machine.replace_with(&copy, &[("snapshot", b"s")]).unwrap();
+    // A reader that was open all the while sees the new state, and so does the writer.
+    assert_eq!(target.ask(|r| r.open_fires(NODE)), [fire.clone()]);
+    assert_eq!(target.ask(|r| r.find_job("x")), None);
+    assert_eq!(target.machine.meta("applied").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(target.machine.meta("snapshot").unwrap(), Some(b"s".to_vec()));
+    target.done(600, report(&fire, begun(1, 600)));
+    let mut target = target.reopen();
+    source.machine.apply(&[], &[("snapshot", b"s")]).unwrap();
+    assert_eq!(dump(&target.path()), dump(&source.path()));
+    target.create("b");
+}
+
+#[test]
+fn a_copy_that_is_not_a_state_is_refused_and_nothing_is_lost() {
+    let mut world = World::new();
+    world.create("a");
+    let before = dump(&world.path());
+    std::fs::write(world.file("text"), "no database, but long enough to be looked at ".repeat(20)).unwrap();
+    std::fs::write(world.file("empty"), "").unwrap();
+    for name in ["text", "empty", "missing"] {
+        let file = world.file(name);
+        assert!(world.machine.replace_with(&file, &[]).is_err(), "{name}");
+        assert_eq!(dump(&world.path()), before, "{name}");
+    }
+}
+
+#[test]
+fn a_state_is_made_durable_while_somebody_reads() {
+    let mut world = World::new();
+    let readers = world.machine.readers(1).unwrap();
+    readers.with(|reader| {
+        let seen = reader.at_once(|reader| {
+            assert_eq!(reader.count_jobs()?, (0, 0));
+            world.create("a");
+            world.machine.make_durable()?;
+            // One answer for all that is asked at once, whatever is written meanwhile.
+            reader.count_jobs()
+        });
+        assert_eq!(seen.unwrap(), (0, 0));
+        assert_eq!(reader.count_jobs().unwrap(), (1, 0));
+    });
+    world.machine.make_durable().unwrap();
+}

@@ -1,0 +1,251 @@
+//! A machine in a directory of its own, and short words for its commands.
+
+use std::path::{Path, PathBuf};
+
+use chronos_state::{
+    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Outcome, Plan, PlannedRun, PutJob,
+    Reader, Readers, Refusal, Report, Reported, StateError, TriggerRun,
+};
+use chronos_types::{
+    Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
+    MissedRuns, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+
+/// The node that most commands name.
+pub const NODE: &str = "n1";
+
+pub struct World {
+    dir: tempfile::TempDir,
+    pub machine: Machine,
+    readers: Readers,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let machine = Machine::open(&dir.path().join("state.db")).unwrap();
+        let readers = machine.readers(1).unwrap();
+        Self { dir, machine, readers }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("state.db")
+    }
+
+    /// A place for another file, which goes with the world.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Closes everything and opens it again, as a restart does.
+    pub fn reopen(self) -> Self {
+        let Self { dir, machine, readers } = self;
+        drop((machine, readers));
+        let machine = Machine::open(&dir.path().join("state.db")).unwrap();
+        let readers = machine.readers(1).unwrap();
+        Self { dir, machine, readers }
+    }
+
+    /// Applies one command in a batch of its own.
+    pub fn run(&mut self, at: Millis, command: impl Into<Command>) -> (Outcome, Vec<Effect>) {
+        let mut applied = self.batch(&Batch { at, items: vec![command.into().into()] });
+        (applied.outcomes.remove(0), applied.effects)
+    }
+
+    pub fn batch(&mut self, batch: &Batch) -> Applied {
+        self.machine.apply(&[batch], &[]).unwrap().remove(0)
+    }
+
+    /// Applies a command whose outcome must be [`Outcome::Done`].
+    pub fn done(&mut self, at: Millis, command: impl Into<Command>) -> Vec<Effect> {
+        let (outcome, effects) = self.run(at, command);
+        assert_eq!(outcome, Outcome::Done);
+        effects
+    }
+
+    /// Applies a command that must be refused, and must do nothing.
+    pub fn refused(&mut self, at: Millis, command: impl Into<Command>) -> Refusal {
+        let before = dump(&self.path());
+        let (outcome, effects) = self.run(at, command);
+        assert_eq!(effects, []);
+        assert_eq!(dump(&self.path()), before, "a refusal changed something");
+        match outcome {
+            Outcome::Refused { refusal } => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// Creates a job at instant 0 that falls due every second from 1000.
+    pub fn create(&mut self, name: &str) -> JobRow {
+        self.create_as(spec(name))
+    }
+
+    pub fn create_as(&mut self, spec: JobSpec) -> JobRow {
+        let name = spec.name.clone();
+        let (outcome, _) = self.run(0, put(id_of(name.as_str()), None, spec, Some(1000)));
+        assert!(matches!(outcome, Outcome::Job { version: 1, at: 0, .. }), "{outcome:?}");
+        self.job(name.as_str())
+    }
+
+    /// Creates a job and plans its first run, which is due at 1000.
+    pub fn with_run(&mut self, spec: JobSpec) -> (JobRow, Fire) {
+        let job = self.create_as(spec);
+        let effects = self.done(500, plan([run(&job, 1000)]));
+        (job, fire_of(&effects))
+    }
+
+    pub fn ask<T>(&self, question: impl FnOnce(&Reader) -> Result<T, StateError>) -> T {
+        self.readers.with(question).unwrap()
+    }
+
+    pub fn job(&self, key: &str) -> JobRow {
+        self.ask(|r| r.find_job(key)).expect(key)
+    }
+
+    pub fn execution(&self, id: ExecutionId) -> Execution {
+        self.ask(|r| r.execution(id)).expect("the execution is on record").execution
+    }
+
+    pub fn due(&self, key: &str) -> Option<Millis> {
+        self.job(key).job.next_due
+    }
+}
+
+/// A job's id, made from its name.
+pub fn id_of(name: &str) -> JobId {
+    let mut random = [0u8; 10];
+    for (place, byte) in name.bytes().enumerate() {
+        random[place % 10] = random[place % 10].rotate_left(3) ^ byte;
+    }
+    JobId::new(0, random)
+}
+
+pub fn spec(name: &str) -> JobSpec {
+    JobSpec {
+        name: JobName::parse(name).unwrap(),
+        description: String::new(),
+        schedule: "@every 1s".into(),
+        timezone: "UTC".into(),
+        webhook: Webhook {
+            url: TargetUrl::parse("http://h/x").unwrap(),
+            method: None,
+            headers: Headers::default(),
+            body: None,
+            auth: None,
+            success_codes: None,
+            timeout: None,
+            tls_skip_verify: false,
+            max_redirects: 0,
+        },
+        retry_policy: RetryPolicy::default(),
+        timeout: None,
+        concurrency: Concurrency::Allow,
+        missed_runs: MissedRuns::ExecuteOne,
+        jitter: DurationMs::default(),
+        start_at: None,
+        end_at: None,
+        tags: Tags::default(),
+        enabled: true,
+    }
+}
+
+pub fn tags<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
+    Tags::parse(pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()).unwrap()
+}
+
+pub fn put(id: JobId, from_version: Option<u64>, spec: JobSpec, next_due: Option<Millis>) -> Command {
+    Command::PutJob(Box::new(PutJob { id, from_version, spec, next_due }))
+}
+
+pub fn delete(job: &JobRow) -> Command {
+    Command::DeleteJob(DeleteJob { id: job.job.id, if_version: None })
+}
+
+/// The run of a job at an instant, the next one a second later.
+pub fn run(job: &JobRow, slot: Millis) -> PlannedRun {
+    PlannedRun {
+        job: job.seq,
+        version: job.job.version,
+        slot: Some(slot),
+        fire_at: slot,
+        execution: Some(ExecutionId::scheduled(job.job.id, slot)),
+        trigger: Trigger::Schedule,
+        next_due: Some(slot + 1000),
+        node: NODE.into(),
+    }
+}
+
+pub fn plan<const N: usize>(runs: [PlannedRun; N]) -> Command {
+    Command::Plan(Plan { runs: runs.into() })
+}
+
+pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<ExecutionId>) -> Command {
+    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of, node: NODE.into() })
+}
+
+pub fn cancel(execution: ExecutionId) -> Command {
+    Command::Cancel(Cancel { execution })
+}
+
+/// What the node of an execution says about it.
+pub fn report(fire: &Fire, what: Reported) -> Command {
+    let Fire { execution, job, version, slot, trigger, ref node, .. } = *fire;
+    Command::Report(Report { execution, job, version, slot, trigger, node: node.clone(), what })
+}
+
+pub fn begun(attempt: u32, started_at: Millis) -> Reported {
+    Reported::Begun { attempt, started_at }
+}
+
+/// A success of 10 ms.
+pub fn delivered(attempt: u32, started_at: Millis) -> Reported {
+    let response = Response { status_code: 200, body: Some("ok".into()), ..Response::default() };
+    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure: None, retry_at: None }
+}
+
+/// A failure of 10 ms, retried where `retry_at` says when.
+pub fn failed(attempt: u32, started_at: Millis, retry_at: Option<Millis>) -> Reported {
+    let response = Response { status_code: 503, ..Response::default() };
+    let failure = Some((ErrorKind::Status, "503 Service Unavailable".to_owned()));
+    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure, retry_at }
+}
+
+pub fn fires(effects: &[Effect]) -> Vec<Fire> {
+    effects.iter().filter_map(|e| if let Effect::Fire(fire) = e { Some(fire.clone()) } else { None }).collect()
+}
+
+/// The one execution that is to be fired.
+pub fn fire_of(effects: &[Effect]) -> Fire {
+    let mut fires = fires(effects);
+    assert_eq!(fires.len(), 1, "{effects:?}");
+    fires.remove(0)
+}
+
+/// The state file beside the machine, for what its door does not show.
+pub fn look(path: &Path) -> Connection {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+/// Every row of every table, in order.
+pub fn dump(path: &Path) -> String {
+    let db = look(path);
+    let read = |sql: &str| -> Vec<Vec<Value>> {
+        let mut statement = db.prepare(sql).unwrap();
+        let width = statement.column_count();
+        let rows = statement.query_map([], |row| (0..width).map(|i| row.get(i)).collect()).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    let mut out = String::new();
+    for table in read("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name") {
+        let Value::Text(name) = &table[0] else { panic!("a table without a name") };
+        out += &format!("{table:?}\n");
+        let columns = read(&format!("SELECT name FROM pragma_table_info('{name}')"));
+        let order: Vec<_> = (1..=columns.len()).map(|n| n.to_string()).collect();
+        for row in read(&format!("SELECT * FROM {name} ORDER BY {}", order.join(", "))) {
+            out += &format!("  {row:?}\n");
+        }
+    }
+    out
+}

@@ -1,0 +1,151 @@
+//! Runs that no schedule asked for, replays, and cancelling.
+
+use chronos_state::{Effect, Fire, Outcome, Refusal};
+use chronos_types::{Concurrency, ErrorKind, ExecutionId, JobSpec, Status, Trigger};
+
+use crate::support::*;
+
+fn manual(n: u8) -> ExecutionId {
+    ExecutionId::manual(1200, [n; 10])
+}
+
+#[test]
+fn a_triggered_run_is_on_record_and_fired_at_once() {
+    let mut world = World::new();
+    let job = world.create_as(JobSpec { enabled: false, ..spec("a") });
+    let (outcome, effects) = world.run(1200, trigger(&job, manual(1), None));
+    assert_eq!(outcome, Outcome::Execution { id: manual(1), job: job.job.id });
+    let fire = fire_of(&effects);
+    assert_eq!((fire.slot, fire.fire_at, fire.trigger), (1200, 1200, Trigger::Manual));
+    assert_eq!((fire.attempt, fire.version, fire.job), (1, 1, job.seq));
+    let execution = world.execution(manual(1));
+    assert_eq!((execution.status, execution.replay_of), (Status::Pending, None));
+    assert_eq!(world.refused(1300, trigger(&ghost(&job), manual(2), None)), Refusal::NoSuchJob);
+}
+
+fn ghost(job: &chronos_state::JobRow) -> chronos_state::JobRow {
+    let mut ghost = job.clone();
+    ghost.job.id = id_of("ghost");
+    ghost
+}
+
+#[test]
+fn only_forbid_refuses_a_second_run() {
+    // Whether the unfinished run of 1000 stands in the way of a manual one at 1200.
+    for (concurrency, refuses) in [
+        (Concurrency::Forbid, true),
+        (Concurrency::Allow, false),
+        (Concurrency::Replace, false),
+        (Concurrency::Queue, false),
+    ] {
+        for (say, what) in
+            [("pending", None), ("running", Some(begun(1, 1000))), ("retrying", Some(failed(1, 1000, Some(5000))))]
+        {
+            let mut world = World::new();
+            let (job, fire) = world.with_run(JobSpec { concurrency, ..spec("a") });
+            if let Some(what) = what {
+                world.done(1100, report(&fire, what));
+            }
+            if refuses {
+                let refusal = world.refused(1200, trigger(&job, manual(1), None));
+                assert_eq!(refusal, Refusal::Overlap { unfinished: fire.execution }, "{say}");
+            } else {
+                let (outcome, _) = world.run(1200, trigger(&job, manual(1), None));
+                assert!(matches!(outcome, Outcome::Execution { .. }), "{concurrency:?} {say}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_planned_but_not_due_does_not_stand_in_the_way() {
+    let mut world = World::new();
+    let (job, _) = world.with_run(JobSpec { concurrency: Concurrency::Forbid, ..spec("a") });
+    let (outcome, _) = world.run(999, trigger(&job, manual(1), None));
+    assert!(matches!(outcome, Outcome::Execution { .. }));
+}
+
+#[test]
+fn a_trigger_that_arrives_twice_is_one_run() {
+    for concurrency in [Concurrency::Forbid, Concurrency::Allow] {
+        let mut world = World::new();
+        let job = world.create_as(JobSpec { concurrency, ..spec("a") });
+        let first = world.run(500, trigger(&job, manual(1), None));
+        let kept = dump(&world.path());
+        let again = world.run(600, trigger(&job, manual(1), None));
+        assert_eq!((&again.0, again.1.len()), (&first.0, 0), "{concurrency:?}");
+        assert_eq!(dump(&world.path()), kept);
+    }
+}
+
+#[test]
+fn a_replay_runs_the_version_of_that_time() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(JobSpec { description: "old".into(), ..spec("a") });
+    let other = world.create("b");
+    world.done(1000, report(&fire, delivered(1, 1000)));
+    world.run(1100, put(job.job.id, Some(1), JobSpec { description: "new".into(), ..spec("renamed") }, None));
+    let (outcome, effects) = world.run(1200, trigger(&job, manual(1), Some(fire.execution)));
+    assert_eq!(outcome, Outcome::Execution { id: manual(1), job: job.job.id });
+    let replay = fire_of(&effects);
+    assert_eq!((replay.version, replay.trigger, replay.slot), (1, Trigger::Replay, 1200));
+    let row = world.ask(|r| r.execution(manual(1))).unwrap();
+    assert_eq!((row.spec.description.as_str(), row.execution.job_name.as_str()), ("old", "a"));
+    assert_eq!((row.execution.job_version, row.execution.replay_of), (1, Some(fire.execution)));
+    // Only what is on record for this very job can be repeated.
+    for (job, original) in [(&job, manual(9)), (&other, fire.execution)] {
+        assert_eq!(world.refused(1300, trigger(job, manual(2), Some(original))), Refusal::NoSuchExecution);
+    }
+}
+
+#[test]
+fn a_replay_keeps_to_the_policy_in_force() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(JobSpec { concurrency: Concurrency::Allow, ..spec("a") });
+    world.run(1100, put(job.job.id, Some(1), JobSpec { concurrency: Concurrency::Forbid, ..spec("a") }, None));
+    let refusal = world.refused(1200, trigger(&job, manual(1), Some(fire.execution)));
+    assert_eq!(refusal, Refusal::Overlap { unfinished: fire.execution });
+}
+
+#[test]
+fn cancelling_ends_a_run_wherever_it_stands() {
+    // what was said before; attempts, entries in the log, and the duration of the one cut off
+    let cases = [
+        ("pending", vec![], 0, 0, None),
+        ("running", vec![begun(1, 1000)], 1, 1, Some(300)),
+        ("made again", vec![begun(1, 1000), begun(1, 1200)], 1, 1, Some(100)),
+        ("retrying", vec![failed(1, 1000, Some(5000))], 1, 1, None),
+        ("running again", vec![failed(1, 1000, Some(1100)), begun(2, 1100)], 2, 2, Some(200)),
+    ];
+    for (say, before, attempts, entries, cut_off) in cases {
+        let mut world = World::new();
+        let (_, fire) = world.with_run(spec("a"));
+        for what in before {
+            world.done(1100, report(&fire, what));
+        }
+        assert_eq!(world.done(1300, cancel(fire.execution)), [Effect::Cancel(fire.execution)], "{say}");
+        let ended = world.execution(fire.execution);
+        assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1300)), "{say}");
+        assert_eq!((ended.attempts, ended.attempt_log.len()), (attempts, entries), "{say}");
+        assert_eq!(ended.last_error.as_deref(), Some("cancelled by request"), "{say}");
+        if let Some(duration_ms) = cut_off {
+            let last = ended.attempt_log.last().unwrap();
+            assert_eq!((last.number, last.duration_ms), (attempts, duration_ms), "{say}");
+            assert_eq!((last.error_kind, last.status_code), (Some(ErrorKind::Cancelled), None), "{say}");
+        }
+        // It is over: once is enough, and a delivery that was under way does not bring it back.
+        let over = Refusal::Finished { status: "cancelled".into() };
+        assert_eq!(world.refused(1400, cancel(fire.execution)), over, "{say}");
+        world.done(1500, report(&Fire { attempt: 1, ..fire.clone() }, delivered(1, 1000)));
+        assert_eq!(world.execution(fire.execution), ended, "{say}");
+    }
+}
+
+#[test]
+fn what_is_not_on_record_or_over_cannot_be_cancelled() {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    assert_eq!(world.refused(1, cancel(manual(1))), Refusal::NoSuchExecution);
+    world.done(1100, report(&fire, delivered(1, 1000)));
+    assert_eq!(world.refused(1200, cancel(fire.execution)), Refusal::Finished { status: "success".into() });
+}
