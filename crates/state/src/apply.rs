@@ -18,17 +18,25 @@ struct Context<'a> {
     db: &'a Connection,
     at: Millis,
     effects: Vec<Effect>,
+    /// The last number given to an execution; written back once a batch.
+    last_execution: i64,
 }
 
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: &Batch) -> Result<Applied, StateError> {
-    let mut context = Context { db, at: batch.at, effects: Vec::new() };
+    let sql = "SELECT last FROM counters WHERE name = 'execution'";
+    let last: i64 = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    let mut context = Context { db, at: batch.at, effects: Vec::new(), last_execution: last };
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {
             None => command(&mut context, &item.command)?,
             Some(key) => once(&mut context, key, &item.command)?,
         });
+    }
+    if context.last_execution != last {
+        let sql = "UPDATE counters SET last = ?1 WHERE name = 'execution'";
+        db.prepare_cached(sql)?.execute([context.last_execution])?;
     }
     Ok(Applied { at: batch.at, outcomes, effects: context.effects })
 }
@@ -99,10 +107,11 @@ impl Context<'_> {
     }
 
     /// Puts a pending execution on record; false where it already was.
-    fn insert(&self, fire: &Fire, replay_of: Option<ExecutionId>) -> Result<bool, StateError> {
+    fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>) -> Result<bool, StateError> {
         let sql = "INSERT OR IGNORE INTO executions
-            (id, job, version, trigger, slot, fire_at, status, attempts, node, replay_of)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8)";
+            (id, job, version, trigger, slot, fire_at, status, attempts, node, replay_of, seq)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9)";
+        let seq = self.last_execution + 1;
         let count = self.db.prepare_cached(sql)?.execute((
             fire.execution.as_bytes(),
             fire.job,
@@ -112,7 +121,11 @@ impl Context<'_> {
             fire.fire_at,
             &fire.node,
             replay_of.as_ref().map(ExecutionId::as_bytes),
+            seq,
         ))?;
+        if count == 1 {
+            self.last_execution = seq;
+        }
         Ok(count == 1)
     }
 

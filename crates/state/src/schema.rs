@@ -49,8 +49,13 @@ CREATE TABLE versions (
   PRIMARY KEY (seq, version)
 );
 
+-- The last number given to an execution. A number is never given twice, so a trim that arrives
+-- late cannot take a younger execution for an old one. (AUTOINCREMENT would cost 15 % of a plan.)
+CREATE TABLE counters (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counters (name, last) VALUES ('execution', 0);
+
 CREATE TABLE executions (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  seq INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
   job INTEGER NOT NULL,
   version INTEGER NOT NULL,

@@ -1,1 +1,467 @@
+//! A naive machine: maps and plain structs, every rule written down a second time, no SQL.
+//!
+//! Where it and the real one differ, one of them is wrong.
 
+use std::collections::BTreeMap;
+
+use chronos_state::{
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Outcome, PlannedRun, Proposal, PutJob, Refusal, Report,
+    Reported, TriggerRun, Trim,
+};
+use chronos_types::{
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Status, Trigger,
+};
+
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub seq: i64,
+    pub id: JobId,
+    pub version: u64,
+    pub deleted: bool,
+    pub created_at: Millis,
+    pub due: Option<Millis>,
+    /// Every version that is kept, the one in force among them: when it came to be, what it says.
+    pub versions: BTreeMap<u64, (Millis, JobSpec)>,
+}
+
+impl Job {
+    pub fn spec(&self) -> &JobSpec {
+        &self.versions[&self.version].1
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub job: i64,
+    pub fire_at: Millis,
+    pub execution: Execution,
+}
+
+impl Run {
+    fn is_open(&self) -> bool {
+        !self.execution.status.is_finished()
+    }
+
+    fn ended(&self) -> u32 {
+        self.execution.attempt_log.last().map_or(0, |attempt| attempt.number)
+    }
+
+    fn begin(&mut self, attempt: u32, started_at: Millis) {
+        self.execution.attempts = self.execution.attempts.max(attempt);
+        self.execution.started_at = self.execution.started_at.or(Some(started_at));
+        self.fire_at = started_at;
+    }
+
+    fn finish(&mut self, status: Status, at: Millis) {
+        self.execution.status = status;
+        self.execution.completed_at = Some(at);
+    }
+
+    fn fail(&mut self, kind: ErrorKind, message: &str) {
+        self.execution.last_error = Some(message.to_owned());
+        self.execution.error_kind = Some(kind);
+    }
+
+    fn cut_off(&mut self, number: u32, started_at: Millis, at: Millis, why: &str) {
+        self.execution.attempt_log.push(Attempt {
+            number,
+            started_at,
+            duration_ms: u64::try_from(at - started_at).unwrap_or(0),
+            status_code: None,
+            error: Some(why.to_owned()),
+            error_kind: Some(ErrorKind::Cancelled),
+        });
+    }
+
+    /// Ends an open run; an attempt under way is cut off.
+    fn cancel(&mut self, at: Millis, why: &str) {
+        if self.execution.status == Status::Running {
+            self.cut_off(self.execution.attempts, self.fire_at, at, why);
+        }
+        self.fail(ErrorKind::Cancelled, why);
+        self.finish(Status::Cancelled, at);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub at: Millis,
+    pub jobs: BTreeMap<i64, Job>,
+    pub runs: BTreeMap<ExecutionId, Run>,
+    /// The machine's numbers of executions, which are never given twice.
+    pub numbers: BTreeMap<i64, ExecutionId>,
+    keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
+    effects: Vec<Effect>,
+    last_job: i64,
+    last_number: i64,
+}
+
+impl Model {
+    pub fn apply(&mut self, at: Millis, proposal: &Proposal) -> (Outcome, Vec<Effect>) {
+        self.at = at;
+        let outcome = match &proposal.idempotency {
+            None => self.command(&proposal.command),
+            Some(key) => match self.keys.get(&key.key) {
+                Some((known, _, _)) if known != key => refuse(Refusal::KeyReused),
+                Some((_, _, outcome)) => outcome.clone(),
+                None => {
+                    let outcome = self.command(&proposal.command);
+                    if !matches!(outcome, Outcome::Refused { .. }) {
+                        self.keys.insert(key.key.clone(), (key.clone(), at, outcome.clone()));
+                    }
+                    outcome
+                }
+            },
+        };
+        (outcome, std::mem::take(&mut self.effects))
+    }
+
+    fn command(&mut self, command: &Command) -> Outcome {
+        match command {
+            Command::PutJob(put) => self.put(put),
+            Command::DeleteJob(delete) => self.delete(delete),
+            Command::Trigger(run) => self.trigger(run),
+            Command::Cancel(Cancel { execution }) => self.cancel(*execution),
+            Command::Plan(plan) => {
+                plan.runs.iter().for_each(|run| self.plan(run));
+                Outcome::Done
+            }
+            Command::Report(report) => self.report(report),
+            Command::Trim(trim) => self.trim(trim),
+        }
+    }
+
+    /// Jobs that are not deleted, in order of creation.
+    pub fn live(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(|job| !job.deleted)
+    }
+
+    fn find(&self, id: JobId) -> Option<i64> {
+        self.live().find(|job| job.id == id).map(|job| job.seq)
+    }
+
+    /// The runs of a job, the newest first.
+    pub fn of(&self, job: i64) -> impl Iterator<Item = &Run> {
+        self.runs.values().rev().filter(move |run| run.job == job)
+    }
+
+    fn open(&self, job: i64) -> Vec<ExecutionId> {
+        let open = self.runs.values().filter(|run| run.job == job && run.is_open());
+        open.map(|run| run.execution.id).collect()
+    }
+
+    fn put(&mut self, put: &PutJob) -> Outcome {
+        let (name, at) = (&put.spec.name, self.at);
+        let taken = self.live().any(|job| job.id != put.id && job.spec().name == *name);
+        let taken = taken.then(|| refuse(Refusal::NameTaken { name: name.as_str().to_owned() }));
+        let Some(from) = put.from_version else {
+            if let Some(taken) = taken {
+                return taken;
+            }
+            self.last_job += 1;
+            let seq = self.last_job;
+            let versions = BTreeMap::from([(1, (at, put.spec.clone()))]);
+            let due = put.next_due;
+            self.jobs.insert(seq, Job { seq, id: put.id, version: 1, deleted: false, created_at: at, due, versions });
+            self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
+            return Outcome::Job { id: put.id, version: 1, at };
+        };
+        let Some(seq) = self.find(put.id) else { return refuse(Refusal::NoSuchJob) };
+        let (old, current) = (self.jobs[&seq].spec().clone(), self.jobs[&seq].version);
+        if current != from {
+            return refuse(Refusal::VersionMismatch { current });
+        }
+        if let Some(taken) = taken {
+            return taken;
+        }
+        let withdrawn = self.withdraw(seq);
+        if old.enabled && !put.spec.enabled {
+            for id in self.open(seq) {
+                let run = self.runs.get_mut(&id).unwrap();
+                if run.execution.status == Status::Pending && run.fire_at > at {
+                    run.cancel(at, "the job was disabled");
+                    self.effects.push(Effect::Cancel(id));
+                }
+            }
+        }
+        let instants = |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
+        let same = old.enabled && instants(&old) == instants(&put.spec);
+        let job = self.jobs.get_mut(&seq).unwrap();
+        job.due = if same { withdrawn.into_iter().chain(job.due).min() } else { put.next_due };
+        job.version += 1;
+        job.versions.insert(job.version, (at, put.spec.clone()));
+        self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
+        Outcome::Job { id: put.id, version: job.version, at }
+    }
+
+    fn withdraw(&mut self, job: i64) -> Vec<Millis> {
+        let mut slots = Vec::new();
+        for id in self.open(job) {
+            let Run { execution, .. } = &self.runs[&id];
+            let planned = execution.status == Status::Pending && execution.trigger == Trigger::Schedule;
+            if planned && execution.scheduled_time > self.at {
+                slots.push(execution.scheduled_time);
+                self.forget(id);
+                self.effects.push(Effect::Withdraw(id));
+            }
+        }
+        slots
+    }
+
+    fn forget(&mut self, id: ExecutionId) {
+        self.runs.remove(&id);
+        self.numbers.retain(|_, held| *held != id);
+    }
+
+    fn delete(&mut self, delete: &DeleteJob) -> Outcome {
+        let Some(seq) = self.find(delete.id) else { return refuse(Refusal::NoSuchJob) };
+        let current = self.jobs[&seq].version;
+        if delete.if_version.is_some_and(|wanted| wanted != current) {
+            return refuse(Refusal::VersionMismatch { current });
+        }
+        self.withdraw(seq);
+        for id in self.open(seq) {
+            self.runs.get_mut(&id).unwrap().cancel(self.at, "the job was deleted");
+            self.effects.push(Effect::Cancel(id));
+        }
+        let job = self.jobs.get_mut(&seq).unwrap();
+        (job.deleted, job.due) = (true, None);
+        self.effects.push(Effect::JobChanged(delete.id));
+        Outcome::Done
+    }
+
+    /// Puts a run on record unless one with its id is.
+    fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>) -> bool {
+        if self.runs.contains_key(&fire.execution) {
+            return false;
+        }
+        let job = &self.jobs[&fire.job];
+        let execution = Execution {
+            id: fire.execution,
+            job_id: job.id,
+            job_name: job.versions.get(&fire.version).map_or(job.spec(), |(_, spec)| spec).name.clone(),
+            job_version: fire.version,
+            trigger: fire.trigger,
+            scheduled_time: fire.slot,
+            started_at: None,
+            completed_at: None,
+            status: Status::Pending,
+            attempts: 0,
+            last_error: None,
+            error_kind: None,
+            response: None,
+            attempt_log: vec![],
+            node_id: fire.node.clone(),
+            replay_of,
+        };
+        self.runs.insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution });
+        self.last_number += 1;
+        self.numbers.insert(self.last_number, fire.execution);
+        true
+    }
+
+    fn trigger(&mut self, run: &TriggerRun) -> Outcome {
+        let Some(seq) = self.find(run.job) else { return refuse(Refusal::NoSuchJob) };
+        let job = &self.jobs[&seq];
+        let (version, trigger) = match run.replay_of {
+            None => (job.version, Trigger::Manual),
+            Some(original) => match self.runs.get(&original) {
+                Some(original) if original.job == seq => (original.execution.job_version, Trigger::Replay),
+                _ => return refuse(Refusal::NoSuchExecution),
+            },
+        };
+        if job.spec().concurrency == Concurrency::Forbid {
+            let due = |id: &ExecutionId| self.runs[id].execution.scheduled_time <= self.at;
+            let mut others = self.open(seq).into_iter().filter(|id| *id != run.execution);
+            if let Some(unfinished) = others.find(due) {
+                return refuse(Refusal::Overlap { unfinished });
+            }
+        }
+        let fire = Fire {
+            execution: run.execution,
+            job: seq,
+            version,
+            slot: self.at,
+            fire_at: self.at,
+            attempt: 1,
+            trigger,
+            node: run.node.clone(),
+            begun: false,
+        };
+        if self.insert(&fire, run.replay_of) {
+            self.effects.push(Effect::Fire(fire));
+        }
+        Outcome::Execution { id: run.execution, job: run.job }
+    }
+
+    fn cancel(&mut self, id: ExecutionId) -> Outcome {
+        let Some(run) = self.runs.get_mut(&id) else { return refuse(Refusal::NoSuchExecution) };
+        if !run.is_open() {
+            return refuse(Refusal::Finished { status: run.execution.status.as_str().to_owned() });
+        }
+        run.cancel(self.at, "cancelled by request");
+        self.effects.push(Effect::Cancel(id));
+        Outcome::Done
+    }
+
+    fn plan(&mut self, run: &PlannedRun) {
+        let Some(job) = self.jobs.get_mut(&run.job) else { return };
+        let Some(due) = job.due else { return };
+        if job.version != run.version || run.next_due.is_some_and(|next| next <= due) {
+            return;
+        }
+        job.due = run.next_due;
+        if let (Some(slot), Some(execution)) = (run.slot, run.execution) {
+            let fire = Fire {
+                execution,
+                job: run.job,
+                version: run.version,
+                slot,
+                fire_at: run.fire_at,
+                attempt: 1,
+                trigger: run.trigger,
+                node: run.node.clone(),
+                begun: false,
+            };
+            if self.insert(&fire, None) {
+                self.effects.push(Effect::Fire(fire));
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report) -> Outcome {
+        let id = report.execution;
+        let mut fire = Fire {
+            execution: id,
+            job: report.job,
+            version: report.version,
+            slot: report.slot,
+            fire_at: report.slot,
+            attempt: 1,
+            trigger: report.trigger,
+            node: report.node.clone(),
+            begun: false,
+        };
+        let back = !self.runs.contains_key(&id);
+        if back && self.jobs.contains_key(&report.job) {
+            self.insert(&fire, None);
+        }
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.is_open()) else {
+            self.effects.push(Effect::Settled(id));
+            return Outcome::Done;
+        };
+        let at = self.at;
+        match &report.what {
+            Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
+            Reported::Begun { attempt, started_at } => {
+                run.begin(*attempt, *started_at);
+                run.execution.status = Status::Running;
+            }
+            // Known already; but a success counts from whoever delivered it.
+            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {}
+            Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
+                run.begin(*attempt, *started_at);
+                let (error_kind, error) = failure.clone().unzip();
+                run.execution.attempt_log.push(Attempt {
+                    number: *attempt,
+                    started_at: *started_at,
+                    duration_ms: *duration_ms,
+                    status_code: Some(response.status_code).filter(|code| *code != 0),
+                    error,
+                    error_kind,
+                });
+                run.execution.response = Some(response.clone());
+                if let Some((kind, message)) = failure {
+                    run.fail(*kind, message);
+                }
+                let ended_at = started_at + i64::try_from(*duration_ms).unwrap();
+                match (failure, retry_at) {
+                    (None, _) => run.finish(Status::Success, ended_at),
+                    (Some(_), None) => run.finish(Status::Failed, ended_at),
+                    (Some(_), Some(retry_at)) => {
+                        run.execution.status = Status::Retrying;
+                        run.fire_at = *retry_at;
+                        (fire.fire_at, fire.attempt, fire.begun) = (*retry_at, attempt + 1, true);
+                        self.effects.push(Effect::Fire(fire));
+                    }
+                }
+            }
+            Reported::Skipped { reason } => {
+                run.fail(ErrorKind::Overlap, reason);
+                run.finish(Status::Skipped, at);
+            }
+            Reported::Replaced { attempt } => {
+                let why = "replaced by a newer run";
+                if let Some((number, started_at)) = attempt.filter(|(number, _)| *number > run.ended()) {
+                    run.begin(number, started_at);
+                    run.cut_off(number, started_at, at, why);
+                }
+                run.fail(ErrorKind::Cancelled, why);
+                run.finish(Status::Cancelled, at);
+            }
+        }
+        if !run.is_open() {
+            self.effects.push(Effect::Settled(id));
+        } else if back && self.jobs[&run.job].deleted {
+            run.cancel(at, "the job was deleted");
+            self.effects.retain(|effect| !matches!(effect, Effect::Fire(_)));
+            self.effects.push(Effect::Cancel(id));
+        }
+        Outcome::Done
+    }
+
+    fn trim(&mut self, trim: &Trim) -> Outcome {
+        let mut jobs = trim.jobs.clone();
+        for number in &trim.executions {
+            let found = self.numbers.get(number).copied();
+            if let Some(id) = found.filter(|id| !self.runs[id].is_open()) {
+                jobs.push(self.runs[&id].job);
+                self.forget(id);
+            }
+        }
+        for seq in jobs {
+            let needed = self.of(seq).next().is_some();
+            if !needed && self.jobs.get(&seq).is_some_and(|job| job.deleted) {
+                self.jobs.remove(&seq);
+            }
+        }
+        for (seq, version) in &trim.versions {
+            let needed = self.of(*seq).any(|run| run.execution.job_version == *version);
+            if let Some(job) = self.jobs.get_mut(seq)
+                && !needed
+                && job.version != *version
+            {
+                job.versions.remove(version);
+            }
+        }
+        self.keys.retain(|_, (_, at, _)| *at >= trim.keys_before);
+        Outcome::Done
+    }
+
+    /// What a node owes the world.
+    pub fn open_fires(&self, node: &str) -> Vec<Fire> {
+        let owed = self.runs.values().filter(|run| run.is_open() && run.execution.node_id == node);
+        owed.map(|run| {
+            let execution = &run.execution;
+            Fire {
+                execution: execution.id,
+                job: run.job,
+                version: execution.job_version,
+                slot: execution.scheduled_time,
+                fire_at: run.fire_at,
+                attempt: match execution.status {
+                    Status::Running => execution.attempts,
+                    _ => execution.attempts + 1,
+                },
+                trigger: execution.trigger,
+                node: node.to_owned(),
+                begun: execution.status != Status::Pending,
+            }
+        })
+        .collect()
+    }
+}
+
+fn refuse(refusal: Refusal) -> Outcome {
+    Outcome::Refused { refusal }
+}
