@@ -1,1 +1,36 @@
+//! The wire types of the REST API, version 1, and how they become the domain's types and back.
+//!
+//! A wire type is what a client sees; it never reaches the state or the disk. Input is read field
+//! by field from a JSON value, so that one answer names every bad field: wrong types and unknown
+//! names too. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what
+//! a schedule means: whoever calls brings that check along.
 
+mod execution;
+mod fields;
+mod health;
+mod job;
+mod job_input;
+mod json;
+mod page;
+mod patch;
+mod problem;
+mod retry;
+mod schedule;
+mod text_map;
+mod webhook;
+mod webhook_input;
+mod webhook_test;
+
+pub use execution::{Attempt, Execution, RequestView, Response};
+pub use health::{Health, Ready};
+pub use job::{Job, JobInput, JobVersion, LastRun};
+pub use job_input::CheckSchedule;
+pub use json::{JsonError, parse_json};
+pub use page::{ExecutionPage, JobPage, VersionPage};
+pub use patch::merge_patch;
+pub use problem::{BadField, Problem};
+pub use retry::RetryPolicy;
+pub use schedule::{Preview, PreviewRequest, PreviewResponse};
+pub use text_map::TextMap;
+pub use webhook::{Auth, Webhook};
+pub use webhook_test::{TestRequest, TestResponse};

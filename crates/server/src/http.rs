@@ -1,6 +1,120 @@
-//! stub, being written
-use crate::{env::Env, store::Store, proposer::Proposer, dispatch::Tester, telemetry::Metrics};
-pub(crate) struct App { pub proposer: Proposer, pub store: Store, pub tester: Tester, pub env: Env, pub metrics: Metrics, pub node_id: String, pub metrics_path: String }
-pub(crate) fn tls(_: &crate::config::Tls) -> Result<(), String> { Ok(()) }
-pub(crate) fn router(_: App) -> axum::Router { axum::Router::new() }
-pub(crate) async fn serve(_: tokio::net::TcpListener, _: Option<()>, _: axum::Router, _: tokio_util::sync::CancellationToken) {}
+//! The REST API, version 1: one file per page, one map from errors to answers (`problem`).
+//!
+//! A handler parses at the door, asks the store or proposes a command, and says what came of it.
+//! Nothing here keeps state of its own, and nothing else in the server imports this module but
+//! the node that starts it.
+
+mod body;
+mod change;
+mod connection;
+mod cursor;
+mod docs;
+mod etag;
+mod executions;
+mod find;
+mod health;
+mod job_actions;
+mod jobs;
+mod layers;
+mod params;
+mod problem;
+mod query;
+mod respond;
+mod runs;
+mod schedules;
+mod serve;
+mod tls;
+mod versions;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use serve::serve;
+pub(crate) use tls::tls;
+
+use crate::dispatch::Tester;
+use crate::env::Env;
+use crate::proposer::Proposer;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use problem::ApiError;
+
+/// What the pages work with.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Where writes go.
+    pub(crate) proposer: Proposer,
+    /// Where questions go.
+    pub(crate) store: Store,
+    /// Tries webhooks out.
+    pub(crate) tester: Tester,
+    /// Random bytes for identifiers.
+    pub(crate) env: Env,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// This node's name.
+    pub(crate) node_id: String,
+    /// The path at which metrics are read.
+    pub(crate) metrics_path: String,
+}
+
+type Shared = Arc<App>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Chronos",
+        description = "A distributed cron that fires HTTP webhooks on time. Errors are \
+            `application/problem+json` (RFC 9457) with a stable `code`.",
+    ),
+    tags(
+        (name = "jobs", description = "What is called, and when"),
+        (name = "executions", description = "What came of it"),
+        (name = "tools", description = "Trying things out before they count"),
+        (name = "node", description = "How this node is"),
+    )
+)]
+struct Document;
+
+/// All pages, ready to be served.
+pub(crate) fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    let pages = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(jobs::routes())
+        .merge(job_actions::routes())
+        .merge(versions::routes())
+        .merge(executions::routes())
+        .merge(runs::routes())
+        .merge(schedules::routes())
+        .merge(webhooks::routes())
+        .merge(health::routes());
+    let (router, document) = pages.split_for_parts();
+    let fallback = Arc::clone(&app);
+    router
+        .merge(docs::routes(&document))
+        .fallback(move |request: Request| unmatched(Arc::clone(&fallback), request))
+        .method_not_allowed_fallback(|request: Request| async move { ApiError::wrong_method(request.method()) })
+        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
+        .with_state(app)
+}
+
+/// What no page answers. The metrics are here since their path comes from the configuration,
+/// where it must not be able to take the place of a page.
+async fn unmatched(app: Shared, request: Request) -> Response {
+    if request.uri().path() != app.metrics_path {
+        return ApiError::no_such_path(request.uri().path()).into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let refused = ApiError::wrong_method(request.method());
+        return ([(axum::http::header::ALLOW, "GET,HEAD")], refused).into_response();
+    }
+    health::metrics(&app)
+}

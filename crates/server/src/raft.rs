@@ -10,13 +10,17 @@ mod codec;
 mod error;
 mod health;
 mod log_file;
+mod log_rows;
 mod log_store;
 mod log_writer;
 mod network;
+mod progress;
+mod propose;
 mod snapshot;
 mod start;
 mod state_file;
 mod state_store;
+mod status;
 mod tail;
 mod types;
 mod upkeep;
@@ -28,23 +32,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chronos_state::{Applied, Batch, Machine, Outcome};
+use chronos_state::{Applied, Machine};
 use openraft::ReadPolicy;
-use openraft::alias::OneshotReceiverOf;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::{ClientWriteError, ForwardToLeader, LinearizableReadError, RaftError as OpenraftError};
-use openraft::impls::ProgressResponder;
-use openraft::raft::ClientWriteResult;
+use openraft::errors::{LinearizableReadError, RaftError as OpenraftError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use error::{ProposeError, RaftError};
+pub use status::{Leadership, RaftStatus};
 
 use blocking::Worker;
 use health::Health;
 use log_store::LogStore;
+use propose::no_leader;
 use state_file::StateFile;
-use types::{LoggedBatch, Types};
 use upkeep::Openraft;
 
 /// What raft must be told.
@@ -79,61 +81,6 @@ struct Shared {
     _upkeep: JoinSet<()>,
 }
 
-/// A batch that was handed over.
-#[must_use = "whether it was accepted is known only by waiting"]
-pub struct Pending {
-    answer: OneshotReceiverOf<Types, ClientWriteResult<Types>>,
-    disk_full: watch::Receiver<Option<String>>,
-    health: Arc<Health>,
-}
-
-/// A batch that is in the log for good, and in the state of this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its place in the log. A node that has applied this index shows the batch.
-    pub index: u64,
-    /// One for each command, in order.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// Who leads, as far as this node knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leadership {
-    /// The term of the newest vote.
-    pub term: u64,
-    /// The leader's name, if one is known.
-    pub leader: Option<String>,
-    /// Whether it is this node.
-    pub is_leader: bool,
-}
-
-/// Where this node stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RaftStatus {
-    /// The current term.
-    pub term: u64,
-    /// The leader's name, if one is known.
-    pub leader: Option<String>,
-    /// Whether it is this node.
-    pub is_leader: bool,
-    /// The names of the voting members.
-    pub voters: Vec<String>,
-    /// The last index in the log.
-    pub last_log: Option<u64>,
-    /// The last index known to be on a quorum.
-    pub committed: Option<u64>,
-    /// The last index in the state.
-    pub applied: Option<u64>,
-    /// The last index that the state holds durably without the log.
-    pub snapshot: Option<u64>,
-    /// The last index that the log has dropped.
-    pub purged: Option<u64>,
-    /// The transactions the log has made since the start; each is a sync, shared by all that waited.
-    pub log_commits: u64,
-    /// Why writes wait, while the disk is full.
-    pub disk_full: Option<String>,
-}
-
 impl std::fmt::Debug for Raft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Raft").field(&self.status()).finish()
@@ -156,32 +103,6 @@ impl Raft {
         applied: Box<dyn Fn(Applied) + Send + Sync>,
     ) -> Result<Self, RaftError> {
         start::start(config, machine, applied).await
-    }
-
-    /// Proposes a batch. Resolves when it is committed, durable and applied on this node. Many can
-    /// be under way at once.
-    ///
-    /// # Errors
-    /// See [`ProposeError`]; in some cases the batch may be accepted all the same.
-    pub async fn propose(&self, batch: Batch) -> Result<Accepted, ProposeError> {
-        self.submit(batch).await?.applied().await
-    }
-
-    /// Hands a batch over and returns. Batches are ordered as the calls of this return.
-    ///
-    /// # Errors
-    /// See [`ProposeError`]; nothing was written then.
-    pub async fn submit(&self, batch: Batch) -> Result<Pending, ProposeError> {
-        let health = self.shared.health.clone();
-        let disk_full = health.disk_full();
-        if let Some(reason) = disk_full.borrow().clone() {
-            return Err(ProposeError::DiskFull(reason));
-        }
-        let logged = LoggedBatch::new(batch).map_err(|error| ProposeError::Stopped(error.to_string()))?;
-        let (responder, answer) = ProgressResponder::complete_only();
-        let submitted = self.shared.raft.client_write_ff(logged, Some(responder)).await;
-        submitted.map_err(|fatal| ProposeError::Stopped(health.word(&fatal)))?;
-        Ok(Pending { answer, disk_full, health })
     }
 
     /// Waits until this node has applied every write that was acknowledged before the call.
@@ -283,30 +204,4 @@ impl Raft {
         self.shared.log.stop().await;
         self.shared.state.stop().await;
     }
-}
-
-impl Pending {
-    /// Waits until the batch is committed, durable and applied on this node.
-    ///
-    /// # Errors
-    /// See [`ProposeError`].
-    pub async fn applied(mut self) -> Result<Accepted, ProposeError> {
-        let answer = tokio::select! {
-            biased;
-            answer = self.answer => answer,
-            Ok(reason) = self.disk_full.wait_for(Option::is_some) => {
-                return Err(ProposeError::Unknown(reason.clone().unwrap_or_default()));
-            }
-        };
-        match answer {
-            Ok(Ok(written)) => Ok(Accepted { index: written.log_id.index, outcomes: written.data.outcomes }),
-            Ok(Err(ClientWriteError::ForwardToLeader(to))) => Err(no_leader(to)),
-            Ok(Err(other)) => Err(ProposeError::Unknown(other.to_string())),
-            Err(_) => Err(ProposeError::Stopped(self.health.word(&"raft has ended"))),
-        }
-    }
-}
-
-fn no_leader(to: ForwardToLeader<Types>) -> ProposeError {
-    ProposeError::NoLeader { leader: to.leader_node.map(|member| member.name) }
 }

@@ -70,7 +70,8 @@ CREATE TABLE executions (
   replay_of BLOB,
   detail TEXT
 );
-CREATE INDEX executions_job ON executions (job, id);
+-- version: so that the index alone says which versions of a job are still referred to.
+CREATE INDEX executions_job ON executions (job, id, version);
 CREATE INDEX executions_open ON executions (job) WHERE status < 3;
 CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
 

@@ -3,7 +3,7 @@
 //! ([`Api`]) in between.
 //!
 //! Everything waits for something to happen, at most [`PATIENCE`]; nothing waits for time to pass.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 mod answer;
 mod api;
@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use answer::{Answer, Gate};
 pub use api::{Api, Reply};
 pub use jobs::{NEVER, manual, pasted};
-pub use receiver::{Call, Receiver};
+pub use receiver::{Call, Receiver, closed_port};
 pub use server::{Refused, Server, Setup};
 pub use serde_json::{Value, json};
 

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -279,7 +278,7 @@ async fn connection(mut wire: impl Wire, shared: &Shared) {
             }
             Ending::Reset => {
                 // With nothing to linger for, closing sends RST.
-                return wire.tcp().set_linger(Some(Duration::ZERO)).unwrap();
+                return wire.tcp().set_zero_linger().unwrap();
             }
             Ending::Whole | Ending::CutShort | Ending::Stalled => {
                 if wire.write_all(&answer.bytes(&method)).await.is_err() || wire.flush().await.is_err() {

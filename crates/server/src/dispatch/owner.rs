@@ -259,11 +259,17 @@ impl Dispatcher {
                 }
                 self.entries.remove(&id);
             }
-            Effect::Settled(id) => {
-                if matches!(self.entries.get(&id), Some(Entry { state: State::Over, .. })) {
+            Effect::Settled(id) => match self.entries.get(&id).map(|entry| &entry.state) {
+                Some(State::Over) => {
                     self.entries.remove(&id);
                 }
-            }
+                // It was ended while the word of a failed attempt was on its way.
+                Some(State::Reported) => {
+                    self.end(id);
+                    self.entries.remove(&id);
+                }
+                _ => {}
+            },
             Effect::Fire(_) | Effect::DueChanged | Effect::JobChanged(_) => {}
         }
     }

@@ -38,7 +38,11 @@ impl<T> Clone for Worker<T> {
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread. `died` is called should it panic.
-    pub(super) fn spawn(name: &str, mut value: T, died: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn spawn(
+        name: &str,
+        mut value: T,
+        died: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (jobs, inbox) = mpsc::channel::<Job<T>>();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _watch = DeathWatch(Some(died));

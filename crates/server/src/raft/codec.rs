@@ -42,7 +42,9 @@ pub(super) fn entry(head: &Head, data: Vec<u8>) -> Result<Entry, String> {
     let index = head.index.cast_unsigned();
     let payload = match head.kind {
         BLANK => EntryPayload::Blank,
-        BATCH => EntryPayload::Normal(LoggedBatch::decode(data).map_err(|e| format!("log entry {index}: {e}"))?),
+        BATCH => {
+            EntryPayload::Normal(LoggedBatch::decode(data).map_err(|e| format!("log entry {index}: {e}"))?)
+        }
         MEMBERSHIP => EntryPayload::Membership(from_json::<RawMembership<u64, Member>>(&data)?),
         kind => {
             return Err(format!(

@@ -111,7 +111,9 @@ impl Health {
                 return false;
             }
             match &first {
-                Some(reason) => tracing::error!(?store, %reason, "writes wait for space on the disk"),
+                Some(reason) => {
+                    tracing::error!(?store, %reason, "writes wait for space on the disk")
+                }
                 None => tracing::info!(?store, "there is space on the disk again"),
             }
             *current = first;

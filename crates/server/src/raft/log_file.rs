@@ -6,10 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
-use super::codec::{self, Head};
+use super::codec;
+use super::log_rows::head;
 use super::types::{Entry, LogId, Vote};
 
 /// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
@@ -45,7 +46,9 @@ impl LogError {
             // The shared-memory file grows by ftruncate, whose failure has no code of its own.
             Self::Sqlite(error) => {
                 error.sqlite_error_code() == Some(ErrorCode::DiskFull)
-                    || error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+                    || error
+                        .sqlite_error()
+                        .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
             }
             Self::Damaged(_) => false,
         }
@@ -98,14 +101,15 @@ impl LogFile {
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // 8 MiB between checkpoints: each costs two more syncs, and a restart reads it back.
-        connection.pragma_update(None, "wal_autocheckpoint", 2_000)?;
+        // 16 MiB between checkpoints: each costs two more syncs, and a restart reads it back.
+        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
         let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match format {
             FORMAT => {}
-            0 => connection
-                .execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"))?,
+            0 => connection.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
+            ))?,
             newer => {
                 return Err(LogError::Damaged(format!(
                     "{} has log format {newer}, and this Chronos knows formats up to {FORMAT}; start a newer Chronos on it",
@@ -115,7 +119,9 @@ impl LogFile {
         }
         let purged: Option<LogId> = note(&connection, "purged")?;
         let edge = |order: &str| {
-            let sql = format!("SELECT idx, term, leader, kind, total, length(data) FROM log ORDER BY idx {order} LIMIT 1");
+            let sql = format!(
+                "SELECT idx, term, leader, kind, total, length(data) FROM log ORDER BY idx {order} LIMIT 1"
+            );
             connection
                 .query_row(&sql, [], |row| Ok((head(row)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?)))
                 .optional()
@@ -185,7 +191,8 @@ impl LogFile {
     fn limit_pages(&self) -> Result<(), LogError> {
         let pages: i64 = self.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
         let more = self.room.load(std::sync::atomic::Ordering::Relaxed);
-        let set = format!("PRAGMA max_page_count = {}", pages.saturating_add(more).min(i64::from(u32::MAX) - 1));
+        let set =
+            format!("PRAGMA max_page_count = {}", pages.saturating_add(more).min(i64::from(u32::MAX) - 1));
         self.connection.query_row(&set, [], |_| Ok(()))?;
         Ok(())
     }
@@ -198,52 +205,6 @@ impl LogFile {
     /// The bytes ever appended and not truncated since.
     pub(super) fn total(&self) -> u64 {
         self.total.cast_unsigned()
-    }
-}
-
-/// The reading end of the log file.
-pub(super) struct LogRows(Connection);
-
-impl LogRows {
-    pub(super) fn open(path: &Path) -> Result<Self, LogError> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        Ok(Self(connection))
-    }
-
-    /// Entries from `start`, before `end`: as many as fit in `bytes`, and at least one.
-    pub(super) fn read(&self, start: u64, end: u64, bytes: usize) -> Result<Vec<Entry>, LogError> {
-        let sql = "SELECT idx, term, leader, kind, data FROM log WHERE idx >= ?1 AND idx < ?2 ORDER BY idx";
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query([signed(start), signed(end)])?;
-        let (mut entries, mut read) = (Vec::new(), 0);
-        while let Some(row) = rows.next()? {
-            let data: Vec<u8> = row.get(4)?;
-            read += data.len();
-            if read > bytes && !entries.is_empty() {
-                break;
-            }
-            entries.push(codec::entry(&head(row)?, data).map_err(LogError::Damaged)?);
-        }
-        Ok(entries)
-    }
-
-    /// The last index that can go if the newest `keep` bytes are to stay.
-    pub(super) fn cut(&self, keep: u64) -> Result<Option<u64>, LogError> {
-        let edges = "SELECT min(idx), max(idx) FROM log";
-        let (Some(first), Some(last)) = self.0.query_row(edges, [], |row| Ok((row.get(0)?, row.get(1)?)))? else {
-            return Ok(None);
-        };
-        let mut total = self.0.prepare_cached("SELECT total FROM log WHERE idx = ?1")?;
-        let mut total = |index: i64| total.query_row([index], |row| row.get::<_, i64>(0));
-        let limit = total(last)? - signed(keep);
-        // Totals only grow: the search finds the first entry that stays.
-        let (mut low, mut high): (i64, i64) = (first, last);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if total(middle)? <= limit { low = middle + 1 } else { high = middle }
-        }
-        Ok(u64::try_from(low - 1).ok().filter(|cut| signed(*cut) >= first))
     }
 }
 
@@ -279,10 +240,6 @@ fn purge(transaction: &Transaction<'_>, upto: i64) -> Result<Option<i64>, LogErr
     Ok((count == PURGE_ROWS).then_some(upto))
 }
 
-fn head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
-    Ok(Head { index: row.get(0)?, term: row.get(1)?, leader: row.get(2)?, kind: row.get(3)? })
-}
-
 fn note<T: serde::de::DeserializeOwned>(connection: &Connection, key: &str) -> Result<Option<T>, LogError> {
     let sql = "SELECT value FROM note WHERE key = ?1";
     let value: Option<Vec<u8>> = connection.query_row(sql, [key], |row| row.get(0)).optional()?;
@@ -294,9 +251,4 @@ fn set_note(connection: &Connection, key: &str, value: &impl Serialize) -> Resul
     let sql = "INSERT OR REPLACE INTO note (key, value) VALUES (?1, ?2)";
     connection.prepare_cached(sql)?.execute((key, bytes))?;
     Ok(())
-}
-
-/// Indexes and sizes stay far below the sign bit; an open end of a range does not.
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -16,8 +16,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::blocking::{Worker, lock};
 use super::health::Health;
-use super::log_file::{Change, Found, Identity, LogError, LogFile, LogRows};
+use super::log_file::{Change, Found, Identity, LogError, LogFile};
+use super::log_rows::LogRows;
 use super::log_writer::{Done, LogWriter, Shared, Waiting};
+use super::progress::Progress;
 use super::tail::{Tail, next};
 use super::types::{Entry, LogId, Types, Vote};
 
@@ -58,11 +60,13 @@ impl LogStore {
             health: health.clone(),
             commits: AtomicU64::new(0),
         });
-        let died = move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
+        let died =
+            move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
         let rows = Worker::spawn("log-reader", LogRows::open(path)?, died.clone()("log reader"))?;
         #[cfg(test)]
         let room = file.room.clone();
-        let writer = Worker::spawn("log-writer", LogWriter::new(file, data_lock, shared.clone()), died("log writer"))?;
+        let writer =
+            Worker::spawn("log-writer", LogWriter::new(file, data_lock, shared.clone()), died("log writer"))?;
         let store = Self {
             shared,
             writer,
@@ -94,7 +98,7 @@ impl LogStore {
 
     /// How far the log is durable, and where to say how far it is applied.
     pub(super) fn progress(&self) -> Progress {
-        Progress { flushed: self.shared.flushed.subscribe(), shared: Some(self.shared.clone()) }
+        Progress::of(&self.shared)
     }
 
     /// The last index that can be purged if the newest `keep` bytes are to stay.
@@ -104,8 +108,9 @@ impl LogStore {
 
     /// Ends both threads and closes the file.
     pub(super) async fn stop(&self) {
-        self.writer.stop().await;
+        // The last to close merges the write-ahead log into the file, and a reader cannot.
         self.rows.stop().await;
+        self.writer.stop().await;
     }
 
     fn poke(&self) -> io::Result<()> {
@@ -139,7 +144,8 @@ impl LogStore {
         let whole = entries.iter().zip(first..).all(|(entry, index)| entry.log_id.index == index);
         // Only a purge may have taken something meanwhile, and only from the front.
         if !whole || (first > stored.start && first > lock(&self.shared.tail).first()) {
-            let message = format!("log.db has a hole: entries {stored:?} were asked for, and {first} came first");
+            let message =
+                format!("log.db has a hole: entries {stored:?} were asked for, and {first} came first");
             self.shared.health.report(message.clone());
             return Err(io::Error::other(message));
         }
@@ -193,7 +199,9 @@ impl RaftLogReader<Types> for LogStore {
     ) -> impl Stream<Item = io::Result<Entry>> + OptionalSend {
         let chunks = stream::try_unfold((self.clone(), span(&range)), |(store, (start, end))| async move {
             let chunk = store.chunk(start, end.min(start.saturating_add(CHUNK_ENTRIES))).await?;
-            let Some(last) = chunk.last() else { return Ok::<_, io::Error>(None) };
+            let Some(last) = chunk.last() else {
+                return Ok::<_, io::Error>(None);
+            };
             let rest = (last.log_id.index + 1, end);
             Ok(Some((chunk, (store, rest))))
         });
@@ -250,34 +258,5 @@ impl RaftLogStorage<Types> for LogStore {
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
         lock(&self.shared.tail).purge(log_id);
         self.submit(Change::Purge(log_id), Done::Nobody)
-    }
-}
-
-/// What passes between the log and the state: how far the one is durable, the other applied.
-pub(super) struct Progress {
-    flushed: watch::Receiver<u64>,
-    shared: Option<Arc<Shared>>,
-}
-
-impl Progress {
-    /// Waits until the entry is durable here. A follower may hear that an entry is committed before
-    /// its own disk has it; applied and then lost in a crash, the log could contradict the state.
-    pub(super) async fn durable(&mut self, index: u64) -> io::Result<()> {
-        let reached = self.flushed.wait_for(|flushed| *flushed > index).await;
-        reached.map(drop).map_err(|_| io::Error::other("the log is closed"))
-    }
-
-    /// Says that entries up to this one are applied: the log need not keep them in memory.
-    pub(super) fn applied(&self, index: u64) {
-        if let Some(shared) = &self.shared {
-            lock(&shared.tail).applied(index);
-        }
-    }
-
-    /// For a state without a log.
-    #[cfg(test)]
-    pub(super) fn detached() -> Self {
-        let flushed = watch::Sender::new(u64::MAX);
-        Self { flushed: flushed.subscribe(), shared: None }
     }
 }

@@ -108,11 +108,11 @@ impl LogWriter {
             return;
         }
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        let appended = group.iter().filter_map(|waiting| match &waiting.change {
+        let mut appended = group.iter().filter_map(|waiting| match &waiting.change {
             Change::Append(entries) => entries.last().map(|entry| entry.log_id.index),
             _ => None,
         });
-        if let Some(last) = appended.last() {
+        if let Some(last) = appended.next_back() {
             let flushed = lock(&self.shared.tail).flushed(last);
             self.shared.flushed.send_replace(flushed);
         }

@@ -23,12 +23,8 @@ const PREFIX: &str = "snapshot-";
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A snapshot as openraft hands it around.
-pub(super) type LiveSnapshot = Snapshot<
-    openraft::alias::CommittedLeaderIdOf<Types>,
-    u64,
-    super::types::Member,
-    SnapshotSource,
->;
+pub(super) type LiveSnapshot =
+    Snapshot<openraft::alias::CommittedLeaderIdOf<Types>, u64, super::types::Member, SnapshotSource>;
 
 /// Where a snapshot's bytes are to be had.
 #[derive(Clone)]
@@ -107,7 +103,9 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
             let made: Result<SnapshotMeta, StateFault> =
                 self.source.worker.call(StateFile::make_snapshot).await?;
             match made {
-                Ok(meta) => return Ok(Snapshot { meta, snapshot: self.source.clone() }),
+                Ok(meta) => {
+                    return Ok(Snapshot { meta, snapshot: self.source.clone() });
+                }
                 Err(error) if error.is_disk_full() && !self.health.stopping() => {
                     tracing::warn!(%error, "the snapshot waits for space on the disk");
                     tokio::time::sleep(RETRY).await;

@@ -146,7 +146,8 @@ fn claim(config: &RaftConfig, found: &Found) -> Result<(Identity, Option<Identit
 
 /// A node's number within raft, from its name: FNV-1a, 64 bits. Kept with the log from then on.
 fn raft_id(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn storage(health: &Health, error: &dyn std::fmt::Display) -> RaftError {

@@ -154,7 +154,11 @@ impl StateFile {
     }
 
     /// Replaces the whole state by that of a file, which must stand where `meta` says.
-    pub(super) fn replace_with(&mut self, file: &SnapshotFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
+    pub(super) fn replace_with(
+        &mut self,
+        file: &SnapshotFile,
+        meta: &SnapshotMeta,
+    ) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
         self.machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
         self.load()?;

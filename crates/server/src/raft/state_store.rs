@@ -9,7 +9,7 @@ use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
 
 use super::blocking::Worker;
 use super::health::Health;
-use super::log_store::Progress;
+use super::progress::Progress;
 use super::snapshot::{LiveSnapshot, SnapshotBuilder, SnapshotDirectory, SnapshotSource};
 use super::state_file::{StateFault, StateFile};
 use super::types::{LogId, Membership, SnapshotMeta, Types};

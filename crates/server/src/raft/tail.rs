@@ -39,7 +39,14 @@ impl Tail {
     pub(super) fn new(found: &Found) -> Self {
         let Found { vote, purged, first, last, .. } = found;
         let first = first.unwrap_or_default().max(next(purged.as_ref()));
-        Self { vote: *vote, purged: *purged, first, last: *last, flushed: next(last.as_ref()), ..Self::default() }
+        Self {
+            vote: *vote,
+            purged: *purged,
+            first,
+            last: *last,
+            flushed: next(last.as_ref()),
+            ..Self::default()
+        }
     }
 
     /// The index of the first entry.
@@ -120,7 +127,8 @@ impl Tail {
     fn evict(&mut self) {
         while let Some(front) = self.entries.front() {
             let index = front.log_id.index;
-            let spare = index < self.applied && (self.entries.len() > SPARE_ENTRIES || self.bytes > SPARE_BYTES);
+            let spare =
+                index < self.applied && (self.entries.len() > SPARE_ENTRIES || self.bytes > SPARE_BYTES);
             if index >= self.flushed || !(spare || self.bytes > MAX_BYTES) {
                 return;
             }

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 
 use super::blocking::lock;
+use super::propose::Accepted;
 use super::types::Types;
-use super::{Accepted, ProposeError, Raft, RaftConfig, RaftError};
+use super::{ProposeError, Raft, RaftConfig, RaftError};
 
 /// A node, and all that its state machine handed on.
 struct Node {
@@ -50,7 +51,8 @@ impl Node {
     }
 
     fn jobs(&self) -> u64 {
-        let (enabled, disabled) = self.readers.with(|reader| reader.count_jobs()).expect("the state can be read");
+        let (enabled, disabled) =
+            self.readers.with(|reader| reader.count_jobs()).expect("the state can be read");
         enabled.max(disabled)
     }
 }

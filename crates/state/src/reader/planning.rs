@@ -137,17 +137,26 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(i64, u64)>, StateError> {
-        // Driven by the narrow rows of those few jobs that changed so often; `d.seq` in the last
-        // condition keeps it from being asked of any other.
-        let sql = "SELECT v.seq, v.version FROM due d CROSS JOIN versions v ON v.seq = d.seq
-            WHERE d.version - ?1 > 1 AND v.version < d.version - ?1
-              AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.job = d.seq AND e.version = v.version)
-            LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map((i64::try_from(keep).unwrap_or(i64::MAX), limit), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        // Found by the narrow rows of those few jobs that changed so often. What a job's executions
+        // ran is gathered once for the job, not asked once for each of its versions.
+        let sql = "SELECT seq, version - ?1 FROM due WHERE version - ?1 > 1
+            AND EXISTS (SELECT 1 FROM versions v WHERE v.seq = due.seq AND v.version < due.version - ?1)";
+        let mut jobs = self.connection.prepare_cached(sql)?;
+        let mut jobs = jobs.query([i64::try_from(keep).unwrap_or(i64::MAX)])?;
+        let sql = "SELECT version FROM versions WHERE seq = ?1 AND version < ?2
+            EXCEPT SELECT version FROM executions WHERE job = ?1 ORDER BY version LIMIT ?3";
+        let mut versions = self.connection.prepare_cached(sql)?;
+        let mut surplus = Vec::new();
+        while surplus.len() < limit
+            && let Some(row) = jobs.next()?
+        {
+            let (seq, before): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let found = versions.query_map((seq, before, limit - surplus.len()), |row| row.get(0))?;
+            for version in found {
+                surplus.push((seq, version?));
+            }
+        }
+        Ok(surplus)
     }
 
     /// Deleted jobs that no execution refers to any more.

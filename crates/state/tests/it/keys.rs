@@ -71,8 +71,14 @@ fn an_old_key_is_forgotten_and_no_younger_one() {
     let mut world = World::new();
     world.batch(&keyed(10, "old", "f", put(id_of("a"), None, spec("a"), None)));
     world.batch(&keyed(20, "new", "f", put(id_of("b"), None, spec("b"), None)));
-    world.done(30, Command::Trim(Trim { executions: vec![], versions: vec![], jobs: vec![], keys_before: 20 }));
+    world.done(
+        30,
+        Command::Trim(Trim { executions: vec![], versions: vec![], jobs: vec![], keys_before: 20 }),
+    );
     let taken = Outcome::Refused { refusal: Refusal::NameTaken { name: "a".into() } };
     assert_eq!(outcome(&mut world, &keyed(40, "old", "g", put(id_of("x"), None, spec("a"), None))).0, taken);
-    assert_eq!(outcome(&mut world, &keyed(40, "new", "g", put(id_of("y"), None, spec("c"), None))).0, reused());
+    assert_eq!(
+        outcome(&mut world, &keyed(40, "new", "g", put(id_of("y"), None, spec("c"), None))).0,
+        reused()
+    );
 }

@@ -66,7 +66,10 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
         (q("' OR 1=1 --"), ""),
         (JobFilter { enabled: Some(true), ..q("back") }, "a d_d"),
         (JobFilter { enabled: Some(false), ..tag(&[("team", "x")]) }, "b"),
-        (JobFilter { enabled: Some(true), q: Some("n".into()), ..tag(&[("team", "x"), ("env", "prod")]) }, "a"),
+        (
+            JobFilter { enabled: Some(true), q: Some("n".into()), ..tag(&[("team", "x"), ("env", "prod")]) },
+            "a",
+        ),
     ];
     for (filter, wanted) in cases {
         assert_eq!(names(&world, &filter), wanted, "{filter:?}");

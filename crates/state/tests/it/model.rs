@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Outcome, PlannedRun, Proposal, PutJob, Refusal, Report,
-    Reported, TriggerRun, Trim,
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Outcome, PlannedRun, Proposal, PutJob, Refusal,
+    Report, Reported, TriggerRun, Trim,
 };
 use chronos_types::{
     Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Status, Trigger,
@@ -93,7 +93,7 @@ pub struct Model {
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
     effects: Vec<Effect>,
     last_job: i64,
-    last_number: i64,
+    pub last_number: i64,
 }
 
 impl Model {
@@ -155,18 +155,24 @@ impl Model {
         let taken = self.live().any(|job| job.id != put.id && job.spec().name == *name);
         let taken = taken.then(|| refuse(Refusal::NameTaken { name: name.as_str().to_owned() }));
         let Some(from) = put.from_version else {
-            if let Some(taken) = taken {
-                return taken;
+            // An id that was used is refused in the same words: only a doubled request has one.
+            if taken.is_some() || self.jobs.values().any(|job| job.id == put.id) {
+                return refuse(Refusal::NameTaken { name: name.as_str().to_owned() });
             }
             self.last_job += 1;
             let seq = self.last_job;
             let versions = BTreeMap::from([(1, (at, put.spec.clone()))]);
             let due = put.next_due;
-            self.jobs.insert(seq, Job { seq, id: put.id, version: 1, deleted: false, created_at: at, due, versions });
+            self.jobs.insert(
+                seq,
+                Job { seq, id: put.id, version: 1, deleted: false, created_at: at, due, versions },
+            );
             self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
             return Outcome::Job { id: put.id, version: 1, at };
         };
-        let Some(seq) = self.find(put.id) else { return refuse(Refusal::NoSuchJob) };
+        let Some(seq) = self.find(put.id) else {
+            return refuse(Refusal::NoSuchJob);
+        };
         let (old, current) = (self.jobs[&seq].spec().clone(), self.jobs[&seq].version);
         if current != from {
             return refuse(Refusal::VersionMismatch { current });
@@ -184,7 +190,8 @@ impl Model {
                 }
             }
         }
-        let instants = |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
+        let instants =
+            |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
         let same = old.enabled && instants(&old) == instants(&put.spec);
         let job = self.jobs.get_mut(&seq).unwrap();
         job.due = if same { withdrawn.into_iter().chain(job.due).min() } else { put.next_due };
@@ -214,7 +221,9 @@ impl Model {
     }
 
     fn delete(&mut self, delete: &DeleteJob) -> Outcome {
-        let Some(seq) = self.find(delete.id) else { return refuse(Refusal::NoSuchJob) };
+        let Some(seq) = self.find(delete.id) else {
+            return refuse(Refusal::NoSuchJob);
+        };
         let current = self.jobs[&seq].version;
         if delete.if_version.is_some_and(|wanted| wanted != current) {
             return refuse(Refusal::VersionMismatch { current });
@@ -261,7 +270,9 @@ impl Model {
     }
 
     fn trigger(&mut self, run: &TriggerRun) -> Outcome {
-        let Some(seq) = self.find(run.job) else { return refuse(Refusal::NoSuchJob) };
+        let Some(seq) = self.find(run.job) else {
+            return refuse(Refusal::NoSuchJob);
+        };
         let job = &self.jobs[&seq];
         let (version, trigger) = match run.replay_of {
             None => (job.version, Trigger::Manual),
@@ -295,7 +306,9 @@ impl Model {
     }
 
     fn cancel(&mut self, id: ExecutionId) -> Outcome {
-        let Some(run) = self.runs.get_mut(&id) else { return refuse(Refusal::NoSuchExecution) };
+        let Some(run) = self.runs.get_mut(&id) else {
+            return refuse(Refusal::NoSuchExecution);
+        };
         if !run.is_open() {
             return refuse(Refusal::Finished { status: run.execution.status.as_str().to_owned() });
         }
@@ -305,7 +318,9 @@ impl Model {
     }
 
     fn plan(&mut self, run: &PlannedRun) {
-        let Some(job) = self.jobs.get_mut(&run.job) else { return };
+        let Some(job) = self.jobs.get_mut(&run.job) else {
+            return;
+        };
         let Some(due) = job.due else { return };
         if job.version != run.version || run.next_due.is_some_and(|next| next <= due) {
             return;

@@ -1,1 +1,378 @@
+//! Random commands: first as intentions, then, by how the model stands, as the real thing. So most
+//! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
+use chronos_state::{
+    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Plan, PlannedRun, Proposal, PutJob,
+    Reported, TriggerRun, Trim,
+};
+use chronos_types::{
+    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, Response, Status, Trigger,
+};
+use proptest::option::weighted;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::model::{Job, Model};
+use crate::support;
+
+pub const NODES: [&str; 2] = [support::NODE, "n2"];
+
+/// One command to come.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// Milliseconds since the command before; none goes to the next whole second, when runs are due.
+    advance: Option<Millis>,
+    key: Option<(u8, u8)>,
+    act: Act,
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Create { name: u8, period: i64, forbid: bool, enabled: bool, doubled: bool },
+    Change { job: Index, change: Change, stale: bool },
+    Delete { job: Index, version: Option<bool> },
+    Trigger { job: Index, replay: Option<Index>, doubled: bool, node: usize },
+    Cancel { run: Index },
+    Plan(Vec<(Index, Pick)>),
+    Report { run: Index, node: usize, attempt: i64, what: What },
+    Trim { executions: Vec<Index>, versions: Vec<(Index, u64)>, jobs: Vec<Index>, keys: Millis },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Describe,
+    Tag,
+    Period(i64),
+    Rename(u8),
+    Enabled(bool),
+    Forbid(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pick {
+    Next,
+    NextWithJitter,
+    Two,
+    Last,
+    Doubled,
+    Stale,
+    PassOver,
+    CatchUp,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Begun,
+    Delivered,
+    Retry,
+    GivenUp,
+    Skipped,
+    Replaced(bool),
+}
+
+pub fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    // Two jobs to begin with: without a job little can happen.
+    let first = [create(0, 1000, false), create(1, 2000, true)];
+    prop::collection::vec(op(), 1..most).prop_map(move |rest| [first.to_vec(), rest].concat())
+}
+
+fn create(name: u8, period: i64, forbid: bool) -> Op {
+    Op {
+        advance: Some(1),
+        key: None,
+        act: Act::Create { name, period, forbid, enabled: true, doubled: false },
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let advance = prop_oneof![
+        4 => Just(Some(0)),
+        6 => (1..400i64).prop_map(Some),
+        4 => Just(None),
+        1 => (1000..6000i64).prop_map(Some),
+    ];
+    (advance, weighted(0.1, (0..3u8, 0..2u8)), act()).prop_map(|(advance, key, act)| Op { advance, key, act })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let index = any::<Index>;
+    let period = || prop::sample::select(vec![1000i64, 2000, 5000]);
+    let create =
+        (0..4u8, period(), any::<bool>(), prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
+            |(name, period, forbid, enabled, doubled)| Act::Create { name, period, forbid, enabled, doubled },
+        );
+    let change = prop_oneof![
+        3 => Just(Change::Describe),
+        1 => Just(Change::Tag),
+        2 => period().prop_map(Change::Period),
+        1 => (0..4u8).prop_map(Change::Rename),
+        4 => any::<bool>().prop_map(Change::Enabled),
+        1 => any::<bool>().prop_map(Change::Forbid),
+    ];
+    let change = (index(), change, prop::bool::weighted(0.15)).prop_map(|(job, change, stale)| Act::Change {
+        job,
+        change,
+        stale,
+    });
+    let pick = prop::sample::select(vec![
+        Pick::Next,
+        Pick::Next,
+        Pick::Next,
+        Pick::NextWithJitter,
+        Pick::Two,
+        Pick::Last,
+        Pick::Doubled,
+        Pick::Stale,
+        Pick::PassOver,
+        Pick::CatchUp,
+        Pick::CatchUp,
+    ]);
+    let what = prop_oneof![
+        4 => Just(What::Begun),
+        4 => Just(What::Delivered),
+        4 => Just(What::Retry),
+        2 => Just(What::GivenUp),
+        1 => Just(What::Skipped),
+        1 => any::<bool>().prop_map(What::Replaced),
+    ];
+    let attempt = prop_oneof![6 => Just(0), 1 => Just(1), 2 => Just(-1)];
+    let report = (index(), prop::bool::weighted(0.1), attempt, what)
+        .prop_map(|(run, node, attempt, what)| Act::Report { run, node: usize::from(node), attempt, what });
+    let trigger = (index(), weighted(0.4, index()), prop::bool::weighted(0.15), 0..2usize)
+        .prop_map(|(job, replay, doubled, node)| Act::Trigger { job, replay, doubled, node });
+    let few = |most| prop::collection::vec(index(), 0..most);
+    let versions = prop::collection::vec((index(), 1..6u64), 0..4);
+    let trim = (few(6), versions, few(3), prop::sample::select(vec![0, 3000, 1 << 40]))
+        .prop_map(|(executions, versions, jobs, keys)| Act::Trim { executions, versions, jobs, keys });
+    prop_oneof![
+        2 => create,
+        4 => change,
+        1 => (index(), weighted(0.4, any::<bool>())).prop_map(|(job, version)| Act::Delete { job, version }),
+        3 => trigger,
+        1 => index().prop_map(|run| Act::Cancel { run }),
+        9 => prop::collection::vec((index(), pick), 1..4).prop_map(Act::Plan),
+        14 => report,
+        2 => trim,
+    ]
+}
+
+/// Turns intentions into commands, and remembers what was made of them.
+#[derive(Debug, Default)]
+pub struct Maker {
+    /// Every run that was ever to be fired, also those withdrawn or forgotten since.
+    fires: Vec<Fire>,
+    planned: Vec<PlannedRun>,
+    made: u8,
+}
+
+impl Maker {
+    pub fn make(&mut self, op: &Op, model: &Model) -> Batch {
+        let now = model.at.max(100_000);
+        let at = match op.advance {
+            Some(by) => now + by,
+            None => (now / 1000 + 1) * 1000,
+        };
+        // Only what a client asks for has a key. A plan least of all: the next one builds upon it.
+        let key = op.key.filter(|_| !matches!(op.act, Act::Plan(_)));
+        let idempotency =
+            key.map(|(key, print)| Idempotency { key: format!("k{key}"), fingerprint: print.to_string() });
+        let command = self.command(&op.act, model, at);
+        Batch { at, items: vec![Proposal { idempotency, command }] }
+    }
+
+    pub fn learn(&mut self, effects: &[Effect]) {
+        for fire in support::fires(effects) {
+            if !self.fires.iter().any(|known| known.execution == fire.execution) {
+                self.fires.push(fire);
+            }
+        }
+    }
+
+    fn random(&mut self, doubled: bool) -> [u8; 10] {
+        self.made += u8::from(!doubled || self.made == 0);
+        [self.made; 10]
+    }
+
+    fn command(&mut self, act: &Act, model: &Model, at: Millis) -> Command {
+        match act {
+            Act::Create { name, period, forbid, enabled, doubled } => {
+                let concurrency = if *forbid { Concurrency::Forbid } else { Concurrency::Allow };
+                let base = support::spec(&format!("job-{name}"));
+                let schedule = format!("@every {}s", period / 1000);
+                let spec = JobSpec { schedule, concurrency, enabled: *enabled, ..base };
+                let next_due = next(&spec, at);
+                let id = JobId::new(0, self.random(*doubled));
+                Command::PutJob(Box::new(PutJob { id, from_version: None, spec, next_due }))
+            }
+            Act::Change { job, change, stale } => {
+                let Some(job) = pick(*job, model) else {
+                    return nothing();
+                };
+                let spec = changed(job.spec(), *change);
+                let from_version = Some(job.version - u64::from(*stale));
+                let next_due = next(&spec, at);
+                Command::PutJob(Box::new(PutJob { id: job.id, from_version, spec, next_due }))
+            }
+            Act::Delete { job, version } => {
+                let Some(job) = pick(*job, model) else {
+                    return nothing();
+                };
+                let if_version = version.map(|right| job.version + u64::from(!right));
+                Command::DeleteJob(DeleteJob { id: job.id, if_version })
+            }
+            Act::Trigger { job, replay, doubled, node } => {
+                let Some(job) = pick(*job, model) else {
+                    return nothing();
+                };
+                let execution = ExecutionId::manual(100_000, self.random(*doubled));
+                let replay_of = replay.and_then(|run| self.fire(run)).map(|fire| fire.execution);
+                let known = self.fires.iter().find(|fire| fire.execution == execution);
+                if known.is_some_and(|fire| fire.job != job.seq) {
+                    return nothing();
+                }
+                let node = NODES[*node].to_owned();
+                Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node })
+            }
+            Act::Cancel { run } => match self.fire(*run) {
+                Some(fire) => Command::Cancel(Cancel { execution: fire.execution }),
+                None => nothing(),
+            },
+            Act::Plan(picks) => {
+                let runs = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
+                Command::Plan(Plan { runs })
+            }
+            Act::Report { run, node, attempt, what } => match self.fire(*run) {
+                Some(fire) => report(fire, *node, *attempt, *what, model, at),
+                None => nothing(),
+            },
+            Act::Trim { executions, versions, jobs, keys } => {
+                let known = usize::try_from(model.last_number).unwrap() + 2;
+                let number = |index: &Index| i64::try_from(index.index(known)).unwrap();
+                // A version that a delivery under way may still name is too new to be trimmed.
+                let named = |seq, version| self.fires.iter().any(|f| f.job == seq && f.version == version);
+                let versions =
+                    versions.iter().filter_map(|(job, v)| pick(*job, model).map(|job| (job.seq, *v)));
+                Command::Trim(Trim {
+                    executions: executions.iter().map(number).collect(),
+                    versions: versions.filter(|(seq, version)| !named(*seq, *version)).collect(),
+                    jobs: jobs.iter().filter_map(|job| pick(*job, model)).map(|job| job.seq).collect(),
+                    keys_before: at - keys,
+                })
+            }
+        }
+    }
+
+    fn fire(&self, index: Index) -> Option<&Fire> {
+        // The newer half more often: it is what is under way.
+        let recent = &self.fires[self.fires.len() / 2..];
+        let from = if index.index(3) == 0 { &self.fires } else { recent };
+        (!from.is_empty()).then(|| index.get(from))
+    }
+
+    fn plan(&mut self, index: Index, what: Pick, model: &Model, at: Millis) -> Vec<PlannedRun> {
+        if matches!(what, Pick::Doubled) {
+            return if self.planned.is_empty() { vec![] } else { vec![index.get(&self.planned).clone()] };
+        }
+        let Some(job) = pick(index, model) else {
+            return vec![];
+        };
+        let period = period(job.spec());
+        // Of a job that is not due, too: such a plan must do nothing.
+        let due = job.due.unwrap_or(at / period * period);
+        let run = |slot: Millis, next_due| PlannedRun {
+            job: job.seq,
+            version: job.version,
+            slot: Some(slot),
+            fire_at: slot,
+            execution: Some(ExecutionId::scheduled(job.id, slot)),
+            trigger: Trigger::Schedule,
+            next_due,
+            node: NODES[usize::try_from(slot / 1000 % 2).unwrap()].to_owned(),
+        };
+        let first = run(due, Some(due + period));
+        let past = (at / period * period).max(due);
+        let runs = match what {
+            Pick::Next | Pick::Doubled => vec![first],
+            Pick::NextWithJitter => vec![PlannedRun { fire_at: due + 700, ..first }],
+            Pick::Two => vec![first, run(due + period, Some(due + 2 * period))],
+            Pick::Last => vec![PlannedRun { next_due: None, ..first }],
+            Pick::Stale => vec![PlannedRun { version: job.version - 1, ..first }],
+            Pick::PassOver => {
+                vec![PlannedRun { slot: None, execution: None, next_due: Some(past + period), ..first }]
+            }
+            Pick::CatchUp if due <= at => {
+                vec![PlannedRun { trigger: Trigger::CatchUp, fire_at: at, ..run(past, Some(past + period)) }]
+            }
+            Pick::CatchUp => vec![],
+        };
+        self.planned.extend(runs.clone());
+        runs
+    }
+}
+
+fn report(fire: &Fire, node: usize, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
+    let natural = match model.runs.get(&fire.execution).map(|run| &run.execution) {
+        Some(run) if run.status == Status::Running => run.attempts,
+        Some(run) => run.attempts + 1,
+        None => 1,
+    };
+    let attempt = u32::try_from((i64::from(natural) + attempt).max(1)).unwrap();
+    let started_at = at - 20;
+    let response = Response { status_code: 200, body: Some(at.to_string()), truncated: true, error: None };
+    let wrong = Response { error: Some("no route".into()), ..Response::default() };
+    let failure = Some((ErrorKind::Connect, "no route".to_owned()));
+    let ended = |response, failure, retry_at| Reported::Ended {
+        attempt,
+        started_at,
+        duration_ms: 15,
+        response,
+        failure,
+        retry_at,
+    };
+    let what = match what {
+        What::Begun => Reported::Begun { attempt, started_at },
+        What::Delivered => ended(response, None, None),
+        What::Retry => ended(wrong, failure, Some(at + 800)),
+        What::GivenUp => ended(wrong, failure, None),
+        What::Skipped => Reported::Skipped { reason: "another is running".into() },
+        What::Replaced(begun) => Reported::Replaced { attempt: begun.then_some((attempt, started_at)) },
+    };
+    let node = if node == 0 { fire.node.clone() } else { NODES[1].to_owned() };
+    support::report(&Fire { node, ..fire.clone() }, what)
+}
+
+fn pick(index: Index, model: &Model) -> Option<&Job> {
+    let jobs: Vec<_> = model.jobs.values().collect();
+    (!jobs.is_empty()).then(|| *index.get(&jobs))
+}
+
+fn nothing() -> Command {
+    Command::Plan(Plan { runs: vec![] })
+}
+
+fn changed(old: &JobSpec, change: Change) -> JobSpec {
+    let mut spec = old.clone();
+    match change {
+        Change::Describe => spec.description.push('x'),
+        Change::Tag => {
+            spec.tags = support::tags([("k", if spec.tags.as_map().is_empty() { "v" } else { "w" })])
+        }
+        Change::Period(period) => spec.schedule = format!("@every {}s", period / 1000),
+        Change::Rename(name) => spec.name = JobName::parse(&format!("job-{name}")).unwrap(),
+        Change::Enabled(enabled) => spec.enabled = enabled,
+        Change::Forbid(forbid) => {
+            spec.concurrency = if forbid { Concurrency::Forbid } else { Concurrency::Allow };
+        }
+    }
+    spec
+}
+
+/// The schedule of these tests: every instant that is a multiple of the period.
+pub fn period(spec: &JobSpec) -> Millis {
+    let seconds = spec.schedule.trim_start_matches("@every ").trim_end_matches('s');
+    1000 * seconds.parse::<i64>().unwrap()
+}
+
+fn next(spec: &JobSpec, after: Millis) -> Option<Millis> {
+    spec.enabled.then(|| (after / period(spec) + 1) * period(spec))
+}

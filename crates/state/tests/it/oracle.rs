@@ -1,1 +1,185 @@
+//! Random commands against the naive model: after each of them both must say the same, and what
+//! must always hold, holds.
 
+use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow};
+use chronos_types::{Job, Millis, Status};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+use crate::invariants;
+use crate::model::{self, Model};
+use crate::ops::{Maker, NODES, Op, ops};
+use crate::support::{World, look};
+
+/// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
+/// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
+pub fn config(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/regressions.txt");
+    config.failure_persistence = Some(Box::new(FileFailurePersistence::Direct(file)));
+    config
+}
+
+/// Everything that can be read.
+#[derive(Debug, PartialEq)]
+pub struct View {
+    pub jobs: Vec<JobRow>,
+    pub executions: Vec<ExecutionRow>,
+    pub due: Vec<DueJob>,
+    pub first_due: Option<Millis>,
+    pub open: Vec<Fire>,
+    /// By job: its number, its versions, its finished executions' numbers past the newest two.
+    kept: Vec<(i64, Vec<u64>, Vec<i64>)>,
+    finished: Vec<i64>,
+    forgotten: Vec<i64>,
+    unused: Vec<(i64, u64)>,
+}
+
+fn read(world: &World, model: &Model) -> View {
+    world.ask(|r| {
+        let mut open = Vec::new();
+        for node in NODES {
+            open.extend(r.open_fires(node)?);
+        }
+        let mut kept = Vec::new();
+        for seq in model.jobs.keys() {
+            let versions = r.versions(*seq, None, 1000)?.items;
+            let versions = versions.iter().map(|v| v.version).rev().collect();
+            let mut surplus = r.surplus_executions(*seq, 2, 1000)?;
+            surplus.sort_unstable();
+            kept.push((*seq, versions, surplus));
+        }
+        Ok(View {
+            jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
+            executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,
+            due: r.due(Millis::MAX, 1000)?,
+            first_due: r.first_due()?,
+            open,
+            kept,
+            finished: r.aged_executions(1 << 40, 1000)?,
+            forgotten: r.forgotten_jobs(1000)?,
+            unused: r.surplus_versions(1, 1000)?,
+        })
+    })
+}
+
+fn expect(model: &Model) -> View {
+    let ran = |s: Status| !matches!(s, Status::Pending | Status::Skipped);
+    let last_run = |seq| {
+        let run = &model.of(seq).find(|run| ran(run.execution.status))?.execution;
+        Some((run.status, run.started_at.or(run.completed_at).unwrap_or(run.scheduled_time)))
+    };
+    let job = |job: &model::Job| JobRow {
+        seq: job.seq,
+        job: Job {
+            id: job.id,
+            spec: job.spec().clone(),
+            version: job.version,
+            created_at: job.created_at,
+            updated_at: job.versions[&job.version].0,
+            next_due: job.due,
+        },
+        last_run: last_run(job.seq),
+    };
+    let due = |job: &model::Job| {
+        let spec = job.spec().clone();
+        Some(DueJob {
+            seq: job.seq,
+            id: job.id,
+            version: job.version,
+            created_at: job.created_at,
+            at: job.due?,
+            spec,
+        })
+    };
+    let mut due: Vec<_> = model.live().filter_map(due).collect();
+    due.sort_by_key(|job| (job.at, job.seq));
+    let number = |id| *model.numbers.iter().find(|(_, held)| **held == id).unwrap().0;
+    let over = |run: &&model::Run| run.execution.status.is_finished();
+    let kept = |job: &model::Job| {
+        let surplus = model.of(job.seq).skip(2).filter(over);
+        let mut surplus: Vec<_> = surplus.map(|run| number(run.execution.id)).collect();
+        surplus.sort_unstable();
+        // Of a deleted job only those that were superseded are listed.
+        let versions = job.versions.keys().copied().filter(|v| !job.deleted || *v != job.version);
+        (job.seq, versions.collect(), surplus)
+    };
+    let execution = |run: &model::Run| ExecutionRow {
+        job_seq: run.job,
+        execution: run.execution.clone(),
+        spec: model.jobs[&run.job].versions[&run.execution.job_version].1.clone(),
+    };
+    let unused = |job: &model::Job| {
+        let run = |version: u64| model.of(job.seq).any(|run| run.execution.job_version == version);
+        let (seq, newest) = (job.seq, job.version);
+        job.versions
+            .keys()
+            .copied()
+            .filter(|v| *v + 1 < newest && !run(*v))
+            .map(|v| (seq, v))
+            .collect::<Vec<_>>()
+    };
+    View {
+        jobs: model.live().map(job).collect(),
+        executions: model.runs.values().rev().map(execution).collect(),
+        first_due: due.first().map(|job| job.at),
+        due,
+        open: NODES.iter().flat_map(|node| model.open_fires(node)).collect(),
+        kept: model.jobs.values().map(kept).collect(),
+        finished: model.runs.values().filter(over).map(|run| number(run.execution.id)).collect(),
+        forgotten: model
+            .jobs
+            .values()
+            .filter(|job| job.deleted && model.of(job.seq).next().is_none())
+            .map(|job| job.seq)
+            .collect(),
+        unused: model.jobs.values().flat_map(unused).collect(),
+    }
+}
+
+/// The log that a run of commands comes to, by the model alone.
+pub fn log(ops: &[Op]) -> Vec<Batch> {
+    let (mut model, mut maker) = (Model::default(), Maker::default());
+    let mut log = Vec::new();
+    for op in ops {
+        let batch = maker.make(op, &model);
+        maker.learn(&model.apply(batch.at, &batch.items[0]).1);
+        log.push(batch);
+    }
+    log
+}
+
+fn agree(ops: &[Op]) -> Result<(), TestCaseError> {
+    let mut world = World::new();
+    let raw = look(&world.path());
+    let mut invariants = invariants::all();
+    let (mut model, mut maker) = (Model::default(), Maker::default());
+    for op in ops {
+        let batch = maker.make(op, &model);
+        let (outcome, effects) = model.apply(batch.at, &batch.items[0]);
+        maker.learn(&effects);
+        let applied = world.batch(&batch);
+        prop_assert_eq!(&applied.outcomes, &[outcome], "the outcome of {:?}", batch);
+        prop_assert_eq!(&applied.effects, &effects, "the effects of {:?}", batch);
+        let view = read(&world, &model);
+        prop_assert_eq!(&view, &expect(&model), "after {:?}", batch);
+        for invariant in &mut invariants {
+            if let Err(why) = invariant.check(&batch, &view, &raw) {
+                return Err(TestCaseError::fail(format!("{why}\nafter {batch:?}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn the_machine_and_the_naive_model_agree(ops in ops(60)) {
+        agree(&ops)?;
+    }
+}

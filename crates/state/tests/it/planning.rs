@@ -116,7 +116,9 @@ fn a_deleted_or_disabled_job_is_not_planned() {
 fn the_earliest_due_come_first() {
     let mut world = World::new();
     assert_eq!((world.ask(|r| r.first_due()), world.ask(|r| r.due(i64::MAX, 9))), (None, vec![]));
-    for (name, due) in [("a", Some(3000)), ("b", Some(1000)), ("c", None), ("d", Some(2000)), ("e", Some(1000))] {
+    for (name, due) in
+        [("a", Some(3000)), ("b", Some(1000)), ("c", None), ("d", Some(2000)), ("e", Some(1000))]
+    {
         world.run(5, put(id_of(name), None, spec(name), due));
     }
     let names = |until, limit| {

@@ -47,7 +47,10 @@ fn a_failure_arms_the_next_attempt_at_the_time_its_node_chose() {
     assert_eq!(world.ask(|r| r.open_fires(NODE)), [next]);
     let waiting = world.execution(fire.execution);
     assert_eq!((waiting.status, waiting.attempts, waiting.completed_at), (Status::Retrying, 1, None));
-    assert_eq!((waiting.last_error.as_deref(), waiting.error_kind), (Some(STATUS_503), Some(ErrorKind::Status)));
+    assert_eq!(
+        (waiting.last_error.as_deref(), waiting.error_kind),
+        (Some(STATUS_503), Some(ErrorKind::Status))
+    );
 
     world.done(2500, report(&fire, begun(2, 2500)));
     assert_eq!(world.execution(fire.execution).status, Status::Running);
@@ -139,7 +142,10 @@ fn a_skipped_run_says_why() {
     let ended = world.execution(fire.execution);
     assert_eq!((ended.status, ended.attempts, ended.completed_at), (Status::Skipped, 0, Some(1005)));
     assert_eq!((ended.started_at, ended.attempt_log), (None, vec![]));
-    assert_eq!((ended.last_error.as_deref(), ended.error_kind), (Some("one is running"), Some(ErrorKind::Overlap)));
+    assert_eq!(
+        (ended.last_error.as_deref(), ended.error_kind),
+        (Some("one is running"), Some(ErrorKind::Overlap))
+    );
     // It did not run.
     assert_eq!(world.job("a").last_run, None);
 }
@@ -147,8 +153,8 @@ fn a_skipped_run_says_why() {
 #[test]
 fn a_replaced_run_logs_the_attempt_that_was_cut_off() {
     // what was said before, the attempt under way, attempts then, and how many are logged
-    let cases: [(&str, &[Reported], Option<(u32, i64)>, u32, usize); 4] = [
-        ("pending", &[], None, 0, 0),
+    let cases = [
+        ("pending", &[][..], None, 0, 0),
         ("an attempt nobody heard of", &[], Some((1, 1000)), 1, 1),
         ("running", &[begun(1, 1000)], Some((1, 1000)), 1, 1),
         ("waiting for a retry", &[failed(1, 1000, Some(3000))], None, 1, 1),

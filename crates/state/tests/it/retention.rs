@@ -99,7 +99,8 @@ fn a_version_is_kept_while_an_execution_on_record_ran_it() {
     // Version 5 is in force, 1 was run.
     let surplus = |world: &World, keep| world.ask(|r| r.surplus_versions(keep, 9));
     let of = |versions: &[u64]| versions.iter().map(|v| (job.seq, *v)).collect::<Vec<_>>();
-    for (keep, wanted) in [(0, &[2, 3, 4][..]), (1, &[2, 3]), (2, &[2]), (3, &[]), (9, &[]), (u64::MAX, &[])] {
+    for (keep, wanted) in [(0, &[2, 3, 4][..]), (1, &[2, 3]), (2, &[2]), (3, &[]), (9, &[]), (u64::MAX, &[])]
+    {
         assert_eq!(surplus(&world, keep), of(wanted), "keep {keep}");
     }
     assert_eq!(world.ask(|r| r.surplus_versions(0, 2)), of(&[2, 3]));
@@ -128,8 +129,9 @@ fn a_deleted_job_is_forgotten_with_its_last_execution() {
     assert_eq!(world.ask(|r| r.version(bare.seq, 1)), None);
     world.done(1400, trim(world.ask(|r| r.aged_executions(5000, 9)), vec![], vec![]));
     for (table, left) in [("jobs", 0), ("due", 0), ("versions", 0), ("tags", 0), ("executions", 0)] {
-        let count: i64 =
-            look(&world.path()).query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).unwrap();
+        let count: i64 = look(&world.path())
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))
+            .unwrap();
         assert_eq!(count, left, "{table}");
     }
     // A job that comes after is another one, by number too.

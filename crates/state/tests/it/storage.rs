@@ -54,8 +54,9 @@ fn a_newer_state_file_is_refused_in_words_that_help() {
     let mut world = world.reopen();
     for error in [Machine::open(&other).unwrap_err(), world.machine.replace_with(&other, &[]).unwrap_err()] {
         assert!(matches!(error, StateError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
-        let wanted =
-            format!("{path} has state format 2, and this Chronos knows formats up to 1; start a newer Chronos on it");
+        let wanted = format!(
+            "{path} has state format 2, and this Chronos knows formats up to 1; start a newer Chronos on it"
+        );
         assert_eq!(error.to_string(), wanted);
     }
 }
@@ -93,7 +94,12 @@ fn every_command_survives_the_log() {
         report(&fire, failed(1, 2, Some(3))),
         report(&fire, chronos_state::Reported::Skipped { reason: "ü\"\n".into() }),
         report(&fire, chronos_state::Reported::Replaced { attempt: Some((1, 2)) }),
-        Command::Trim(chronos_state::Trim { executions: vec![1], versions: vec![(1, 2)], jobs: vec![3], keys_before: 4 }),
+        Command::Trim(chronos_state::Trim {
+            executions: vec![1],
+            versions: vec![(1, 2)],
+            jobs: vec![3],
+            keys_before: 4,
+        }),
     ];
     let batch = Batch { at: -1, items: commands.into_iter().map(Into::into).collect() };
     assert_eq!(Batch::decode(&batch.encode().unwrap()).unwrap(), batch);
@@ -117,7 +123,7 @@ fn a_copy_replaces_the_whole_state_of_another() {
     assert_eq!(target.ask(|r| r.jobs(&Default::default(), None, 9)).items.len(), 1);
     target.machine.replace_with(&copy, &[("snapshot", b"s")]).unwrap();
     // A reader that was open all the while sees the new state, and so does the writer.
-    assert_eq!(target.ask(|r| r.open_fires(NODE)), [fire.clone()]);
+    assert_eq!(target.ask(|r| r.open_fires(NODE)), std::slice::from_ref(&fire));
     assert_eq!(target.ask(|r| r.find_job("x")), None);
     assert_eq!(target.machine.meta("applied").unwrap(), Some(b"1".to_vec()));
     assert_eq!(target.machine.meta("snapshot").unwrap(), Some(b"s".to_vec()));

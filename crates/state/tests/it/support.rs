@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Outcome, Plan, PlannedRun, PutJob,
-    Reader, Readers, Refusal, Report, Reported, StateError, TriggerRun,
+    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Outcome, Plan, PlannedRun,
+    PutJob, Reader, Readers, Refusal, Report, Reported, StateError, TriggerRun,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -213,7 +213,10 @@ pub fn failed(attempt: u32, started_at: Millis, retry_at: Option<Millis>) -> Rep
 }
 
 pub fn fires(effects: &[Effect]) -> Vec<Fire> {
-    effects.iter().filter_map(|e| if let Effect::Fire(fire) = e { Some(fire.clone()) } else { None }).collect()
+    effects
+        .iter()
+        .filter_map(|e| if let Effect::Fire(fire) = e { Some(fire.clone()) } else { None })
+        .collect()
 }
 
 /// The one execution that is to be fired.

@@ -38,9 +38,11 @@ fn only_forbid_refuses_a_second_run() {
         (Concurrency::Replace, false),
         (Concurrency::Queue, false),
     ] {
-        for (say, what) in
-            [("pending", None), ("running", Some(begun(1, 1000))), ("retrying", Some(failed(1, 1000, Some(5000))))]
-        {
+        for (say, what) in [
+            ("pending", None),
+            ("running", Some(begun(1, 1000))),
+            ("retrying", Some(failed(1, 1000, Some(5000)))),
+        ] {
             let mut world = World::new();
             let (job, fire) = world.with_run(JobSpec { concurrency, ..spec("a") });
             if let Some(what) = what {
@@ -102,7 +104,8 @@ fn a_replay_runs_the_version_of_that_time() {
 fn a_replay_keeps_to_the_policy_in_force() {
     let mut world = World::new();
     let (job, fire) = world.with_run(JobSpec { concurrency: Concurrency::Allow, ..spec("a") });
-    world.run(1100, put(job.job.id, Some(1), JobSpec { concurrency: Concurrency::Forbid, ..spec("a") }, None));
+    world
+        .run(1100, put(job.job.id, Some(1), JobSpec { concurrency: Concurrency::Forbid, ..spec("a") }, None));
     let refusal = world.refused(1200, trigger(&job, manual(1), Some(fire.execution)));
     assert_eq!(refusal, Refusal::Overlap { unfinished: fire.execution });
 }

@@ -19,6 +19,9 @@ pub(super) struct Done {
 impl Dispatcher {
     /// Begins the attempt as soon as there is a slot.
     pub(super) fn begin(&mut self, id: ExecutionId) {
+        if self.stopping.is_some() {
+            return;
+        }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(prepared) = &entry.prepared else { return };
         if self.capacity.enter(&prepared.origin, id) {

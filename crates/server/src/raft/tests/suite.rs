@@ -11,7 +11,8 @@ use super::runtime;
 use crate::raft::blocking::Worker;
 use crate::raft::error::RaftError;
 use crate::raft::health::Health;
-use crate::raft::log_store::{LogStore, Progress};
+use crate::raft::log_store::LogStore;
+use crate::raft::progress::Progress;
 use crate::raft::snapshot::SnapshotDirectory;
 use crate::raft::state_file::StateFile;
 use crate::raft::state_store::StateStore;
@@ -26,8 +27,9 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let newest_at = Arc::new(AtomicI64::new(0));
         let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
         let path = directory.path().join("log.db");
-        let log = LogStore::open(&path, lock, health.clone(), newest_at.clone(), |_| Ok::<_, RaftError>(None))
-            .expect("a log");
+        let log =
+            LogStore::open(&path, lock, health.clone(), newest_at.clone(), |_| Ok::<_, RaftError>(None))
+                .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
         let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
         let worker = Worker::spawn("state-machine", file, || {}).expect("a thread");

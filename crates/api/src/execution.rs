@@ -1,0 +1,190 @@
+//! Executions as they are read.
+
+use chronos_types::request::{self, Occasion};
+use chronos_types::{self as domain, format_rfc3339};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::TextMap;
+
+/// One run of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Execution {
+    /// Identifier, the same on every attempt: the receiver's idempotency key.
+    pub id: String,
+    /// The job.
+    pub job_id: String,
+    /// The job's name in the version that ran.
+    pub job_name: String,
+    /// The version that ran.
+    pub job_version: u64,
+    /// `schedule`, `manual`, `catch_up` or `replay`.
+    #[schema(example = "schedule")]
+    pub trigger: String,
+    /// The instant it was scheduled for (RFC 3339).
+    #[schema(format = DateTime)]
+    pub scheduled_time: String,
+    /// When its first attempt began.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// When it was over.
+    #[schema(format = DateTime)]
+    pub completed_at: Option<String>,
+    /// From the first attempt's begin to the end, waits included.
+    pub duration_ms: Option<u64>,
+    /// `pending`, `running`, `retrying`, `success`, `failed`, `cancelled` or `skipped`.
+    #[schema(example = "success")]
+    pub status: String,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+    /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`,
+    /// `overlap` or `cancelled`.
+    pub error_kind: Option<String>,
+    /// What the last attempt sent; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestView>,
+    /// What came back on the last attempt that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+    /// Every attempt that ended.
+    pub attempt_log: Vec<Attempt>,
+    /// The node that fires it.
+    pub node_id: String,
+    /// The execution that this one repeats.
+    pub replay_of: Option<String>,
+}
+
+/// A request as it was sent, credentials redacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestView {
+    /// The URL.
+    pub url: String,
+    /// The method.
+    pub method: String,
+    /// Every header that Chronos set.
+    #[schema(value_type = HashMap<String, String>)]
+    pub headers: TextMap,
+    /// The body, its template variables filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Response {
+    /// 0 where there was no response.
+    pub status_code: u16,
+    /// The start of the body; what is not UTF-8 is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Whether the body was longer than what is kept.
+    #[serde(default)]
+    pub truncated: bool,
+    /// Why there was no response, or no whole one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One attempt that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it began (RFC 3339).
+    #[schema(format = DateTime)]
+    pub started_at: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The response's status; null where there was none.
+    pub status_code: Option<u16>,
+    /// What went wrong; null on success.
+    pub error: Option<String>,
+    /// Its kind.
+    pub error_kind: Option<String>,
+}
+
+impl Execution {
+    /// An execution as clients see it; `spec` is the version of the job that ran.
+    #[must_use]
+    pub fn new(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
+        let domain::Execution {
+            id,
+            job_id,
+            job_name,
+            job_version,
+            trigger,
+            scheduled_time,
+            started_at,
+            completed_at,
+            status,
+            attempts,
+            last_error,
+            error_kind,
+            response,
+            attempt_log,
+            node_id,
+            replay_of,
+        } = execution;
+        let took = |(from, to): (&i64, &i64)| (to - from).max(0).cast_unsigned();
+        Self {
+            id: id.to_string(),
+            job_id: job_id.to_string(),
+            job_name: job_name.to_string(),
+            job_version: *job_version,
+            trigger: trigger.as_str().to_owned(),
+            scheduled_time: format_rfc3339(*scheduled_time),
+            started_at: started_at.map(format_rfc3339),
+            completed_at: completed_at.map(format_rfc3339),
+            duration_ms: started_at.as_ref().zip(completed_at.as_ref()).map(took),
+            status: status.as_str().to_owned(),
+            attempts: *attempts,
+            last_error: last_error.clone(),
+            error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
+            request: (*attempts >= 1).then(|| RequestView::of(execution, spec)),
+            response: response.as_ref().map(Response::from),
+            attempt_log: attempt_log.iter().map(Attempt::from).collect(),
+            node_id: node_id.clone(),
+            replay_of: replay_of.map(|id| id.to_string()),
+        }
+    }
+}
+
+impl RequestView {
+    fn of(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
+        let occasion = Occasion {
+            job_id: execution.job_id,
+            job_name: &execution.job_name,
+            execution_id: execution.id,
+            scheduled_time: execution.scheduled_time,
+            trigger: execution.trigger,
+            attempt: execution.attempts.max(1),
+        };
+        let request = request::build(&spec.webhook, &occasion);
+        let headers = TextMap(request::shown_headers(&spec.webhook, &request));
+        let request::Request { method, url, headers: _, body } = request;
+        Self { url, method: method.as_str().to_owned(), headers, body }
+    }
+}
+
+impl From<&domain::Response> for Response {
+    fn from(response: &domain::Response) -> Self {
+        let domain::Response { status_code, body, truncated, error } = response;
+        Self { status_code: *status_code, body: body.clone(), truncated: *truncated, error: error.clone() }
+    }
+}
+
+impl From<&domain::Attempt> for Attempt {
+    fn from(attempt: &domain::Attempt) -> Self {
+        let domain::Attempt { number, started_at, duration_ms, status_code, error, error_kind } = attempt;
+        Self {
+            number: *number,
+            started_at: format_rfc3339(*started_at),
+            duration_ms: *duration_ms,
+            status_code: *status_code,
+            error: error.clone(),
+            error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Jobs as they are written and read back.
+
+use std::collections::BTreeMap;
+
+use chronos_types::{self as domain, Millis, Status, format_rfc3339};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{RetryPolicy, Webhook};
+
+/// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`; the
+/// read-only fields of a job are accepted and ignored, so that what was read can be written back;
+/// any other field is refused by its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobInput {
+    /// Unique; 1 to 255 of letters, digits, `-`, `_`, `.` and `:`.
+    #[schema(example = "nightly-backup", min_length = 1, max_length = 255)]
+    pub name: String,
+    /// Free text, at most 4,096 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4096)]
+    pub description: Option<String>,
+    /// 5-field cron, 6 fields with leading seconds, `@daily` and its like, `@every <duration>` or
+    /// `@at <RFC 3339>`.
+    #[schema(example = "0 2 * * *")]
+    pub schedule: String,
+    /// IANA time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(default = "UTC", example = "America/New_York")]
+    pub timezone: Option<String>,
+    /// What is called.
+    pub webhook: Webhook,
+    /// What happens after a failed attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<RetryPolicy>,
+    /// Time for one attempt where the webhook has none of its own; at most 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5m")]
+    pub timeout: Option<String>,
+    /// What happens when a run falls due while another is unfinished: `forbid`, `allow`,
+    /// `replace` or `queue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(default = "forbid")]
+    pub concurrency: Option<String>,
+    /// What happens to runs of a time when no node was up: `execute_one`, `execute_all` or
+    /// `ignore`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(default = "execute_one")]
+    pub missed_runs: Option<String>,
+    /// Each run starts up to this much later than scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(default = "0s")]
+    pub jitter: Option<String>,
+    /// No run before this instant (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub start_at: Option<String>,
+    /// No run after this instant (RFC 3339); later than `start_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub end_at: Option<String>,
+    /// Labels: at most 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Whether it runs at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(default = true)]
+    pub enabled: Option<bool>,
+}
+
+/// A job as it stands, every default filled in and every secret redacted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    /// Identifier, for ever.
+    pub id: String,
+    /// What the user asked for.
+    #[serde(flatten)]
+    pub spec: JobInput,
+    /// Counts the changes, from 1. Also the `ETag`.
+    pub version: u64,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// The next scheduled instant (RFC 3339); null when disabled or past the end.
+    #[schema(format = DateTime)]
+    pub next_run: Option<String>,
+    /// The newest run that began; null before the first.
+    pub last_run: Option<LastRun>,
+}
+
+/// A job's newest run that began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastRun {
+    /// Where it stands.
+    #[schema(example = "success")]
+    pub status: String,
+    /// When it began (RFC 3339).
+    #[schema(format = DateTime)]
+    pub time: String,
+}
+
+/// A version of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobVersion {
+    /// Its number.
+    pub version: u64,
+    /// When it came to be (RFC 3339).
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// What it says, secrets redacted.
+    pub spec: JobInput,
+}
+
+impl Job {
+    /// The job as clients see it.
+    #[must_use]
+    pub fn new(job: &domain::Job, last_run: Option<(Status, Millis)>) -> Self {
+        let domain::Job { id, spec, version, created_at, updated_at, next_due } = job;
+        Self {
+            id: id.to_string(),
+            spec: JobInput::from(spec),
+            version: *version,
+            created_at: format_rfc3339(*created_at),
+            updated_at: format_rfc3339(*updated_at),
+            next_run: next_due.map(format_rfc3339),
+            last_run: last_run
+                .map(|(status, at)| LastRun { status: status.as_str().to_owned(), time: format_rfc3339(at) }),
+        }
+    }
+}
+
+impl JobVersion {
+    /// A version as clients see it.
+    #[must_use]
+    pub fn new(version: u64, updated_at: Millis, spec: &domain::JobSpec) -> Self {
+        Self { version, updated_at: format_rfc3339(updated_at), spec: JobInput::from(spec) }
+    }
+}
+
+impl From<&domain::JobSpec> for JobInput {
+    /// Every default filled in, every secret redacted.
+    fn from(spec: &domain::JobSpec) -> Self {
+        let domain::JobSpec {
+            name,
+            description,
+            schedule,
+            timezone,
+            webhook,
+            retry_policy,
+            timeout,
+            concurrency,
+            missed_runs,
+            jitter,
+            start_at,
+            end_at,
+            tags,
+            enabled,
+        } = spec;
+        Self {
+            name: name.to_string(),
+            description: Some(description.clone()),
+            schedule: schedule.clone(),
+            timezone: Some(timezone.clone()),
+            webhook: Webhook::from(webhook),
+            retry_policy: Some(RetryPolicy::from(retry_policy)),
+            timeout: timeout.map(|timeout| timeout.to_string()),
+            concurrency: Some(concurrency.as_str().to_owned()),
+            missed_runs: Some(missed_runs.as_str().to_owned()),
+            jitter: Some(jitter.to_string()),
+            start_at: start_at.map(format_rfc3339),
+            end_at: end_at.map(format_rfc3339),
+            tags: Some(tags.as_map().clone()),
+            enabled: Some(*enabled),
+        }
+    }
+}

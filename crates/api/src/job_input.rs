@@ -1,0 +1,131 @@
+//! Reads jobs.
+
+use chronos_types::{
+    self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Tags, Webhook,
+};
+use serde_json::Value;
+
+use crate::fields::{Fields, clip};
+use crate::{JobInput, retry, webhook_input};
+
+/// Judges a schedule and a time zone, each where it is given and a string.
+pub type CheckSchedule<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> Vec<FieldError>;
+
+const FIELDS: [&str; 14] = [
+    "name",
+    "description",
+    "schedule",
+    "timezone",
+    "webhook",
+    "retry_policy",
+    "timeout",
+    "concurrency",
+    "missed_runs",
+    "jitter",
+    "start_at",
+    "end_at",
+    "tags",
+    "enabled",
+];
+/// Accepted and ignored, so that what was read can be written back.
+const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "next_run", "last_run"];
+const MAX_DESCRIPTION_CHARS: usize = 4_096;
+const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':'";
+/// What a schedule is, in a message that says that there is none.
+pub(crate) const SCHEDULE: &str =
+    "a cron expression such as \"0 9 * * 1-5\", \"@every 30s\" or \"@at 2026-11-23T10:00:00Z\"";
+
+impl JobInput {
+    /// Reads a job; `stored` is the webhook whose secrets a `"[redacted]"` stands for, and `check`
+    /// judges schedule and time zone.
+    ///
+    /// # Errors
+    /// Every bad field: values, types, unknown names, and what is missing.
+    pub fn parse(
+        value: &Value,
+        stored: Option<&Webhook>,
+        check: CheckSchedule<'_>,
+    ) -> Result<JobSpec, Invalid> {
+        let mut found = Invalid::default();
+        let invalid = &mut found;
+        let Some(fields) = Fields::open(value, "", invalid) else { return Err(found) };
+        fields.only(&FIELDS, &READ_ONLY, invalid);
+        fields.require("name", NAME, invalid);
+        let name = fields.parsed("name", JobName::parse, invalid);
+        let description = fields.parsed("description", description, invalid).unwrap_or_default();
+        fields.require("schedule", SCHEDULE, invalid);
+        let schedule = fields.text("schedule", invalid);
+        let timezone = fields.text("timezone", invalid);
+        for error in check(schedule, timezone) {
+            invalid.add(error.field, error.message);
+        }
+        fields.require("webhook", "an object with a \"url\"", invalid);
+        let webhook = fields.get("webhook").and_then(|value| webhook(value, stored, invalid));
+        let retry_policy =
+            fields.get("retry_policy").and_then(|value| retry::parse(value, "retry_policy", invalid));
+        let timeout = fields.timeout("timeout", invalid);
+        let concurrency = fields.parsed("concurrency", Concurrency::parse, invalid);
+        let missed_runs = fields.parsed("missed_runs", MissedRuns::parse, invalid);
+        let jitter = fields.duration("jitter", invalid).unwrap_or_default();
+        let start_at = fields.instant("start_at", invalid);
+        let end_at = fields.instant("end_at", invalid);
+        if let (Some(start), Some(end)) = (start_at, end_at)
+            && end <= start
+        {
+            invalid.add("end_at", "is not later than start_at");
+        }
+        let tags = tags(&fields, invalid);
+        let enabled = fields.boolean("enabled", invalid).unwrap_or(true);
+
+        let (Some(name), Some(schedule), Some(webhook)) = (name, schedule, webhook) else {
+            return Err(found);
+        };
+        found.into_result()?;
+        Ok(JobSpec {
+            name,
+            description,
+            schedule: schedule.to_owned(),
+            timezone: timezone.unwrap_or("UTC").to_owned(),
+            webhook,
+            retry_policy: retry_policy.unwrap_or_default(),
+            timeout,
+            concurrency: concurrency.unwrap_or(Concurrency::Forbid),
+            missed_runs: missed_runs.unwrap_or(MissedRuns::ExecuteOne),
+            jitter,
+            start_at,
+            end_at,
+            tags,
+            enabled,
+        })
+    }
+}
+
+fn description(text: &str) -> Result<String, String> {
+    let count = text.chars().count();
+    if count > MAX_DESCRIPTION_CHARS {
+        return Err(format!("has {count} characters; expected at most {MAX_DESCRIPTION_CHARS}"));
+    }
+    Ok(text.to_owned())
+}
+
+fn webhook(value: &Value, stored: Option<&Webhook>, invalid: &mut Invalid) -> Option<domain::Webhook> {
+    let mut webhook = webhook_input::parse(value, "webhook", invalid)?;
+    if let Err(field) = webhook.restore_secrets(stored) {
+        invalid.add(
+            field,
+            "is \"[redacted]\", and no secret is stored here to keep; expected the secret itself",
+        );
+    }
+    Some(webhook)
+}
+
+fn tags(fields: &Fields<'_>, invalid: &mut Invalid) -> Tags {
+    let Some(pairs) = fields.text_map("tags", invalid) else { return Tags::default() };
+    Tags::parse(pairs.into_iter().collect()).unwrap_or_else(|errors| {
+        for (key, message) in errors {
+            let field = if key.is_empty() { "tags".to_owned() } else { format!("tags.{}", clip(&key)) };
+            invalid.add(field, message);
+        }
+        Tags::default()
+    })
+}

@@ -1,0 +1,132 @@
+//! Webhooks as they are written and read back. Secrets read back as `"[redacted]"`.
+
+use chronos_types::{self as domain, REDACTED, is_credential_header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::TextMap;
+
+/// What is called, how, and what counts as success.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Webhook {
+    /// An `http` or `https` URL without user info or fragment, at most 2,083 characters.
+    #[schema(example = "https://api.example.com/endpoint")]
+    pub url: String,
+    /// GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS. Where omitted: POST where there is a body,
+    /// else GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "POST")]
+    pub method: Option<String>,
+    /// Headers; they override the automatic ones, except `User-Agent`. The values of those that
+    /// carry credentials read back as `"[redacted]"`.
+    #[serde(default, skip_serializing_if = "TextMap::is_empty")]
+    #[schema(value_type = HashMap<String, String>)]
+    pub headers: TextMap,
+    /// The body, at most 256 KiB. `{{.JobID}}`, `{{.JobName}}`, `{{.ExecutionID}}`,
+    /// `{{.ScheduledTime}}` and `{{.Attempt}}` are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "{\"execution\": \"{{.ExecutionID}}\"}")]
+    pub body: Option<String>,
+    /// Credentials sent with each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// Status codes that count as success, from 200 to 599; any 2xx where omitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_codes: Option<Vec<u16>>,
+    /// Time for one attempt, from connect to the last body byte; at most 24h. Where omitted: the
+    /// job's `timeout`, else the server's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30s")]
+    pub timeout: Option<String>,
+    /// Accepts any server certificate. For development only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_skip_verify: bool,
+    /// Redirects followed, 0 to 10; with 0 a 3xx is a failure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schema(maximum = 10)]
+    pub max_redirects: u8,
+}
+
+/// Credentials. The secret part reads back as `"[redacted]"`, and writing that keeps what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Auth {
+    /// Sends `Authorization: Bearer <token>`.
+    Bearer {
+        /// The token.
+        token: String,
+    },
+    /// Sends `Authorization: Basic base64(username:password)`.
+    Basic {
+        /// The user's name, without a colon.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// Sends `<header>: <api_key>`.
+    ApiKey {
+        /// The key.
+        api_key: String,
+        /// The header's name; `X-API-Key` where omitted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+impl From<&domain::Webhook> for Webhook {
+    fn from(webhook: &domain::Webhook) -> Self {
+        let domain::Webhook {
+            url,
+            method,
+            headers,
+            body,
+            auth,
+            success_codes,
+            timeout,
+            tls_skip_verify,
+            max_redirects,
+        } = webhook;
+        // A header that overrides the one of `auth` carries a credential, whatever its name.
+        let sent = auth.as_ref().map(|auth| match auth {
+            domain::Auth::Bearer { .. } | domain::Auth::Basic { .. } => "Authorization",
+            domain::Auth::ApiKey { header, .. } => header.as_deref().unwrap_or(domain::Auth::DEFAULT_HEADER),
+        });
+        let secret = |name: &str| {
+            is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name))
+        };
+        let show = |(name, value): (&str, &str)| {
+            (name.to_owned(), if secret(name) { REDACTED } else { value }.to_owned())
+        };
+        Self {
+            url: url.source().to_owned(),
+            method: method.map(|method| method.as_str().to_owned()),
+            headers: TextMap(headers.iter().map(show).collect()),
+            body: body.as_ref().map(|body| body.source().to_owned()),
+            auth: auth.as_ref().map(Auth::from),
+            success_codes: success_codes.as_ref().map(|codes| codes.as_slice().to_vec()),
+            timeout: timeout.map(|timeout| timeout.to_string()),
+            tls_skip_verify: *tls_skip_verify,
+            max_redirects: *max_redirects,
+        }
+    }
+}
+
+impl From<&domain::Auth> for Auth {
+    fn from(auth: &domain::Auth) -> Self {
+        let redacted = || REDACTED.to_owned();
+        match auth {
+            domain::Auth::Bearer { token: _ } => Self::Bearer { token: redacted() },
+            domain::Auth::Basic { username, password: _ } => {
+                Self::Basic { username: username.clone(), password: redacted() }
+            }
+            domain::Auth::ApiKey { api_key: _, header } => {
+                Self::ApiKey { api_key: redacted(), header: header.clone() }
+            }
+        }
+    }
+}

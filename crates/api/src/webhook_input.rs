@@ -1,0 +1,142 @@
+//! Reads webhooks.
+
+use chronos_types::{
+    self as domain, Auth, HeaderError, Headers, Invalid, MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes,
+    TargetUrl, Template,
+};
+use serde_json::Value;
+
+use crate::fields::{Fields, clip, quoted, whole};
+
+const FIELDS: [&str; 9] = [
+    "url",
+    "method",
+    "headers",
+    "body",
+    "auth",
+    "success_codes",
+    "timeout",
+    "tls_skip_verify",
+    "max_redirects",
+];
+const URL: &str = "an http or https URL such as \"https://api.example.com/run\"";
+
+/// Reads a webhook at `path`.
+pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::Webhook> {
+    let fields = Fields::open(value, path, invalid)?;
+    fields.only(&FIELDS, &[], invalid);
+    fields.require("url", URL, invalid);
+    let url = fields.parsed("url", TargetUrl::parse, invalid);
+    let method = fields.parsed("method", Method::parse, invalid);
+    let headers = headers(&fields, invalid);
+    let body = body(&fields, invalid);
+    let auth = fields.get("auth").and_then(|value| auth(value, &fields.at("auth"), invalid));
+    let success_codes = success_codes(&fields, invalid);
+    let timeout = fields.timeout("timeout", invalid);
+    let tls_skip_verify = fields.boolean("tls_skip_verify", invalid).unwrap_or(false);
+    let max_redirects = fields.whole("max_redirects", 0, MAX_REDIRECTS.into(), invalid).unwrap_or(0);
+    Some(domain::Webhook {
+        url: url?,
+        method,
+        headers,
+        body,
+        auth,
+        success_codes,
+        timeout,
+        tls_skip_verify,
+        max_redirects: u8::try_from(max_redirects).unwrap_or(MAX_REDIRECTS),
+    })
+}
+
+fn headers(fields: &Fields<'_>, invalid: &mut Invalid) -> Headers {
+    let Some(pairs) = fields.text_map("headers", invalid) else { return Headers::default() };
+    Headers::parse(pairs).unwrap_or_else(|errors| {
+        let path = fields.at("headers");
+        for (name, error) in errors {
+            match error {
+                HeaderError::TooMany(_) => invalid.add(path.as_str(), error),
+                _ => invalid.add(format!("{path}.{}", clip(&name)), error),
+            }
+        }
+        Headers::default()
+    })
+}
+
+fn body(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<Template> {
+    let text = match fields.get("body")? {
+        Value::String(text) => text,
+        Value::Object(_) | Value::Array(_) => {
+            invalid.add(fields.at("body"), "is JSON itself; expected a string that holds the body's text");
+            return None;
+        }
+        other => {
+            invalid.add(fields.at("body"), quoted(other, "a string"));
+            return None;
+        }
+    };
+    if text.len() > MAX_BODY_BYTES {
+        let message = format!("has {} bytes; expected at most {MAX_BODY_BYTES} (256 KiB)", text.len());
+        invalid.add(fields.at("body"), message);
+        return None;
+    }
+    invalid.check(&fields.at("body"), Template::parse(text))
+}
+
+fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
+    const TYPES: &str = "expected one of bearer, basic, api_key";
+    let fields = Fields::open(value, path, invalid)?;
+    fields.require("type", "one of bearer, basic, api_key", invalid);
+    let known: &[&str] = match fields.text("type", invalid)? {
+        "bearer" => &["type", "token"],
+        "basic" => &["type", "username", "password"],
+        "api_key" => &["type", "api_key", "header"],
+        other => {
+            invalid.add(fields.at("type"), format!("{:?} is not a type of auth; {TYPES}", clip(other)));
+            return None;
+        }
+    };
+    fields.only(known, &[], invalid);
+    let mut secret = |name: &str| {
+        fields.require(name, "a string", invalid);
+        fields.secret(name, invalid).map(str::to_owned)
+    };
+    let auth = match known[1] {
+        "token" => Auth::Bearer { token: secret("token")? },
+        "username" => {
+            let (username, password) = (secret("username"), secret("password"));
+            Auth::Basic { username: username?, password: password? }
+        }
+        _ => {
+            let api_key = secret("api_key");
+            let header = fields.text("header", invalid).map(str::to_owned);
+            Auth::ApiKey { api_key: api_key?, header }
+        }
+    };
+    match auth.check() {
+        Ok(auth) => Some(auth),
+        Err((name, message)) => {
+            invalid.add(fields.at(name), message);
+            None
+        }
+    }
+}
+
+fn success_codes(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<SuccessCodes> {
+    const EXPECTED: &str = "a list of status codes such as [200, 201]";
+    let path = fields.at("success_codes");
+    let Value::Array(items) = fields.get("success_codes")? else {
+        invalid.add(path, quoted(fields.get("success_codes")?, EXPECTED));
+        return None;
+    };
+    let mut codes = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        match whole(item).and_then(|code| u16::try_from(code).ok()) {
+            Some(code) => codes.push(code),
+            None => {
+                invalid.add(format!("{path}[{index}]"), quoted(item, "a status code from 200 to 599"));
+                return None;
+            }
+        }
+    }
+    invalid.check(&path, SuccessCodes::parse(codes))
+}

@@ -1,0 +1,106 @@
+//! What the webhooks call: notes every delivery, and takes its time with some, so that kills meet
+//! deliveries under way.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::dice::Dice;
+
+pub struct Receiver {
+    address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    dice: Dice,
+    deliveries: Vec<(String, Instant)>,
+}
+
+impl Receiver {
+    pub async fn start(dice: Dice) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let shared = Arc::new(Mutex::new(Shared { dice, deliveries: Vec::new() }));
+        let seen = Arc::clone(&shared);
+        tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let seen = Arc::clone(&seen);
+                let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
+                let serve = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                // It breaks whenever the server is killed.
+                tokio::spawn(async move { drop(serve.await) });
+            }
+        });
+        Self { address, shared }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// The arrivals of each execution, in order.
+    pub fn deliveries(&self) -> HashMap<String, Vec<Instant>> {
+        let mut deliveries: HashMap<_, Vec<_>> = HashMap::new();
+        for (execution, at) in &lock(&self.shared).deliveries {
+            deliveries.entry(execution.clone()).or_default().push(*at);
+        }
+        deliveries
+    }
+
+    /// From each start to the first delivery before the next start, where there was one.
+    pub fn first_after(&self, starts: &[Instant]) -> String {
+        let arrivals: Vec<Instant> = lock(&self.shared).deliveries.iter().map(|(_, at)| *at).collect();
+        let ends = starts.iter().skip(1).map(Some).chain([None]);
+        let first = |(start, end): (&Instant, Option<&Instant>)| {
+            let first = arrivals.iter().filter(|at| *at > start).min()?;
+            end.is_none_or(|end| first < end).then(|| *first - *start)
+        };
+        let mut times: Vec<Duration> = starts.iter().zip(ends).filter_map(first).collect();
+        times.sort_unstable();
+        let Some(longest) = times.last() else { return "none fired".into() };
+        let median = times[times.len() / 2];
+        format!(
+            "{} of {} lived to fire; median {median:.0?}, longest {longest:.0?}",
+            times.len(),
+            starts.len()
+        )
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: Arc<Mutex<Shared>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let execution = request.headers().get("x-chronos-execution-id").expect("an execution's id");
+    let execution = execution.to_str().expect("a text").to_owned();
+    let arrived = Instant::now();
+    let whole = request.into_body().collect().await.is_ok();
+    let pause = {
+        let mut shared = lock(&shared);
+        // Half a request is no delivery.
+        if whole {
+            shared.deliveries.push((execution, arrived));
+        }
+        let pause = shared.dice.between(0, 60);
+        Duration::from_millis(pause.saturating_sub(30))
+    };
+    tokio::time::sleep(pause).await;
+    Ok(Response::new(Full::from("ok")))
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().expect("no holder of the lock panics")
+}

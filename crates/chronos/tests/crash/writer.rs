@@ -1,0 +1,178 @@
+//! A client that creates, changes, triggers and deletes all the while, and remembers what was
+//! acknowledged. Each has jobs of its own, so that it knows what must stand there.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::client::{Answer, Client};
+use crate::dice::Dice;
+
+/// What was acknowledged, and what was asked for without an answer.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// Calls that got an answer, of those made.
+    pub acknowledged: usize,
+    pub unanswered: usize,
+    /// The id of each job created.
+    pub created: HashMap<String, String>,
+    /// Jobs whose deletion was acknowledged, or asked for.
+    pub deleted: HashMap<String, Seen>,
+    /// The last number written into a job's description, and the last one acknowledged.
+    pub changed: HashMap<String, (u64, u64)>,
+    /// Executions triggered.
+    pub triggered: Vec<String>,
+    /// What no client should be told.
+    pub wrong: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Asked,
+    Acknowledged,
+}
+
+pub struct Writer {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Writes>,
+}
+
+impl Writer {
+    /// Writer number `n` changes the job `firing-n` beside its own.
+    pub fn start(n: usize, client: Client, url: String, dice: Dice) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let state = State { n, serial: 0, client, url, dice, writes: Writes::default() };
+        Self { stop, task: tokio::spawn(state.run(stopped)) }
+    }
+}
+
+/// Stops writers after their current call; answers what all of them wrote.
+pub async fn stop(writers: Vec<Writer>) -> Writes {
+    let mut all = Writes::default();
+    for writer in writers {
+        writer.stop.send_replace(true);
+        let one = writer.task.await.expect("no writer panics");
+        all.acknowledged += one.acknowledged;
+        all.unanswered += one.unanswered;
+        all.created.extend(one.created);
+        all.deleted.extend(one.deleted);
+        all.changed.extend(one.changed);
+        all.triggered.extend(one.triggered);
+        all.wrong.extend(one.wrong);
+    }
+    all
+}
+
+struct State {
+    n: usize,
+    serial: u64,
+    client: Client,
+    url: String,
+    dice: Dice,
+    writes: Writes,
+}
+
+impl State {
+    async fn run(mut self, stopped: watch::Receiver<bool>) -> Writes {
+        while !*stopped.borrow() {
+            self.serial += 1;
+            match self.dice.between(0, 9) {
+                0..=4 => self.create().await,
+                5..=6 => self.change().await,
+                7..=8 => self.trigger().await,
+                _ => self.delete().await,
+            }
+            // Some 40 calls a second from each.
+            tokio::time::sleep(Duration::from_millis(self.dice.between(5, 45))).await;
+        }
+        self.writes
+    }
+
+    /// Counts an answer; `None` where the outcome is not known. A 503 says that it is not.
+    fn heard(&mut self, what: &str, answer: Option<Answer>, good: StatusCode) -> Option<Value> {
+        match answer {
+            Some((status, body)) if status == good => {
+                self.writes.acknowledged += 1;
+                Some(body)
+            }
+            None | Some((StatusCode::SERVICE_UNAVAILABLE, _)) => {
+                self.writes.unanswered += 1;
+                None
+            }
+            Some((status, body)) => {
+                self.writes.wrong.push(format!("{what}: {status}: {body}"));
+                None
+            }
+        }
+    }
+
+    /// Creates a job, asking again under the same key until it is answered.
+    async fn create(&mut self) {
+        let name = format!("made-{}-{}", self.n, self.serial);
+        let job = json!({
+            "name": name, "schedule": "0 0 1 1 *", "concurrency": "allow",
+            "webhook": {"url": self.url, "body": "{}"},
+        });
+        for _ in 0..300 {
+            let answer = self.client.call(Method::POST, "/api/v1/jobs", Some(&job), Some(&name)).await;
+            let wrong = self.writes.wrong.len();
+            if let Some(created) = self.heard("create", answer, StatusCode::CREATED) {
+                let id = created["id"].as_str().expect("an id").to_owned();
+                self.writes.created.insert(name, id);
+                return;
+            }
+            if self.writes.wrong.len() > wrong {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.writes.wrong.push(format!("{name} could not be created"));
+    }
+
+    /// Writes a higher number into the description of the job that is ours.
+    async fn change(&mut self) {
+        let (name, number) = (format!("firing-{}", self.n), self.serial);
+        let patch = json!({"description": number.to_string()});
+        let path = format!("/api/v1/jobs/{name}");
+        self.writes.changed.entry(name.clone()).or_default().0 = number;
+        let answer = self.client.call(Method::PATCH, &path, Some(&patch), None).await;
+        if self.heard("change", answer, StatusCode::OK).is_some() {
+            self.writes.changed.entry(name).or_default().1 = number;
+        }
+    }
+
+    /// A job of ours that stands.
+    fn pick(&mut self) -> Option<String> {
+        let standing = self.writes.created.keys().filter(|name| !self.writes.deleted.contains_key(*name));
+        let mut standing: Vec<String> = standing.cloned().collect();
+        // The order of a hash map is no seed's.
+        standing.sort_unstable();
+        let last = standing.len().checked_sub(1)?;
+        let chosen = usize::try_from(self.dice.between(0, last as u64)).expect("an index");
+        Some(standing.swap_remove(chosen))
+    }
+
+    async fn trigger(&mut self) {
+        let Some(name) = self.pick() else { return };
+        let answer =
+            self.client.call(Method::POST, &format!("/api/v1/jobs/{name}/trigger"), None, None).await;
+        if let Some(execution) = self.heard("trigger", answer, StatusCode::ACCEPTED) {
+            self.writes.triggered.push(execution["id"].as_str().expect("an id").to_owned());
+        }
+    }
+
+    async fn delete(&mut self) {
+        let Some(name) = self.pick() else { return };
+        // A deletion ends what the job has under way, which is not what is counted here.
+        let path = format!("/api/v1/jobs/{name}");
+        self.writes.deleted.insert(name.clone(), Seen::Asked);
+        let answer = self.client.call(Method::DELETE, &path, None, None).await;
+        if self.heard("delete", answer, StatusCode::NO_CONTENT).is_some() {
+            self.writes.deleted.insert(name, Seen::Acknowledged);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! SIGTERM: attempts under way end and are reported, then the process goes
+
+use rustix::process::Signal;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn sigterm_waits_for_the_attempt_under_way_and_reports_it() {
+    let (receiver, mut server) = (Receiver::start().await, Server::start().await);
+    let gate = Gate::closed();
+    receiver.script("/held", [Answer::ok().after(&gate)]);
+    server.create(&manual("held", json!({"url": receiver.url("/held")}))).await;
+    let id = server.trigger("held").await["id"].as_str().unwrap().to_owned();
+    receiver.next("/held").await;
+    server.terminate();
+    server.logged("stopping: no new attempts; waiting for those under way").await;
+    // It still answers while it waits.
+    assert_eq!(server.execution("held", &id).await["completed_at"], Value::Null);
+    gate.open();
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0));
+    let server = server.again().await;
+    let execution = server.execution("held", &id).await;
+    assert_eq!((&execution["status"], &execution["attempts"]), (&json!("success"), &json!(1)));
+    assert_eq!(receiver.calls("/held").len(), 1, "it is not delivered again");
+}
+
+#[tokio::test]
+async fn nothing_new_is_fired_while_it_stops() {
+    let (receiver, mut server) = (Receiver::start().await, Server::start().await);
+    let gate = Gate::closed();
+    receiver.script("/held", [Answer::ok().after(&gate)]);
+    server.create(&manual("held", json!({"url": receiver.url("/held")}))).await;
+    server.create(&json!({
+        "name": "often", "schedule": "@every 1s", "webhook": {"url": receiver.url("/often")},
+        "missed_runs": "execute_all",
+    }))
+    .await;
+    server.trigger("held").await;
+    receiver.next("/held").await;
+    receiver.next("/often").await;
+    server.terminate();
+    server.logged("stopping: no new attempts; waiting for those under way").await;
+    let before = receiver.calls("/often").len();
+    // A run planned before the signal is due within a second of it: it must not go out.
+    let due = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1_200);
+    until("the next instant to pass", || async { (jiff::Timestamp::now() > due).then_some(()) }).await;
+    // One may have left between the signal and the word of it.
+    assert!(receiver.calls("/often").len() <= before + 1);
+    gate.open();
+    assert_eq!(server.ended().await.code(), Some(0));
+    // And none of them is forgotten.
+    let fired = receiver.calls("/often").len();
+    let server = server.again().await;
+    receiver.wait_for("/often", fired + 2).await;
+    let mut times: Vec<jiff::Timestamp> = server
+        .executions("often", fired + 2)
+        .await
+        .iter()
+        .map(|execution| execution["scheduled_time"].as_str().unwrap().parse().unwrap())
+        .collect();
+    times.reverse();
+    for pair in times.windows(2) {
+        assert_eq!(pair[1] - pair[0], jiff::Span::new().seconds(1), "no instant without a record: {times:?}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_it_in_order_too() {
+    let mut server = Server::start().await;
+    server.signal(Signal::INT);
+    assert_eq!(server.ended().await.code(), Some(0));
+    server.logged("stopped").await;
+}

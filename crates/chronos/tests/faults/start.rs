@@ -1,0 +1,110 @@
+//! Starts that are refused: exit code 2 and one sentence that names the cause
+
+use std::os::unix::fs::FileExt;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let server = Server::start().await;
+    let address = server.address().to_string();
+    let refused = Setup::new().key("server.http.address", &address).refused().await;
+    refused.names(&["server.http.address", &address]);
+    server.root("/health").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_data_directory_in_use_is_named_and_unharmed() {
+    let server = Server::start().await;
+    server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
+    let data = server.setup().data().to_owned();
+    let refused = Setup::new().data_dir(&data).refused().await;
+    refused.names(&["cluster.data_dir", data.to_str().unwrap(), "another"]);
+    server.create(&manual("still", json!({"url": "http://127.0.0.1:9/"}))).await;
+    server.get("/jobs/job").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_one_is_named() {
+    let setup = Setup::new();
+    let file = setup.file("file", "not a directory");
+    let refused = setup.data_dir(&file).refused().await;
+    refused.names(&["cluster.data_dir", file.to_str().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_bad_configuration_names_the_key_the_value_and_what_was_expected() {
+    for (yaml, parts) in [
+        ("server: { http: { adress: x } }", &["server.http.adress", "expected"][..]),
+        ("scheduler: { misfire_threshold: 60 }", &["scheduler.misfire_threshold", "60", "\"30s\""]),
+        ("dispatcher: { max_concurrent: none }", &["dispatcher.max_concurrent", "none", "1 to"]),
+        ("logging: { level: loud }", &["logging.level", "loud", "expected one of"]),
+        ("a: [", &["YAML"]),
+    ] {
+        let refused = Setup::new().yaml(yaml).refused().await;
+        refused.names(&[&["chronos.yaml"], parts].concat());
+    }
+    let refused = Setup::new().key("schedular.misfire_threshold", "1s").refused().await;
+    refused.names(&["schedular", "expected"]);
+    let missing = Setup::new().yaml("");
+    std::fs::remove_file(missing.data().parent().unwrap().join("chronos.yaml")).unwrap();
+    missing.refused().await.names(&["chronos.yaml", "No such file"]);
+}
+
+#[tokio::test]
+async fn an_open_address_without_auth_is_refused() {
+    let refused = Setup::new().key("server.http.address", "0.0.0.0:0").refused().await;
+    refused.names(&["server.http.address", "0.0.0.0", "auth: none"]);
+    let meant = Setup::new().key("server.http.address", "0.0.0.0:0").key("auth", "none");
+    meant.start().await.root("/health").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_missing_or_useless_ca_file_is_named() {
+    let setup = Setup::new();
+    let empty = setup.file("empty.crt", "nothing of use");
+    for path in ["/nowhere/ca.crt", empty.to_str().unwrap()] {
+        let refused = Setup::new().key("dispatcher.http.tls.ca_file", path).refused().await;
+        refused.names(&["dispatcher.http.tls.ca_file", path]);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_server_certificate_is_named() {
+    let refused = Setup::new()
+        .key("server.http.tls.cert_file", "/nowhere/cert.pem")
+        .key("server.http.tls.key_file", "/nowhere/key.pem")
+        .refused()
+        .await;
+    refused.names(&["server.http.tls.cert_file", "/nowhere/cert.pem"]);
+    let half = Setup::new().key("server.http.tls.cert_file", "/nowhere/cert.pem").refused().await;
+    half.names(&["server.http.tls", "key_file"]);
+}
+
+/// Writes a format number into a database's header, as a newer Chronos would.
+fn age(setup: &Setup, database: &str) {
+    // https://sqlite.org/fileformat.html#user_version_number
+    let file = std::fs::File::options().write(true).open(setup.data().join(database)).unwrap();
+    file.write_all_at(&99_u32.to_be_bytes(), 60).unwrap();
+}
+
+#[tokio::test]
+async fn data_of_a_newer_chronos_is_refused_with_both_formats() {
+    for database in ["state.db", "log.db"] {
+        let mut server = Server::start().await;
+        let setup = server.setup().clone();
+        server.stop().await;
+        age(&setup, database);
+        let refused = setup.refused().await;
+        refused.names(&[database, "99", "newer"]);
+    }
+}
+
+#[tokio::test]
+async fn data_of_another_node_is_refused_with_both_names() {
+    let mut server = Server::start().await;
+    let setup = server.setup().clone();
+    server.stop().await;
+    let refused = setup.key("cluster.node_id", "somebody-else").refused().await;
+    refused.names(&["cluster.node_id", "somebody-else", "chronos-1"]);
+}

@@ -1,0 +1,168 @@
+//! Request bodies: read whole, within limits of size and time, and then parsed. The
+//! `Idempotency-Key` is taken here too, since its fingerprint covers the body.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use bytes::{Bytes, BytesMut};
+use chronos_api::parse_json;
+use chronos_state::Idempotency;
+use chronos_types::Invalid;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::problem::ApiError;
+
+/// Four times the largest webhook body, so a job with one fits whatever its escapes.
+const MAX_BYTES: usize = 1 << 20;
+/// Longer than a slow uplink needs for a mebibyte.
+const READ_SECONDS: u64 = 30;
+/// What is read and thrown away of a body that is too large, so that a client that sends all of
+/// it before it listens hears the answer instead of a broken connection.
+const DRAIN_BYTES: usize = 16 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+const MAX_KEY_BYTES: usize = 255;
+
+/// A JSON body.
+pub(super) struct JsonBody {
+    /// The value.
+    pub(super) value: Value,
+    /// Set on a POST with an `Idempotency-Key`.
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+/// No body, or an empty object.
+pub(super) struct NoBody {
+    /// Set on a POST with an `Idempotency-Key`.
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+impl<S: Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, bytes) = read(request).await?;
+        if !bytes.is_empty() {
+            check_media_type(&parts.headers)?;
+        }
+        Ok(Self { value: parse_json(&bytes)?, idempotency: idempotency(&parts, &bytes)? })
+    }
+}
+
+impl<S: Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, bytes) = read(request).await?;
+        if !bytes.is_empty() {
+            check_media_type(&parts.headers)?;
+            match parse_json(&bytes)? {
+                Value::Null => {}
+                Value::Object(fields) => {
+                    let mut invalid = Invalid::default();
+                    for name in fields.keys() {
+                        invalid.add(name.as_str(), "unknown field; expected no body");
+                    }
+                    invalid.into_result()?;
+                }
+                _ => return Err(Invalid::one("", "is not empty; expected none").into()),
+            }
+        }
+        Ok(Self { idempotency: idempotency(&parts, &bytes)? })
+    }
+}
+
+async fn read(request: Request) -> Result<(Parts, Bytes), ApiError> {
+    let (parts, mut body) = request.into_parts();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let whole = async { if announced > MAX_BYTES { Ok(None) } else { collect(&mut body, announced).await } };
+    match tokio::time::timeout(Duration::from_secs(READ_SECONDS), whole).await {
+        Ok(Ok(Some(bytes))) => Ok((parts, bytes)),
+        Ok(Ok(None)) => {
+            // A client that asked first (RFC 9110, section 10.1.1) has sent nothing yet.
+            if !parts.headers.contains_key(header::EXPECT) {
+                drain(&mut body).await;
+            }
+            Err(ApiError::body_too_large(MAX_BYTES))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(ApiError::body_too_slow(READ_SECONDS)),
+    }
+}
+
+/// The whole body; none where it is too large.
+async fn collect(body: &mut Body, announced: usize) -> Result<Option<Bytes>, ApiError> {
+    let mut first: Option<Bytes> = None;
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ApiError::body_broken())?.into_data() else { continue };
+        if all.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > MAX_BYTES {
+            return Ok(None);
+        }
+        // Most bodies come in one piece, which is then used as it is.
+        match first.take() {
+            None if all.is_empty() => first = Some(data),
+            None => all.extend_from_slice(&data),
+            Some(begin) => {
+                all.reserve(announced.max(begin.len() + data.len()));
+                all.extend_from_slice(&begin);
+                all.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(Some(first.unwrap_or_else(|| all.freeze())))
+}
+
+async fn drain(body: &mut Body) {
+    let rest = async {
+        let mut dropped = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+            if dropped > DRAIN_BYTES {
+                return;
+            }
+        }
+    };
+    // Too slow is as good as too long.
+    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
+}
+
+/// Takes JSON of any kind (`application/merge-patch+json`), and a body that does not say.
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let text = value.to_str().unwrap_or("not ASCII");
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence.is_empty() || essence.ends_with("/json") || essence.ends_with("+json") {
+        Ok(())
+    } else {
+        Err(ApiError::wrong_media_type(text))
+    }
+}
+
+fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
+    const NAME: &str = "idempotency-key";
+    if parts.method != Method::POST {
+        return Ok(None);
+    }
+    let mut keys = parts.headers.get_all(NAME).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let refuse = |message: String| Err(Invalid::one("Idempotency-Key", message).into());
+    if keys.next().is_some() {
+        return refuse("is given more than once".into());
+    }
+    let bytes = key.as_bytes();
+    if bytes.is_empty() || bytes.len() > MAX_KEY_BYTES || !bytes.iter().all(u8::is_ascii_graphic) {
+        return refuse(format!("is not a key; expected 1 to {MAX_KEY_BYTES} visible ASCII characters"));
+    }
+    let mut hash = Sha256::new();
+    for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(Idempotency { key: String::from_utf8_lossy(bytes).into_owned(), fingerprint }))
+}

@@ -1,0 +1,61 @@
+//! Cursors: where a list goes on, opaque to clients, and bound to the list and the filters that
+//! they came from.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+const SEAL: usize = 8;
+
+/// What a list is: its kind and its filters, as a text.
+pub(super) struct Binding(String);
+
+impl Binding {
+    /// The list of `kind` with these filters; their order matters.
+    pub(super) fn new(kind: &str, filters: &[&str]) -> Self {
+        // Debug output quotes each part, so no two different lists have one text.
+        Self(format!("{kind}{filters:?}"))
+    }
+
+    /// The cursor of a position.
+    pub(super) fn encode(&self, position: &[u8]) -> String {
+        let mut bytes = self.seal().to_vec();
+        bytes.extend_from_slice(position);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The position of a cursor that came from this list.
+    pub(super) fn decode<const N: usize>(&self, cursor: &str) -> Option<[u8; N]> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (seal, position) = bytes.split_at_checked(SEAL)?;
+        if seal != self.seal() {
+            return None;
+        }
+        position.try_into().ok()
+    }
+
+    fn seal(&self) -> [u8; SEAL] {
+        let digest = Sha256::digest(self.0.as_bytes());
+        let mut seal = [0; SEAL];
+        seal.copy_from_slice(&digest[..SEAL]);
+        seal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_list_only() {
+        let list = Binding::new("jobs", &["true", "a"]);
+        let cursor = list.encode(&7i64.to_be_bytes());
+        assert_eq!(list.decode(&cursor).map(i64::from_be_bytes), Some(7));
+        for other in [Binding::new("jobs", &["true"]), Binding::new("executions", &["true", "a"])] {
+            assert_eq!(other.decode::<8>(&cursor), None);
+        }
+        for bad in ["", "x", "!!", &cursor[1..], &format!("{cursor}AAAA")] {
+            assert_eq!(list.decode::<8>(bad), None, "{bad}");
+        }
+    }
+}

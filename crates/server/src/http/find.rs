@@ -1,0 +1,63 @@
+//! Finding what a path names.
+
+use chronos_state::{ExecutionRow, JobRow, Reader, StateError};
+use chronos_types::{ExecutionId, JobId};
+
+use super::App;
+use super::problem::ApiError;
+
+/// Waits, where the client wants it, until this node knows every write acknowledged before now.
+pub(super) async fn catch_up(app: &App, wanted: bool) -> Result<(), ApiError> {
+    if wanted {
+        app.store.linearize(&app.proposer).await?;
+    }
+    Ok(())
+}
+
+/// A job by its id or its name.
+pub(super) async fn job(app: &App, key: &str) -> Result<JobRow, ApiError> {
+    let wanted = key.to_owned();
+    let found = app.store.read(move |reader| reader.find_job(&wanted)).await?;
+    found.ok_or_else(|| ApiError::no_job(key))
+}
+
+/// An execution of a job. A deleted job's executions are still found by the job's id.
+pub(super) async fn execution(app: &App, job: &str, id: &str) -> Result<ExecutionRow, ApiError> {
+    let (key, wanted) = (job.to_owned(), ExecutionId::parse(id).ok());
+    let found = app.store.read(move |reader| reader.at_once(|reader| look(reader, &key, wanted))).await?;
+    match found {
+        Found::Execution(row) => Ok(*row),
+        Found::JobOnly => Err(ApiError::no_execution(id, job)),
+        Found::Nothing => Err(ApiError::no_job(job)),
+    }
+}
+
+enum Found {
+    Execution(Box<ExecutionRow>),
+    JobOnly,
+    Nothing,
+}
+
+fn look(reader: &Reader, key: &str, wanted: Option<ExecutionId>) -> Result<Found, StateError> {
+    let row = match wanted {
+        Some(id) => reader.execution(id)?,
+        None => None,
+    };
+    if let Some(row) = &row
+        && JobId::parse(key).is_ok_and(|id| id == row.execution.job_id)
+    {
+        return Ok(row.clone().into());
+    }
+    let job = reader.find_job(key)?;
+    Ok(match (job, row) {
+        (Some(job), Some(row)) if job.seq == row.job_seq => row.into(),
+        (Some(_), _) => Found::JobOnly,
+        (None, _) => Found::Nothing,
+    })
+}
+
+impl From<ExecutionRow> for Found {
+    fn from(row: ExecutionRow) -> Self {
+        Self::Execution(Box::new(row))
+    }
+}

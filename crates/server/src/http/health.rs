@@ -1,0 +1,50 @@
+//! `/health`, `/ready` and the metrics: for those who watch over the node.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use chronos_api::{Health, Ready};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{App, Shared, respond};
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
+}
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get, path = "/health", tag = "node",
+    responses((status = 200, description = "It answers, so it is", body = Health))
+)]
+async fn health() -> Response {
+    respond::json(StatusCode::OK, &Health { status: "ok".to_owned() })
+}
+
+/// Whether the node can take reads and writes: it has a leader, and space on its disk.
+#[utoipa::path(
+    get, path = "/ready", tag = "node",
+    responses(
+        (status = 200, description = "It can", body = Ready),
+        (status = 503, description = "It cannot, and why", body = Ready),
+    )
+)]
+async fn ready(State(app): State<Shared>) -> Response {
+    match app.proposer.is_ready() {
+        Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
+        Err(reason) => {
+            let answer = Ready { status: "not_ready".to_owned(), reason: Some(reason) };
+            respond::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
+        }
+    }
+}
+
+/// The metrics, in the OpenMetrics text format.
+pub(super) fn metrics(app: &App) -> Response {
+    let mut response = Response::new(Body::from(app.metrics.encode()));
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,80 @@
+//! `/jobs/{job}/enable` and `/disable`.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chronos_api::{Job, Problem};
+use chronos_types::JobSpec;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shared;
+use super::body::NoBody;
+use super::change::change;
+use super::params::Params;
+use super::problem::ApiError;
+use super::query::NoQuery;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(enable)).routes(routes!(disable))
+}
+
+/// Enable a job. It goes on from now, never with a backlog; an enabled one stays as it is.
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/enable", tag = "jobs",
+    params(
+        ("job" = String, Path, description = "Id or name"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn enable(
+    State(app): State<Shared>,
+    Params(job): Params<String>,
+    _: NoQuery,
+    headers: HeaderMap,
+    body: NoBody,
+) -> Result<Response, ApiError> {
+    set(&app, &job, &headers, &body, true).await
+}
+
+/// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/disable", tag = "jobs",
+    params(
+        ("job" = String, Path, description = "Id or name"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = Job),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn disable(
+    State(app): State<Shared>,
+    Params(job): Params<String>,
+    _: NoQuery,
+    headers: HeaderMap,
+    body: NoBody,
+) -> Result<Response, ApiError> {
+    set(&app, &job, &headers, &body, false).await
+}
+
+async fn set(
+    app: &Shared,
+    job: &str,
+    headers: &HeaderMap,
+    body: &NoBody,
+    enabled: bool,
+) -> Result<Response, ApiError> {
+    let next = |row: &chronos_state::JobRow| {
+        let spec = &row.job.spec;
+        Ok((spec.enabled != enabled).then(|| JobSpec { enabled, ..spec.clone() }))
+    };
+    change(app, job, headers, body.idempotency.as_ref(), next).await
+}

@@ -1,0 +1,138 @@
+//! Query parameters. Each is known by name and given once; what is wrong is named, all at once.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chronos_types::{Invalid, Status};
+
+use super::cursor::Binding;
+use super::problem::ApiError;
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 500;
+
+/// The parameters that were not asked for yet.
+pub(super) struct Query {
+    pairs: Vec<(String, String)>,
+    invalid: Invalid,
+    known: Vec<&'static str>,
+}
+
+impl Query {
+    /// A parameter's value.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        let found = self.pairs.iter().position(|(n, _)| n == name)?;
+        let (_, value) = self.pairs.remove(found);
+        if self.pairs.iter().any(|(n, _)| n == name) {
+            self.pairs.retain(|(n, _)| n != name);
+            self.invalid.add(name, "is given more than once");
+        }
+        Some(value)
+    }
+
+    /// The parameters whose names begin so, without that beginning.
+    pub(super) fn take_prefixed(&mut self, prefix: &'static str) -> Vec<(String, String)> {
+        let (found, rest) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| name.starts_with(prefix));
+        self.pairs = rest;
+        let strip = |(name, value): (String, String)| (name[prefix.len()..].to_owned(), value);
+        Vec::into_iter(found).map(strip).collect()
+    }
+
+    /// A parameter that `parse` gives a meaning.
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.take(name)?;
+        self.invalid.check(name, parse(&text))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        self.parsed(name, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(format!("{other:?} is not a boolean; expected true or false")),
+        })
+    }
+
+    /// How many items to list.
+    pub(super) fn limit(&mut self) -> usize {
+        let wrong =
+            |text: &str| format!("{text:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}");
+        let parse = |text: &str| match text.parse() {
+            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+            _ => Err(wrong(text)),
+        };
+        self.parsed("limit", parse).unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// The status to filter by.
+    pub(super) fn status(&mut self) -> Option<Status> {
+        self.parsed("status", Status::parse)
+    }
+
+    /// Where the list goes on.
+    pub(super) fn cursor<const N: usize>(&mut self, list: &Binding) -> Option<[u8; N]> {
+        let wrong =
+            "is not a cursor of this list; expected next_cursor of its page before, with the same filters";
+        self.parsed("cursor", |text| list.decode(text).ok_or_else(|| wrong.to_owned()))
+    }
+
+    /// Whether the answer must know every write acknowledged before.
+    pub(super) fn consistent(&mut self) -> bool {
+        self.boolean("consistent").unwrap_or(false)
+    }
+
+    /// Everything was asked for: what is left is unknown.
+    pub(super) fn finish(mut self) -> Result<(), ApiError> {
+        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
+        for (name, _) in &self.pairs {
+            self.invalid.add(name.as_str(), format!("unknown query parameter; expected one of: {known}"));
+        }
+        Ok(self.invalid.into_result()?)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = parts.uri.query().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        Ok(Self { pairs, invalid: Invalid::default(), known: Vec::new() })
+    }
+}
+
+/// No query parameters at all.
+pub(super) struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // Most writes have none: nothing to read then.
+        if parts.uri.query().is_none() {
+            return Ok(Self);
+        }
+        let Ok(query) = Query::from_request_parts(parts, state).await;
+        query.finish().map(|()| Self)
+    }
+}
+
+/// `?consistent=true` and nothing else.
+pub(super) struct Consistent(pub(super) bool);
+
+impl<S: Sync> FromRequestParts<S> for Consistent {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Ok(mut query) = Query::from_request_parts(parts, state).await;
+        let consistent = query.consistent();
+        query.finish().map(|()| Self(consistent))
+    }
+}

@@ -1,0 +1,43 @@
+//! `/webhooks/test`: one call, outside any job.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chronos_api::{Problem, TestRequest, TestResponse};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::JsonBody;
+use super::problem::ApiError;
+use super::query::NoQuery;
+use super::{Shared, respond};
+use crate::dispatch::TestOutcome;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(test))
+}
+
+/// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
+/// recorded and nothing is retried.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/test", tag = "tools",
+    request_body = TestRequest,
+    responses(
+        (status = 200, description = "What came of it, also where it failed", body = TestResponse),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+    let (webhook, timeout) = TestRequest::parse(&body.value)?;
+    let TestOutcome { success, status_code, body, truncated, duration_ms, error } =
+        app.tester.test(webhook, timeout).await;
+    let answer = TestResponse {
+        success,
+        status_code: status_code.unwrap_or(0),
+        response_body: body,
+        truncated,
+        duration_ms,
+        error,
+    };
+    Ok(respond::json(StatusCode::OK, &answer))
+}

@@ -1,0 +1,22 @@
+//! A job that is deleted has nothing unfinished and is not due: it is never called again.
+
+use chronos_state::Batch;
+use rusqlite::Connection;
+
+use super::Invariant;
+use crate::oracle::View;
+
+pub struct Check;
+
+impl Invariant for Check {
+    fn check(&mut self, _: &Batch, view: &View, _: &Connection) -> Result<(), String> {
+        let lives = |seq| view.jobs.iter().any(|row| row.seq == seq);
+        if let Some(fire) = view.open.iter().find(|fire| !lives(fire.job)) {
+            return Err(format!("a deleted job owes a delivery: {fire:?}"));
+        }
+        if let Some(due) = view.due.iter().find(|due| !lives(due.seq) || !due.spec.enabled) {
+            return Err(format!("a job that is deleted or disabled is due: {due:?}"));
+        }
+        Ok(())
+    }
+}

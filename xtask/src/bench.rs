@@ -1,0 +1,169 @@
+//! Benchmarks: the real server process, the real client, and beside each figure a reference that
+//! was measured in the same run on the same machine.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `sink` | the receiver, a process of its own |
+//! | `bare` | the reference client: the server's HTTP client and nothing around it |
+//! | `server`, `api` | the `chronos server` process, and how it is spoken to |
+//! | `fleet`, `load` | the jobs, and how a million of them get into a state file |
+//! | `fire`, `max`, `burst`, `memory`, `create` | one measurement each |
+//! | `group` | the reference of `create`: group commits of bare SQLite |
+//! | `proc`, `table` | what the kernel counts; what is printed |
+
+mod api;
+mod audit;
+mod bare;
+mod burst;
+mod create;
+mod fire;
+mod fleet;
+mod group;
+mod load;
+mod max;
+mod memory;
+mod proc;
+mod server;
+mod sink;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Subcommand;
+
+use crate::Result;
+use crate::checks::cargo;
+use table::Table;
+
+/// What is measured.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// From the scheduled instant to the arrival, at a steady rate.
+    Fire {
+        /// Fires a second.
+        #[arg(long, default_value_t = 1_000)]
+        rate: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 30)]
+        seconds: usize,
+        /// Look for the highest rate that is sustained, instead.
+        #[arg(long)]
+        max: bool,
+        /// With --max: seconds at each rate.
+        #[arg(long, default_value_t = 8)]
+        step_seconds: usize,
+    },
+    /// Many jobs due at one instant.
+    Burst {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        jobs: usize,
+    },
+    /// A million jobs: memory, start, latencies, CPU per fire.
+    Memory {
+        /// How many.
+        #[arg(long, default_value_t = 1_000_000)]
+        jobs: usize,
+        /// Fires a second while the CPU is measured.
+        #[arg(long, default_value_t = 1_000)]
+        rate: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 20)]
+        seconds: usize,
+    },
+    /// Jobs created a second, durably.
+    Create {
+        /// Clients, each with one connection.
+        #[arg(long, default_value_t = 64)]
+        clients: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 10)]
+        seconds: usize,
+    },
+}
+
+/// Builds in release, then measures in a process that was built so.
+pub fn run(bench: &Bench, assert: bool) -> Result<()> {
+    if cfg!(debug_assertions) {
+        return again_in_release();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let table = runtime.block_on(measure(bench))?;
+    table.print();
+    if assert && !table.passed() {
+        return Err("a target was missed".into());
+    }
+    Ok(())
+}
+
+/// The receiver's process. One thread: it shares the machine with what is measured.
+pub fn sink() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, sink::serve())
+}
+
+async fn measure(bench: &Bench) -> Result<Table> {
+    match *bench {
+        Bench::Fire { max: true, step_seconds, .. } => max::run(step_seconds).await,
+        Bench::Fire { rate, seconds, .. } => fire::run(rate, seconds).await,
+        Bench::Burst { jobs } => burst::run(jobs).await,
+        Bench::Memory { jobs, rate, seconds } => memory::run(jobs, rate, seconds).await,
+        Bench::Create { clients, seconds } => create::run(clients, seconds).await,
+    }
+}
+
+fn again_in_release() -> Result<()> {
+    cargo(&["build", "--release", "--package", "chronos", "--package", "xtask"], &[])?;
+    let release = binary_directory()?.with_file_name("release").join("xtask");
+    let status = std::process::Command::new(release).args(std::env::args_os().skip(1)).status()?;
+    match status.code() {
+        Some(code) => std::process::exit(code),
+        None => Err("the measurement was killed".into()),
+    }
+}
+
+/// Where this binary lies, and `chronos` beside it.
+fn binary_directory() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    Ok(own.parent().ok_or("this binary lies in no directory")?.to_owned())
+}
+
+/// A fresh directory for data, on the disk that the target directory is on: `/tmp` may be memory,
+/// where a sync costs nothing.
+fn data_directory() -> Result<tempfile::TempDir> {
+    let parent = binary_directory()?.with_file_name("bench-data");
+    std::fs::create_dir_all(&parent)?;
+    Ok(tempfile::Builder::new().prefix("chronos-").tempdir_in(parent)?)
+}
+
+/// Microseconds since the Unix epoch.
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> i64 {
+    now_us() / 1000
+}
+
+/// Sleeps until an instant of the wall clock.
+async fn sleep_until_ms(at: i64) {
+    let left = (at * 1000 - now_us()).max(0);
+    tokio::time::sleep(Duration::from_micros(left.cast_unsigned())).await;
+}
+
+/// The share `q` of values from the smallest, of a sorted list.
+fn percentile<T: Copy + Default>(sorted: &[T], q: f64) -> T {
+    let last = sorted.len().saturating_sub(1);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index, in range")]
+    let index = (last as f64 * q).ceil() as usize;
+    sorted.get(index.min(last)).copied().unwrap_or_default()
+}
+
+/// Bytes in a directory's files.
+fn size_of(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
+}

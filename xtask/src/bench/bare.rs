@@ -1,0 +1,181 @@
+//! The reference: the server's own HTTP client, sending the same requests to the same receiver,
+//! with nothing around it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chronos_types::request::{self, Occasion};
+use chronos_types::{ExecutionId, JobId, Trigger, format_rfc3339};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+
+use super::fleet::Job;
+use super::proc::Cpu;
+use super::sink::Sink;
+use super::{api, now_us};
+use crate::Result;
+
+/// Requests under way at once: which is best differs from machine to machine.
+const WIDTHS: [usize; 4] = [32, 64, 128, 512];
+
+/// What a closed loop came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Bare {
+    /// Requests under way at once.
+    pub width: usize,
+    /// Requests a second.
+    pub rate: f64,
+    /// How long it took.
+    pub seconds: f64,
+    /// CPU of the client, in microseconds a request.
+    pub client: Cpu,
+    /// CPU of the receiver, likewise.
+    pub sink: Cpu,
+}
+
+/// How much is sent.
+#[derive(Clone, Copy)]
+pub enum Amount {
+    /// As many as fit.
+    For(Duration),
+    /// So many.
+    Count(u64),
+}
+
+/// A request as the server would send it.
+#[derive(Clone)]
+struct Template {
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Template {
+    fn new(sink: SocketAddr) -> Result<Self> {
+        let spec = Job::numbered(0, "@every 1s").to_spec(sink)?;
+        let job = JobId::new(0, [0; 10]);
+        let occasion = Occasion {
+            job_id: job,
+            job_name: &spec.name,
+            execution_id: ExecutionId::scheduled(job, 0),
+            scheduled_time: now_us() / 1000,
+            trigger: Trigger::Schedule,
+            attempt: 1,
+        };
+        let request = request::build(&spec.webhook, &occasion);
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            headers.insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
+        }
+        Ok(Self { uri: request.url.parse()?, headers, body: request.body.unwrap_or_default().into() })
+    }
+
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+async fn exchange(client: &Client<HttpConnector, Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<()> {
+    let response = client.request(request).await?;
+    if !response.status().is_success() {
+        return Err(format!("the receiver answered {}", response.status()).into());
+    }
+    response.into_body().collect().await?;
+    Ok(())
+}
+
+/// The best of several widths.
+pub async fn best(sink: &Sink, amount: Amount) -> Result<Bare> {
+    let mut best: Option<Bare> = None;
+    for width in WIDTHS {
+        let run = closed_loop(sink, width, amount).await?;
+        eprintln!("  bare client, {width} at once: {:.0} requests/s", run.rate);
+        if best.is_none_or(|best| run.rate > best.rate) {
+            best = Some(run);
+        }
+    }
+    sink.reset().await?;
+    best.ok_or_else(|| "no width was tried".into())
+}
+
+/// `width` tasks, each with one request under way at any moment, on a fresh client.
+pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Bare> {
+    sink.reset().await?;
+    let template = Template::new(sink.address)?;
+    let client = api::client();
+    let taken = Arc::new(AtomicU64::new(0));
+    let (own, other) = (Cpu::of(std::process::id())?, Cpu::of(sink.pid())?);
+    let begun = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..width {
+        let (client, template, taken) = (client.clone(), template.clone(), Arc::clone(&taken));
+        tasks.spawn(async move {
+            let mut sent = 0u64;
+            loop {
+                let go = match amount {
+                    Amount::For(time) => begun.elapsed() < time,
+                    Amount::Count(count) => taken.fetch_add(1, Ordering::Relaxed) < count,
+                };
+                if !go {
+                    return Ok::<u64, Box<dyn std::error::Error + Send + Sync>>(sent);
+                }
+                exchange(&client, template.request()).await?;
+                sent += 1;
+            }
+        });
+    }
+    let mut sent = 0;
+    while let Some(done) = tasks.join_next().await {
+        sent += done??;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Bare {
+        width,
+        rate: sent as f64 / seconds,
+        seconds,
+        client: Cpu::of(std::process::id())?.since(own).per(sent),
+        sink: Cpu::of(sink.pid())?.since(other).per(sent),
+    })
+}
+
+/// Sends at a steady rate, each request at its own instant, as a plain program would: one thread
+/// that sleeps until the instant and hands the request to the client. The receiver then knows how
+/// late they came.
+pub async fn paced(sink: &Sink, rate: usize, seconds: usize) -> Result<()> {
+    sink.reset().await?;
+    let template = Template::new(sink.address)?;
+    let client = api::client();
+    let runtime = tokio::runtime::Handle::current();
+    let start_ms = now_us() / 1000 + 200;
+    let send = move || {
+        let mut tasks = Vec::new();
+        for n in 0..rate * seconds {
+            let at_ms = start_ms + i64::try_from(n * 1000 / rate).unwrap_or(i64::MAX);
+            let left = at_ms * 1000 - now_us();
+            if left > 0 {
+                std::thread::sleep(Duration::from_micros(left.cast_unsigned()));
+            }
+            let mut request = template.request();
+            let id = ExecutionId::manual(at_ms, (n as u128).to_be_bytes()[6..].try_into()?);
+            let headers = request.headers_mut();
+            headers.insert("x-chronos-scheduled-time", HeaderValue::from_str(&format_rfc3339(at_ms))?);
+            headers.insert("x-chronos-execution-id", HeaderValue::from_str(&id.to_string())?);
+            let client = client.clone();
+            tasks.push(runtime.spawn(async move { exchange(&client, request).await }));
+        }
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(tasks)
+    };
+    for task in tokio::task::spawn_blocking(send).await?? {
+        task.await??;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Group commits of bare SQLite, set up as the log is: the reference for durable writes.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::data_directory;
+use crate::Result;
+
+/// What the loop came to.
+pub struct Groups {
+    /// Durable transactions a second.
+    pub commits: f64,
+    /// Jobs a second.
+    pub rate: f64,
+}
+
+/// Commits `rows` rows of `bytes` bytes at a time, each row standing for so many jobs.
+pub fn commits(bytes: usize, rows: usize, jobs_per_row: f64, time: Duration) -> Result<Groups> {
+    let directory = data_directory()?;
+    let mut file = Connection::open(directory.path().join("group.db"))?;
+    file.pragma_update(None, "journal_mode", "WAL")?;
+    file.pragma_update(None, "synchronous", "FULL")?;
+    file.pragma_update(None, "wal_autocheckpoint", 2_000)?;
+    file.execute_batch("CREATE TABLE log (idx INTEGER PRIMARY KEY, data BLOB NOT NULL)")?;
+    let data = vec![b'x'; bytes];
+    let (begun, mut commits) = (Instant::now(), 0u32);
+    while begun.elapsed() < time {
+        let transaction = file.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached("INSERT INTO log (data) VALUES (?1)")?;
+            for _ in 0..rows {
+                insert.execute([&data])?;
+            }
+        }
+        transaction.commit()?;
+        commits += 1;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let commits = f64::from(commits) / seconds;
+    Ok(Groups { commits, rate: commits * rows as f64 * jobs_per_row })
+}
