@@ -7,6 +7,7 @@ use chronos_server::config::{self, Config};
 use chronos_server::env::Env;
 use chronos_server::{Node, StartError, dev, telemetry};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Fires HTTP webhooks on time.
 #[derive(Parser)]
@@ -65,13 +66,16 @@ impl From<StartError> for Failure {
 }
 
 fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
-    let mut config = config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+    let mut config =
+        config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
     if example {
         // People read along; and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
         if !config.server.http.address.ip().is_loopback() {
             let address = config.server.http.address;
-            return Err(Failure::Start(format!("server.http.address: {address}: chronos dev listens on loopback only")));
+            return Err(Failure::Start(format!(
+                "server.http.address: {address}: chronos dev listens on loopback only"
+            )));
         }
     }
     telemetry::init_logs(config.logging.level, config.logging.format);
@@ -83,6 +87,8 @@ fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config, example: bool) -> Result<(), Failure> {
+    // Before anything starts: whoever asks early asks for a stop in order, too.
+    let stop = asked_to_stop()?;
     let tls = config.server.http.tls.is_some();
     let node = Node::start(config, Env::real()).await?;
     if example {
@@ -92,7 +98,7 @@ async fn serve(config: Config, example: bool) -> Result<(), Failure> {
     }
     let fault = tokio::select! {
         fault = node.fault() => Some(fault),
-        () = asked_to_stop() => None,
+        () = stop => None,
     };
     match fault {
         Some(message) => Err(Failure::Fault(message)),
@@ -122,24 +128,20 @@ Each call is shown below as it arrives. Ctrl-C stops.
     );
 }
 
-/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once.
-async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt => {}
-            },
-            Err(_) => drop(interrupt.await),
+/// Listens for SIGTERM and Ctrl-C from now on; the future resolves at the first of them. A second
+/// Ctrl-C ends the process at once.
+fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    let deaf = |error| Failure::Start(format!("signals cannot be listened for: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
-    tokio::spawn(async {
-        let _ = tokio::signal::ctrl_c().await;
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            let _ = interrupt.recv().await;
+            std::process::exit(130);
+        });
+    })
 }

@@ -9,13 +9,8 @@ use crate::{MAX_MS, MIN_MS};
 /// As RFC 3339 has it, `T` and `Z` may be lower case, the offset is required, and second 60 is a leap second: it is accepted
 /// where one can be (23:59:60 UTC) and means, as in POSIX time, the instant after it.
 pub(crate) fn parse(text: &str) -> Result<i64, ParseError> {
-    let refuse = |why: &str| ParseError::At {
-        value: text.to_owned(),
-        why: why.to_owned(),
-    };
-    let mut rest = Reader {
-        text: text.as_bytes(),
-    };
+    let refuse = |why: &str| ParseError::At { value: text.to_owned(), why: why.to_owned() };
+    let mut rest = Reader { text: text.as_bytes() };
     let shape = || refuse("is not written as YYYY-MM-DDTHH:MM:SS with Z or an offset");
     let parts = (|| {
         let year = rest.number(4)?;
@@ -32,11 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<i64, ParseError> {
         Some((year, month, day, hour, minute, second))
     })();
     let (year, month, day, hour, minute, second) = parts.ok_or_else(shape)?;
-    let millis = if rest.one_of(b".").is_some() {
-        rest.fraction().ok_or_else(shape)?
-    } else {
-        0
-    };
+    let millis = if rest.one_of(b".").is_some() { rest.fraction().ok_or_else(shape)? } else { 0 };
     let offset = match rest.one_of(b"Zz+-") {
         None if rest.text.is_empty() => {
             return Err(refuse("lacks an offset (Z, or such as +01:00)"));
@@ -60,18 +51,13 @@ pub(crate) fn parse(text: &str) -> Result<i64, ParseError> {
         return Err(refuse("has a date that does not exist"));
     }
     let at_second =
-        days_from_civil(year, month as u32, day as u32) * DAY + hour * 3600 + minute * 60 + second
-            - offset;
+        days_from_civil(year, month as u32, day as u32) * DAY + hour * 3600 + minute * 60 + second - offset;
     let leap_second = second == 60 && at_second.rem_euclid(DAY) == 0;
     if hour > 23 || minute > 59 || (second > 59 && !leap_second) {
         return Err(refuse("has a time of day that does not exist"));
     }
     let at = at_second * 1000 + millis;
-    if (MIN_MS..=MAX_MS).contains(&at) {
-        Ok(at)
-    } else {
-        Err(refuse("is beyond the calendar"))
-    }
+    if (MIN_MS..=MAX_MS).contains(&at) { Ok(at) } else { Err(refuse("is beyond the calendar")) }
 }
 
 struct Reader<'t> {

@@ -7,8 +7,7 @@
 //! starts with a star, a day must match both; else either is enough.
 
 use crate::calendar::{
-    DAY, YEARS, at_least, at_most, civil_from_days, days_from_civil, days_in_month, longest_month,
-    weekday,
+    DAY, YEARS, at_least, at_most, civil_from_days, days_from_civil, days_in_month, longest_month, weekday,
 };
 use crate::error::ParseError;
 use crate::field::{Field, LAST_DAY};
@@ -50,10 +49,7 @@ impl Cron {
             }
             6 => fields,
             _ => {
-                return Err(ParseError::FieldCount {
-                    found,
-                    text: text.to_owned(),
-                });
+                return Err(ParseError::FieldCount { found, text: text.to_owned() });
             }
         };
         let star = |field: &str| field.starts_with('*');
@@ -71,10 +67,7 @@ impl Cron {
         if cron.can_fire() {
             Ok(cron)
         } else {
-            Err(ParseError::NeverFires {
-                days: day.to_owned(),
-                months: month.to_owned(),
-            })
+            Err(ParseError::NeverFires { days: day.to_owned(), months: month.to_owned() })
         }
     }
 
@@ -84,8 +77,7 @@ impl Cron {
         !self.both_days
             || self.days & 1 << LAST_DAY != 0
             || (1..=12).any(|month| {
-                self.months & 1 << month != 0
-                    && at_most(u64::from(self.days), longest_month(month)).is_some()
+                self.months & 1 << month != 0 && at_most(u64::from(self.days), longest_month(month)).is_some()
             })
     }
 
@@ -166,11 +158,7 @@ impl Cron {
         let week = u64::from(self.weekdays);
         let week = (week >> first | week << (7 - first)) & 0x7f;
         let by_weekday = (week | week << 7 | week << 14 | week << 21 | week << 28) << 1;
-        let both = if self.both_days {
-            days & by_weekday
-        } else {
-            days | by_weekday
-        };
+        let both = if self.both_days { days & by_weekday } else { days | by_weekday };
         both & ((2 << len) - 2)
     }
 
@@ -202,10 +190,7 @@ impl Cron {
             {
                 return Some(hour * 3600 + minute * 60 + second);
             }
-            if let Some(minute) = minute
-                .checked_sub(1)
-                .and_then(|to| at_most(self.minutes, to))
-            {
+            if let Some(minute) = minute.checked_sub(1).and_then(|to| at_most(self.minutes, to)) {
                 return Some(hour * 3600 + minute * 60 + self.seconds.ilog2());
             }
         }

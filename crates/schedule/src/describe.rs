@@ -20,15 +20,7 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// More clock times than this are told by hours and minutes instead of one by one.
 const MAX_CLOCK_TIMES: u32 = 4;
@@ -47,9 +39,7 @@ pub(crate) fn cron(cron: &Cron) -> String {
     }
     let months = u64::from(cron.months);
     if months != ALL_MONTHS {
-        let names: Vec<&str> = members(months >> 1)
-            .map(|month| MONTHS[month as usize])
-            .collect();
+        let names: Vec<&str> = members(months >> 1).map(|month| MONTHS[month as usize]).collect();
         text += ", in ";
         text += &runs(months >> 1, &names, "and");
     }
@@ -72,17 +62,9 @@ fn time(cron: &Cron) -> String {
     }
     if let Some(step) = whole_step(minutes, 60) {
         let every = every(step, "minute");
-        return if all_hours {
-            every
-        } else {
-            format!("{every} during {}", phrase(hours, "hour"))
-        };
+        return if all_hours { every } else { format!("{every} during {}", phrase(hours, "hour")) };
     }
-    format!(
-        "At {} past {}",
-        phrase(minutes, "minute"),
-        hours_phrase(hours)
-    )
+    format!("At {} past {}", phrase(minutes, "minute"), hours_phrase(hours))
 }
 
 fn time_with_seconds(seconds: u64, minutes: u64, hours: u64) -> String {
@@ -99,23 +81,13 @@ fn time_with_seconds(seconds: u64, minutes: u64, hours: u64) -> String {
         (true, true) => text += " past every minute",
         (true, false) if link == "during" => text += &format!(" during {}", phrase(hours, "hour")),
         (true, false) => text += &format!(" past every minute during {}", phrase(hours, "hour")),
-        (false, _) => {
-            text += &format!(
-                " {link} {} past {}",
-                phrase(minutes, "minute"),
-                hours_phrase(hours)
-            )
-        }
+        (false, _) => text += &format!(" {link} {} past {}", phrase(minutes, "minute"), hours_phrase(hours)),
     }
     text
 }
 
 fn hours_phrase(hours: u64) -> String {
-    if hours == ALL_HOURS {
-        "every hour".to_owned()
-    } else {
-        phrase(hours, "hour")
-    }
+    if hours == ALL_HOURS { "every hour".to_owned() } else { phrase(hours, "hour") }
 }
 
 /// `At 09:00 and 17:30`, where there are few times and one second.
@@ -140,16 +112,10 @@ fn days(cron: &Cron) -> Option<String> {
     let all_weekdays = weekdays == ALL_WEEKDAYS;
     match (all_days, all_weekdays) {
         (true, true) => None,
-        (false, false) if cron.both_days => Some(format!(
-            "{}, but only on {}",
-            days_of_month(days),
-            weekday_names(weekdays, "or")
-        )),
-        (false, false) => Some(format!(
-            "{} or on {}",
-            days_of_month(days),
-            weekday_names(weekdays, "or")
-        )),
+        (false, false) if cron.both_days => {
+            Some(format!("{}, but only on {}", days_of_month(days), weekday_names(weekdays, "or")))
+        }
+        (false, false) => Some(format!("{} or on {}", days_of_month(days), weekday_names(weekdays, "or"))),
         // Either is enough, and one of them is every day.
         _ if !cron.both_days => None,
         (false, true) => Some(days_of_month(days)),
@@ -177,15 +143,9 @@ fn days_of_month(days: u64) -> String {
 /// The week starts on Monday, unless the days follow one another only if it starts on Sunday.
 fn weekday_names(weekdays: u64, link: &str) -> String {
     let from_monday = (weekdays >> 1 | weekdays << 6) & ALL_WEEKDAYS;
-    let first = if is_run(weekdays) && !is_run(from_monday) {
-        0
-    } else {
-        1
-    };
+    let first = if is_run(weekdays) && !is_run(from_monday) { 0 } else { 1 };
     let set = if first == 0 { weekdays } else { from_monday };
-    let names: Vec<&str> = members(set)
-        .map(|day| WEEKDAYS[(day as usize + first) % 7])
-        .collect();
+    let names: Vec<&str> = members(set).map(|day| WEEKDAYS[(day as usize + first) % 7]).collect();
     runs(set, &names, link)
 }
 
@@ -194,10 +154,7 @@ fn phrase(set: u64, unit: &str) -> String {
     let values: Vec<u32> = members(set).collect();
     if let [first, second, third, ..] = values[..] {
         let (step, last) = (second - first, values[values.len() - 1]);
-        if step > 1
-            && third - second == step
-            && values.windows(2).all(|pair| pair[1] - pair[0] == step)
-        {
+        if step > 1 && third - second == step && values.windows(2).all(|pair| pair[1] - pair[0] == step) {
             return format!("every {} {unit} from {first} through {last}", ordinal(step));
         }
     }
@@ -217,17 +174,9 @@ fn runs<T: AsRef<str>>(set: u64, names: &[T], link: &str) -> String {
             end += 1;
         }
         if end - start >= 2 {
-            parts.push(format!(
-                "{} through {}",
-                names[start].as_ref(),
-                names[end].as_ref()
-            ));
+            parts.push(format!("{} through {}", names[start].as_ref(), names[end].as_ref()));
         } else {
-            parts.extend(
-                names[start..=end]
-                    .iter()
-                    .map(|name| name.as_ref().to_owned()),
-            );
+            parts.extend(names[start..=end].iter().map(|name| name.as_ref().to_owned()));
         }
         start = end + 1;
     }
@@ -243,11 +192,7 @@ fn list(parts: &[String], link: &str) -> String {
 }
 
 fn every(step: u32, unit: &str) -> String {
-    if step == 1 {
-        format!("Every {unit}")
-    } else {
-        format!("Every {step} {unit}s")
-    }
+    if step == 1 { format!("Every {unit}") } else { format!("Every {step} {unit}s") }
 }
 
 /// `Some(n)` if the set is 0, n, 2n, ... and goes on evenly across the end of the hour or day.

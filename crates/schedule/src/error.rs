@@ -47,9 +47,7 @@ pub enum ParseError {
         why: String,
     },
     /// Every field is good, yet no date satisfies them all.
-    #[error(
-        "day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire"
-    )]
+    #[error("day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire")]
     NeverFires {
         /// The day-of-month field.
         days: String,

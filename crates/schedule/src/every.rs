@@ -22,10 +22,7 @@ const FRACTION: u128 = 10u128.pow(FRACTION_DIGITS as u32);
 impl Every {
     /// Parses a Go duration (<https://pkg.go.dev/time#ParseDuration>): decimal numbers, each with its unit.
     pub(crate) fn parse(text: &str) -> Result<Every, ParseError> {
-        let refuse = |why: &str| ParseError::Every {
-            value: text.to_owned(),
-            why: why.to_owned(),
-        };
+        let refuse = |why: &str| ParseError::Every { value: text.to_owned(), why: why.to_owned() };
         if text.starts_with('-') {
             return Err(refuse("is negative"));
         }
@@ -50,9 +47,7 @@ impl Every {
                 "ns" => 1,
                 "" => return Err(refuse("has a number without a unit (h, m or s)")),
                 unit => {
-                    return Err(refuse(&format!(
-                        "has the unknown unit {unit:?} (h, m and s are known)"
-                    )));
+                    return Err(refuse(&format!("has the unknown unit {unit:?} (h, m and s are known)")));
                 }
             };
             let (kept, dropped) = fraction.split_at(fraction.len().min(FRACTION_DIGITS));
@@ -69,12 +64,8 @@ impl Every {
         let second = NANOS * FRACTION;
         match u64::try_from(total / second) {
             Ok(0) => Err(refuse("is shorter than a second")),
-            Ok(seconds) if seconds <= MAX_SECONDS && total.is_multiple_of(second) => {
-                Ok(Every { seconds })
-            }
-            Ok(seconds) if seconds <= MAX_SECONDS => {
-                Err(refuse("is not a whole number of seconds"))
-            }
+            Ok(seconds) if seconds <= MAX_SECONDS && total.is_multiple_of(second) => Ok(Every { seconds }),
+            Ok(seconds) if seconds <= MAX_SECONDS => Err(refuse("is not a whole number of seconds")),
             _ => Err(refuse("is longer than 292 years")),
         }
     }
@@ -123,7 +114,5 @@ fn take<'t>(rest: &mut &'t str, part: impl Fn(u8) -> bool) -> &'t str {
 
 /// A number of digits only (none is 0); `None` where it is too large.
 fn digits(text: &str) -> Option<u128> {
-    text.bytes().try_fold(0u128, |n, b| {
-        n.checked_mul(10)?.checked_add(u128::from(b - b'0'))
-    })
+    text.bytes().try_fold(0u128, |n, b| n.checked_mul(10)?.checked_add(u128::from(b - b'0')))
 }

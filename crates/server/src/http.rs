@@ -101,7 +101,9 @@ pub(crate) fn router(app: App) -> Router {
     router
         .merge(docs::routes(&document))
         .fallback(move |request: Request| unmatched(Arc::clone(&fallback), request))
-        .method_not_allowed_fallback(|request: Request| async move { ApiError::wrong_method(request.method()) })
+        .method_not_allowed_fallback(
+            |request: Request| async move { ApiError::wrong_method(request.method()) },
+        )
         .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .with_state(app)
 }

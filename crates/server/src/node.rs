@@ -61,9 +61,8 @@ impl Node {
         raise_file_limit();
 
         let directory = &config.cluster.data_dir;
-        std::fs::create_dir_all(directory).map_err(|error| {
-            StartError(format!("cluster.data_dir: {}: {error}", directory.display()))
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|error| StartError(format!("cluster.data_dir: {}: {error}", directory.display())))?;
         let path = directory.join("state.db");
         let opened = env.blocking(move || {
             let machine = Machine::open(&path)?;
@@ -94,7 +93,8 @@ impl Node {
             heartbeat_interval_ms: config.cluster.raft.heartbeat_interval.as_millis(),
             election_timeout_ms: config.cluster.raft.election_timeout.as_millis(),
         };
-        let raft = Raft::start(raft_config, machine, sink).await.map_err(|error| StartError(error.to_string()))?;
+        let raft =
+            Raft::start(raft_config, machine, sink).await.map_err(|error| StartError(error.to_string()))?;
         let proposer = Proposer::start(raft.clone(), env.clone());
         let metrics = Metrics::new();
 
@@ -150,7 +150,18 @@ impl Node {
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id, "serving");
-        Ok(Self { address, raft, dispatcher, proposer, store, stop_planning, stop_serving, planning, serving, env })
+        Ok(Self {
+            address,
+            raft,
+            dispatcher,
+            proposer,
+            store,
+            stop_planning,
+            stop_serving,
+            planning,
+            serving,
+            env,
+        })
     }
 
     /// Where the API listens.
@@ -216,7 +227,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
         tracing::warn!(%error, ?limit, "the limit on open files stays as it is");
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_state::{Batch, Command, Outcome, Proposal};
-use chronos_types::Millis;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::env::Env;
@@ -55,8 +54,6 @@ struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Proposer {
     queue: mpsc::Sender<Waiting>,
-    last_at: Arc<AtomicI64>,
-    env: Env,
     raft: Raft,
 }
 
@@ -66,9 +63,9 @@ impl Proposer {
     pub fn start(raft: Raft, env: Env) -> Self {
         let (queue, waiting) = mpsc::channel(4_096);
         let last_at = Arc::new(AtomicI64::new(raft.last_at()));
-        let gather = Gather { raft: raft.clone(), env: env.clone(), last_at: Arc::clone(&last_at) };
+        let gather = Gather { raft: raft.clone(), env, last_at };
         tokio::spawn(gather.run(waiting));
-        Self { queue, last_at, env, raft }
+        Self { queue, raft }
     }
 
     /// Proposes a command; answers when it is durable on a quorum and applied on this node.
@@ -92,23 +89,12 @@ impl Proposer {
         answered.await.map_err(|_| stopped())?
     }
 
-    /// The instant for a command made now: the clock, but never earlier than the last batch.
-    #[must_use]
-    pub fn now(&self) -> Millis {
-        self.env.now().max(self.last_at.load(Ordering::Relaxed))
-    }
-
     /// Whether this node can take writes, else why not.
     ///
     /// # Errors
     /// The reason, for people.
     pub fn is_ready(&self) -> Result<(), String> {
-        let status = self.raft.status();
-        match (status.leader, status.disk_full) {
-            (_, Some(reason)) => Err(format!("the disk is full: {reason}")),
-            (None, _) => Err("there is no leader".into()),
-            (Some(_), None) => Ok(()),
-        }
+        self.raft.is_ready()
     }
 
     /// Whether this node leads.
@@ -174,14 +160,12 @@ impl Gather {
             }
             let at = self.env.now().max(self.last_at.load(Ordering::Relaxed));
             self.last_at.store(at, Ordering::Relaxed);
-            let raft = self.raft.clone();
-            let mut proposal = Box::pin(async move { raft.propose(Batch { at, items }).await });
-            // Begun here, in order, so that the log's instants never go back; ended wherever.
-            let begun = futures::poll!(proposal.as_mut());
+            // Handed over here, in order, so that the log's instants never go back.
+            let submitted = self.raft.submit(Batch { at, items }).await;
             tokio::spawn(async move {
-                let result = match begun {
-                    std::task::Poll::Ready(result) => result,
-                    std::task::Poll::Pending => proposal.await,
+                let result = match submitted {
+                    Ok(pending) => pending.applied().await,
+                    Err(error) => Err(error),
                 };
                 drop(slot);
                 settle(answers, result.map(|accepted| accepted.outcomes).map_err(ProposeError::from));

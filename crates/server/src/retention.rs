@@ -69,7 +69,8 @@ async fn tick(config: &Config) -> Result<bool, String> {
         let keys = reader.has_keys_before(now - KEYS_KEPT_MS)?;
         Ok((surplus(reader, max_per_job, oldest, now)?, keys, reader.count_jobs()?))
     };
-    let (trim, keys, (enabled, disabled)) = config.store.read(find).await.map_err(|error| error.to_string())?;
+    let (trim, keys, (enabled, disabled)) =
+        config.store.read(find).await.map_err(|error| error.to_string())?;
     config.metrics.jobs(enabled, disabled);
     config.metrics.data_bytes(size_of(&config.data_dir));
     if !config.proposer.leadership().borrow().is_leader {
@@ -102,5 +103,9 @@ fn surplus(reader: &Reader, max_per_job: u64, oldest: Millis, now: Millis) -> Re
 /// Bytes in a directory's files; one that goes meanwhile counts as nothing.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).filter(|data| data.is_file()).map(|data| data.len()).sum()
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(|data| data.is_file())
+        .map(|data| data.len())
+        .sum()
 }

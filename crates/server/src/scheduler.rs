@@ -82,7 +82,12 @@ impl Times {
                 return None;
             }
         };
-        Some(Self { schedule, zone, anchor: spec.anchor(created_at), end_at: spec.end_at.unwrap_or(i64::MAX) })
+        Some(Self {
+            schedule,
+            zone,
+            anchor: spec.anchor(created_at),
+            end_at: spec.end_at.unwrap_or(i64::MAX),
+        })
     }
 
     fn after(&self, after: Millis) -> Option<Millis> {

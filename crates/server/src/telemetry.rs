@@ -105,7 +105,11 @@ impl Metrics {
             Unit::Seconds,
             execution_duration.clone(),
         );
-        registry.register("attempts", "Attempts that ended, by outcome: success or the error kind", attempts.clone());
+        registry.register(
+            "attempts",
+            "Attempts that ended, by outcome: success or the error kind",
+            attempts.clone(),
+        );
         registry.register_with_unit(
             "schedule_lateness",
             "From the instant a run was to fire to its first attempt's begin",
@@ -115,7 +119,11 @@ impl Metrics {
         registry.register("executions_running", "Attempts under way", running.clone());
         registry.register("executions_waiting", "Attempts that wait for a slot", waiting.clone());
         registry.register("jobs", "Jobs, by whether they are enabled", jobs.clone());
-        registry.register("missed_instants", "Due instants found later than the misfire threshold", missed.clone());
+        registry.register(
+            "missed_instants",
+            "Due instants found later than the misfire threshold",
+            missed.clone(),
+        );
         registry.register("planned_runs", "Runs put on record ahead of their instant", plans.clone());
         registry.register("raft_leader", "1 while this node leads", leader.clone());
         registry.register("http_requests", "API requests, by method, route and status", requests.clone());
@@ -125,7 +133,12 @@ impl Metrics {
             Unit::Seconds,
             request_duration.clone(),
         );
-        registry.register_with_unit("data", "Size of the data directory's files", Unit::Bytes, log_bytes.clone());
+        registry.register_with_unit(
+            "data",
+            "Size of the data directory's files",
+            Unit::Bytes,
+            log_bytes.clone(),
+        );
         // A status that has not come up is a zero, not a gap.
         for status in Status::ALL.iter().filter(|status| status.is_finished()) {
             let _ = executions.get_or_create(&ByStatus { status: status.as_str() });

@@ -91,12 +91,7 @@ impl Context<'_> {
     fn job(&self, id: JobId) -> Result<Option<JobRow>, StateError> {
         let sql = "SELECT seq, version, spec, updated_at FROM jobs WHERE id = ?1 AND state < 2";
         let read = |row: &Row<'_>| {
-            Ok(JobRow {
-                seq: row.get(0)?,
-                version: row.get(1)?,
-                spec: row.get(2)?,
-                updated_at: row.get(3)?,
-            })
+            Ok(JobRow { seq: row.get(0)?, version: row.get(1)?, spec: row.get(2)?, updated_at: row.get(3)? })
         };
         Ok(self.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
     }

@@ -75,6 +75,9 @@ pub struct PutJob {
     pub id: JobId,
     /// The version this change was made from; none creates the job.
     pub from_version: Option<u64>,
+    /// The instant of creation, from the clock that also computed `next_due`: an `@every` schedule
+    /// counts from it, and the two must agree. A change leaves the job's own as it is.
+    pub created_at: Millis,
     /// The whole specification.
     #[serde(with = "stored::spec")]
     pub spec: JobSpec,
@@ -222,7 +225,6 @@ pub struct Trim {
     /// Idempotency keys older than this are forgotten.
     pub keys_before: Millis,
 }
-
 
 impl Batch {
     /// The bytes kept in the log.

@@ -28,7 +28,9 @@ pub enum StateError {
         known: i64,
     },
     /// The log holds a command from a newer Chronos.
-    #[error("the log holds a command of format {found}, and this Chronos knows formats up to {known}; start a newer Chronos")]
+    #[error(
+        "the log holds a command of format {found}, and this Chronos knows formats up to {known}; start a newer Chronos"
+    )]
     NewerCommand {
         /// Its format.
         found: u32,

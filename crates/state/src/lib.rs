@@ -13,8 +13,8 @@ mod schema;
 mod stored;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report,
-    Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report, Reported,
+    TriggerRun, Trim,
 };
 pub use error::StateError;
 pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};

@@ -148,7 +148,8 @@ impl Machine {
     /// # Errors
     /// The storage failed; nothing of the batches is applied then, and they can be tried again.
     pub fn apply(&mut self, batches: &[&Batch], meta: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut applied = Vec::with_capacity(batches.len());
         for batch in batches {
             applied.push(apply::batch(&transaction, batch)?);

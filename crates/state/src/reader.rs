@@ -44,7 +44,10 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed, or `questions` did.
-    pub fn at_once<T>(&self, questions: impl FnOnce(&Self) -> Result<T, StateError>) -> Result<T, StateError> {
+    pub fn at_once<T>(
+        &self,
+        questions: impl FnOnce(&Self) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let transaction = self.connection.unchecked_transaction()?;
         let answer = questions(self)?;
         transaction.finish()?;

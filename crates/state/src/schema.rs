@@ -129,7 +129,8 @@ pub(crate) fn meta(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>
 
 /// Writes a note of the consensus layer.
 pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StateError> {
-    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?;
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?;
     statement.execute((key, value))?;
     Ok(())
 }

@@ -8,9 +8,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chronos_types::{
-    Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Method,
-    Millis, MissedRuns, Response, RetryPolicy, Status, SuccessCodes, Tags, TargetUrl, Template, Trigger,
-    Webhook,
+    Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Method, Millis,
+    MissedRuns, Response, RetryPolicy, Status, SuccessCodes, Tags, TargetUrl, Template, Trigger, Webhook,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -135,8 +134,17 @@ impl<'a> From<&'a JobSpec> for StoredSpec<'a> {
 
 impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
     fn from(webhook: &'a Webhook) -> Self {
-        let Webhook { url, method, headers, body, auth, success_codes, timeout, tls_skip_verify, max_redirects } =
-            webhook;
+        let Webhook {
+            url,
+            method,
+            headers,
+            body,
+            auth,
+            success_codes,
+            timeout,
+            tls_skip_verify,
+            max_redirects,
+        } = webhook;
         Self {
             url: url.source().into(),
             method: method.map(|m| m.as_str().into()),
@@ -147,10 +155,9 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
                 Auth::Basic { username, password } => {
                     StoredAuth::Basic { username: username.into(), password: password.into() }
                 }
-                Auth::ApiKey { api_key, header } => StoredAuth::ApiKey {
-                    api_key: api_key.into(),
-                    header: header.as_deref().map(Cow::from),
-                },
+                Auth::ApiKey { api_key, header } => {
+                    StoredAuth::ApiKey { api_key: api_key.into(), header: header.as_deref().map(Cow::from) }
+                }
             }),
             success_codes: success_codes.as_ref().map(|codes| codes.as_slice().into()),
             timeout_ms: timeout.map(DurationMs::as_millis),
@@ -371,11 +378,16 @@ pub(crate) mod id {
 pub(crate) mod opt_id {
     use super::*;
 
-    pub(crate) fn serialize<T: Id, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Id, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         value.as_ref().map(Id::to_text).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, T: Id, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    pub(crate) fn deserialize<'de, T: Id, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
         let text = Option::<Cow<'_, str>>::deserialize(deserializer)?;
         text.map(|t| T::from_text(&t).map_err(D::Error::custom)).transpose()
     }
@@ -422,7 +434,8 @@ pub(crate) mod failure {
         deserializer: D,
     ) -> Result<Option<(ErrorKind, String)>, D::Error> {
         let pair = Option::<(Cow<'_, str>, String)>::deserialize(deserializer)?;
-        pair.map(|(kind, message)| Ok((ErrorKind::parse(&kind).map_err(D::Error::custom)?, message))).transpose()
+        pair.map(|(kind, message)| Ok((ErrorKind::parse(&kind).map_err(D::Error::custom)?, message)))
+            .transpose()
     }
 }
 

@@ -107,7 +107,8 @@ pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
             "h" => 3_600_000_000_000,
             _ => return Err(format!("{text:?} is not a duration; {expected}")),
         };
-        let value = decimal(number, scale).ok_or_else(|| format!("{text:?} is not a duration; {expected}"))?;
+        let value =
+            decimal(number, scale).ok_or_else(|| format!("{text:?} is not a duration; {expected}"))?;
         nanos = nanos.saturating_add(value);
         rest = tail;
     }
@@ -121,7 +122,11 @@ pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
 /// `number * scale` for a plain decimal such as `1.5`, or nothing when it is not one.
 fn decimal(number: &str, scale: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || whole.len() > 20 || fraction.len() > 20 {
+    if (whole.is_empty() && fraction.is_empty())
+        || fraction.contains('.')
+        || whole.len() > 20
+        || fraction.len() > 20
+    {
         return None;
     }
     let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };

@@ -162,8 +162,9 @@ impl RetryPolicy {
             errors.push(("max_attempts", format!("{max_attempts} is out of range; expected 1 to 100")));
         }
         if max_interval < initial_interval {
-            let message =
-                format!("{max_interval} is less than initial_interval ({initial_interval}); expected at least that");
+            let message = format!(
+                "{max_interval} is less than initial_interval ({initial_interval}); expected at least that"
+            );
             errors.push(("max_interval", message));
         }
         if !(1.0..=100.0).contains(&multiplier) {

@@ -23,6 +23,6 @@ pub use name::{JobName, NameError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use time::{Millis, format_rfc3339, parse_rfc3339};
 pub use webhook::{
-    Auth, HeaderError, Headers, MAX_BODY_BYTES, MAX_REDIRECTS, MAX_URL_CHARS, Method, REDACTED,
-    SuccessCodes, TargetUrl, UrlError, Webhook, is_credential_header,
+    Auth, HeaderError, Headers, MAX_BODY_BYTES, MAX_REDIRECTS, MAX_URL_CHARS, Method, REDACTED, SuccessCodes,
+    TargetUrl, UrlError, Webhook, is_credential_header,
 };

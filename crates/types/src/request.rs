@@ -51,11 +51,12 @@ pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
     let execution_id = occasion.execution_id.to_string();
     let scheduled_time = format_rfc3339(occasion.scheduled_time);
     let mut headers: Vec<(String, String)> = Vec::with_capacity(12);
-    let mut put = |name: &str, value: String| {
-        match headers.iter_mut().find(|(have, _)| have.eq_ignore_ascii_case(name)) {
-            Some(slot) => *slot = (name.to_owned(), value),
-            None => headers.push((name.to_owned(), value)),
-        }
+    let mut put = |name: &str, value: String| match headers
+        .iter_mut()
+        .find(|(have, _)| have.eq_ignore_ascii_case(name))
+    {
+        Some(slot) => *slot = (name.to_owned(), value),
+        None => headers.push((name.to_owned(), value)),
     };
     if let Some(body) = &webhook.body {
         let kind = if body.is_json() { "application/json" } else { "text/plain; charset=utf-8" };
@@ -102,7 +103,8 @@ pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, Strin
 
 /// W3C trace context: the execution is the trace, each attempt a span, always sampled.
 fn traceparent(execution: ExecutionId, attempt: u32) -> String {
-    let digest = Sha256::new().chain_update(execution.as_bytes()).chain_update(attempt.to_be_bytes()).finalize();
+    let digest =
+        Sha256::new().chain_update(execution.as_bytes()).chain_update(attempt.to_be_bytes()).finalize();
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     format!("00-{}-{}-01", hex(execution.as_bytes()), hex(&digest[..8]))
 }
@@ -154,7 +156,12 @@ mod tests {
         assert_eq!(header(&plain, "content-type"), ["application/json"]);
         assert_eq!(header(&plain, "x-chronos-scheduled-time"), ["1970-01-01T00:00:05Z"]);
         assert_eq!((plain.method, header(&plain, "x-chronos-attempt")), (Method::Post, vec!["2"]));
-        let custom = [("authorization", "Mine"), ("content-TYPE", "text/x"), ("user-agent", "me"), ("X-Chronos-Attempt", "9")];
+        let custom = [
+            ("authorization", "Mine"),
+            ("content-TYPE", "text/x"),
+            ("user-agent", "me"),
+            ("X-Chronos-Attempt", "9"),
+        ];
         let custom = request(&webhook(&custom, Some("{}"), Some(auth)));
         assert_eq!(header(&custom, "Authorization"), ["Mine"]);
         assert_eq!(header(&custom, "Content-Type"), ["text/x"]);

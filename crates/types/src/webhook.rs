@@ -327,8 +327,18 @@ fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
 #[must_use]
 pub fn is_credential_header(name: &str) -> bool {
     const MARKS: [&str; 12] = [
-        "auth", "token", "secret", "password", "passwd", "api-key", "apikey", "api_key", "cookie",
-        "credential", "signature", "access-key",
+        "auth",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "api-key",
+        "apikey",
+        "api_key",
+        "cookie",
+        "credential",
+        "signature",
+        "access-key",
     ];
     let name = name.to_ascii_lowercase();
     MARKS.iter().any(|mark| name.contains(mark))

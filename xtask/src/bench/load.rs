@@ -40,6 +40,7 @@ impl Loader {
                 let put = PutJob {
                     id: JobId::new(at, random),
                     from_version: None,
+                    created_at: at,
                     spec: job.to_spec(self.sink)?,
                     next_due: job.first_due(at)?,
                 };

@@ -91,9 +91,11 @@ async fn queue_lets_one_wait_and_skips_more() {
 #[tokio::test]
 async fn triggers_follow_the_policy_too() {
     let (receiver, server) = (Receiver::start().await, Server::start().await);
-    for (policy, first, second) in
-        [("allow", "success", "success"), ("replace", "cancelled", "success"), ("queue", "success", "success")]
-    {
+    for (policy, first, second) in [
+        ("allow", "success", "success"),
+        ("replace", "cancelled", "success"),
+        ("queue", "success", "success"),
+    ] {
         let gate = Gate::closed();
         let path = format!("/{policy}");
         receiver.script(&path, [Answer::ok().after(&gate)]);

@@ -15,14 +15,17 @@ async fn if_match_lets_only_the_first_of_two_editors_through() {
     let etag = server.get("/jobs/job").await.header("etag").unwrap().to_owned();
     let with = [("if-match", etag.as_str())];
     server.call(Method::PUT, "/jobs/job", &with, &job("job")).await.ok(200);
-    for (method, path) in [
-        (Method::PUT, "/jobs/job"),
-        (Method::PATCH, "/jobs/job"),
-        (Method::DELETE, "/jobs/job"),
-        (Method::POST, "/jobs/job/disable"),
-        (Method::POST, "/jobs/job/rollback/1"),
+    for (method, path, body) in [
+        (Method::PUT, "", job("job").to_string()),
+        (Method::PATCH, "", "{}".into()),
+        (Method::DELETE, "", String::new()),
+        (Method::POST, "/disable", String::new()),
+        (Method::POST, "/rollback/1", String::new()),
     ] {
-        let refused = server.call(method.clone(), path, &with, &job("job")).await;
+        let path = format!("/api/v1/jobs/job{path}");
+        let headers = [with[0], ("content-type", "application/json")];
+        let headers = if body.is_empty() { &headers[..1] } else { &headers };
+        let refused = server.send(method.clone(), &path, headers, body).await;
         let problem = refused.problem(412);
         assert!(problem["detail"].as_str().unwrap().contains('2'), "{method} {path}: {problem:#}");
     }
@@ -33,7 +36,7 @@ async fn if_match_lets_only_the_first_of_two_editors_through() {
         assert!(reply.status == 200 || good.starts_with("\"2"), "{good}: {reply:?}");
     }
     let last = server.get("/jobs/job").await.header("etag").unwrap().to_owned();
-    let gone = server.call(Method::DELETE, "/jobs/job", &[("if-match", &last)], &json!(null)).await;
+    let gone = server.send(Method::DELETE, "/api/v1/jobs/job", &[("if-match", &last)], "").await;
     assert_eq!(gone.status, 204, "{gone:?}");
 }
 

@@ -82,7 +82,9 @@ async fn the_docs_page_needs_nothing_from_outside() {
     let page = server.root("/api/docs").await;
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"), "{page:?}");
-    for outside in ["src=\"http", "src=\"//", "href=\"http", "href=\"//", "@import", "url(http", "import(\"http"] {
+    for outside in
+        ["src=\"http", "src=\"//", "href=\"http", "href=\"//", "@import", "url(http", "import(\"http"]
+    {
         assert!(!page.body.contains(outside), "{outside}");
     }
     // Whatever else it loads is here.
@@ -132,7 +134,10 @@ async fn metrics_have_their_names() {
         assert!(samples.lines().any(|sample| sample == line), "no {line:?} in\n{samples}");
     }
     for name in ["chronos_execution_duration_seconds", "chronos_schedule_lateness_seconds", "chronos_jobs"] {
-        assert!(samples.contains(&format!("# TYPE {name} ")) && samples.contains(&format!("# HELP {name} ")), "{name}");
+        assert!(
+            samples.contains(&format!("# TYPE {name} ")) && samples.contains(&format!("# HELP {name} ")),
+            "{name}"
+        );
     }
 }
 

@@ -56,7 +56,8 @@ async fn json_of_another_kind_is_refused() {
 #[tokio::test]
 async fn a_key_given_twice_is_refused() {
     let server = Server::start().await;
-    let body = r#"{"name": "a", "name": "b", "schedule": "* * * * *", "webhook": {"url": "http://127.0.0.1:9/"}}"#;
+    let body =
+        r#"{"name": "a", "name": "b", "schedule": "* * * * *", "webhook": {"url": "http://127.0.0.1:9/"}}"#;
     let problem = post_raw(&server, "/jobs", body).await.problem(400);
     assert!(problem.to_string().contains("name"), "{problem:#}");
     unharmed(&server).await;
@@ -133,7 +134,9 @@ async fn unknown_and_bad_query_parameters_are_refused_by_name() {
 #[tokio::test]
 async fn cursors_that_were_never_given_out_are_refused() {
     let server = Server::start().await;
-    for cursor in ["x", "AAAA", "0", "-1", "%00", "Zm9vYmFy", "%F0%9F%92%A9", &"A".repeat(5_000), "'%20OR%201=1"] {
+    for cursor in
+        ["x", "AAAA", "0", "-1", "%00", "Zm9vYmFy", "%F0%9F%92%A9", &"A".repeat(5_000), "'%20OR%201=1"]
+    {
         for list in ["/jobs", "/executions"] {
             let problem = server.get(&format!("{list}?cursor={cursor}")).await.problem(400);
             assert!(problem.to_string().contains("cursor"), "{cursor}: {problem:#}");
@@ -146,7 +149,8 @@ async fn cursors_that_were_never_given_out_are_refused() {
 async fn ids_that_are_none_are_not_found() {
     let server = Server::start().await;
     server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
-    for id in ["x", "1", "../../etc/passwd", "00000000-0000-0000-0000-000000000000", "'; DROP TABLE jobs; --"] {
+    for id in ["x", "1", "../../etc/passwd", "00000000-0000-0000-0000-000000000000", "'; DROP TABLE jobs; --"]
+    {
         let id: String = id.bytes().map(|b| format!("%{b:02x}")).collect();
         let reply = server.get(&format!("/jobs/job/executions/{id}")).await;
         assert!(matches!(reply.status, 400 | 404), "{reply:?}");

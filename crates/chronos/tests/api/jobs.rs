@@ -208,7 +208,7 @@ async fn the_last_run_is_shown_with_the_job() {
     receiver.script("/", [Answer::ok(), Answer::status(404)]);
     let first = server.run(&manual("job", json!({"url": receiver.url("/")}))).await;
     let last = &server.get("/jobs/job").await.ok(200)["last_run"];
-    assert_eq!(*last, json!({"status": "success", "time": first["scheduled_time"]}));
+    assert_eq!(*last, json!({"status": "success", "time": first["started_at"]}));
     server.run_again("job").await;
     let listed = server.get("/jobs").await.ok(200);
     assert_eq!(listed["jobs"][0]["last_run"]["status"], "failed");

@@ -46,7 +46,8 @@ async fn a_preview_of_every_is_anchored_at_after_and_an_at_runs_once() {
 #[tokio::test]
 async fn a_bad_preview_names_its_fields() {
     let server = Server::start().await;
-    let request = json!({"schedule": "0 0 30 2 *", "timezone": "Nowhere", "after": "x", "count": 0, "more": 1});
+    let request =
+        json!({"schedule": "0 0 30 2 *", "timezone": "Nowhere", "after": "x", "count": 0, "more": 1});
     let fields = server.post("/schedules/preview", &request).await.bad_fields();
     assert_eq!(fields, ["after", "count", "more", "schedule", "timezone"]);
     assert_eq!(server.post("/schedules/preview", &json!({})).await.bad_fields(), ["schedule"]);
@@ -73,7 +74,10 @@ async fn no_run_comes_before_start_at_or_after_end_at() {
     let runs = server.executions("window", 2).await;
     for run in &runs {
         let at = instant(&run["scheduled_time"]);
-        assert!(start <= at + SignedDuration::from_millis(1) && at <= end, "{at} is not within {start} and {end}");
+        assert!(
+            start <= at + SignedDuration::from_millis(1) && at <= end,
+            "{at} is not within {start} and {end}"
+        );
     }
     let ended = json!({
         "name": "over", "schedule": "@every 1s", "webhook": {"url": receiver.url("/")},
@@ -105,7 +109,7 @@ async fn cron_with_seconds_fires_on_the_second() {
     let times: Vec<Timestamp> =
         calls.iter().map(|call| call.sent("X-Chronos-Scheduled-Time").parse().unwrap()).collect();
     assert!(times.iter().all(|time| time.subsec_nanosecond() == 0), "{times:?}");
-    assert_eq!(times[1] - times[0], jiff::Span::new().seconds(1), "each second once");
+    assert_eq!(times[1] - times[0], jiff::SignedDuration::from_secs(1), "each second once");
 }
 
 #[tokio::test]
@@ -124,7 +128,7 @@ async fn jitter_delays_a_run_and_leaves_its_scheduled_time() {
         let execution = server.finished("spread", call.execution()).await;
         let (due, began) = (instant(&execution["scheduled_time"]), instant(&execution["started_at"]));
         assert!(due >= first && began >= due);
-        assert_eq!((due - first).total(jiff::Unit::Second).unwrap().fract(), 0.0, "on the schedule's own beat");
+        assert_eq!((due - first).as_millis() % 1_000, 0, "on the schedule's own beat");
         late += i32::from(began > due);
     }
     assert!(late > 0, "three runs in a row without any delay");

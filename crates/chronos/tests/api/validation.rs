@@ -29,12 +29,34 @@ async fn every_bad_field_is_named_at_once() {
     });
     let fields = server.post("/jobs", &job).await.bad_fields();
     let mut expected = [
-        "name", "description", "schedule", "timezone", "webhook.url", "webhook.method",
-        "webhook.headers.Connection", "webhook.body", "webhook.auth.token", "webhook.success_codes",
-        "webhook.timeout", "webhook.tls_skip_verify", "webhook.max_redirects", "webhook.colour",
-        "retry_policy.max_attempts", "retry_policy.initial_interval", "retry_policy.multiplier",
-        "retry_policy.jitter", "retry_policy.colour", "timeout", "concurrency", "missed_runs", "jitter",
-        "start_at", "end_at", "tags.a b", "enabled", "colour",
+        "name",
+        "description",
+        "schedule",
+        "timezone",
+        "webhook.url",
+        "webhook.method",
+        "webhook.headers.Connection",
+        "webhook.body",
+        "webhook.auth.token",
+        "webhook.success_codes",
+        "webhook.timeout",
+        "webhook.tls_skip_verify",
+        "webhook.max_redirects",
+        "webhook.colour",
+        "retry_policy.max_attempts",
+        "retry_policy.initial_interval",
+        "retry_policy.multiplier",
+        "retry_policy.jitter",
+        "retry_policy.colour",
+        "timeout",
+        "concurrency",
+        "missed_runs",
+        "jitter",
+        "start_at",
+        "end_at",
+        "tags.a b",
+        "enabled",
+        "colour",
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);
@@ -68,7 +90,9 @@ async fn what_is_missing_is_named() {
 #[tokio::test]
 async fn every_field_refuses_other_types() {
     let server = Server::start().await;
-    for field in ["name", "schedule", "timezone", "description", "timeout", "concurrency", "missed_runs", "jitter"] {
+    for field in
+        ["name", "schedule", "timezone", "description", "timeout", "concurrency", "missed_runs", "jitter"]
+    {
         for wrong in [json!(7), json!(true), json!([]), json!({})] {
             assert_eq!(bad(&server, json!({field: wrong})).await, [field], "{wrong}");
         }

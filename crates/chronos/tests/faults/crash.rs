@@ -53,7 +53,8 @@ async fn every_acknowledged_write_is_there() {
     let mut server = Server::start().await;
     let mut acknowledged = Vec::new();
     for n in 0..20 {
-        acknowledged.push(server.create(&manual(&format!("job-{n}"), json!({"url": "http://127.0.0.1:9/"}))).await);
+        acknowledged
+            .push(server.create(&manual(&format!("job-{n}"), json!({"url": "http://127.0.0.1:9/"}))).await);
     }
     let changed = server.patch("/jobs/job-0", &json!({"description": "last word"})).await.ok(200);
     server.delete("/jobs/job-1").await;

@@ -10,7 +10,8 @@ async fn hundreds_of_runs_of_a_dead_target_delay_nobody() {
     // Takes connections, and never says a word.
     let dead = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", dead.local_addr().unwrap());
-    let server = Server::with(&[("dispatcher.max_concurrent", "100"), ("dispatcher.http.timeout", "1h")]).await;
+    let server =
+        Server::with(&[("dispatcher.max_concurrent", "100"), ("dispatcher.http.timeout", "1h")]).await;
     let mut hanging = manual("hanging", json!({"url": url}));
     hanging["concurrency"] = "allow".into();
     server.create(&hanging).await;
@@ -27,7 +28,8 @@ async fn hundreds_of_runs_of_a_dead_target_delay_nobody() {
         server.create(&manual(&name, json!({"url": healthy.url(&format!("/{n}"))}))).await;
         assert_eq!(server.run_again(&name).await["status"], "success");
     }
-    let scheduled = json!({"name": "scheduled", "schedule": "@every 1s", "webhook": {"url": healthy.url("/s")}});
+    let scheduled =
+        json!({"name": "scheduled", "schedule": "@every 1s", "webhook": {"url": healthy.url("/s")}});
     server.create(&scheduled).await;
     healthy.wait_for("/s", 2).await;
     let hanging = server.executions("hanging", 300).await;

@@ -104,7 +104,10 @@ async fn ignore_runs_none_of_them() {
     assert_eq!(caught_up(&executions).len(), 0);
     // Those less late than the threshold are simply run.
     let reach = back - SignedDuration::from_secs(1);
-    assert!(executions.iter().all(|execution| at(execution) <= down || at(execution) >= reach), "{executions:#?}");
+    assert!(
+        executions.iter().all(|execution| at(execution) <= down || at(execution) >= reach),
+        "{executions:#?}"
+    );
 }
 
 #[tokio::test]

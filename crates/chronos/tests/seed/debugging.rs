@@ -114,7 +114,10 @@ async fn view_execution_details_has_every_member_of_the_product_page() {
         "attempt_log",
         "node_id",
     ] {
-        assert!(names.contains(&name) || execution["status"] == "success" && name.contains("error"), "{name}");
+        assert!(
+            names.contains(&name) || execution["status"] == "success" && name.contains("error"),
+            "{name}"
+        );
     }
     assert_eq!((&execution["job_name"], &execution["job_version"]), (&json!("whole"), &json!(1)));
     assert_eq!(execution["node_id"], "chronos-1");

@@ -41,10 +41,8 @@ async fn names_are_judged_by_what_they_resolve_to() {
 #[tokio::test]
 async fn an_allowed_range_is_an_exception_from_a_denied_one() {
     let receiver = Receiver::start().await;
-    let keys = [
-        ("dispatcher.http.egress.deny", "[0.0.0.0/0]"),
-        ("dispatcher.http.egress.allow", "[127.0.0.1]"),
-    ];
+    let keys =
+        [("dispatcher.http.egress.deny", "[0.0.0.0/0]"), ("dispatcher.http.egress.allow", "[127.0.0.1]")];
     let server = Server::with(&keys).await;
     let execution = server.call_webhook("in", json!({"url": receiver.url("/")})).await;
     assert_eq!(execution["status"], "success", "{execution:#}");

@@ -29,7 +29,10 @@ async fn max_redirects_opts_in_and_is_the_most() {
     assert_eq!((&execution["status"], &execution["response"]["body"]), (&json!("success"), &json!("here")));
     let one = json!({"url": receiver.url("/1"), "max_redirects": 1});
     let execution = server.call_webhook("one", one).await;
-    assert_eq!((&execution["status"], &execution["response"]["status_code"]), (&json!("failed"), &json!(302)));
+    assert_eq!(
+        (&execution["status"], &execution["response"]["status_code"]),
+        (&json!("failed"), &json!(302))
+    );
     let eleven = manual("eleven", json!({"url": receiver.url("/1"), "max_redirects": 11}));
     assert_eq!(server.post("/jobs", &eleven).await.bad_fields(), ["webhook.max_redirects"]);
 }

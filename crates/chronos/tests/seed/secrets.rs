@@ -62,7 +62,8 @@ async fn secrets_read_back_redacted_in_jobs_executions_and_lists_and_never_reach
         assert!(!server.get(path).await.body.contains(SECRET), "{path}");
     }
     assert!(!server.root("/metrics").await.body.contains(SECRET));
-    let bad = secretive("bad name", "ftp://x", json!({"type": "basic", "username": "a:b", "password": SECRET}));
+    let bad =
+        secretive("bad name", "ftp://x", json!({"type": "basic", "username": "a:b", "password": SECRET}));
     let refused = server.post("/jobs", &bad).await;
     assert!(refused.status == 400 && !refused.body.contains(SECRET), "{refused:?}");
     let log = server.log();

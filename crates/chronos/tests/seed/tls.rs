@@ -68,8 +68,7 @@ async fn a_certificate_for_another_name_is_refused() {
     let receiver = Receiver::tls(&authority.sign()).await;
     let setup = Setup::new();
     let ca_file = setup.file("ca.crt", &authority.pem());
-    let server =
-        setup.key("dispatcher.http.tls.ca_file", ca_file.to_str().unwrap()).start().await;
+    let server = setup.key("dispatcher.http.tls.ca_file", ca_file.to_str().unwrap()).start().await;
     // Also this machine, but not a name in the certificate.
     let url = format!("https://127.0.0.2:{}/", receiver.port());
     let execution = server.call_webhook("other", json!({"url": url})).await;

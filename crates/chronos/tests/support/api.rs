@@ -133,13 +133,7 @@ impl Api {
     }
 
     /// JSON with headers of the caller's.
-    pub async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &Value,
-    ) -> Reply {
+    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
         let mut all = vec![("content-type", "application/json")];
         all.extend_from_slice(headers);
         self.send(method, &format!("{V1}{path}"), &all, body.to_string()).await

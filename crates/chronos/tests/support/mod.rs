@@ -19,8 +19,8 @@ pub use answer::{Answer, Gate};
 pub use api::{Api, Reply};
 pub use jobs::{NEVER, manual, pasted};
 pub use receiver::{Call, Receiver, closed_port};
-pub use server::{Refused, Server, Setup};
 pub use serde_json::{Value, json};
+pub use server::{Refused, Server, Setup};
 
 /// How long anything is waited for before the test fails. Generous: it is no assertion on speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);

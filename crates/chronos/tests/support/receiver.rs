@@ -142,8 +142,7 @@ impl Receiver {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) });
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, acceptor, Arc::clone(&shared)));
         Self { address, scheme, shared, _serving: serving }

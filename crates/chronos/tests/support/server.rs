@@ -30,8 +30,7 @@ impl Setup {
     pub fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        Self { directory, data_dir, config: None, keys: Vec::new() }
-            .key("server.http.address", "127.0.0.1:0")
+        Self { directory, data_dir, config: None, keys: Vec::new() }.key("server.http.address", "127.0.0.1:0")
     }
 
     /// Sets a key, such as `dispatcher.http.timeout`, by its environment variable.
@@ -83,13 +82,8 @@ impl Setup {
         let mut child = self.spawn();
         let log = Log::default();
         let reading = log.read(child.stderr.take().unwrap());
-        let mut server = Server {
-            api: Api::new(SocketAddr::from(([127, 0, 0, 1], 0))),
-            setup: self,
-            child,
-            log,
-            reading,
-        };
+        let mut server =
+            Server { api: Api::new(SocketAddr::from(([127, 0, 0, 1], 0))), setup: self, child, log, reading };
         let address = tokio::select! {
             line = server.log.find("serving") => line["address"].as_str().unwrap().parse().unwrap(),
             status = server.child.wait() => {

@@ -44,8 +44,7 @@ impl Identity {
     pub fn pem(&self) -> (String, String) {
         let engine = base64::engine::general_purpose::STANDARD;
         let body = base64::Engine::encode(&engine, &self.certificate);
-        let certificate =
-            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         (certificate, self.key.serialize_pem())
     }
 }

@@ -6,11 +6,7 @@ use crate::{ms, schedule, zone};
 fn every_counts_from_its_anchor() {
     let (every, utc) = (schedule("@every 90s"), zone("UTC"));
     let next = |after| every.next_after(&utc, 1_000_500, after);
-    assert_eq!(
-        next(1_000_500),
-        Some(1_090_500),
-        "the anchor itself is not a run"
-    );
+    assert_eq!(next(1_000_500), Some(1_090_500), "the anchor itself is not a run");
     assert_eq!(next(1_090_499), Some(1_090_500));
     assert_eq!(next(1_090_500), Some(1_180_500));
     assert_eq!(next(i64::MIN), Some(1_090_500));
@@ -20,21 +16,14 @@ fn every_counts_from_its_anchor() {
     assert_eq!(last(0, 1_090_499), None);
     assert_eq!(last(0, 1_090_500), Some(1_090_500));
     assert_eq!(last(1_090_500, 1_180_499), None);
-    assert_eq!(
-        last(i64::MIN, 1_000_500 + 90_000 * 1_000_000 + 1),
-        Some(1_000_500 + 90_000 * 1_000_000)
-    );
+    assert_eq!(last(i64::MIN, 1_000_500 + 90_000 * 1_000_000 + 1), Some(1_000_500 + 90_000 * 1_000_000));
     assert_eq!(last(i64::MIN, i64::MIN), None);
 }
 
 #[test]
 fn every_reads_go_durations() {
-    let period = |text: &str| {
-        schedule(&format!("@every {text}"))
-            .next_after(&zone("UTC"), 0, 0)
-            .unwrap()
-            / 1000
-    };
+    let period =
+        |text: &str| schedule(&format!("@every {text}")).next_after(&zone("UTC"), 0, 0).unwrap() / 1000;
     for (text, seconds) in [
         ("1s", 1),
         ("90s", 90),
@@ -88,10 +77,6 @@ fn at_reads_rfc_3339() {
         ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
         ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
     ] {
-        assert_eq!(
-            schedule(&format!("@at {text}")).as_once(),
-            Some(ms(same)),
-            "{text}"
-        );
+        assert_eq!(schedule(&format!("@at {text}")).as_once(), Some(ms(same)), "{text}");
     }
 }

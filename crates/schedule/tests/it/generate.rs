@@ -32,21 +32,13 @@ pub struct Expression {
 
 impl Expression {
     pub fn text(&self) -> String {
-        let second = self
-            .second
-            .as_ref()
-            .map_or(String::new(), |second| format!("{} ", second.text));
+        let second = self.second.as_ref().map_or(String::new(), |second| format!("{} ", second.text));
         let [minute, hour, day] = [&self.minute.text, &self.hour.text, &self.day.text];
-        format!(
-            "{second}{minute} {hour} {day} {} {}",
-            self.month.text, self.weekday.text
-        )
+        format!("{second}{minute} {hour} {day} {} {}", self.month.text, self.weekday.text)
     }
 
     pub fn seconds(&self) -> Vec<u32> {
-        self.second
-            .as_ref()
-            .map_or(vec![0], |second| second.values.clone())
+        self.second.as_ref().map_or(vec![0], |second| second.values.clone())
     }
 
     pub fn matches_time(&self, hour: u32, minute: u32, second: u32) -> bool {
@@ -100,27 +92,14 @@ pub fn expression(dense: Dense) -> impl Strategy<Value = Expression> {
             prop_oneof![4 => stars(0, 7), 1 => any_field(0, 7)].boxed(),
         ),
     };
-    (second, minute, hour, day, month, weekday).prop_map(
-        |(second, minute, hour, day, month, mut weekday)| {
-            weekday.values = weekday.values.iter().map(|day| day % 7).collect();
-            Expression {
-                second,
-                minute,
-                hour,
-                day,
-                month,
-                weekday,
-            }
-        },
-    )
+    (second, minute, hour, day, month, weekday).prop_map(|(second, minute, hour, day, month, mut weekday)| {
+        weekday.values = weekday.values.iter().map(|day| day % 7).collect();
+        Expression { second, minute, hour, day, month, weekday }
+    })
 }
 
 fn field(text: &str, low: u32, high: u32) -> FieldText {
-    FieldText {
-        text: text.to_owned(),
-        values: (low..=high).collect(),
-        last_day: false,
-    }
+    FieldText { text: text.to_owned(), values: (low..=high).collect(), last_day: false }
 }
 
 fn any_field(low: u32, high: u32) -> BoxedStrategy<FieldText> {
@@ -129,11 +108,7 @@ fn any_field(low: u32, high: u32) -> BoxedStrategy<FieldText> {
 
 fn with_last() -> BoxedStrategy<FieldText> {
     prop_oneof![
-        Just(FieldText {
-            text: "L".into(),
-            values: vec![],
-            last_day: true
-        }),
+        Just(FieldText { text: "L".into(), values: vec![], last_day: true }),
         list(1, 31, false).prop_map(|list| FieldText {
             text: format!("{},L", list.text),
             last_day: true,
@@ -146,11 +121,7 @@ fn with_last() -> BoxedStrategy<FieldText> {
 fn list(low: u32, high: u32, stars: bool) -> BoxedStrategy<FieldText> {
     proptest::collection::vec(item(low, high, stars), 1..4)
         .prop_map(|items| FieldText {
-            text: items
-                .iter()
-                .map(|item| item.text.as_str())
-                .collect::<Vec<_>>()
-                .join(","),
+            text: items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>().join(","),
             values: items.iter().flat_map(|item| item.values.clone()).collect(),
             last_day: false,
         })
@@ -168,13 +139,7 @@ fn item(low: u32, high: u32, stars: bool) -> impl Strategy<Value = FieldText> {
             4 => (format!("{a}/{step}"), a, high, step),
             _ => (format!("*/{step}"), low, high, step),
         };
-        let values = (from..=to)
-            .filter(|value| (value - from) % step == 0)
-            .collect();
-        FieldText {
-            text,
-            values,
-            last_day: false,
-        }
+        let values = (from..=to).filter(|value| (value - from) % step == 0).collect();
+        FieldText { text, values, last_day: false }
     })
 }

@@ -17,9 +17,7 @@ use chronos_schedule::{Schedule, Zone};
 
 /// Unix milliseconds of an RFC 3339 text, by jiff.
 fn ms(text: &str) -> i64 {
-    text.parse::<jiff::Timestamp>()
-        .expect(text)
-        .as_millisecond()
+    text.parse::<jiff::Timestamp>().expect(text).as_millisecond()
 }
 
 fn schedule(text: &str) -> Schedule {
@@ -37,9 +35,7 @@ fn check(expression: &str, zone_name: &str, after: &str, expected: &[&str]) {
     let mut at = ms(after);
     let mut before = None;
     for expected in expected {
-        let next = schedule
-            .next_after(&zone, 0, at)
-            .map(|next| zone.format_rfc3339(next));
+        let next = schedule.next_after(&zone, 0, at).map(|next| zone.format_rfc3339(next));
         assert_eq!(
             next.as_deref(),
             Some(*expected),
@@ -48,16 +44,8 @@ fn check(expression: &str, zone_name: &str, after: &str, expected: &[&str]) {
         );
         let next = ms(expected);
         let last = |until| schedule.last_between(&zone, 0, ms(after), until);
-        assert_eq!(
-            last(next),
-            Some(next),
-            "{expression:?} in {zone_name}: last until {expected}"
-        );
-        assert_eq!(
-            last(next - 1),
-            before,
-            "{expression:?} in {zone_name}: last before {expected}"
-        );
+        assert_eq!(last(next), Some(next), "{expression:?} in {zone_name}: last until {expected}");
+        assert_eq!(last(next - 1), before, "{expression:?} in {zone_name}: last before {expected}");
         (at, before) = (next, Some(next));
     }
 }

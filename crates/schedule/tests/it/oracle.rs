@@ -47,10 +47,7 @@ fn timestamp(second: i64) -> Timestamp {
 fn place(spread: i64) -> impl Strategy<Value = (Zone, i64)> {
     (0..ZONES.len(), 0..2_300_000_000i64, -spread..spread).prop_map(|(at, base, shift)| {
         let zone = zone(ZONES[at]);
-        let near = tz(&zone)
-            .following(timestamp(base))
-            .next()
-            .map_or(base, |t| t.timestamp().as_second());
+        let near = tz(&zone).following(timestamp(base)).next().map_or(base, |t| t.timestamp().as_second());
         (zone, near.div_euclid(60) * 60 + shift)
     })
 }
@@ -78,28 +75,19 @@ fn first_and_last_run(
 }
 
 fn matches_time(expression: &Expression, local: DateTime) -> bool {
-    expression.matches_time(
-        local.hour() as u32,
-        local.minute() as u32,
-        local.second() as u32,
-    )
+    expression.matches_time(local.hour() as u32, local.minute() as u32, local.second() as u32)
 }
 
 fn fixed_runs(expression: &Expression, tz: &TimeZone, after: i64, horizon: i64) -> Vec<i64> {
     let mut date = tz.to_datetime(timestamp(after - 2 * 86_400)).date();
-    let end = tz
-        .to_datetime(timestamp(after + horizon + 2 * 86_400))
-        .date();
+    let end = tz.to_datetime(timestamp(after + horizon + 2 * 86_400)).date();
     let mut runs = Vec::new();
     while date <= end {
         if expression.matches_date(date) {
             for hour in &expression.hour.values {
                 for minute in &expression.minute.values {
                     for second in expression.seconds() {
-                        runs.push(fixed_run(
-                            tz,
-                            date.at(*hour as i8, *minute as i8, second as i8, 0),
-                        ));
+                        runs.push(fixed_run(tz, date.at(*hour as i8, *minute as i8, second as i8, 0)));
                     }
                 }
             }
@@ -117,48 +105,28 @@ fn fixed_run(tz: &TimeZone, local: DateTime) -> i64 {
         AmbiguousOffset::Gap { before, after } => {
             // The gap's end: the first instant with the new offset, by halving.
             let (mut old, mut new) = (at(after), at(before));
-            assert_eq!(
-                (tz.to_offset(timestamp(old)), tz.to_offset(timestamp(new))),
-                (before, after)
-            );
+            assert_eq!((tz.to_offset(timestamp(old)), tz.to_offset(timestamp(new))), (before, after));
             while new - old > 1 {
                 let middle = (old + new) / 2;
-                if tz.to_offset(timestamp(middle)) == after {
-                    new = middle
-                } else {
-                    old = middle
-                }
+                if tz.to_offset(timestamp(middle)) == after { new = middle } else { old = middle }
             }
             new
         }
     }
 }
 
-fn judge(
-    expression: &Expression,
-    zone: &Zone,
-    after: i64,
-    horizon: i64,
-) -> Result<(), TestCaseError> {
+fn judge(expression: &Expression, zone: &Zone, after: i64, horizon: i64) -> Result<(), TestCaseError> {
     let text = expression.text();
     let Ok(schedule) = Schedule::parse(&text) else {
         return Ok(());
     };
     let expected = first_and_last_run(expression, &tz(zone), after, horizon);
     let until = after + horizon;
-    let next = schedule
-        .next_after(zone, 0, after * 1000)
-        .filter(|next| *next <= until * 1000);
+    let next = schedule.next_after(zone, 0, after * 1000).filter(|next| *next <= until * 1000);
     let last = schedule.last_between(zone, 0, after * 1000, until * 1000);
-    let place = format!(
-        "{text} in {} after {}",
-        zone.name(),
-        zone.format_rfc3339(after * 1000)
-    );
+    let place = format!("{text} in {} after {}", zone.name(), zone.format_rfc3339(after * 1000));
     prop_assert_eq!(next.is_some(), last.is_some(), "{}", place);
-    let runs = next
-        .zip(last)
-        .map(|(next, last)| (next / 1000, last / 1000));
+    let runs = next.zip(last).map(|(next, last)| (next / 1000, last / 1000));
     prop_assert_eq!(runs, expected, "{}", place);
     Ok(())
 }

@@ -7,17 +7,14 @@ use crate::generate::{Dense, expression};
 use crate::schedule;
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
-    let cron = |dense| {
-        expression(dense).prop_filter_map("never fires", |e| Schedule::parse(&e.text()).ok())
-    };
+    let cron = |dense| expression(dense).prop_filter_map("never fires", |e| Schedule::parse(&e.text()).ok());
     prop_oneof![
         cron(Dense::Days),
         cron(Dense::Times),
         cron(Dense::Seconds),
         (1..1_000_000_000u64).prop_map(|s| schedule(&format!("@every {s}s"))),
-        (0..3000u32, 1..13u32).prop_map(|(year, month)| schedule(&format!(
-            "@at {year:04}-{month:02}-03T04:05:06.789Z"
-        ))),
+        (0..3000u32, 1..13u32)
+            .prop_map(|(year, month)| schedule(&format!("@at {year:04}-{month:02}-03T04:05:06.789Z"))),
     ]
 }
 
@@ -121,11 +118,7 @@ fn read(text: &str) {
         Ok(schedule) => {
             assert!(!schedule.describe().is_empty());
             for after in [i64::MIN, 0, 1_800_000_000_000, i64::MAX] {
-                assert!(
-                    schedule
-                        .next_after(&Zone::utc(), 0, after)
-                        .is_none_or(|next| next > after)
-                );
+                assert!(schedule.next_after(&Zone::utc(), 0, after).is_none_or(|next| next > after));
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -21,18 +21,9 @@ fn names_in_any_case_keep_the_databases_spelling() {
         "/etc/localtime",
     ] {
         let error = Zone::parse(unknown).expect_err(unknown).to_string();
-        assert!(
-            error.contains(&format!("{unknown:?}")) && error.contains("IANA"),
-            "{error}"
-        );
+        assert!(error.contains(&format!("{unknown:?}")) && error.contains("IANA"), "{error}");
     }
-    assert!(
-        Zone::parse(&"x".repeat(10_000))
-            .unwrap_err()
-            .to_string()
-            .len()
-            < 200
-    );
+    assert!(Zone::parse(&"x".repeat(10_000)).unwrap_err().to_string().len() < 200);
 }
 
 #[test]

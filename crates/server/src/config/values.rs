@@ -80,7 +80,8 @@ pub(super) fn response_body<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    let wrong = || D::Error::custom(format!("{value}; expected a list of address ranges such as [10.0.0.0/8]"));
+    let wrong =
+        || D::Error::custom(format!("{value}; expected a list of address ranges such as [10.0.0.0/8]"));
     let items = value.as_array().ok_or_else(wrong)?;
     let parse = |item: &Value| Network::parse(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
     items.iter().map(parse).collect()

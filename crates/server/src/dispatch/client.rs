@@ -198,7 +198,8 @@ impl Hop {
         let mut headers = HeaderMap::with_capacity(request.headers.len());
         for (name, value) in &request.headers {
             let name: HeaderName = name.parse().map_err(|error| format!("header {name:?}: {error}"))?;
-            let value = HeaderValue::from_str(value).map_err(|_| format!("header {name:?} has a bad value"))?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| format!("header {name:?} has a bad value"))?;
             headers.insert(name, value);
         }
         let auth_header = webhook.auth.as_ref().and_then(|auth| auth.header().0.parse().ok());
@@ -246,7 +247,9 @@ impl Hop {
         if target.origin() != base.origin() {
             let secret: Vec<_> = headers
                 .keys()
-                .filter(|name| is_credential_header(name.as_str()) || Some(*name) == self.auth_header.as_ref())
+                .filter(|name| {
+                    is_credential_header(name.as_str()) || Some(*name) == self.auth_header.as_ref()
+                })
                 .cloned()
                 .collect();
             for name in secret {

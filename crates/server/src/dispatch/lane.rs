@@ -55,7 +55,9 @@ impl Lane {
                 self.waiting.push_back(id);
                 Verdict::Wait
             }
-            Concurrency::Queue => Verdict::Skip("another execution of the job is already waiting in the queue"),
+            Concurrency::Queue => {
+                Verdict::Skip("another execution of the job is already waiting in the queue")
+            }
         }
     }
 

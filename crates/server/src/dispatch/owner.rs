@@ -17,8 +17,8 @@ use super::capacity::Capacity;
 use super::client::Client;
 use super::lane::{Lane, Verdict};
 use super::prepared::{self, Cache, Key, Prepared};
-use super::timer::Heap;
 use super::report;
+use super::timer::Heap;
 use crate::env::{Env, Timer};
 use crate::proposer::Proposer;
 use crate::store::Store;
@@ -255,7 +255,10 @@ impl Dispatcher {
             }
             Effect::Cancel(id) => {
                 if let Some(entry) = self.end(id) {
-                    self.config.metrics.execution_ended(Status::Cancelled, entry.first_started_at.map(|at| self.config.env.now() - at));
+                    self.config.metrics.execution_ended(
+                        Status::Cancelled,
+                        entry.first_started_at.map(|at| self.config.env.now() - at),
+                    );
                 }
                 self.entries.remove(&id);
             }
@@ -295,7 +298,8 @@ impl Dispatcher {
                     self.lanes.entry(fire.job).or_default().resume(id);
                 }
                 self.heap.push(fire.fire_at, id);
-                self.entries.insert(id, Entry { fire, state: State::Waiting, prepared, first_started_at: None });
+                self.entries
+                    .insert(id, Entry { fire, state: State::Waiting, prepared, first_started_at: None });
             }
         }
     }

@@ -41,8 +41,7 @@ pub(super) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     };
     let strict = builder()?.with_root_certificates(roots).with_no_client_auth();
     let anything = Arc::new(AcceptAnything(Arc::clone(&provider)));
-    let skip_verify =
-        builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
+    let skip_verify = builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
     Ok(Policies { strict, skip_verify })
 }
 
@@ -55,7 +54,9 @@ fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
         return Err(format!("{name} holds no certificate; expected a file of PEM certificates"));
     }
     for certificate in certificates {
-        roots.add(certificate).map_err(|error| format!("{name}: {error}; expected a file of PEM certificates"))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("{name}: {error}; expected a file of PEM certificates"))?;
     }
     Ok(())
 }

@@ -27,9 +27,15 @@ pub(super) async fn change(
         let row = find::job(app, key).await?;
         etag::check(headers, row.job.version)?;
         let Some(spec) = next(&row)? else { return Ok(answer(&row.job, &row)) };
-        let next_due = first_due(&spec, row.job.created_at, app.proposer.now());
+        let next_due = first_due(&spec, row.job.created_at, app.env.now());
         let from = row.job.version;
-        let put = PutJob { id: row.job.id, from_version: Some(from), spec: spec.clone(), next_due };
+        let put = PutJob {
+            id: row.job.id,
+            from_version: Some(from),
+            created_at: row.job.created_at,
+            spec: spec.clone(),
+            next_due,
+        };
         let command = Command::PutJob(Box::new(put));
         match app.proposer.propose(Proposal { idempotency: idempotency.cloned(), command }).await? {
             Outcome::Job { id, version, at } => {

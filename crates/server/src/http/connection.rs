@@ -3,33 +3,24 @@
 //! An idle connection is cheap and may stay for a while; one that begins a request must get its
 //! head across soon, and one that does not read its answer is closed.
 
+mod watch;
+
 use std::future::Future as _;
-use std::io::IoSlice;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::pin::pin;
+use std::task::{Poll, ready};
 
 use axum::Router;
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-/// Between two requests; longer than the idle time of common clients and proxies (60 s), so that
-/// it is they who close, and no request meets a closing connection.
-const IDLE: Duration = Duration::from_secs(75);
-/// From the first byte of a request to the end of its head.
-const HEAD: Duration = Duration::from_secs(10);
-/// For the client to take the next part of an answer.
-const WRITE: Duration = Duration::from_secs(30);
+use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
+
 /// A request's head: its URL holds a cursor and some filters, its headers what proxies add.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -97,164 +88,5 @@ where
                 connection.as_mut().graceful_shutdown();
             }
         }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing of a request has come.
-    Idle,
-    /// A part of a request's head has come.
-    Head,
-    /// A request is being read, done or answered.
-    Answering,
-}
-
-/// Where the connection stands, as seen by its stream, its handler and its answers.
-#[derive(Clone)]
-struct Watch(Arc<Mutex<Standing>>);
-
-struct Standing {
-    stage: Stage,
-    since: Instant,
-    stalled: Option<Instant>,
-}
-
-impl Watch {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(Standing { stage: Stage::Idle, since: Instant::now(), stalled: None })))
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut Standing) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, stage: Stage) {
-        self.with(|standing| {
-            standing.stage = stage;
-            standing.since = Instant::now();
-        });
-    }
-
-    fn is_idle(&self) -> bool {
-        self.with(|standing| standing.stage == Stage::Idle && standing.stalled.is_none())
-    }
-
-    fn received(&self) {
-        if self.with(|standing| standing.stage == Stage::Idle) {
-            self.set(Stage::Head);
-        }
-    }
-
-    fn wrote(&self, progress: bool) {
-        self.with(|standing| {
-            if progress {
-                standing.stalled = None;
-            } else if standing.stalled.is_none() {
-                standing.stalled = Some(Instant::now());
-            }
-        });
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.with(|standing| {
-            let waiting = match standing.stage {
-                Stage::Idle => Some(standing.since + IDLE),
-                Stage::Head => Some(standing.since + HEAD),
-                Stage::Answering => None,
-            };
-            let writing = standing.stalled.map(|since| since + WRITE);
-            waiting.into_iter().chain(writing).min()
-        })
-    }
-}
-
-struct Watched<S> {
-    stream: S,
-    watch: Watch,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        if buffer.filled().len() > before {
-            self.watch.received();
-        }
-        Poll::Ready(result)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Watched<S> {
-    fn watched<T>(&mut self, write: impl FnOnce(Pin<&mut S>) -> Poll<T>) -> Poll<T> {
-        let result = write(Pin::new(&mut self.stream));
-        self.watch.wrote(result.is_ready());
-        result
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        self.watched(|stream| stream.poll_write(context, bytes))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        self.watched(|stream| stream.poll_write_vectored(context, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.watched(|stream| stream.poll_flush(context))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.watched(|stream| stream.poll_shutdown(context))
-    }
-}
-
-/// An answer's body. Once it is gone, the connection waits for the next request.
-struct WatchedBody {
-    body: Body,
-    watch: Watch,
-}
-
-impl Drop for WatchedBody {
-    fn drop(&mut self) {
-        self.watch.set(Stage::Idle);
-    }
-}
-
-impl http_body::Body for WatchedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -35,10 +35,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let spec = JobInput::parse(&body.value, None, &check_schedule)?;
-    let now = app.proposer.now();
+    let now = app.env.now();
     let own = JobId::new(now, app.env.random_bytes());
     let next_due = first_due(&spec, now, now);
-    let put = PutJob { id: own, from_version: None, spec: spec.clone(), next_due };
+    let put = PutJob { id: own, from_version: None, created_at: now, spec: spec.clone(), next_due };
     let proposal = Proposal { idempotency: body.idempotency, command: Command::PutJob(Box::new(put)) };
     let (id, version, at) = match app.proposer.propose(proposal).await? {
         Outcome::Job { id, version, at } => (id, version, at),

@@ -16,13 +16,13 @@ use super::problem::ApiError;
 pub(super) async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     // Methods and paths of clients' invention would make a series each.
-    let method = match request.method() {
-        &Method::GET => "GET",
-        &Method::HEAD => "HEAD",
-        &Method::POST => "POST",
-        &Method::PUT => "PUT",
-        &Method::PATCH => "PATCH",
-        &Method::DELETE => "DELETE",
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         _ => "other",
     };
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,7 +1,7 @@
 //! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
 //! stays the same from release to release.
 
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_state::{Outcome, Refusal, StateError};
@@ -17,24 +17,24 @@ pub(super) struct ApiError {
     code: &'static str,
     detail: String,
     errors: Vec<BadField>,
-    header: Option<(HeaderName, HeaderValue)>,
+    retry_after: Option<&'static str>,
+    closes: bool,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), header: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, closes: false }
     }
 
     /// What cannot be done now and may be done later.
     fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
-        let header = Some((header::RETRY_AFTER, HeaderValue::from_static(retry_after)));
-        Self { header, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+        let retry_after = Some(retry_after);
+        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
     }
 
     /// The connection cannot be used again: the rest of the body was not read.
     fn closing(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let header = Some((header::CONNECTION, HeaderValue::from_static("close")));
-        Self { header, ..Self::new(status, code, detail) }
+        Self { closes: true, ..Self::new(status, code, detail) }
     }
 
     pub(super) fn no_such_path(path: &str) -> Self {
@@ -200,14 +200,17 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, errors, header } = self;
+        let Self { status, code, detail, errors, retry_after, closes } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
         let mut response = respond::json(status, &problem);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some((name, value)) = header {
-            headers.insert(name, value);
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

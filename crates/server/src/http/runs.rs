@@ -100,7 +100,7 @@ async fn run(
     replay_of: Option<ExecutionId>,
     idempotency: Option<Idempotency>,
 ) -> Result<Response, ApiError> {
-    let execution = ExecutionId::manual(app.proposer.now(), app.env.random_bytes());
+    let execution = ExecutionId::manual(app.env.now(), app.env.random_bytes());
     let run = TriggerRun { job, execution, replay_of, node: app.node_id.clone() };
     let proposal = Proposal { idempotency, command: Command::Trigger(run) };
     match app.proposer.propose(proposal).await? {

@@ -25,7 +25,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     let name = put.spec.name.as_str();
     let sql = "INSERT INTO jobs (id, name, state, version, created_at, updated_at, spec)
         VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)";
-    let values = params![put.id.as_bytes(), name, i64::from(put.spec.enabled), context.at, json];
+    let values = params![put.id.as_bytes(), name, i64::from(put.spec.enabled), put.created_at, json];
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
@@ -35,14 +35,15 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
     context.effects.push(Effect::JobChanged(put.id));
-    Ok(Outcome::Job { id: put.id, version: 1, at: context.at })
+    Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
 }
 
 fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> Result<Outcome, StateError> {
     let old = stored::spec_from_json(&job.spec)?;
     let name = put.spec.name.as_str();
     let version = job.version + 1;
-    let sql = "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
+    let sql =
+        "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
     let values = params![job.seq, name, i64::from(put.spec.enabled), version, context.at, json];
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });

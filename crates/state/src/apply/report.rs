@@ -93,7 +93,13 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             {
                 row.begin(number, started_at);
                 let duration_ms = (context.at - started_at).max(0).cast_unsigned();
-                row.log_attempt(number, started_at, duration_ms, None, Some((ErrorKind::Cancelled, why.into())));
+                row.log_attempt(
+                    number,
+                    started_at,
+                    duration_ms,
+                    None,
+                    Some((ErrorKind::Cancelled, why.into())),
+                );
             }
             row.fail(ErrorKind::Cancelled, why);
             row.finish(Status::Cancelled, context.at);
@@ -190,7 +196,14 @@ impl Row {
         failure: Option<(ErrorKind, String)>,
     ) {
         let (error_kind, error) = failure.map(|(kind, message)| (kind.as_str().to_owned(), message)).unzip();
-        self.detail.attempts.push(StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind });
+        self.detail.attempts.push(StoredAttempt {
+            number,
+            started_at,
+            duration_ms,
+            status_code,
+            error,
+            error_kind,
+        });
     }
 
     fn respond(&mut self, response: &Response) {

@@ -1,13 +1,11 @@
 //! Executions and their attempts.
 
-use chronos_types::{
-    Attempt, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger,
-};
+use chronos_types::{Attempt, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::{Page, Reader};
-use crate::stored::{self, Code, StoredAttempt, StoredDetail};
 use crate::StateError;
+use crate::stored::{self, Code, StoredAttempt, StoredDetail};
 
 /// An execution, and the version of its job that it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,10 +73,8 @@ impl Reader {
         if matches!(filter.status, Some(s) if s.code() > 3) && filter.job.is_none() {
             conditions += " AND e.status > 3";
         }
-        let sql = format!(
-            "{SELECT} WHERE e.id < ?1{conditions}{status} ORDER BY e.id DESC LIMIT {}",
-            limit + 1
-        );
+        let sql =
+            format!("{SELECT} WHERE e.id < ?1{conditions}{status} ORDER BY e.id DESC LIMIT {}", limit + 1);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         let mut items = Vec::new();

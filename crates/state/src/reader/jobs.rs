@@ -4,8 +4,8 @@ use chronos_types::{Job, JobId, JobSpec, Millis, Status};
 use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
 
 use super::{Page, Reader};
-use crate::stored::{self, Code};
 use crate::StateError;
+use crate::stored::{self, Code};
 
 /// A job, with what the machine knows beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,8 @@ impl Reader {
     /// The storage failed.
     pub fn find_job(&self, key: &str) -> Result<Option<JobRow>, StateError> {
         if let Ok(id) = JobId::parse(key)
-            && let Some(row) = self.one_job("j.id = ?1 AND j.state < 2", Value::Blob(id.as_bytes().to_vec()))?
+            && let Some(row) =
+                self.one_job("j.id = ?1 AND j.state < 2", Value::Blob(id.as_bytes().to_vec()))?
         {
             return Ok(Some(row));
         }
@@ -82,7 +83,12 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn jobs(&self, filter: &JobFilter, after: Option<i64>, limit: usize) -> Result<Page<JobRow>, StateError> {
+    pub fn jobs(
+        &self,
+        filter: &JobFilter,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<JobRow>, StateError> {
         let mut values: Vec<Value> = vec![after.unwrap_or(0).into()];
         // Which index drives the scan matters: a tag is the narrowest, then the state.
         let mut from = "jobs j".to_owned();
@@ -147,7 +153,12 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn versions(&self, job: i64, before: Option<u64>, limit: usize) -> Result<Page<VersionRow>, StateError> {
+    pub fn versions(
+        &self,
+        job: i64,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<VersionRow>, StateError> {
         let sql = "SELECT version, updated_at, spec FROM (
                 SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND state < 2
                 UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
@@ -186,7 +197,8 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn count_jobs(&self) -> Result<(u64, u64), StateError> {
-        let sql = "SELECT (SELECT count(*) FROM jobs WHERE state = 1), (SELECT count(*) FROM jobs WHERE state = 0)";
+        let sql =
+            "SELECT (SELECT count(*) FROM jobs WHERE state = 1), (SELECT count(*) FROM jobs WHERE state = 0)";
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }

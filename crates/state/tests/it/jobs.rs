@@ -17,10 +17,13 @@ fn a_job_reads_back_as_it_was_written() {
         ..spec("a")
     };
     let (outcome, effects) = world.run(7, put(id_of("a"), None, wanted.clone(), Some(1000)));
-    assert_eq!(outcome, Outcome::Job { id: id_of("a"), version: 1, at: 7 });
+    assert_eq!(outcome, Outcome::Job { id: id_of("a"), version: 1, at: CREATED_AT });
     assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(id_of("a"))]);
     let row = world.job("a");
-    assert_eq!((row.job.created_at, row.job.updated_at, row.job.next_due), (7, 7, Some(1000)));
+    assert_eq!(
+        (row.job.created_at, row.job.updated_at, row.job.next_due),
+        (CREATED_AT, CREATED_AT, Some(1000))
+    );
     assert_eq!((row.job.version, row.last_run), (1, None));
     assert_eq!(row.job.spec, wanted);
     assert_eq!(world.job(&row.job.id.to_string()), row);
@@ -55,7 +58,10 @@ fn a_change_is_made_from_the_version_in_force() {
     assert_eq!(outcome, Outcome::Job { id: a.job.id, version: 2, at: 50 });
     assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(a.job.id)]);
     let row = world.job("z");
-    assert_eq!((row.seq, row.job.created_at, row.job.updated_at, row.job.version), (a.seq, 0, 50, 2));
+    assert_eq!(
+        (row.seq, row.job.created_at, row.job.updated_at, row.job.version),
+        (a.seq, CREATED_AT, 50, 2)
+    );
     assert_eq!(row.job.spec, next);
     assert_eq!(world.ask(|r| r.find_job("a")), None);
     for stale in [0, 1, 3] {

@@ -161,14 +161,22 @@ impl Model {
             }
             self.last_job += 1;
             let seq = self.last_job;
-            let versions = BTreeMap::from([(1, (at, put.spec.clone()))]);
+            let versions = BTreeMap::from([(1, (put.created_at, put.spec.clone()))]);
             let due = put.next_due;
             self.jobs.insert(
                 seq,
-                Job { seq, id: put.id, version: 1, deleted: false, created_at: at, due, versions },
+                Job {
+                    seq,
+                    id: put.id,
+                    version: 1,
+                    deleted: false,
+                    created_at: put.created_at,
+                    due,
+                    versions,
+                },
             );
             self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
-            return Outcome::Job { id: put.id, version: 1, at };
+            return Outcome::Job { id: put.id, version: 1, at: put.created_at };
         };
         let Some(seq) = self.find(put.id) else {
             return refuse(Refusal::NoSuchJob);

@@ -202,7 +202,7 @@ impl Maker {
                 let spec = JobSpec { schedule, concurrency, enabled: *enabled, ..base };
                 let next_due = next(&spec, at);
                 let id = JobId::new(0, self.random(*doubled));
-                Command::PutJob(Box::new(PutJob { id, from_version: None, spec, next_due }))
+                Command::PutJob(Box::new(PutJob { id, from_version: None, created_at: at, spec, next_due }))
             }
             Act::Change { job, change, stale } => {
                 let Some(job) = pick(*job, model) else {
@@ -211,7 +211,7 @@ impl Maker {
                 let spec = changed(job.spec(), *change);
                 let from_version = Some(job.version - u64::from(*stale));
                 let next_due = next(&spec, at);
-                Command::PutJob(Box::new(PutJob { id: job.id, from_version, spec, next_due }))
+                Command::PutJob(Box::new(PutJob { id: job.id, from_version, created_at: at, spec, next_due }))
             }
             Act::Delete { job, version } => {
                 let Some(job) = pick(*job, model) else {

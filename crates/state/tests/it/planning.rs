@@ -133,6 +133,6 @@ fn the_earliest_due_come_first() {
     }
     let first = world.ask(|r| r.due(1000, 1)).remove(0);
     let job = world.job("b");
-    assert_eq!((first.seq, first.id, first.version, first.created_at), (job.seq, job.job.id, 1, 5));
+    assert_eq!((first.seq, first.id, first.version, first.created_at), (job.seq, job.job.id, 1, CREATED_AT));
     assert_eq!((first.at, first.spec), (1000, job.job.spec));
 }

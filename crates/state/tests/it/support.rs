@@ -85,7 +85,7 @@ impl World {
     pub fn create_as(&mut self, spec: JobSpec) -> JobRow {
         let name = spec.name.clone();
         let (outcome, _) = self.run(0, put(id_of(name.as_str()), None, spec, Some(1000)));
-        assert!(matches!(outcome, Outcome::Job { version: 1, at: 0, .. }), "{outcome:?}");
+        assert!(matches!(outcome, Outcome::Job { version: 1, at: CREATED_AT, .. }), "{outcome:?}");
         self.job(name.as_str())
     }
 
@@ -155,8 +155,11 @@ pub fn tags<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
     Tags::parse(pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()).unwrap()
 }
 
+/// The instant of creation that [`put`] gives; no batch of these tests has it.
+pub const CREATED_AT: Millis = -3;
+
 pub fn put(id: JobId, from_version: Option<u64>, spec: JobSpec, next_due: Option<Millis>) -> Command {
-    Command::PutJob(Box::new(PutJob { id, from_version, spec, next_due }))
+    Command::PutJob(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
 }
 
 pub fn delete(job: &JobRow) -> Command {
