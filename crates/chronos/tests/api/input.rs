@@ -1,6 +1,8 @@
 //! Bad input: a clear 4xx, never a panic, and never half a write
 
 use hyper::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::*;
 
@@ -86,8 +88,50 @@ async fn invalid_utf_8_is_refused() {
     unharmed(&server).await;
 }
 
+/// Sends a body in chunks, with no word of its length, and reads the answer's first line.
+async fn post_in_chunks(server: &Server, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+        Transfer-Encoding: chunked\r\n\r\n";
+    let mut bytes = head.as_bytes().to_vec();
+    for chunk in body.chunks(10_000) {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    let (mut reader, mut writer) = stream.split();
+    let mut answer = Vec::new();
+    let exchange = async {
+        // The server may have answered before it took all of this.
+        let write = async {
+            let _ = writer.write_all(&bytes).await;
+        };
+        let read = async {
+            while !answer.contains(&b'\n') && reader.read_buf(&mut answer).await.is_ok_and(|n| n > 0) {}
+        };
+        tokio::join!(write, read);
+    };
+    soon("an answer", exchange).await;
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
 #[tokio::test]
-async fn a_body_over_1_mib_is_refused_however_it_is_sent() {
+async fn a_body_in_chunks_is_taken_up_to_1_mib_as_well() {
+    let server = Server::start().await;
+    let job = |size| {
+        let mut job = manual("chunked", json!({"url": "http://127.0.0.1:9/"}));
+        job["description"] = "x".repeat(size).into();
+        job.to_string()
+    };
+    assert!(post_in_chunks(&server, job(1 << 20).as_bytes()).await.starts_with("HTTP/1.1 413"));
+    server.get("/jobs/chunked").await.problem(404);
+    assert!(post_in_chunks(&server, job(1_000).as_bytes()).await.starts_with("HTTP/1.1 201"));
+    server.get("/jobs/chunked").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_body_over_1_mib_is_refused() {
     let server = Server::start().await;
     let large = format!("{{\"description\": \"{}\"}}", "x".repeat(1 << 20));
     for path in ["/jobs", "/webhooks/test", "/schedules/preview"] {

@@ -39,6 +39,7 @@ async fn a_job_is_found_by_id_and_by_name() {
     let by_id = server.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await.ok(200);
     assert_eq!((&by_name, &by_id), (&job, &job));
     assert_eq!(server.get("/jobs/team%3Aa.b_C-1").await.ok(200), job);
+    assert_eq!(server.get("/jobs/team:a.b_C-1?consistent=true").await.ok(200), job);
     for nobody in ["nobody", "00000000-0000-7000-8000-000000000000"] {
         server.get(&format!("/jobs/{nobody}")).await.problem(404);
     }

@@ -127,15 +127,15 @@ impl Audit {
         records: &[Value],
         deliveries: &HashMap<String, Vec<Instant>>,
     ) {
+        let names: Vec<String> = (0..expected.firing).map(|n| format!("firing-{n}")).collect();
         let mut by_slot: HashMap<(&str, i64), Vec<&Value>> = HashMap::new();
         for record in records {
             let slot = instant(text(record, "scheduled_time"));
             by_slot.entry((text(record, "job_name"), slot)).or_default().push(record);
         }
-        for n in 0..expected.firing {
-            let name = format!("firing-{n}");
+        for name in &names {
             let Some((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
-                self.lost_writes.push(name);
+                self.lost_writes.push(name.clone());
                 continue;
             };
             let anchor = instant(text(&job, "created_at"));

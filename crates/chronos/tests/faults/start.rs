@@ -1,7 +1,5 @@
 //! Starts that are refused: exit code 2 and one sentence that names the cause
 
-use std::os::unix::fs::FileExt;
-
 use crate::support::*;
 
 #[tokio::test]
@@ -81,11 +79,10 @@ async fn a_missing_server_certificate_is_named() {
     half.names(&["server.http.tls", "key_file"]);
 }
 
-/// Writes a format number into a database's header, as a newer Chronos would.
+/// Gives a database the format number of a newer Chronos.
 fn age(setup: &Setup, database: &str) {
-    // https://sqlite.org/fileformat.html#user_version_number
-    let file = std::fs::File::options().write(true).open(setup.data().join(database)).unwrap();
-    file.write_all_at(&99_u32.to_be_bytes(), 60).unwrap();
+    let database = rusqlite::Connection::open(setup.data().join(database)).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
 }
 
 #[tokio::test]

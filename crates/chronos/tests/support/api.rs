@@ -30,7 +30,7 @@ pub struct Reply {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body; what is not UTF-8 is replaced.
     pub body: String,
 }
 
@@ -178,7 +178,7 @@ impl Api {
             asked,
             status: head.status.as_u16(),
             headers: head.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
+            body: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 }

@@ -82,7 +82,7 @@ where
             }
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
-                if watch.is_idle() {
+                if watch.owes_nothing() {
                     return;
                 }
                 connection.as_mut().graceful_shutdown();

@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// List a job's executions, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/executions", tag = "executions",
+    get, path = "/api/v1/jobs/{job}/executions", tag = "executions", operation_id = "list_job_executions",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("status" = Option<String>, Query, description = "Only those with this status"),
@@ -54,7 +54,7 @@ async fn list(
 
 /// List the executions of all jobs, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/executions", tag = "executions",
+    get, path = "/api/v1/executions", tag = "executions", operation_id = "list_executions",
     params(
         ("status" = Option<String>, Query, description = "Only those with this status"),
         ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
@@ -74,7 +74,7 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
 
 /// Get an execution.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions",
+    get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions", operation_id = "get_execution",
     params(
         ("job" = String, Path, description = "Id or name; the id also when the job is deleted"),
         ("id" = String, Path, description = "The execution's id"),

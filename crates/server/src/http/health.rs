@@ -16,7 +16,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Whether the process is alive.
 #[utoipa::path(
-    get, path = "/health", tag = "node",
+    get, path = "/health", tag = "node", operation_id = "health",
     responses((status = 200, description = "It answers, so it is", body = Health))
 )]
 async fn health() -> Response {
@@ -25,7 +25,7 @@ async fn health() -> Response {
 
 /// Whether the node can take reads and writes: it has a leader, and space on its disk.
 #[utoipa::path(
-    get, path = "/ready", tag = "node",
+    get, path = "/ready", tag = "node", operation_id = "ready",
     responses(
         (status = 200, description = "It can", body = Ready),
         (status = 503, description = "It cannot, and why", body = Ready),

@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Enable a job. It goes on from now, never with a backlog; an enabled one stays as it is.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/enable", tag = "jobs",
+    post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enable_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
@@ -44,7 +44,7 @@ async fn enable(
 
 /// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/disable", tag = "jobs",
+    post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disable_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),

@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Create a job.
 #[utoipa::path(
-    post, path = "/api/v1/jobs", tag = "jobs",
+    post, path = "/api/v1/jobs", tag = "jobs", operation_id = "create_job",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless")),
     request_body = JobInput,
     responses(
@@ -54,7 +54,7 @@ async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result
 
 /// List jobs, in order of creation.
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "jobs",
+    get, path = "/api/v1/jobs", tag = "jobs", operation_id = "list_jobs",
     params(
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled"),
         ("tag.KEY" = Option<String>, Query, description = "Only those with the tag KEY of this value; may be given for several keys"),
@@ -71,7 +71,7 @@ async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
     let filter = JobFilter {
         enabled: query.boolean("enabled"),
-        tags: query.take_prefixed("tag."),
+        tags: query.tags(),
         q: query.take("q").filter(|text| !text.is_empty()),
     };
     let mut parts = vec![
@@ -101,7 +101,7 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
 
 /// Get a job.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}", tag = "jobs",
+    get, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "get_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
@@ -124,7 +124,7 @@ async fn get(
 
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
 #[utoipa::path(
-    put, path = "/api/v1/jobs/{job}", tag = "jobs",
+    put, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "replace_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
@@ -150,7 +150,7 @@ async fn replace(
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
 #[utoipa::path(
-    patch, path = "/api/v1/jobs/{job}", tag = "jobs",
+    patch, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "patch_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
@@ -177,7 +177,7 @@ async fn patch(
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
 #[utoipa::path(
-    delete, path = "/api/v1/jobs/{job}", tag = "jobs",
+    delete, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "delete_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),

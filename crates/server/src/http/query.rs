@@ -32,13 +32,18 @@ impl Query {
         Some(value)
     }
 
-    /// The parameters whose names begin so, without that beginning.
-    pub(super) fn take_prefixed(&mut self, prefix: &'static str) -> Vec<(String, String)> {
-        let (found, rest) =
-            std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| name.starts_with(prefix));
-        self.pairs = rest;
-        let strip = |(name, value): (String, String)| (name[prefix.len()..].to_owned(), value);
-        Vec::into_iter(found).map(strip).collect()
+    /// The parameters called `tag.` and a key: the keys and their values.
+    pub(super) fn tags(&mut self) -> Vec<(String, String)> {
+        self.known.push("tag.KEY");
+        let mut tags = Vec::new();
+        self.pairs.retain(|(name, value)| match name.strip_prefix("tag.") {
+            Some(key) => {
+                tags.push((key.to_owned(), value.clone()));
+                false
+            }
+            None => true,
+        });
+        tags
     }
 
     /// A parameter that `parse` gives a meaning.
@@ -90,9 +95,10 @@ impl Query {
 
     /// Everything was asked for: what is left is unknown.
     pub(super) fn finish(mut self) -> Result<(), ApiError> {
-        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
+        let known = self.known.join(", ");
+        let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };
         for (name, _) in &self.pairs {
-            self.invalid.add(name.as_str(), format!("unknown query parameter; expected one of: {known}"));
+            self.invalid.add(name.as_str(), format!("unknown query parameter; expected {expected}"));
         }
         Ok(self.invalid.into_result()?)
     }

@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Run a job now, also a disabled one.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/trigger", tag = "executions",
+    post, path = "/api/v1/jobs/{job}/trigger", tag = "executions", operation_id = "trigger_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
@@ -44,7 +44,7 @@ async fn trigger(
 
 /// Run an execution's request again, in the version of the job that ran then.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions",
+    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replay_execution",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("id" = String, Path, description = "The execution's id"),
@@ -68,7 +68,7 @@ async fn replay(
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions",
+    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancel_execution",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("id" = String, Path, description = "The execution's id"),

@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// Say what a schedule means, and when it runs next.
 #[utoipa::path(
-    post, path = "/api/v1/schedules/preview", tag = "tools",
+    post, path = "/api/v1/schedules/preview", tag = "tools", operation_id = "preview_schedule",
     request_body = PreviewRequest,
     responses(
         (status = 200, description = "Its meaning and its next runs", body = PreviewResponse),

@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 /// List a job's versions, newest first; the first one is in force.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/versions", tag = "jobs",
+    get, path = "/api/v1/jobs/{job}/versions", tag = "jobs", operation_id = "list_job_versions",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
@@ -65,7 +65,7 @@ async fn list(
 
 /// Roll a job back: a new version that says what an earlier one said.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/rollback/{version}", tag = "jobs",
+    post, path = "/api/v1/jobs/{job}/rollback/{version}", tag = "jobs", operation_id = "rollback_job",
     params(
         ("job" = String, Path, description = "Id or name"),
         ("version" = u64, Path, description = "The version to go back to"),

@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 /// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
 /// recorded and nothing is retried.
 #[utoipa::path(
-    post, path = "/api/v1/webhooks/test", tag = "tools",
+    post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "test_webhook",
     request_body = TestRequest,
     responses(
         (status = 200, description = "What came of it, also where it failed", body = TestResponse),

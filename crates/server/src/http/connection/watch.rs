@@ -57,8 +57,9 @@ impl Watch {
         });
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.with(|standing| standing.stage == Stage::Idle && standing.stalled.is_none())
+    /// Whether no whole request has come and every answer is out: closing now loses nothing.
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.with(|standing| standing.stage != Stage::Answering && standing.stalled.is_none())
     }
 
     fn received(&self) {
