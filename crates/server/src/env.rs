@@ -76,7 +76,6 @@ impl Env {
     /// # Panics
     /// The operating system has no random source, without which no id is safe.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "the simulator draws from its seed here")]
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -78,8 +78,10 @@ impl Node {
         let (dispatcher, inbox) = Dispatcher::channel();
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
-        let sink = Box::new(move |applied: Applied| {
-            if applied.effects.iter().any(|effect| matches!(effect, Effect::DueChanged)) {
+        let sink = Box::new(move |mut applied: Applied| {
+            let before = applied.effects.len();
+            applied.effects.retain(|effect| !matches!(effect, Effect::DueChanged));
+            if applied.effects.len() < before {
                 // A full channel says the same already.
                 let _ = changed.try_send(());
             }

@@ -44,10 +44,13 @@ impl From<raft::ProposeError> for ProposeError {
     }
 }
 
+/// Where the outcomes of one proposal go.
+type Answer = oneshot::Sender<Result<Vec<Outcome>, ProposeError>>;
+
 struct Waiting {
     items: Vec<Proposal>,
     bytes: usize,
-    answer: oneshot::Sender<Result<Vec<Outcome>, ProposeError>>,
+    answer: Answer,
 }
 
 /// Takes commands. Cheap to clone.
@@ -175,10 +178,7 @@ impl Gather {
 }
 
 /// Gives each waiter its part of the outcomes.
-fn settle(
-    answers: Vec<(usize, oneshot::Sender<Result<Vec<Outcome>, ProposeError>>)>,
-    result: Result<Vec<Outcome>, ProposeError>,
-) {
+fn settle(answers: Vec<(usize, Answer)>, result: Result<Vec<Outcome>, ProposeError>) {
     match result {
         Ok(outcomes) => {
             let mut outcomes = outcomes.into_iter();

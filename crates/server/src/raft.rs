@@ -159,7 +159,7 @@ impl Raft {
     }
 
     /// Why writes wait, while the disk is full.
-    #[must_use]
+    #[cfg(test)]
     pub fn disk_full(&self) -> watch::Receiver<Option<String>> {
         self.shared.health.disk_full()
     }

@@ -183,7 +183,7 @@ fn modules_import_only_what_the_design_lets_them() {
         for import in imports(&source) {
             let own = import.split("::").next() == Some(&module);
             let within = |place: &&str| import == **place || import.starts_with(&format!("{place}::"));
-            if !own && !allowed.iter().any(|place| within(&place)) {
+            if !own && !allowed.iter().any(within) {
                 let path = source.path.display();
                 wrong.push(format!("src/{path} names crate::{import}; {module} may name only {allowed:?}"));
             }

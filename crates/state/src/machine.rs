@@ -105,8 +105,6 @@ pub enum Effect {
     Settled(ExecutionId),
     /// A job's next due instant changed by other means than a plan.
     DueChanged,
-    /// A job changed or went; for those who keep copies.
-    JobChanged(JobId),
 }
 
 /// An execution that is to be fired.

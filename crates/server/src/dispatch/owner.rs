@@ -273,7 +273,7 @@ impl Dispatcher {
                 }
                 _ => {}
             },
-            Effect::Fire(_) | Effect::DueChanged | Effect::JobChanged(_) => {}
+            Effect::Fire(_) | Effect::DueChanged => {}
         }
     }
 

@@ -36,6 +36,7 @@ impl Raft {
     ///
     /// # Errors
     /// See [`ProposeError`]; in some cases the batch may be accepted all the same.
+    #[cfg(test)]
     pub async fn propose(&self, batch: Batch) -> Result<Accepted, ProposeError> {
         self.submit(batch).await?.applied().await
     }

@@ -34,7 +34,6 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     context.db.prepare_cached(sql)?.execute((seq, put.next_due))?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
-    context.effects.push(Effect::JobChanged(put.id));
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
 }
 
@@ -69,7 +68,6 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
     let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
     context.db.prepare_cached(sql)?.execute((job.seq, next_due, version))?;
     context.effects.push(Effect::DueChanged);
-    context.effects.push(Effect::JobChanged(put.id));
     Ok(Outcome::Job { id: put.id, version, at: context.at })
 }
 
@@ -94,7 +92,6 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     context.db.prepare_cached(sql)?.execute((job.seq, context.at))?;
     context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq])?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
-    context.effects.push(Effect::JobChanged(delete.id));
     Ok(Outcome::Done)
 }
 

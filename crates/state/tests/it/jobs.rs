@@ -18,7 +18,7 @@ fn a_job_reads_back_as_it_was_written() {
     };
     let (outcome, effects) = world.run(7, put(id_of("a"), None, wanted.clone(), Some(1000)));
     assert_eq!(outcome, Outcome::Job { id: id_of("a"), version: 1, at: CREATED_AT });
-    assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(id_of("a"))]);
+    assert_eq!(effects, [Effect::DueChanged]);
     let row = world.job("a");
     assert_eq!(
         (row.job.created_at, row.job.updated_at, row.job.next_due),
@@ -56,7 +56,7 @@ fn a_change_is_made_from_the_version_in_force() {
     let next = JobSpec { description: "two".into(), ..spec("z") };
     let (outcome, effects) = world.run(50, put(a.job.id, Some(1), next.clone(), Some(2000)));
     assert_eq!(outcome, Outcome::Job { id: a.job.id, version: 2, at: 50 });
-    assert_eq!(effects, [Effect::DueChanged, Effect::JobChanged(a.job.id)]);
+    assert_eq!(effects, [Effect::DueChanged]);
     let row = world.job("z");
     assert_eq!(
         (row.seq, row.job.created_at, row.job.updated_at, row.job.version),
@@ -110,7 +110,7 @@ fn a_deleted_job_is_gone_and_its_executions_stay_readable() {
     let wrong = Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(2) });
     assert_eq!(world.refused(1100, wrong), Refusal::VersionMismatch { current: 1 });
     let effects = world.done(1100, Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(1) }));
-    assert_eq!(effects, [Effect::JobChanged(job.job.id)]);
+    assert_eq!(effects, []);
     assert_eq!(world.ask(|r| r.find_job("a")), None);
     assert_eq!(world.ask(|r| r.find_job(&job.job.id.to_string())), None);
     assert_eq!(world.ask(|r| r.jobs(&Default::default(), None, 9)).items, []);
@@ -128,11 +128,7 @@ fn deleting_withdraws_what_is_planned_and_ends_what_is_under_way() {
     world.done(1000, report(&running, begun(1, 1000)));
     let planned = fire_of(&world.done(1100, plan([run(&job, 2000)])));
     let effects = world.done(1500, delete(&job));
-    let wanted = [
-        Effect::Withdraw(planned.execution),
-        Effect::Cancel(running.execution),
-        Effect::JobChanged(job.job.id),
-    ];
+    let wanted = [Effect::Withdraw(planned.execution), Effect::Cancel(running.execution)];
     assert_eq!(effects, wanted);
     assert_eq!(world.ask(|r| r.execution(planned.execution)), None);
     let ended = world.execution(running.execution);
@@ -152,12 +148,7 @@ fn disabling_withdraws_planned_runs_and_cancels_those_that_wait_out_their_jitter
     let off = JobSpec { enabled: false, ..spec("a") };
     // At 3000 the slot 3000 has come, and it still waits out its jitter; that of 2000 has just done so.
     let (_, effects) = world.run(3000, put(job.job.id, Some(1), off, None));
-    let wanted = [
-        Effect::Withdraw(planned.execution),
-        Effect::Cancel(waiting.execution),
-        Effect::DueChanged,
-        Effect::JobChanged(job.job.id),
-    ];
+    let wanted = [Effect::Withdraw(planned.execution), Effect::Cancel(waiting.execution), Effect::DueChanged];
     assert_eq!(effects, wanted);
     let ended = world.execution(waiting.execution);
     assert_eq!(

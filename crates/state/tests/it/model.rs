@@ -175,7 +175,7 @@ impl Model {
                     versions,
                 },
             );
-            self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
+            self.effects.push(Effect::DueChanged);
             return Outcome::Job { id: put.id, version: 1, at: put.created_at };
         };
         let Some(seq) = self.find(put.id) else {
@@ -205,7 +205,7 @@ impl Model {
         job.due = if same { withdrawn.into_iter().chain(job.due).min() } else { put.next_due };
         job.version += 1;
         job.versions.insert(job.version, (at, put.spec.clone()));
-        self.effects.extend([Effect::DueChanged, Effect::JobChanged(put.id)]);
+        self.effects.push(Effect::DueChanged);
         Outcome::Job { id: put.id, version: job.version, at }
     }
 
@@ -243,7 +243,6 @@ impl Model {
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         (job.deleted, job.due) = (true, None);
-        self.effects.push(Effect::JobChanged(delete.id));
         Outcome::Done
     }
 
