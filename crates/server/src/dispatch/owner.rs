@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use self::attempt::Done;
 use super::capacity::Capacity;
 use super::client::Client;
-use super::lane::{Lane, Verdict};
+use super::lane::{Arrival, Lane, Verdict};
 use super::prepared::{self, Cache, Key, Prepared};
 use super::report;
 use super::timer::Heap;
@@ -384,10 +384,11 @@ impl Dispatcher {
             }
             return;
         };
-        let (policy, trigger) = (prepared.spec.concurrency, entry.fire.trigger);
+        let Fire { job, trigger, fire_at: due, .. } = entry.fire;
+        let arrival =
+            Arrival { id, policy: prepared.spec.concurrency, trigger, due, now: self.config.env.now() };
         entry.prepared = Some(prepared);
-        let job = entry.fire.job;
-        match self.lanes.entry(job).or_default().admit(id, policy, trigger) {
+        match self.lanes.entry(job).or_default().admit(arrival) {
             Verdict::Start => self.begin(id),
             Verdict::Wait => entry.state = State::InLane,
             Verdict::Skip(reason) => {
