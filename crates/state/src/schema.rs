@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::StateError;
@@ -95,6 +96,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    keep_plans(&connection)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         FORMAT => {}
@@ -114,7 +116,16 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StateError> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "cache_size", -8_192)?;
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// One plan for a statement, whatever is bound to it. Otherwise SQLite, built with `STAT4`, parses
+/// a prepared statement anew each time a bound value is compared to an indexed column: a tenth of
+/// the server's time under load.
+fn keep_plans(connection: &Connection) -> Result<(), StateError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn unknown_format(path: &Path, found: i64) -> StateError {

@@ -113,7 +113,7 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
 fn instants(jobs: &[Job]) -> HashMap<String, Vec<Millis>> {
     let all = jobs.iter().map(|job| {
         let (start, end) = (job.start_at.unwrap_or_default(), job.end_at.unwrap_or_default());
-        let slots = (start..=end).step_by(1000).collect();
+        let slots = (start + 1000..=end).step_by(1000).collect();
         (job.name.clone(), slots)
     });
     all.collect()

@@ -98,7 +98,8 @@ impl Job {
 /// so many seconds and not once more.
 pub fn steady(rate: usize, start: Millis, seconds: usize) -> Vec<Job> {
     let end = start + i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 1;
-    let at = |n: usize| start + i64::try_from(n * 1000 / rate).unwrap_or_default();
-    let job = |n| Job { start_at: Some(at(n)), end_at: Some(end), ..Job::numbered(n, "@every 1s") };
+    // `@every` counts from `start_at`, and the first run is one period later.
+    let anchor = |n: usize| start + i64::try_from(n * 1000 / rate).unwrap_or_default() - 1_000;
+    let job = |n| Job { start_at: Some(anchor(n)), end_at: Some(end), ..Job::numbered(n, "@every 1s") };
     (0..rate).map(job).collect()
 }

@@ -171,8 +171,10 @@ fn load(directory: &std::path::Path, sink: &Sink, jobs: usize, rate: usize) -> R
     let step = stride(turning);
     let turn = |n: usize| {
         let place = n * step % turning;
+        let first = first_fire + i64::try_from(place * 1000 / rate).unwrap_or(0);
         Job {
-            start_at: Some(first_fire + i64::try_from(place * 1000 / rate).unwrap_or(0)),
+            // `@every` counts from `start_at`, and the first run is one period later.
+            start_at: Some(first - i64::try_from(period * 1000).unwrap_or(0)),
             ..Job::numbered(daily + n, &format!("@every {period}s"))
         }
     };

@@ -20,7 +20,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use receiver::Receiver;
+use receiver::{Receiver, Seen};
 use step::StepClock;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -105,19 +105,25 @@ fn slot(execution: &Value) -> i64 {
     parse_rfc3339(text(execution, "scheduled_time")).expect("an instant")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
-    let receiver = Receiver::start().await;
-    let clock = StepClock::new();
-    let directory = tempfile::tempdir().expect("a directory");
+/// A node on a clock of its own.
+async fn start(clock: &StepClock, directory: &std::path::Path) -> (Node, Api) {
     let mut config = Config::default();
-    config.cluster.data_dir = directory.path().to_owned();
+    config.cluster.data_dir = directory.to_owned();
     config.server.http.address = ([127, 0, 0, 1], 0).into();
     // An hour of seconds is to be looked at whole.
     config.history.max_per_job = 100_000;
     let node = Node::start(config, Env::with_clock(Arc::new(clock.clone()))).await.expect("a node");
     let http = Client::builder(TokioExecutor::new()).build_http();
     let api = Api { base: format!("http://{}", node.address()), http };
+    (node, api)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
+    let receiver = Receiver::start().await;
+    let clock = StepClock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let (node, api) = start(&clock, directory.path()).await;
 
     let mut created = BTreeMap::new();
     for (schedule, period, prefix) in SCHEDULES {
@@ -136,42 +142,40 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
 
     let before = clock.now_ms();
     let after = clock.step(HOUR_MS);
-    // Whatever the policy, runs go on; and one of them has an hour of runs to catch up on.
-    let caught_up = receiver.wait("an hour is caught up on", |seen| {
+    // Whatever the policy, runs go on; and two jobs have an hour of runs to catch up on.
+    let caught_up = |seen: &Seen| {
         let live = |name: &String| seen.of(name).any(|slot| slot > after);
         let hour =
             |name: &str, period: i64| seen.of(name).count() >= usize::try_from(HOUR_MS / period).unwrap_or(0);
         each_second().all(live) && hour("second-execute_all", 1_000) && hour("minute-execute_all", MINUTE_MS)
-    });
-    caught_up.await;
+    };
+    receiver.wait("an hour is caught up on", caught_up).await;
 
-    let back = clock.step(-HOUR_MS);
-    assert!(back < after);
-    // The instants of this hour have run. The node lives, though: what is asked for by hand runs.
-    for name in created.keys() {
-        let (status, execution) = api.call(Method::POST, &format!("/api/v1/jobs/{name}/trigger"), None).await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{execution}");
-        let id = text(&execution, "id").to_owned();
-        receiver.wait("a trigger runs in the repeated hour", |seen| seen.has(&id)).await;
-    }
+    clock.step(-HOUR_MS);
+    // The instants of this hour have run. That nothing comes cannot be waited for; a wrong run would
+    // show within this time, and if it came later, the audit below would find it.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
 
     let again = clock.step(HOUR_MS);
     receiver
         .wait("jobs run again", |seen| each_second().all(|name| seen.of(name).any(|slot| slot > again)))
         .await;
 
-    let until = again;
     for (name, (policy, period, first)) in &created {
-        let all = api.settled(name, until).await;
+        let all = api.settled(name, again).await;
         let failed = all.iter().find(|execution| text(execution, "status") != "success");
         assert_eq!(failed, None, "{name}");
-        let of =
-            |trigger: &'static str| all.iter().filter(move |execution| text(execution, "trigger") == trigger);
-        assert_eq!(of("manual").count(), 1, "{name}");
-        let mut slots: Vec<i64> = of("schedule").chain(of("catch_up")).map(slot).collect();
+        let mut slots: Vec<i64> = all.iter().map(slot).collect();
         slots.sort_unstable();
-        let catch_ups: Vec<i64> = of("catch_up").map(slot).collect();
-        check(name, policy, &slots, &catch_ups, *first, *period, (before, after), until);
+        let catch_ups = all.iter().filter(|execution| text(execution, "trigger") == "catch_up");
+        let ran = Ran {
+            name,
+            slots: &slots,
+            catch_ups: catch_ups.map(slot).collect(),
+            first: *first,
+            period: *period,
+        };
+        ran.check(policy, (before, after), again);
         for execution in &all {
             assert_eq!(receiver.deliveries(text(execution, "id")), 1, "{name}: {execution}");
         }
@@ -179,57 +183,76 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
     node.stop().await;
 }
 
-/// The instants that ran are those that the policy lets run, each once.
-#[expect(clippy::too_many_arguments, reason = "one rule, and all that it depends on")]
-fn check(
-    name: &str,
-    policy: &str,
-    slots: &[i64],
-    catch_ups: &[i64],
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_by_hand_runs_at_once_though_the_clock_went_back_an_hour() {
+    let receiver = Receiver::start().await;
+    let clock = StepClock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let (node, api) = start(&clock, directory.path()).await;
+    api.create("by-hand", "0 0 1 1 *", "ignore", &receiver.url("by-hand")).await;
+    for step in [0, -HOUR_MS] {
+        clock.step(step);
+        let (status, execution) = api.call(Method::POST, "/api/v1/jobs/by-hand/trigger", None).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{execution}");
+        let id = text(&execution, "id").to_owned();
+        receiver.wait(&format!("a trigger runs after a step of {step} ms"), |seen| seen.has(&id)).await;
+    }
+    node.stop().await;
+}
+
+/// What became of one job.
+struct Ran<'a> {
+    name: &'a str,
+    /// The instants on record, in order.
+    slots: &'a [i64],
+    /// Those of them that were caught up on.
+    catch_ups: Vec<i64>,
+    /// The first instant after the job's creation.
     first: i64,
     period: i64,
-    (before, after): (i64, i64),
-    until: i64,
-) {
-    let gaps: Vec<(i64, i64)> =
-        slots.windows(2).map(|w| (w[0], w[1])).filter(|(a, b)| b - a != period).collect();
-    let twice: Vec<_> = gaps.iter().filter(|(a, b)| a == b).collect();
-    assert!(twice.is_empty(), "{name}: instants that ran twice: {twice:?}");
-    let last = slots.last().copied().unwrap_or_default();
-    assert!(until - last < period, "{name}: the last run is of {last}, and it is {until}");
-    // The step comes within a period of a run, or before the first.
-    let begin = slots.first().copied().unwrap_or_default();
-    let gap = match gaps.as_slice() {
-        [] if begin == first => None,
-        [] => Some((first - period, begin)),
-        [gap] => Some(*gap),
-        more => panic!("{name}: instants lost in several places: {more:?}"),
-    };
-    // Missed is what was a minute late when the scheduler looked, at the step or soon after.
-    let missed = after - THRESHOLD_MS;
-    let passed_over = |from: i64, to: i64| {
-        // Up to the step they ran, or were planned ahead.
-        assert!(
-            from + period > before,
-            "{name}: instants were lost before the step, from {from}; it came at {before}"
-        );
-        assert!(
-            missed < to + period && to <= missed + period + LOOKED_WITHIN_MS,
-            "{name}: runs go on at {to}; what came after {missed} was not missed"
-        );
-    };
-    match (policy, gap) {
-        ("execute_all", None) => {}
-        ("execute_all", Some(gap)) => panic!("{name}: instants were passed over: {gap:?}"),
-        ("execute_one", Some((from, to))) => {
-            passed_over(from, to);
-            assert_eq!(catch_ups, [to], "{name}: the latest missed instant runs, once");
+}
+
+impl Ran<'_> {
+    /// The instants that ran up to `until` are those that the policy lets run, each once, where the
+    /// clock stepped from `before` to `after`.
+    fn check(&self, policy: &str, (before, after): (i64, i64), until: i64) {
+        let Self { name, slots, period, .. } = *self;
+        let gaps = slots.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from != period);
+        let gaps: Vec<(i64, i64)> = gaps.collect();
+        let twice: Vec<_> = gaps.iter().filter(|(from, to)| from == to).collect();
+        assert!(twice.is_empty(), "{name}: instants that ran twice: {twice:?}");
+        let last = slots.last().copied().unwrap_or_default();
+        assert!(until - last < period, "{name}: the last run is of {last}, and it is {until}");
+        let begin = slots.first().copied().unwrap_or_default();
+        let gap = match gaps.as_slice() {
+            [] if begin == self.first => None,
+            [] => Some((self.first - period, begin)),
+            [gap] => Some(*gap),
+            more => panic!("{name}: instants lost in several places: {more:?}"),
+        };
+        if let Some((from, to)) = gap {
+            // Up to the step they ran, or were planned ahead. From there on, missed is what was a
+            // minute late when the scheduler looked, at the step or soon after.
+            let missed = after - THRESHOLD_MS;
+            assert!(
+                from + period > before,
+                "{name}: lost before the step: {from} ran last, it came at {before}"
+            );
+            assert!(
+                missed < to + period && to <= missed + period + LOOKED_WITHIN_MS,
+                "{name}: runs go on at {to}; what came after {missed} was not missed"
+            );
         }
-        ("ignore", Some((from, to))) => {
-            passed_over(from, to);
-            assert!(catch_ups.is_empty(), "{name}: {catch_ups:?} ran though missed");
+        match (policy, gap) {
+            ("execute_all", None) => {}
+            ("execute_all", Some(gap)) => panic!("{name}: instants were passed over: {gap:?}"),
+            ("execute_one", Some((_, to))) => {
+                assert_eq!(self.catch_ups, [to], "{name}: the latest missed instant runs, once");
+            }
+            ("ignore", Some(_)) => {
+                assert!(self.catch_ups.is_empty(), "{name}: {:?} ran though missed", self.catch_ups)
+            }
+            _ => panic!("{name}: an hour was missed, and nothing was passed over by {policy}"),
         }
-        (policy, None) => panic!("{name}: an hour was missed, and nothing was passed over by {policy}"),
-        (policy, Some(_)) => panic!("{name}: no such policy: {policy}"),
     }
 }
