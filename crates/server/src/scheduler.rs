@@ -6,10 +6,11 @@
 
 mod missed;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::{Command, DueJob, Plan, PlannedRun};
+use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun};
 use chronos_types::{DurationMs, ExecutionId, JobSpec, Millis, Trigger};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -24,8 +25,9 @@ use crate::telemetry::Metrics;
 /// How far ahead runs are planned: far enough for a slow disk and an election, near enough that a
 /// changed job has little to withdraw.
 const HORIZON_MS: i64 = 1_000;
-/// Jobs looked at in one go; more follow at once.
-const JOBS_AT_ONCE: usize = 1_000;
+/// Jobs looked at in one go; more follow at once. A look waits for its plan to be applied, some tens
+/// of milliseconds under load, so it must be worth it; and a plan must not hold up the writer.
+const JOBS_AT_ONCE: usize = 4_000;
 /// Runs of one job in one plan; more follow at once.
 const RUNS_PER_JOB: usize = 100;
 /// Between looks when jobs are being created all the time.
@@ -59,7 +61,7 @@ pub fn first_due(spec: &JobSpec, created_at: Millis, now: Millis) -> Option<Mill
     }
     // `start_at` itself may be an instant of the schedule.
     let after = spec.start_at.map_or(now, |start| now.max(start - 1));
-    Times::of(spec, created_at)?.after(after)
+    Times::of(&spec.into(), created_at, &spec.name)?.after(after)
 }
 
 /// The instants of a job.
@@ -71,23 +73,19 @@ struct Times {
 }
 
 impl Times {
-    fn of(spec: &JobSpec, created_at: Millis) -> Option<Self> {
+    fn of(times: &JobTimes, created_at: Millis, job: &dyn Display) -> Option<Self> {
         // Checked when the job came in. A schedule that a newer Chronos took and this one does not
         // know stops its job, loudly, and no other.
-        let (schedule, zone) = match (Schedule::parse(&spec.schedule), Zone::parse(&spec.timezone)) {
+        let (schedule, zone) = match (Schedule::parse(&times.schedule), Zone::parse(&times.timezone)) {
             (Ok(schedule), Ok(zone)) => (schedule, zone),
             (schedule, zone) => {
                 let error = schedule.err().map(|e| e.to_string()).or(zone.err().map(|e| e.to_string()));
-                tracing::error!(job = %spec.name, error, "the schedule cannot be read; the job does not run");
+                tracing::error!(%job, error, "the schedule cannot be read; the job does not run");
                 return None;
             }
         };
-        Some(Self {
-            schedule,
-            zone,
-            anchor: spec.anchor(created_at),
-            end_at: spec.end_at.unwrap_or(i64::MAX),
-        })
+        let anchor = times.start_at.unwrap_or(created_at);
+        Some(Self { schedule, zone, anchor, end_at: times.end_at.unwrap_or(i64::MAX) })
     }
 
     fn after(&self, after: Millis) -> Option<Millis> {
@@ -201,7 +199,7 @@ struct Planner {
 
 impl Planner {
     fn plan(&self, job: &DueJob, runs: &mut Vec<PlannedRun>) {
-        let Some(times) = Times::of(&job.spec, job.created_at) else {
+        let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
             // Out of the way, or it would be found first for ever.
             runs.push(self.pass_over(job, None));
             return;
@@ -228,7 +226,7 @@ impl Planner {
             job: job.seq,
             version: job.version,
             slot: Some(slot),
-            fire_at: slot + jitter(execution, job.spec.jitter),
+            fire_at: slot + jitter(execution, job.times.jitter),
             execution: Some(execution),
             trigger,
             next_due,

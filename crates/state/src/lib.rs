@@ -19,5 +19,5 @@ pub use command::{
 pub use error::StateError;
 pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, Page, Reader, Readers, VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, Page, Reader, Readers, VersionRow,
 };

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
-pub use planning::DueJob;
+pub use planning::{DueJob, JobTimes};
 
 use crate::{StateError, schema};
 

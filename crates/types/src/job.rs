@@ -55,14 +55,6 @@ pub struct JobSpec {
     pub enabled: bool,
 }
 
-impl JobSpec {
-    /// The instant an `@every` schedule counts from.
-    #[must_use]
-    pub fn anchor(&self, created_at: Millis) -> Millis {
-        self.start_at.unwrap_or(created_at)
-    }
-}
-
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident $what:literal { $($(#[$vdoc:meta])* $variant:ident $text:literal),* $(,)? }) => {
         $(#[$doc])*

@@ -8,8 +8,8 @@ use chronos_types::{JobId, JobSpec};
 
 use crate::store::Store;
 
-/// Versions kept. At some 2 KiB each, this is at most some tens of MiB.
-const KEPT: usize = 8_192;
+/// Versions kept. At some 1.5 KiB each, this is at most some 50 MiB.
+const KEPT: usize = 32_768;
 
 /// A version of a job, ready to be fired.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ impl Planner {
         runs: &mut Vec<PlannedRun>,
     ) -> Option<Millis> {
         let missed_until = self.now - self.threshold;
-        match job.spec.missed_runs {
+        match job.times.missed_runs {
             MissedRuns::Ignore => {
                 let next = times.after(missed_until);
                 runs.push(self.pass_over(job, next));

@@ -1,6 +1,6 @@
 //! What the scheduler, the dispatcher and retention ask.
 
-use chronos_types::{ExecutionId, JobId, JobSpec, Millis, Status, Trigger};
+use chronos_types::{DurationMs, ExecutionId, JobId, JobSpec, Millis, MissedRuns, Status, Trigger};
 
 use super::Reader;
 use crate::stored::{self, Code};
@@ -19,8 +19,38 @@ pub struct DueJob {
     pub created_at: Millis,
     /// The instant at which it falls due.
     pub at: Millis,
-    /// What it says.
-    pub spec: JobSpec,
+    /// When it runs.
+    pub times: JobTimes,
+}
+
+/// The part of a job's specification that says when it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTimes {
+    /// The schedule's text.
+    pub schedule: String,
+    /// IANA time zone name.
+    pub timezone: String,
+    /// What happens to missed runs.
+    pub missed_runs: MissedRuns,
+    /// Each run starts up to this much later.
+    pub jitter: DurationMs,
+    /// No run before this instant.
+    pub start_at: Option<Millis>,
+    /// No run after this instant.
+    pub end_at: Option<Millis>,
+}
+
+impl From<&JobSpec> for JobTimes {
+    fn from(spec: &JobSpec) -> Self {
+        Self {
+            schedule: spec.schedule.clone(),
+            timezone: spec.timezone.clone(),
+            missed_runs: spec.missed_runs,
+            jitter: spec.jitter,
+            start_at: spec.start_at,
+            end_at: spec.end_at,
+        }
+    }
 }
 
 impl Reader {
@@ -43,7 +73,7 @@ impl Reader {
                 version: row.get(2)?,
                 created_at: row.get(3)?,
                 at: row.get(4)?,
-                spec: stored::spec_from_json(&spec)?,
+                times: stored::times_from_json(&spec)?,
             });
         }
         Ok(due)

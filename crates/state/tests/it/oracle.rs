@@ -85,14 +85,14 @@ fn expect(model: &Model) -> View {
         last_run: last_run(job.seq),
     };
     let due = |job: &model::Job| {
-        let spec = job.spec().clone();
+        let times = job.spec().into();
         Some(DueJob {
             seq: job.seq,
             id: job.id,
             version: job.version,
             created_at: job.created_at,
             at: job.due?,
-            spec,
+            times,
         })
     };
     let mut due: Vec<_> = model.live().filter_map(due).collect();
