@@ -105,8 +105,9 @@ pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, Strin
 fn traceparent(execution: ExecutionId, attempt: u32) -> String {
     let digest =
         Sha256::new().chain_update(execution.as_bytes()).chain_update(attempt.to_be_bytes()).finalize();
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    format!("00-{}-{}-01", hex(execution.as_bytes()), hex(&digest[..8]))
+    let mut span = [0; 8];
+    span.copy_from_slice(&digest[..8]);
+    format!("00-{:032x}-{:016x}-01", u128::from_be_bytes(*execution.as_bytes()), u64::from_be_bytes(span))
 }
 
 #[cfg(test)]

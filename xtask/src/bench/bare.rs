@@ -138,6 +138,10 @@ pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Ba
         sent += done??;
     }
     let seconds = begun.elapsed().as_secs_f64();
+    let arrived = sink.count().await?;
+    if arrived != sent {
+        return Err(format!("the bare client sent {sent} requests, and {arrived} arrived").into());
+    }
     Ok(Bare {
         width,
         rate: sent as f64 / seconds,

@@ -27,8 +27,13 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
     let server = Server::start(directory.path()).await?;
     eprintln!("{clients} clients create jobs for {seconds} s");
     let cpu = Cpu::of(server.pid())?;
+    let commits = commits(&server).await?;
     let (count, took, mut times) = create(&server, clients, seconds).await?;
     let cpu = Cpu::of(server.pid())?.since(cpu).per(u64::try_from(count)?);
+    let commits = match (commits, self::commits(&server).await?) {
+        (Some(before), Some(after)) => Some(after - before),
+        _ => None,
+    };
     times.sort_unstable();
     let stored = stored(&server).await?;
     server.kill()?;
@@ -39,31 +44,39 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
     let rate = count as f64 / took;
 
     eprintln!("the reference: bare SQLite");
-    let same = group::commits(log.entry_bytes, 1, log.jobs_per_entry, REFERENCE)?;
+    // A commit holds one entry or more. Where the server does not count its commits, one is taken,
+    // which makes the reference slower than it is; so that row is told and not judged then.
+    let jobs_per_commit = commits.map_or(log.jobs_per_entry, |commits| count as f64 / commits.max(1.0));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a size, of megabytes at most"
+    )]
+    let commit_bytes = (jobs_per_commit * log.job_bytes as f64) as usize;
+    let same = group::commits(commit_bytes, 1, jobs_per_commit, REFERENCE)?;
     let full = group::commits(log.job_bytes, clients, 1.0, REFERENCE)?;
 
     let mut table = Table::new(format!(
-        "bench create: {clients} clients for {seconds} s; the reference is bare SQLite (WAL, synchronous=FULL), {:.1} jobs of {} bytes in a commit, as the log has them",
-        log.jobs_per_entry, log.job_bytes
+        "bench create: {clients} clients for {seconds} s, {} bytes a job, {:.1} jobs an entry; the reference is bare SQLite (WAL, synchronous=FULL)",
+        log.job_bytes, log.jobs_per_entry
     ));
-    let ratio = rate / same.rate;
-    table.judge(Row {
-        measure: "jobs created a second".into(),
-        result: format!("{rate:.0}"),
-        reference: format!("{:.0} ({:.0} commits/s)", same.rate, same.commits),
-        ratio: format!("{ratio:.3}"),
-        target: format!("≥ {SHARE}"),
-        passed: ratio >= SHARE,
-    });
-    let ratio = rate / full.rate;
-    table.judge(Row {
-        measure: format!("against groups of {clients}"),
-        result: format!("{rate:.0}"),
-        reference: format!("{:.0} ({:.0} commits/s)", full.rate, full.commits),
-        ratio: format!("{ratio:.3}"),
-        target: format!("≥ {SHARE}"),
-        passed: ratio >= SHARE,
-    });
+    let (same_jobs, full_jobs) = (format!("{jobs_per_commit:.1}"), clients.to_string());
+    for (jobs, groups, judged) in [(same_jobs, same, commits.is_some()), (full_jobs, full, true)] {
+        let ratio = rate / groups.rate;
+        let row = Row {
+            measure: format!("jobs a second; reference: {jobs} a commit"),
+            result: format!("{rate:.0}"),
+            reference: format!("{:.0} ({:.0} commits/s)", groups.rate, groups.commits),
+            ratio: format!("{ratio:.3}"),
+            target: format!("≥ {SHARE}"),
+            passed: ratio >= SHARE,
+        };
+        if judged {
+            table.judge(row);
+        } else {
+            table.tell(row.measure, row.result, format!("at least {}", row.reference));
+        }
+    }
     table.judge(Row {
         measure: "acknowledged and there after kill -9".into(),
         result: format!("{after} of {count}"),
@@ -113,13 +126,18 @@ async fn stored(server: &Server) -> Result<usize> {
     Ok(server.api.all("/api/v1/jobs", "jobs").await?.len())
 }
 
+/// The log's transactions so far, where the server counts them.
+async fn commits(server: &Server) -> Result<Option<f64>> {
+    let text = server.api.text("/metrics").await?;
+    let line = text.lines().find_map(|line| line.strip_prefix("chronos_log_commits_total "));
+    Ok(line.map(str::parse).transpose()?)
+}
+
 /// What the log looks like. What was purged from it looked no different.
 struct Log {
-    /// The mean size of an entry.
-    entry_bytes: usize,
-    /// The bytes of it that are one job's.
+    /// The bytes of an entry that are one job's.
     job_bytes: usize,
-    /// Jobs in one entry, which one commit makes durable.
+    /// Jobs in one entry.
     jobs_per_entry: f64,
 }
 
@@ -143,10 +161,6 @@ impl Log {
         if entries == 0 {
             return Err("the log holds no created job".into());
         }
-        Ok(Self {
-            entry_bytes: bytes / entries,
-            job_bytes: bytes / jobs,
-            jobs_per_entry: jobs as f64 / entries as f64,
-        })
+        Ok(Self { job_bytes: bytes / jobs, jobs_per_entry: jobs as f64 / entries as f64 })
     }
 }

@@ -23,11 +23,13 @@ pub(super) struct Capacity {
     targets: HashMap<Arc<str>, Target>,
     /// Targets with somebody waiting, in turn.
     turns: VecDeque<Arc<str>>,
+    /// Those waiting, at all targets.
+    waiting: usize,
 }
 
 impl Capacity {
     pub(super) fn new(slots: usize) -> Self {
-        Self { free: slots, targets: HashMap::new(), turns: VecDeque::new() }
+        Self { free: slots, targets: HashMap::new(), turns: VecDeque::new(), waiting: 0 }
     }
 
     /// Takes a slot for an attempt, or puts it in line; says which.
@@ -42,6 +44,7 @@ impl Capacity {
             self.turns.push_back(Arc::clone(origin));
         }
         target.waiting.push_back(id);
+        self.waiting += 1;
         false
     }
 
@@ -59,9 +62,10 @@ impl Capacity {
     /// Takes an attempt out of the line.
     pub(super) fn forget(&mut self, origin: &Arc<str>, id: ExecutionId) {
         let Some(target) = self.targets.get_mut(origin) else { return };
-        let waited = !target.waiting.is_empty();
+        let waited = target.waiting.len();
         target.waiting.retain(|other| *other != id);
-        if waited && target.waiting.is_empty() {
+        self.waiting -= waited - target.waiting.len();
+        if waited > 0 && target.waiting.is_empty() {
             self.turns.retain(|other| other != origin);
             if target.running == 0 {
                 self.targets.remove(origin);
@@ -83,6 +87,7 @@ impl Capacity {
                 self.turns.push_back(origin);
             }
             if id.is_some() {
+                self.waiting -= 1;
                 target.running += 1;
                 self.free -= 1;
                 return id;
@@ -93,7 +98,7 @@ impl Capacity {
 
     /// Attempts that wait for a slot.
     pub(super) fn waiting(&self) -> usize {
-        self.targets.values().map(|target| target.waiting.len()).sum()
+        self.waiting
     }
 }
 

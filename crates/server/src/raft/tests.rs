@@ -61,7 +61,7 @@ impl Node {
 fn put_job(number: i64, text: &str) -> Batch {
     let json = format!(
         r#"1 {{"at":{number},"items":[{{"command":{{"kind":"put_job","id":"01890a5d-ac96-774b-bcce-{number:012}",
-        "from_version":null,"next_due":null,"spec":{{"name":"job-{number}","description":"{text}","schedule":"@daily",
+        "from_version":null,"created_at":{number},"next_due":null,"spec":{{"name":"job-{number}","description":"{text}","schedule":"@daily",
         "timezone":"UTC","webhook":{{"url":"http://127.0.0.1/","method":null,"headers":[],"body":null,"auth":null,
         "success_codes":null,"timeout_ms":null,"tls_skip_verify":false,"max_redirects":0}},
         "retry":{{"max_attempts":3,"initial_ms":1000,"max_ms":60000,"multiplier":2.0,"jitter":0.1}},"timeout_ms":null,

@@ -50,19 +50,21 @@ impl Dispatcher {
             self.config.metrics.lateness(now_us - entry.fire.fire_at * 1000);
         }
         entry.first_started_at.get_or_insert(started_at);
-        let occasion = Occasion {
-            job_id: prepared.job_id,
-            job_name: &prepared.spec.name,
-            execution_id: id,
-            scheduled_time: entry.fire.slot,
-            trigger: entry.fire.trigger,
-            attempt,
-        };
-        let request = request::build(&prepared.spec.webhook, &occasion);
+        let (slot, trigger) = (entry.fire.slot, entry.fire.trigger);
         let (client, messages) = (self.config.client.clone(), self.messages.clone());
+        // All that takes time is in here, on whichever thread is free; the owner's loop is one.
         let task = tokio::spawn(async move {
             let begun = Instant::now();
             let spec = &prepared.spec;
+            let occasion = Occasion {
+                job_id: prepared.job_id,
+                job_name: &spec.name,
+                execution_id: id,
+                scheduled_time: slot,
+                trigger,
+                attempt,
+            };
+            let request = request::build(&spec.webhook, &occasion);
             let timeout = spec.webhook.timeout.or(spec.timeout).map(DurationMs::as_std);
             let outcome = client.attempt(&spec.webhook, request, timeout).await;
             let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -96,7 +98,8 @@ impl Dispatcher {
             return;
         }
         let ended_at = started_at.saturating_add_unsigned(duration_ms);
-        let draw = f64::from(u32::from_be_bytes(self.config.env.random_bytes())) / f64::from(u32::MAX);
+        let env = &self.config.env;
+        let draw = || f64::from(u32::from_be_bytes(env.random_bytes())) / f64::from(u32::MAX);
         let retry_at = retry_at(&prepared.spec, attempt, &outcome, ended_at, draw);
         entry.state = State::Reported;
         self.running -= 1;
@@ -128,13 +131,19 @@ impl Dispatcher {
 }
 
 /// When the next attempt is due, if there is to be one.
-fn retry_at(spec: &JobSpec, attempt: u32, outcome: &Outcome, ended_at: Millis, draw: f64) -> Option<Millis> {
+fn retry_at(
+    spec: &JobSpec,
+    attempt: u32,
+    outcome: &Outcome,
+    ended_at: Millis,
+    draw: impl FnOnce() -> f64,
+) -> Option<Millis> {
     let (kind, _): &(ErrorKind, String) = outcome.failure.as_ref()?;
     let policy = &spec.retry_policy;
     if attempt >= policy.max_attempts() || !is_retryable(*kind, outcome.response.status_code) {
         return None;
     }
-    let backoff = policy.backoff(attempt, draw).as_std();
+    let backoff = policy.backoff(attempt, draw()).as_std();
     let asked = outcome.retry_after.unwrap_or_default().min(policy.max_interval().as_std());
     let wait = i64::try_from(backoff.max(asked).as_millis()).unwrap_or(i64::MAX);
     Some(ended_at.saturating_add(wait))
