@@ -25,6 +25,9 @@ use crate::telemetry::Metrics;
 /// How far ahead runs are planned: far enough for a slow disk and an election, near enough that a
 /// changed job has little to withdraw.
 const HORIZON_MS: i64 = 1_000;
+/// What falls due this much after the horizon is planned along with what is within it: at a thousand
+/// runs a second this makes four plans of them instead of a thousand, and halves the time per fire.
+const TOGETHER_MS: i64 = 250;
 /// Jobs looked at in one go; more follow at once. A look waits for its plan to be applied, some tens
 /// of milliseconds under load, so it must be worth it; and a plan must not hold up the writer.
 const JOBS_AT_ONCE: usize = 4_000;
@@ -163,10 +166,11 @@ async fn tick(config: &Config) -> Result<Tick, String> {
     let (node, threshold, window) =
         (config.node.clone(), config.misfire_threshold.as_i64(), config.catch_up_window.as_i64());
     let look = move |reader: &chronos_state::Reader| {
-        let due = reader.due(now + HORIZON_MS, JOBS_AT_ONCE)?;
-        if due.is_empty() {
-            return Ok((Vec::new(), 0, reader.first_due()?));
+        let first = reader.first_due()?;
+        if first.is_none_or(|first| first > now + HORIZON_MS) {
+            return Ok((Vec::new(), 0, first));
         }
+        let due = reader.due(now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
         let planner = Planner { now, threshold, window, node };
         let (mut runs, mut missed) = (Vec::with_capacity(due.len()), 0);
         for job in &due {
@@ -214,7 +218,7 @@ impl Planner {
                 next
             };
             match next {
-                Some(next) if next <= self.now + HORIZON_MS => slot = next,
+                Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => slot = next,
                 _ => return,
             }
         }

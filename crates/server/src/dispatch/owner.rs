@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire, Report, Reported};
-use chronos_types::{ExecutionId, Millis, Status};
+use chronos_types::{ExecutionId, Millis, Status, Trigger};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ use crate::telemetry::Metrics;
 /// An attempt that takes longer than this shows as `running`. Shorter ones are over before
 /// anybody could look, and their one report is all that the log carries.
 const LONG_ENOUGH_TO_SHOW: Duration = Duration::from_millis(100);
+/// An attempt that is not over after this does not hold back others to the same target.
+const FRESH_FOR: Duration = Duration::from_millis(20);
 /// Those of this long show together, so that a busy node does not wake for each.
 const SHOW_TOGETHER: Duration = Duration::from_millis(50);
 /// Specifications of runs this near are read ahead of their instant.
@@ -103,7 +105,7 @@ enum State {
     /// For a slot.
     InLine,
     /// An attempt is under way.
-    Running { abort: AbortHandle, started_at: Millis },
+    Running { abort: AbortHandle, started_at: Millis, fresh: bool },
     /// A failed attempt is reported; the state will arm the next one.
     Reported,
     /// Its end is reported.
@@ -132,6 +134,8 @@ pub struct Dispatcher {
     awaiting: HashMap<Key, Vec<ExecutionId>>,
     /// Attempts under way that do not show as running yet, by when they should.
     unseen: VecDeque<(Instant, ExecutionId, u32)>,
+    /// Attempts under way that are fresh, by when they are not.
+    fresh: VecDeque<(Instant, ExecutionId, u32)>,
     running: usize,
     reports: mpsc::UnboundedSender<Report>,
     stopping: Option<(Instant, oneshot::Sender<()>)>,
@@ -176,6 +180,7 @@ impl Dispatcher {
             to_load: Vec::new(),
             awaiting: HashMap::new(),
             unseen: VecDeque::new(),
+            fresh: VecDeque::new(),
             running: 0,
             reports,
             stopping: None,
@@ -205,6 +210,7 @@ impl Dispatcher {
                 () = timer.wait_until(next.unwrap_or(i64::MAX / 1000)), if next.is_some() => {}
                 () = tokio::time::sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
                     self.show_running();
+                    self.grow_old();
                 }
             }
             self.fire_due();
@@ -232,7 +238,9 @@ impl Dispatcher {
     fn next_look(&self) -> Option<Instant> {
         let deadline = self.stopping.as_ref().map(|(deadline, _)| *deadline);
         let show = self.unseen.front().map(|(at, ..)| *at + SHOW_TOGETHER);
-        deadline.into_iter().chain(show).min()
+        // Whether an attempt is fresh matters only to those that wait.
+        let old = self.fresh.front().filter(|_| self.capacity.waiting() > 0).map(|(at, ..)| *at);
+        deadline.into_iter().chain(show).chain(old).min()
     }
 
     fn receive(&mut self, message: Message) {
@@ -278,8 +286,13 @@ impl Dispatcher {
     }
 
     /// Takes an execution in, or arms the next attempt of one that is here.
-    fn take(&mut self, fire: Fire) {
+    fn take(&mut self, mut fire: Fire) {
         let id = fire.execution;
+        if matches!(fire.trigger, Trigger::Manual | Trigger::Replay) && fire.attempt == 1 {
+            // Asked for now. A batch's instant never goes back, but the clock may have: then it
+            // would wait until the clock has caught up.
+            fire.fire_at = fire.fire_at.min(self.config.env.now());
+        }
         match self.entries.get_mut(&id) {
             Some(entry) if matches!(entry.state, State::Reported) && fire.attempt > entry.fire.attempt => {
                 self.heap.push(fire.fire_at, id);
@@ -426,10 +439,10 @@ impl Dispatcher {
         };
         match (&ended.state, &ended.prepared) {
             (State::Over, _) => return None,
-            (State::Running { abort, .. }, Some(prepared)) => {
+            (State::Running { abort, fresh, .. }, Some(prepared)) => {
                 abort.abort();
                 self.running -= 1;
-                self.capacity.leave(&prepared.origin);
+                self.capacity.leave(&prepared.origin, *fresh);
             }
             (State::InLine, Some(prepared)) => self.capacity.forget(&prepared.origin, id),
             _ => {}

@@ -5,7 +5,7 @@ use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
 use tokio::time::Instant;
 
-use super::{Dispatcher, LONG_ENOUGH_TO_SHOW, Message, State};
+use super::{Dispatcher, FRESH_FOR, LONG_ENOUGH_TO_SHOW, Message, State};
 use crate::dispatch::client::{Outcome, is_retryable};
 
 /// An attempt ended.
@@ -70,9 +70,11 @@ impl Dispatcher {
             let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let _ = messages.send(Message::Done(Done { execution: id, attempt, duration_ms, outcome }));
         });
-        entry.state = State::Running { abort: task.abort_handle(), started_at };
+        entry.state = State::Running { abort: task.abort_handle(), started_at, fresh: true };
         self.running += 1;
-        self.unseen.push_back((Instant::now() + LONG_ENOUGH_TO_SHOW, id, attempt));
+        let now = Instant::now();
+        self.unseen.push_back((now + LONG_ENOUGH_TO_SHOW, id, attempt));
+        self.fresh.push_back((now + FRESH_FOR, id, attempt));
     }
 
     /// Reports attempts that have been under way for long enough to be looked at.
@@ -89,10 +91,27 @@ impl Dispatcher {
         }
     }
 
+    /// Lets targets whose attempts take their time have more of them.
+    pub(super) fn grow_old(&mut self) {
+        let now = Instant::now();
+        while self.fresh.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, id, number)) = self.fresh.pop_front() else { return };
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.fire.attempt == number
+                && let State::Running { fresh, .. } = &mut entry.state
+                && let Some(prepared) = &entry.prepared
+            {
+                *fresh = false;
+                self.capacity.grow_old(&prepared.origin);
+            }
+        }
+        self.launch_waiting();
+    }
+
     pub(super) fn done(&mut self, done: Done) {
         let Done { execution: id, attempt, duration_ms, outcome } = done;
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let State::Running { started_at, .. } = entry.state else { return };
+        let State::Running { started_at, fresh, .. } = entry.state else { return };
         let Some(prepared) = entry.prepared.clone() else { return };
         if entry.fire.attempt != attempt {
             return;
@@ -103,7 +122,7 @@ impl Dispatcher {
         let retry_at = retry_at(&prepared.spec, attempt, &outcome, ended_at, draw);
         entry.state = State::Reported;
         self.running -= 1;
-        self.capacity.leave(&prepared.origin);
+        self.capacity.leave(&prepared.origin, fresh);
         self.config.metrics.attempt_ended(outcome.failure.as_ref().map(|(kind, _)| *kind));
         let failed = outcome.failure.is_some();
         if let Some((kind, why)) = &outcome.failure {
