@@ -86,6 +86,7 @@ fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
     telemetry::init_logs(config.logging.level, config.logging.format);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .global_queue_interval(8)
         .build()
         .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
     runtime.block_on(serve(config, example))

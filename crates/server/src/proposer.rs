@@ -107,6 +107,12 @@ impl Proposer {
         self.raft.leadership()
     }
 
+    /// The log's transactions since the start.
+    #[must_use]
+    pub fn log_commits(&self) -> u64 {
+        self.raft.status().log_commits
+    }
+
     /// Waits until this node has applied every write acknowledged before now.
     ///
     /// # Errors

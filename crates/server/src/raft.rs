@@ -5,6 +5,7 @@
 //! every node, in log order. No type of openraft leaves this module, no clock is read in it, and
 //! threads begin only in `blocking`.
 
+mod backfill;
 mod blocking;
 mod codec;
 mod error;

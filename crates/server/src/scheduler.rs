@@ -205,7 +205,7 @@ impl Planner {
     fn plan(&self, job: &DueJob, runs: &mut Vec<PlannedRun>) {
         let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
             // Out of the way, or it would be found first for ever.
-            runs.push(self.pass_over(job, None));
+            runs.push(self.pass_over(job, job.at, None));
             return;
         };
         let mut slot = job.at;
@@ -214,7 +214,7 @@ impl Planner {
                 self.missed(job, &times, slot, runs)
             } else {
                 let next = times.after(slot);
-                runs.push(self.run(job, slot, Trigger::Schedule, next));
+                runs.push(self.run(job, slot, slot, Trigger::Schedule, next));
                 next
             };
             match next {
@@ -224,11 +224,20 @@ impl Planner {
         }
     }
 
-    fn run(&self, job: &DueJob, slot: Millis, trigger: Trigger, next_due: Option<Millis>) -> PlannedRun {
+    /// A run for `slot`, planned where the job is due at `from`.
+    fn run(
+        &self,
+        job: &DueJob,
+        from: Millis,
+        slot: Millis,
+        trigger: Trigger,
+        next_due: Option<Millis>,
+    ) -> PlannedRun {
         let execution = ExecutionId::scheduled(job.id, slot);
         PlannedRun {
             job: job.seq,
             version: job.version,
+            from,
             slot: Some(slot),
             fire_at: slot + jitter(execution, job.times.jitter),
             execution: Some(execution),
@@ -238,13 +247,14 @@ impl Planner {
         }
     }
 
-    /// Moves a job on without a run.
-    fn pass_over(&self, job: &DueJob, next_due: Option<Millis>) -> PlannedRun {
+    /// Moves a job on from `from` without a run.
+    fn pass_over(&self, job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlannedRun {
         PlannedRun {
             job: job.seq,
             version: job.version,
+            from,
             slot: None,
-            fire_at: job.at,
+            fire_at: from,
             execution: None,
             trigger: Trigger::CatchUp,
             next_due,

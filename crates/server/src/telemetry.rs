@@ -1,7 +1,7 @@
 //! Logs and metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chronos_types::{ErrorKind, Millis, Status};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -75,6 +75,7 @@ struct Inner {
     requests: Family<ByRequest, Counter>,
     request_duration: Histogram,
     log_bytes: Gauge<f64, AtomicU64>,
+    log_commits: Counter,
 }
 
 impl Default for Metrics {
@@ -97,7 +98,7 @@ impl Metrics {
         let (running, waiting, leader) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (jobs, missed, plans) = (Family::default(), Counter::default(), Counter::default());
         let (requests, request_duration) = (Family::default(), Histogram::new(latencies));
-        let log_bytes = Gauge::default();
+        let (log_bytes, log_commits) = (Gauge::default(), Counter::default());
         registry.register("executions", "Executions that ended on this node, by status", executions.clone());
         registry.register_with_unit(
             "execution_duration",
@@ -139,6 +140,11 @@ impl Metrics {
             Unit::Bytes,
             log_bytes.clone(),
         );
+        registry.register(
+            "log_commits",
+            "Transactions of the log since the start, each synced to the disk and shared by all that waited",
+            log_commits.clone(),
+        );
         // A status that has not come up is a zero, not a gap.
         for status in Status::ALL.iter().filter(|status| status.is_finished()) {
             let _ = executions.get_or_create(&ByStatus { status: status.as_str() });
@@ -159,6 +165,7 @@ impl Metrics {
             requests,
             request_duration,
             log_bytes,
+            log_commits,
         }))
     }
 
@@ -209,6 +216,11 @@ impl Metrics {
     /// The data directory's size.
     pub fn data_bytes(&self, bytes: u64) {
         self.0.log_bytes.set(bytes as f64);
+    }
+
+    /// The log's transactions so far; it counts them itself.
+    pub fn log_commits(&self, count: u64) {
+        self.0.log_commits.inner().store(count, Ordering::Relaxed);
     }
 
     /// An API request was answered.

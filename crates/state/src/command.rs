@@ -133,6 +133,8 @@ pub struct PlannedRun {
     pub job: i64,
     /// The version it was planned from; a job changed since is planned anew.
     pub version: u64,
+    /// The due instant it was planned from; a job that has moved on since is planned anew.
+    pub from: Millis,
     /// The instant to run for; none where the missed-runs policy passes instants over.
     pub slot: Option<Millis>,
     /// When to fire: the slot and its jitter.

@@ -11,6 +11,7 @@ mod machine;
 mod reader;
 mod schema;
 mod stored;
+pub mod wal;
 
 pub use command::{
     Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report, Reported,

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::stored;
+use crate::wal::{self, Done};
 use crate::{Batch, Readers, StateError, apply, schema};
 
 /// The replicated machine over its state file. One writer; any number of [`Readers`].
@@ -191,6 +192,20 @@ impl Machine {
     /// The storage failed, or the file is not a state this Chronos can read.
     pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
         schema::restore(&mut self.connection, path, meta)
+    }
+
+    /// Where the state file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Has the write-ahead log brought back into the file by another connection; see [`wal::beside`].
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn backfill(&mut self, done: Done, ask: impl FnMut() + Send + 'static) -> Result<(), StateError> {
+        wal::beside(&mut self.connection, done, ask)
     }
 
     /// Connections for reading, which never wait for the writer.

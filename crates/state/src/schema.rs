@@ -92,8 +92,6 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // 32 MiB: the hot ends of the indexes of a million jobs.
     connection.pragma_update(None, "cache_size", -32_768)?;
-    // 16 MiB between checkpoints: larger stalls less often, but longer.
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     keep_plans(&connection)?;

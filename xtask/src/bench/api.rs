@@ -4,20 +4,49 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serde_json::Value;
 
 use crate::Result;
+
+const JOBS: &str = "/api/v1/jobs";
 
 /// A client of one server. Cheap to clone; connections are shared.
 #[derive(Clone)]
 pub struct Api {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// One connection to a server, one request at a time: a load that takes little of the machine.
+pub struct Line {
+    sender: hyper::client::conn::http1::SendRequest<Full<Bytes>>,
+    host: HeaderValue,
+}
+
+impl Line {
+    /// Creates a job.
+    pub async fn create(&mut self, job: Bytes) -> Result<()> {
+        let request = Request::post(JOBS)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(job))?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        created(status, &response.into_body().collect().await?.to_bytes())
+    }
+}
+
+fn created(status: StatusCode, body: &[u8]) -> Result<()> {
+    if status == StatusCode::CREATED {
+        Ok(())
+    } else {
+        Err(format!("POST {JOBS}: {status}: {}", String::from_utf8_lossy(body)).into())
+    }
 }
 
 /// The client as the server has it, apart from TLS and the guard.
@@ -65,13 +94,18 @@ impl Api {
 
     /// Creates a job.
     pub async fn create(&self, job: Bytes) -> Result<()> {
-        let (status, body) = self.call(Method::POST, "/api/v1/jobs", Some(job)).await?;
-        if status == StatusCode::CREATED {
-            Ok(())
-        } else {
-            let text = String::from_utf8_lossy(&body);
-            Err(format!("POST /api/v1/jobs: {status}: {text}").into())
-        }
+        let (status, body) = self.call(Method::POST, JOBS, Some(job)).await?;
+        created(status, &body)
+    }
+
+    /// A connection of its own.
+    pub async fn line(&self) -> Result<Line> {
+        let stream = tokio::net::TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // It ends with its sender; a fault shows in the request that meets it.
+        tokio::spawn(connection);
+        Ok(Line { sender, host: HeaderValue::from_str(&self.address.to_string())? })
     }
 
     /// Creates jobs, `clients` at a time.

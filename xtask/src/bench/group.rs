@@ -15,8 +15,8 @@ pub struct Groups {
     pub rate: f64,
 }
 
-/// Commits `rows` rows of `bytes` bytes at a time, each row standing for so many jobs.
-pub fn commits(bytes: usize, rows: usize, jobs_per_row: f64, time: Duration) -> Result<Groups> {
+/// Commits `rows` rows of `bytes` bytes at a time, each of them one job's.
+pub fn commits(bytes: usize, rows: usize, time: Duration) -> Result<Groups> {
     let directory = data_directory()?;
     let mut file = Connection::open(directory.path().join("group.db"))?;
     file.pragma_update(None, "journal_mode", "WAL")?;
@@ -38,5 +38,11 @@ pub fn commits(bytes: usize, rows: usize, jobs_per_row: f64, time: Duration) -> 
     }
     let seconds = begun.elapsed().as_secs_f64();
     let commits = f64::from(commits) / seconds;
-    Ok(Groups { commits, rate: commits * rows as f64 * jobs_per_row })
+    Ok(Groups { commits, rate: commits * rows as f64 })
+}
+
+/// The mean of runs that took the same time.
+pub fn mean(runs: &[Groups]) -> Groups {
+    let of = |what: fn(&Groups) -> f64| runs.iter().map(what).sum::<f64>() / runs.len().max(1) as f64;
+    Groups { commits: of(|run| run.commits), rate: of(|run| run.rate) }
 }

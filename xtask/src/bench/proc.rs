@@ -33,6 +33,11 @@ impl Cpu {
         Self { user_us: self.user_us - earlier.user_us, system_us: self.system_us - earlier.system_us }
     }
 
+    /// This and more.
+    pub fn and(self, more: Self) -> Self {
+        Self { user_us: self.user_us + more.user_us, system_us: self.system_us + more.system_us }
+    }
+
     /// For each of `count`.
     pub fn per(self, count: u64) -> Self {
         let count = count.max(1) as f64;

@@ -28,6 +28,11 @@ impl Table {
         self.rows.push([measure, result, reference, String::new(), String::new(), String::new()]);
     }
 
+    /// A figure beside its reference, with no target.
+    pub fn compare(&mut self, row: Row) {
+        self.rows.push([row.measure, row.result, row.reference, row.ratio, row.target, String::new()]);
+    }
+
     /// A figure that has a target.
     pub fn judge(&mut self, row: Row) {
         let verdict = if row.passed { "pass" } else { "MISSED" };

@@ -43,6 +43,7 @@ async fn ready(State(app): State<Shared>) -> Response {
 
 /// The metrics, in the OpenMetrics text format.
 pub(super) fn metrics(app: &App) -> Response {
+    app.metrics.log_commits(app.proposer.log_commits());
     let mut response = Response::new(Body::from(app.metrics.encode()));
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -38,16 +38,21 @@ async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result
     let now = app.env.now();
     let own = JobId::new(now, app.env.random_bytes());
     let next_due = first_due(&spec, now, now);
-    let put = PutJob { id: own, from_version: None, created_at: now, spec: spec.clone(), next_due };
+    let job = domain::Job { id: own, spec, version: 1, created_at: now, updated_at: now, next_due };
+    let mut answer = Job::new(&job, None);
+    let put = PutJob { id: own, from_version: None, created_at: now, spec: job.spec, next_due };
     let proposal = Proposal { idempotency: body.idempotency, command: Command::PutJob(Box::new(put)) };
     let (id, version, at) = match app.proposer.propose(proposal).await? {
         Outcome::Job { id, version, at } => (id, version, at),
         other => return Err(ApiError::from_outcome(other)),
     };
-    // With another id, this repeats a request that was done before: the answer is that of then.
-    let next_due = if id == own { next_due } else { first_due(&spec, at, at) };
-    let job = domain::Job { id, spec, version, created_at: at, updated_at: at, next_due };
-    let mut response = respond::job(StatusCode::CREATED, &Job::new(&job, None));
+    if id != own {
+        // This repeats a request that was done before: the answer is that of then.
+        let spec = JobInput::parse(&body.value, None, &check_schedule)?;
+        let next_due = first_due(&spec, at, at);
+        answer = Job::new(&domain::Job { id, spec, version, created_at: at, updated_at: at, next_due }, None);
+    }
+    let mut response = respond::job(StatusCode::CREATED, &answer);
     respond::locate(&mut response, &format!("{}/{id}", respond::JOBS));
     Ok(response)
 }

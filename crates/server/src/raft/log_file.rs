@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chronos_state::StateError;
+use chronos_state::wal::{self, Done};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,8 @@ const PURGE_BYTES: i64 = 16 << 20;
 pub(super) enum LogError {
     #[error("log.db failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Backfill(StateError),
     #[error("{0}")]
     Damaged(String),
 }
@@ -50,6 +54,7 @@ impl LogError {
                         .sqlite_error()
                         .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
             }
+            Self::Backfill(error) => error.is_disk_full(),
             Self::Damaged(_) => false,
         }
     }
@@ -101,8 +106,6 @@ impl LogFile {
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // 16 MiB between checkpoints: each costs two more syncs, and a restart reads it back.
-        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
         let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match format {
@@ -195,6 +198,15 @@ impl LogFile {
             format!("PRAGMA max_page_count = {}", pages.saturating_add(more).min(i64::from(u32::MAX) - 1));
         self.connection.query_row(&set, [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Has the write-ahead log brought back into the file by another connection; see [`wal::beside`].
+    pub(super) fn backfill(
+        &mut self,
+        done: Done,
+        ask: impl FnMut() + Send + 'static,
+    ) -> Result<(), StateError> {
+        wal::beside(&mut self.connection, done, ask)
     }
 
     /// Whether a purge has deletions left to do.

@@ -14,6 +14,7 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::{oneshot, watch};
 
+use super::backfill;
 use super::blocking::{Worker, lock};
 use super::health::Health;
 use super::log_file::{Change, Found, Identity, LogError, LogFile};
@@ -48,7 +49,9 @@ impl LogStore {
         newest_at: Arc<AtomicI64>,
         claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
     ) -> Result<Self, E> {
-        let (file, found) = LogFile::open(path)?;
+        let (mut file, found) = LogFile::open(path)?;
+        let (done, ask) = backfill::start("log-backfill", path).map_err(LogError::Backfill)?;
+        file.backfill(done, ask).map_err(LogError::Backfill)?;
         if let Some(identity) = claim(&found)? {
             file.claim(&identity)?;
         }

@@ -10,13 +10,14 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::backfill;
 use super::blocking::Worker;
 use super::health::Health;
 use super::log_file::{Found, Identity};
 use super::log_store::LogStore;
 use super::network::Network;
 use super::snapshot::SnapshotDirectory;
-use super::state_file::{Sink, StateFile};
+use super::state_file::{Sink, StateFault, StateFile};
 use super::state_store::StateStore;
 use super::tail::next;
 use super::types::Member;
@@ -24,7 +25,7 @@ use super::upkeep::{self, KEEP_ENTRIES, Openraft, SNAPSHOT_ENTRIES};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
 
 /// See [`Raft::start`].
-pub(super) async fn start(config: RaftConfig, machine: Machine, applied: Sink) -> Result<Raft, RaftError> {
+pub(super) async fn start(config: RaftConfig, mut machine: Machine, applied: Sink) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
     let data_lock = lock_directory(&config.data_dir)?;
     let health = Arc::new(Health::new());
@@ -39,6 +40,8 @@ pub(super) async fn start(config: RaftConfig, machine: Machine, applied: Sink) -
     })?;
     let id = identity.map_or_else(|| raft_id(&config.node_id), |known| known.id);
 
+    let (done, ask) = backfill::start("state-backfill", machine.path()).map_err(StateFault::State)?;
+    machine.backfill(done, ask).map_err(StateFault::State)?;
     let file = StateFile::new(machine, applied, health.clone(), newest_at.clone())?;
     let (state_end, log_begin) = (file.position().applied, log.edges().0);
     if let Some(begin) = log_begin

@@ -20,24 +20,24 @@ impl Planner {
         match job.times.missed_runs {
             MissedRuns::Ignore => {
                 let next = times.after(missed_until);
-                runs.push(self.pass_over(job, next));
+                runs.push(self.pass_over(job, slot, next));
                 next
             }
             MissedRuns::ExecuteOne => {
                 let next = times.after(missed_until);
                 let latest = times.last_between(slot - 1, missed_until).unwrap_or(slot);
-                runs.push(self.run(job, latest, Trigger::CatchUp, next));
+                runs.push(self.run(job, slot, latest, Trigger::CatchUp, next));
                 next
             }
             MissedRuns::ExecuteAll => {
                 let reach = self.now - self.window;
                 if slot < reach {
                     let next = times.after(reach - 1);
-                    runs.push(self.pass_over(job, next));
+                    runs.push(self.pass_over(job, slot, next));
                     return next;
                 }
                 let next = times.after(slot);
-                runs.push(self.run(job, slot, Trigger::CatchUp, next));
+                runs.push(self.run(job, slot, slot, Trigger::CatchUp, next));
                 next
             }
         }

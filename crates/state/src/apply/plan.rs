@@ -11,13 +11,13 @@ pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, St
 }
 
 fn one(context: &mut Context<'_>, run: &PlannedRun) -> Result<(), StateError> {
-    // A job changed since is planned anew, and due instants only ever move forward, so a plan
-    // that arrives twice or late changes nothing.
+    // A job changed or moved on since is planned anew, so a plan that arrives twice or late, also
+    // from a leader of before, changes nothing. Due instants only ever move forward.
     let runs = run.slot.is_some() && run.execution.is_some();
     let sql = "UPDATE due SET at = ?2, held = held + ?4
-        WHERE seq = ?1 AND version = ?3 AND at IS NOT NULL AND (?2 IS NULL OR at < ?2)";
-    let moved =
-        context.db.prepare_cached(sql)?.execute((run.job, run.next_due, run.version, i64::from(runs)))?;
+        WHERE seq = ?1 AND version = ?3 AND at = ?5 AND (?2 IS NULL OR at < ?2)";
+    let values = (run.job, run.next_due, run.version, i64::from(runs), run.from);
+    let moved = context.db.prepare_cached(sql)?.execute(values)?;
     if moved == 0 {
         return Ok(());
     }

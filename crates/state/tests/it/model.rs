@@ -329,7 +329,7 @@ impl Model {
             return;
         };
         let Some(due) = job.due else { return };
-        if job.version != run.version || run.next_due.is_some_and(|next| next <= due) {
+        if (job.version, due) != (run.version, run.from) || run.next_due.is_some_and(|next| next <= due) {
             return;
         }
         job.due = run.next_due;

@@ -56,6 +56,7 @@ enum Pick {
     Last,
     Doubled,
     Stale,
+    MovedOn,
     PassOver,
     CatchUp,
 }
@@ -123,6 +124,7 @@ fn act() -> impl Strategy<Value = Act> {
         Pick::Last,
         Pick::Doubled,
         Pick::Stale,
+        Pick::MovedOn,
         Pick::PassOver,
         Pick::CatchUp,
         Pick::CatchUp,
@@ -282,6 +284,7 @@ impl Maker {
         let run = |slot: Millis, next_due| PlannedRun {
             job: job.seq,
             version: job.version,
+            from: slot,
             slot: Some(slot),
             fire_at: slot,
             execution: Some(ExecutionId::scheduled(job.id, slot)),
@@ -297,11 +300,12 @@ impl Maker {
             Pick::Two => vec![first, run(due + period, Some(due + 2 * period))],
             Pick::Last => vec![PlannedRun { next_due: None, ..first }],
             Pick::Stale => vec![PlannedRun { version: job.version - 1, ..first }],
+            Pick::MovedOn => vec![PlannedRun { from: due - period, ..first }],
             Pick::PassOver => {
                 vec![PlannedRun { slot: None, execution: None, next_due: Some(past + period), ..first }]
             }
             Pick::CatchUp if due <= at => {
-                vec![PlannedRun { trigger: Trigger::CatchUp, fire_at: at, ..run(past, Some(past + period)) }]
+                vec![PlannedRun { trigger: Trigger::CatchUp, from: due, fire_at: at, ..run(past, Some(past + period)) }]
             }
             Pick::CatchUp => vec![],
         };

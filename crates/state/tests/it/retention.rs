@@ -81,7 +81,8 @@ fn a_trim_that_arrives_twice_forgets_nothing_more() {
     assert_eq!((ids(&world), world.ask(|r| r.overfull_jobs(0))), (vec![], vec![]));
     // A run that came after the first must not be taken for one of those.
     let job = world.job("a");
-    let fire = fire_of(&world.done(9100, plan([run(&job, 9000)])));
+    let next = chronos_state::PlannedRun { from: world.due("a").unwrap(), ..run(&job, 9000) };
+    let fire = fire_of(&world.done(9100, plan([next])));
     world.done(9200, report(&fire, delivered(1, 9100)));
     world.done(9300, trim(all, vec![], vec![]));
     assert_eq!(ids(&world), [fire.execution]);

@@ -171,6 +171,7 @@ pub fn run(job: &JobRow, slot: Millis) -> PlannedRun {
     PlannedRun {
         job: job.seq,
         version: job.job.version,
+        from: slot,
         slot: Some(slot),
         fire_at: slot,
         execution: Some(ExecutionId::scheduled(job.job.id, slot)),

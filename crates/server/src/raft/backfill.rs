@@ -1,0 +1,32 @@
+//! The threads on which the write-ahead logs of `log.db` and `state.db` go back into their files.
+
+use std::io;
+use std::path::Path;
+
+use chronos_state::StateError;
+use chronos_state::wal::{Backfill, Done};
+
+use super::blocking::Worker;
+
+/// Starts the thread for one file. It ends when what is returned is dropped: the writer's hook,
+/// to be called whenever there is enough to do.
+pub(super) fn start(
+    name: &str,
+    path: &Path,
+) -> Result<(Done, impl FnMut() + Send + 'static + use<>), StateError> {
+    let backfill = Backfill::open(path)?;
+    let done = backfill.done();
+    // Should it panic, the writer does the work itself.
+    let thread = Worker::spawn(name, backfill, || {});
+    let thread = thread.map_err(|error: io::Error| StateError::File { path: name.to_owned(), error })?;
+    let ask = move || {
+        let run = |backfill: &mut Backfill| {
+            if let Err(error) = backfill.run() {
+                // A full disk, for one; the writer tries as well, and waits for space where it must.
+                tracing::debug!(%error, "a write-ahead log was not brought back into its file");
+            }
+        };
+        let _ = thread.cast(run);
+    };
+    Ok((done, ask))
+}

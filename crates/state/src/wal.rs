@@ -1,0 +1,156 @@
+//! Brings a write-ahead log back into its database beside the writer.
+//!
+//! SQLite's own way is to do it within a commit, which then waits until megabytes are synced: twenty
+//! milliseconds or more, several times a second under load. Here a second connection does the bulk
+//! of it on a thread of its caller's, and the writer only what came meanwhile, after which SQLite
+//! begins the log anew.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+
+use crate::StateError;
+
+/// Pages in the log when it is to be brought back: 16 MiB.
+const ENOUGH: i32 = 4_000;
+/// Pages at which the writer does not wait for the other connection any longer.
+const TOO_MANY: i32 = 4 * ENOUGH;
+
+/// The second connection. Its work blocks and belongs on a thread of its own.
+#[derive(Debug)]
+pub struct Backfill {
+    connection: Connection,
+    file: File,
+    path: String,
+    done: Done,
+}
+
+/// Tells the writer that the second connection has done its part.
+#[derive(Clone, Debug, Default)]
+pub struct Done(Arc<AtomicBool>);
+
+impl Backfill {
+    /// Opens a second connection to a database in WAL mode.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| StateError::File { path: name.clone(), error })?;
+        Ok(Self { connection, file, path: name, done: Done::default() })
+    }
+
+    /// What [`beside`] must know.
+    #[must_use]
+    pub fn done(&self) -> Done {
+        self.done.clone()
+    }
+
+    /// Brings back and syncs what the log holds now.
+    ///
+    /// # Errors
+    /// The storage failed. Nothing is lost by that: it stays in the log, and the writer tries.
+    pub fn run(&mut self) -> Result<(), StateError> {
+        let result = self.bring_back();
+        self.done.0.store(true, Ordering::Release);
+        result
+    }
+
+    fn bring_back(&self) -> Result<(), StateError> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        // SQLite leaves the sync to whoever brings back the last of it, who should find little to do.
+        self.file.sync_data().map_err(|error| StateError::File { path: self.path.clone(), error })
+    }
+}
+
+/// Has a writer call `ask` each time that [`Backfill::run`] should be run. It must not block.
+///
+/// # Errors
+/// SQLite failed.
+pub fn beside<F>(writer: &mut Connection, done: Done, mut ask: F) -> Result<(), StateError>
+where
+    F: FnMut() + Send + 'static,
+{
+    let mut asked = false;
+    writer.wal_hook(Some(move |wal: &mut Wal, pages| {
+        if pages < ENOUGH {
+            asked = false;
+        } else if !asked {
+            asked = true;
+            done.0.store(false, Ordering::Release);
+            ask();
+        } else if done.0.load(Ordering::Acquire) || pages > TOO_MANY {
+            // What a reader still looks at, or the disk has no space for, waits for the next commit.
+            let _ = wal.checkpoint();
+        }
+        Ok(())
+    }))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    fn wal_pages(path: &Path) -> u64 {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        std::fs::metadata(wal).expect("the log").len() / 4_096
+    }
+
+    fn writer(directory: &Path) -> (std::path::PathBuf, Connection) {
+        let path = directory.join("it.db");
+        let writer = Connection::open(&path).expect("a database");
+        writer.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+        writer.execute_batch("CREATE TABLE t (data BLOB)").expect("a table");
+        (path, writer)
+    }
+
+    /// Commits of a hundred pages.
+    fn write(writer: &Connection, commits: u32) {
+        for _ in 0..commits {
+            writer.execute("INSERT INTO t VALUES (zeroblob(409600))", []).expect("a commit");
+        }
+    }
+
+    #[test]
+    fn the_log_begins_anew_once_the_other_connection_has_brought_it_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, mut writer) = writer(directory.path());
+        let mut backfill = Backfill::open(&path).expect("a second connection");
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = asked.clone();
+        let ask = move || drop(count.fetch_add(1, Ordering::Relaxed));
+        beside(&mut writer, backfill.done(), ask).expect("a hook");
+        for round in 1..=5 {
+            write(&writer, 45);
+            assert_eq!(asked.load(Ordering::Relaxed), round, "asked once, however many commits follow");
+            backfill.run().expect("brought back");
+            // The writer brings back the rest, and the commit after that is the first of a new log.
+            write(&writer, 2);
+        }
+        let pages = wal_pages(&path);
+        assert!(pages < 5_000, "the log has {pages} pages");
+    }
+
+    #[test]
+    fn the_log_is_bounded_where_the_other_connection_never_comes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, mut writer) = writer(directory.path());
+        let backfill = Backfill::open(&path).expect("a second connection");
+        beside(&mut writer, backfill.done(), || {}).expect("a hook");
+        write(&writer, 400);
+        let pages = wal_pages(&path);
+        assert!(pages < 17_000, "the log has {pages} pages");
+    }
+}
