@@ -25,7 +25,11 @@ use super::upkeep::{self, KEEP_ENTRIES, Openraft, SNAPSHOT_ENTRIES};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
 
 /// See [`Raft::start`].
-pub(super) async fn start(config: RaftConfig, mut machine: Machine, applied: Sink) -> Result<Raft, RaftError> {
+pub(super) async fn start(
+    config: RaftConfig,
+    mut machine: Machine,
+    applied: Sink,
+) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
     let data_lock = lock_directory(&config.data_dir)?;
     let health = Arc::new(Health::new());
