@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronos_state::{Applied, Effect, Machine};
+use chronos_state::{Effect, Machine};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
 use crate::env::Env;
 use crate::http::{self, App};
 use crate::proposer::Proposer;
-use crate::raft::{Raft, RaftConfig};
+use crate::raft::{Handed, Raft, RaftConfig};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{retention, scheduler};
@@ -78,7 +78,11 @@ impl Node {
         let (dispatcher, inbox) = Dispatcher::channel();
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
-        let sink = Box::new(move |mut applied: Applied| {
+        let sink = Box::new(move |handed: Handed| {
+            let Handed::Applied(mut applied) = handed else {
+                let _ = changed.try_send(());
+                return effects.rescan();
+            };
             let before = applied.effects.len();
             applied.effects.retain(|effect| !matches!(effect, Effect::DueChanged));
             if applied.effects.len() < before {

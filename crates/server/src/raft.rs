@@ -25,6 +25,7 @@ mod status;
 mod tail;
 mod types;
 mod upkeep;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chronos_state::{Applied, Machine};
+use chronos_state::Machine;
 use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{LinearizableReadError, RaftError as OpenraftError};
@@ -41,7 +42,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use error::{ProposeError, RaftError};
+pub use state_file::Handed;
 pub use status::{Leadership, RaftStatus};
+pub use view::View;
 
 use blocking::Worker;
 use health::Health;
@@ -78,6 +81,7 @@ struct Shared {
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
     leadership: watch::Receiver<Leadership>,
+    view: watch::Receiver<View>,
     /// Ended with the last handle.
     _upkeep: JoinSet<()>,
 }
@@ -93,7 +97,7 @@ impl Raft {
     /// applied what it had before and, being alone, leads. While the disk is full that takes until
     /// there is space.
     ///
-    /// `applied` gets what every batch came to, once for each time it is applied, in log order, on
+    /// `sink` gets what every batch came to, once for each time it is applied, in log order, on
     /// the state machine's thread; also those applied again because a crash took the state back.
     ///
     /// # Errors
@@ -101,9 +105,9 @@ impl Raft {
     pub async fn start(
         config: RaftConfig,
         machine: Machine,
-        applied: Box<dyn Fn(Applied) + Send + Sync>,
+        sink: Box<dyn Fn(Handed) + Send + Sync>,
     ) -> Result<Self, RaftError> {
-        start::start(config, machine, applied).await
+        start::start(config, machine, sink).await
     }
 
     /// Waits until this node has applied every write that was acknowledged before the call.
@@ -144,6 +148,12 @@ impl Raft {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.shared.leadership.clone()
+    }
+
+    /// Follows who is there to fire webhooks.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<View> {
+        self.shared.view.clone()
     }
 
     /// Whether this node leads, as far as it knows.

@@ -2,7 +2,7 @@
 
 mod attempt;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,9 @@ pub struct Config {
 
 enum Message {
     Effects(Vec<Effect>),
+    Rescan,
+    /// What is open, and what was held when that was asked.
+    Open(Vec<Fire>, Vec<ExecutionId>),
     Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
     Done(Done),
     Stop(Duration, oneshot::Sender<()>),
@@ -69,6 +72,8 @@ impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Effects(_) => "Effects",
+            Self::Rescan => "Rescan",
+            Self::Open(..) => "Open",
             Self::Loaded(..) => "Loaded",
             Self::Done(_) => "Done",
             Self::Stop(..) => "Stop",
@@ -81,6 +86,11 @@ impl Handle {
     pub fn effects(&self, effects: Vec<Effect>) {
         // Gone only when the node stops; what is open is fired after the next start.
         let _ = self.messages.send(Message::Effects(effects));
+    }
+
+    /// The state was replaced as a whole: what is open stands in there. Never blocks.
+    pub fn rescan(&self) {
+        let _ = self.messages.send(Message::Rescan);
     }
 
     /// Starts nothing more, waits for the attempts under way, at most `grace`, and for their
@@ -246,6 +256,8 @@ impl Dispatcher {
     fn receive(&mut self, message: Message) {
         match message {
             Message::Effects(effects) => effects.into_iter().for_each(|effect| self.effect(effect)),
+            Message::Rescan => self.rescan(),
+            Message::Open(open, held) => self.open(open, held),
             Message::Loaded(asked, loaded) => self.loaded(&asked, loaded),
             Message::Done(done) => self.done(done),
             Message::Stop(grace, done) => self.stopping = Some((Instant::now() + grace, done)),
@@ -282,6 +294,43 @@ impl Dispatcher {
                 _ => {}
             },
             Effect::Fire(_) | Effect::DueChanged => {}
+        }
+    }
+
+    /// Asks the state what is open for this node.
+    fn rescan(&self) {
+        let (store, messages, node) =
+            (self.config.store.clone(), self.messages.clone(), self.config.node.clone());
+        let held = self.entries.keys().copied().collect();
+        tokio::spawn(async move {
+            loop {
+                let node = node.clone();
+                match store.read(move |reader| reader.open_fires(&node)).await {
+                    Ok(open) => {
+                        let _ = messages.send(Message::Open(open, held));
+                        return;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "what is open cannot be read; trying again");
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Takes up what is open, and drops what was held and is not open any more. An attempt under way goes on: it was
+    /// begun when it was ours to begin, and its report says what came of it.
+    fn open(&mut self, open: Vec<Fire>, held: Vec<ExecutionId>) {
+        let known: HashSet<ExecutionId> = open.iter().map(|fire| fire.execution).collect();
+        for id in held.into_iter().filter(|id| !known.contains(id)) {
+            if !matches!(self.entries.get(&id), None | Some(Entry { state: State::Running { .. }, .. })) {
+                self.end(id);
+                self.entries.remove(&id);
+            }
+        }
+        for fire in open {
+            self.take(fire);
         }
     }
 

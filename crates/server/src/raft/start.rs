@@ -22,10 +22,11 @@ use super::state_store::StateStore;
 use super::tail::next;
 use super::types::Member;
 use super::upkeep::{self, KEEP_ENTRIES, Openraft, SNAPSHOT_ENTRIES};
+use super::view::View;
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
 
 /// See [`Raft::start`].
-pub(super) async fn start(config: RaftConfig, mut machine: Machine, applied: Sink) -> Result<Raft, RaftError> {
+pub(super) async fn start(config: RaftConfig, mut machine: Machine, sink: Sink) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
     let data_lock = lock_directory(&config.data_dir)?;
     let health = Arc::new(Health::new());
@@ -42,7 +43,7 @@ pub(super) async fn start(config: RaftConfig, mut machine: Machine, applied: Sin
 
     let (done, ask) = backfill::start("state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
-    let file = StateFile::new(machine, applied, health.clone(), newest_at.clone())?;
+    let file = StateFile::new(machine, sink, health.clone(), newest_at.clone())?;
     let (state_end, log_begin) = (file.position().applied, log.edges().0);
     if let Some(begin) = log_begin
         && next(state_end.as_ref()) <= begin.index
@@ -63,7 +64,8 @@ pub(super) async fn start(config: RaftConfig, mut machine: Machine, applied: Sin
     tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, health.clone()));
     tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), log.clone()));
     tasks.spawn(upkeep::purge_by_bytes(raft.clone(), log.clone()));
-    let shared = Shared { raft, log, state, health, newest_at, leadership, _upkeep: tasks };
+    let view = View::alone(&config.node_id);
+    let shared = Shared { raft, log, state, health, newest_at, leadership, view, _upkeep: tasks };
     let raft = Raft { shared: Arc::new(shared) };
 
     let mut fault = raft.shared.health.fault();

@@ -18,8 +18,17 @@ const POSITION: &str = "raft.position";
 /// The key of the note of the last snapshot.
 const SNAPSHOT: &str = "raft.snapshot";
 
-/// Receives what every batch came to, in log order.
-pub(super) type Sink = Box<dyn Fn(Applied) + Send + Sync>;
+/// What the state machine hands on.
+#[derive(Debug)]
+pub enum Handed {
+    /// What a batch came to; in log order.
+    Applied(Applied),
+    /// The state was replaced by a snapshot: what the batches in between came to is only in there.
+    Replaced,
+}
+
+/// Receives it.
+pub(super) type Sink = Box<dyn Fn(Handed) + Send + Sync>;
 
 /// Where the state stands; changes with it, in the same transaction.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -123,7 +132,7 @@ impl StateFile {
                 if responder.is_some() {
                     reply.outcomes.clone_from(&applied.outcomes);
                 }
-                (self.sink)(applied);
+                (self.sink)(Handed::Applied(applied));
             }
             if let Some(responder) = responder {
                 responder.send(reply);
@@ -168,6 +177,7 @@ impl StateFile {
                 meta.last_log_id, self.position.applied
             )));
         }
+        (self.sink)(Handed::Replaced);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 use super::blocking::lock;
 use super::propose::Accepted;
 use super::types::Types;
-use super::{ProposeError, Raft, RaftConfig, RaftError};
+use super::{Handed, ProposeError, Raft, RaftConfig, RaftError};
 
 /// A node, and all that its state machine handed on.
 struct Node {
@@ -37,7 +37,16 @@ impl Node {
         let readers = machine.readers(1).expect("the state can be read");
         let applied = Arc::new(Mutex::new(Vec::new()));
         let sink = applied.clone();
-        let raft = Raft::start(config, machine, Box::new(move |batch| lock(&sink).push(batch))).await?;
+        let raft = Raft::start(
+            config,
+            machine,
+            Box::new(move |handed| {
+                if let Handed::Applied(batch) = handed {
+                    lock(&sink).push(batch);
+                }
+            }),
+        )
+        .await?;
         Ok(Self { raft, applied, readers })
     }
 

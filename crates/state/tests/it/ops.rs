@@ -305,7 +305,12 @@ impl Maker {
                 vec![PlannedRun { slot: None, execution: None, next_due: Some(past + period), ..first }]
             }
             Pick::CatchUp if due <= at => {
-                vec![PlannedRun { trigger: Trigger::CatchUp, from: due, fire_at: at, ..run(past, Some(past + period)) }]
+                vec![PlannedRun {
+                    trigger: Trigger::CatchUp,
+                    from: due,
+                    fire_at: at,
+                    ..run(past, Some(past + period))
+                }]
             }
             Pick::CatchUp => vec![],
         };

@@ -36,8 +36,16 @@ fn what_a_plan_does_depends_on_where_the_job_stands() {
         ("the next", change(|r| r), one(Some(3000))),
         ("planned from an older version", change(|r| PlannedRun { version: 1, ..r }), none(Some(2000))),
         ("planned from a newer version", change(|r| PlannedRun { version: 3, ..r }), none(Some(2000))),
-        ("planned from where the job was before", change(|r| PlannedRun { from: 1000, ..r }), none(Some(2000))),
-        ("planned from where the job is not yet", change(|r| PlannedRun { from: 3000, ..r }), none(Some(2000))),
+        (
+            "planned from where the job was before",
+            change(|r| PlannedRun { from: 1000, ..r }),
+            none(Some(2000)),
+        ),
+        (
+            "planned from where the job is not yet",
+            change(|r| PlannedRun { from: 3000, ..r }),
+            none(Some(2000)),
+        ),
         ("of another job", change(|r| PlannedRun { job: 99, ..r }), none(Some(2000))),
         ("standing still", change(|r| PlannedRun { next_due: Some(2000), ..r }), none(Some(2000))),
         ("backwards", change(|r| PlannedRun { next_due: Some(1999), ..r }), none(Some(2000))),
