@@ -8,6 +8,7 @@ mod dispatch;
 pub mod env;
 mod http;
 mod node;
+mod peer;
 mod proposer;
 mod raft;
 mod retention;
