@@ -26,11 +26,13 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// With every key at its default, in a directory of its own, on a free port.
+    /// With every key at its default, in a directory of its own, on free ports.
     pub fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        Self { directory, data_dir, config: None, keys: Vec::new() }.key("server.http.address", "127.0.0.1:0")
+        Self { directory, data_dir, config: None, keys: Vec::new() }
+            .key("server.http.address", "127.0.0.1:0")
+            .key("cluster.raft.address", "127.0.0.1:0")
     }
 
     /// Sets a key, such as `dispatcher.http.timeout`, by its environment variable.
