@@ -9,14 +9,19 @@ async fn three_nodes_that_start_together_form_one_cluster() {
     for node in cluster.running() {
         let status = node.get("/cluster/status").await.ok(200);
         ids.push(status["cluster_id"].clone());
-        let mut names: Vec<_> =
-            status["nodes"].as_array().unwrap().iter().map(|n| n["id"].as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = status["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n["id"].as_str().unwrap().to_owned())
+            .collect();
         names.sort();
         assert_eq!(names, ["n1", "n2", "n3"], "{status:#}");
         let leaders = status["nodes"].as_array().unwrap().iter().filter(|n| n["role"] == "leader").count();
         assert_eq!(leaders, 1, "{status:#}");
         for member in status["nodes"].as_array().unwrap() {
-            for field in ["raft_address", "http_address", "version", "tz_release", "applied_index", "firing"] {
+            for field in ["raft_address", "http_address", "version", "tz_release", "applied_index", "firing"]
+            {
                 assert!(!member[field].is_null(), "{field} of {member:#}");
             }
         }

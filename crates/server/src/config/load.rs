@@ -216,7 +216,10 @@ logging: { level: debug, format: pretty }
             ("cluster: { node_id: \"a b\" }", &["cluster.node_id", "a b"]),
             ("cluster: { raft: { election_timeout: 100ms } }", &["election_timeout", "100ms", "three"]),
             ("cluster: { max_voters: 4 }", &["cluster.max_voters", "4", "1, 3, 5"]),
-            ("cluster: { raft: { address: \"0.0.0.0:7000\" } }", &["raft.address", "0.0.0.0:7000", "tls: none"]),
+            (
+                "cluster: { raft: { address: \"0.0.0.0:7000\" } }",
+                &["raft.address", "0.0.0.0:7000", "tls: none"],
+            ),
             (
                 "cluster: { raft: { address: \"0.0.0.0:7000\", tls: none } }",
                 &["cluster.raft.advertise", "0.0.0.0:7000", "chronos-1:7000"],

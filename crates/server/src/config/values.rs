@@ -53,8 +53,7 @@ pub(super) fn hosts_ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let value = Value::deserialize(deserializer)?;
     let wrong = || D::Error::custom(format!("{value}; expected a list such as [\"chronos-1:7000\"]"));
     let items = value.as_array().ok_or_else(wrong)?;
-    let parse =
-        |item: &Value| parse_host_port(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
+    let parse = |item: &Value| parse_host_port(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
     items.iter().map(parse).collect()
 }
 
