@@ -30,8 +30,26 @@ enum Command {
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Looks after the data of a cluster.
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
+        /// The configuration file; without one, every key has its default.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ClusterCommand {
+    /// Makes a new cluster, of this node alone, from a backup (`GET /api/v1/cluster/backup`). The
+    /// node's data directory must hold no data; the node must not be running.
+    Restore {
+        /// The backup.
+        file: PathBuf,
         /// The configuration file; without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
@@ -43,6 +61,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Server { config } => run(config.as_deref(), false),
         Command::Dev { config } => run(config.as_deref(), true),
+        Command::Cluster { command: ClusterCommand::Restore { file, config } } => {
+            restore(&file, config.as_deref())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,6 +111,13 @@ fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
     runtime.block_on(serve(config, example))
+}
+
+fn restore(file: &Path, config: Option<&Path>) -> Result<(), Failure> {
+    let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+    let restored = Node::restore(&config, file)?;
+    println!("{restored}");
+    Ok(())
 }
 
 async fn serve(config: Config, example: bool) -> Result<(), Failure> {

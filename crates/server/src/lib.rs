@@ -2,6 +2,7 @@
 //!
 //! [`Node`] is the door: a configuration goes in, a running node comes out.
 
+mod cluster;
 pub mod config;
 pub mod dev;
 mod dispatch;
