@@ -1,6 +1,7 @@
 //! Questions to the state. Readers see what is committed and never wait for the writer.
 
 mod executions;
+mod hash;
 mod jobs;
 mod nodes;
 mod planning;

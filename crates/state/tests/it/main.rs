@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod backups;
 mod invariants;
 mod jobs;
 mod keys;
