@@ -85,5 +85,6 @@ proptest! {
         prop_assert_eq!(outcomes, outcomes_too);
         prop_assert_eq!(effects, effects_too);
         prop_assert_eq!(dump(&one.path()), dump(&other.path()));
+        prop_assert_eq!(one.ask(|r| r.state_hash()), other.ask(|r| r.state_hash()));
     }
 }
