@@ -13,6 +13,7 @@ mod proposer;
 mod raft;
 mod retention;
 mod scheduler;
+mod spread;
 mod store;
 pub mod telemetry;
 
