@@ -111,12 +111,12 @@ impl Node {
                 store: store.clone(),
                 proposer: proposer.clone(),
                 client: client.clone(),
+                view: raft.view(),
                 env: env.clone(),
                 metrics: metrics.clone(),
             },
             inbox,
         )
-        .await
         .map_err(StartError)?;
         let stop_planning = CancellationToken::new();
         let scheduler = scheduler::Config {
