@@ -134,6 +134,7 @@ fn weight(command: &Command) -> usize {
             _ => 300,
         },
         Command::DeleteJob(_) | Command::Trigger(_) | Command::Cancel(_) => 300,
+        Command::Reassign(reassign) => 150 * reassign.runs.len(),
         Command::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
     }
 }

@@ -14,11 +14,12 @@ mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report, Reported,
-    TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob, Reassign,
+    Report, Reported, TriggerRun, Trim,
 };
 pub use error::StateError;
 pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, Page, Reader, Readers, VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, OpenRun, Page, Reader, Readers,
+    VersionRow,
 };

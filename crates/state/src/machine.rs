@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chronos_types::{ExecutionId, JobId, Millis, Trigger};
+use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,15 @@ pub struct Fire {
     pub node: String,
     /// Whether an attempt was begun: it holds its job's place against newer runs.
     pub begun: bool,
+}
+
+impl Fire {
+    /// The attempt that an unfinished execution comes to next, and whether one was begun.
+    pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
+        // An attempt that was under way is made again, under its own number.
+        let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };
+        (attempt, status != Status::Pending)
+    }
 }
 
 impl Machine {

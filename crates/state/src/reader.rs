@@ -2,6 +2,7 @@
 
 mod executions;
 mod jobs;
+mod nodes;
 mod planning;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use rusqlite::Connection;
 
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
+pub use nodes::OpenRun;
 pub use planning::{DueJob, JobTimes};
 
 use crate::{StateError, schema};

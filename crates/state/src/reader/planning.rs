@@ -102,18 +102,17 @@ impl Reader {
         let mut fires = Vec::new();
         while let Some(row) = rows.next()? {
             let status = Status::from_code(row.get(5)?)?;
-            let attempts: u32 = row.get(6)?;
+            let (attempt, begun) = Fire::next(status, row.get(6)?);
             fires.push(Fire {
                 execution: ExecutionId::from_bytes(row.get(0)?),
                 job: row.get(1)?,
                 version: row.get(2)?,
                 slot: row.get(3)?,
                 fire_at: row.get(4)?,
-                // An attempt that was under way is made again, under its own number.
-                attempt: if status == Status::Running { attempts.max(1) } else { attempts + 1 },
+                attempt,
                 trigger: Trigger::from_code(row.get(7)?)?,
                 node: row.get(8)?,
-                begun: status != Status::Pending,
+                begun,
             });
         }
         Ok(fires)

@@ -11,6 +11,7 @@ mod model;
 mod ops;
 mod oracle;
 mod planning;
+mod reassign;
 mod reports;
 mod retention;
 mod storage;
