@@ -11,6 +11,7 @@ mod node;
 mod peer;
 mod proposer;
 mod raft;
+mod reassign;
 mod retention;
 mod scheduler;
 mod spread;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// The node among `live` that fires a job; none where none is live.
 #[must_use]
-pub fn node_for<'a>(job: JobId, live: &'a [String]) -> Option<&'a str> {
+pub fn node_for(job: JobId, live: &[String]) -> Option<&str> {
     match live {
         [] => None,
         [only] => Some(only),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire, Report, Reported};
-use chronos_types::{ExecutionId, Millis, Status, Trigger};
+use chronos_types::{Concurrency, ExecutionId, Millis, Status, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
@@ -114,8 +114,9 @@ impl Handle {
         self.firing.load(Ordering::Relaxed)
     }
 
-    /// Starts nothing more. Answers the executions that others must leave alone: those with an
-    /// attempt under way, or with one whose outcome is not recorded yet.
+    /// Starts nothing more. Answers the executions that others must leave alone for now: those with
+    /// an attempt under way, or with one whose outcome is not recorded yet, and those that may not
+    /// begin beside them.
     pub async fn close(&self) -> HashSet<ExecutionId> {
         let (answer, answered) = oneshot::channel();
         // Where the dispatcher is gone, so is all that it held.
@@ -324,7 +325,7 @@ impl Dispatcher {
             Message::Done(done) => self.done(done),
             Message::Close(answer) => {
                 self.closed = true;
-                let _ = answer.send(self.under_way());
+                let _ = answer.send(self.to_keep());
             }
             Message::Stop(grace, done) => {
                 self.closed = true;
@@ -338,11 +339,17 @@ impl Dispatcher {
         !self.closed && !self.taking_in && self.fence.is_down()
     }
 
-    /// Executions with an attempt under way, or with one whose outcome is not recorded yet.
-    fn under_way(&self) -> HashSet<ExecutionId> {
-        let begun =
-            |entry: &Entry| matches!(entry.state, State::Running { .. } | State::Reported | State::Over);
-        self.entries.iter().filter(|(_, entry)| begun(entry)).map(|(id, _)| *id).collect()
+    /// Executions that no other node may fire yet.
+    fn to_keep(&self) -> HashSet<ExecutionId> {
+        let overlaps =
+            |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
+        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
+        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
+        let busy: HashSet<i64> = busy.map(|entry| entry.fire.job).collect();
+        let keeps = |entry: &Entry| {
+            begun(&entry) || matches!(entry.state, State::Over) || busy.contains(&entry.fire.job)
+        };
+        self.entries.iter().filter(|(_, entry)| keeps(entry)).map(|(id, _)| *id).collect()
     }
 
     fn effects(&mut self, effects: Vec<Effect>) {
