@@ -1,5 +1,8 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
