@@ -159,8 +159,6 @@ enum State {
 struct Entry {
     fire: Fire,
     state: State,
-    /// False for an attempt that was under way when the execution went to another node.
-    ours: bool,
     prepared: Option<Arc<Prepared>>,
     first_started_at: Option<Millis>,
 }
@@ -389,10 +387,7 @@ impl Dispatcher {
                 // It was settled by our own report, ended while the word of a failed attempt was
                 // on its way, or was delivered by another node while it waited here. An attempt
                 // under way goes on: what it comes to changes nothing any more.
-                if !matches!(self.entries.get(&id), Some(Entry { state: State::Running { .. }, .. })) {
-                    self.end(id);
-                    self.entries.remove(&id);
-                }
+                self.give_up(id);
             }
             Effect::DueChanged => {}
         }
@@ -414,7 +409,7 @@ impl Dispatcher {
             }
             // Told twice: by the state when it was asked and by an effect since. Or it went to
             // another node, and came back while the attempt was still under way.
-            Some(entry) => entry.ours = true,
+            Some(_) => {}
             None => {
                 let key = (fire.job, fire.version);
                 let prepared = self.cache.get(key);
@@ -425,9 +420,8 @@ impl Dispatcher {
                     self.lanes.entry(fire.job).or_default().resume(id);
                 }
                 self.heap.push(fire.fire_at, id);
-                let entry =
-                    Entry { fire, state: State::Waiting, ours: true, prepared, first_started_at: None };
-                self.entries.insert(id, entry);
+                self.entries
+                    .insert(id, Entry { fire, state: State::Waiting, prepared, first_started_at: None });
             }
         }
     }
@@ -557,7 +551,6 @@ impl Dispatcher {
         let ended = Entry {
             fire: entry.fire.clone(),
             state: was,
-            ours: entry.ours,
             prepared: entry.prepared.take(),
             first_started_at: entry.first_started_at,
         };

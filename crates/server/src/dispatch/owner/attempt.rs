@@ -137,7 +137,6 @@ impl Dispatcher {
         let env = &self.config.env;
         let draw = || f64::from(u32::from_be_bytes(env.random_bytes())) / f64::from(u32::MAX);
         let retry_at = retry_at(&prepared.spec, attempt, &outcome, ended_at, draw);
-        let ours = entry.ours;
         entry.state = State::Reported;
         self.running -= 1;
         self.capacity.leave(&prepared.origin, fresh);
@@ -160,16 +159,8 @@ impl Dispatcher {
                 retry_at,
             },
         );
-        // A success counts, whoever delivered it. What comes after a failure is for the node that
-        // the execution went to.
-        if !failed {
-            self.finish(id, Status::Success);
-        } else if ours && retry_at.is_none() {
-            self.finish(id, Status::Failed);
-        }
-        if !ours {
-            self.end(id);
-            self.entries.remove(&id);
+        if retry_at.is_none() {
+            self.finish(id, if failed { Status::Failed } else { Status::Success });
         }
         self.launch_waiting();
     }

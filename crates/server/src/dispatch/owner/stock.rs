@@ -151,15 +151,12 @@ impl Dispatcher {
     }
 
     /// Drops an execution that is not ours any more. An attempt under way goes on: it was begun when
-    /// it was ours to begin, and its report says what came of it.
+    /// it was ours to begin, and its report says what came of it. The state takes a success, and answers
+    /// anything else with the node that the execution went to: then it is dropped.
     pub(super) fn give_up(&mut self, id: ExecutionId) {
-        match self.entries.get_mut(&id) {
-            None => {}
-            Some(Entry { state: State::Running { .. }, ours, .. }) => *ours = false,
-            Some(_) => {
-                self.end(id);
-                self.entries.remove(&id);
-            }
+        if !matches!(self.entries.get(&id), Some(Entry { state: State::Running { .. }, .. })) {
+            self.end(id);
+            self.entries.remove(&id);
         }
     }
 }
