@@ -12,8 +12,10 @@ mod node;
 mod peer;
 mod proposer;
 mod raft;
+mod reassign;
 mod retention;
 mod scheduler;
+mod spread;
 mod store;
 pub mod telemetry;
 

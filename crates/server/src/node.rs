@@ -1,10 +1,15 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Machine};
+use chronos_types::ExecutionId;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,13 +23,15 @@ use crate::proposer::Proposer;
 use crate::raft::{Handed, Raft, RaftConfig};
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::{retention, scheduler};
+use crate::{reassign, retention, scheduler};
 
 /// Connections for reading the state. Reads are short; more would only compete for the two to
 /// four cores that they run on.
 const READERS: usize = 4;
 /// How long attempts under way may take to end when the node stops.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long a node that stops may take to give others what it has not begun.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks at what is past its keeping.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
 
@@ -35,6 +42,7 @@ pub struct StartError(pub String);
 
 /// A running node.
 pub struct Node {
+    name: String,
     address: SocketAddr,
     raft: Raft,
     dispatcher: dispatch::Handle,
@@ -111,18 +119,19 @@ impl Node {
                 store: store.clone(),
                 proposer: proposer.clone(),
                 client: client.clone(),
+                view: raft.view(),
                 env: env.clone(),
                 metrics: metrics.clone(),
             },
             inbox,
         )
-        .await
         .map_err(StartError)?;
         let stop_planning = CancellationToken::new();
         let scheduler = scheduler::Config {
             node: config.cluster.node_id.clone(),
             misfire_threshold: config.scheduler.misfire_threshold,
             catch_up_window: config.scheduler.catch_up_window,
+            view: raft.view(),
             store: store.clone(),
             proposer: proposer.clone(),
             env: env.clone(),
@@ -138,10 +147,17 @@ impl Node {
             env: env.clone(),
             metrics: metrics.clone(),
         };
+        let reassign = reassign::Config {
+            view: raft.view(),
+            store: store.clone(),
+            proposer: proposer.clone(),
+            metrics: metrics.clone(),
+        };
         let planning = vec![
             scheduler::start(scheduler, changes, stop_planning.clone())
                 .map_err(|error| StartError(format!("no timer: {error}")))?,
             retention::start(retention, stop_planning.clone()),
+            reassign::start(reassign, stop_planning.clone()),
         ];
 
         let app = App {
@@ -157,6 +173,7 @@ impl Node {
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id, "serving");
         Ok(Self {
+            name: config.cluster.node_id,
             address,
             raft,
             dispatcher,
@@ -182,20 +199,37 @@ impl Node {
         self.raft.fault().await
     }
 
-    /// Stops in order: no more plans, no more attempts; those under way end, are reported, and
-    /// only then the log is closed. Clients are answered all the while.
-    pub async fn stop(self) {
+    /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
+    /// under way ends, is reported, and only then the log is closed. Clients are answered all the while.
+    pub async fn stop(mut self) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.stop_planning.cancel();
-        for task in self.planning {
+        for task in std::mem::take(&mut self.planning) {
             // It was cancelled, or had failed on its own and said so.
             let _ = task.await;
         }
+        let keep = self.dispatcher.close().await;
+        self.hand_over(&keep).await;
         self.dispatcher.stop(GRACE).await;
         self.stop_serving.cancel();
-        let _ = self.serving.await;
+        let _ = (&mut self.serving).await;
+        // What came since: a retry, a run planned for this node, what was asked for by hand.
+        self.hand_over(&HashSet::new()).await;
         self.raft.shutdown().await;
         tracing::info!("stopped");
+    }
+
+    /// Gives this node's unfinished executions to the other members, but for those to `keep`.
+    async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
+        let mut others = self.raft.status().voters;
+        others.retain(|name| *name != self.name);
+        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
+        match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
+            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
+            Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
+        }
     }
 
     pub(crate) fn proposer(&self) -> &Proposer {

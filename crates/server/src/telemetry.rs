@@ -72,6 +72,8 @@ struct Inner {
     missed: Counter,
     plans: Counter,
     leader: Gauge,
+    fenced: Gauge,
+    reassigned: Counter,
     requests: Family<ByRequest, Counter>,
     request_duration: Histogram,
     log_bytes: Gauge<f64, AtomicU64>,
@@ -97,6 +99,7 @@ impl Metrics {
         let lateness = Histogram::new(delays);
         let (running, waiting, leader) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (jobs, missed, plans) = (Family::default(), Counter::default(), Counter::default());
+        let (fenced, reassigned) = (Gauge::default(), Counter::default());
         let (requests, request_duration) = (Family::default(), Histogram::new(latencies));
         let (log_bytes, log_commits) = (Gauge::default(), Counter::default());
         registry.register("executions", "Executions that ended on this node, by status", executions.clone());
@@ -127,6 +130,16 @@ impl Metrics {
         );
         registry.register("planned_runs", "Runs put on record ahead of their instant", plans.clone());
         registry.register("raft_leader", "1 while this node leads", leader.clone());
+        registry.register(
+            "fenced",
+            "1 while this node hears no leader and starts no attempt",
+            fenced.clone(),
+        );
+        registry.register(
+            "reassigned",
+            "Executions that this node, leading, gave to another when theirs was gone",
+            reassigned.clone(),
+        );
         registry.register("http_requests", "API requests, by method, route and status", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -162,6 +175,8 @@ impl Metrics {
             missed,
             plans,
             leader,
+            fenced,
+            reassigned,
             requests,
             request_duration,
             log_bytes,
@@ -211,6 +226,16 @@ impl Metrics {
     /// Whether this node leads.
     pub fn leading(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
+    }
+
+    /// Whether this node is cut off and starts no attempt.
+    pub fn fenced(&self, fenced: bool) {
+        self.0.fenced.set(i64::from(fenced));
+    }
+
+    /// Executions were given to other nodes.
+    pub fn reassigned(&self, count: usize) {
+        self.0.reassigned.inc_by(count as u64);
     }
 
     /// The data directory's size.

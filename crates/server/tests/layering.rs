@@ -17,9 +17,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("raft", &[]),
     ("proposer", &["env", "raft"]),
     ("store", &["env", "proposer"]),
+    ("spread", &[]),
     // The loops. They meet in the state and nowhere else.
-    ("dispatch", &["env", "proposer", "store", "telemetry"]),
-    ("scheduler", &["env", "proposer", "store", "telemetry"]),
+    ("dispatch", &["env", "proposer", "raft::View", "store", "telemetry"]),
+    ("reassign", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
+    ("scheduler", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
     ("retention", &["env", "proposer", "store", "telemetry"]),
     // Asks for the first due instant, tests a webhook, and otherwise proposes and reads.
     (
@@ -44,6 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "http",
             "proposer",
             "raft",
+            "reassign",
             "retention",
             "scheduler",
             "store",
