@@ -38,8 +38,8 @@ const DIGEST: Duration = Duration::from_secs(5 * 60);
 /// same address on the same lane has a connection of its own; connections are kept for later calls.
 pub struct HttpTransport {
     env: Env,
-    tls: Option<Arc<ClientConfig>>,
-    caller: Caller,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) caller: Caller,
     lines: Mutex<HashMap<(String, Lane), Arc<Line>>>,
     /// [`STALL`], but in tests.
     pub(super) stall: Duration,
@@ -74,7 +74,7 @@ impl HttpTransport {
     }
 
     /// Sends a request on a kept connection or a new one. Where a kept one was closed meanwhile, and
-    /// nothing was sent, a new one is tried.
+    /// nothing was sent, a new one is tried. `sent` is set once there is a connection.
     async fn exchange(
         &self,
         line: &Arc<Line>,
@@ -82,6 +82,7 @@ impl HttpTransport {
         to: &str,
         mut request: Request<Outgoing>,
         upload: Option<&Upload>,
+        sent: &AtomicBool,
     ) -> Answer {
         let turn = Arc::new(turn);
         let mut kept = line.take();
@@ -91,6 +92,7 @@ impl HttpTransport {
                 Some(connection) => connection,
                 None => self.connect(line, &turn, to).await?,
             };
+            sent.store(true, Ordering::Relaxed);
             let moved = connection.moved.clone();
             let spoken = speak(&mut connection, to, request);
             let spoken = match upload {
@@ -158,14 +160,18 @@ impl Transport for HttpTransport {
             let body = Full::new(message).map_err(|never| match never {}).boxed_unsync();
             let request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
             let line = self.line(to, lane);
+            let sent = AtomicBool::new(false);
             let call = async {
                 let turn = line.turn().await.ok_or_else(stopping)?;
-                self.exchange(&line, turn, to, request, None).await
+                self.exchange(&line, turn, to, request, None, &sent).await
             };
             match tokio::time::timeout(timeout, call).await {
                 Ok(answer) => answer,
                 Err(_) => {
-                    line.clear();
+                    // Else the connection made for it, or for one before it, may be among them.
+                    if sent.load(Ordering::Relaxed) {
+                        line.clear();
+                    }
                     let ms = timeout.as_millis();
                     Err(PeerError::Unreachable(format!("{to}: no answer to {kind} within {ms} ms")))
                 }
@@ -193,7 +199,7 @@ impl Transport for HttpTransport {
                 return Err(PeerError::Unreachable(why));
             };
             let turn = turn.ok_or_else(stopping)?;
-            self.exchange(&line, turn, to, request, Some(&upload)).await
+            self.exchange(&line, turn, to, request, Some(&upload), &AtomicBool::new(false)).await
         })
     }
 }
@@ -252,7 +258,7 @@ async fn speak(
 ) -> Result<(Answer, bool), Failure> {
     let response = connection.send(request).await?;
     let status = response.status();
-    let mut body = Inbound::new(response.into_body());
+    let mut body = Inbound::new(response.into_body(), STALL);
     let failed = |error: io::Error| Failure { why: format!("its answer: {error}"), unsent: None };
     let body = body.all(MAX_MESSAGE_BYTES).await.map_err(failed)?;
     if status == StatusCode::OK {

@@ -29,6 +29,8 @@ pub(super) struct Door {
     /// This node, and its cluster.
     pub(super) caller: Caller,
     pub(super) service: Arc<dyn Service>,
+    /// For the next part of a body.
+    pub(super) stall: Duration,
 }
 
 /// A call whose head is in order.
@@ -43,7 +45,7 @@ impl Door {
     /// Answers one request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Bytes, No> {
         let (head, body) = request.into_parts();
-        let body = Arc::new(Mutex::new(Inbound::new(body)));
+        let body = Arc::new(Mutex::new(Inbound::new(body, self.stall)));
         let answer = match self.admit(&head) {
             Ok(call) => self.hand_over(call, &body).await,
             Err(no) => Err(no),

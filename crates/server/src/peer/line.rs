@@ -8,12 +8,11 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 
-/// Calls on one lane to one node at a time; more wait. A lane has a few at once (a proposal beside
-/// entries), so this only keeps a node that is slow to answer from collecting connections: with as
-/// many from each of ten others it stays below what it takes.
+/// Calls on one lane to one node at a time, and connections kept for them; more calls wait. A lane
+/// has a few at once (a proposal beside entries), so this only keeps a node that is slow to answer from
+/// collecting connections: with as many from each of ten others it stays below what it takes. Keeping
+/// fewer than are used in a burst would make the others anew in the next one.
 const MAX_CALLS: usize = 32;
-/// Connections kept for later.
-const MAX_IDLE: usize = 8;
 /// A connection not used for so long is not used again. Well below the patience of the other end, so
 /// that no call meets a closing connection.
 const KEEP: Duration = Duration::from_secs(60);
@@ -46,7 +45,7 @@ impl Line {
     pub(super) fn put(&self, connection: Connection) {
         self.with(|idle| {
             idle.push((connection, Instant::now()));
-            if idle.len() > MAX_IDLE {
+            if idle.len() > MAX_CALLS {
                 idle.remove(0);
             }
         });

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::door::Door;
 use super::tls::{PeerTls, TlsError};
+use super::wire::{STALL, root};
 use super::{Caller, Service};
 use crate::env::{Listener, Socket};
 
@@ -39,8 +40,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` is cancelled; then takes no more calls, and lets those under way end for a
-/// while. With `tls`, a caller has to show a certificate. The service's future is dropped where its
-/// caller gives up.
+/// while. With `tls`, a caller has to show a certificate. The service's future is dropped when its
+/// caller is seen to have gone away; while a body is not read, that is not seen.
 ///
 /// # Errors
 /// A file of `tls` is not what it should be.
@@ -52,10 +53,11 @@ pub fn serve(
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
     let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
-    Ok(accept(listener, tls, Arc::new(Door { caller, service }), stop))
+    let door = Door { caller, service, stall: STALL };
+    Ok(accept(listener, tls, Arc::new(door), stop))
 }
 
-async fn accept(
+pub(super) async fn accept(
     mut listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     door: Arc<Door>,
@@ -157,7 +159,7 @@ async fn one(
     loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return ended.map_err(|error| super::wire::root(&error)),
+            ended = connection.as_mut() => return ended.map_err(|error| root(&error)),
             () = first_call.as_mut(), if is_new => {
                 is_new = false;
                 if !has_called.load(Ordering::Relaxed) {
