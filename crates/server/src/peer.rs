@@ -1,5 +1,19 @@
 //! Between nodes: one node calls another and gets an answer. What the calls say is their callers'
-//! business (`raft/network` and `raft/service`); how they travel is that of an implementation.
+//! business (`raft/network` and `raft/service`); how they travel is that of an implementation:
+//! [`HttpTransport`] and [`serve`].
+
+mod client;
+mod connection;
+mod door;
+mod inbound;
+mod line;
+mod moved;
+mod server;
+mod tls;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -10,6 +24,10 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::env::BoxFuture;
+
+pub use client::HttpTransport;
+pub use server::serve;
+pub use tls::{PeerTls, TlsError};
 
 /// The answer to a call.
 pub type Answer = Result<Bytes, PeerError>;

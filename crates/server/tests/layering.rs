@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Asks the world; asked by everybody.
     ("env", &[]),
+    // Carries messages; knows nothing of what they say.
+    ("peer", &["env"]),
     ("telemetry", &[]),
     // Knows keys and values; of others only the types that a value parses into.
     ("config", &["dispatch::Network", "telemetry::LogFormat"]),
