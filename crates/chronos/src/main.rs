@@ -29,6 +29,9 @@ enum Command {
         /// The configuration file; without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Leave the cluster when stopped: for a node that will not come back.
+        #[arg(long)]
+        leave: bool,
     },
     /// Looks after the data of a cluster.
     Cluster {
@@ -59,8 +62,8 @@ enum ClusterCommand {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::Server { config } => run(config.as_deref(), false),
-        Command::Dev { config } => run(config.as_deref(), true),
+        Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }),
+        Command::Dev { config } => run(config.as_deref(), Run::Example),
         Command::Cluster { command: ClusterCommand::Restore { file, config } } => {
             restore(&file, config.as_deref())
         }
@@ -91,10 +94,19 @@ impl From<StartError> for Failure {
     }
 }
 
-fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
+/// What kind of node.
+#[derive(Clone, Copy, PartialEq)]
+enum Run {
+    /// As configured.
+    Server { leave: bool },
+    /// With a receiver and example jobs.
+    Example,
+}
+
+fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
     let mut config =
         config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
-    if example {
+    if kind == Run::Example {
         // People read along; and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
         if !config.server.http.address.ip().is_loopback() {
@@ -110,7 +122,7 @@ fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
         .global_queue_interval(8)
         .build()
         .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
-    runtime.block_on(serve(config, example))
+    runtime.block_on(serve(config, kind))
 }
 
 fn restore(file: &Path, config: Option<&Path>) -> Result<(), Failure> {
@@ -120,12 +132,12 @@ fn restore(file: &Path, config: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(config: Config, example: bool) -> Result<(), Failure> {
+async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     // Before anything starts: whoever asks early asks for a stop in order, too.
     let stop = asked_to_stop()?;
     let tls = config.server.http.tls.is_some();
     let node = Node::start(config, Env::real()).await?;
-    if example {
+    if kind == Run::Example {
         let receiver = dev::receiver().await?;
         dev::example_jobs(&node, receiver).await?;
         greet(&node, receiver, tls);
@@ -137,7 +149,7 @@ async fn serve(config: Config, example: bool) -> Result<(), Failure> {
     match fault {
         Some(message) => Err(Failure::Fault(message)),
         None => {
-            node.stop().await;
+            node.stop(kind == Run::Server { leave: true }).await;
             Ok(())
         }
     }

@@ -1,21 +1,24 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+mod door;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Machine};
-use chronos_types::ExecutionId;
+use chronos_types::{ExecutionId, format_rfc3339};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
+use crate::config::{self, Config};
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
 use crate::env::Env;
 use crate::http::{self, App};
@@ -50,8 +53,10 @@ pub struct Node {
     store: Store,
     stop_planning: CancellationToken,
     stop_serving: CancellationToken,
+    stop_peers: CancellationToken,
     planning: Vec<JoinHandle<()>>,
     serving: JoinHandle<()>,
+    peers: JoinHandle<()>,
     env: Env,
 }
 
@@ -66,6 +71,7 @@ impl Node {
         let tls = config.server.http.tls.as_ref().map(http::tls).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address).await?;
         let address = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
+        let door = door::open(&config.cluster, &env).await?;
         raise_file_limit();
 
         let directory = &config.cluster.data_dir;
@@ -106,9 +112,22 @@ impl Node {
             data_dir: directory.clone(),
             heartbeat_interval_ms: config.cluster.raft.heartbeat_interval.as_millis(),
             election_timeout_ms: config.cluster.raft.election_timeout.as_millis(),
+            advertise: door.advertise.clone(),
+            http: address.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tz_release: chronos_schedule::tz_release(),
+            join: config.cluster.raft.join.clone(),
+            bootstrap: config.cluster.bootstrap,
+            max_voters: config.cluster.max_voters,
+            reassign_after: config.cluster.reassign_after.as_std(),
         };
-        let raft =
-            Raft::start(raft_config, machine, sink).await.map_err(|error| StartError(error.to_string()))?;
+        let (transport, caller) = (door.transport.clone(), door.caller.clone());
+        let raft = Raft::start(raft_config, machine, sink, transport.clone(), caller, &env).await;
+        let raft = raft.map_err(|error| StartError(error.to_string()))?;
+        let reporter = reporter(&raft, &dispatcher);
+        let stop_peers = CancellationToken::new();
+        let reception = Reception { raft: raft.service(), reporter: reporter.clone() };
+        let peers = tokio::spawn(door.serve(reception, stop_peers.clone())?);
         let proposer = Proposer::start(raft.clone(), env.clone());
         let metrics = Metrics::new();
 
@@ -160,9 +179,18 @@ impl Node {
             reassign::start(reassign, stop_planning.clone()),
         ];
 
+        let cluster = Cluster::new(cluster::Config {
+            raft: raft.clone(),
+            transport,
+            reporter,
+            data_dir: directory.clone(),
+            node: config.cluster.node_id.clone(),
+            env: env.clone(),
+        });
         let app = App {
             proposer: proposer.clone(),
             store: store.clone(),
+            cluster: cluster.map_err(|error| in_directory(&error))?,
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
             metrics,
@@ -181,10 +209,31 @@ impl Node {
             store,
             stop_planning,
             stop_serving,
+            stop_peers,
             planning,
             serving,
+            peers,
             env,
         })
+    }
+
+    /// Makes the data directory of this node that of a new cluster, from a backup. Answers with what
+    /// was done, for people.
+    ///
+    /// # Errors
+    /// The backup is damaged or from a newer Chronos, or there is data in the directory. Nothing is
+    /// changed then.
+    pub fn restore(config: &Config, backup: &Path) -> Result<String, StartError> {
+        let config::Cluster { node_id, data_dir, .. } = &config.cluster;
+        let info = chronos_state::backup::restore(backup, data_dir, node_id);
+        let info = info.map_err(|error| StartError(error.to_string()))?;
+        Ok(format!(
+            "{} jobs and {} executions, as of {}, are in {}; start the node {node_id}, and it is a new cluster",
+            info.jobs,
+            info.executions,
+            format_rfc3339(info.at),
+            data_dir.display()
+        ))
     }
 
     /// Where the API listens.
@@ -201,7 +250,9 @@ impl Node {
 
     /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
     /// under way ends, is reported, and only then the log is closed. Clients are answered all the while.
-    pub async fn stop(mut self) {
+    ///
+    /// With `leave`, this node is no member of its cluster any more when it has stopped.
+    pub async fn stop(mut self, leave: bool) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.stop_planning.cancel();
         for task in std::mem::take(&mut self.planning) {
@@ -215,14 +266,22 @@ impl Node {
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
         self.hand_over(&HashSet::new()).await;
+        if leave {
+            match self.raft.leave().await {
+                Ok(()) => tracing::info!("left the cluster"),
+                Err(error) => tracing::error!(%error, "this node has not left the cluster; remove it"),
+            }
+        }
         self.raft.shutdown().await;
+        self.stop_peers.cancel();
+        let _ = (&mut self.peers).await;
         tracing::info!("stopped");
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
-        let mut others = self.raft.status().voters;
-        others.retain(|name| *name != self.name);
+        let members = self.raft.status().members.into_iter().map(|member| member.name);
+        let others: Vec<String> = members.filter(|name| *name != self.name).collect();
         let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}
@@ -243,6 +302,16 @@ impl Node {
     pub(crate) fn env(&self) -> &Env {
         &self.env
     }
+}
+
+/// Says how this node is, to itself and to others.
+fn reporter(raft: &Raft, dispatcher: &dispatch::Handle) -> Reporter {
+    let (raft, dispatcher) = (raft.clone(), dispatcher.clone());
+    Reporter::new(move || NodeReport {
+        applied: raft.status().applied,
+        firing: dispatcher.firing() as u64,
+        fenced: raft.view().borrow().fenced,
+    })
 }
 
 fn client(config: &Config, env: &Env) -> Result<Client, StartError> {
