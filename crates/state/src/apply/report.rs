@@ -77,6 +77,8 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
         Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
             // A success counts, whoever delivered it, also beside a failure of the same number.
             if *attempt <= row.ended() && failure.is_some() {
+                // Its node may have made the attempt twice, and waits for word of the next.
+                context.effects.push(Effect::Fire(row.owed()));
                 return Ok(Outcome::Done);
             }
             row.begin(*attempt, *started_at);

@@ -409,7 +409,9 @@ impl Model {
                 run.execution.status = Status::Running;
             }
             // Known already; but a success counts from whoever delivered it.
-            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {}
+            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {
+                self.effects.push(Effect::Fire(run.owed()));
+            }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
