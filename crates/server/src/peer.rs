@@ -10,6 +10,7 @@ mod line;
 mod moved;
 mod server;
 mod tls;
+mod upload;
 mod wire;
 
 #[cfg(test)]

@@ -5,22 +5,19 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
 use http::{HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use http_body_util::{BodyExt as _, Full};
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::connection::{Connection, Failure, Outgoing};
 use super::inbound::Inbound;
 use super::line::Line;
-use super::moved::Moved;
 use super::tls::{PeerTls, TlsError};
+use super::upload::Upload;
 use super::wire::{
     self, CLUSTER_HEADER, MAX_MESSAGE_BYTES, MESSAGE_BYTES_HEADER, NODE_HEADER, PATH, PROTOCOL,
     PROTOCOL_HEADER, STALL,
@@ -30,10 +27,6 @@ use crate::env::{BoxFuture, Env};
 
 /// For a connection, TLS and all.
 const CONNECT: Duration = Duration::from_secs(2);
-/// For the answer to an upload, once all of it is out: the other one brings gigabytes to its disk.
-/// A node that vanishes meanwhile is found out sooner, by its connection.
-const DIGEST: Duration = Duration::from_secs(5 * 60);
-
 /// Speaks HTTP/1.1 to other nodes, in plain text or in mutual TLS. A call that overlaps another to the
 /// same address on the same lane has a connection of its own; connections are kept for later calls.
 pub struct HttpTransport {
@@ -189,7 +182,7 @@ impl Transport for HttpTransport {
         Box::pin(async move {
             check_size(kind, &message)?;
             let bytes = HeaderValue::from(message.len());
-            let upload = Upload { is_out: Arc::default(), stall: self.stall };
+            let upload = Upload::new(self.stall);
             let body = upload.watch(message, body);
             let mut request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
             request.headers_mut().insert(MESSAGE_BYTES_HEADER, bytes);
@@ -207,46 +200,6 @@ impl Transport for HttpTransport {
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport").field("caller", &self.caller).finish_non_exhaustive()
-    }
-}
-
-/// How far an upload is.
-struct Upload {
-    is_out: Arc<AtomicBool>,
-    stall: Duration,
-}
-
-impl Upload {
-    /// The body of the request: the message, and `body` behind it.
-    fn watch(&self, message: Bytes, mut body: Body) -> Outgoing {
-        let is_out = Arc::clone(&self.is_out);
-        let body = stream::poll_fn(move |context| {
-            let next = ready!(body.poll_next_unpin(context));
-            if next.is_none() {
-                is_out.store(true, Ordering::Relaxed);
-            }
-            Poll::Ready(next)
-        });
-        let message = stream::iter([Ok(message)]);
-        let frames = message.chain(body).map(|part| part.map(Frame::data));
-        http_body_util::BodyExt::boxed_unsync(StreamBody::new(frames))
-    }
-
-    /// Whether all of it was handed to the connection.
-    fn is_out(&self) -> bool {
-        self.is_out.load(Ordering::Relaxed)
-    }
-
-    /// Waits until nothing has moved for too long, and says so.
-    async fn stalls(&self, moved: &Moved) -> String {
-        moved.touch();
-        loop {
-            let patience = if self.is_out() { DIGEST } else { self.stall };
-            if moved.last().elapsed() >= patience {
-                return format!("no byte moved for {} s", patience.as_secs_f64());
-            }
-            tokio::time::sleep(self.stall / 8).await;
-        }
     }
 }
 

@@ -189,7 +189,8 @@ async fn a_kept_connection_that_was_closed_costs_no_call() {
             far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.expect("it is sent");
             far
         };
-        let (answer, far) = tokio::join!(call(&a, "b:1", "echo", ""), answering);
+        let both = async { tokio::join!(call(&a, "b:1", "echo", ""), answering) };
+        let (answer, far) = tokio::time::timeout(LONG, both).await.expect("a new connection in time");
         assert_eq!(text(answer), "hi", "round {round}");
         drop(far);
     }

@@ -90,16 +90,16 @@ async fn the_answer_to_an_upload_may_take_longer_than_a_stall() {
     answer.expect("an answer");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_refused_at_once_says_why() {
     let node = Node::start("b", Some("c1")).await;
     let a = transport("a", Some("c1"));
     for _ in 0..10 {
-        let refused = a.upload(&node.address, "dance", Bytes::new(), body(50, |_| {})).await;
+        let refused = a.upload(&node.address, "dance", Bytes::new(), body(1000, |_| {})).await;
         assert_eq!(refused, Err(PeerError::Refused("dance is unknown".into())));
     }
     let other = transport("a", Some("c2"));
-    stranger(other.upload(&node.address, "hash", Bytes::new(), body(50, |_| {})).await);
+    stranger(other.upload(&node.address, "hash", Bytes::new(), body(1000, |_| {})).await);
 }
 
 #[tokio::test]
