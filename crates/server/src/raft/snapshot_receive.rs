@@ -71,7 +71,11 @@ impl Inbox {
             let chunk = tokio::time::timeout(IDLE, body.next()).await;
             let chunk = chunk.map_err(|_| format!("no byte for {} s", IDLE.as_secs()))?;
             let Some(chunk) = chunk else { break };
-            let chunk = chunk.map_err(|error| format!("the transfer broke: {error}"))?;
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(_) if partial.length == partial.id.length => break,
+                Err(error) => return Err(format!("the transfer broke: {error}")),
+            };
             let length = chunk.len() as u64;
             if partial.length + length > partial.id.length {
                 let expected = partial.id.length;

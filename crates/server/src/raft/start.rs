@@ -156,7 +156,8 @@ pub(super) async fn start(
 /// state is what it was. Returns whether this node has a place already.
 async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result<bool, RaftError> {
     let Shared { raft: openraft, health, config, id, member, caller, upkeep, .. } = &*raft.shared;
-    let mut initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
+    let initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
+    let mut alone = initialized && openraft.voter_ids().eq([*id]);
     // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
     let founds =
         !initialized && caller.cluster.get().is_none() && (config.bootstrap || config.join.is_empty());
@@ -164,9 +165,8 @@ async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result
     if founds && !raft.is_founded().await {
         let members = BTreeMap::from([(*id, member.clone())]);
         openraft.initialize(members).await.map_err(|error| storage(health, &error))?;
-        initialized = true;
+        alone = true;
     }
-    let alone = initialized && openraft.voter_ids().eq([*id]);
     if alone && caller.cluster.get().is_none() {
         raft.adopt(format!("{:032x}", u128::from_le_bytes(env.random_bytes()))).await?;
     }

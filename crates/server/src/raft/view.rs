@@ -67,8 +67,8 @@ impl Lookout {
     pub(super) fn look(&mut self) {
         let now = self.raft.metrics().borrow_watched().clone();
         let (view, cut_off) = self.judge(&now);
-        set(&self.view, view);
         set(&self.cut_off, cut_off);
+        set(&self.view, view);
     }
 
     fn judge(&mut self, now: &openraft::RaftMetrics<Types>) -> (View, bool) {
