@@ -149,7 +149,11 @@ async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     match fault {
         Some(message) => Err(Failure::Fault(message)),
         None => {
-            node.stop(kind == Run::Server { leave: true }).await;
+            if kind == (Run::Server { leave: true }) {
+                node.leave().await;
+            } else {
+                node.stop().await;
+            }
             Ok(())
         }
     }

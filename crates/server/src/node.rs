@@ -250,9 +250,16 @@ impl Node {
 
     /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
     /// under way ends, is reported, and only then the log is closed. Clients are answered all the while.
-    ///
-    /// With `leave`, this node is no member of its cluster any more when it has stopped.
-    pub async fn stop(mut self, leave: bool) {
+    pub async fn stop(self) {
+        self.end(false).await;
+    }
+
+    /// Stops in order, and is no member of its cluster any more: for a node that will not come back.
+    pub async fn leave(self) {
+        self.end(true).await;
+    }
+
+    async fn end(mut self, leave: bool) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.stop_planning.cancel();
         for task in std::mem::take(&mut self.planning) {

@@ -173,6 +173,7 @@ impl Raft {
     ///
     /// # Errors
     /// The storage failed, or the node is stopping.
+    #[cfg(test)]
     pub async fn joined(&self) -> Result<(), RaftError> {
         let stopped = || RaftError::Storage("raft ended while it was starting".to_owned());
         let mut fault = self.shared.health.fault();

@@ -51,8 +51,16 @@ async fn a_node_that_lost_its_disk_must_be_removed_first() {
     let lost = cluster.leader().await % 3 + 1;
     cluster.kill(lost).await;
     std::fs::remove_dir_all(cluster.setup(lost).data()).unwrap();
-    let refused = cluster.setup(lost).clone().refused().await;
-    refused.names(&[&format!("n{lost}"), "remove it first"]);
+    cluster.revive(lost).await;
+    let node = cluster.node(lost);
+    let reason = until("the reason", || async {
+        let reply = node.root("/ready").await;
+        assert_eq!(reply.status, 503, "{reply:?}");
+        let reason = reply.json()["reason"].as_str().unwrap_or_default().to_owned();
+        reason.contains("remove it first").then_some(reason)
+    })
+    .await;
+    assert!(reason.contains(&format!("n{lost}")), "{reason}");
 }
 
 #[tokio::test]

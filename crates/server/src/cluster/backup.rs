@@ -48,8 +48,7 @@ pub(super) fn tidy_up(data_dir: &Path) -> io::Result<()> {
 /// Writes a backup of the state as it stands, beside it.
 pub(super) async fn make(data_dir: &Path, env: &Env) -> Result<BackupFile, StateError> {
     let name = format!("{PREFIX}{:016x}.db", u64::from_be_bytes(env.random_bytes()));
-    let (state, file) =
-        (data_dir.join("state.db"), BackupFile { path: data_dir.join(name), at: env.now() });
+    let (state, file) = (data_dir.join("state.db"), BackupFile { path: data_dir.join(name), at: env.now() });
     env.blocking(move || {
         backup::write(&state, &file.path, file.at, env!("CARGO_PKG_VERSION"), NOTES)?;
         Ok(file)

@@ -124,10 +124,7 @@ async fn transfer(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Resu
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn backup(
-    State(app): State<Shared>,
-    Consistent(consistent): Consistent,
-) -> Result<Response, ApiError> {
+async fn backup(State(app): State<Shared>, Consistent(consistent): Consistent) -> Result<Response, ApiError> {
     find::catch_up(&app, consistent).await?;
     let backup = app.cluster.backup().await?;
     let file = tokio::fs::File::open(backup.path()).await.map_err(ApiError::io)?;

@@ -37,8 +37,7 @@ pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Door, StartError
     let caller = Caller { node: config.node_id.clone(), cluster: Arc::new(OnceLock::new()) };
     let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
     let address = config.raft.address;
-    let cannot =
-        |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));
+    let cannot = |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));
     let listener = env.listen(&address.to_string()).await.map_err(cannot)?;
     let advertise = match &config.raft.advertise {
         Some(advertise) => advertise.clone(),

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Egress};
 use crate::env::Env;
+use crate::peer::{Caller, HttpTransport};
 use crate::proposer::Proposer;
 use crate::raft::{Handed, Raft, RaftConfig, View};
 use crate::store::Store;
@@ -61,8 +62,20 @@ impl Bench {
             data_dir: directory.path().to_owned(),
             heartbeat_interval_ms: 100,
             election_timeout_ms: 500,
+            advertise: "127.0.0.1:1".into(),
+            http: "127.0.0.1:2".into(),
+            version: String::new(),
+            tz_release: String::new(),
+            join: Vec::new(),
+            bootstrap: false,
+            max_voters: 5,
+            reassign_after: PATIENCE,
         };
-        let raft = Raft::start(config, machine, sink).await.expect("it starts");
+        let caller = Caller { node: OWN.into(), cluster: Arc::default() };
+        // A cluster of one calls nobody.
+        let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
+        let raft =
+            Raft::start(config, machine, sink, Arc::new(transport), caller, &env).await.expect("it starts");
         let proposer = Proposer::start(raft, env.clone());
         let (view, metrics) = (watch::Sender::new(first), Metrics::new());
         let client = ClientConfig {
