@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chronos_state::{Effect, Machine};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -12,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
-use crate::env::Env;
+use crate::env::{BoxFuture, Env};
 use crate::http::{self, App};
+use crate::peer::{Answer, Body, Caller, Lane, PeerError, Transport};
 use crate::proposer::Proposer;
 use crate::raft::{Handed, Raft, RaftConfig};
 use crate::store::Store;
@@ -98,9 +100,19 @@ impl Node {
             data_dir: directory.clone(),
             heartbeat_interval_ms: config.cluster.raft.heartbeat_interval.as_millis(),
             election_timeout_ms: config.cluster.raft.election_timeout.as_millis(),
+            advertise: String::new(),
+            http: address.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tz_release: String::new(),
+            join: Vec::new(),
+            bootstrap: true,
+            max_voters: 5,
+            reassign_after: Duration::from_secs(5),
         };
-        let raft =
-            Raft::start(raft_config, machine, sink).await.map_err(|error| StartError(error.to_string()))?;
+        let caller = Caller { node: config.cluster.node_id.clone(), cluster: Arc::default() };
+        let raft = Raft::start(raft_config, machine, sink, Arc::new(Alone), caller, &env)
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
         let proposer = Proposer::start(raft.clone(), env.clone());
         let metrics = Metrics::new();
 
@@ -208,6 +220,27 @@ impl Node {
 
     pub(crate) fn env(&self) -> &Env {
         &self.env
+    }
+}
+
+/// The way to other nodes, of a node that is its whole cluster.
+#[derive(Debug)]
+struct Alone;
+
+impl Transport for Alone {
+    fn call<'a>(
+        &'a self,
+        to: &'a str,
+        _: Lane,
+        _: &'static str,
+        _: Bytes,
+        _: Duration,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { Err(PeerError::Unreachable(format!("there is no way to {to}"))) })
+    }
+
+    fn upload<'a>(&'a self, to: &'a str, _: &'static str, _: Bytes, _: Body) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { Err(PeerError::Unreachable(format!("there is no way to {to}"))) })
     }
 }
 

@@ -14,7 +14,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Knows keys and values; of others only the types that a value parses into.
     ("config", &["dispatch::Network", "telemetry::LogFormat"]),
     // The log and the state machine, and nothing of what they are for.
-    ("raft", &[]),
+    ("raft", &["env", "peer"]),
+    // How nodes call each other.
+    ("peer", &["env"]),
     ("proposer", &["env", "raft"]),
     ("store", &["env", "proposer"]),
     // The loops. They meet in the state and nowhere else.
@@ -42,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "dispatch",
             "env",
             "http",
+            "peer",
             "proposer",
             "raft",
             "retention",

@@ -157,9 +157,11 @@ impl StateFile {
         Ok(meta)
     }
 
-    /// Writes the state as it stands to a file of its own.
-    pub(super) fn copy_to(&mut self, file: &SnapshotFile) -> Result<(), StateFault> {
-        Ok(self.machine.copy_to(file.path())?)
+    /// Writes the state as it stands to a file of its own, and says where that is.
+    pub(super) fn copy_to(&mut self, file: &SnapshotFile) -> Result<SnapshotMeta, StateFault> {
+        self.machine.copy_to(file.path())?;
+        let Position { applied, membership, .. } = self.position.clone();
+        Ok(SnapshotMeta { last_log_id: applied, last_membership: membership })
     }
 
     /// Replaces the whole state by that of a file, which must stand where `meta` says.
