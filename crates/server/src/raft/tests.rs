@@ -1,5 +1,6 @@
 //! The promises of this module, through its public door where that can show them.
 
+mod cluster;
 mod disk_full;
 mod durability;
 mod hub;
