@@ -24,7 +24,9 @@ pub enum LogFormat {
 
 /// Sets up the process's logs, on standard error. The first call wins.
 pub fn init_logs(level: tracing::Level, format: LogFormat) {
-    let filter = EnvFilter::new(format!("{level},openraft=warn,hyper=warn,rustls=warn"));
+    // openraft warns of each sign of life that a lost node does not answer, ten times a second;
+    // `raft/view` says once that it is lost.
+    let filter = EnvFilter::new(format!("{level},openraft=error,hyper=warn,rustls=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where logs are set up already, as in a test that starts two nodes.
     let _ = match format {

@@ -72,8 +72,23 @@ impl Lookout {
     pub(super) fn look(&mut self) {
         let now = self.raft.metrics().borrow_watched().clone();
         let (view, cut_off) = self.judge(&now);
+        self.tell(&view);
         set(&self.cut_off, cut_off);
         set(&self.view, view);
+    }
+
+    /// Says for people what has changed.
+    fn tell(&self, new: &View) {
+        let known = self.view.borrow();
+        for node in new.silent.iter().filter(|node| !known.silent.contains(node)) {
+            tracing::warn!(node, "a node is not heard of; others take over what it was to fire");
+        }
+        for node in new.live.iter().filter(|node| known.silent.contains(node)) {
+            tracing::info!(node, "a node is heard of again");
+        }
+        if new.fenced && !known.fenced {
+            tracing::warn!("cut off from the cluster: no attempts are started");
+        }
     }
 
     fn judge(&mut self, now: &openraft::RaftMetrics<Types>) -> (View, bool) {
