@@ -5,6 +5,7 @@
 //! names too. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what
 //! a schedule means: whoever calls brings that check along.
 
+mod cluster;
 mod execution;
 mod fields;
 mod health;
@@ -21,6 +22,7 @@ mod webhook;
 mod webhook_input;
 mod webhook_test;
 
+pub use cluster::{ClusterNode, ClusterStatus, TransferRequest, TransferResponse};
 pub use execution::{Attempt, Execution, RequestView, Response};
 pub use health::{Health, Ready};
 pub use job::{Job, JobInput, JobVersion, LastRun};

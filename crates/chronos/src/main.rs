@@ -29,6 +29,14 @@ enum Command {
         /// The configuration file; without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Leave the cluster when stopped: for a node that will not come back.
+        #[arg(long)]
+        leave: bool,
+    },
+    /// Looks after the data of a cluster.
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
     },
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
@@ -38,11 +46,27 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum ClusterCommand {
+    /// Makes a new cluster, of this node alone, from a backup (`GET /api/v1/cluster/backup`). The
+    /// node's data directory must hold no data; the node must not be running.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The configuration file; without one, every key has its default.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::Server { config } => run(config.as_deref(), false),
-        Command::Dev { config } => run(config.as_deref(), true),
+        Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }),
+        Command::Dev { config } => run(config.as_deref(), Run::Example),
+        Command::Cluster { command: ClusterCommand::Restore { file, config } } => {
+            restore(&file, config.as_deref())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,10 +94,19 @@ impl From<StartError> for Failure {
     }
 }
 
-fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
+/// What kind of node.
+#[derive(Clone, Copy, PartialEq)]
+enum Run {
+    /// As configured.
+    Server { leave: bool },
+    /// With a receiver and example jobs.
+    Example,
+}
+
+fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
     let mut config =
         config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
-    if example {
+    if kind == Run::Example {
         // People read along; and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
         if !config.server.http.address.ip().is_loopback() {
@@ -89,15 +122,22 @@ fn run(file: Option<&Path>, example: bool) -> Result<(), Failure> {
         .global_queue_interval(8)
         .build()
         .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
-    runtime.block_on(serve(config, example))
+    runtime.block_on(serve(config, kind))
 }
 
-async fn serve(config: Config, example: bool) -> Result<(), Failure> {
+fn restore(file: &Path, config: Option<&Path>) -> Result<(), Failure> {
+    let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+    let restored = Node::restore(&config, file)?;
+    println!("{restored}");
+    Ok(())
+}
+
+async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     // Before anything starts: whoever asks early asks for a stop in order, too.
     let stop = asked_to_stop()?;
     let tls = config.server.http.tls.is_some();
     let node = Node::start(config, Env::real()).await?;
-    if example {
+    if kind == Run::Example {
         let receiver = dev::receiver().await?;
         dev::example_jobs(&node, receiver).await?;
         greet(&node, receiver, tls);
@@ -109,7 +149,11 @@ async fn serve(config: Config, example: bool) -> Result<(), Failure> {
     match fault {
         Some(message) => Err(Failure::Fault(message)),
         None => {
-            node.stop().await;
+            if kind == (Run::Server { leave: true }) {
+                node.leave().await;
+            } else {
+                node.stop().await;
+            }
             Ok(())
         }
     }

@@ -17,6 +17,7 @@ async fn dev_shows_where_to_look_and_each_call_as_it_happens() {
         .current_dir(directory.path())
         .env_clear()
         .env("CHRONOS_SERVER__HTTP__ADDRESS", "127.0.0.1:0")
+        .env("CHRONOS_CLUSTER__RAFT__ADDRESS", "127.0.0.1:0")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)

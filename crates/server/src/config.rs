@@ -48,6 +48,14 @@ pub struct Cluster {
     pub node_id: String,
     /// Everything this node remembers.
     pub data_dir: PathBuf,
+    /// Found a cluster although `raft.join` is set: one of the nodes that start together must.
+    pub bootstrap: bool,
+    /// Members that vote; more only follow and fire.
+    #[serde(deserialize_with = "values::max_voters")]
+    pub max_voters: usize,
+    /// Silence after which a node's executions are given to others, and after which it starts none.
+    #[serde(deserialize_with = "values::duration")]
+    pub reassign_after: DurationMs,
     /// The consensus.
     pub raft: Raft,
 }
@@ -56,12 +64,45 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Raft {
+    /// Where this node listens for others.
+    #[serde(deserialize_with = "values::address")]
+    pub address: SocketAddr,
+    /// Where others reach it, `host:port`; the address above where nothing is said.
+    #[serde(deserialize_with = "values::host_port")]
+    pub advertise: Option<String>,
+    /// Members of the cluster to join, `host:port`; any of them will do. With data, it is only read.
+    #[serde(deserialize_with = "values::hosts_ports")]
+    pub join: Vec<String>,
+    /// Who may speak to this node, and how it shows who it is.
+    #[serde(deserialize_with = "values::raft_tls")]
+    pub tls: Option<RaftTls>,
     /// Between a leader's signs of life.
     #[serde(deserialize_with = "values::duration")]
     pub heartbeat_interval: DurationMs,
     /// Silence after which another leader is elected; at least three heartbeats.
     #[serde(deserialize_with = "values::duration")]
     pub election_timeout: DurationMs,
+}
+
+/// `cluster.raft.tls`
+#[derive(Clone, Debug, PartialEq)]
+pub enum RaftTls {
+    /// In the clear, to anybody: for networks that keep others out.
+    None,
+    /// Mutual TLS.
+    Files(RaftTlsFiles),
+}
+
+/// `cluster.raft.tls`, where it is not `none`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RaftTlsFiles {
+    /// This node's certificate chain, PEM; for its host in `advertise`, as server and as client.
+    pub cert_file: PathBuf,
+    /// Its private key, PEM.
+    pub key_file: PathBuf,
+    /// The roots that sign the certificates of all nodes, PEM.
+    pub ca_file: PathBuf,
 }
 
 /// `server`
@@ -194,13 +235,24 @@ pub struct Logging {
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { node_id: "chronos-1".into(), data_dir: "./chronos-data".into(), raft: Raft::default() }
+        Self {
+            node_id: "chronos-1".into(),
+            data_dir: "./chronos-data".into(),
+            bootstrap: false,
+            max_voters: 5,
+            reassign_after: DurationMs::from_secs(5),
+            raft: Raft::default(),
+        }
     }
 }
 
 impl Default for Raft {
     fn default() -> Self {
         Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 7000)),
+            advertise: None,
+            join: Vec::new(),
+            tls: None,
             heartbeat_interval: DurationMs::from_millis(100),
             election_timeout: DurationMs::from_millis(500),
         }

@@ -8,6 +8,7 @@
 mod capacity;
 mod client;
 mod connect;
+mod fence;
 mod guard;
 mod lane;
 mod owner;

@@ -1,9 +1,10 @@
-//! What the server asks of the world: the time of day, timers, random bytes, and a place where
-//! blocking work runs.
+//! What the server asks of the world: the time of day, timers, random bytes, sockets between nodes,
+//! and a place where blocking work runs.
 //!
 //! This is the only module that asks for them, and so the seam where tests and the simulator put
-//! a clock of their own. Everything else takes an [`Env`].
+//! a clock and a network of their own. Everything else takes an [`Env`].
 
+mod net;
 mod real;
 
 use std::fmt;
@@ -12,6 +13,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chronos_types::Millis;
+
+pub use net::{Listener, Net, Socket, Stream};
 
 /// A boxed future, for the traits below.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -36,19 +39,26 @@ pub trait Timer: Send {
 #[derive(Clone, Debug)]
 pub struct Env {
     clock: Arc<dyn Clock>,
+    net: Arc<dyn Net>,
 }
 
 impl Env {
-    /// The machine's own clock.
+    /// The machine's own clock and network.
     #[must_use]
     pub fn real() -> Self {
         Self::with_clock(Arc::new(real::RealClock))
     }
 
-    /// Another clock.
+    /// Another clock; the machine's own network.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self { clock, net: Arc::new(real::RealNet) }
+    }
+
+    /// The same with another network.
+    #[must_use]
+    pub fn with_net(self, net: Arc<dyn Net>) -> Self {
+        Self { net, ..self }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -80,6 +90,23 @@ impl Env {
         let mut bytes = [0; N];
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         bytes
+    }
+
+    /// Connects to `address`, a `host:port` whose name is looked up now. It takes as long as the
+    /// operating system does; bounding that is the caller's.
+    ///
+    /// # Errors
+    /// The name has no address, or none of its addresses answers.
+    pub async fn connect(&self, address: &str) -> std::io::Result<Socket> {
+        self.net.connect(address).await
+    }
+
+    /// Listens at `address`, a `host:port`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address is not one of this machine, or is taken.
+    pub async fn listen(&self, address: &str) -> std::io::Result<Box<dyn Listener>> {
+        self.net.listen(address).await
     }
 
     /// Runs blocking work away from the async threads.

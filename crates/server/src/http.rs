@@ -6,6 +6,7 @@
 
 mod body;
 mod change;
+mod cluster;
 mod connection;
 mod cursor;
 mod docs;
@@ -40,6 +41,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use serve::serve;
 pub(crate) use tls::tls;
 
+use crate::cluster::Cluster;
 use crate::dispatch::Tester;
 use crate::env::Env;
 use crate::proposer::Proposer;
@@ -54,6 +56,8 @@ pub(crate) struct App {
     pub(crate) proposer: Proposer,
     /// Where questions go.
     pub(crate) store: Store,
+    /// Who looks after the nodes.
+    pub(crate) cluster: Cluster,
     /// Tries webhooks out.
     pub(crate) tester: Tester,
     /// Random bytes for identifiers.
@@ -79,6 +83,7 @@ type Shared = Arc<App>;
         (name = "jobs", description = "What is called, and when"),
         (name = "executions", description = "What came of it"),
         (name = "tools", description = "Trying things out before they count"),
+        (name = "cluster", description = "The nodes, and all they remember"),
         (name = "node", description = "How this node is"),
     )
 )]
@@ -95,6 +100,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(runs::routes())
         .merge(schedules::routes())
         .merge(webhooks::routes())
+        .merge(cluster::routes())
         .merge(health::routes());
     let (router, document) = pages.split_for_parts();
     let fallback = Arc::clone(&app);

@@ -2,16 +2,20 @@
 //!
 //! [`Node`] is the door: a configuration goes in, a running node comes out.
 
+mod cluster;
 pub mod config;
 pub mod dev;
 mod dispatch;
 pub mod env;
 mod http;
 mod node;
+mod peer;
 mod proposer;
 mod raft;
+mod reassign;
 mod retention;
 mod scheduler;
+mod spread;
 mod store;
 pub mod telemetry;
 

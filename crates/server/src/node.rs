@@ -1,30 +1,42 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+mod door;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronos_state::{Applied, Effect, Machine};
+use chronos_state::{Effect, Machine};
+use chronos_types::{ExecutionId, format_rfc3339};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
+use crate::config::{self, Config};
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
 use crate::env::Env;
 use crate::http::{self, App};
 use crate::proposer::Proposer;
-use crate::raft::{Raft, RaftConfig};
+use crate::raft::{Handed, Raft, RaftConfig};
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::{retention, scheduler};
+use crate::{reassign, retention, scheduler};
 
 /// Connections for reading the state. Reads are short; more would only compete for the two to
 /// four cores that they run on.
 const READERS: usize = 4;
 /// How long attempts under way may take to end when the node stops.
 const GRACE: Duration = Duration::from_secs(30);
+/// Between two times that a node which stops gives others what was planned for it meanwhile.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
+/// How long a node that stops may take to give others what it has not begun.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks at what is past its keeping.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
 
@@ -35,6 +47,7 @@ pub struct StartError(pub String);
 
 /// A running node.
 pub struct Node {
+    name: String,
     address: SocketAddr,
     raft: Raft,
     dispatcher: dispatch::Handle,
@@ -42,8 +55,10 @@ pub struct Node {
     store: Store,
     stop_planning: CancellationToken,
     stop_serving: CancellationToken,
+    stop_peers: CancellationToken,
     planning: Vec<JoinHandle<()>>,
     serving: JoinHandle<()>,
+    peers: JoinHandle<()>,
     env: Env,
 }
 
@@ -58,6 +73,7 @@ impl Node {
         let tls = config.server.http.tls.as_ref().map(http::tls).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address).await?;
         let address = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
+        let door = door::open(&config.cluster, &env).await?;
         raise_file_limit();
 
         let directory = &config.cluster.data_dir;
@@ -78,7 +94,11 @@ impl Node {
         let (dispatcher, inbox) = Dispatcher::channel();
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
-        let sink = Box::new(move |mut applied: Applied| {
+        let sink = Box::new(move |handed: Handed| {
+            let Handed::Applied(mut applied) = handed else {
+                let _ = changed.try_send(());
+                return effects.rescan();
+            };
             let before = applied.effects.len();
             applied.effects.retain(|effect| !matches!(effect, Effect::DueChanged));
             if applied.effects.len() < before {
@@ -94,9 +114,22 @@ impl Node {
             data_dir: directory.clone(),
             heartbeat_interval_ms: config.cluster.raft.heartbeat_interval.as_millis(),
             election_timeout_ms: config.cluster.raft.election_timeout.as_millis(),
+            advertise: door.advertise.clone(),
+            http: address.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tz_release: chronos_schedule::tz_release(),
+            join: config.cluster.raft.join.clone(),
+            bootstrap: config.cluster.bootstrap,
+            max_voters: config.cluster.max_voters,
+            reassign_after: config.cluster.reassign_after.as_std(),
         };
-        let raft =
-            Raft::start(raft_config, machine, sink).await.map_err(|error| StartError(error.to_string()))?;
+        let (transport, caller) = (door.transport.clone(), door.caller.clone());
+        let raft = Raft::start(raft_config, machine, sink, transport.clone(), caller, &env).await;
+        let raft = raft.map_err(|error| StartError(error.to_string()))?;
+        let reporter = reporter(&raft, &dispatcher);
+        let stop_peers = CancellationToken::new();
+        let reception = Reception { raft: raft.service(), reporter: reporter.clone() };
+        let peers = tokio::spawn(door.serve(reception, stop_peers.clone())?);
         let proposer = Proposer::start(raft.clone(), env.clone());
         let metrics = Metrics::new();
 
@@ -107,18 +140,19 @@ impl Node {
                 store: store.clone(),
                 proposer: proposer.clone(),
                 client: client.clone(),
+                view: raft.view(),
                 env: env.clone(),
                 metrics: metrics.clone(),
             },
             inbox,
         )
-        .await
         .map_err(StartError)?;
         let stop_planning = CancellationToken::new();
         let scheduler = scheduler::Config {
             node: config.cluster.node_id.clone(),
             misfire_threshold: config.scheduler.misfire_threshold,
             catch_up_window: config.scheduler.catch_up_window,
+            view: raft.view(),
             store: store.clone(),
             proposer: proposer.clone(),
             env: env.clone(),
@@ -134,15 +168,31 @@ impl Node {
             env: env.clone(),
             metrics: metrics.clone(),
         };
+        let reassign = reassign::Config {
+            view: raft.view(),
+            store: store.clone(),
+            proposer: proposer.clone(),
+            metrics: metrics.clone(),
+        };
         let planning = vec![
             scheduler::start(scheduler, changes, stop_planning.clone())
                 .map_err(|error| StartError(format!("no timer: {error}")))?,
             retention::start(retention, stop_planning.clone()),
+            reassign::start(reassign, stop_planning.clone()),
         ];
 
+        let cluster = Cluster::new(cluster::Config {
+            raft: raft.clone(),
+            transport,
+            reporter,
+            data_dir: directory.clone(),
+            node: config.cluster.node_id.clone(),
+            env: env.clone(),
+        });
         let app = App {
             proposer: proposer.clone(),
             store: store.clone(),
+            cluster: cluster.map_err(|error| in_directory(&error))?,
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
             metrics,
@@ -153,6 +203,7 @@ impl Node {
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id, "serving");
         Ok(Self {
+            name: config.cluster.node_id,
             address,
             raft,
             dispatcher,
@@ -160,10 +211,31 @@ impl Node {
             store,
             stop_planning,
             stop_serving,
+            stop_peers,
             planning,
             serving,
+            peers,
             env,
         })
+    }
+
+    /// Makes the data directory of this node that of a new cluster, from a backup. Answers with what
+    /// was done, for people.
+    ///
+    /// # Errors
+    /// The backup is damaged or from a newer Chronos, or there is data in the directory. Nothing is
+    /// changed then.
+    pub fn restore(config: &Config, backup: &Path) -> Result<String, StartError> {
+        let config::Cluster { node_id, data_dir, .. } = &config.cluster;
+        let info = chronos_state::backup::restore(backup, data_dir, node_id);
+        let info = info.map_err(|error| StartError(error.to_string()))?;
+        Ok(format!(
+            "{} jobs and {} executions, as of {}, are in {}; start the node {node_id}, and it is a new cluster",
+            info.jobs,
+            info.executions,
+            format_rfc3339(info.at),
+            data_dir.display()
+        ))
     }
 
     /// Where the API listens.
@@ -178,20 +250,81 @@ impl Node {
         self.raft.fault().await
     }
 
-    /// Stops in order: no more plans, no more attempts; those under way end, are reported, and
-    /// only then the log is closed. Clients are answered all the while.
+    /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
+    /// under way ends, is reported, and only then the log is closed. Clients are answered all the while.
     pub async fn stop(self) {
+        self.end(false).await;
+    }
+
+    /// Stops in order, and is no member of its cluster any more: for a node that will not come back.
+    pub async fn leave(self) {
+        self.end(true).await;
+    }
+
+    async fn end(mut self, leave: bool) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
+        self.hand_on().await;
         self.stop_planning.cancel();
-        for task in self.planning {
+        for task in std::mem::take(&mut self.planning) {
             // It was cancelled, or had failed on its own and said so.
             let _ = task.await;
         }
-        self.dispatcher.stop(GRACE).await;
+        let keep = self.dispatcher.close().await;
+        let handing_over = async {
+            loop {
+                self.hand_over(&keep).await;
+                tokio::time::sleep(HAND_OVER_EVERY).await;
+            }
+        };
+        // The first comes before anything else, the others while attempts are under way.
+        tokio::select! {
+            biased;
+            () = handing_over => {}
+            () = self.dispatcher.stop(GRACE) => {}
+        }
         self.stop_serving.cancel();
-        let _ = self.serving.await;
+        let _ = (&mut self.serving).await;
+        // What came since: a retry, a run planned for this node, what was asked for by hand.
+        self.hand_over(&HashSet::new()).await;
+        if leave {
+            match self.raft.leave().await {
+                Ok(()) => tracing::info!("left the cluster"),
+                Err(error) => tracing::error!(%error, "this node has not left the cluster; remove it"),
+            }
+        }
         self.raft.shutdown().await;
+        self.stop_peers.cancel();
+        let _ = (&mut self.peers).await;
         tracing::info!("stopped");
+    }
+
+    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
+    async fn hand_on(&self) {
+        if self.raft.status().members.len() < 2 {
+            return;
+        }
+        self.raft.announce_stop().await;
+        if self.raft.is_leader() {
+            match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
+                Ok(Ok(())) => tracing::info!("another node leads"),
+                Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
+                Err(_) => tracing::warn!("no other node took the lead in time"),
+            }
+            self.raft.announce_stop().await;
+        }
+    }
+
+    /// Gives this node's unfinished executions to the other members, but for those to `keep`.
+    async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
+        let members = self.raft.status().members.into_iter().map(|member| member.name);
+        let others: Vec<String> = members.filter(|name| *name != self.name).collect();
+        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
+        match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
+            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
+            Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
+        }
     }
 
     pub(crate) fn proposer(&self) -> &Proposer {
@@ -205,6 +338,16 @@ impl Node {
     pub(crate) fn env(&self) -> &Env {
         &self.env
     }
+}
+
+/// Says how this node is, to itself and to others.
+fn reporter(raft: &Raft, dispatcher: &dispatch::Handle) -> Reporter {
+    let (raft, dispatcher) = (raft.clone(), dispatcher.clone());
+    Reporter::new(move || NodeReport {
+        applied: raft.status().applied,
+        firing: dispatcher.firing() as u64,
+        fenced: raft.view().borrow().fenced,
+    })
 }
 
 fn client(config: &Config, env: &Env) -> Result<Client, StartError> {

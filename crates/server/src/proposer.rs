@@ -1,4 +1,5 @@
-//! The one write path: commands go to the log together with all others that are waiting.
+//! The one write path: commands go to the log together with all others that are waiting, by way
+//! of the node that leads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,7 +8,7 @@ use chronos_state::{Batch, Command, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::env::Env;
-use crate::raft::{self, Raft};
+use crate::raft::{self, Accepted, Raft};
 
 /// Batches under way at once. While one is being synced and applied, all that comes gathers for the
 /// next: with two, batches were half as large and 64 clients created 13.7k jobs a second instead of
@@ -46,12 +47,14 @@ impl From<raft::ProposeError> for ProposeError {
 }
 
 /// Where the outcomes of one proposal go.
-type Answer = oneshot::Sender<Result<Vec<Outcome>, ProposeError>>;
+type Answer = oneshot::Sender<Result<Accepted, raft::ProposeError>>;
 
 struct Waiting {
     items: Vec<Proposal>,
     bytes: usize,
     answer: Answer,
+    /// Another node sent it here because this one led. It is not sent on.
+    for_peer: bool,
 }
 
 /// Takes commands. Cheap to clone.
@@ -68,11 +71,21 @@ impl Proposer {
         let (queue, waiting) = mpsc::channel(4_096);
         let last_at = Arc::new(AtomicI64::new(raft.last_at()));
         let gather = Gather { raft: raft.clone(), env, last_at };
-        tokio::spawn(gather.run(waiting));
+        tokio::spawn(Arc::new(gather).run(waiting));
+        let (peers, stopped) =
+            (queue.downgrade(), || raft::ProposeError::Stopped("writes are closed".into()));
+        raft.on_propose(Box::new(move |items| {
+            let peers = peers.clone();
+            Box::pin(async move {
+                let queue = peers.upgrade().ok_or_else(stopped)?;
+                enqueue(&queue, items, true).await.unwrap_or_else(|| Err(stopped()))
+            })
+        }));
         Self { queue, raft }
     }
 
-    /// Proposes a command; answers when it is durable on a quorum and applied on this node.
+    /// Proposes a command, on whichever node leads; answers when it is durable on a quorum and applied
+    /// on this node.
     ///
     /// # Errors
     /// It was not taken, or nobody can say whether it was.
@@ -87,10 +100,8 @@ impl Proposer {
     /// They were not taken, or nobody can say whether they were.
     pub async fn propose_all(&self, items: Vec<Proposal>) -> Result<Vec<Outcome>, ProposeError> {
         let stopped = || ProposeError::Stopped("writes are closed".into());
-        let (answer, answered) = oneshot::channel();
-        let bytes = items.iter().map(|item| weight(&item.command)).sum();
-        self.queue.send(Waiting { items, bytes, answer }).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        let accepted = enqueue(&self.queue, items, false).await.ok_or_else(stopped)??;
+        Ok(accepted.outcomes)
     }
 
     /// Whether this node can take writes, else why not.
@@ -122,6 +133,18 @@ impl Proposer {
     }
 }
 
+/// Puts commands into the queue and waits for their outcomes; none when the queue is closed.
+async fn enqueue(
+    queue: &mpsc::Sender<Waiting>,
+    items: Vec<Proposal>,
+    for_peer: bool,
+) -> Option<Result<Accepted, raft::ProposeError>> {
+    let (answer, answered) = oneshot::channel();
+    let bytes = items.iter().map(|item| weight(&item.command)).sum();
+    queue.send(Waiting { items, bytes, answer, for_peer }).await.ok()?;
+    answered.await.ok()
+}
+
 /// A rough count of a command's bytes in the log.
 fn weight(command: &Command) -> usize {
     match command {
@@ -134,6 +157,7 @@ fn weight(command: &Command) -> usize {
             _ => 300,
         },
         Command::DeleteJob(_) | Command::Trigger(_) | Command::Cancel(_) => 300,
+        Command::Reassign(reassign) => 150 * reassign.runs.len(),
         Command::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
     }
 }
@@ -145,7 +169,7 @@ struct Gather {
 }
 
 impl Gather {
-    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+    async fn run(self: Arc<Self>, mut waiting: mpsc::Receiver<Waiting>) {
         let slots = Arc::new(tokio::sync::Semaphore::new(IN_FLIGHT));
         let mut left_over = None;
         loop {
@@ -157,41 +181,90 @@ impl Gather {
                     None => return,
                 },
             };
-            let mut answers = vec![(first.items.len(), first.answer)];
-            let (mut items, mut bytes) = (first.items, first.bytes);
+            let mut bytes = first.bytes;
+            let mut group = vec![first];
+            let mut count = group[0].items.len();
             while let Ok(next) = waiting.try_recv() {
-                if items.len() + next.items.len() > MAX_ITEMS || bytes + next.bytes > MAX_BYTES {
+                if count + next.items.len() > MAX_ITEMS || bytes + next.bytes > MAX_BYTES {
                     left_over = Some(next);
                     break;
                 }
-                answers.push((next.items.len(), next.answer));
-                items.extend(next.items);
+                count += next.items.len();
                 bytes += next.bytes;
+                group.push(next);
             }
-            let at = self.env.now().max(self.last_at.load(Ordering::Relaxed));
-            self.last_at.store(at, Ordering::Relaxed);
-            // Handed over here, in order, so that the log's instants never go back.
-            let submitted = self.raft.submit(Batch { at, items }).await;
-            tokio::spawn(async move {
-                let result = match submitted {
-                    Ok(pending) => pending.applied().await,
-                    Err(error) => Err(error),
-                };
-                drop(slot);
-                settle(answers, result.map(|accepted| accepted.outcomes).map_err(ProposeError::from));
-            });
+            let leads = self.raft.is_leader();
+            if !leads {
+                group = refuse_peers(group);
+            }
+            let (mut items, mut answers) = (Vec::with_capacity(count), Vec::with_capacity(group.len()));
+            for waiting in group {
+                answers.push((waiting.items.len(), waiting.answer));
+                items.extend(waiting.items);
+            }
+            if leads {
+                // Handed over here, in order, so that the log's instants never go back.
+                let submitted = self.submit(items).await;
+                tokio::spawn(async move {
+                    let result = match submitted {
+                        Ok(pending) => pending.applied().await,
+                        Err(error) => Err(error),
+                    };
+                    drop(slot);
+                    settle(answers, result);
+                });
+            } else {
+                let this = self.clone();
+                tokio::spawn(async move {
+                    let result = this.forward(items).await;
+                    drop(slot);
+                    settle(answers, result);
+                });
+            }
+        }
+    }
+
+    async fn submit(&self, items: Vec<Proposal>) -> Result<raft::Pending, raft::ProposeError> {
+        // Another leader may have stamped later ones.
+        let last_at = self.last_at.load(Ordering::Relaxed).max(self.raft.last_at());
+        let at = self.env.now().max(last_at);
+        self.last_at.store(at, Ordering::Relaxed);
+        self.raft.submit(Batch { at, items }).await
+    }
+
+    async fn forward(&self, items: Vec<Proposal>) -> Result<Accepted, raft::ProposeError> {
+        if items.is_empty() {
+            return Ok(Accepted { index: 0, outcomes: Vec::new() });
+        }
+        match self.raft.forward(&items).await {
+            // Nothing was written, and by now it is this node that leads.
+            Err(raft::ProposeError::NoLeader { .. }) if self.raft.is_leader() => {
+                self.submit(items).await?.applied().await
+            }
+            other => other,
         }
     }
 }
 
+/// Answers what other nodes sent, and leaves what this node's own clients want.
+fn refuse_peers(group: Vec<Waiting>) -> Vec<Waiting> {
+    let (peers, own): (Vec<_>, Vec<_>) = group.into_iter().partition(|waiting| waiting.for_peer);
+    for waiting in peers {
+        // A waiter that went away does not want its answer.
+        let _ = waiting.answer.send(Err(raft::ProposeError::NoLeader { leader: None }));
+    }
+    own
+}
+
 /// Gives each waiter its part of the outcomes.
-fn settle(answers: Vec<(usize, Answer)>, result: Result<Vec<Outcome>, ProposeError>) {
+fn settle(answers: Vec<(usize, Answer)>, result: Result<Accepted, raft::ProposeError>) {
     match result {
-        Ok(outcomes) => {
+        Ok(Accepted { index, outcomes }) => {
             let mut outcomes = outcomes.into_iter();
             for (count, answer) in answers {
+                let part = outcomes.by_ref().take(count).collect();
                 // A waiter that went away does not want its answer.
-                let _ = answer.send(Ok(outcomes.by_ref().take(count).collect()));
+                let _ = answer.send(Ok(Accepted { index, outcomes: part }));
             }
         }
         Err(error) => {

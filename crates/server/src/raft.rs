@@ -8,16 +8,24 @@
 mod backfill;
 mod blocking;
 mod codec;
+mod contact;
 mod error;
+mod forward;
 mod health;
+mod join;
+mod leaving;
 mod log_file;
 mod log_rows;
 mod log_store;
 mod log_writer;
+mod membership;
 mod network;
 mod progress;
 mod propose;
+mod service;
 mod snapshot;
+mod snapshot_receive;
+mod snapshot_send;
 mod start;
 mod state_file;
 mod state_store;
@@ -25,30 +33,45 @@ mod status;
 mod tail;
 mod types;
 mod upkeep;
+mod view;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use chronos_state::{Applied, Machine};
-use openraft::ReadPolicy;
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::{LinearizableReadError, RaftError as OpenraftError};
+use chronos_state::Machine;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use error::{ProposeError, RaftError};
-pub use status::{Leadership, RaftStatus};
+use crate::env::Env;
+use crate::peer::{Caller, Service, Transport};
+
+pub use error::{ChangeError, ProposeError, RaftError};
+pub use forward::OnPropose;
+pub use propose::{Accepted, Pending};
+pub use state_file::{Handed, NOTES};
+pub use status::{Leadership, MemberStatus, RaftStatus, Role};
+pub use view::View;
 
 use blocking::Worker;
+use contact::Contact;
 use health::Health;
+use join::Place;
+use leaving::Leaving;
 use log_store::LogStore;
-use propose::no_leader;
+use service::Desk;
+use snapshot_receive::Inbox;
 use state_file::StateFile;
+use types::Member;
 use upkeep::Openraft;
+
+/// A leader that stops has so long to have another one elected.
+const HAND_OVER: Duration = Duration::from_secs(2);
 
 /// What raft must be told.
 #[derive(Clone, Debug)]
@@ -63,6 +86,23 @@ pub struct RaftConfig {
     /// How long a follower waits for that before it stands for election: so long at least, twice as
     /// long at most.
     pub election_timeout_ms: u64,
+    /// Where other nodes reach this one, `host:port`.
+    pub advertise: String,
+    /// Where the API of this node is, for others to show.
+    pub http: String,
+    /// The Chronos that runs here, for others to show.
+    pub version: String,
+    /// The release of its time zone rules, for others to show.
+    pub tz_release: String,
+    /// Where members of the cluster to join may be, this node among them or not. Only asked by a
+    /// node without data.
+    pub join: Vec<String>,
+    /// Found the cluster that others join, where none of them knows one.
+    pub bootstrap: bool,
+    /// So many members have a vote at most; the others are learners.
+    pub max_voters: usize,
+    /// A member that is not heard of for so long is silent, and one that does not hear is fenced.
+    pub reassign_after: Duration,
 }
 
 /// A handle on this node's raft. Clones are cheap. [`Raft::shutdown`] ends it; dropping does not.
@@ -78,8 +118,23 @@ struct Shared {
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
     leadership: watch::Receiver<Leadership>,
+    view: watch::Receiver<View>,
+    /// Whether no leader, or as a leader no majority, was heard of lately.
+    cut_off: watch::Receiver<bool>,
+    contact: Arc<Contact>,
+    leaving: Arc<Leaving>,
+    id: u64,
+    member: Member,
+    config: RaftConfig,
+    transport: Arc<dyn Transport>,
+    caller: Caller,
+    inbox: Inbox,
+    on_propose: OnceLock<OnPropose>,
+    /// Held while the membership changes.
+    changes: tokio::sync::Mutex<()>,
+    place: watch::Sender<Place>,
     /// Ended with the last handle.
-    _upkeep: JoinSet<()>,
+    upkeep: Mutex<JoinSet<()>>,
 }
 
 impl std::fmt::Debug for Raft {
@@ -89,11 +144,12 @@ impl std::fmt::Debug for Raft {
 }
 
 impl Raft {
-    /// Opens the log, founds a cluster of one where there is none, and waits until this node has
-    /// applied what it had before and, being alone, leads. While the disk is full that takes until
-    /// there is space.
+    /// Opens the log, and founds a cluster where this node is to. Where it is all of its cluster,
+    /// waits until it has applied what it had before and leads; while the disk is full that takes
+    /// until there is space. Otherwise its place in the cluster is seen to from then on; see
+    /// [`Raft::joined`], and serve [`Raft::service`] meanwhile.
     ///
-    /// `applied` gets what every batch came to, once for each time it is applied, in log order, on
+    /// `sink` gets what every batch came to, once for each time it is applied, in log order, on
     /// the state machine's thread; also those applied again because a crash took the state back.
     ///
     /// # Errors
@@ -101,28 +157,46 @@ impl Raft {
     pub async fn start(
         config: RaftConfig,
         machine: Machine,
-        applied: Box<dyn Fn(Applied) + Send + Sync>,
+        sink: Box<dyn Fn(Handed) + Send + Sync>,
+        transport: Arc<dyn Transport>,
+        caller: Caller,
+        env: &Env,
     ) -> Result<Self, RaftError> {
-        start::start(config, machine, applied).await
+        start::start(config, machine, sink, transport, caller, env).await
     }
 
-    /// Waits until this node has applied every write that was acknowledged before the call.
+    /// Answers other nodes. Holds no handle.
+    #[must_use]
+    pub fn service(&self) -> Arc<dyn Service> {
+        Arc::new(Desk(Arc::downgrade(&self.shared)))
+    }
+
+    /// Waits until this node is a member of a cluster that has a leader, and has applied what was
+    /// acknowledged before; or until it is known to have been removed.
     ///
     /// # Errors
-    /// This node does not lead, or cannot reach enough others to know that it still does.
-    pub async fn barrier(&self) -> Result<(), ProposeError> {
-        // Alone, this node is the one that acknowledges, and it does so when it has applied. Also
-        // when its disk is full and what was not acknowledged waits.
-        if self.is_leader() && self.shared.raft.voter_ids().count() == 1 {
-            return Ok(());
-        }
-        match self.shared.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(_) => Ok(()),
-            Err(OpenraftError::APIError(LinearizableReadError::ForwardToLeader(to))) => Err(no_leader(to)),
-            Err(OpenraftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
-                Err(ProposeError::NoLeader { leader: None })
+    /// The storage failed, or the node is stopping.
+    #[cfg(test)]
+    pub async fn joined(&self) -> Result<(), RaftError> {
+        let stopped = || RaftError::Storage("raft ended while it was starting".to_owned());
+        let mut fault = self.shared.health.fault();
+        let mut place = self.shared.place.subscribe();
+        let joined = async {
+            let there = place.wait_for(|place| !matches!(place, Place::Outside(_))).await;
+            if *there.map_err(|_| stopped())? == Place::Member {
+                self.shared.raft.wait_for_recovery(None).await.map_err(|_| stopped())?;
             }
-            Err(OpenraftError::Fatal(fatal)) => Err(ProposeError::Stopped(self.shared.health.word(&fatal))),
+            Ok(())
+        };
+        // A member that was away may have been removed meanwhile, and then never hears of a leader.
+        let mut later = self.shared.place.subscribe();
+        tokio::select! {
+            biased;
+            Ok(fault) = fault.wait_for(Option::is_some) => {
+                Err(RaftError::Storage(fault.clone().unwrap_or_default()))
+            }
+            joined = joined => joined,
+            Ok(_) = later.wait_for(|place| *place == Place::Removed) => Ok(()),
         }
     }
 
@@ -133,8 +207,13 @@ impl Raft {
     pub fn is_ready(&self) -> Result<(), String> {
         let health = &self.shared.health;
         let ailment = health.fault().borrow().clone().or_else(|| health.disk_full().borrow().clone());
+        let ailment = ailment.or_else(|| self.shared.place.borrow().obstacle());
         match ailment {
             Some(reason) => Err(reason),
+            None if *self.shared.cut_off.borrow() && self.is_leader() => {
+                Err("this node leads, and cannot reach a majority of the nodes".to_owned())
+            }
+            None if *self.shared.cut_off.borrow() => Err("no leader can be reached".to_owned()),
             None if self.shared.leadership.borrow().leader.is_none() => Err("no leader is known".to_owned()),
             None => Ok(()),
         }
@@ -144,6 +223,12 @@ impl Raft {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.shared.leadership.clone()
+    }
+
+    /// Follows who is there to fire webhooks.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<View> {
+        self.shared.view.clone()
     }
 
     /// Whether this node leads, as far as it knows.
@@ -165,26 +250,9 @@ impl Raft {
         self.shared.health.disk_full()
     }
 
-    /// Where this node stands.
-    #[must_use]
-    pub fn status(&self) -> RaftStatus {
-        let metrics = self.shared.raft.metrics();
-        let now = metrics.borrow_watched();
-        let members = &now.membership_config;
-        let name = |id: u64| members.get_node(&id).map(|member| member.name.clone());
-        RaftStatus {
-            term: now.current_term,
-            leader: now.current_leader.and_then(name),
-            is_leader: now.state.is_leader(),
-            voters: members.voter_ids().filter_map(name).collect(),
-            last_log: now.last_log_index,
-            committed: now.local_committed.map(|id| id.index),
-            applied: now.last_applied.map(|id| id.index),
-            snapshot: now.snapshot.map(|id| id.index),
-            purged: now.purged.map(|id| id.index),
-            log_commits: self.shared.log.commits(),
-            disk_full: self.shared.health.disk_full().borrow().clone(),
-        }
+    /// The name of this node.
+    fn name(&self) -> String {
+        self.shared.member.name.clone()
     }
 
     /// Resolves with a message when this node cannot go on and must be stopped: its storage is
@@ -197,8 +265,12 @@ impl Raft {
         }
     }
 
-    /// Stops taking part, lets what is being written finish, and closes the files.
+    /// Has another node lead where this one does, stops taking part, lets what is being written finish, and closes the files.
     pub async fn shutdown(&self) {
+        if self.is_leader() && self.shared.raft.voter_ids().count() > 1 {
+            // Without an answer the others elect one when they miss this one.
+            let _ = tokio::time::timeout(HAND_OVER, self.hand_over(None)).await;
+        }
         self.shared.health.stop();
         // It fails only where openraft's task panicked, which has been reported.
         let _ = self.shared.raft.shutdown().await;

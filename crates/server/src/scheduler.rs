@@ -1,24 +1,28 @@
 //! Plans what falls due within the next second, while this node leads.
 //!
 //! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes
-//! both in one command: consensus and fsync are over before the instant comes. It never fires
-//! anything, and remembers nothing: what is due stands in the state.
+//! both in one command: consensus and fsync are over before the instant comes. Each run goes to a
+//! live node, by its job. It never fires anything, and remembers nothing: what is due stands in the
+//! state.
 
 mod missed;
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun};
-use chronos_types::{DurationMs, ExecutionId, JobSpec, Millis, Trigger};
+use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun, Reader, StateError};
+use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Millis, Trigger};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::env::{Env, Timer};
 use crate::proposer::Proposer;
+use crate::raft::View;
+use crate::spread::node_beside;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -40,8 +44,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How the scheduler is set up.
 pub struct Config {
-    /// This node's name: who fires what is planned.
+    /// This node's name: who fires what is planned while nobody is known to be live.
     pub node: String,
+    /// Who is live.
+    pub view: watch::Receiver<View>,
     /// Runs less late than this are simply run.
     pub misfire_threshold: DurationMs,
     /// How far back `execute_all` reaches.
@@ -163,19 +169,23 @@ enum Tick {
 /// Plans what is due. Repeatable: what is planned already is not due any more.
 async fn tick(config: &Config) -> Result<Tick, String> {
     let now = config.env.now();
-    let (node, threshold, window) =
-        (config.node.clone(), config.misfire_threshold.as_i64(), config.catch_up_window.as_i64());
-    let look = move |reader: &chronos_state::Reader| {
+    let (threshold, window) = (config.misfire_threshold.as_i64(), config.catch_up_window.as_i64());
+    let nodes = {
+        let view = config.view.borrow();
+        Nodes { own: config.node.clone(), live: view.live.clone(), leaving: view.leaving.clone() }
+    };
+    let look = move |reader: &Reader| {
         let first = reader.first_due()?;
         if first.is_none_or(|first| first > now + HORIZON_MS) {
             return Ok((Vec::new(), 0, first));
         }
         let due = reader.due(now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
-        let planner = Planner { now, threshold, window, node };
+        let holders = nodes.holders(reader, &due)?;
+        let planner = Planner { now, threshold, window };
         let (mut runs, mut missed) = (Vec::with_capacity(due.len()), 0);
         for job in &due {
             let before = runs.len();
-            planner.plan(job, &mut runs);
+            planner.plan(job, nodes.of(job, &holders), &mut runs);
             missed += runs[before..].iter().filter(|run| run.trigger == Trigger::CatchUp).count();
         }
         Ok((runs, missed, None))
@@ -193,28 +203,56 @@ async fn tick(config: &Config) -> Result<Tick, String> {
     Ok(Tick::More)
 }
 
+/// Who may fire.
+struct Nodes {
+    own: String,
+    live: Vec<String>,
+    /// They hand over what they have not begun, and say themselves what the rest overlaps with.
+    leaving: Vec<String>,
+}
+
+impl Nodes {
+    /// The nodes that hold unfinished executions of jobs whose policy asks what a run overlaps with.
+    fn holders(&self, reader: &Reader, due: &[DueJob]) -> Result<HashMap<i64, String>, StateError> {
+        if self.live.len() + self.leaving.len() < 2 {
+            return Ok(HashMap::new());
+        }
+        let asks = |job: &&DueJob| job.times.concurrency != Concurrency::Allow;
+        reader.holders(&due.iter().filter(asks).map(|job| job.seq).collect::<Vec<_>>())
+    }
+
+    /// The node that fires a job's runs.
+    fn of(&self, job: &DueJob, holders: &HashMap<i64, String>) -> &str {
+        let holder = holders.get(&job.seq).map(String::as_str);
+        let leaving = holder.and_then(|holder| self.leaving.iter().find(|name| *name == holder));
+        match leaving {
+            Some(name) => name,
+            None => node_beside(job.id, holder, &self.live).unwrap_or(&self.own),
+        }
+    }
+}
+
 /// Turns a due job into planned runs.
 struct Planner {
     now: Millis,
     threshold: i64,
     window: i64,
-    node: String,
 }
 
 impl Planner {
-    fn plan(&self, job: &DueJob, runs: &mut Vec<PlannedRun>) {
+    fn plan(&self, job: &DueJob, node: &str, runs: &mut Vec<PlannedRun>) {
         let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
             // Out of the way, or it would be found first for ever.
-            runs.push(self.pass_over(job, job.at, None));
+            runs.push(self.pass_over(job, node, job.at, None));
             return;
         };
         let mut slot = job.at;
         for _ in 0..RUNS_PER_JOB {
             let next = if slot <= self.now - self.threshold {
-                self.missed(job, &times, slot, runs)
+                self.missed(job, node, &times, slot, runs)
             } else {
                 let next = times.after(slot);
-                runs.push(self.run(job, slot, slot, Trigger::Schedule, next));
+                runs.push(self.run(job, node, slot, slot, Trigger::Schedule, next));
                 next
             };
             match next {
@@ -228,6 +266,7 @@ impl Planner {
     fn run(
         &self,
         job: &DueJob,
+        node: &str,
         from: Millis,
         slot: Millis,
         trigger: Trigger,
@@ -243,12 +282,12 @@ impl Planner {
             execution: Some(execution),
             trigger,
             next_due,
-            node: self.node.clone(),
+            node: node.to_owned(),
         }
     }
 
     /// Moves a job on from `from` without a run.
-    fn pass_over(&self, job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlannedRun {
+    fn pass_over(&self, job: &DueJob, node: &str, from: Millis, next_due: Option<Millis>) -> PlannedRun {
         PlannedRun {
             job: job.seq,
             version: job.version,
@@ -258,7 +297,7 @@ impl Planner {
             execution: None,
             trigger: Trigger::CatchUp,
             next_due,
-            node: self.node.clone(),
+            node: node.to_owned(),
         }
     }
 }

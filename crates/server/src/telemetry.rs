@@ -24,7 +24,9 @@ pub enum LogFormat {
 
 /// Sets up the process's logs, on standard error. The first call wins.
 pub fn init_logs(level: tracing::Level, format: LogFormat) {
-    let filter = EnvFilter::new(format!("{level},openraft=warn,hyper=warn,rustls=warn"));
+    // openraft warns of each sign of life that a lost node does not answer, ten times a second;
+    // `raft/view` says once that it is lost.
+    let filter = EnvFilter::new(format!("{level},openraft=error,hyper=warn,rustls=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where logs are set up already, as in a test that starts two nodes.
     let _ = match format {
@@ -72,6 +74,8 @@ struct Inner {
     missed: Counter,
     plans: Counter,
     leader: Gauge,
+    fenced: Gauge,
+    reassigned: Counter,
     requests: Family<ByRequest, Counter>,
     request_duration: Histogram,
     log_bytes: Gauge<f64, AtomicU64>,
@@ -97,6 +101,7 @@ impl Metrics {
         let lateness = Histogram::new(delays);
         let (running, waiting, leader) = (Gauge::default(), Gauge::default(), Gauge::default());
         let (jobs, missed, plans) = (Family::default(), Counter::default(), Counter::default());
+        let (fenced, reassigned) = (Gauge::default(), Counter::default());
         let (requests, request_duration) = (Family::default(), Histogram::new(latencies));
         let (log_bytes, log_commits) = (Gauge::default(), Counter::default());
         registry.register("executions", "Executions that ended on this node, by status", executions.clone());
@@ -127,6 +132,16 @@ impl Metrics {
         );
         registry.register("planned_runs", "Runs put on record ahead of their instant", plans.clone());
         registry.register("raft_leader", "1 while this node leads", leader.clone());
+        registry.register(
+            "fenced",
+            "1 while this node hears no leader and starts no attempt",
+            fenced.clone(),
+        );
+        registry.register(
+            "reassigned",
+            "Executions that this node, leading, gave to another when theirs was gone",
+            reassigned.clone(),
+        );
         registry.register("http_requests", "API requests, by method, route and status", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -162,6 +177,8 @@ impl Metrics {
             missed,
             plans,
             leader,
+            fenced,
+            reassigned,
             requests,
             request_duration,
             log_bytes,
@@ -211,6 +228,16 @@ impl Metrics {
     /// Whether this node leads.
     pub fn leading(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
+    }
+
+    /// Whether this node is cut off and starts no attempt.
+    pub fn fenced(&self, fenced: bool) {
+        self.0.fenced.set(i64::from(fenced));
+    }
+
+    /// Executions were given to other nodes.
+    pub fn reassigned(&self, count: usize) {
+        self.0.reassigned.inc_by(count as u64);
     }
 
     /// The data directory's size.

@@ -10,21 +10,30 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Asks the world; asked by everybody.
     ("env", &[]),
+    // Carries messages; knows nothing of what they say.
+    ("peer", &["env"]),
     ("telemetry", &[]),
     // Knows keys and values; of others only the types that a value parses into.
     ("config", &["dispatch::Network", "telemetry::LogFormat"]),
     // The log and the state machine, and nothing of what they are for.
-    ("raft", &[]),
+    ("raft", &["env", "peer"]),
+    // How nodes call each other.
+    ("peer", &["env"]),
     ("proposer", &["env", "raft"]),
     ("store", &["env", "proposer"]),
+    ("spread", &[]),
     // The loops. They meet in the state and nowhere else.
-    ("dispatch", &["env", "proposer", "store", "telemetry"]),
-    ("scheduler", &["env", "proposer", "store", "telemetry"]),
+    ("dispatch", &["env", "proposer", "raft::View", "store", "telemetry"]),
+    ("reassign", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
+    ("scheduler", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
     ("retention", &["env", "proposer", "store", "telemetry"]),
+    // Looks after the nodes; whoever asks for that needs no other module.
+    ("cluster", &["env", "peer", "raft"]),
     // Asks for the first due instant, tests a webhook, and otherwise proposes and reads.
     (
         "http",
         &[
+            "cluster",
             "config::Tls",
             "dispatch::Tester",
             "dispatch::TestOutcome",
@@ -38,12 +47,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "node",
         &[
+            "cluster",
             "config",
             "dispatch",
             "env",
             "http",
+            "peer",
             "proposer",
             "raft",
+            "reassign",
             "retention",
             "scheduler",
             "store",

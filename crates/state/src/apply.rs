@@ -3,6 +3,7 @@
 mod cancel;
 mod job;
 mod plan;
+mod reassign;
 mod report;
 mod trigger;
 mod trim;
@@ -50,6 +51,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::Plan(plan) => plan::plan(context, plan),
         Command::Report(report) => report::report(context, report),
         Command::Trim(trim) => trim::trim(context, trim),
+        Command::Reassign(reassign) => reassign::reassign(context, reassign),
     }
 }
 

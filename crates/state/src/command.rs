@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::StateError;
 use crate::stored;
 
-/// The format written, and the newest one understood.
-pub const FORMAT: u32 = 1;
+/// The newest format understood. A batch is written in the oldest that has all of its commands, so
+/// that nodes of two releases can share a log until a newer command is used.
+pub const FORMAT: u32 = 2;
 
 /// One entry of the log: commands that were waiting together, applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,24 @@ pub enum Command {
     Report(Report),
     /// Forget old records.
     Trim(Trim),
+    /// Give unfinished executions to other nodes.
+    Reassign(Reassign),
+}
+
+impl Command {
+    /// The first format that has this kind of command.
+    fn format(&self) -> u32 {
+        match self {
+            Self::PutJob(_)
+            | Self::DeleteJob(_)
+            | Self::Trigger(_)
+            | Self::Cancel(_)
+            | Self::Plan(_)
+            | Self::Report(_)
+            | Self::Trim(_) => 1,
+            Self::Reassign(_) => 2,
+        }
+    }
 }
 
 /// Creates or changes a job.
@@ -228,6 +247,32 @@ pub struct Trim {
     pub keys_before: Millis,
 }
 
+/// Gives unfinished executions of a node that is gone or leaves to others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reassign {
+    /// The executions.
+    pub runs: Vec<Moved>,
+}
+
+/// One execution, from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The execution.
+    #[serde(with = "stored::id")]
+    pub execution: ExecutionId,
+    /// The node that must still hold it.
+    pub from: String,
+    /// The node that is to fire it from now on.
+    pub to: String,
+}
+
+impl Reported {
+    /// Whether it says that the target answered as it should.
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self, Self::Ended { failure: None, .. })
+    }
+}
+
 impl Batch {
     /// The bytes kept in the log.
     ///
@@ -235,7 +280,8 @@ impl Batch {
     /// None that a batch made by this crate meets.
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
         // The format stands first, on its own, so that it can be read before the rest is.
-        let mut out = format!("{FORMAT} ").into_bytes();
+        let format = self.items.iter().map(|item| item.command.format()).max().unwrap_or(1);
+        let mut out = format!("{format} ").into_bytes();
         serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;
         Ok(out)
     }
@@ -248,9 +294,9 @@ impl Batch {
         let space = bytes.iter().position(|b| *b == b' ').unwrap_or(0);
         let format = std::str::from_utf8(&bytes[..space]).ok().and_then(|text| text.parse::<u32>().ok());
         match format {
-            Some(FORMAT) => serde_json::from_slice(&bytes[space..]).map_err(StateError::decode),
-            Some(newer) => Err(StateError::NewerCommand { found: newer, known: FORMAT }),
-            None => Err(StateError::Corrupt("a log entry does not begin with its format version".into())),
+            Some(1..=FORMAT) => serde_json::from_slice(&bytes[space..]).map_err(StateError::decode),
+            Some(newer) if newer > FORMAT => Err(StateError::NewerCommand { found: newer, known: FORMAT }),
+            _ => Err(StateError::Corrupt("a log entry does not begin with its format version".into())),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with the storage beneath the machine.
 
+use std::path::Path;
+
 /// A fault of the storage, or of what is stored. A refusal of a command is not one: that is a
 /// value, [`crate::Refusal`].
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,20 @@ pub enum StateError {
         /// The newest format known here.
         known: u32,
     },
+    /// A file is no backup, or not a whole one.
+    #[error("{path} cannot be restored: {reason}")]
+    Backup {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backup was to be restored where there is data.
+    #[error("{path} exists; a backup is restored into a data directory that holds no data")]
+    Occupied {
+        /// The file in the way.
+        path: String,
+    },
     /// Something stored cannot be read back.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -51,6 +67,11 @@ impl StateError {
             Self::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
+    }
+
+    /// A fault of a file, for `map_err`.
+    pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        move |error| Self::File { path: path.display().to_string(), error }
     }
 
     pub(crate) fn encode(error: serde_json::Error) -> Self {

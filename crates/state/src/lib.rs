@@ -5,7 +5,9 @@
 //! in a command, chosen by whoever proposed it, so equal logs give equal states on every node.
 
 mod apply;
+pub mod backup;
 pub mod command;
+mod copy;
 mod error;
 mod machine;
 mod reader;
@@ -14,11 +16,13 @@ mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Plan, PlannedRun, Proposal, PutJob, Report, Reported,
-    TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob, Reassign,
+    Report, Reported, TriggerRun, Trim,
 };
+pub use copy::{copy, note};
 pub use error::StateError;
 pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, Page, Reader, Readers, VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, OpenRun, Page, Reader, Readers,
+    VersionRow,
 };

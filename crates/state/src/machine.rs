@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chronos_types::{ExecutionId, JobId, Millis, Trigger};
+use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,15 @@ pub struct Fire {
     pub begun: bool,
 }
 
+impl Fire {
+    /// The attempt that an unfinished execution comes to next, and whether one was begun.
+    pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
+        // An attempt that was under way is made again, under its own number.
+        let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };
+        (attempt, status != Status::Pending)
+    }
+}
+
 impl Machine {
     /// Opens or creates the state file.
     ///
@@ -176,17 +185,9 @@ impl Machine {
         schema::make_durable(&self.connection, &self.path)
     }
 
-    /// Writes a consistent copy of the whole state to a new file. `path` must not exist.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn copy_to(&self, path: &Path) -> Result<(), StateError> {
-        self.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
-        schema::sync_file(path)
-    }
-
-    /// Replaces the whole state by that of a file which [`Machine::copy_to`] wrote, and sets
-    /// `meta` in the same step.
+    /// Replaces the whole state by that of a file which [`crate::copy`] wrote, and sets `meta` in
+    /// the same step. Readers go on with the state of before until it is done. What does not fit
+    /// into the connection's cache waits in the write-ahead log, so the memory it takes is bounded.
     ///
     /// # Errors
     /// The storage failed, or the file is not a state this Chronos can read.

@@ -1,7 +1,9 @@
 //! Questions to the state. Readers see what is committed and never wait for the writer.
 
 mod executions;
+mod hash;
 mod jobs;
+mod nodes;
 mod planning;
 
 use std::path::Path;
@@ -11,6 +13,7 @@ use rusqlite::Connection;
 
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
+pub use nodes::OpenRun;
 pub use planning::{DueJob, JobTimes};
 
 use crate::{StateError, schema};

@@ -82,6 +82,19 @@ CREATE TABLE keys (
 CREATE INDEX keys_at ON keys (at);
 ";
 
+/// Every table that is part of the state, with its key. What the consensus layer notes is not: it
+/// may differ between nodes whose states are equal.
+pub(crate) const REPLICATED: [(&str, &str); 8] = [
+    ("counters", "name"),
+    ("due", "seq"),
+    ("executions", "seq"),
+    ("jobs", "seq"),
+    ("keys", "key"),
+    ("sqlite_sequence", "name"),
+    ("tags", "key, value, seq"),
+    ("versions", "seq, version"),
+];
+
 /// Opens the state file for writing, creating it where it is not there.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path)?;
@@ -126,6 +139,16 @@ fn keep_plans(connection: &Connection) -> Result<(), StateError> {
     Ok(())
 }
 
+/// Refuses a file that is no state file, or that a newer Chronos wrote.
+pub(crate) fn check_format(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        FORMAT => Ok(()),
+        0 => Err(StateError::Corrupt(format!("{} is not a state file", path.display()))),
+        _ => Err(unknown_format(path, found)),
+    }
+}
+
 fn unknown_format(path: &Path, found: i64) -> StateError {
     StateError::NewerFormat { path: path.display().to_string(), found, known: FORMAT }
 }
@@ -157,25 +180,25 @@ pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), S
         sync_file(Path::new(&wal))?;
     }
     sync_file(path)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_directory(path)
+}
+
+/// Waits until the name of a file is on the disk.
+pub(crate) fn sync_directory(of: &Path) -> Result<(), StateError> {
+    let directory = of.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync_file(directory.unwrap_or(Path::new(".")))
 }
 
 /// Waits until the file's bytes are on the disk.
 pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
     let sync = || std::fs::File::open(path)?.sync_all();
-    sync().map_err(|error| StateError::File { path: path.display().to_string(), error })
+    sync().map_err(StateError::file(path))
 }
 
 /// Replaces the contents of an open state file by those of another, page by page, and sets notes.
 pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let found: i64 = source.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        FORMAT => {}
-        0 => return Err(StateError::Corrupt(format!("{} is not a state file", from.display()))),
-        _ => return Err(unknown_format(from, found)),
-    }
+    check_format(&source, from)?;
     for (key, value) in meta {
         set_meta(&source, key, value)?;
     }

@@ -248,6 +248,8 @@ struct StoredTimes<'a> {
     timezone: Cow<'a, str>,
     #[serde(borrow)]
     missed_runs: Cow<'a, str>,
+    #[serde(borrow)]
+    concurrency: Cow<'a, str>,
     #[serde(default)]
     jitter_ms: u64,
     #[serde(default)]
@@ -263,6 +265,7 @@ pub(crate) fn times_from_json(text: &str) -> Result<JobTimes, StateError> {
         schedule: stored.schedule.into_owned(),
         timezone: stored.timezone.into_owned(),
         missed_runs: MissedRuns::parse(&stored.missed_runs).map_err(StateError::Corrupt)?,
+        concurrency: Concurrency::parse(&stored.concurrency).map_err(StateError::Corrupt)?,
         jitter: DurationMs::from_millis(stored.jitter_ms),
         start_at: stored.start_at,
         end_at: stored.end_at,

@@ -39,6 +39,7 @@ impl Server {
         let child = command
             .arg("server")
             .env("CHRONOS_SERVER__HTTP__ADDRESS", address.to_string())
+            .env("CHRONOS_CLUSTER__RAFT__ADDRESS", "127.0.0.1:0")
             .env("CHRONOS_CLUSTER__DATA_DIR", directory)
             .env("CHRONOS_LOGGING__LEVEL", "warn")
             .stdin(Stdio::null())

@@ -50,6 +50,7 @@ fn spawn(directory: &Path, address: SocketAddr) -> Child {
     command
         .arg("server")
         .env("CHRONOS_SERVER__HTTP__ADDRESS", address.to_string())
+        .env("CHRONOS_CLUSTER__RAFT__ADDRESS", "127.0.0.1:0")
         .env("CHRONOS_CLUSTER__DATA_DIR", directory)
         .env("CHRONOS_LOGGING__LEVEL", "warn")
         .stdin(Stdio::null())

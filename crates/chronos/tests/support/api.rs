@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::HeaderMap;
+use hyper::http::response::Parts;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -106,6 +107,14 @@ impl Api {
         self.send(Method::GET, path, &[], "").await
     }
 
+    /// What is behind a path below `/api/v1`, to the byte; it must be there.
+    pub async fn get_bytes(&self, path: &str) -> Bytes {
+        let asked = format!("GET {path}");
+        let (head, body) = self.exchange(&asked, Method::GET, &format!("{V1}{path}"), &[], "").await;
+        assert_eq!(head.status, 200, "{asked}: {}", String::from_utf8_lossy(&body));
+        body
+    }
+
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.call(Method::POST, path, &[], body).await
@@ -148,6 +157,23 @@ impl Api {
         body: impl Into<Bytes>,
     ) -> Reply {
         let asked = format!("{method} {path}");
+        let (head, body) = self.exchange(&asked, method, path, headers, body).await;
+        Reply {
+            asked,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        asked: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> (Parts, Bytes) {
         let mut request = Request::builder().method(method).uri(path).header("host", "chronos");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -173,12 +199,6 @@ impl Api {
                 () = driven => unreachable!(),
             }
         };
-        let (head, body) = soon(&asked, exchange).await.unwrap_or_else(|e| panic!("{asked}: {e}"));
-        Reply {
-            asked,
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        soon(asked, exchange).await.unwrap_or_else(|e| panic!("{asked}: {e}"))
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod cluster;
 mod jobs;
 mod receiver;
 mod server;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, Gate};
 pub use api::{Api, Reply};
+pub use cluster::Cluster;
 pub use jobs::{NEVER, manual, pasted};
 pub use receiver::{Call, Receiver, closed_port};
 pub use serde_json::{Value, json};

@@ -92,6 +92,20 @@ fn check(config: &Config, source: &str) -> Result<(), ConfigError> {
             raft.election_timeout, raft.heartbeat_interval
         )));
     }
+    if raft.tls.is_none() && !raft.address.ip().is_loopback() {
+        return Err(ConfigError(format!(
+            "{source}: cluster.raft.address: {} can be reached from other machines and no certificates say who may \
+             speak to it; expected cluster.raft.tls, a loopback address, or \"tls: none\" to say that this is meant",
+            raft.address
+        )));
+    }
+    if raft.advertise.is_none() && raft.address.ip().is_unspecified() {
+        return Err(ConfigError(format!(
+            "{source}: cluster.raft.advertise: {} is no address that others could call; expected host:port, such as \
+             \"chronos-1:7000\"",
+            raft.address
+        )));
+    }
     let address = config.server.http.address;
     if config.auth.is_none() && !address.ip().is_loopback() {
         return Err(ConfigError(format!(
@@ -124,7 +138,19 @@ mod tests {
     #[test]
     fn every_key_can_be_set_by_file_and_by_environment() {
         let yaml = "
-cluster: { node_id: n1, data_dir: /d, raft: { heartbeat_interval: 50ms, election_timeout: 300ms } }
+cluster:
+  node_id: n1
+  data_dir: /d
+  bootstrap: true
+  max_voters: 3
+  reassign_after: 2s
+  raft:
+    address: 0.0.0.0:7001
+    advertise: n1.example:7001
+    join: [n2.example:7001, \"[::1]:7001\"]
+    tls: { cert_file: r.pem, key_file: rk.pem, ca_file: rca.pem }
+    heartbeat_interval: 50ms
+    election_timeout: 300ms
 server: { http: { address: \"0.0.0.0:80\", tls: { cert_file: c.pem, key_file: k.pem } } }
 scheduler: { misfire_threshold: 2m, catch_up_window: 1h }
 dispatcher:
@@ -138,6 +164,15 @@ logging: { level: debug, format: pretty }
         let environment = [
             ("CHRONOS_CLUSTER__NODE_ID", "n1"),
             ("CHRONOS_CLUSTER__DATA_DIR", "/d"),
+            ("CHRONOS_CLUSTER__BOOTSTRAP", "true"),
+            ("CHRONOS_CLUSTER__MAX_VOTERS", "3"),
+            ("CHRONOS_CLUSTER__REASSIGN_AFTER", "2s"),
+            ("CHRONOS_CLUSTER__RAFT__ADDRESS", "0.0.0.0:7001"),
+            ("CHRONOS_CLUSTER__RAFT__ADVERTISE", "n1.example:7001"),
+            ("CHRONOS_CLUSTER__RAFT__JOIN", "[\"n2.example:7001\", \"[::1]:7001\"]"),
+            ("CHRONOS_CLUSTER__RAFT__TLS__CERT_FILE", "r.pem"),
+            ("CHRONOS_CLUSTER__RAFT__TLS__KEY_FILE", "rk.pem"),
+            ("CHRONOS_CLUSTER__RAFT__TLS__CA_FILE", "rca.pem"),
             ("CHRONOS_CLUSTER__RAFT__HEARTBEAT_INTERVAL", "50ms"),
             ("CHRONOS_CLUSTER__RAFT__ELECTION_TIMEOUT", "300ms"),
             ("CHRONOS_SERVER__HTTP__ADDRESS", "0.0.0.0:80"),
@@ -166,6 +201,16 @@ logging: { level: debug, format: pretty }
     }
 
     #[test]
+    fn the_examples_are_good() {
+        for n in 1..=3 {
+            let file = format!("{}/../../examples/cluster/n{n}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let config = load(Some(Path::new(&file)), std::iter::empty()).expect("a configuration");
+            assert_eq!((config.cluster.node_id, config.cluster.bootstrap), (format!("n{n}"), n == 1));
+            assert_eq!(config.cluster.raft.join.len(), 3);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         for (yaml, parts) in [
             ("sever: {}", &["sever", "expected one of"][..]),
@@ -180,6 +225,20 @@ logging: { level: debug, format: pretty }
             ("auth: some", &["auth", "some", "none"]),
             ("cluster: { node_id: \"a b\" }", &["cluster.node_id", "a b"]),
             ("cluster: { raft: { election_timeout: 100ms } }", &["election_timeout", "100ms", "three"]),
+            ("cluster: { max_voters: 4 }", &["cluster.max_voters", "4", "1, 3, 5"]),
+            (
+                "cluster: { raft: { address: \"0.0.0.0:7000\" } }",
+                &["raft.address", "0.0.0.0:7000", "tls: none"],
+            ),
+            (
+                "cluster: { raft: { address: \"0.0.0.0:7000\", tls: none } }",
+                &["cluster.raft.advertise", "0.0.0.0:7000", "chronos-1:7000"],
+            ),
+            ("cluster: { raft: { join: n1 } }", &["cluster.raft.join", "n1", "list"]),
+            ("cluster: { raft: { join: [n1] } }", &["cluster.raft.join", "n1", "host:port"]),
+            ("cluster: { raft: { advertise: \"http://n1:7000\" } }", &["raft.advertise", "http://n1:7000"]),
+            ("cluster: { raft: { tls: some } }", &["cluster.raft.tls", "some", "none"]),
+            ("cluster: { raft: { tls: { cert_file: x } } }", &["cluster.raft.tls", "key_file"]),
             ("metrics: { path: metrics }", &["metrics.path", "metrics"]),
             ("- 1", &["expected keys"]),
             ("a: [", &["not YAML"]),

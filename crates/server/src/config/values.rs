@@ -6,7 +6,7 @@ use chronos_types::{DurationMs, JobName, parse_duration};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
-use super::Auth;
+use super::{Auth, RaftTls};
 use crate::dispatch::Network;
 use crate::telemetry::LogFormat;
 
@@ -41,6 +41,51 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     let text = text(deserializer, "host:port, such as \"127.0.0.1:8080\"")?;
     let mut found = text.to_socket_addrs().map_err(|_| D::Error::custom(format!("{text:?}; {expected}")))?;
     found.next().ok_or_else(|| D::Error::custom(format!("{text:?} has no address; {expected}")))
+}
+
+/// `host:port`, the host by name or by number. It is not looked up: others do, when they need it.
+pub(super) fn host_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = text(deserializer, HOST_PORT)?;
+    parse_host_port(&text).map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn hosts_ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("{value}; expected a list such as [\"chronos-1:7000\"]"));
+    let items = value.as_array().ok_or_else(wrong)?;
+    let parse = |item: &Value| parse_host_port(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
+    items.iter().map(parse).collect()
+}
+
+const HOST_PORT: &str = "host:port, such as \"chronos-1:7000\"";
+
+fn parse_host_port(text: &str) -> Result<String, String> {
+    let good = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let plain = !host.is_empty() && !host.contains([':', '/', ' ', '@', '[', ']']);
+        (bracketed || plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if good { Ok(text.to_owned()) } else { Err(format!("{text:?}; expected {HOST_PORT}")) }
+}
+
+pub(super) fn max_voters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let odd = |number: &u64| number % 2 == 1;
+    let value = Value::deserialize(deserializer)?;
+    let number = value.as_u64().filter(|number| (1..=9).contains(number)).filter(odd);
+    let number = number.ok_or_else(|| D::Error::custom(format!("{value}; expected 1, 3, 5, 7 or 9")))?;
+    usize::try_from(number).map_err(D::Error::custom)
+}
+
+pub(super) fn raft_tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RaftTls>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) if text == "none" => Ok(Some(RaftTls::None)),
+        Value::Object(files) => {
+            let files = serde::Deserialize::deserialize(Value::Object(files));
+            files.map(|files| Some(RaftTls::Files(files))).map_err(D::Error::custom)
+        }
+        other => Err(D::Error::custom(format!("{other}; expected cert_file, key_file and ca_file, or none"))),
+    }
 }
 
 pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

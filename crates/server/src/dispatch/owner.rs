@@ -1,26 +1,31 @@
 //! The task that owns everything about to be fired, and the handle others speak to it by.
 
 mod attempt;
+mod stock;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire, Report, Reported};
-use chronos_types::{ExecutionId, Millis, Status, Trigger};
-use tokio::sync::{mpsc, oneshot};
+use chronos_types::{Concurrency, ExecutionId, Millis, Status, Trigger};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use self::attempt::Done;
+use self::stock::{Open, Questions};
 use super::capacity::Capacity;
 use super::client::Client;
+use super::fence::{Fence, Round};
 use super::lane::{Arrival, Lane, Verdict};
 use super::prepared::{self, Cache, Key, Prepared};
 use super::report;
 use super::timer::Heap;
 use crate::env::{Env, Timer};
 use crate::proposer::Proposer;
+use crate::raft::View;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -33,6 +38,9 @@ const FRESH_FOR: Duration = Duration::from_millis(20);
 const SHOW_TOGETHER: Duration = Duration::from_millis(50);
 /// Specifications of runs this near are read ahead of their instant.
 const READ_AHEAD_MS: i64 = 5_000;
+/// How long outcomes may take to be recorded when the last attempt is over and the node stops: an
+/// election may be under way, and without a quorum they never are.
+const RECORD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the dispatcher needs.
 pub struct Config {
@@ -46,6 +54,8 @@ pub struct Config {
     pub proposer: Proposer,
     /// What calls the webhooks.
     pub client: Client,
+    /// Whether this node is cut off.
+    pub view: watch::Receiver<View>,
     /// The clock.
     pub env: Env,
     /// The counters.
@@ -54,8 +64,13 @@ pub struct Config {
 
 enum Message {
     Effects(Vec<Effect>),
+    Rescan,
+    /// All that was agreed on when the fence began to be lifted is applied.
+    CaughtUp(Round),
+    Open(Open),
     Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
     Done(Done),
+    Close(oneshot::Sender<HashSet<ExecutionId>>),
     Stop(Duration, oneshot::Sender<()>),
 }
 
@@ -63,14 +78,19 @@ enum Message {
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::UnboundedSender<Message>,
+    firing: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Effects(_) => "Effects",
+            Self::Rescan => "Rescan",
+            Self::CaughtUp(_) => "CaughtUp",
+            Self::Open(_) => "Open",
             Self::Loaded(..) => "Loaded",
             Self::Done(_) => "Done",
+            Self::Close(_) => "Close",
             Self::Stop(..) => "Stop",
         })
     }
@@ -83,8 +103,29 @@ impl Handle {
         let _ = self.messages.send(Message::Effects(effects));
     }
 
+    /// The state was replaced as a whole: what is open stands in there. Never blocks.
+    pub fn rescan(&self) {
+        let _ = self.messages.send(Message::Rescan);
+    }
+
+    /// Attempts under way on this node.
+    #[must_use]
+    pub fn firing(&self) -> usize {
+        self.firing.load(Ordering::Relaxed)
+    }
+
+    /// Starts nothing more. Answers the executions that others must leave alone for now: those with
+    /// an attempt under way, or with one whose outcome is not recorded yet, and those that may not
+    /// begin beside them.
+    pub async fn close(&self) -> HashSet<ExecutionId> {
+        let (answer, answered) = oneshot::channel();
+        // Where the dispatcher is gone, so is all that it held.
+        let _ = self.messages.send(Message::Close(answer));
+        answered.await.unwrap_or_default()
+    }
+
     /// Starts nothing more, waits for the attempts under way, at most `grace`, and for their
-    /// reports. What is cut off is fired again after the next start.
+    /// reports. What is cut off is fired again: by another node, or after the next start.
     pub async fn stop(&self, grace: Duration) {
         let (done, stopped) = oneshot::channel();
         if self.messages.send(Message::Stop(grace, done)).is_ok() {
@@ -102,6 +143,8 @@ enum State {
     Loading,
     /// For its turn among the runs of its job.
     InLane,
+    /// For the fence to be lifted; otherwise its turn has come.
+    Held,
     /// For a slot.
     InLine,
     /// An attempt is under way.
@@ -137,7 +180,18 @@ pub struct Dispatcher {
     /// Attempts under way that are fresh, by when they are not.
     fresh: VecDeque<(Instant, ExecutionId, u32)>,
     running: usize,
+    firing: Arc<AtomicUsize>,
     reports: mpsc::UnboundedSender<Report>,
+    fence: Fence,
+    /// The task that waits for the state to be caught up with.
+    lifting: Option<AbortHandle>,
+    /// Executions that are, or were, [`State::Held`].
+    held: Vec<ExecutionId>,
+    /// A message is being taken in: what comes later in it may undo what comes first.
+    taking_in: bool,
+    questions: Questions,
+    /// Nothing more begins: the node is about to stop.
+    closed: bool,
     stopping: Option<(Instant, oneshot::Sender<()>)>,
 }
 
@@ -145,6 +199,7 @@ pub struct Dispatcher {
 pub struct Inbox {
     sender: mpsc::UnboundedSender<Message>,
     receiver: mpsc::UnboundedReceiver<Message>,
+    firing: Arc<AtomicUsize>,
 }
 
 impl Dispatcher {
@@ -152,24 +207,20 @@ impl Dispatcher {
     #[must_use]
     pub fn channel() -> (Handle, Inbox) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Handle { messages: sender.clone() }, Inbox { sender, receiver })
+        let firing = Arc::<AtomicUsize>::default();
+        (Handle { messages: sender.clone(), firing: firing.clone() }, Inbox { sender, receiver, firing })
     }
 
-    /// Takes up what is open from before, then everything that comes.
+    /// Takes up what is open from before as soon as this node has caught up with the cluster, and
+    /// everything that comes.
     ///
     /// # Errors
-    /// The state cannot be read, or the system has no timer left.
-    pub async fn start(config: Config, inbox: Inbox) -> Result<JoinHandle<()>, String> {
+    /// The system has no timer left.
+    pub fn start(config: Config, inbox: Inbox) -> Result<JoinHandle<()>, String> {
         let timer = config.env.timer().map_err(|error| format!("no timer: {error}"))?;
-        let node = config.node.clone();
-        let open = config.store.read(move |reader| reader.open_fires(&node)).await;
-        let open = open.map_err(|error| error.to_string())?;
-        if !open.is_empty() {
-            tracing::info!(count = open.len(), "taking up unfinished executions");
-        }
         let (reports, to_report) = mpsc::unbounded_channel();
         let reporter = tokio::spawn(report::run(config.proposer.clone(), to_report));
-        let mut dispatcher = Self {
+        let dispatcher = Self {
             capacity: Capacity::new(config.max_concurrent),
             config,
             messages: inbox.sender,
@@ -182,12 +233,16 @@ impl Dispatcher {
             unseen: VecDeque::new(),
             fresh: VecDeque::new(),
             running: 0,
+            firing: inbox.firing,
             reports,
+            fence: Fence::new(),
+            lifting: None,
+            held: Vec::new(),
+            taking_in: false,
+            questions: Questions::default(),
+            closed: false,
             stopping: None,
         };
-        for fire in open {
-            dispatcher.take(fire);
-        }
         Ok(tokio::spawn(dispatcher.run(inbox.receiver, timer, reporter)))
     }
 
@@ -198,15 +253,19 @@ impl Dispatcher {
         reporter: JoinHandle<()>,
     ) {
         let mut inbox = Vec::new();
+        let mut view = self.config.view.clone();
+        self.follow(view.borrow_and_update().fenced);
         while !self.is_stopped() {
             self.load();
-            let next = if self.stopping.is_some() { None } else { self.heap.next() };
+            let next = if self.may_begin() { self.heap.next() } else { None };
             let look = self.next_look();
             tokio::select! {
                 received = messages.recv_many(&mut inbox, 1_024) => {
                     if received == 0 { break; }
                     for message in inbox.drain(..) { self.receive(message); }
                 }
+                // Where nobody looks after the view any more, what it said last holds.
+                Ok(()) = view.changed() => self.follow(view.borrow_and_update().fenced),
                 () = timer.wait_until(next.unwrap_or(i64::MAX / 1000)), if next.is_some() => {}
                 () = tokio::time::sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
                     self.show_running();
@@ -215,15 +274,26 @@ impl Dispatcher {
             }
             self.fire_due();
             self.config.metrics.executions_running(self.running, self.capacity.waiting());
+            self.firing.store(self.running, Ordering::Relaxed);
         }
-        let Self { entries, reports, stopping, .. } = self;
+        let Self { entries, reports, stopping, lifting, firing, .. } = self;
         for entry in entries.into_values() {
             if let State::Running { abort, .. } = entry.state {
                 abort.abort();
             }
         }
+        firing.store(0, Ordering::Relaxed);
+        if let Some(lifting) = lifting {
+            lifting.abort();
+        }
         drop(reports);
-        let _ = reporter.await;
+        let soonest = Instant::now() + RECORD_WITHIN;
+        let until = stopping.as_ref().map_or(soonest, |(deadline, _)| soonest.max(*deadline));
+        let unfinished = reporter.abort_handle();
+        if tokio::time::timeout_at(until, reporter).await.is_err() {
+            tracing::warn!("outcomes could not be recorded in time; they are fired again");
+            unfinished.abort();
+        }
         if let Some((_, stopped)) = stopping {
             let _ = stopped.send(());
         }
@@ -245,23 +315,65 @@ impl Dispatcher {
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Effects(effects) => effects.into_iter().for_each(|effect| self.effect(effect)),
+            Message::Effects(effects) => self.effects(effects),
+            Message::Rescan => self.ask_what_is_open(None),
+            Message::CaughtUp(round) => self.caught_up(round),
+            Message::Open(open) => self.open(open),
             Message::Loaded(asked, loaded) => self.loaded(&asked, loaded),
             Message::Done(done) => self.done(done),
-            Message::Stop(grace, done) => self.stopping = Some((Instant::now() + grace, done)),
+            Message::Close(answer) => {
+                self.closed = true;
+                let _ = answer.send(self.to_keep());
+            }
+            Message::Stop(grace, done) => {
+                self.closed = true;
+                self.stopping = Some((Instant::now() + grace, done));
+            }
         }
+    }
+
+    /// Whether attempts may begin now.
+    fn may_begin(&self) -> bool {
+        !self.closed && !self.taking_in && self.fence.is_down()
+    }
+
+    /// Executions that no other node may fire yet.
+    fn to_keep(&self) -> HashSet<ExecutionId> {
+        let overlaps =
+            |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
+        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
+        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
+        let busy: HashSet<i64> = busy.map(|entry| entry.fire.job).collect();
+        let keeps = |entry: &Entry| {
+            begun(&entry) || matches!(entry.state, State::Over) || busy.contains(&entry.fire.job)
+        };
+        self.entries.iter().filter(|(_, entry)| keeps(entry)).map(|(id, _)| *id).collect()
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) {
+        self.taking_in = true;
+        for effect in effects {
+            self.effect(effect);
+        }
+        self.taking_in = false;
+        self.go_on();
     }
 
     fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Fire(fire) if fire.node == self.config.node => self.take(fire),
+            Effect::Fire(fire) => {
+                self.questions.spoken_of(fire.execution);
+                if fire.node == self.config.node { self.take(fire) } else { self.give_up(fire.execution) }
+            }
             Effect::Withdraw(id) => {
+                self.questions.spoken_of(id);
                 // Once it is due it goes on: its report brings the record back.
                 if matches!(self.entries.get(&id), Some(Entry { state: State::Waiting, .. })) {
                     self.entries.remove(&id);
                 }
             }
             Effect::Cancel(id) => {
+                self.questions.spoken_of(id);
                 if let Some(entry) = self.end(id) {
                     self.config.metrics.execution_ended(
                         Status::Cancelled,
@@ -270,18 +382,14 @@ impl Dispatcher {
                 }
                 self.entries.remove(&id);
             }
-            Effect::Settled(id) => match self.entries.get(&id).map(|entry| &entry.state) {
-                Some(State::Over) => {
-                    self.entries.remove(&id);
-                }
-                // It was ended while the word of a failed attempt was on its way.
-                Some(State::Reported) => {
-                    self.end(id);
-                    self.entries.remove(&id);
-                }
-                _ => {}
-            },
-            Effect::Fire(_) | Effect::DueChanged => {}
+            Effect::Settled(id) => {
+                self.questions.spoken_of(id);
+                // It was settled by our own report, ended while the word of a failed attempt was
+                // on its way, or was delivered by another node while it waited here. An attempt
+                // under way goes on: what it comes to changes nothing any more.
+                self.give_up(id);
+            }
+            Effect::DueChanged => {}
         }
     }
 
@@ -299,7 +407,8 @@ impl Dispatcher {
                 entry.fire = fire;
                 entry.state = State::Waiting;
             }
-            // Told twice: by the state at the start and by an effect since.
+            // Told twice: by the state when it was asked and by an effect since. Or it went to
+            // another node, and came back while the attempt was still under way.
             Some(_) => {}
             None => {
                 let key = (fire.job, fire.version);
@@ -360,15 +469,23 @@ impl Dispatcher {
         }
         for key in asked {
             for id in self.awaiting.remove(key).unwrap_or_default() {
-                if matches!(self.entries.get(&id), Some(Entry { state: State::Loading, .. })) {
+                let Some(Entry { state: state @ State::Loading, fire, .. }) = self.entries.get_mut(&id)
+                else {
+                    continue;
+                };
+                if self.fence.is_down() {
                     self.admit(id, true);
+                } else {
+                    // The job's policy decides when it may begin, by what is open then.
+                    *state = State::Waiting;
+                    self.heap.push(fire.fire_at, id);
                 }
             }
         }
     }
 
     fn fire_due(&mut self) {
-        if self.stopping.is_some() {
+        if !self.may_begin() {
             return;
         }
         let now = self.config.env.now();

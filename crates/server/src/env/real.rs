@@ -1,8 +1,12 @@
-//! The machine's clock, and timers that follow it.
+//! The machine's clock, timers that follow it, and its network.
+
+mod net;
 
 use chronos_types::Millis;
 
 use super::{BoxFuture, Clock, Timer};
+
+pub(super) use net::RealNet;
 
 /// `CLOCK_REALTIME`.
 #[derive(Debug)]

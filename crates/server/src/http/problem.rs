@@ -8,6 +8,7 @@ use chronos_state::{Outcome, Refusal, StateError};
 use chronos_types::Invalid;
 
 use super::respond;
+use crate::cluster::ChangeError;
 use crate::proposer::ProposeError;
 
 /// A request that was not done, and why.
@@ -102,6 +103,17 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
+    /// The node has no place in a cluster yet, or none any more.
+    pub(super) fn no_cluster(why: String) -> Self {
+        Self::unavailable("no_cluster", why, "1")
+    }
+
+    /// A file of ours failed.
+    pub(super) fn io(error: std::io::Error) -> Self {
+        tracing::error!(%error, "a file failed");
+        Self::internal()
+    }
+
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
     pub(super) fn internal() -> Self {
         let detail = "something went wrong inside Chronos; its log says what";
@@ -183,6 +195,18 @@ impl From<ProposeError> for ApiError {
             ProposeError::DiskFull(_) => Self::unavailable("disk_full", detail, "10"),
             ProposeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
             ProposeError::Stopped(_) => Self::unavailable("stopping", detail, "5"),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChangeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
+            ChangeError::Refused(_) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
+            ChangeError::NoLeader => Self::unavailable("no_leader", detail, "1"),
+            ChangeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
         }
     }
 }

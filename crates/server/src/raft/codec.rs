@@ -1,5 +1,6 @@
 //! Log entries as rows, and rows as log entries.
 
+use bytes::Bytes;
 use openraft::{EntryPayload, Membership as RawMembership};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,9 +22,9 @@ pub(super) struct Head {
 }
 
 /// The row's head, and the bytes behind it.
-pub(super) fn row(entry: &Entry) -> Result<(Head, bytes::Bytes), String> {
+pub(super) fn row(entry: &Entry) -> Result<(Head, Bytes), String> {
     let (kind, data) = match &entry.payload {
-        EntryPayload::Blank => (BLANK, bytes::Bytes::new()),
+        EntryPayload::Blank => (BLANK, Bytes::new()),
         EntryPayload::Normal(logged) => (BATCH, logged.bytes().clone()),
         EntryPayload::Membership(membership) => (MEMBERSHIP, json(membership)?.into()),
     };
@@ -38,7 +39,7 @@ pub(super) fn row(entry: &Entry) -> Result<(Head, bytes::Bytes), String> {
 }
 
 /// Reads a row back.
-pub(super) fn entry(head: &Head, data: Vec<u8>) -> Result<Entry, String> {
+pub(super) fn entry(head: &Head, data: Bytes) -> Result<Entry, String> {
     let index = head.index.cast_unsigned();
     let payload = match head.kind {
         BLANK => EntryPayload::Blank,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::log_file::LogError;
 use super::state_file::StateFault;
 
@@ -71,10 +73,11 @@ impl From<std::io::Error> for RaftError {
 }
 
 /// Why a batch was not accepted, or is not known to be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProposeError {
-    /// This node does not lead. Nothing was written.
-    #[error("this node does not lead{}", .leader.as_ref().map(|l| format!("; {l} does")).unwrap_or_default())]
+    /// This node does not lead, or has found nobody who does. Nothing was written.
+    #[error("{}", .leader.as_ref().map_or_else(|| "no leader is known".to_owned(), |l| format!("this node does not lead; {l} does")))]
     NoLeader {
         /// The name of the node that does, if it is known.
         leader: Option<String>,
@@ -89,4 +92,22 @@ pub enum ProposeError {
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node has stopped: {0}")]
     Stopped(String),
+}
+
+/// Why the membership was not changed, or is not known to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeError {
+    /// There is no such member. Nothing was changed.
+    #[error("there is no member named {0}")]
+    NotFound(String),
+    /// It must not be done. Nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// No leader was found in time. Nothing was changed.
+    #[error("no leader is known")]
+    NoLeader,
+    /// It was begun, and may be done yet, or may have been done.
+    #[error("the outcome is not known: {0}")]
+    Unknown(String),
 }

@@ -64,7 +64,12 @@ impl LogError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     pub name: String,
+    /// Its number within raft; drawn at the first start, so that a node that lost its data is
+    /// another one.
     pub id: u64,
+    /// The cluster that it belongs to, once it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// A change of the log file.
@@ -74,6 +79,7 @@ pub(super) enum Change {
     /// Remove everything behind this index; without one, everything.
     Truncate(Option<u64>),
     Purge(LogId),
+    Identity(Identity),
 }
 
 /// What stood in the file when it was opened.
@@ -175,6 +181,7 @@ impl LogFile {
                     let sql = "SELECT total FROM log ORDER BY idx DESC LIMIT 1";
                     total = transaction.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or(0);
                 }
+                Change::Identity(identity) => set_note(&transaction, "identity", identity)?,
                 Change::Purge(upto) => {
                     set_note(&transaction, "purged", upto)?;
                     purging = purging.max(Some(upto.index.cast_signed()));

@@ -31,7 +31,7 @@ impl LogRows {
             if read > bytes && !entries.is_empty() {
                 break;
             }
-            entries.push(codec::entry(&head(row)?, data).map_err(LogError::Damaged)?);
+            entries.push(codec::entry(&head(row)?, data.into()).map_err(LogError::Damaged)?);
         }
         Ok(entries)
     }

@@ -104,6 +104,11 @@ impl LogStore {
         Progress::of(&self.shared)
     }
 
+    /// Says anew whose log this is; durable when it returns.
+    pub(super) async fn claim(&self, identity: Identity) -> io::Result<()> {
+        self.write(Change::Identity(identity)).await
+    }
+
     /// The last index that can be purged if the newest `keep` bytes are to stay.
     pub(super) async fn cut(&self, keep: u64) -> io::Result<Option<u64>> {
         self.rows.call(move |rows| rows.cut(keep)).await?.map_err(io::Error::other)

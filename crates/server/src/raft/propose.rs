@@ -7,6 +7,7 @@ use openraft::alias::OneshotReceiverOf;
 use openraft::errors::{ClientWriteError, ForwardToLeader};
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::health::Health;
@@ -18,11 +19,12 @@ use super::{ProposeError, Raft};
 pub struct Pending {
     answer: OneshotReceiverOf<Types, ClientWriteResult<Types>>,
     disk_full: watch::Receiver<Option<String>>,
+    cut_off: watch::Receiver<bool>,
     health: Arc<Health>,
 }
 
 /// A batch that is in the log for good, and in the state of this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// Its place in the log. A node that has applied this index shows the batch.
     pub index: u64,
@@ -51,11 +53,15 @@ impl Raft {
         if let Some(reason) = disk_full.borrow().clone() {
             return Err(ProposeError::DiskFull(reason));
         }
+        let cut_off = self.shared.cut_off.clone();
+        if *cut_off.borrow() {
+            return Err(ProposeError::NoLeader { leader: None });
+        }
         let logged = LoggedBatch::new(batch).map_err(|error| ProposeError::Stopped(error.to_string()))?;
         let (responder, answer) = ProgressResponder::complete_only();
         let submitted = self.shared.raft.client_write_ff(logged, Some(responder)).await;
         submitted.map_err(|fatal| ProposeError::Stopped(health.word(&fatal)))?;
-        Ok(Pending { answer, disk_full, health })
+        Ok(Pending { answer, disk_full, cut_off, health })
     }
 }
 
@@ -70,6 +76,9 @@ impl Pending {
             answer = self.answer => answer,
             Ok(reason) = self.disk_full.wait_for(Option::is_some) => {
                 return Err(ProposeError::Unknown(reason.clone().unwrap_or_default()));
+            }
+            Ok(_) = self.cut_off.wait_for(|cut_off| *cut_off) => {
+                return Err(ProposeError::Unknown("a majority of the nodes cannot be reached".to_owned()));
             }
         };
         match answer {

@@ -14,7 +14,7 @@ use openraft::storage::{RaftSnapshotBuilder, Snapshot};
 
 use super::blocking::Worker;
 use super::health::Health;
-use super::state_file::{StateFault, StateFile};
+use super::state_file::{self, StateFault, StateFile};
 use super::types::{SnapshotMeta, Types};
 
 const PREFIX: &str = "snapshot-";
@@ -28,20 +28,30 @@ pub(super) type LiveSnapshot =
 
 /// Where a snapshot's bytes are to be had.
 #[derive(Clone)]
-pub(super) struct SnapshotSource {
-    worker: Worker<StateFile>,
-    directory: Arc<SnapshotDirectory>,
+pub(super) enum SnapshotSource {
+    /// The state of this node, as it stands when it is asked for.
+    Live(Worker<StateFile>, Arc<SnapshotDirectory>),
+    /// A copy of another node's state.
+    Received(Arc<SnapshotFile>),
 }
 
 impl SnapshotSource {
-    pub(super) fn new(worker: Worker<StateFile>, directory: Arc<SnapshotDirectory>) -> Self {
-        Self { worker, directory }
-    }
-
-    /// Copies the state, as it stands now, to a file that is removed when dropped.
-    pub(super) async fn into_file(self) -> io::Result<SnapshotFile> {
-        let file = self.directory.file();
-        let copied = self.worker.call(move |state| state.copy_to(&file).map(|()| file)).await?;
+    /// A file with the state, and where it stands; `meta` is where it must stand at least.
+    pub(super) async fn into_file(self, meta: SnapshotMeta) -> io::Result<(Arc<SnapshotFile>, SnapshotMeta)> {
+        let (worker, directory) = match self {
+            Self::Received(file) => return Ok((file, meta)),
+            Self::Live(worker, directory) => (worker, directory),
+        };
+        let state = worker.call(|state| state.path().to_owned()).await?;
+        let file = directory.file();
+        // On a thread of its own: it takes seconds, and the state is applied to meanwhile.
+        let copied = Worker::spawn("snapshot-copy", (), || {})?
+            .call(move |()| {
+                chronos_state::copy(&state, file.path())?;
+                let meta = state_file::standing_of(file.path())?;
+                Ok::<_, StateFault>((Arc::new(file), meta))
+            })
+            .await?;
         copied.map_err(io::Error::other)
     }
 }
@@ -64,7 +74,8 @@ impl SnapshotDirectory {
         Ok(Self { path: path.to_owned(), count: AtomicU64::new(0) })
     }
 
-    fn file(&self) -> SnapshotFile {
+    /// A name that no other copy has.
+    pub(super) fn file(&self) -> SnapshotFile {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         SnapshotFile(self.path.join(format!("{PREFIX}{count}.db")))
     }
@@ -91,7 +102,8 @@ impl Drop for SnapshotFile {
 
 /// Makes the snapshot that the state machine was asked for.
 pub(super) struct SnapshotBuilder {
-    pub source: SnapshotSource,
+    pub worker: Worker<StateFile>,
+    pub directory: Arc<SnapshotDirectory>,
     pub health: Arc<Health>,
 }
 
@@ -100,11 +112,11 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
 
     async fn build_snapshot(&mut self) -> io::Result<LiveSnapshot> {
         loop {
-            let made: Result<SnapshotMeta, StateFault> =
-                self.source.worker.call(StateFile::make_snapshot).await?;
+            let made: Result<SnapshotMeta, StateFault> = self.worker.call(StateFile::make_snapshot).await?;
             match made {
                 Ok(meta) => {
-                    return Ok(Snapshot { meta, snapshot: self.source.clone() });
+                    let snapshot = SnapshotSource::Live(self.worker.clone(), self.directory.clone());
+                    return Ok(Snapshot { meta, snapshot });
                 }
                 Err(error) if error.is_disk_full() && !self.health.stopping() => {
                     tracing::warn!(%error, "the snapshot waits for space on the disk");

@@ -1,9 +1,11 @@
 //! From a data directory to a node that leads, or follows.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
 
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
@@ -11,42 +13,62 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backfill;
-use super::blocking::Worker;
+use super::blocking::{Worker, lock};
+use super::contact::Contact;
 use super::health::Health;
+use super::join::{self, Place};
+use super::leaving::Leaving;
 use super::log_file::{Found, Identity};
 use super::log_store::LogStore;
-use super::network::Network;
+use super::network::{Addresses, Network};
 use super::snapshot::SnapshotDirectory;
+use super::snapshot_receive::Inbox;
+use super::snapshot_send::Outbox;
 use super::state_file::{Sink, StateFault, StateFile};
 use super::state_store::StateStore;
 use super::tail::next;
 use super::types::Member;
 use super::upkeep::{self, KEEP_ENTRIES, Openraft, SNAPSHOT_ENTRIES};
+use super::view::{Lookout, View};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
+use crate::env::Env;
+use crate::peer::{Caller, Transport};
+
+/// Between looks at who should have a vote.
+const TEND: Duration = Duration::from_millis(250);
+/// An election takes so many times the shortest time-out at most, in all but rare cases; who is not
+/// heard of for longer is not counted on.
+const STALE_ELECTIONS: u64 = 4;
 
 /// See [`Raft::start`].
 pub(super) async fn start(
     config: RaftConfig,
     mut machine: Machine,
-    applied: Sink,
+    sink: Sink,
+    transport: Arc<dyn Transport>,
+    caller: Caller,
+    env: &Env,
 ) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
     let data_lock = lock_directory(&config.data_dir)?;
     let health = Arc::new(Health::new());
     let newest_at = Arc::new(AtomicI64::new(i64::MIN));
 
-    let mut identity = None;
+    let drawn = u64::from_le_bytes(env.random_bytes());
+    let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
     let log_path = config.data_dir.join("log.db");
     let log = LogStore::open(&log_path, data_lock, health.clone(), newest_at.clone(), |found| {
-        let (known, new) = claim(&config, found)?;
-        identity = Some(known);
-        Ok::<_, RaftError>(new)
+        claim(&config, found, &mut identity)
     })?;
-    let id = identity.map_or_else(|| raft_id(&config.node_id), |known| known.id);
+    let id = identity.id;
+    if let Some(cluster) = identity.cluster {
+        // Nobody has set it before: this node has just read it.
+        let _ = caller.cluster.set(cluster);
+    }
 
     let (done, ask) = backfill::start("state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
-    let file = StateFile::new(machine, applied, health.clone(), newest_at.clone())?;
+    let file = StateFile::new(machine, sink, health.clone(), newest_at.clone())?;
     let (state_end, log_begin) = (file.position().applied, log.edges().0);
     if let Some(begin) = log_begin
         && next(state_end.as_ref()) <= begin.index
@@ -57,49 +79,126 @@ pub(super) async fn start(
     let reporter = health.clone();
     let died = move || reporter.report("the thread of the state machine panicked".to_owned());
     let state = Worker::spawn("state-machine", file, died)?;
-    let directory = SnapshotDirectory::open(&config.data_dir)?;
-    let store = StateStore::new(state.clone(), log.progress(), directory, health.clone());
+    let directory = Arc::new(SnapshotDirectory::open(&config.data_dir)?);
+    let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());
 
-    let raft = Openraft::new(id, raft_config, Network, log.clone(), store).await;
+    let (addresses, outbox) = (Addresses::default(), Arc::new(Outbox::default()));
+    let network =
+        Network { transport: transport.clone(), addresses: addresses.clone(), outbox: outbox.clone() };
+    let raft = Openraft::new(id, raft_config, network, log.clone(), store).await;
     let raft = raft.map_err(|fatal| storage(&health, &fatal))?;
     let (sender, leadership) = watch::channel(Leadership::default());
+    let contact = Arc::new(Contact::default());
+    let leaving = Arc::new(Leaving::default());
+    let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
+    let (cut_off_sender, cut_off) = watch::channel(true);
+    let lookout = Lookout {
+        raft: raft.clone(),
+        id,
+        name: config.node_id.clone(),
+        contact: contact.clone(),
+        leaving: leaving.clone(),
+        reassign_after: config.reassign_after,
+        stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
+        view: view_sender,
+        cut_off: cut_off_sender,
+        elected: None,
+    };
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, health.clone()));
+    tasks.spawn(upkeep::follow_addresses(raft.clone(), addresses));
     tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), log.clone()));
     tasks.spawn(upkeep::purge_by_bytes(raft.clone(), log.clone()));
-    let shared = Shared { raft, log, state, health, newest_at, leadership, _upkeep: tasks };
+    tasks.spawn(upkeep::tidy_copies(outbox));
+    let member = Member {
+        name: config.node_id.clone(),
+        address: config.advertise.clone(),
+        http: config.http.clone(),
+        version: config.version.clone(),
+        tz_release: config.tz_release.clone(),
+    };
+    let shared = Shared {
+        raft,
+        log,
+        state,
+        health,
+        newest_at,
+        leadership,
+        view,
+        cut_off,
+        contact,
+        leaving,
+        id,
+        member,
+        config,
+        transport,
+        caller,
+        inbox: Inbox::new(directory),
+        on_propose: OnceLock::new(),
+        changes: tokio::sync::Mutex::default(),
+        place: watch::Sender::new(Place::Outside("it is starting".to_owned())),
+        upkeep: Mutex::new(tasks),
+    };
     let raft = Raft { shared: Arc::new(shared) };
-
     let mut fault = raft.shared.health.fault();
-    tokio::select! {
+    let was_member = tokio::select! {
         biased;
         Ok(fault) = fault.wait_for(Option::is_some) => {
             return Err(RaftError::Storage(fault.clone().unwrap_or_default()));
         }
-        joined = join(&raft, id, config.node_id) => joined?,
-    }
+        found = found_or_rejoin(&raft, lookout, env) => found?,
+    };
+    let weak = Arc::downgrade(&raft.shared);
+    let mut tasks = lock(&raft.shared.upkeep);
+    tasks.spawn(join::keep_place(weak.clone(), was_member));
+    tasks.spawn(tend(weak));
+    drop(tasks);
     Ok(raft)
 }
 
-/// Founds or rejoins the cluster, and waits until the state is what it was.
-async fn join(raft: &Raft, id: u64, name: String) -> Result<(), RaftError> {
-    let (openraft, health) = (&raft.shared.raft, &raft.shared.health);
-    if !openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))? {
-        let members = std::collections::BTreeMap::from([(id, Member { name })]);
+/// Founds a cluster where there is none; where this node is all of it, waits until it leads and the
+/// state is what it was. Returns whether this node has a place already.
+async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result<bool, RaftError> {
+    let Shared { raft: openraft, health, config, id, member, caller, upkeep, .. } = &*raft.shared;
+    let initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
+    let mut alone = initialized && openraft.voter_ids().eq([*id]);
+    // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
+    let founds =
+        !initialized && caller.cluster.get().is_none() && (config.bootstrap || config.join.is_empty());
+    // A node that lost its data must not found a second cluster beside that of the others.
+    if founds && !raft.is_founded().await {
+        let members = BTreeMap::from([(*id, member.clone())]);
         openraft.initialize(members).await.map_err(|error| storage(health, &error))?;
+        alone = true;
     }
-    let alone = openraft.voter_ids().eq([id]);
+    if alone && caller.cluster.get().is_none() {
+        raft.adopt(format!("{:032x}", u128::from_le_bytes(env.random_bytes()))).await?;
+    }
     if alone {
         // Nobody else can lead: there is nothing to wait for.
+        raft.shared.place.send_replace(Place::Member);
         openraft.trigger().elect(false).await.map_err(|fatal| storage(health, &fatal))?;
     }
-    openraft.wait_for_recovery(None).await.map_err(|error| storage(health, &error))?;
-    if alone {
-        let mut leadership = raft.leadership();
-        let leads = leadership.wait_for(|now| now.is_leader).await;
-        leads.map_err(|_| RaftError::Storage("raft ended while it was starting".to_owned()))?;
+    if !alone {
+        lock(upkeep).spawn(lookout.run());
+        return Ok(initialized);
     }
-    Ok(())
+    openraft.wait_for_recovery(None).await.map_err(|error| storage(health, &error))?;
+    let mut leadership = raft.leadership();
+    let leads = leadership.wait_for(|now| now.is_leader).await;
+    leads.map_err(|_| RaftError::Storage("raft ended while it was starting".to_owned()))?;
+    lookout.look();
+    lock(upkeep).spawn(lookout.run());
+    Ok(true)
+}
+
+/// Keeps as many voters as there should be, until the last handle is dropped.
+async fn tend(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(TEND).await;
+        let Some(shared) = shared.upgrade() else { return };
+        Raft { shared }.tend().await;
+    }
 }
 
 fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
@@ -135,26 +234,20 @@ fn lock_directory(path: &Path) -> Result<File, RaftError> {
     }
 }
 
-/// Whose log it is, and that again where the log does not say so yet.
-fn claim(config: &RaftConfig, found: &Found) -> Result<(Identity, Option<Identity>), RaftError> {
+/// Whose log it is: what it says, and otherwise, from then on, `identity`.
+fn claim(config: &RaftConfig, found: &Found, identity: &mut Identity) -> Result<Option<Identity>, RaftError> {
     match &found.identity {
-        Some(known) if known.name == config.node_id => Ok((known.clone(), None)),
+        Some(known) if known.name == config.node_id => {
+            identity.clone_from(known);
+            Ok(None)
+        }
         Some(other) => Err(RaftError::OtherNode {
             path: config.data_dir.clone(),
             configured: config.node_id.clone(),
             found: other.name.clone(),
         }),
-        None => {
-            let identity = Identity { name: config.node_id.clone(), id: raft_id(&config.node_id) };
-            Ok((identity.clone(), Some(identity)))
-        }
+        None => Ok(Some(identity.clone())),
     }
-}
-
-/// A node's number within raft, from its name: FNV-1a, 64 bits. Kept with the log from then on.
-fn raft_id(name: &str) -> u64 {
-    name.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn storage(health: &Health, error: &dyn std::fmt::Display) -> RaftError {

@@ -1,5 +1,6 @@
 //! The state machine on its thread, with what raft must remember beside it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,13 +14,24 @@ use super::health::{Health, Store};
 use super::snapshot::SnapshotFile;
 use super::types::{LogId, Membership, Reply, SnapshotMeta, Types};
 
+/// How the keys of our notes in the state begin.
+pub const NOTES: &str = "raft.";
 /// The key of the note that is written with every batch.
 const POSITION: &str = "raft.position";
 /// The key of the note of the last snapshot.
 const SNAPSHOT: &str = "raft.snapshot";
 
-/// Receives what every batch came to, in log order.
-pub(super) type Sink = Box<dyn Fn(Applied) + Send + Sync>;
+/// What the state machine hands on.
+#[derive(Debug)]
+pub enum Handed {
+    /// What a batch came to; in log order.
+    Applied(Applied),
+    /// The state was replaced by a snapshot: what the batches in between came to is only in there.
+    Replaced,
+}
+
+/// Receives it.
+pub(super) type Sink = Box<dyn Fn(Handed) + Send + Sync>;
 
 /// Where the state stands; changes with it, in the same transaction.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,6 +43,13 @@ pub(super) struct Position {
     pub membership: Membership,
     /// The `at` of the last batch in the state.
     pub at: i64,
+}
+
+/// Where the state in a copy stands.
+pub(super) fn standing_of(copy: &Path) -> Result<SnapshotMeta, StateFault> {
+    let note = chronos_state::note(copy, POSITION)?.map(|note| codec::from_json(&note));
+    let position: Position = note.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
+    Ok(SnapshotMeta { last_log_id: position.applied, last_membership: position.membership })
 }
 
 /// Why the state cannot go on.
@@ -123,7 +142,7 @@ impl StateFile {
                 if responder.is_some() {
                     reply.outcomes.clone_from(&applied.outcomes);
                 }
-                (self.sink)(applied);
+                (self.sink)(Handed::Applied(applied));
             }
             if let Some(responder) = responder {
                 responder.send(reply);
@@ -148,9 +167,9 @@ impl StateFile {
         Ok(meta)
     }
 
-    /// Writes the state as it stands to a file of its own.
-    pub(super) fn copy_to(&mut self, file: &SnapshotFile) -> Result<(), StateFault> {
-        Ok(self.machine.copy_to(file.path())?)
+    /// Where the state file is.
+    pub(super) fn path(&self) -> &Path {
+        self.machine.path()
     }
 
     /// Replaces the whole state by that of a file, which must stand where `meta` says.
@@ -168,6 +187,7 @@ impl StateFile {
                 meta.last_log_id, self.position.applied
             )));
         }
+        (self.sink)(Handed::Replaced);
         Ok(())
     }
 

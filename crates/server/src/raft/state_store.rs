@@ -30,14 +30,14 @@ impl StateStore {
     pub(super) fn new(
         worker: Worker<StateFile>,
         progress: Progress,
-        directory: SnapshotDirectory,
+        directory: Arc<SnapshotDirectory>,
         health: Arc<Health>,
     ) -> Self {
-        Self { worker, progress, directory: Arc::new(directory), health }
+        Self { worker, progress, directory, health }
     }
 
     fn source(&self) -> SnapshotSource {
-        SnapshotSource::new(self.worker.clone(), self.directory.clone())
+        SnapshotSource::Live(self.worker.clone(), self.directory.clone())
     }
 
     fn fail(&self, fault: StateFault) -> io::Error {
@@ -73,12 +73,13 @@ impl RaftStateMachine<Types> for StateStore {
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
-        SnapshotBuilder { source: self.source(), health: self.health.clone() }
+        let (worker, directory) = (self.worker.clone(), self.directory.clone());
+        SnapshotBuilder { worker, directory, health: self.health.clone() }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotSource) -> io::Result<()> {
-        let file = snapshot.into_file().await?;
         let meta = meta.clone();
+        let (file, _) = snapshot.into_file(meta.clone()).await?;
         let replaced = self.worker.call(move |state| state.replace_with(&file, &meta)).await?;
         replaced.map_err(|fault| self.fail(fault))
     }

@@ -1,23 +1,34 @@
 //! The promises of this module, through its public door where that can show them.
 
+mod cluster;
 mod disk_full;
 mod durability;
+mod hub;
 mod suite;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 
 use super::blocking::lock;
 use super::propose::Accepted;
 use super::types::Types;
-use super::{ProposeError, Raft, RaftConfig, RaftError};
+use super::{Handed, ProposeError, Raft, RaftConfig, RaftError};
+use crate::env::Env;
+use crate::peer::Caller;
+use crate::proposer::Proposer;
+use hub::Hub;
 
 /// A node, and all that its state machine handed on.
 struct Node {
     raft: Raft,
+    proposer: Proposer,
     applied: Arc<Mutex<Vec<Applied>>>,
+    /// How often the state was replaced by a snapshot.
+    replaced: Arc<AtomicUsize>,
     readers: Readers,
 }
 
@@ -27,18 +38,53 @@ impl Node {
     }
 
     async fn try_start(directory: &Path, name: &str) -> Result<Self, RaftError> {
-        let config = RaftConfig {
+        Self::start_in(&Hub::default(), directory, name, |_| {}).await
+    }
+
+    /// A node of a cluster; it answers the others when this returns.
+    async fn start_in(
+        hub: &Hub,
+        directory: &Path,
+        name: &str,
+        change: impl FnOnce(&mut RaftConfig),
+    ) -> Result<Self, RaftError> {
+        let mut config = RaftConfig {
             node_id: name.into(),
             data_dir: directory.to_owned(),
             heartbeat_interval_ms: 100,
             election_timeout_ms: 500,
+            advertise: format!("{name}:1"),
+            http: format!("http://{name}"),
+            version: "1".into(),
+            tz_release: "2026a".into(),
+            join: Vec::new(),
+            bootstrap: false,
+            max_voters: 3,
+            reassign_after: Duration::from_secs(2),
         };
+        change(&mut config);
         let machine = Machine::open(&directory.join("state.db")).expect("the state opens");
         let readers = machine.readers(1).expect("the state can be read");
         let applied = Arc::new(Mutex::new(Vec::new()));
-        let sink = applied.clone();
-        let raft = Raft::start(config, machine, Box::new(move |batch| lock(&sink).push(batch))).await?;
-        Ok(Self { raft, applied, readers })
+        let replaced = Arc::new(AtomicUsize::new(0));
+        let (sink, replacements) = (applied.clone(), replaced.clone());
+        let caller = Caller { node: name.into(), cluster: Arc::default() };
+        let address = config.advertise.clone();
+        let raft = Raft::start(
+            config,
+            machine,
+            Box::new(move |handed| match handed {
+                Handed::Applied(batch) => lock(&sink).push(batch),
+                Handed::Replaced => drop(replacements.fetch_add(1, Ordering::Relaxed)),
+            }),
+            hub.transport(&address, &caller),
+            caller.clone(),
+            &Env::real(),
+        )
+        .await?;
+        let proposer = Proposer::start(raft.clone(), Env::real());
+        hub.serve(&address, &caller, raft.service());
+        Ok(Self { raft, proposer, applied, replaced, readers })
     }
 
     async fn put(&self, number: i64) -> Result<Accepted, ProposeError> {

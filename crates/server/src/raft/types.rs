@@ -36,6 +36,18 @@ pub(crate) struct Member {
     /// The name its operator gave it, `cluster.node_id`.
     #[serde(default)]
     pub name: String,
+    /// Where other nodes reach it, `host:port`.
+    #[serde(default)]
+    pub address: String,
+    /// Where its API is, for people and for redirects.
+    #[serde(default)]
+    pub http: String,
+    /// The Chronos that it runs.
+    #[serde(default)]
+    pub version: String,
+    /// The release of the time zone rules that it plans by.
+    #[serde(default)]
+    pub tz_release: String,
 }
 
 /// A batch on its way through the log, with its bytes: encoded once, by whoever proposes it, on
@@ -53,8 +65,8 @@ impl LoggedBatch {
         Ok(Self { batch: Arc::new(batch), bytes })
     }
 
-    pub(super) fn decode(bytes: Vec<u8>) -> Result<Self, StateError> {
-        Ok(Self { batch: Arc::new(Batch::decode(&bytes)?), bytes: bytes.into() })
+    pub(super) fn decode(bytes: Bytes) -> Result<Self, StateError> {
+        Ok(Self { batch: Arc::new(Batch::decode(&bytes)?), bytes })
     }
 
     pub(super) fn batch(&self) -> &Batch {
@@ -77,7 +89,7 @@ impl TryFrom<String> for LoggedBatch {
     type Error = StateError;
 
     fn try_from(text: String) -> Result<Self, StateError> {
-        Self::decode(text.into_bytes())
+        Self::decode(text.into_bytes().into())
     }
 }
 

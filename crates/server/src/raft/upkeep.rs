@@ -1,6 +1,7 @@
-//! What keeps `log.db` small, and tells the rest of the server who leads.
+//! What keeps `log.db` small, and the rest of the server up to date on who leads and who is where.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
@@ -8,6 +9,8 @@ use tokio::sync::watch;
 use super::Leadership;
 use super::health::Health;
 use super::log_store::LogStore;
+use super::network::Addresses;
+use super::snapshot_send::Outbox;
 use super::state_store::StateStore;
 use super::types::Types;
 
@@ -20,6 +23,9 @@ const SNAPSHOT_BYTES: u64 = 64 << 20;
 /// log: so many entries, and no more than so many bytes of them.
 pub(super) const KEEP_ENTRIES: u64 = 10_000;
 const KEEP_BYTES: u64 = 64 << 20;
+
+/// Between looks at copies of the state that travelled.
+const TIDY: Duration = Duration::from_secs(60);
 
 pub(super) type Openraft = openraft::Raft<Types, StateStore>;
 
@@ -90,5 +96,24 @@ pub(super) async fn follow_leadership(
         let state = raft.metrics().borrow_watched().running_state.clone();
         let reason = state.err().map_or_else(|| "its task panicked".to_owned(), |fatal| fatal.to_string());
         health.report(format!("raft has stopped: {reason}"));
+    }
+}
+
+/// Follows where the members are.
+pub(super) async fn follow_addresses(raft: Openraft, addresses: Addresses) {
+    let mut metrics = raft.server_metrics();
+    loop {
+        addresses.follow(&metrics.borrow_watched().membership_config);
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Removes the copies of the state that have served.
+pub(super) async fn tidy_copies(outbox: Arc<Outbox>) {
+    loop {
+        tokio::time::sleep(TIDY).await;
+        outbox.tidy().await;
     }
 }

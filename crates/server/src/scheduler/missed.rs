@@ -12,6 +12,7 @@ impl Planner {
     pub(super) fn missed(
         &self,
         job: &DueJob,
+        node: &str,
         times: &Times,
         slot: Millis,
         runs: &mut Vec<PlannedRun>,
@@ -20,24 +21,24 @@ impl Planner {
         match job.times.missed_runs {
             MissedRuns::Ignore => {
                 let next = times.after(missed_until);
-                runs.push(self.pass_over(job, slot, next));
+                runs.push(self.pass_over(job, node, slot, next));
                 next
             }
             MissedRuns::ExecuteOne => {
                 let next = times.after(missed_until);
                 let latest = times.last_between(slot - 1, missed_until).unwrap_or(slot);
-                runs.push(self.run(job, slot, latest, Trigger::CatchUp, next));
+                runs.push(self.run(job, node, slot, latest, Trigger::CatchUp, next));
                 next
             }
             MissedRuns::ExecuteAll => {
                 let reach = self.now - self.window;
                 if slot < reach {
                     let next = times.after(reach - 1);
-                    runs.push(self.pass_over(job, slot, next));
+                    runs.push(self.pass_over(job, node, slot, next));
                     return next;
                 }
                 let next = times.after(slot);
-                runs.push(self.run(job, slot, slot, Trigger::CatchUp, next));
+                runs.push(self.run(job, node, slot, slot, Trigger::CatchUp, next));
                 next
             }
         }

@@ -1,6 +1,6 @@
 //! Settling an execution, or arming its next attempt, by what its node reports.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status};
+use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status, Trigger};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Context, cancel};
@@ -16,8 +16,15 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
         return bring_back(context, report);
     };
     // What is finished never changes: a late word about it is dropped.
-    if row.status.is_finished() {
+    if row.is_finished() {
         context.effects.push(Effect::Settled(report.execution));
+        return Ok(Outcome::Done);
+    }
+    // The execution was given to another node, which makes the attempt again under the same number.
+    // A success counts all the same; what else the node of before says would set back the other's
+    // attempt. It is told whose the execution is, and the other is told nothing new.
+    if row.node != report.node && !report.what.is_success() {
+        context.effects.push(Effect::Fire(row.owed()));
         return Ok(Outcome::Done);
     }
     settle(context, report, row)
@@ -27,7 +34,17 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
 /// one.
 fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     let state = job_state(context, report.job)?;
-    let fire = fire(report, report.slot, 1, false);
+    let fire = Fire {
+        execution: report.execution,
+        job: report.job,
+        version: report.version,
+        slot: report.slot,
+        fire_at: report.slot,
+        attempt: 1,
+        trigger: report.trigger,
+        node: report.node.clone(),
+        begun: false,
+    };
     if state.is_none() || !context.insert(&fire, None)? {
         context.effects.push(Effect::Settled(report.execution));
         return Ok(Outcome::Done);
@@ -60,6 +77,8 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
         Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
             // A success counts, whoever delivered it, also beside a failure of the same number.
             if *attempt <= row.ended() && failure.is_some() {
+                // Its node may have made the attempt twice, and waits for word of the next.
+                context.effects.push(Effect::Fire(row.owed()));
                 return Ok(Outcome::Done);
             }
             row.begin(*attempt, *started_at);
@@ -68,13 +87,15 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             row.respond(response);
             let ended_at = started_at.saturating_add_unsigned(*duration_ms);
             match (failure, retry_at) {
-                (None, _) => row.finish(Status::Success, ended_at),
+                (None, _) => {
+                    row.finish(Status::Success, ended_at);
+                    row.node.clone_from(&report.node);
+                }
                 (Some((kind, message)), Some(retry_at)) => {
                     row.fail(*kind, message);
                     row.status = Status::Retrying;
                     row.fire_at = *retry_at;
-                    let next = fire(report, *retry_at, attempt + 1, true);
-                    context.effects.push(Effect::Fire(next));
+                    context.effects.push(Effect::Fire(row.owed()));
                 }
                 (Some((kind, message)), None) => {
                     row.fail(*kind, message);
@@ -105,7 +126,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             row.finish(Status::Cancelled, context.at);
         }
     }
-    if row.status.is_finished() {
+    if row.is_finished() {
         context.effects.push(Effect::Settled(report.execution));
     }
     row.store(context)?;
@@ -118,23 +139,15 @@ fn job_state(context: &Context<'_>, job: i64) -> Result<Option<i64>, StateError>
     Ok(statement.query_row([job], |row| row.get(0)).optional()?)
 }
 
-fn fire(report: &Report, fire_at: Millis, attempt: u32, begun: bool) -> Fire {
-    Fire {
-        execution: report.execution,
-        job: report.job,
-        version: report.version,
-        slot: report.slot,
-        fire_at,
-        attempt,
-        trigger: report.trigger,
-        node: report.node.clone(),
-        begun,
-    }
-}
-
-/// The changing part of an execution's record.
+/// An execution's record.
 pub(super) struct Row {
-    seq: i64,
+    pub(super) seq: i64,
+    id: ExecutionId,
+    job: i64,
+    version: u64,
+    slot: Millis,
+    trigger: Trigger,
+    pub(super) node: String,
     pub(super) attempts: u32,
     status: Status,
     fire_at: Millis,
@@ -147,7 +160,8 @@ pub(super) struct Row {
 
 /// Reads an execution's record.
 pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>, StateError> {
-    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail FROM executions WHERE id = ?1";
+    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail, job, version, slot,
+        trigger, node FROM executions WHERE id = ?1";
     let mut statement = context.db.prepare_cached(sql)?;
     let mut rows = statement.query([id.as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -156,6 +170,12 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>
     let fire_at = row.get(3)?;
     Ok(Some(Row {
         seq: row.get(0)?,
+        id,
+        job: row.get(7)?,
+        version: row.get(8)?,
+        slot: row.get(9)?,
+        trigger: Trigger::from_code(row.get(10)?)?,
+        node: row.get(11)?,
         attempts: row.get(1)?,
         status,
         fire_at,
@@ -171,6 +191,26 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>
 }
 
 impl Row {
+    pub(super) fn is_finished(&self) -> bool {
+        self.status.is_finished()
+    }
+
+    /// What the node of an unfinished execution owes, as it would be read back.
+    pub(super) fn owed(&self) -> Fire {
+        let (attempt, begun) = Fire::next(self.status, self.attempts);
+        Fire {
+            execution: self.id,
+            job: self.job,
+            version: self.version,
+            slot: self.slot,
+            fire_at: self.fire_at,
+            attempt,
+            trigger: self.trigger,
+            node: self.node.clone(),
+            begun,
+        }
+    }
+
     /// Attempts that ended.
     fn ended(&self) -> u32 {
         self.detail.attempts.last().map_or(0, |attempt| attempt.number)
@@ -223,7 +263,7 @@ impl Row {
     pub(super) fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
         let detail = serde_json::to_string(&self.detail).map_err(StateError::encode)?;
         let sql = "UPDATE executions SET attempts = ?2, status = ?3, fire_at = ?4, started_at = ?5,
-            completed_at = ?6, detail = ?7 WHERE seq = ?1";
+            completed_at = ?6, detail = ?7, node = ?8 WHERE seq = ?1";
         context.db.prepare_cached(sql)?.execute(params![
             self.seq,
             self.attempts,
@@ -231,7 +271,8 @@ impl Row {
             self.fire_at,
             self.started_at,
             self.completed_at,
-            detail
+            detail,
+            self.node
         ])?;
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What the scheduler, the dispatcher and retention ask.
 
-use chronos_types::{DurationMs, ExecutionId, JobId, JobSpec, Millis, MissedRuns, Status, Trigger};
+use chronos_types::{
+    Concurrency, DurationMs, ExecutionId, JobId, JobSpec, Millis, MissedRuns, Status, Trigger,
+};
 
 use super::Reader;
 use crate::stored::{self, Code};
@@ -23,7 +25,7 @@ pub struct DueJob {
     pub times: JobTimes,
 }
 
-/// The part of a job's specification that says when it runs.
+/// The part of a job's specification that says when it runs, and beside what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobTimes {
     /// The schedule's text.
@@ -32,6 +34,8 @@ pub struct JobTimes {
     pub timezone: String,
     /// What happens to missed runs.
     pub missed_runs: MissedRuns,
+    /// What happens to a run that falls due while another is unfinished.
+    pub concurrency: Concurrency,
     /// Each run starts up to this much later.
     pub jitter: DurationMs,
     /// No run before this instant.
@@ -46,6 +50,7 @@ impl From<&JobSpec> for JobTimes {
             schedule: spec.schedule.clone(),
             timezone: spec.timezone.clone(),
             missed_runs: spec.missed_runs,
+            concurrency: spec.concurrency,
             jitter: spec.jitter,
             start_at: spec.start_at,
             end_at: spec.end_at,
@@ -102,18 +107,17 @@ impl Reader {
         let mut fires = Vec::new();
         while let Some(row) = rows.next()? {
             let status = Status::from_code(row.get(5)?)?;
-            let attempts: u32 = row.get(6)?;
+            let (attempt, begun) = Fire::next(status, row.get(6)?);
             fires.push(Fire {
                 execution: ExecutionId::from_bytes(row.get(0)?),
                 job: row.get(1)?,
                 version: row.get(2)?,
                 slot: row.get(3)?,
                 fire_at: row.get(4)?,
-                // An attempt that was under way is made again, under its own number.
-                attempt: if status == Status::Running { attempts.max(1) } else { attempts + 1 },
+                attempt,
                 trigger: Trigger::from_code(row.get(7)?)?,
                 node: row.get(8)?,
-                begun: status != Status::Pending,
+                begun,
             });
         }
         Ok(fires)

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod backups;
 mod invariants;
 mod jobs;
 mod keys;
@@ -11,6 +12,7 @@ mod model;
 mod ops;
 mod oracle;
 mod planning;
+mod reassign;
 mod reports;
 mod retention;
 mod storage;

@@ -2,11 +2,11 @@
 //!
 //! Where it and the real one differ, one of them is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Outcome, PlannedRun, Proposal, PutJob, Refusal,
-    Report, Reported, TriggerRun, Trim,
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Outcome, PlannedRun, Proposal, PutJob,
+    Refusal, Report, Reported, TriggerRun, Trim,
 };
 use chronos_types::{
     Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Status, Trigger,
@@ -40,6 +40,25 @@ pub struct Run {
 impl Run {
     fn is_open(&self) -> bool {
         !self.execution.status.is_finished()
+    }
+
+    /// What its node owes the world.
+    fn owed(&self) -> Fire {
+        let execution = &self.execution;
+        Fire {
+            execution: execution.id,
+            job: self.job,
+            version: execution.job_version,
+            slot: execution.scheduled_time,
+            fire_at: self.fire_at,
+            attempt: match execution.status {
+                Status::Running => execution.attempts,
+                _ => execution.attempts + 1,
+            },
+            trigger: execution.trigger,
+            node: execution.node_id.clone(),
+            begun: execution.status != Status::Pending,
+        }
     }
 
     fn ended(&self) -> u32 {
@@ -128,6 +147,10 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            Command::Reassign(reassign) => {
+                reassign.runs.iter().for_each(|moved| self.reassign(moved));
+                Outcome::Done
+            }
         }
     }
 
@@ -353,7 +376,7 @@ impl Model {
 
     fn report(&mut self, report: &Report) -> Outcome {
         let id = report.execution;
-        let mut fire = Fire {
+        let fire = Fire {
             execution: id,
             job: report.job,
             version: report.version,
@@ -372,6 +395,12 @@ impl Model {
             self.effects.push(Effect::Settled(id));
             return Outcome::Done;
         };
+        // Only a success counts from a node that no longer holds it.
+        let delivered = matches!(report.what, Reported::Ended { failure: None, .. });
+        if run.execution.node_id != report.node && !delivered {
+            self.effects.push(Effect::Fire(run.owed()));
+            return Outcome::Done;
+        }
         let at = self.at;
         match &report.what {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
@@ -380,7 +409,9 @@ impl Model {
                 run.execution.status = Status::Running;
             }
             // Known already; but a success counts from whoever delivered it.
-            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {}
+            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {
+                self.effects.push(Effect::Fire(run.owed()));
+            }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
@@ -398,13 +429,15 @@ impl Model {
                 }
                 let ended_at = started_at + i64::try_from(*duration_ms).unwrap();
                 match (failure, retry_at) {
-                    (None, _) => run.finish(Status::Success, ended_at),
+                    (None, _) => {
+                        run.finish(Status::Success, ended_at);
+                        run.execution.node_id = report.node.clone();
+                    }
                     (Some(_), None) => run.finish(Status::Failed, ended_at),
                     (Some(_), Some(retry_at)) => {
                         run.execution.status = Status::Retrying;
                         run.fire_at = *retry_at;
-                        (fire.fire_at, fire.attempt, fire.begun) = (*retry_at, attempt + 1, true);
-                        self.effects.push(Effect::Fire(fire));
+                        self.effects.push(Effect::Fire(run.owed()));
                     }
                 }
             }
@@ -430,6 +463,14 @@ impl Model {
             self.effects.push(Effect::Cancel(id));
         }
         Outcome::Done
+    }
+
+    fn reassign(&mut self, moved: &Moved) {
+        let run = self.runs.get_mut(&moved.execution).filter(|run| run.is_open());
+        if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
+            run.execution.node_id = moved.to.clone();
+            self.effects.push(Effect::Fire(run.owed()));
+        }
     }
 
     fn trim(&mut self, trim: &Trim) -> Outcome {
@@ -463,24 +504,23 @@ impl Model {
     /// What a node owes the world.
     pub fn open_fires(&self, node: &str) -> Vec<Fire> {
         let owed = self.runs.values().filter(|run| run.is_open() && run.execution.node_id == node);
-        owed.map(|run| {
-            let execution = &run.execution;
-            Fire {
-                execution: execution.id,
-                job: run.job,
-                version: execution.job_version,
-                slot: execution.scheduled_time,
-                fire_at: run.fire_at,
-                attempt: match execution.status {
-                    Status::Running => execution.attempts,
-                    _ => execution.attempts + 1,
-                },
-                trigger: execution.trigger,
-                node: node.to_owned(),
-                begun: execution.status != Status::Pending,
-            }
-        })
-        .collect()
+        owed.map(Run::owed).collect()
+    }
+
+    /// How many each node owes.
+    pub fn open_nodes(&self) -> Vec<(String, u64)> {
+        let mut counts = BTreeMap::new();
+        for run in self.runs.values().filter(|run| run.is_open()) {
+            *counts.entry(run.execution.node_id.clone()).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Who holds the newest open run of each job.
+    pub fn holders(&self) -> HashMap<i64, String> {
+        // Oldest first, so that the newest stays.
+        let open = self.runs.values().filter(|run| run.is_open());
+        open.map(|run| (run.job, run.execution.node_id.clone())).collect()
     }
 }
 

@@ -2,8 +2,8 @@
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
 use chronos_state::{
-    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Plan, PlannedRun, Proposal, PutJob,
-    Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob,
+    Reassign, Reported, TriggerRun, Trim,
 };
 use chronos_types::{
     Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, Response, Status, Trigger,
@@ -28,14 +28,46 @@ pub struct Op {
 
 #[derive(Clone, Debug)]
 enum Act {
-    Create { name: u8, period: i64, forbid: bool, enabled: bool, doubled: bool },
-    Change { job: Index, change: Change, stale: bool },
-    Delete { job: Index, version: Option<bool> },
-    Trigger { job: Index, replay: Option<Index>, doubled: bool, node: usize },
-    Cancel { run: Index },
+    Create {
+        name: u8,
+        period: i64,
+        forbid: bool,
+        enabled: bool,
+        doubled: bool,
+    },
+    Change {
+        job: Index,
+        change: Change,
+        stale: bool,
+    },
+    Delete {
+        job: Index,
+        version: Option<bool>,
+    },
+    Trigger {
+        job: Index,
+        replay: Option<Index>,
+        doubled: bool,
+        node: usize,
+    },
+    Cancel {
+        run: Index,
+    },
     Plan(Vec<(Index, Pick)>),
-    Report { run: Index, node: usize, attempt: i64, what: What },
-    Trim { executions: Vec<Index>, versions: Vec<(Index, u64)>, jobs: Vec<Index>, keys: Millis },
+    Report {
+        run: Index,
+        other: bool,
+        attempt: i64,
+        what: What,
+    },
+    /// Each from where it is, or from where it is not, to the node of this number.
+    Reassign(Vec<(Index, bool, usize)>),
+    Trim {
+        executions: Vec<Index>,
+        versions: Vec<(Index, u64)>,
+        jobs: Vec<Index>,
+        keys: Millis,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,13 +171,15 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     let attempt = prop_oneof![6 => Just(0), 1 => Just(1), 2 => Just(-1)];
     let report = (index(), prop::bool::weighted(0.1), attempt, what)
-        .prop_map(|(run, node, attempt, what)| Act::Report { run, node: usize::from(node), attempt, what });
+        .prop_map(|(run, other, attempt, what)| Act::Report { run, other, attempt, what });
     let trigger = (index(), weighted(0.4, index()), prop::bool::weighted(0.15), 0..2usize)
         .prop_map(|(job, replay, doubled, node)| Act::Trigger { job, replay, doubled, node });
     let few = |most| prop::collection::vec(index(), 0..most);
     let versions = prop::collection::vec((index(), 1..6u64), 0..4);
     let trim = (few(6), versions, few(3), prop::sample::select(vec![0, 3000, 1 << 40]))
         .prop_map(|(executions, versions, jobs, keys)| Act::Trim { executions, versions, jobs, keys });
+    let reassign =
+        prop::collection::vec((index(), prop::bool::weighted(0.1), 0..2usize), 1..4).prop_map(Act::Reassign);
     prop_oneof![
         2 => create,
         4 => change,
@@ -155,6 +189,7 @@ fn act() -> impl Strategy<Value = Act> {
         9 => prop::collection::vec((index(), pick), 1..4).prop_map(Act::Plan),
         14 => report,
         2 => trim,
+        3 => reassign,
     ]
 }
 
@@ -243,8 +278,16 @@ impl Maker {
                 let runs = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
                 Command::Plan(Plan { runs })
             }
-            Act::Report { run, node, attempt, what } => match self.fire(*run) {
-                Some(fire) => report(fire, *node, *attempt, *what, model, at),
+            Act::Reassign(moves) => {
+                let moved = |(run, wrong, to): &(Index, bool, usize)| {
+                    let fire = self.fire(*run)?;
+                    let from = holder(fire, *wrong, model);
+                    Some(Moved { execution: fire.execution, from, to: NODES[*to].to_owned() })
+                };
+                Command::Reassign(Reassign { runs: moves.iter().filter_map(moved).collect() })
+            }
+            Act::Report { run, other, attempt, what } => match self.fire(*run) {
+                Some(fire) => report(fire, *other, *attempt, *what, model, at),
                 None => nothing(),
             },
             Act::Trim { executions, versions, jobs, keys } => {
@@ -319,7 +362,14 @@ impl Maker {
     }
 }
 
-fn report(fire: &Fire, node: usize, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
+/// The node that holds a run, or the one that does not.
+fn holder(fire: &Fire, other: bool, model: &Model) -> String {
+    let holder = model.runs.get(&fire.execution).map_or(&fire.node, |run| &run.execution.node_id);
+    let place = usize::from((holder == NODES[1]) != other);
+    NODES[place].to_owned()
+}
+
+fn report(fire: &Fire, other: bool, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
     let natural = match model.runs.get(&fire.execution).map(|run| &run.execution) {
         Some(run) if run.status == Status::Running => run.attempts,
         Some(run) => run.attempts + 1,
@@ -346,7 +396,7 @@ fn report(fire: &Fire, node: usize, attempt: i64, what: What, model: &Model, at:
         What::Skipped => Reported::Skipped { reason: "another is running".into() },
         What::Replaced(begun) => Reported::Replaced { attempt: begun.then_some((attempt, started_at)) },
     };
-    let node = if node == 0 { fire.node.clone() } else { NODES[1].to_owned() };
+    let node = holder(fire, other, model);
     support::report(&Fire { node, ..fire.clone() }, what)
 }
 

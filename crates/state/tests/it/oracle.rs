@@ -1,7 +1,9 @@
 //! Random commands against the naive model: after each of them both must say the same, and what
 //! must always hold, holds.
 
-use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow};
+use std::collections::HashMap;
+
+use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, OpenRun};
 use chronos_types::{Job, Millis, Status};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -31,6 +33,8 @@ pub struct View {
     pub due: Vec<DueJob>,
     pub first_due: Option<Millis>,
     pub open: Vec<Fire>,
+    open_nodes: Vec<(String, u64)>,
+    holders: HashMap<i64, String>,
     /// By job: its number, its versions, its finished executions' numbers past the newest two.
     kept: Vec<(i64, Vec<u64>, Vec<i64>)>,
     finished: Vec<i64>,
@@ -52,12 +56,30 @@ fn read(world: &World, model: &Model) -> View {
             surplus.sort_unstable();
             kept.push((*seq, versions, surplus));
         }
+        // In pages, which must come to the same as what each node owes.
+        for node in NODES {
+            let (mut runs, mut last): (Vec<OpenRun>, _) = (Vec::new(), None);
+            loop {
+                let page = r.open_of(node, last.as_ref(), 2)?;
+                let Some(end) = page.last() else { break };
+                last = Some(end.clone());
+                runs.extend(page);
+            }
+            let mut ids: Vec<_> = runs.iter().map(|run| run.execution).collect();
+            ids.sort_unstable();
+            let owed = open.iter().filter(|fire| fire.node == node);
+            assert_eq!(ids, owed.map(|fire| fire.execution).collect::<Vec<_>>(), "of {node}");
+            assert!(runs.iter().all(|run| model.jobs[&run.job_seq].id == run.job), "{runs:?}");
+        }
+        let jobs: Vec<i64> = model.jobs.keys().copied().collect();
         Ok(View {
             jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
             executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,
             due: r.due(Millis::MAX, 1000)?,
             first_due: r.first_due()?,
             open,
+            open_nodes: r.open_nodes()?,
+            holders: r.holders(&jobs)?,
             kept,
             finished: r.aged_executions(1 << 40, 1000)?,
             forgotten: r.forgotten_jobs(1000)?,
@@ -127,6 +149,8 @@ fn expect(model: &Model) -> View {
         executions: model.runs.values().rev().map(execution).collect(),
         first_due: due.first().map(|job| job.at),
         due,
+        open_nodes: model.open_nodes(),
+        holders: model.holders(),
         open: NODES.iter().flat_map(|node| model.open_fires(node)).collect(),
         kept: model.jobs.values().map(kept).collect(),
         finished: model.runs.values().filter(over).map(|run| number(run.execution.id)).collect(),

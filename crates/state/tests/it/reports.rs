@@ -99,10 +99,12 @@ fn a_word_that_comes_late_or_twice_changes_nothing() {
 fn a_word_about_an_attempt_that_ended_does_not_set_a_retry_back() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));
-    world.done(1100, report(&fire, failed(1, 1000, Some(2500))));
+    let next = world.done(1100, report(&fire, failed(1, 1000, Some(2500))));
     let kept = dump(&world.path());
-    for what in [begun(1, 1000), failed(1, 1000, Some(9000)), failed(1, 1200, None)] {
-        assert_eq!(world.done(1200, report(&fire, what)), []);
+    assert_eq!(world.done(1200, report(&fire, begun(1, 1000))), []);
+    for what in [failed(1, 1000, Some(9000)), failed(1, 1200, None)] {
+        // Whoever made the attempt again is told which one comes next.
+        assert_eq!(world.done(1200, report(&fire, what)), next);
     }
     assert_eq!(dump(&world.path()), kept);
 }

@@ -1,7 +1,7 @@
 //! The state file: opened again, copied, replaced, and refused where it is newer.
 
-use chronos_state::{Batch, Command, Machine, StateError};
-use chronos_types::JobSpec;
+use chronos_state::{Batch, Command, Machine, StateError, TriggerRun};
+use chronos_types::{ExecutionId, JobSpec};
 
 use crate::support::*;
 
@@ -48,7 +48,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
 fn a_newer_state_file_is_refused_in_words_that_help() {
     let world = World::new();
     let other = world.file("newer.db");
-    world.machine.copy_to(&other).unwrap();
+    chronos_state::copy(world.machine.path(), &other).unwrap();
     rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 2).unwrap();
     let path = other.display().to_string();
     let mut world = world.reopen();
@@ -67,12 +67,18 @@ fn a_newer_command_is_refused_and_damage_is_called_damage() {
     let bytes = batch.encode().unwrap();
     assert_eq!(Batch::decode(&bytes).unwrap(), batch);
     assert!(bytes.starts_with(b"1 {"));
-    let newer = [b"2 ".as_slice(), &[0xff; 9]].concat();
+    // What every release can read is written so that every release can; what a newer one brought, not.
+    let moved = Command::Reassign(chronos_state::Reassign { runs: vec![] });
+    let bytes_of_2 = Batch { at: 5, items: vec![moved.into()] }.encode().unwrap();
+    assert!(bytes_of_2.starts_with(b"2 {"));
+    let newer = [b"3 ".as_slice(), &[0xff; 9]].concat();
     let error = Batch::decode(&newer).unwrap_err().to_string();
     let wanted =
-        "the log holds a command of format 2, and this Chronos knows formats up to 1; start a newer Chronos";
+        "the log holds a command of format 3, and this Chronos knows formats up to 2; start a newer Chronos";
     assert_eq!(error, wanted);
-    for damaged in [b"".as_slice(), b"1", b"1 ", b"x {}", b"{}", &bytes[..bytes.len() - 1], &bytes[1..]] {
+    for damaged in
+        [b"".as_slice(), b"1", b"1 ", b"0 {}", b"x {}", b"{}", &bytes[..bytes.len() - 1], &bytes[1..]]
+    {
         let error = Batch::decode(damaged).unwrap_err();
         assert!(matches!(error, StateError::Corrupt(_)), "{:?}: {error:?}", String::from_utf8_lossy(damaged));
     }
@@ -100,6 +106,7 @@ fn every_command_survives_the_log() {
             jobs: vec![3],
             keys_before: 4,
         }),
+        reassign(&fire, NODE, "n2"),
     ];
     let batch = Batch { at: -1, items: commands.into_iter().map(Into::into).collect() };
     assert_eq!(Batch::decode(&batch.encode().unwrap()).unwrap(), batch);
@@ -111,9 +118,9 @@ fn a_copy_replaces_the_whole_state_of_another() {
     let (_, fire) = source.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
     source.machine.apply(&[], &[("applied", b"1")]).unwrap();
     let copy = source.file("copy.db");
-    source.machine.copy_to(&copy).unwrap();
+    chronos_state::copy(source.machine.path(), &copy).unwrap();
     assert_eq!(dump(&copy), dump(&source.path()));
-    assert!(source.machine.copy_to(&copy).is_err(), "a copy never writes over a file");
+    assert!(chronos_state::copy(source.machine.path(), &copy).is_err(), "a copy never writes over a file");
 
     // What is applied after the copy is not in it.
     source.done(600, report(&fire, begun(1, 600)));
@@ -132,6 +139,93 @@ fn a_copy_replaces_the_whole_state_of_another() {
     source.machine.apply(&[], &[("snapshot", b"s")]).unwrap();
     assert_eq!(dump(&target.path()), dump(&source.path()));
     target.create("b");
+}
+
+#[test]
+fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
+    let mut world = World::new();
+    let (path, to) = (world.path(), world.file("copy.db"));
+    // Each batch is a job and its run, so that a copy of half a batch would be seen.
+    let mut apply = |number: i64| {
+        let name = format!("job-{number}");
+        let job = id_of(&name);
+        let run = TriggerRun {
+            job,
+            execution: ExecutionId::manual(number, [0; 10]),
+            replay_of: None,
+            node: NODE.into(),
+        };
+        let items = vec![put(job, None, spec(&name), None).into(), Command::Trigger(run).into()];
+        world.batch(&Batch { at: number, items });
+    };
+    (0..2000).for_each(&mut apply);
+    let copying = std::thread::spawn({
+        let to = to.clone();
+        move || chronos_state::copy(&path, &to).unwrap()
+    });
+    let mut number = 2000;
+    while !copying.is_finished() {
+        apply(number);
+        number += 1;
+    }
+    copying.join().unwrap();
+    let count = |table: &str| -> i64 {
+        look(&to).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert!((2000..=number).contains(&count("jobs")), "{} of {number}", count("jobs"));
+    assert_eq!(count("jobs"), count("executions"));
+    assert_eq!(world.ask(|r| r.count_jobs()).0, number.cast_unsigned());
+}
+
+#[test]
+fn a_reader_goes_on_with_the_state_of_before_while_it_is_replaced() {
+    let mut source = World::new();
+    source.create("new");
+    let copy = source.file("copy.db");
+    chronos_state::copy(source.machine.path(), &copy).unwrap();
+    let mut world = World::new();
+    world.create("old");
+    let readers = world.machine.readers(1).unwrap();
+    readers.with(|reader| {
+        let seen = reader.at_once(|reader| {
+            assert!(reader.find_job("old")?.is_some());
+            world.machine.replace_with(&copy, &[])?;
+            reader.find_job("old")
+        });
+        assert!(seen.unwrap().is_some());
+        assert!(reader.find_job("old").unwrap().is_none());
+        assert!(reader.find_job("new").unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_copy_that_fails_leaves_nothing() {
+    let world = World::new();
+    let to = world.file("copy.db");
+    std::fs::write(world.file("text"), "no database, but long enough to be looked at ".repeat(20)).unwrap();
+    for from in ["text", "missing"] {
+        assert!(chronos_state::copy(&world.file(from), &to).is_err(), "{from}");
+        assert!(!to.exists(), "{from}");
+    }
+}
+
+#[test]
+fn the_hash_of_a_state_tells_states_apart_and_nothing_else() {
+    let mut world = World::new();
+    let hash = |world: &World| world.ask(|r| r.state_hash());
+    let empty = hash(&world);
+    assert_eq!((empty.len(), empty.clone()), (64, hash(&World::new())));
+    let (_, fire) = world.with_run(spec("a"));
+    let planned = hash(&world);
+    assert_ne!(planned, empty);
+    world.machine.apply(&[], &[("applied", b"1")]).unwrap();
+    assert_eq!(hash(&world), planned, "a note of the consensus layer is not part of the state");
+    world.done(700, reassign(&fire, NODE, "n2"));
+    assert_ne!(hash(&world), planned);
+    world.done(700, reassign(&fire, "n2", NODE));
+    assert_eq!(hash(&world), planned);
+    let world = world.reopen();
+    assert_eq!(hash(&world), planned);
 }
 
 #[test]

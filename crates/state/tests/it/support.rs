@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Outcome, Plan, PlannedRun,
-    PutJob, Reader, Readers, Refusal, Report, Reported, StateError, TriggerRun,
+    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Moved, Outcome, Plan,
+    PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, StateError, TriggerRun,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -191,6 +191,11 @@ pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<Execution
 
 pub fn cancel(execution: ExecutionId) -> Command {
     Command::Cancel(Cancel { execution })
+}
+
+pub fn reassign(fire: &Fire, from: &str, to: &str) -> Command {
+    let moved = Moved { execution: fire.execution, from: from.into(), to: to.into() };
+    Command::Reassign(Reassign { runs: vec![moved] })
 }
 
 /// What the node of an execution says about it.

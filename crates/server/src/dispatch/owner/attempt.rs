@@ -5,7 +5,7 @@ use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
 use tokio::time::Instant;
 
-use super::{Dispatcher, FRESH_FOR, LONG_ENOUGH_TO_SHOW, Message, State};
+use super::{Dispatcher, Entry, FRESH_FOR, LONG_ENOUGH_TO_SHOW, Message, State};
 use crate::dispatch::client::{Outcome, is_retryable};
 
 /// An attempt ended.
@@ -19,7 +19,11 @@ pub(super) struct Done {
 impl Dispatcher {
     /// Begins the attempt as soon as there is a slot.
     pub(super) fn begin(&mut self, id: ExecutionId) {
-        if self.stopping.is_some() {
+        if !self.may_begin() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.state = State::Held;
+                self.held.push(id);
+            }
             return;
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
@@ -31,8 +35,21 @@ impl Dispatcher {
         }
     }
 
+    /// Begins what was held meanwhile, if attempts may begin now.
+    pub(super) fn go_on(&mut self) {
+        if !self.may_begin() {
+            return;
+        }
+        for id in std::mem::take(&mut self.held) {
+            if matches!(self.entries.get(&id), Some(Entry { state: State::Held, .. })) {
+                self.begin(id);
+            }
+        }
+        self.launch_waiting();
+    }
+
     pub(super) fn launch_waiting(&mut self) {
-        if self.stopping.is_some() {
+        if !self.may_begin() {
             return;
         }
         while let Some(id) = self.capacity.next() {

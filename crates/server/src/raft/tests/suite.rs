@@ -33,7 +33,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
         let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
         let worker = Worker::spawn("state-machine", file, || {}).expect("a thread");
-        let copies = SnapshotDirectory::open(directory.path()).expect("a directory");
+        let copies = Arc::new(SnapshotDirectory::open(directory.path()).expect("a directory"));
         // The suite applies entries that it never appended.
         let state = StateStore::new(worker, Progress::detached(), copies, health);
         Ok((directory, log, state))

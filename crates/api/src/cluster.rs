@@ -1,0 +1,95 @@
+//! The cluster, as clients see it.
+
+use chronos_types::Invalid;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::fields::Fields;
+
+/// The cluster, as the node that was asked sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterStatus {
+    /// What tells this cluster from all others.
+    pub cluster_id: String,
+    /// The node that answers.
+    #[schema(example = "chronos-1")]
+    pub node_id: String,
+    /// The node that leads; null while none is known.
+    #[schema(example = "chronos-1")]
+    pub leader: Option<String>,
+    /// Counts the elections.
+    pub term: u64,
+    /// The last entry of the log that is known to be on a majority of the voters.
+    pub commit_index: Option<u64>,
+    /// All members.
+    pub nodes: Vec<ClusterNode>,
+}
+
+/// A member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterNode {
+    /// Its name.
+    #[schema(example = "chronos-1")]
+    pub id: String,
+    /// `leader`, `voter` (votes and follows) or `learner` (follows). All of them fire webhooks.
+    #[schema(example = "voter")]
+    pub role: String,
+    /// Where other nodes reach it.
+    #[schema(example = "chronos-1:7000")]
+    pub raft_address: String,
+    /// Where its API listens.
+    #[schema(example = "127.0.0.1:8080")]
+    pub http_address: String,
+    /// Its Chronos.
+    pub version: String,
+    /// Its time zone rules; nodes that differ in them may plan differently.
+    #[schema(example = "2026a")]
+    pub tz_release: String,
+    /// Whether it answered just now.
+    pub reachable: bool,
+    /// Milliseconds since the leader heard of it; null for the leader itself, and where the node that
+    /// answers is not the leader.
+    pub last_contact_ms: Option<u64>,
+    /// The last entry of the log in its state; null where it did not answer.
+    pub applied_index: Option<u64>,
+    /// Attempts it has under way; null where it did not answer.
+    pub firing: Option<u64>,
+    /// Whether it starts no attempts, for want of a leader; null where it did not answer.
+    pub fenced: Option<bool>,
+}
+
+/// What `POST /cluster/transfer-leadership` takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransferRequest {
+    /// The voter that is to lead; the one that is furthest where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "chronos-2")]
+    pub to: Option<String>,
+}
+
+impl TransferRequest {
+    /// Reads the request; nothing at all is a request, too.
+    ///
+    /// # Errors
+    /// Every bad field.
+    pub fn parse(value: &Value) -> Result<Self, Invalid> {
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let mut invalid = Invalid::default();
+        let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };
+        fields.only(&["to"], &[], &mut invalid);
+        let to = fields.text("to", &mut invalid).map(str::to_owned);
+        invalid.into_result()?;
+        Ok(Self { to })
+    }
+}
+
+/// Who leads now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransferResponse {
+    /// The node that leads.
+    #[schema(example = "chronos-2")]
+    pub leader: String,
+}

@@ -1,0 +1,114 @@
+//! Members come and go, and the lead is handed over.
+
+use crate::support::*;
+
+#[tokio::test]
+async fn the_lead_is_handed_to_the_node_that_is_named() {
+    let cluster = Cluster::start(3).await;
+    for _ in 0..3 {
+        let leader = cluster.leader().await;
+        let next = format!("n{}", leader % 3 + 1);
+        // Asked of a node that is neither.
+        let node = cluster.node((leader + 1) % 3 + 1);
+        let answer = node.post("/cluster/transfer-leadership", &json!({"to": next})).await.ok(200);
+        assert_eq!(answer["leader"], json!(next));
+        until("all to know", || async {
+            for node in cluster.running() {
+                if node.get("/cluster/status").await.json()["leader"] != json!(next) {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+    }
+    let node = cluster.node(1);
+    let unknown = node.post("/cluster/transfer-leadership", &json!({"to": "nobody"})).await.problem(404);
+    assert!(unknown["detail"].as_str().unwrap().contains("nobody"), "{unknown:#}");
+}
+
+#[tokio::test]
+async fn a_dead_node_is_removed_and_replaced() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let dead = leader % 3 + 1;
+    cluster.kill(dead).await;
+    let node = cluster.node(leader);
+    let gone = node.delete(&format!("/cluster/nodes/n{dead}")).await;
+    assert_eq!(gone.status, 204, "{gone:?}");
+    let status = node.get("/cluster/status").await.ok(200);
+    assert_eq!(status["nodes"].as_array().unwrap().len(), 2, "{status:#}");
+    assert_eq!(node.delete(&format!("/cluster/nodes/n{dead}")).await.problem(404)["code"], "node_not_found");
+    // A new machine under the old name, with nothing on its disk.
+    std::fs::remove_dir_all(cluster.setup(dead).data()).unwrap();
+    cluster.revive(dead).await;
+    cluster.whole().await;
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_disk_must_be_removed_first() {
+    let mut cluster = Cluster::start(3).await;
+    let lost = cluster.leader().await % 3 + 1;
+    cluster.kill(lost).await;
+    std::fs::remove_dir_all(cluster.setup(lost).data()).unwrap();
+    cluster.revive(lost).await;
+    let node = cluster.node(lost);
+    let reason = until("the reason", || async {
+        let reply = node.root("/ready").await;
+        assert_eq!(reply.status, 503, "{reply:?}");
+        let reason = reply.json()["reason"].as_str().unwrap_or_default().to_owned();
+        reason.contains("remove it first").then_some(reason)
+    })
+    .await;
+    assert!(reason.contains(&format!("n{lost}")), "{reason}");
+}
+
+#[tokio::test]
+async fn more_than_max_voters_follow_and_fire() {
+    let mut cluster = Cluster::of(4).key("cluster.max_voters", "3");
+    for n in 1..=4 {
+        cluster.revive(n).await;
+    }
+    let roles = until("four members", || async {
+        let status = cluster.node(1).get("/cluster/status").await.ok(200);
+        let nodes = status["nodes"].as_array().unwrap().clone();
+        let mut roles: Vec<_> = nodes.iter().map(|n| n["role"].as_str().unwrap().to_owned()).collect();
+        roles.sort();
+        (nodes.len() == 4 && roles.iter().filter(|role| *role == "voter").count() == 2).then_some(roles)
+    })
+    .await;
+    assert_eq!(roles, ["leader", "learner", "voter", "voter"]);
+    let receiver = Receiver::start().await;
+    for n in 0..40 {
+        let job = json!({"name": format!("job-{n}"), "schedule": "@every 1s", "webhook": {"url": receiver.url("/")}});
+        cluster.node(1).create(&job).await;
+    }
+    let mut nodes = until("every node to fire", || async {
+        let page = cluster.node(1).get("/executions?status=success&limit=500").await.ok(200);
+        let mut nodes: Vec<_> =
+            page["executions"].as_array().unwrap().iter().map(|e| e["node_id"].clone()).collect();
+        nodes.sort_by_key(ToString::to_string);
+        nodes.dedup();
+        (nodes.len() == 4).then_some(nodes)
+    })
+    .await;
+    nodes.sort_by_key(ToString::to_string);
+    assert_eq!(nodes, ["n1", "n2", "n3", "n4"]);
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_is_no_member_when_it_has_stopped() {
+    let mut cluster = Cluster::start(3).await;
+    let leaving = cluster.leader().await;
+    // As `chronos server --leave`.
+    cluster.kill(leaving).await;
+    cluster.revive_with(leaving, &["--leave"]).await;
+    cluster.whole().await;
+    cluster.stop(leaving).await;
+    let rest = cluster.leader().await;
+    let status = cluster.node(rest).get("/cluster/status").await.ok(200);
+    let names: Vec<_> = status["nodes"].as_array().unwrap().iter().map(|n| n["id"].clone()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(!names.contains(&json!(format!("n{leaving}"))), "{names:?}");
+    cluster.node(rest).create(&manual("after", json!({"url": "http://127.0.0.1:9/"}))).await;
+}

@@ -1,0 +1,39 @@
+//! Any node answers.
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_node_shows_what_was_written_through_it() {
+    let cluster = Cluster::start(3).await;
+    for round in 0..10 {
+        for n in 1..=3 {
+            let (node, name) = (cluster.node(n), format!("job-{round}-{n}"));
+            let job = node.create(&manual(&name, json!({"url": "http://127.0.0.1:9/"}))).await;
+            assert_eq!(node.get(&format!("/jobs/{name}")).await.ok(200)["id"], job["id"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_consistent_read_knows_what_any_node_acknowledged() {
+    let cluster = Cluster::start(3).await;
+    for round in 0..10 {
+        for n in 1..=3 {
+            let name = format!("job-{round}-{n}");
+            cluster.node(n).create(&manual(&name, json!({"url": "http://127.0.0.1:9/"}))).await;
+            let elsewhere = cluster.node(n % 3 + 1);
+            elsewhere.get(&format!("/jobs/{name}?consistent=true")).await.ok(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_taken_whichever_node_is_asked() {
+    let cluster = Cluster::start(3).await;
+    let job = manual("one", json!({"url": "http://127.0.0.1:9/"}));
+    let all = cluster.running().map(|node| node.post("/jobs", &job));
+    let mut statuses: Vec<_> =
+        futures::future::join_all(all).await.into_iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409]);
+}

@@ -1,0 +1,121 @@
+//! Several nodes on one machine, each a process of its own.
+
+use std::net::TcpListener;
+
+use super::{Server, Setup, Value, until};
+
+/// The nodes of a cluster: `n1`, `n2`, ... Those that are down are none.
+pub struct Cluster {
+    setups: Vec<Setup>,
+    nodes: Vec<Option<Server>>,
+}
+
+/// Free ports. Another process may take one before we do; then the start fails and says so.
+fn ports(count: usize) -> Vec<u16> {
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+}
+
+impl Cluster {
+    /// The set-ups of `count` nodes, the first of which founds the cluster; none is started.
+    pub fn of(count: usize) -> Self {
+        let (raft, http) = (ports(count), ports(count));
+        let addresses: Vec<_> = raft.iter().map(|port| format!("\"127.0.0.1:{port}\"")).collect();
+        let join = format!("[{}]", addresses.join(", "));
+        let setup = |n: usize| {
+            Setup::new()
+                .key("cluster.node_id", &format!("n{}", n + 1))
+                .key("cluster.bootstrap", if n == 0 { "true" } else { "false" })
+                .key("cluster.raft.address", &format!("127.0.0.1:{}", raft[n]))
+                .key("cluster.raft.join", &join)
+                .key("server.http.address", &format!("127.0.0.1:{}", http[n]))
+        };
+        Self { setups: (0..count).map(setup).collect(), nodes: (0..count).map(|_| None).collect() }
+    }
+
+    /// Sets a key on every node that is started from now on.
+    pub fn key(mut self, key: &str, value: &str) -> Self {
+        self.setups = self.setups.into_iter().map(|setup| setup.key(key, value)).collect();
+        self
+    }
+
+    /// `count` nodes, started together, all of them members that vote.
+    pub async fn start(count: usize) -> Self {
+        Self::of(count).up().await
+    }
+
+    /// Starts all, and waits until all of them vote.
+    pub async fn up(mut self) -> Self {
+        let all = futures::future::join_all(self.setups.iter().cloned().map(Setup::start)).await;
+        self.nodes = all.into_iter().map(Some).collect();
+        self.whole().await;
+        self
+    }
+
+    /// Waits until every node is up, votes, and knows the leader.
+    pub async fn whole(&self) {
+        let count = self.setups.len();
+        for node in self.running() {
+            until("the cluster to be whole", || async {
+                let status = node.get("/cluster/status").await;
+                let status = if status.status == 200 { status.json() } else { return None };
+                let nodes = status["nodes"].as_array()?;
+                let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;
+                let whole = nodes.len() == count && nodes.iter().filter(good).count() == count;
+                (whole && !status["leader"].is_null()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The nodes that are up.
+    pub fn running(&self) -> impl Iterator<Item = &Server> {
+        self.nodes.iter().flatten()
+    }
+
+    /// A node, counted from 1.
+    #[track_caller]
+    pub fn node(&self, n: usize) -> &Server {
+        self.nodes[n - 1].as_ref().expect("the node is up")
+    }
+
+    /// A node's set-up, counted from 1.
+    pub fn setup(&self, n: usize) -> &Setup {
+        &self.setups[n - 1]
+    }
+
+    /// The number of the node that leads, as those say that are up.
+    pub async fn leader(&self) -> usize {
+        until("a leader that is up", || async {
+            let node = self.running().next()?;
+            let status = node.get("/cluster/status").await;
+            let leader = status.json()["leader"].as_str()?.strip_prefix('n')?.parse::<usize>().ok()?;
+            self.nodes[leader - 1].as_ref().map(|_| leader)
+        })
+        .await
+    }
+
+    /// Ends a node as a power cut would.
+    pub async fn kill(&mut self, n: usize) {
+        let mut node = self.nodes[n - 1].take().expect("the node is up");
+        node.kill().await;
+    }
+
+    /// Stops a node in order.
+    pub async fn stop(&mut self, n: usize) {
+        let mut node = self.nodes[n - 1].take().expect("the node is up");
+        node.stop().await;
+    }
+
+    /// Starts a node that is down, on the data it had, with more arguments.
+    pub async fn revive_with(&mut self, n: usize, arguments: &[&str]) {
+        let setup =
+            arguments.iter().fold(self.setups[n - 1].clone(), |setup, argument| setup.argument(argument));
+        self.nodes[n - 1] = Some(setup.start().await);
+    }
+
+    /// Starts a node that is down, on the data it had.
+    pub async fn revive(&mut self, n: usize) {
+        self.nodes[n - 1] = Some(self.setups[n - 1].clone().start().await);
+    }
+}

@@ -1,0 +1,114 @@
+//! The cluster as a whole, for those who look after it: how its nodes are, who is a member, who
+//! leads, and a backup of all it remembers.
+
+mod backup;
+mod report;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+
+pub(crate) use backup::BackupFile;
+pub(crate) use report::{NodeReport, Reception, Reporter};
+
+pub(crate) use crate::raft::{ChangeError, Role};
+
+use crate::env::Env;
+use crate::peer::{Lane, Transport};
+use crate::raft::{MemberStatus, Raft, RaftStatus};
+
+/// A node that does not say how it is within this is not reachable.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// For the news of a new leader to come to this node.
+const NEWS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What [`Cluster`] stands on.
+pub(crate) struct Config {
+    /// The membership.
+    pub(crate) raft: Raft,
+    /// The way to other nodes.
+    pub(crate) transport: Arc<dyn Transport>,
+    /// How this node is.
+    pub(crate) reporter: Reporter,
+    /// Where the state lies, and where a backup of it may.
+    pub(crate) data_dir: PathBuf,
+    /// This node's name.
+    pub(crate) node: String,
+    /// The clock, and where blocking work runs.
+    pub(crate) env: Env,
+}
+
+/// Asks about the cluster, and of it.
+pub(crate) struct Cluster(Config);
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Cluster").field(&self.0.raft).finish()
+    }
+}
+
+/// A member, and what it says of itself, if it answers.
+pub(crate) struct Member {
+    /// As the log has it.
+    pub(crate) status: MemberStatus,
+    /// As it is.
+    pub(crate) report: Option<NodeReport>,
+}
+
+impl Cluster {
+    /// Ready to be asked.
+    ///
+    /// # Errors
+    /// The data directory cannot be tidied up.
+    pub(crate) fn new(config: Config) -> std::io::Result<Self> {
+        backup::tidy_up(&config.data_dir)?;
+        Ok(Self(config))
+    }
+
+    /// Where the cluster stands as this node sees it, and how each node is.
+    pub(crate) async fn status(&self) -> (RaftStatus, Vec<Member>) {
+        let mut status = self.0.raft.status();
+        let members = std::mem::take(&mut status.members);
+        let asked = members.into_iter().map(|status| async move {
+            let report = if status.name == self.0.node {
+                Some(self.0.reporter.report())
+            } else {
+                self.ask(&status.address).await
+            };
+            Member { status, report }
+        });
+        (status, join_all(asked).await)
+    }
+
+    async fn ask(&self, address: &str) -> Option<NodeReport> {
+        let call = self.0.transport.call(address, Lane::Log, report::KIND, Bytes::new(), ANSWER_WITHIN);
+        // Why it does not answer is in the log of whoever must reach it.
+        NodeReport::decode(&call.await.ok()?)
+    }
+
+    /// Removes a member, there or not; answers when it is none any more.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+        self.0.raft.remove(name).await
+    }
+
+    /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
+    pub(crate) async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
+        self.0.raft.transfer(to.clone()).await?;
+        let mut leadership = self.0.raft.leadership();
+        let known = leadership.wait_for(|now| match &to {
+            Some(name) => now.leader.as_ref() == Some(name),
+            None => now.leader.is_some(),
+        });
+        let unknown = || ChangeError::Unknown("this node has not heard of the new leader".to_owned());
+        let now = tokio::time::timeout(NEWS_WITHIN, known).await.map_err(|_| unknown())?;
+        now.ok().and_then(|now| now.leader.clone()).ok_or_else(unknown)
+    }
+
+    /// Makes a backup of what this node has applied.
+    pub(crate) async fn backup(&self) -> Result<BackupFile, chronos_state::StateError> {
+        backup::make(&self.0.data_dir, &self.0.env).await
+    }
+}

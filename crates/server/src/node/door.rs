@@ -1,0 +1,63 @@
+//! Where other nodes come in, and the way to them.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::cluster::Reception;
+use crate::config::{Cluster, RaftTls};
+use crate::env::Env;
+use crate::env::Listener;
+use crate::peer::{self, Caller, HttpTransport, PeerTls, TlsError, Transport};
+
+/// An open port, and nobody behind it yet.
+pub(super) struct Door {
+    listener: Box<dyn Listener>,
+    tls: Option<PeerTls>,
+    /// Where others reach it.
+    pub(super) advertise: String,
+    /// The way to others.
+    pub(super) transport: Arc<dyn Transport>,
+    /// Who this node is to them.
+    pub(super) caller: Caller,
+}
+
+/// Takes the port, and reads the certificates.
+pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Door, StartError> {
+    let tls = match &config.raft.tls {
+        None | Some(RaftTls::None) => None,
+        Some(RaftTls::Files(files)) => Some(PeerTls {
+            cert_file: files.cert_file.clone(),
+            key_file: files.key_file.clone(),
+            ca_file: files.ca_file.clone(),
+        }),
+    };
+    let caller = Caller { node: config.node_id.clone(), cluster: Arc::new(OnceLock::new()) };
+    let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
+    let address = config.raft.address;
+    let cannot = |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));
+    let listener = env.listen(&address.to_string()).await.map_err(cannot)?;
+    let advertise = match &config.raft.advertise {
+        Some(advertise) => advertise.clone(),
+        None => listener.local_address().map_err(cannot)?.to_string(),
+    };
+    Ok(Door { listener, tls, advertise, transport: Arc::new(transport), caller })
+}
+
+impl Door {
+    /// Answers other nodes until `stop`.
+    pub(super) fn serve(
+        self,
+        reception: Reception,
+        stop: CancellationToken,
+    ) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
+        let Self { listener, tls, caller, .. } = self;
+        peer::serve(listener, tls.as_ref(), caller, Arc::new(reception), stop).map_err(bad_file)
+    }
+}
+
+fn bad_file(error: TlsError) -> StartError {
+    StartError(format!("cluster.raft.tls.{}: {}", error.key, error.problem))
+}

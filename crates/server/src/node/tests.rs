@@ -1,0 +1,243 @@
+//! The loops of one node among others, whose part the tests play: they say who is live, plan for them,
+//! and report for them.
+
+mod bench;
+mod receiver;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chronos_state::{Command, Moved, Reassign, Report, Reported};
+use chronos_types::{ExecutionId, Response, Status, Trigger};
+use tokio_util::sync::CancellationToken;
+
+use bench::{Bench, OWN, view};
+use receiver::Receiver;
+
+use crate::{reassign, scheduler, spread};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_is_lifted() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::start(view(&[OWN], &[], true)).await;
+    let job = bench.job(&receiver.url("job"), "allow", 0).await;
+    let (given, kept) = (bench.trigger(job, OWN).await, bench.trigger(job, OWN).await);
+    bench.reassign(given, OWN, "two").await;
+    assert_eq!(receiver.all(), [], "begun behind the fence");
+    bench.view.send_replace(view(&[OWN], &[], false));
+    bench.settled(kept, Status::Success).await;
+    let last = bench.trigger(job, OWN).await;
+    bench.settled(last, Status::Success).await;
+    assert_eq!(receiver.all(), [kept, last]);
+    assert_eq!(bench.open(OWN).await, []);
+    assert_eq!(bench.open("two").await, [given]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::start(view(&[OWN], &[], false)).await;
+    let slow = bench.job(&receiver.url("gate"), "allow", 0).await;
+    let quick = bench.job(&receiver.url("job"), "allow", 0).await;
+    let under_way = bench.trigger(slow, OWN).await;
+    receiver.wait(under_way, 1).await;
+    bench.until("it counts", || bench.dispatcher.firing() == 1).await;
+    bench.view.send_replace(view(&[], &[], true));
+    bench.until("the fence is up", || bench.metrics.encode().contains("chronos_fenced 1")).await;
+    let held = bench.trigger(quick, OWN).await;
+    receiver.open_gate();
+    bench.settled(under_way, Status::Success).await;
+    bench.until("none is under way", || bench.dispatcher.firing() == 0).await;
+    assert_eq!(receiver.all(), [under_way], "begun behind the fence");
+    bench.view.send_replace(view(&[], &[], false));
+    bench.settled(held, Status::Success).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_is_dropped_when_another_node_has_delivered() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::start(view(&[OWN], &[], false)).await;
+    let job = bench.job(&receiver.url("fail-once"), "allow", 0).await;
+    let execution = bench.trigger(job, OWN).await;
+    bench.settled(execution, Status::Retrying).await;
+    let fires = bench.store.read(|reader| reader.open_fires(OWN)).await.expect("the state");
+    let retry_at = fires.first().expect("a retry").fire_at;
+    let what = Reported::Ended {
+        attempt: 2,
+        started_at: retry_at - 1,
+        duration_ms: 1,
+        response: Response { status_code: 200, ..Response::default() },
+        failure: None,
+        retry_at: None,
+    };
+    let report = Report {
+        execution,
+        job: job.seq,
+        version: 1,
+        slot: fires[0].slot,
+        trigger: Trigger::Manual,
+        node: "two".into(),
+        what,
+    };
+    bench.propose(Command::Report(report)).await;
+    bench.settled(execution, Status::Success).await;
+    // What is due later comes later: when it is here, the retry is not coming.
+    let marker = bench.job(&receiver.url("job"), "allow", retry_at + 100).await;
+    let marker = bench.plan(marker, retry_at + 100, OWN).await;
+    bench.settled(marker, Status::Success).await;
+    assert_eq!(receiver.all(), [execution, marker]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_to_another_node_is_let_go_of_and_frees_its_place() {
+    for (path, ends) in [("gate", Status::Success), ("gate-fail", Status::Pending)] {
+        let receiver = Receiver::start().await;
+        let bench = Bench::start(view(&[OWN], &[], false)).await;
+        let job = bench.job(&receiver.url(path), "queue", 0).await;
+        let first = bench.trigger(job, OWN).await;
+        receiver.wait(first, 1).await;
+        let second = bench.trigger(job, OWN).await;
+        bench.reassign(first, OWN, "two").await;
+        bench.reassign(second, OWN, "two").await;
+        let third = bench.trigger(job, OWN).await;
+        receiver.open_gate();
+        bench.settled(third, if path == "gate" { Status::Success } else { Status::Retrying }).await;
+        // The attempt under way ends. A success counts; a failure is for the other node to judge.
+        bench.settled(first, ends).await;
+        assert_eq!(receiver.all(), [first, third], "{path}");
+        let others = if path == "gate" { vec![second] } else { vec![first, second] };
+        assert_eq!(bench.open("two").await, others, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
+    let bench = Bench::start(view(&[OWN, "four"], &[], true)).await;
+    let stop = CancellationToken::new();
+    let config = reassign::Config {
+        view: bench.view.subscribe(),
+        store: bench.store.clone(),
+        proposer: bench.proposer.clone(),
+        metrics: bench.metrics.clone(),
+    };
+    let task = reassign::start(config, stop.clone());
+    let mut gone = Vec::new();
+    for _ in 0..20 {
+        let job = bench.job("http://127.0.0.1:1/", "allow", 0).await;
+        for node in ["two", "three"] {
+            gone.push((job.id, bench.trigger(job, node).await));
+        }
+    }
+    let job = bench.job("http://127.0.0.1:1/", "forbid", 0).await;
+    let stays = bench.trigger(job, "four").await;
+    // `two` is silent, `three` is no member any more, `four` is live.
+    bench.view.send_replace(view(&[OWN, "four"], &["two"], false));
+    bench
+        .until("all is reassigned", || bench.metrics.encode().contains("chronos_reassigned_total 40\n"))
+        .await;
+    let live = [OWN.to_owned(), "four".to_owned()];
+    let mut at_four: Vec<ExecutionId> = gone
+        .iter()
+        .filter(|(job, _)| spread::node_for(*job, &live) == Some("four"))
+        .map(|(_, execution)| *execution)
+        .chain([stays])
+        .collect();
+    at_four.sort_unstable();
+    assert_eq!(bench.open("four").await, at_four);
+    assert_eq!(bench.open("two").await, []);
+    assert_eq!(bench.open("three").await, []);
+    // What comes under the name of a silent node afterwards is found too, though nothing changes in
+    // who is live: a plan may have been under way.
+    bench.reassign(stays, "four", "two").await;
+    let moved = async {
+        while !bench.open("two").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), moved).await.expect("it is looked at again");
+    stop.cancel();
+    task.await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::start(view(&[OWN, "two"], &[], false)).await;
+    let busy = bench.job(&receiver.url("gate"), "queue", 0).await;
+    let idle = bench.job(&receiver.url("job"), "allow", 0).await;
+    let under_way = bench.trigger(busy, OWN).await;
+    receiver.wait(under_way, 1).await;
+    let behind = bench.trigger(busy, OWN).await;
+    let keep = bench.dispatcher.close().await;
+    let free = bench.trigger(idle, OWN).await;
+    let others = ["two".to_owned()];
+    let hand_over = |keep| {
+        let (store, proposer, others) = (bench.store.clone(), bench.proposer.clone(), &others);
+        async move { reassign::hand_over(&store, &proposer, OWN, others, &keep).await }
+    };
+    assert_eq!(hand_over(keep).await, Ok(1));
+    assert_eq!(bench.open("two").await, [free]);
+    receiver.open_gate();
+    bench.dispatcher.stop(Duration::from_secs(30)).await;
+    bench.settled(under_way, Status::Success).await;
+    assert_eq!(hand_over(HashSet::new()).await, Ok(1));
+    let mut handed = [free, behind];
+    handed.sort_unstable();
+    assert_eq!(bench.open("two").await, handed);
+    assert_eq!(receiver.all(), [under_way]);
+    assert_eq!(bench.dispatcher.firing(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overlap() {
+    let bench = Bench::start(view(&["two", "three", "four"], &[], false)).await;
+    let live = bench.view.borrow().live.clone();
+    let due = bench.env.now() + 500;
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        let policy = ["allow", "forbid", "forbid"][n % 3];
+        let job = bench.job("http://127.0.0.1:1/", policy, due).await;
+        let home = spread::node_for(job.id, &live).expect("a node").to_owned();
+        let node = match n % 3 {
+            0 => {
+                bench.trigger(job, "three").await;
+                home
+            }
+            1 => {
+                bench.trigger(job, "four").await;
+                "four".to_owned()
+            }
+            _ => home,
+        };
+        expected.push((ExecutionId::scheduled(job.id, due), node));
+    }
+    let config = scheduler::Config {
+        node: OWN.into(),
+        misfire_threshold: chronos_types::DurationMs::from_secs(60),
+        catch_up_window: chronos_types::DurationMs::from_secs(60),
+        view: bench.view.subscribe(),
+        store: bench.store.clone(),
+        proposer: bench.proposer.clone(),
+        env: bench.env.clone(),
+        metrics: bench.metrics.clone(),
+    };
+    let (_changed, changes) = tokio::sync::mpsc::channel(1);
+    let stop = CancellationToken::new();
+    let task = scheduler::start(config, changes, stop.clone()).expect("a timer");
+    bench
+        .until("all is planned", || bench.metrics.encode().contains("chronos_planned_runs_total 30\n"))
+        .await;
+    bench.barrier().await;
+    for (execution, node) in expected {
+        let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");
+        assert_eq!(row.map(|row| row.execution.node_id), Some(node), "{execution}");
+    }
+    stop.cancel();
+    task.await.expect("it ends");
+}
+
+/// One execution, from one node to another.
+fn moved(execution: ExecutionId, from: &str, to: &str) -> Command {
+    let moved = Moved { execution, from: from.into(), to: to.into() };
+    Command::Reassign(Reassign { runs: vec![moved] })
+}

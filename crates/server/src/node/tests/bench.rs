@@ -1,0 +1,196 @@
+//! A node's log, state and dispatcher, without the loops that a test wants to start or to play.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
+use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use tokio::sync::watch;
+
+use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Egress};
+use crate::env::Env;
+use crate::peer::{Caller, HttpTransport};
+use crate::proposer::Proposer;
+use crate::raft::{Handed, Raft, RaftConfig, View};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// The name of the node.
+pub const OWN: &str = "one";
+/// How long anything may take that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A job that a test made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    pub id: JobId,
+    /// The machine's own number of it.
+    pub seq: i64,
+}
+
+pub struct Bench {
+    pub env: Env,
+    pub store: Store,
+    pub proposer: Proposer,
+    pub dispatcher: dispatch::Handle,
+    pub metrics: Metrics,
+    pub view: watch::Sender<View>,
+    made: AtomicUsize,
+    _directory: tempfile::TempDir,
+}
+
+pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
+}
+
+impl Bench {
+    pub async fn start(first: View) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
+        let env = Env::real();
+        let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
+        let (dispatcher, inbox) = Dispatcher::channel();
+        let effects = dispatcher.clone();
+        let sink = Box::new(move |handed: Handed| match handed {
+            Handed::Applied(applied) => effects.effects(applied.effects),
+            Handed::Replaced => effects.rescan(),
+        });
+        let config = RaftConfig {
+            node_id: OWN.into(),
+            data_dir: directory.path().to_owned(),
+            heartbeat_interval_ms: 100,
+            election_timeout_ms: 500,
+            advertise: "127.0.0.1:1".into(),
+            http: "127.0.0.1:2".into(),
+            version: String::new(),
+            tz_release: String::new(),
+            join: Vec::new(),
+            bootstrap: false,
+            max_voters: 5,
+            reassign_after: PATIENCE,
+        };
+        let caller = Caller { node: OWN.into(), cluster: Arc::default() };
+        // A cluster of one calls nobody.
+        let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
+        let raft =
+            Raft::start(config, machine, sink, Arc::new(transport), caller, &env).await.expect("it starts");
+        let proposer = Proposer::start(raft, env.clone());
+        let (view, metrics) = (watch::Sender::new(first), Metrics::new());
+        let client = ClientConfig {
+            timeout: PATIENCE,
+            max_response_body: 1_024,
+            ca_file: None,
+            egress: Egress { deny: Vec::new(), allow: Vec::new() },
+        };
+        let config = dispatch::Config {
+            node: OWN.into(),
+            max_concurrent: 64,
+            store: store.clone(),
+            proposer: proposer.clone(),
+            client: Client::new(&client, env.clone()).expect("a client"),
+            view: view.subscribe(),
+            env: env.clone(),
+            metrics: metrics.clone(),
+        };
+        Dispatcher::start(config, inbox).expect("a dispatcher");
+        let made = AtomicUsize::new(0);
+        Self { env, store, proposer, dispatcher, metrics, view, made, _directory: directory }
+    }
+
+    pub async fn propose(&self, command: Command) -> Outcome {
+        let outcome = self.proposer.propose(command.into()).await.expect("it is taken");
+        assert!(!matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
+        outcome
+    }
+
+    /// Creates a job that falls due at `due`, or never where that is 0.
+    pub async fn job(&self, url: &str, concurrency: &str, due: Millis) -> Made {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = self.env.now();
+        let id = JobId::new(now, self.env.random_bytes());
+        let due = if due == 0 { "null".to_owned() } else { due.to_string() };
+        let json = format!(
+            r#"1 {{"at":{now},"items":[{{"command":{{"kind":"put_job","id":"{id}","from_version":null,
+            "created_at":{now},"next_due":{due},"spec":{{"name":"job-{number}","description":"",
+            "schedule":"@every 1h","timezone":"UTC","webhook":{{"url":"{url}","method":null,"headers":[],
+            "body":null,"auth":null,"success_codes":null,"timeout_ms":null,"tls_skip_verify":false,
+            "max_redirects":0}},"retry":{{"max_attempts":3,"initial_ms":1000,"max_ms":60000,
+            "multiplier":2.0,"jitter":0.0}},"timeout_ms":null,"concurrency":"{concurrency}",
+            "missed_runs":"ignore","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
+            "enabled":true}}}}}}]}}"#
+        );
+        for item in Batch::decode(json.as_bytes()).expect("a batch").items {
+            self.propose(item.command).await;
+        }
+        Made { id, seq: i64::try_from(number).expect("a number") }
+    }
+
+    /// Asks for a run by hand, to be fired by `node`.
+    pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
+        let execution = ExecutionId::manual(self.env.now(), self.env.random_bytes());
+        let run = TriggerRun { job: job.id, execution, replay_of: None, node: node.into() };
+        self.propose(Command::Trigger(run)).await;
+        execution
+    }
+
+    /// Plans the run of a job that falls due at `slot`.
+    pub async fn plan(&self, job: Made, slot: Millis, node: &str) -> ExecutionId {
+        let execution = ExecutionId::scheduled(job.id, slot);
+        let run = PlannedRun {
+            job: job.seq,
+            version: 1,
+            from: slot,
+            slot: Some(slot),
+            fire_at: slot,
+            execution: Some(execution),
+            trigger: Trigger::Schedule,
+            next_due: None,
+            node: node.into(),
+        };
+        self.propose(Command::Plan(Plan { runs: vec![run] })).await;
+        execution
+    }
+
+    pub async fn reassign(&self, execution: ExecutionId, from: &str, to: &str) {
+        self.propose(super::moved(execution, from, to)).await;
+    }
+
+    pub async fn barrier(&self) {
+        self.proposer.barrier().await.expect("a leader");
+    }
+
+    /// The unfinished executions of a node, in order.
+    pub async fn open(&self, node: &str) -> Vec<ExecutionId> {
+        let node = node.to_owned();
+        let open = self.store.read(move |reader| reader.open_of(&node, None, 1_000)).await;
+        let mut open: Vec<_> = open.expect("the state").into_iter().map(|run| run.execution).collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// Waits until an execution stands so.
+    pub async fn settled(&self, execution: ExecutionId, status: Status) {
+        let settle = async {
+            loop {
+                let row = self.store.read(move |reader| reader.execution(execution)).await;
+                if row.expect("the state").is_some_and(|row| row.execution.status == status) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let settled = tokio::time::timeout(PATIENCE, settle).await;
+        assert!(settled.is_ok(), "{execution} was to be {status:?}");
+    }
+
+    pub async fn until(&self, what: &str, reached: impl Fn() -> bool) {
+        let wait = async {
+            while !reached() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "it was waited in vain until {what}");
+    }
+}

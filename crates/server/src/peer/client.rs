@@ -1,0 +1,243 @@
+//! Calls other nodes over HTTP/1.1.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use rustls::ClientConfig;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::connection::{Connection, Failure, Outgoing};
+use super::inbound::Inbound;
+use super::line::Line;
+use super::tls::{PeerTls, TlsError};
+use super::upload::Upload;
+use super::wire::{
+    self, CLUSTER_HEADER, MAX_MESSAGE_BYTES, MESSAGE_BYTES_HEADER, NODE_HEADER, PATH, PROTOCOL,
+    PROTOCOL_HEADER, STALL,
+};
+use super::{Answer, Body, Caller, Lane, PeerError, Transport};
+use crate::env::{BoxFuture, Env};
+
+/// For a connection, TLS and all.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Speaks HTTP/1.1 to other nodes, in plain text or in mutual TLS. A call that overlaps another to the
+/// same address on the same lane has a connection of its own; connections are kept for later calls.
+pub struct HttpTransport {
+    env: Env,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) caller: Caller,
+    lines: Mutex<HashMap<(String, Lane), Arc<Line>>>,
+    /// [`STALL`], but in tests.
+    pub(super) stall: Duration,
+}
+
+impl HttpTransport {
+    /// Reads the files of `tls`.
+    ///
+    /// # Errors
+    /// One of them is not what it should be.
+    pub fn new(tls: Option<&PeerTls>, caller: Caller, env: Env) -> Result<Self, TlsError> {
+        let tls = tls.map(PeerTls::client).transpose()?;
+        Ok(Self { env, tls, caller, lines: Mutex::default(), stall: STALL })
+    }
+
+    fn line(&self, to: &str, lane: Lane) -> Arc<Line> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.entry((to.to_owned(), lane)).or_insert_with(|| Arc::new(Line::new()));
+        Arc::clone(line)
+    }
+
+    fn request(&self, to: &str, kind: &str, body: Outgoing) -> Result<Request<Outgoing>, http::Error> {
+        let request = Request::post(format!("{PATH}{kind}"))
+            .header(header::HOST, to)
+            .header(PROTOCOL_HEADER, HeaderValue::from_static(PROTOCOL))
+            .header(NODE_HEADER, &self.caller.node);
+        let request = match self.caller.cluster.get() {
+            Some(cluster) => request.header(CLUSTER_HEADER, cluster),
+            None => request,
+        };
+        request.body(body)
+    }
+
+    /// Sends a request on a kept connection or a new one. Where a kept one was closed meanwhile, and
+    /// nothing was sent, a new one is tried. `sent` is set once there is a connection.
+    async fn exchange(
+        &self,
+        line: &Arc<Line>,
+        turn: OwnedSemaphorePermit,
+        to: &str,
+        mut request: Request<Outgoing>,
+        upload: Option<&Upload>,
+        sent: &AtomicBool,
+    ) -> Answer {
+        let turn = Arc::new(turn);
+        let mut kept = line.take();
+        loop {
+            let is_kept = kept.is_some();
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => self.connect(line, &turn, to).await?,
+            };
+            sent.store(true, Ordering::Relaxed);
+            let moved = connection.moved.clone();
+            let spoken = speak(&mut connection, to, request);
+            let spoken = match upload {
+                None => spoken.await,
+                Some(upload) => tokio::select! {
+                    spoken = spoken => spoken,
+                    why = upload.stalls(&moved) => Err(Failure { why, unsent: None }),
+                },
+            };
+            match spoken {
+                Ok((answer, is_over)) => {
+                    if is_over && upload.is_none_or(Upload::is_out) {
+                        line.put(connection);
+                    }
+                    return answer;
+                }
+                Err(failure) => {
+                    line.clear();
+                    match failure.unsent {
+                        Some(unsent) if is_kept => request = unsent,
+                        _ => return Err(PeerError::Unreachable(format!("{to}: {}", failure.why))),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a connection. It goes on where the call that wants it gives up, and is kept for the next
+    /// one: else calls that wait for less than a connection takes would never have one.
+    async fn connect(
+        &self,
+        line: &Arc<Line>,
+        turn: &Arc<OwnedSemaphorePermit>,
+        to: &str,
+    ) -> Result<Connection, PeerError> {
+        let (env, tls, to) = (self.env.clone(), self.tls.clone(), to.to_owned());
+        let (line, turn) = (Arc::clone(line), Arc::clone(turn));
+        let (hand_over, connected) = oneshot::channel();
+        tokio::spawn(async move {
+            let opening = tokio::time::timeout(CONNECT, Connection::open(&env, tls, &to));
+            let late = |_| Err(format!("cannot connect to {to}: no answer within {} s", CONNECT.as_secs()));
+            if let Err(Ok(connection)) = hand_over.send(opening.await.unwrap_or_else(late)) {
+                line.put(connection);
+            }
+            drop(turn);
+        });
+        match connected.await {
+            Ok(connected) => connected.map_err(PeerError::Unreachable),
+            Err(_) => Err(PeerError::Unreachable("this node is stopping".to_owned())),
+        }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn call<'a>(
+        &'a self,
+        to: &'a str,
+        lane: Lane,
+        kind: &'static str,
+        message: Bytes,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            check_size(kind, &message)?;
+            let body = Full::new(message).map_err(|never| match never {}).boxed_unsync();
+            let request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
+            let line = self.line(to, lane);
+            let sent = AtomicBool::new(false);
+            let call = async {
+                let turn = line.turn().await.ok_or_else(stopping)?;
+                self.exchange(&line, turn, to, request, None, &sent).await
+            };
+            match tokio::time::timeout(timeout, call).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    // Else the connection made for it, or for one before it, may be among them.
+                    if sent.load(Ordering::Relaxed) {
+                        line.clear();
+                    }
+                    let ms = timeout.as_millis();
+                    Err(PeerError::Unreachable(format!("{to}: no answer to {kind} within {ms} ms")))
+                }
+            }
+        })
+    }
+
+    fn upload<'a>(
+        &'a self,
+        to: &'a str,
+        kind: &'static str,
+        message: Bytes,
+        body: Body,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            check_size(kind, &message)?;
+            let bytes = HeaderValue::from(message.len());
+            let upload = Upload::new(self.stall);
+            let body = upload.watch(message, body);
+            let mut request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
+            request.headers_mut().insert(MESSAGE_BYTES_HEADER, bytes);
+            let line = self.line(to, Lane::Bulk);
+            let Ok(turn) = tokio::time::timeout(self.stall, line.turn()).await else {
+                let why = format!("{to}: too many uploads are under way for {kind} to begin");
+                return Err(PeerError::Unreachable(why));
+            };
+            let turn = turn.ok_or_else(stopping)?;
+            self.exchange(&line, turn, to, request, Some(&upload), &AtomicBool::new(false)).await
+        })
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+/// One exchange; answers too whether it is over, so that the connection can carry another.
+async fn speak(
+    connection: &mut Connection,
+    to: &str,
+    request: Request<Outgoing>,
+) -> Result<(Answer, bool), Failure> {
+    let response = connection.send(request).await?;
+    let status = response.status();
+    let mut body = Inbound::new(response.into_body(), STALL);
+    let failed = |error: io::Error| Failure { why: format!("its answer: {error}"), unsent: None };
+    let body = body.all(MAX_MESSAGE_BYTES).await.map_err(failed)?;
+    if status == StatusCode::OK {
+        return Ok((Ok(body), true));
+    }
+    let reason = String::from_utf8_lossy(&body).into_owned();
+    let error = wire::error_of(status, to, reason);
+    // A refusal comes from behind the message; another answer may have come before its end.
+    let is_over = matches!(error, PeerError::Refused(_));
+    Ok((Err(error), is_over))
+}
+
+fn check_size(kind: &str, message: &Bytes) -> Result<(), PeerError> {
+    if message.len() <= MAX_MESSAGE_BYTES {
+        return Ok(());
+    }
+    let bytes = message.len();
+    Err(PeerError::Unreachable(format!(
+        "{kind}: a message of {bytes} bytes is too large; expected at most {MAX_MESSAGE_BYTES}"
+    )))
+}
+
+fn unsayable(error: &http::Error) -> PeerError {
+    PeerError::Unreachable(format!("the call cannot be put into HTTP: {error}"))
+}
+
+fn stopping() -> PeerError {
+    PeerError::Unreachable("this node is stopping".to_owned())
+}

@@ -1,0 +1,98 @@
+//! One connection to another node, which carries one call at a time.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::moved::{Moved, Watched};
+use super::wire::root;
+use crate::env::{Env, Socket};
+
+/// What a request carries.
+pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Dropping it closes it, whatever is under way.
+pub(super) struct Connection {
+    sender: SendRequest<Outgoing>,
+    driver: AbortOnDropHandle<hyper::Result<()>>,
+    /// When bytes last moved on it.
+    pub(super) moved: Moved,
+}
+
+/// A request has no answer.
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// The request, where nothing of it was sent.
+    pub(super) unsent: Option<Request<Outgoing>>,
+}
+
+impl Connection {
+    /// Connects to `address`. With TLS, the other one's certificate has to be for its host.
+    pub(super) async fn open(
+        env: &Env,
+        tls: Option<Arc<ClientConfig>>,
+        address: &str,
+    ) -> Result<Self, String> {
+        let socket =
+            env.connect(address).await.map_err(|error| format!("cannot connect to {address}: {error}"))?;
+        let moved = Moved::now();
+        let mut socket: Socket = Box::new(Watched { socket, moved: moved.clone() });
+        if let Some(tls) = tls {
+            let host = host_of(address);
+            let name = ServerName::try_from(host)
+                .map_err(|_| format!("{address}: {host:?} is no name that a certificate could have"))?;
+            let handshake = TlsConnector::from(tls).connect(name.to_owned(), socket);
+            let stream =
+                handshake.await.map_err(|error| format!("TLS with {address} failed: {}", root(&error)))?;
+            socket = Box::new(stream);
+        }
+        let (sender, driver) = http1::Builder::new()
+            .handshake(TokioIo::new(socket))
+            .await
+            .map_err(|error| format!("cannot speak to {address}: {}", root(&error)))?;
+        Ok(Self { sender, driver: AbortOnDropHandle::new(tokio::spawn(driver)), moved })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, Failure> {
+        // The end of the last exchange may not have been seen yet.
+        if self.sender.ready().await.is_err() {
+            return Err(Failure { why: self.closed().await, unsent: Some(request) });
+        }
+        match self.sender.try_send_request(request).await {
+            Ok(response) => Ok(response),
+            Err(mut failed) => match failed.take_message() {
+                Some(request) => Err(Failure { why: self.closed().await, unsent: Some(request) }),
+                None => Err(Failure { why: root(failed.error()), unsent: None }),
+            },
+        }
+    }
+
+    /// Why it was closed.
+    async fn closed(&mut self) -> String {
+        match (&mut self.driver).await {
+            Ok(Err(error)) => root(&error),
+            Ok(Ok(())) | Err(_) => "the connection was closed".to_owned(),
+        }
+    }
+}
+
+/// `host` of `host:port`; without the brackets of an IPv6 address.
+fn host_of(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}

@@ -1,0 +1,189 @@
+//! Answers other nodes over HTTP/1.1.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::door::Door;
+use super::tls::{PeerTls, TlsError};
+use super::wire::{STALL, root};
+use super::{Caller, Service};
+use crate::env::{Listener, Socket};
+
+/// Open at a time. Ten other nodes have some tens at most.
+const MAX_CONNECTIONS: usize = 1024;
+/// For a caller to get through TLS, and then to begin its first call: it connects when it has one.
+const FIRST_CALL: Duration = Duration::from_secs(10);
+/// From one call to the end of the next one's head. Callers let go of a connection after one minute.
+const IDLE: Duration = Duration::from_secs(5 * 60);
+/// For calls under way when the server stops. A caller whose call is cut off makes it again elsewhere.
+const GRACE: Duration = Duration::from_secs(2);
+/// Pause where no connection can be accepted, for want of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Between two log lines about what may go on for long.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` is cancelled; then takes no more calls, and lets those under way end for a
+/// while. With `tls`, a caller has to show a certificate. The service's future is dropped when its
+/// caller is seen to have gone away; while a body is not read, that is not seen.
+///
+/// # Errors
+/// A file of `tls` is not what it should be.
+pub fn serve(
+    listener: Box<dyn Listener>,
+    tls: Option<&PeerTls>,
+    caller: Caller,
+    service: Arc<dyn Service>,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
+    let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
+    let door = Door { caller, service, stall: STALL };
+    Ok(accept(listener, tls, Arc::new(door), stop))
+}
+
+pub(super) async fn accept(
+    mut listener: Box<dyn Listener>,
+    tls: Option<TlsAcceptor>,
+    door: Arc<Door>,
+    stop: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    let mut complained = None;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            // Closed at once, so that the caller knows.
+            Ok(_) if connections.len() >= MAX_CONNECTIONS => complain(&mut complained, || {
+                tracing::warn!(open = connections.len(), "too many connections from other nodes");
+            }),
+            Ok((socket, from)) => {
+                let (tls, door) = (tls.clone(), Arc::clone(&door));
+                let (stop, cut) = (stop.clone(), cut.clone());
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = cut.cancelled() => {}
+                        ended = one(socket, tls, door, stop) => if let Err(error) = ended {
+                            tracing::debug!(%from, %error, "a connection from another node broke");
+                        }
+                    }
+                });
+            }
+            // That one went away again.
+            Err(error) if is_callers(&error) => {}
+            Err(error) => {
+                complain(&mut complained, || {
+                    tracing::warn!(%error, "no connection from another node can be accepted for now");
+                });
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        tracing::debug!(open = connections.len(), "calls of other nodes are cut off");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+fn complain(last: &mut Option<Instant>, say: impl FnOnce()) {
+    if last.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY) {
+        say();
+        *last = Some(Instant::now());
+    }
+}
+
+fn is_callers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Serves one connection until it is closed, by either side or by `stop`.
+async fn one(
+    socket: Socket,
+    tls: Option<TlsAcceptor>,
+    door: Arc<Door>,
+    stop: CancellationToken,
+) -> Result<(), String> {
+    let socket: Socket = match tls {
+        None => socket,
+        Some(tls) => tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            shaken = tokio::time::timeout(FIRST_CALL, tls.accept(socket)) => {
+                let shaken = shaken.map_err(|_| "its TLS handshake took too long")?;
+                Box::new(shaken.map_err(|error| format!("its TLS handshake failed: {error}"))?)
+            }
+        },
+    };
+    let has_called = Arc::new(AtomicBool::new(false));
+    let answer = {
+        let has_called = Arc::clone(&has_called);
+        service_fn(move |request: Request<Incoming>| {
+            has_called.store(true, Ordering::Relaxed);
+            let door = Arc::clone(&door);
+            async move { Ok::<_, Infallible>(response(door.answer(request).await)) }
+        })
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(socket), answer);
+    let mut connection = pin!(connection);
+    let mut first_call = pin!(tokio::time::sleep(FIRST_CALL));
+    let (mut is_new, mut is_stopping) = (true, false);
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended.map_err(|error| root(&error)),
+            () = first_call.as_mut(), if is_new => {
+                is_new = false;
+                if !has_called.load(Ordering::Relaxed) {
+                    return Err("it was opened and not used".to_owned());
+                }
+            }
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                // Of a connection that never carried a call hyper does not know that it is idle.
+                if !has_called.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn response(answer: Result<Bytes, (StatusCode, String)>) -> Response<Full<Bytes>> {
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err((status, reason)) => (status, Bytes::from(reason)),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
+}

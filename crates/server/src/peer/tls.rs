@@ -1,0 +1,117 @@
+//! Mutual TLS 1.3 between nodes: both sides show a certificate of the cluster's own authority.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// The files, all PEM. The certificate is shown both when calling and when called, so its extended
+/// key usage, where it has one, allows both; its names are those of the address that this node
+/// advertises.
+#[derive(Clone, Debug)]
+pub struct PeerTls {
+    /// This node's certificate and the chain behind it.
+    pub cert_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+    /// Whose certificates are trusted, and nobody else's.
+    pub ca_file: PathBuf,
+}
+
+/// A file is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct TlsError {
+    /// Which of the three: `cert_file`, `key_file` or `ca_file`.
+    pub key: &'static str,
+    /// The file, what is wrong with it, and what was expected.
+    pub problem: String,
+}
+
+impl TlsError {
+    fn new(key: &'static str, file: &Path, problem: impl Display) -> Self {
+        Self { key, problem: format!("{}: {problem}", file.display()) }
+    }
+}
+
+impl PeerTls {
+    /// For calling others.
+    pub(super) fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let (chain, key) = self.identity()?;
+        let roots = self.roots()?;
+        let mut client = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| TlsError::new("cert_file", &self.cert_file, error))?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| self.mismatch(&error))?;
+        client.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(client))
+    }
+
+    /// For answering others.
+    pub(super) fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let (chain, key) = self.identity()?;
+        let roots = Arc::new(self.roots()?);
+        let callers = WebPkiClientVerifier::builder_with_provider(roots, provider())
+            .build()
+            .map_err(|error| TlsError::new("ca_file", &self.ca_file, error))?;
+        let mut server = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| TlsError::new("cert_file", &self.cert_file, error))?
+            .with_client_cert_verifier(callers)
+            .with_single_cert(chain, key)
+            .map_err(|error| self.mismatch(&error))?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(server))
+    }
+
+    fn identity(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+        let chain = certificates("cert_file", &self.cert_file)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key_file).map_err(|error| {
+            let problem = format!("{error}; expected a private key in PEM");
+            TlsError::new("key_file", &self.key_file, problem)
+        })?;
+        Ok((chain, key))
+    }
+
+    fn roots(&self) -> Result<RootCertStore, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates("ca_file", &self.ca_file)? {
+            roots.add(certificate).map_err(|error| {
+                let problem = format!("{error}; expected certificates of an authority in PEM");
+                TlsError::new("ca_file", &self.ca_file, problem)
+            })?;
+        }
+        Ok(roots)
+    }
+
+    fn mismatch(&self, error: &rustls::Error) -> TlsError {
+        if let rustls::Error::InvalidCertificate(_) = error {
+            return TlsError::new("cert_file", &self.cert_file, error);
+        }
+        let chain = self.cert_file.display();
+        let problem = format!("{error}; expected the private key of the certificate in {chain}");
+        TlsError::new("key_file", &self.key_file, problem)
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| TlsError::new(key, file, format!("{error}; expected a file of PEM certificates")))?;
+    if found.is_empty() {
+        return Err(TlsError::new(key, file, "holds no certificate; expected a file of PEM certificates"));
+    }
+    Ok(found)
+}

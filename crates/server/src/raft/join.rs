@@ -1,0 +1,223 @@
+//! How a node comes to its place in a cluster, and how it learns that it has lost it.
+
+use std::collections::BTreeSet;
+use std::sync::Weak;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::log_file::Identity;
+use super::membership::{Change, Changed};
+use super::service::{JoinRequest, Standing};
+use super::types::Member;
+use super::{ChangeError, Raft, RaftError, Shared, wire};
+use crate::peer::{Lane, PeerError};
+
+/// Between rounds of asking.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long one who is asked may take: longer than a leader takes to change the membership.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STANDING_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between log lines that say the same.
+const REPEAT: Duration = Duration::from_secs(30);
+
+/// Where a node stands with its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It asks to be taken in. Why it is not yet, for people.
+    Outside(String),
+    Member,
+    /// It was a member.
+    Removed,
+}
+
+impl Place {
+    /// What keeps a node from its work, for people.
+    pub(super) fn obstacle(&self) -> Option<String> {
+        match self {
+            Self::Member => None,
+            Self::Outside(why) => Some(format!("this node is not a member of a cluster yet: {why}")),
+            Self::Removed => Some(
+                "this node was removed from the cluster; to have it join anew, stop it and empty its cluster.data_dir"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Goes on until the node is removed, or the last handle is dropped.
+pub(super) async fn keep_place(shared: Weak<Shared>, mut was_member: bool) {
+    let (mut said, mut is_back) = (None, false);
+    loop {
+        {
+            let Some(shared) = shared.upgrade() else { return };
+            let raft = Raft { shared };
+            if raft.shared.health.stopping() {
+                return;
+            }
+            let place = raft.look_for_place(was_member).await;
+            match &place {
+                Place::Member => was_member = true,
+                Place::Removed => {
+                    raft.shared.raft.runtime_config().elect(false);
+                    tracing::error!("this node was removed from its cluster");
+                }
+                Place::Outside(why) => {
+                    let now = Instant::now();
+                    if said.as_ref().is_none_or(|(before, at)| before != why || now - *at >= REPEAT) {
+                        tracing::warn!(%why, "asking to join a cluster");
+                        said = Some((why.clone(), now));
+                    }
+                }
+            }
+            if place == Place::Member && !is_back {
+                // It may have said, before this start, that it was about to stop.
+                is_back = raft.tell_presence(false).await;
+            }
+            let removed = place == Place::Removed;
+            raft.shared.place.send_if_modified(|known| {
+                let changed = *known != place;
+                *known = place;
+                changed
+            });
+            if removed {
+                return;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+impl Raft {
+    /// Whether this node belongs to a cluster, as far as it knows.
+    pub(super) fn is_member(&self) -> bool {
+        *self.shared.place.borrow() == Place::Member
+    }
+
+    /// Whether anybody who is to be joined belongs to a cluster: then it is joined, or refuses.
+    pub(super) async fn is_founded(&self) -> bool {
+        let addresses = self.addresses();
+        let answers = addresses.iter().map(|address| self.introduce_to(address, "join"));
+        let answers: Vec<_> = join_all(answers).await;
+        answers.iter().any(Result::is_ok)
+    }
+
+    /// Belongs to this cluster from now on.
+    pub(super) async fn adopt(&self, cluster: String) -> Result<(), RaftError> {
+        let name = self.name();
+        let identity = Identity { name, id: self.shared.id, cluster: Some(cluster.clone()) };
+        self.shared.log.claim(identity).await?;
+        // Whoever set it before set the same: a node of one cluster is not answered by another.
+        let _ = self.shared.caller.cluster.set(cluster);
+        Ok(())
+    }
+
+    async fn look_for_place(&self, was_member: bool) -> Place {
+        let now = self.metrics();
+        let itself = now.membership_config.get_node(&self.shared.id);
+        let cut_off = *self.shared.cut_off.borrow();
+        match itself {
+            Some(known) if *known == self.shared.member && !cut_off => Place::Member,
+            _ if was_member => self.ask_after_place(itself.is_none(), cut_off).await,
+            Some(known) if *known == self.shared.member => Place::Member,
+            _ => self.ask_for_place().await,
+        }
+    }
+
+    /// For a node that was a member, and is not heard of, or known under another address.
+    async fn ask_after_place(&self, is_absent: bool, cut_off: bool) -> Place {
+        let as_of = self.metrics().membership_config.log_id().as_ref().map(|id| id.index);
+        if is_absent || cut_off {
+            for address in self.addresses() {
+                // Newer than what is here; or as old, where that says the same.
+                if let Some(standing) = self.standing_at(&address).await
+                    && !standing.is_member
+                    && (standing.as_of > as_of || (is_absent && standing.as_of == as_of))
+                {
+                    return Place::Removed;
+                }
+            }
+        }
+        let known = self.metrics().membership_config.get_node(&self.shared.id).cloned();
+        if known.is_some_and(|known| known != self.shared.member) {
+            return self.tell_address().await;
+        }
+        Place::Member
+    }
+
+    /// Has the cluster learn where this node is now, and what it runs.
+    async fn tell_address(&self) -> Place {
+        if self.is_leader() {
+            let update = Change::Update { id: self.shared.id, member: self.shared.member.clone() };
+            if let Err(error) = self.change(update).await {
+                tracing::warn!(%error, "this node's new address or version could not be told");
+            }
+            return Place::Member;
+        }
+        for address in self.addresses() {
+            match self.introduce_to(&address, "update").await {
+                Ok(Ok(_)) => break,
+                Ok(Err(ChangeError::NotFound(_))) => return Place::Removed,
+                Ok(Err(error)) => {
+                    tracing::warn!(address, %error, "this node's new address or version was not taken")
+                }
+                Err(error) => tracing::debug!(address, %error, "not told"),
+            }
+        }
+        Place::Member
+    }
+
+    /// For a node that never was a member.
+    async fn ask_for_place(&self) -> Place {
+        let mut why = "there is nobody to ask; cluster.join names only this node".to_owned();
+        for address in self.addresses() {
+            match self.introduce_to(&address, "join").await {
+                Ok(Ok(_)) => {
+                    return Place::Outside(format!("{address} has agreed; waiting for the log"));
+                }
+                // A member has spoken.
+                Ok(Err(error)) => return Place::Outside(format!("{address}: {error}")),
+                Err(error) => why = format!("{address}: {error}"),
+            }
+        }
+        Place::Outside(why)
+    }
+
+    /// Makes this node known to the one at an address, and takes over the cluster's id.
+    async fn introduce_to(
+        &self,
+        address: &str,
+        kind: &'static str,
+    ) -> Result<Result<Changed, ChangeError>, PeerError> {
+        let Shared { id, member, transport, caller, .. } = &*self.shared;
+        let request = JoinRequest { id: *id, member: member.clone() };
+        let message = wire::encode(&request).map_err(PeerError::Refused)?;
+        let answer = transport.call(address, Lane::Log, kind, message, PATIENCE).await?;
+        let answer: Result<Changed, ChangeError> = wire::decode(&answer).map_err(PeerError::Refused)?;
+        if let Ok(changed) = &answer
+            && caller.cluster.get() != Some(&changed.cluster)
+        {
+            let adopted = self.adopt(changed.cluster.clone()).await;
+            adopted.map_err(|error| PeerError::Refused(error.to_string()))?;
+        }
+        Ok(answer)
+    }
+
+    async fn standing_at(&self, address: &str) -> Option<Standing> {
+        let message = wire::encode(&self.shared.id).ok()?;
+        let call = self.shared.transport.call(address, Lane::Log, "standing", message, STANDING_TIMEOUT);
+        wire::decode(&call.await.ok()?).ok()
+    }
+
+    /// Where others may be: the members that are known, and those to join.
+    fn addresses(&self) -> Vec<String> {
+        let now = self.metrics();
+        let members = now.membership_config.nodes().filter(|(id, _)| **id != self.shared.id);
+        let members = members.map(|(_, member): (_, &Member)| member.address.clone());
+        let known: BTreeSet<String> = members.filter(|address| !address.is_empty()).collect();
+        let join = self.shared.config.join.iter().filter(|address| !known.contains(*address)).cloned();
+        let join: Vec<_> = join.filter(|address| *address != self.shared.config.advertise).collect();
+        known.into_iter().chain(join).collect()
+    }
+}

@@ -1,0 +1,301 @@
+//! Who is a member, and who has a vote: asked for on any node, done by the leader.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError as OpenraftError};
+use openraft::{ChangeMembers, RaftMetrics};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::forward::Leader;
+use super::types::{Member, Types};
+use super::{ChangeError, Raft, wire};
+use crate::peer::PeerError;
+
+/// How long a change may take. It needs a majority of the old members and of the new.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Between attempts while another change, or an election, is under way.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A learner that lacks no more entries than this can have a vote.
+const CLOSE: u64 = 1_000;
+
+/// What can be asked of a leader.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Change {
+    /// Take this node in, or, where it is a member, learn where it is now.
+    Join { id: u64, member: Member },
+    /// The same, of a node that knows itself to have been a member.
+    Update { id: u64, member: Member },
+    /// Forget the member of this name.
+    Remove { name: String },
+    /// Let the voter of this name lead, or any.
+    Transfer { to: Option<String> },
+}
+
+/// The answer to a change that is done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Changed {
+    /// The cluster's id.
+    pub cluster: String,
+}
+
+type Now = RaftMetrics<Types>;
+
+impl Raft {
+    /// Removes a member, there or not. It must be emptied before it can join anew.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]. Without a majority of the members nobody can be removed.
+    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+        self.change(Change::Remove { name: name.to_owned() }).await.map(drop)
+    }
+
+    /// Removes this node from the cluster. It can only be stopped then.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]; the last voter cannot leave.
+    pub async fn leave(&self) -> Result<(), ChangeError> {
+        match self.remove(&self.name()).await {
+            Err(ChangeError::NotFound(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Hands leadership to the voter of this name, or to any.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub async fn transfer(&self, to: Option<String>) -> Result<(), ChangeError> {
+        self.change(Change::Transfer { to }).await.map(drop)
+    }
+
+    /// Has the leader do it.
+    pub(super) async fn change(&self, change: Change) -> Result<Changed, ChangeError> {
+        let message = wire::encode(&change).map_err(ChangeError::Refused)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = match self.leader(until).await {
+                Some(Leader::Me) => self.carry_out(change.clone()).await,
+                Some(Leader::Other(leader)) => match self.ask(&leader, "change", message.clone()).await {
+                    Ok(bytes) => wire::decode(&bytes).unwrap_or_else(|why| Err(ChangeError::Unknown(why))),
+                    Err(PeerError::Stranger(_)) => Err(ChangeError::NoLeader),
+                    Err(error) => Err(ChangeError::Unknown(error.to_string())),
+                },
+                None => return Err(ChangeError::NoLeader),
+            };
+            match answer {
+                Err(ChangeError::NoLeader) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// Does it, where this node leads.
+    pub(super) async fn carry_out(&self, change: Change) -> Result<Changed, ChangeError> {
+        let done = tokio::time::timeout(PATIENCE, async {
+            // One at a time: each is decided by what the one before left.
+            let _turn = self.shared.changes.lock().await;
+            if !self.metrics().state.is_leader() {
+                return Err(ChangeError::NoLeader);
+            }
+            match change {
+                Change::Join { id, member } => self.take_in(id, member, true).await,
+                Change::Update { id, member } => self.take_in(id, member, false).await,
+                Change::Remove { name } => self.take_out(&name).await,
+                Change::Transfer { to } => self.hand_over(to.as_deref()).await,
+            }
+        });
+        let slow = || ChangeError::Unknown(format!("no majority agreed within {} s", PATIENCE.as_secs()));
+        done.await.map_err(|_| slow())??;
+        let cluster = self.shared.caller.cluster.get().cloned().unwrap_or_default();
+        Ok(Changed { cluster })
+    }
+
+    async fn take_in(&self, id: u64, member: Member, new: bool) -> Result<(), ChangeError> {
+        let now = self.metrics();
+        let members = || now.membership_config.nodes().filter(|(known, _)| **known != id);
+        if members().any(|(_, known)| known.name == member.name) {
+            let name = &member.name;
+            return Err(ChangeError::Refused(format!(
+                "a node named {name} is already a member; remove it first (DELETE /api/v1/cluster/nodes/{name})"
+            )));
+        }
+        if let Some((_, known)) = members().find(|(_, known)| known.address == member.address) {
+            let Member { name, address, .. } = known;
+            return Err(ChangeError::Refused(format!(
+                "{address} is the address of the member {name}; advertise another one, or remove {name} first \
+                 (DELETE /api/v1/cluster/nodes/{name})"
+            )));
+        }
+        match now.membership_config.get_node(&id) {
+            Some(known) if *known == member => Ok(()),
+            Some(_) => self.set(ChangeMembers::SetNodes([(id, member)].into()), true).await,
+            None if !new => Err(ChangeError::NotFound(member.name)),
+            None => {
+                tracing::info!(node = member.name, address = member.address, "a node joins");
+                self.begin_behind_a_copy().await?;
+                self.set(ChangeMembers::AddNodes([(id, member)].into()), true).await
+            }
+        }
+    }
+
+    /// Drops the first entries of the log, so that a node that joins begins from a copy of the state.
+    /// What this cluster was founded with, from a backup, is in no entry.
+    async fn begin_behind_a_copy(&self) -> Result<(), ChangeError> {
+        if self.shared.log.edges().0.is_some() {
+            return Ok(());
+        }
+        let stopped = |_| ChangeError::NoLeader;
+        let raft = &self.shared.raft;
+        raft.trigger().snapshot().await.map_err(stopped)?;
+        let made = raft.wait(None).metrics(|now| now.snapshot.is_some(), "a snapshot").await;
+        let made = made.map_err(|error| ChangeError::Unknown(error.to_string()))?;
+        let Some(last) = made.snapshot else { return Ok(()) };
+        raft.trigger().purge_log(last.index).await.map_err(stopped)?;
+        let purged = raft.wait(None).metrics(|now| now.purged.is_some(), "a shorter log").await;
+        purged.map(drop).map_err(|error| ChangeError::Unknown(error.to_string()))
+    }
+
+    async fn take_out(&self, name: &str) -> Result<(), ChangeError> {
+        let now = self.metrics();
+        let (id, _) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.to_owned()))?;
+        let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+        if id == self.shared.id {
+            // Whoever leads then removes this node.
+            self.hand_over(None).await?;
+            return Err(ChangeError::NoLeader);
+        }
+        tracing::info!(node = name, "a node is removed");
+        if voters.contains(&id) {
+            self.set(ChangeMembers::RemoveVoters([id].into()), false).await
+        } else {
+            self.set(ChangeMembers::RemoveNodes([id].into()), false).await
+        }
+    }
+
+    /// Has another voter lead.
+    pub(super) async fn hand_over(&self, to: Option<&str>) -> Result<(), ChangeError> {
+        let now = self.metrics();
+        let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+        let named = match to {
+            None => None,
+            Some(name) => match find(&now, name) {
+                None => return Err(ChangeError::NotFound(name.to_owned())),
+                Some((id, _)) if id == self.shared.id => return Ok(()),
+                Some((id, _)) if !voters.contains(&id) => {
+                    return Err(ChangeError::Refused(format!(
+                        "{name} has no vote, and only a voter can lead"
+                    )));
+                }
+                Some((id, _)) => Some(id),
+            },
+        };
+        // A message can be lost, and a node that was asked then waits for ever: asked again.
+        let round = Duration::from_millis(self.shared.config.election_timeout_ms * 2);
+        loop {
+            let Some(target) = named.or_else(|| self.nearest()) else {
+                return Err(ChangeError::Refused(format!("{} is the only voter", self.name())));
+            };
+            if self.shared.raft.trigger().transfer_leader(target).await.is_err() {
+                return Err(ChangeError::NoLeader);
+            }
+            let moved = |now: &Now| {
+                !now.state.is_leader() && now.current_leader.is_some_and(|leader| leader != now.id)
+            };
+            if let Ok(now) = self.shared.raft.wait(Some(round)).metrics(moved, "a new leader").await {
+                // Another one may have been elected, and is asked next.
+                let done = named.is_none_or(|named| now.current_leader == Some(named));
+                return if done { Ok(()) } else { Err(ChangeError::NoLeader) };
+            }
+            if !self.metrics().state.is_leader() {
+                return Err(ChangeError::NoLeader);
+            }
+        }
+    }
+
+    /// The voter that was heard of and lacks least.
+    fn nearest(&self) -> Option<u64> {
+        let now = self.metrics();
+        let replication = now.replication.as_ref();
+        let matched = |id: &u64| replication.and_then(|matched| *matched.get(id)?).map(|id| id.index);
+        let live = self.shared.view.borrow().live.clone();
+        let is_live =
+            |id: &u64| now.membership_config.get_node(id).is_some_and(|member| live.contains(&member.name));
+        let others = now.membership_config.voter_ids().filter(|id| *id != self.shared.id);
+        others.max_by_key(|id| (is_live(id), matched(id)))
+    }
+
+    /// Gives a learner a vote where there are too few, and ends a change that an earlier leader
+    /// began. Does nothing where this node does not lead.
+    pub(super) async fn tend(&self) {
+        let now = self.metrics();
+        if !now.state.is_leader() {
+            return;
+        }
+        let Ok(_turn) = self.shared.changes.try_lock() else { return };
+        let half_done = now.membership_config.get_joint_config().len() > 1;
+        let change = if half_done {
+            ChangeMembers::AddVoterIds(BTreeSet::new())
+        } else {
+            let Some((id, name)) = self.next_voter(&now) else { return };
+            tracing::info!(node = name, "a learner is given a vote");
+            ChangeMembers::AddVoterIds([id].into())
+        };
+        // What fails is tried again the next time.
+        match tokio::time::timeout(PATIENCE, self.set(change, !half_done)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the voters could not be changed"),
+            Err(_) => tracing::warn!("no majority agreed to a change of the voters"),
+        }
+    }
+
+    fn next_voter(&self, now: &Now) -> Option<(u64, String)> {
+        let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+        if voters.len() >= self.shared.config.max_voters {
+            return None;
+        }
+        let live = self.shared.view.borrow().live.clone();
+        let replication = now.replication.as_ref()?;
+        let learners = now.membership_config.nodes().filter(|(id, _)| !voters.contains(id));
+        let ready = learners.filter_map(|(id, member)| {
+            let matched = (*replication.get(id)?)?;
+            let close = matched.index + CLOSE >= now.last_log_index.unwrap_or_default();
+            (close && live.contains(&member.name)).then_some((matched.index, *id, member.name.clone()))
+        });
+        ready.max().map(|(_, id, name)| (id, name))
+    }
+
+    async fn set(&self, change: ChangeMembers<u64, Member>, retain: bool) -> Result<(), ChangeError> {
+        use ChangeMembershipError::{InProgress, UncommittedLeaderLog};
+        use ClientWriteError::{ChangeMembershipError as Change, ForwardToLeader, LogEntryDiscarded};
+        loop {
+            match self.shared.raft.change_membership(change.clone(), retain).await {
+                Ok(_) => return Ok(()),
+                Err(OpenraftError::APIError(error)) => match error {
+                    Change(InProgress(_) | UncommittedLeaderLog(_)) => tokio::time::sleep(PAUSE).await,
+                    ForwardToLeader(_) => return Err(ChangeError::NoLeader),
+                    LogEntryDiscarded(_) => {
+                        return Err(ChangeError::Unknown("the leader changed".to_owned()));
+                    }
+                    other => return Err(ChangeError::Refused(other.to_string())),
+                },
+                Err(OpenraftError::Fatal(fatal)) => {
+                    return Err(ChangeError::Unknown(self.shared.health.word(&fatal)));
+                }
+            }
+        }
+    }
+
+    /// openraft's figures as they are now.
+    pub(super) fn metrics(&self) -> Now {
+        self.shared.raft.metrics().borrow_watched().clone()
+    }
+}
+
+fn find(now: &Now, name: &str) -> Option<(u64, Member)> {
+    let mut members = now.membership_config.nodes();
+    members.find(|(_, member)| member.name == name).map(|(id, member)| (*id, member.clone()))
+}

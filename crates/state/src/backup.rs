@@ -1,0 +1,160 @@
+//! Backups: a state in one file that can be checked, and that a new cluster can begin from.
+//!
+//! A backup is a state file without the consensus layer's notes, and a [`seal`] behind it.
+
+mod seal;
+
+use std::fs::File;
+use std::io::{Read as _, copy};
+use std::path::Path;
+
+use chronos_types::Millis;
+use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
+
+use crate::{StateError, schema};
+
+/// What a backup says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// The format of the state in it.
+    pub format: i64,
+    /// When it was made.
+    pub at: Millis,
+    /// The version of the Chronos that made it.
+    pub chronos: String,
+    /// Jobs that are not deleted.
+    pub jobs: u64,
+    /// Executions, also unfinished ones.
+    pub executions: u64,
+}
+
+/// Where the state and the log lie in a data directory. Also their write-ahead logs are data: one
+/// that is left alone would be taken for that of a file which comes to lie beside it.
+const DATA: [&str; 4] = [STATE, "state.db-wal", "log.db", "log.db-wal"];
+const STATE: &str = "state.db";
+/// Where a state lies until it is whole.
+const UNFINISHED: &str = "restore.tmp";
+
+/// Writes a backup of a state file, as it stands now, to a new file, while its machine goes on.
+/// The backup is on the disk and was checked when this returns; where it fails, nothing is left.
+///
+/// Notes of the consensus layer whose keys begin with `notes` stay out of it; `at` is the time and
+/// `chronos` this binary's version.
+///
+/// # Errors
+/// `to` exists, the storage failed, or the state is damaged.
+pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
+    crate::copy(state, to)?;
+    let finish = || {
+        let info = strip(to, at, chronos, notes)?;
+        seal::put(to, &info)?;
+        schema::sync_directory(to)?;
+        check(to)
+    };
+    finish().inspect_err(|_| {
+        // The fault that is told is the one that cut it short.
+        let _ = std::fs::remove_file(to);
+    })
+}
+
+/// Takes out what belongs to the old cluster only, and counts what is left.
+fn strip(copy: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
+    let db = open_unsafe(copy)?;
+    schema::check_format(&db, copy)?;
+    db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
+    let sql = "SELECT (SELECT count(*) FROM jobs WHERE state < 2), (SELECT count(*) FROM executions)";
+    let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    db.close().map_err(|(_, error)| error)?;
+    Ok(Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions })
+}
+
+/// Checks that a backup is whole and that this Chronos can read it: every byte of it, and that its
+/// tables and indexes agree.
+///
+/// # Errors
+/// It is not; or the file cannot be read.
+pub fn check(backup: &Path) -> Result<Info, StateError> {
+    checked(backup).map(|(info, _)| info)
+}
+
+/// [`check`], and the length of the state in it.
+fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
+    let (info, length) = seal::check(backup)?;
+    // SQLite goes by the number of pages that the file's header gives, and does not see the seal.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(backup, flags)?;
+    db.pragma_update(None, "cache_size", -2_048)?;
+    schema::check_format(&db, backup)?;
+    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(refused(backup, format!("the state in it is damaged: {found}")));
+    }
+    Ok((info, length))
+}
+
+/// Checks a backup and puts its state into a data directory that holds no data, which is created
+/// where it is not there. The node that starts on it founds a new cluster.
+///
+/// What was unfinished stays so, and is owed by `node`, the one that is to start there: nobody
+/// knows what the nodes of before came to, so it fires those executions again, under their ids.
+///
+/// # Errors
+/// The backup is refused by [`check`], there is data in the directory, or the storage failed.
+/// Nothing is changed then.
+pub fn restore(backup: &Path, data_dir: &Path, node: &str) -> Result<Info, StateError> {
+    for name in DATA {
+        let path = data_dir.join(name);
+        if path.try_exists().map_err(StateError::file(&path))? {
+            return Err(StateError::Occupied { path: path.display().to_string() });
+        }
+    }
+    let (info, length) = checked(backup)?;
+    std::fs::create_dir_all(data_dir).map_err(StateError::file(data_dir))?;
+    let unfinished = data_dir.join(UNFINISHED);
+    let finish = || {
+        unpack(backup, length, &unfinished)?;
+        take_over(&unfinished, node)?;
+        schema::sync_file(&unfinished)?;
+        let state = data_dir.join(STATE);
+        std::fs::rename(&unfinished, &state).map_err(StateError::file(&state))?;
+        schema::sync_directory(&state)
+    };
+    let result = finish();
+    if result.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    result.map(|()| info)
+}
+
+/// Writes the state in a backup to a file, also over one that a crash left behind.
+fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
+    let mut source = File::open(backup).map_err(StateError::file(backup))?.take(length);
+    let mut target = File::create(to).map_err(StateError::file(to))?;
+    let copied = copy(&mut source, &mut target).map_err(StateError::file(to))?;
+    if copied != length {
+        return Err(refused(backup, format!("it became shorter while it was read: {copied} bytes")));
+    }
+    Ok(())
+}
+
+fn take_over(state: &Path, node: &str) -> Result<(), StateError> {
+    let db = open_unsafe(state)?;
+    db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node])?;
+    db.close().map_err(|(_, error)| error)?;
+    Ok(())
+}
+
+/// Opens a file that is worth nothing until it is finished: no journal is kept, and none is left.
+fn open_unsafe(path: &Path) -> Result<Connection, StateError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.pragma_update(None, "journal_mode", "OFF")?;
+    db.pragma_update(None, "synchronous", "OFF")?;
+    db.pragma_update(None, "cache_size", -2_048)?;
+    Ok(db)
+}
+
+fn refused(path: &Path, reason: impl Into<String>) -> StateError {
+    StateError::Backup { path: path.display().to_string(), reason: reason.into() }
+}

@@ -1,0 +1,94 @@
+//! What stands behind the state in a backup, so that it is known to be whole and unchanged.
+//!
+//! The state; [`Info`] as JSON and its length (4 bytes); a SHA-256 of all before it (32 bytes); a
+//! mark (8 bytes). It stands at the end, so that the file is still one that `sqlite3` opens, and a
+//! file that was cut short has none.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Info, refused};
+use crate::StateError;
+
+/// Begins the mark; the format of the seal follows.
+const NAME: &[u8; 7] = b"CHRONOS";
+const FORMAT: u8 = 1;
+/// Everything behind the JSON.
+const TAIL: u64 = 4 + 32 + 8;
+
+/// Seals a state file and waits until it is on the disk.
+pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
+    let json = serde_json::to_vec(info).map_err(StateError::encode)?;
+    let length = u32::try_from(json.len()).map_err(|_| refused(path, "its description is too long"))?;
+    let sealed = || {
+        let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+        let mut hash = Sha256::new();
+        add(&mut hash, &mut file)?;
+        let mut end = json;
+        end.extend(length.to_be_bytes());
+        hash.update(&end);
+        end.extend(hash.finalize());
+        end.extend(NAME);
+        end.push(FORMAT);
+        file.write_all(&end)?;
+        file.sync_all()
+    };
+    sealed().map_err(StateError::file(path))
+}
+
+/// Reads all of a backup; answers what it says about itself and how long the state in it is.
+pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
+    let failed = StateError::file(path);
+    let mut file = File::open(path).map_err(&failed)?;
+    let size = file.metadata().map_err(&failed)?.len();
+    let not_whole = || refused(path, "it is not a Chronos backup, or was cut short");
+    let tail_at = size.checked_sub(TAIL).ok_or_else(not_whole)?;
+    let tail = read_at::<{ TAIL as usize }>(&mut file, tail_at).map_err(&failed)?;
+    let (length, rest) = tail.split_first_chunk::<4>().ok_or_else(not_whole)?;
+    let (sum, mark) = rest.split_first_chunk::<32>().ok_or_else(not_whole)?;
+    match mark.strip_prefix(NAME) {
+        Some([FORMAT]) => {}
+        Some([found]) => {
+            return Err(refused(
+                path,
+                format!(
+                    "it has backup format {found}, and this Chronos knows formats up to {FORMAT}; use a newer Chronos"
+                ),
+            ));
+        }
+        _ => return Err(not_whole()),
+    }
+    file.rewind().map_err(&failed)?;
+    let mut hash = Sha256::new();
+    add(&mut hash, &mut (&file).take(tail_at + 4)).map_err(&failed)?;
+    if hash.finalize()[..] != sum[..] {
+        return Err(refused(path, "it is damaged: its SHA-256 is not the one it was sealed with"));
+    }
+    let length = u64::from(u32::from_be_bytes(*length));
+    let state = tail_at.checked_sub(length).ok_or_else(not_whole)?;
+    file.seek(SeekFrom::Start(state)).map_err(&failed)?;
+    let info = serde_json::from_reader(BufReader::new(file.take(length))).map_err(StateError::decode)?;
+    Ok((info, state))
+}
+
+fn read_at<const N: usize>(file: &mut File, at: u64) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn add(hash: &mut Sha256, from: &mut impl Read) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a cluster asks: which node holds what is unfinished.
+//!
+//! The unfinished are few beside all others, so their one index is scanned; an index by node would
+//! cost on every plan and every report.
+
+use std::collections::HashMap;
+
+use chronos_types::{ExecutionId, JobId, Millis, Status};
+use rusqlite::OptionalExtension;
+
+use super::Reader;
+use crate::StateError;
+use crate::stored::Code;
+
+/// An unfinished execution of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRun {
+    /// The machine's own number of it.
+    pub seq: i64,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The machine's own number of its job.
+    pub job_seq: i64,
+    /// Its job.
+    pub job: JobId,
+    /// Where it stands.
+    pub status: Status,
+    /// When it is to be fired, or when the attempt under way began.
+    pub fire_at: Millis,
+}
+
+impl Reader {
+    /// The nodes that hold unfinished executions, and how many, in order of their names.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn open_nodes(&self) -> Result<Vec<(String, u64)>, StateError> {
+        let sql = "SELECT node, count(*) FROM executions INDEXED BY executions_open
+            WHERE status < 3 GROUP BY node ORDER BY node";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Unfinished executions of a node, those of one job together, those behind `after`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn open_of(
+        &self,
+        node: &str,
+        after: Option<&OpenRun>,
+        limit: usize,
+    ) -> Result<Vec<OpenRun>, StateError> {
+        // In the order of the index, so that each page goes on where the last one ended.
+        let sql = "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
+            FROM executions e INDEXED BY executions_open CROSS JOIN jobs j ON j.seq = e.job
+            WHERE e.status < 3 AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1
+            ORDER BY e.job, e.seq LIMIT ?4";
+        let (job, seq) = after.map_or((0, 0), |run| (run.job_seq, run.seq));
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((node, job, seq, limit))?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            open.push(OpenRun {
+                seq: row.get(0)?,
+                execution: ExecutionId::from_bytes(row.get(1)?),
+                job_seq: row.get(2)?,
+                job: JobId::from_bytes(row.get(3)?),
+                status: Status::from_code(row.get(4)?)?,
+                fire_at: row.get(5)?,
+            });
+        }
+        Ok(open)
+    }
+
+    /// The nodes that hold the newest unfinished executions of these jobs, by the machine's own
+    /// numbers of the jobs. A job without one is not in the answer.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn holders(&self, jobs: &[i64]) -> Result<HashMap<i64, String>, StateError> {
+        let sql = "SELECT node FROM executions INDEXED BY executions_open
+            WHERE job = ?1 AND status < 3 ORDER BY id DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut holders = HashMap::new();
+        for job in jobs {
+            if let Some(node) = statement.query_row([job], |row| row.get(0)).optional()? {
+                holders.insert(*job, node);
+            }
+        }
+        Ok(holders)
+    }
+}

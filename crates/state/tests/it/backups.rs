@@ -1,0 +1,188 @@
+//! Backups: whole or refused, and a new cluster begins where the old one stood.
+
+use std::path::Path;
+
+use chronos_state::backup::{self, Info};
+use chronos_state::{Fire, Machine, StateError};
+use chronos_types::{JobSpec, Status};
+
+use crate::support::*;
+
+/// A state with something of everything, and a backup of it.
+fn backed_up() -> (World, std::path::PathBuf) {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
+    let under_way = fire_of(&world.done(1500, plan([run(&job, 2000)])));
+    world.done(1600, reassign(&under_way, NODE, "n2"));
+    world.done(2100, report(&Fire { node: "n2".into(), ..under_way }, begun(1, 2000)));
+    world.done(2200, report(&fire, delivered(1, 1000)));
+    let gone = world.create("gone");
+    world.done(2300, delete(&gone));
+    world.machine.apply(&[], &[("raft.position", b"7"), ("raftery", b"8"), ("other", b"9")]).unwrap();
+    let file = world.file("backup");
+    let info = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap();
+    let wanted = Info { format: 1, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
+    assert_eq!((&info, backup::check(&file).unwrap()), (&wanted, wanted.clone()));
+    (world, file)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn refusal(file: &Path) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let error = backup::check(file).unwrap_err().to_string();
+    assert_eq!(backup::restore(file, directory.path(), "n9").unwrap_err().to_string(), error);
+    assert_eq!(names(directory.path()), [""; 0], "{error}");
+    error
+}
+
+#[test]
+fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
+    let (world, file) = backed_up();
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let info = backup::restore(&file, &data, "n9").unwrap();
+    assert_eq!(info, backup::check(&file).unwrap());
+    assert_eq!(names(&data), ["state.db"]);
+
+    let machine = Machine::open(&data.join("state.db")).unwrap();
+    assert_eq!(machine.meta("raft.position").unwrap(), None);
+    assert_eq!(machine.meta("raftery").unwrap(), Some(b"8".to_vec()));
+    assert_eq!(machine.meta("other").unwrap(), Some(b"9".to_vec()));
+    let readers = machine.readers(1).unwrap();
+    readers.with(|reader| {
+        let owed = world.ask(|r| r.open_fires("n2"));
+        assert_eq!(owed.len(), 1);
+        let mut taken = owed.clone();
+        taken[0].node = "n9".into();
+        assert_eq!(reader.open_fires("n9").unwrap(), taken);
+        assert_eq!(reader.open_nodes().unwrap(), [("n9".to_owned(), 1)]);
+        let over = reader.executions(&Default::default(), None, 9).unwrap().items;
+        let over: Vec<_> =
+            over.iter().map(|row| (row.execution.status, row.execution.node_id.as_str())).collect();
+        assert_eq!(over, [(Status::Running, "n9"), (Status::Success, NODE)]);
+        assert_eq!(reader.find_job("a").unwrap(), Some(world.job("a")));
+    });
+    // Nothing else is different: given back, it is the very same state.
+    drop((readers, machine));
+    let db = rusqlite::Connection::open(data.join("state.db")).unwrap();
+    db.execute("UPDATE executions SET node = 'n2' WHERE status < 3", []).unwrap();
+    db.execute("INSERT INTO meta VALUES ('raft.position', x'37')", []).unwrap();
+    drop(db);
+    assert_eq!(dump(&data.join("state.db")), dump(&world.path()));
+}
+
+#[test]
+fn a_backup_is_one_file_that_sqlite_opens_too() {
+    let (world, file) = backed_up();
+    let directory = world.path().parent().unwrap().to_owned();
+    assert_eq!(names(&directory), ["backup", "state.db", "state.db-shm", "state.db-wal"]);
+    let jobs: i64 = look(&file).query_row("SELECT count(*) FROM jobs", [], |row| row.get(0)).unwrap();
+    assert_eq!(jobs, 2);
+    // No write-ahead log belongs to it: one would have to be carried along.
+    assert_eq!(std::fs::read(&file).unwrap()[18..20], [1, 1]);
+    let error = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap_err();
+    assert!(matches!(error, StateError::File { .. }), "{error:?}");
+    backup::check(&file).expect("a backup is not written over");
+}
+
+#[test]
+fn a_flipped_bit_is_found_wherever_it_is() {
+    let (world, file) = backed_up();
+    let bytes = std::fs::read(&file).unwrap();
+    let bad = world.file("bad");
+    let places = (0..bytes.len()).step_by(997).chain(bytes.len() - 200..bytes.len());
+    for place in places {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 0x10;
+        std::fs::write(&bad, flipped).unwrap();
+        let error = backup::check(&bad).unwrap_err();
+        assert!(matches!(error, StateError::Backup { .. }), "{place} of {}: {error:?}", bytes.len());
+    }
+    let middle = bytes.len() / 2;
+    let mut flipped = bytes;
+    flipped[middle] ^= 1;
+    std::fs::write(&bad, flipped).unwrap();
+    assert_eq!(
+        refusal(&bad),
+        format!(
+            "{} cannot be restored: it is damaged: its SHA-256 is not the one it was sealed with",
+            bad.display()
+        )
+    );
+}
+
+#[test]
+fn what_is_cut_short_or_no_backup_is_refused() {
+    let (world, file) = backed_up();
+    let bytes = std::fs::read(&file).unwrap();
+    let bad = world.file("bad");
+    let whole = bytes.len();
+    for length in [0, 1, 43, 44, 4096, whole / 2, whole - 200, whole - 1] {
+        std::fs::write(&bad, &bytes[..length]).unwrap();
+        let wanted =
+            format!("{} cannot be restored: it is not a Chronos backup, or was cut short", bad.display());
+        assert_eq!(refusal(&bad), wanted, "{length} of {whole} bytes");
+    }
+    assert!(refusal(&world.path()).ends_with("it is not a Chronos backup, or was cut short"));
+    assert!(matches!(backup::check(&world.file("missing")), Err(StateError::File { .. })));
+}
+
+#[test]
+fn a_backup_of_a_newer_chronos_is_refused() {
+    let (world, file) = backed_up();
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() += 1;
+    let newer = world.file("newer");
+    std::fs::write(&newer, bytes).unwrap();
+    let wanted = format!(
+        "{} cannot be restored: it has backup format 2, and this Chronos knows formats up to 1; use a newer Chronos",
+        newer.display()
+    );
+    assert_eq!(refusal(&newer), wanted);
+    // The backup may be well and the state in it newer.
+    let world = world.reopen();
+    rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let to = world.file("of-newer");
+    let error = backup::write(&world.path(), &to, 1, "1.2.3", "raft.").unwrap_err();
+    assert!(matches!(error, StateError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
+    assert!(!to.exists());
+}
+
+#[test]
+fn data_that_is_there_is_never_touched() {
+    let (_world, file) = backed_up();
+    for name in ["state.db", "state.db-wal", "log.db", "log.db-wal"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, "mine").unwrap();
+        let error = backup::restore(&file, directory.path(), "n9").unwrap_err();
+        let wanted = format!(
+            "{} exists; a backup is restored into a data directory that holds no data",
+            path.display()
+        );
+        assert_eq!(error.to_string(), wanted);
+        assert_eq!(names(directory.path()), [name]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn what_a_crash_left_behind_is_not_in_the_way() {
+    let (_world, file) = backed_up();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("restore.tmp"), "half a state, and longer ".repeat(100_000))
+        .unwrap();
+    std::fs::write(directory.path().join("lock"), "").unwrap();
+    backup::restore(&file, directory.path(), "n9").unwrap();
+    assert_eq!(names(directory.path()), ["lock", "state.db"]);
+    let machine = Machine::open(&directory.path().join("state.db")).unwrap();
+    assert_eq!(machine.readers(1).unwrap().with(|r| r.open_nodes()).unwrap(), [("n9".to_owned(), 1)]);
+}

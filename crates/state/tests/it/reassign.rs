@@ -1,0 +1,146 @@
+//! Executions that are given to another node: the record says whose they are.
+
+use chronos_state::{Effect, Fire, Reported};
+use chronos_types::{JobSpec, Status};
+
+use crate::support::*;
+
+/// A job with a run of `n1` about which this was said.
+fn run_with(before: &[Reported]) -> (World, Fire) {
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    for what in before {
+        world.done(1500, report(&fire, what.clone()));
+    }
+    (world, fire)
+}
+
+fn by(node: &str, fire: &Fire) -> Fire {
+    Fire { node: node.into(), ..fire.clone() }
+}
+
+#[test]
+fn an_open_execution_goes_to_the_other_node_with_the_attempt_that_it_owes() {
+    let cases = [
+        ("pending", &[][..], 1000, 1, false),
+        ("under way", &[begun(1, 1001)], 1001, 1, true),
+        ("waiting for a retry", &[failed(1, 1000, Some(9000))], 9000, 2, true),
+        ("in a later attempt", &[failed(1, 1000, Some(2000)), begun(2, 2001)], 2001, 2, true),
+    ];
+    for (say, before, fire_at, attempt, begun) in cases {
+        let (mut world, fire) = run_with(before);
+        let status = world.execution(fire.execution).status;
+        let wanted = Fire { fire_at, attempt, begun, ..by("n2", &fire) };
+        let effects = world.done(3000, reassign(&fire, NODE, "n2"));
+        assert_eq!(effects, [Effect::Fire(wanted.clone())], "{say}");
+        assert_eq!(world.ask(|r| r.open_fires("n2")), [wanted], "{say}");
+        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{say}");
+        let moved = world.execution(fire.execution);
+        assert_eq!((moved.status, moved.node_id.as_str()), (status, "n2"), "{say}");
+    }
+}
+
+#[test]
+fn what_is_over_or_elsewhere_or_unknown_is_not_moved() {
+    let over = [
+        delivered(1, 1000),
+        failed(1, 1000, None),
+        Reported::Skipped { reason: "busy".into() },
+        Reported::Replaced { attempt: None },
+    ];
+    for what in over {
+        let (mut world, fire) = run_with(std::slice::from_ref(&what));
+        let before = dump(&world.path());
+        assert_eq!(world.done(3000, reassign(&fire, NODE, "n2")), [], "{what:?}");
+        assert_eq!(dump(&world.path()), before, "{what:?}");
+    }
+    let (mut world, fire) = run_with(&[]);
+    assert_eq!(fires(&world.done(900, reassign(&fire, NODE, "n2"))).len(), 1);
+    let before = dump(&world.path());
+    let unknown = Fire { execution: chronos_types::ExecutionId::floor(5), ..fire.clone() };
+    for late in [reassign(&fire, NODE, "n2"), reassign(&fire, NODE, "n3"), reassign(&unknown, NODE, "n2")] {
+        assert_eq!(world.done(3000, late), []);
+    }
+    assert_eq!(dump(&world.path()), before);
+}
+
+#[test]
+fn only_a_success_counts_from_the_node_of_before() {
+    let words = [
+        begun(1, 1000),
+        begun(2, 1000),
+        failed(1, 1000, Some(2500)),
+        failed(1, 1000, None),
+        Reported::Skipped { reason: "busy".into() },
+        Reported::Replaced { attempt: Some((1, 1000)) },
+    ];
+    for what in words {
+        let (mut world, fire) = run_with(&[]);
+        let owed = fire_of(&world.done(1100, reassign(&fire, NODE, "n2")));
+        let before = dump(&world.path());
+        // It is told whose the execution is, so it does not wait for word of a retry.
+        let effects = world.done(1200, report(&fire, what.clone()));
+        assert_eq!(effects, [Effect::Fire(owed.clone())], "{what:?}");
+        assert_eq!(dump(&world.path()), before, "{what:?}");
+        // The attempt of the other node is not taken for one that was reported already.
+        let retry = fire_of(&world.done(1300, report(&owed, failed(1, 1200, Some(5000)))));
+        assert_eq!(retry, Fire { fire_at: 5000, attempt: 2, begun: true, ..owed }, "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires("n2")), [retry], "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{what:?}");
+    }
+}
+
+#[test]
+fn a_success_of_the_node_of_before_ends_the_execution_for_both() {
+    let (mut world, fire) = run_with(&[]);
+    let owed = fire_of(&world.done(1100, reassign(&fire, NODE, "n2")));
+    world.done(1150, report(&owed, begun(1, 1120)));
+    assert_eq!(world.done(1200, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.execution)]);
+    let ended = world.execution(fire.execution);
+    assert_eq!((ended.status, ended.node_id.as_str()), (Status::Success, NODE));
+    let before = dump(&world.path());
+    assert_eq!(world.done(1300, report(&owed, delivered(1, 1120))), [Effect::Settled(fire.execution)]);
+    assert_eq!(dump(&world.path()), before);
+}
+
+#[test]
+fn a_retry_runs_the_version_that_the_record_names() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    // Withdrawn while it is fired, and planned anew for the node that fires it already.
+    let changed = JobSpec { description: "new".into(), ..spec("a") };
+    world.run(999, put(job.job.id, Some(1), changed, None));
+    let again = fire_of(&world.done(999, plan([run(&world.job("a"), 1000)])));
+    assert_eq!((again.execution, again.version), (fire.execution, 2));
+    let retry = fire_of(&world.done(1100, report(&fire, failed(1, 999, Some(2500)))));
+    assert_eq!((retry.version, retry.attempt), (2, 2));
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), [retry]);
+}
+
+#[test]
+fn the_cluster_sees_who_holds_what() {
+    let mut world = World::new();
+    let (a, first) = world.with_run(spec("a"));
+    let second = fire_of(&world.done(1500, plan([run(&a, 2000)])));
+    let (b, other) = world.with_run(spec("b"));
+    let (c, over) = world.with_run(spec("c"));
+    world.done(2000, report(&over, delivered(1, 1000)));
+    world.done(2000, reassign(&second, NODE, "n2"));
+    assert_eq!(world.ask(|r| r.open_nodes()), [(NODE.to_owned(), 2), ("n2".to_owned(), 1)]);
+    let holders = world.ask(|r| r.holders(&[a.seq, b.seq, c.seq, 99]));
+    assert_eq!(holders, [(a.seq, "n2".to_owned()), (b.seq, NODE.to_owned())].into());
+
+    let page = world.ask(|r| r.open_of(NODE, None, 1));
+    assert_eq!(
+        page.iter().map(|run| (run.execution, run.job)).collect::<Vec<_>>(),
+        [(first.execution, a.job.id)]
+    );
+    assert_eq!((page[0].status, page[0].fire_at), (Status::Pending, 1000));
+    let page = world.ask(|r| r.open_of(NODE, page.first(), 9));
+    assert_eq!(
+        page.iter().map(|run| (run.execution, run.job)).collect::<Vec<_>>(),
+        [(other.execution, b.job.id)]
+    );
+    assert_eq!(world.ask(|r| r.open_of(NODE, page.first(), 9)), []);
+    assert_eq!(world.ask(|r| r.open_of("n3", None, 9)), []);
+}
