@@ -22,6 +22,7 @@ pub struct Setup {
     directory: Arc<TempDir>,
     data_dir: PathBuf,
     config: Option<PathBuf>,
+    namespace: Option<String>,
     keys: Vec<(String, String)>,
 }
 
@@ -30,7 +31,7 @@ impl Setup {
     pub fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        Self { directory, data_dir, config: None, keys: Vec::new() }
+        Self { directory, data_dir, config: None, namespace: None, keys: Vec::new() }
             .key("server.http.address", "127.0.0.1:0")
             .key("cluster.raft.address", "127.0.0.1:0")
     }
@@ -46,6 +47,12 @@ impl Setup {
     /// Keeps its data there.
     pub fn data_dir(mut self, path: &Path) -> Self {
         path.clone_into(&mut self.data_dir);
+        self
+    }
+
+    /// Runs it in this network namespace.
+    pub fn namespace(mut self, name: &str) -> Self {
+        self.namespace = Some(name.to_owned());
         self
     }
 
@@ -68,7 +75,16 @@ impl Setup {
     }
 
     fn spawn(&self) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chronos"));
+        let binary = env!("CARGO_BIN_EXE_chronos");
+        let mut command = match &self.namespace {
+            None => Command::new(binary),
+            Some(name) => {
+                // `ip` becomes the server, so that what is sent to the process reaches it.
+                let mut command = Command::new(super::IP);
+                command.args(["netns", "exec", name, binary]);
+                command
+            }
+        };
         command.arg("server").current_dir(self.directory.path());
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);

@@ -2,15 +2,18 @@
 //! acknowledged. Each has jobs of its own, so that it knows what must stand there.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::client::{Answer, Client};
-use crate::dice::Dice;
+use super::client::Answer;
+use super::{Client, Dice};
+
+/// What is asked again is given up after so long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was acknowledged, and what was asked for without an answer.
 #[derive(Debug, Default)]
@@ -117,7 +120,8 @@ impl State {
             "name": name, "schedule": "0 0 1 1 *", "concurrency": "allow",
             "webhook": {"url": self.url, "body": "{}"},
         });
-        for _ in 0..300 {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             let answer = self.client.call(Method::POST, "/api/v1/jobs", Some(&job), Some(&name)).await;
             let wrong = self.writes.wrong.len();
             if let Some(created) = self.heard("create", answer, StatusCode::CREATED) {
@@ -158,8 +162,10 @@ impl State {
 
     async fn trigger(&mut self) {
         let Some(name) = self.pick() else { return };
-        let answer =
-            self.client.call(Method::POST, &format!("/api/v1/jobs/{name}/trigger"), None, None).await;
+        // For a client that asks again by itself.
+        let key = format!("trigger-{}-{}", self.n, self.serial);
+        let path = format!("/api/v1/jobs/{name}/trigger");
+        let answer = self.client.call(Method::POST, &path, None, Some(&key)).await;
         if let Some(execution) = self.heard("trigger", answer, StatusCode::ACCEPTED) {
             self.writes.triggered.push(execution["id"].as_str().expect("an id").to_owned());
         }
