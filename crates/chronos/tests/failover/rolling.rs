@@ -27,5 +27,6 @@ async fn a_rolling_restart_fails_no_call_and_repeats_no_delivery() {
     let records = run.client.all("/api/v1/executions", "executions").await;
     println!("lateness: {}", figures::lateness(&records, &run.receiver.deliveries(), |_, _| true));
     run.same_history().await;
-    assert_eq!(audit.unanswered, 0, "a client that asks again for two seconds is always answered");
+    let failed = &audit.unanswered;
+    assert!(failed.is_empty(), "asked again for two seconds and not answered: {failed:#?}");
 }

@@ -103,7 +103,7 @@ impl Run {
             let path = format!("/api/v1/jobs/firing-{n}");
             let off = json!({"enabled": false});
             let answer = self.client.call(hyper::Method::PATCH, &path, Some(&off), None).await;
-            assert!(answer.as_ref().is_some_and(|(status, _)| status.is_success()), "{path}: {answer:?}");
+            assert!(answer.as_ref().is_ok_and(|(status, _)| status.is_success()), "{path}: {answer:?}");
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -135,7 +135,7 @@ pub async fn first_write(nodes: &[SocketAddr]) {
             let path = format!("/api/v1/jobs/{PROBE}");
             until("a write to be taken", || async {
                 let answer = client.call(hyper::Method::PATCH, &path, Some(&patch), None).await;
-                matches!(answer, Some((hyper::StatusCode::OK, _))).then_some(())
+                matches!(answer, Ok((hyper::StatusCode::OK, _))).then_some(())
             })
             .await;
         })

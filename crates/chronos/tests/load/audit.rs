@@ -48,7 +48,7 @@ pub struct Audit {
     deliveries: usize,
     redelivered: usize,
     acknowledged: usize,
-    pub unanswered: usize,
+    pub unanswered: Vec<String>,
     lost_writes: Vec<String>,
     unrecorded: Vec<String>,
     doubled: Vec<String>,
@@ -92,7 +92,7 @@ impl Audit {
         let writes = &expected.writes;
         let mut audit = Self {
             acknowledged: writes.acknowledged,
-            unanswered: writes.unanswered,
+            unanswered: writes.unanswered.clone(),
             wrong: writes.wrong.clone(),
             ..Self::default()
         };
@@ -148,7 +148,7 @@ impl Audit {
             by_slot.entry((text(record, "job_name"), slot)).or_default().push(record);
         }
         for name in &names {
-            let Some((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
+            let Ok((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
                 self.lost_writes.push(name.clone());
                 continue;
             };
@@ -226,7 +226,8 @@ impl fmt::Display for Audit {
         writeln!(
             f,
             "{} writes acknowledged, {} calls without an answer",
-            self.acknowledged, self.unanswered
+            self.acknowledged,
+            self.unanswered.len()
         )?;
         for (what, list) in self.faults() {
             writeln!(f, "{} {what}", list.len())?;

@@ -29,12 +29,12 @@ pub struct Client {
 }
 
 /// Why no answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lost {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
     /// Nothing was sent.
-    NotConnected,
+    NotConnected(String),
     /// It may have been taken or not.
-    Unanswered,
+    Unanswered(String),
 }
 
 /// What came back: the status and the body, where there was one.
@@ -62,14 +62,13 @@ impl Client {
         Self { turn: Arc::new(AtomicUsize::new(n)), ..self.clone() }
     }
 
-    /// Nothing where no answer came: the call may have been taken or not.
     pub async fn call(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         key: Option<&str>,
-    ) -> Option<Answer> {
+    ) -> Result<Answer, Lost> {
         let deadline = Instant::now() + self.retry_for;
         let mut again = false;
         loop {
@@ -78,7 +77,7 @@ impl Client {
             let answer = self.exchange(address, method.clone(), path, body, key).await;
             let refused = match &answer {
                 Ok((status, _)) => *status == StatusCode::SERVICE_UNAVAILABLE,
-                Err(lost) => *lost == Lost::NotConnected,
+                Err(lost) => matches!(lost, Lost::NotConnected(_)),
             };
             if refused || answer.is_err() {
                 // Unless another call with this client has moved on already.
@@ -92,9 +91,9 @@ impl Client {
             return match answer {
                 // A 503 does not say that nothing was done: a deletion asked for again finds nothing.
                 Ok((StatusCode::NOT_FOUND, body)) if again && method == Method::DELETE => {
-                    Some((StatusCode::NO_CONTENT, body))
+                    Ok((StatusCode::NO_CONTENT, body))
                 }
-                answer => answer.ok(),
+                answer => answer,
             };
         }
     }
@@ -118,30 +117,38 @@ impl Client {
         let request = request.body(Full::from(body)).expect("a request");
         let exchange = async {
             let lost = |e: hyper_util::client::legacy::Error| {
-                if e.is_connect() { Lost::NotConnected } else { Lost::Unanswered }
+                let reason = format!("{address}: {e:?}");
+                if e.is_connect() { Lost::NotConnected(reason) } else { Lost::Unanswered(reason) }
             };
             let response = self.http.request(request).await.map_err(lost)?;
             let status = response.status();
-            let body = response.into_body().collect().await.map_err(|_| Lost::Unanswered)?.to_bytes();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|e| Lost::Unanswered(format!("{address}: {e:?}")))?
+                .to_bytes();
             Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
         };
-        tokio::time::timeout(PATIENCE, exchange).await.unwrap_or(Err(Lost::Unanswered))
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .unwrap_or_else(|_| Err(Lost::Unanswered(format!("{address}: no answer within {PATIENCE:?}"))))
     }
 
-    pub async fn get(&self, path: &str) -> Option<Answer> {
+    pub async fn get(&self, path: &str) -> Result<Answer, Lost> {
         self.call(Method::GET, path, None, None).await
     }
 
-    pub async fn create(&self, job: &Value, key: &str) -> Result<Value, Option<Answer>> {
+    pub async fn create(&self, job: &Value, key: &str) -> Result<Value, Result<Answer, Lost>> {
         match self.call(Method::POST, "/api/v1/jobs", Some(job), Some(key)).await {
-            Some((StatusCode::CREATED, created)) => Ok(created),
+            Ok((StatusCode::CREATED, created)) => Ok(created),
             other => Err(other),
         }
     }
 
     pub async fn wait_until_ready(&self) {
         let ready = async {
-            while !matches!(self.get("/ready").await, Some((StatusCode::OK, _))) {
+            while !matches!(self.get("/ready").await, Ok((StatusCode::OK, _))) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -158,7 +165,7 @@ impl Client {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         for _ in 0..count {
             let page = self.get(&format!("{path}?consistent=true&limit=500{cursor}")).await;
-            let Some((StatusCode::OK, mut page)) = page else { panic!("GET {path}: {page:?}") };
+            let Ok((StatusCode::OK, mut page)) = page else { panic!("GET {path}: {page:?}") };
             items.extend(page[name].as_array_mut().map(std::mem::take).expect("a list"));
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
