@@ -37,3 +37,27 @@ async fn a_name_is_taken_whichever_node_is_asked() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409]);
 }
+
+#[tokio::test]
+async fn a_change_finds_what_any_node_acknowledged() {
+    let receiver = Receiver::start().await;
+    let cluster = Cluster::start(3).await;
+    for round in 0..10 {
+        for n in 1..=3 {
+            let name = format!("job-{round}-{n}");
+            let job = manual(&name, json!({"url": receiver.url("/")}));
+            let (one, two, three) = (cluster.node(n), cluster.node(n % 3 + 1), cluster.node((n + 1) % 3 + 1));
+            one.create(&job).await;
+            let changed = two.patch(&format!("/jobs/{name}"), &json!({"description": "x"})).await.ok(200);
+            assert_eq!(changed["description"], "x");
+            let mut often = manual(&format!("{name}-run"), json!({"url": receiver.url("/")}));
+            often["concurrency"] = json!("allow");
+            one.create(&often).await;
+            let run = two.act(&format!("/jobs/{name}-run/trigger")).await.ok(202);
+            let replay = format!("/jobs/{name}-run/executions/{}/replay", run["id"].as_str().unwrap());
+            three.act(&replay).await.ok(202);
+            one.create(&manual(&format!("{name}-gone"), json!({"url": receiver.url("/")}))).await;
+            assert_eq!(three.delete(&format!("/jobs/{name}-gone")).await.status, 204);
+        }
+    }
+}

@@ -4,24 +4,15 @@
 //! `CHRONOS_SEED=<n>` repeats a run's choices, `CHRONOS_KILLS=<n>` makes it longer or shorter. The
 //! operating system's own timing is not repeated, so a seed narrows a failure down and no more.
 
-mod audit;
-mod client;
-mod dice;
+#[path = "../load/mod.rs"]
+mod load;
 mod process;
-mod receiver;
-mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use audit::{Audit, Expected};
-use client::Client;
-use dice::Dice;
+use load::{Audit, Client, Dice, Expected, Fault, Receiver, Writer, firing_job, now_ms, number};
 use process::Process;
-use receiver::Receiver;
-use writer::Writer;
 
 /// Jobs that fire each second.
 const FIRING: usize = 20;
@@ -30,27 +21,6 @@ const CHANGED: usize = 4;
 const KILLS: usize = 20;
 /// From a start of the process to its end. The shortest lives end while it still recovers.
 const LIFE_MS: (u64, u64) = (20, 3_000);
-
-/// Milliseconds since the Unix epoch.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock past 1970");
-    i64::try_from(since.as_millis()).expect("a clock before the year 292 million")
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn firing_job(n: usize, receiver: &Receiver) -> serde_json::Value {
-    json!({
-        "name": format!("firing-{n}"),
-        "description": "0",
-        "schedule": "@every 1s",
-        "missed_runs": "execute_all",
-        "concurrency": "allow",
-        "webhook": {"url": receiver.url(), "method": "POST", "body": "{\"id\": \"{{.ExecutionID}}\"}"},
-    })
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_or_due_is_lost_by_kill_9() {
@@ -74,21 +44,21 @@ async fn nothing_acknowledged_or_due_is_lost_by_kill_9() {
         writers.push(Writer::start(n, client.clone(), receiver.url(), dice.fork()));
     }
 
-    let (mut killed, mut first_fires) = (Vec::new(), Vec::new());
+    let (mut faults, mut first_fires) = (Vec::new(), Vec::new());
     let mut started = Instant::now();
     for _ in 0..kills {
         let life = Duration::from_millis(dice.between(LIFE_MS.0, LIFE_MS.1));
         tokio::time::sleep(life.saturating_sub(started.elapsed())).await;
-        killed.push(Instant::now());
+        faults.push(Fault::now());
         process.kill();
         started = Instant::now();
         process.start_again();
         first_fires.push(started);
     }
     client.wait_until_ready().await;
-    let writes = Arc::new(writer::stop(writers).await);
+    let writes = Arc::new(load::stop(writers).await);
     // Whatever is due by now must be on record and delivered; what comes after is not looked at.
-    let expected = Expected { firing: FIRING, until: now_ms(), writes, killed };
+    let expected = Expected { firing: FIRING, until: now_ms(), writes, faults };
     let audit = Audit::when_settled(&client, &receiver, &expected).await;
 
     println!("{audit}");

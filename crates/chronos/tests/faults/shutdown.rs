@@ -77,3 +77,38 @@ async fn ctrl_c_stops_it_in_order_too() {
     assert_eq!(server.ended().await.code(), Some(0));
     server.logged("stopped").await;
 }
+
+/// Asks on one connection after another for as long as there is somebody; answers how often.
+async fn asking(address: std::net::SocketAddr) -> usize {
+    let mut answered = 0;
+    while let Ok(stream) = tokio::net::TcpStream::connect(address).await {
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+        let driving = tokio::spawn(connection);
+        loop {
+            let request = hyper::Request::get("/health").header("host", "chronos");
+            let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+            let response = sender.send_request(request).await.expect("an answer, and no reset");
+            answered += 1;
+            let closes = response.headers().get("connection").is_some_and(|value| value == "close");
+            http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+            if closes {
+                break;
+            }
+        }
+        driving.await.unwrap().unwrap();
+    }
+    answered
+}
+
+#[tokio::test]
+async fn a_client_is_told_before_its_connection_is_closed() {
+    let mut server = Server::start().await;
+    let clients: Vec<_> = (0..8).map(|_| tokio::spawn(asking(server.address()))).collect();
+    until("some answers", || async { server.root("/health").await.json().is_object().then_some(()) }).await;
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0));
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
+}

@@ -1,6 +1,7 @@
 //! Several nodes on one machine, each a process of its own.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Server, Setup, Value, until};
 
@@ -10,25 +11,46 @@ pub struct Cluster {
     nodes: Vec<Option<Server>>,
 }
 
-/// Free ports. Another process may take one before we do; then the start fails and says so.
+/// Where nodes listen that keep their addresses while they are down.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// Free ports, none of those that the system gives to outgoing connections: one of these would take
+/// a node's place while it is down. Another test may take one before we do; then the start fails
+/// and says so.
 fn ports(count: usize) -> Vec<u16> {
-    let held: Vec<_> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    let begin = usize::try_from(now).unwrap() % PORTS.len();
+    let held: Vec<_> = PORTS
+        .cycle()
+        .skip(begin)
+        .take(PORTS.len())
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .take(count)
+        .collect();
     held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
 impl Cluster {
     /// The set-ups of `count` nodes, the first of which founds the cluster; none is started.
     pub fn of(count: usize) -> Self {
-        let (raft, http) = (ports(count), ports(count));
-        let addresses: Vec<_> = raft.iter().map(|port| format!("\"127.0.0.1:{port}\"")).collect();
+        let ports = ports(2 * count);
+        let addresses: Vec<_> = ports.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port))).collect();
+        let (raft, http) = addresses.split_at(count);
+        Self::at(raft, http)
+    }
+
+    /// The set-ups of nodes that listen there, to each other and to clients.
+    pub fn at(raft: &[SocketAddr], http: &[SocketAddr]) -> Self {
+        let count = raft.len();
+        let addresses: Vec<_> = raft.iter().map(|address| format!("\"{address}\"")).collect();
         let join = format!("[{}]", addresses.join(", "));
         let setup = |n: usize| {
             Setup::new()
                 .key("cluster.node_id", &format!("n{}", n + 1))
                 .key("cluster.bootstrap", if n == 0 { "true" } else { "false" })
-                .key("cluster.raft.address", &format!("127.0.0.1:{}", raft[n]))
+                .key("cluster.raft.address", &raft[n].to_string())
                 .key("cluster.raft.join", &join)
-                .key("server.http.address", &format!("127.0.0.1:{}", http[n]))
+                .key("server.http.address", &http[n].to_string())
         };
         Self { setups: (0..count).map(setup).collect(), nodes: (0..count).map(|_| None).collect() }
     }
@@ -36,6 +58,13 @@ impl Cluster {
     /// Sets a key on every node that is started from now on.
     pub fn key(mut self, key: &str, value: &str) -> Self {
         self.setups = self.setups.into_iter().map(|setup| setup.key(key, value)).collect();
+        self
+    }
+
+    /// Runs each node in a network namespace of its own.
+    pub fn namespaces(mut self, names: &[String]) -> Self {
+        let put = |(setup, name): (Setup, &String)| setup.namespace(name);
+        self.setups = self.setups.into_iter().zip(names).map(put).collect();
         self
     }
 

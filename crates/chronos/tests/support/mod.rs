@@ -26,6 +26,8 @@ pub use server::{Refused, Server, Setup};
 
 /// How long anything is waited for before the test fails. Generous: it is no assertion on speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The tool that makes network namespaces (Debian: `iproute2`).
+pub const IP: &str = "/sbin/ip";
 /// Between looks at something that can only be asked about.
 const LOOK: Duration = Duration::from_millis(5);
 

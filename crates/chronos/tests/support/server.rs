@@ -23,6 +23,7 @@ pub struct Setup {
     data_dir: PathBuf,
     config: Option<PathBuf>,
     arguments: Vec<String>,
+    namespace: Option<String>,
     keys: Vec<(String, String)>,
 }
 
@@ -31,7 +32,7 @@ impl Setup {
     pub fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        Self { directory, data_dir, config: None, arguments: Vec::new(), keys: Vec::new() }
+        Self { directory, data_dir, config: None, arguments: Vec::new(), namespace: None, keys: Vec::new() }
             .key("server.http.address", "127.0.0.1:0")
             .key("cluster.raft.address", "127.0.0.1:0")
     }
@@ -56,6 +57,12 @@ impl Setup {
         self
     }
 
+    /// Runs it in this network namespace.
+    pub fn namespace(mut self, name: &str) -> Self {
+        self.namespace = Some(name.to_owned());
+        self
+    }
+
     /// Starts it with `--config` and a `chronos.yaml` of this content.
     pub fn yaml(mut self, content: &str) -> Self {
         self.config = Some(self.file("chronos.yaml", content));
@@ -75,7 +82,16 @@ impl Setup {
     }
 
     fn spawn(&self) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chronos"));
+        let binary = env!("CARGO_BIN_EXE_chronos");
+        let mut command = match &self.namespace {
+            None => Command::new(binary),
+            Some(name) => {
+                // `ip` becomes the server, so that what is sent to the process reaches it.
+                let mut command = Command::new(super::IP);
+                command.args(["netns", "exec", name, binary]);
+                command
+            }
+        };
         command.arg("server").args(&self.arguments).current_dir(self.directory.path());
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);

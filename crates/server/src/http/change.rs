@@ -24,7 +24,7 @@ pub(super) async fn change(
     next: impl Fn(&JobRow) -> Result<Option<JobSpec>, ApiError>,
 ) -> Result<Response, ApiError> {
     for _ in 0..TRIES {
-        let row = find::job(app, key).await?;
+        let row = find::acknowledged_job(app, key).await?;
         etag::check(headers, row.job.version)?;
         let Some(spec) = next(&row)? else { return Ok(answer(&row.job, &row)) };
         let next_due = first_due(&spec, row.job.created_at, app.env.now());

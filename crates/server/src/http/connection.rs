@@ -5,12 +5,15 @@
 
 mod watch;
 
+use std::convert::Infallible;
 use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,6 +27,9 @@ use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
 /// A request's head: its URL holds a cursor and some filters, its headers what proxies add.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
+/// How long an idle connection is served on when the server stops: a request may be on its way, and
+/// to close now would reset it. Its answer says that the connection closes.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Serves one connection until it is closed, by either side or by `stop`.
 pub(super) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
@@ -33,11 +39,17 @@ where
     let watch = Watch::new();
     let io = TokioIo::new(Watched { stream, watch: watch.clone() });
     let answer = {
-        let watch = watch.clone();
+        let (watch, stop) = (watch.clone(), stop.clone());
         service_fn(move |request: hyper::Request<Incoming>| {
             watch.set(Stage::Answering);
-            let (answer, watch) = (router.clone().call(request), watch.clone());
-            async move { answer.await.map(|response| response.map(|body| WatchedBody { body, watch })) }
+            let (answer, watch, stop) = (router.clone().call(request), watch.clone(), stop.clone());
+            async move {
+                let mut response = answer.await?;
+                if stop.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response.map(|body| WatchedBody { body, watch }))
+            }
         })
     };
     let connection = http1::Builder::new()
@@ -49,6 +61,10 @@ where
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut alarm = pin!(tokio::time::sleep(IDLE));
+    let mut stopped = pin!(async {
+        stop.cancelled().await;
+        tokio::time::sleep(LINGER).await;
+    });
     let mut stopping = false;
     loop {
         let served = std::future::poll_fn(|context| {
@@ -80,7 +96,7 @@ where
                 }
                 return;
             }
-            () = stop.cancelled(), if !stopping => {
+            () = &mut stopped, if !stopping => {
                 stopping = true;
                 if watch.owes_nothing() {
                     return;

@@ -21,6 +21,29 @@ pub(super) async fn job(app: &App, key: &str) -> Result<JobRow, ApiError> {
     found.ok_or_else(|| ApiError::no_job(key))
 }
 
+/// A job that is to be changed or run. One that this node does not know may have been made through
+/// another, and a client is not told that what was acknowledged is not there.
+pub(super) async fn acknowledged_job(app: &App, key: &str) -> Result<JobRow, ApiError> {
+    match job(app, key).await {
+        Err(error) if error.is_not_found() => {
+            catch_up(app, true).await?;
+            job(app, key).await
+        }
+        found => found,
+    }
+}
+
+/// An execution that is to be changed or repeated, found as [`acknowledged_job`] does.
+pub(super) async fn acknowledged_execution(app: &App, job: &str, id: &str) -> Result<ExecutionRow, ApiError> {
+    match execution(app, job, id).await {
+        Err(error) if error.is_not_found() => {
+            catch_up(app, true).await?;
+            execution(app, job, id).await
+        }
+        found => found,
+    }
+}
+
 /// An execution of a job. A deleted job's executions are still found by the job's id.
 pub(super) async fn execution(app: &App, job: &str, id: &str) -> Result<ExecutionRow, ApiError> {
     let (key, wanted) = (job.to_owned(), ExecutionId::parse(id).ok());

@@ -198,7 +198,7 @@ async fn delete(
     _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let row = find::job(&app, &job).await?;
+    let row = find::acknowledged_job(&app, &job).await?;
     etag::check(&headers, row.job.version)?;
     let if_version = etag::is_conditional(&headers).then_some(row.job.version);
     let command = Command::DeleteJob(DeleteJob { id: row.job.id, if_version });

@@ -38,6 +38,11 @@ impl ApiError {
         Self { closes: true, ..Self::new(status, code, detail) }
     }
 
+    /// Whether it says that there is no such thing.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
     pub(super) fn no_such_path(path: &str) -> Self {
         let detail = format!("there is nothing at {path}; the API is described at /api/docs/");
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

@@ -38,7 +38,7 @@ async fn trigger(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = find::job(&app, &job).await?;
+    let row = find::acknowledged_job(&app, &job).await?;
     run(&app, row.job.id, None, body.idempotency).await
 }
 
@@ -62,7 +62,7 @@ async fn replay(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let original = find::execution(&app, &job, &id).await?.execution;
+    let original = find::acknowledged_execution(&app, &job, &id).await?.execution;
     run(&app, original.job_id, Some(original.id), body.idempotency).await
 }
 
@@ -86,7 +86,7 @@ async fn cancel(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let execution = find::execution(&app, &job, &id).await?.execution.id;
+    let execution = find::acknowledged_execution(&app, &job, &id).await?.execution.id;
     let command = Command::Cancel(Cancel { execution });
     match app.proposer.propose(Proposal { idempotency: body.idempotency, command }).await? {
         Outcome::Done => Ok(respond::execution(StatusCode::OK, &on_record(&app, execution).await?)),

@@ -20,6 +20,8 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// For requests under way when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
+/// Connections that are taken from the kernel's queue when the server stops: as many as it holds.
+const QUEUE: usize = 1024;
 
 /// Serves until `stop` is cancelled; then takes no new connections and requests, and lets those
 /// under way end.
@@ -31,6 +33,16 @@ pub(crate) async fn serve(
 ) {
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
+    let take = |stream| {
+        let (tls, router) = (tls.clone(), router.clone());
+        let (stop, cut) = (stop.clone(), cut.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = one(stream, tls, router, stop) => {}
+            }
+        });
+    };
     let mut complained: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
@@ -39,16 +51,7 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (tls, router) = (tls.clone(), router.clone());
-                let (stop, cut) = (stop.clone(), cut.clone());
-                connections.spawn(async move {
-                    tokio::select! {
-                        () = cut.cancelled() => {}
-                        () = one(stream, tls, router, stop) => {}
-                    }
-                });
-            }
+            Ok((stream, _)) => take(stream),
             // That one client went away again.
             Err(error) if is_clients(&error) => {}
             Err(error) => {
@@ -63,13 +66,25 @@ pub(crate) async fn serve(
             }
         }
     }
-    drop(listener);
+    queued(listener).into_iter().for_each(take);
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
         tracing::warn!(open = connections.len(), "requests under way are cut off");
         cut.cancel();
         connections.wait().await;
     }
+}
+
+/// Closes the listener. Who waits in the kernel's queue has a connection already, perhaps sent a
+/// request, and would see it reset.
+fn queued(listener: TcpListener) -> Vec<TcpStream> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let next = || {
+        let (stream, _) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    };
+    std::iter::from_fn(next).take(QUEUE).collect()
 }
 
 fn is_clients(error: &std::io::Error) -> bool {

@@ -84,7 +84,7 @@ async fn rollback(
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = find::job(&app, &job).await?;
+    let row = find::acknowledged_job(&app, &job).await?;
     let wanted: u64 = version.parse().map_err(|_| ApiError::no_version(&version, &job))?;
     let found = app.store.read(move |reader| reader.version(row.seq, wanted)).await?;
     let Some(found) = found else { return Err(ApiError::no_version(&version, &job)) };

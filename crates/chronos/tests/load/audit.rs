@@ -8,12 +8,27 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::receiver::Receiver;
-use crate::writer::{Seen, Writes};
+use super::writer::Seen;
+use super::{Client, Delivery, Receiver, Writes};
 
-/// What a process sent before it was killed may be read so much later.
+/// What a process sent before a fault may be read so much later.
 const READ_LATE: Duration = Duration::from_millis(200);
+
+/// A fault that explains why a delivery was repeated: one that was made before its end, and made
+/// again after its beginning.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    pub from: Instant,
+    pub until: Instant,
+}
+
+impl Fault {
+    /// A process is killed now.
+    pub fn now() -> Self {
+        let now = Instant::now();
+        Self { from: now, until: now }
+    }
+}
 
 /// What must be found.
 pub struct Expected {
@@ -22,8 +37,7 @@ pub struct Expected {
     /// Instants up to this one are looked at.
     pub until: i64,
     pub writes: Arc<Writes>,
-    /// When the process was killed.
-    pub killed: Vec<Instant>,
+    pub faults: Vec<Fault>,
 }
 
 /// What was found. Each list names what is wrong.
@@ -34,7 +48,7 @@ pub struct Audit {
     deliveries: usize,
     redelivered: usize,
     acknowledged: usize,
-    unanswered: usize,
+    pub unanswered: Vec<String>,
     lost_writes: Vec<String>,
     unrecorded: Vec<String>,
     doubled: Vec<String>,
@@ -45,10 +59,10 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Asks again and again until nothing is missing or thirty seconds are over: what a crash left
+    /// Asks again and again until nothing is missing or a minute is over: what a crash left
     /// unfinished needs its time.
     pub async fn when_settled(client: &Client, receiver: &Receiver, expected: &Expected) -> Self {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let audit = Self::now(client, receiver, expected).await;
             if audit.is_clean() || Instant::now() > deadline {
@@ -69,7 +83,7 @@ impl Audit {
             ("doubled records", &self.doubled),
             ("instants and triggers not delivered", &self.undelivered),
             ("deliveries without a record", &self.unknown),
-            ("deliveries repeated without a crash between", &self.needless),
+            ("deliveries repeated without a fault between", &self.needless),
             ("answers that no client should get", &self.wrong),
         ]
     }
@@ -78,7 +92,7 @@ impl Audit {
         let writes = &expected.writes;
         let mut audit = Self {
             acknowledged: writes.acknowledged,
-            unanswered: writes.unanswered,
+            unanswered: writes.unanswered.clone(),
             wrong: writes.wrong.clone(),
             ..Self::default()
         };
@@ -125,7 +139,7 @@ impl Audit {
         client: &Client,
         expected: &Expected,
         records: &[Value],
-        deliveries: &HashMap<String, Vec<Instant>>,
+        deliveries: &HashMap<String, Vec<Delivery>>,
     ) {
         let names: Vec<String> = (0..expected.firing).map(|n| format!("firing-{n}")).collect();
         let mut by_slot: HashMap<(&str, i64), Vec<&Value>> = HashMap::new();
@@ -134,7 +148,7 @@ impl Audit {
             by_slot.entry((text(record, "job_name"), slot)).or_default().push(record);
         }
         for name in &names {
-            let Some((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
+            let Ok((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
                 self.lost_writes.push(name.clone());
                 continue;
             };
@@ -162,7 +176,7 @@ impl Audit {
     }
 
     /// Every acknowledged trigger has its record and was delivered, unless its job was deleted.
-    fn triggers(&mut self, writes: &Writes, records: &[Value], deliveries: &HashMap<String, Vec<Instant>>) {
+    fn triggers(&mut self, writes: &Writes, records: &[Value], deliveries: &HashMap<String, Vec<Delivery>>) {
         let by_id: HashMap<&str, &Value> =
             records.iter().map(|record| (text(record, "id"), record)).collect();
         for id in &writes.triggered {
@@ -180,12 +194,12 @@ impl Audit {
         }
     }
 
-    /// Every delivery has a record, and is repeated only across a kill.
+    /// Every delivery has a record, and is repeated only across a fault.
     fn deliveries(
         &mut self,
         expected: &Expected,
         records: &[Value],
-        deliveries: &HashMap<String, Vec<Instant>>,
+        deliveries: &HashMap<String, Vec<Delivery>>,
     ) {
         let known: HashSet<&str> = records.iter().map(|record| text(record, "id")).collect();
         for (id, arrivals) in deliveries {
@@ -195,8 +209,10 @@ impl Audit {
                 self.unknown.push(id.clone());
             }
             for pair in arrivals.windows(2) {
-                if !expected.killed.iter().any(|kill| pair[0] <= *kill + READ_LATE && *kill <= pair[1]) {
-                    self.needless.push(id.clone());
+                let explains =
+                    |fault: &Fault| pair[0].at <= fault.until + READ_LATE && fault.from <= pair[1].at;
+                if !expected.faults.iter().any(explains) {
+                    self.needless.push(format!("{id}: {arrivals:?}"));
                 }
             }
         }
@@ -206,11 +222,12 @@ impl Audit {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} instants due, {} records", self.instants, self.records)?;
-        writeln!(f, "{} deliveries, {} of them repeated after a crash", self.deliveries, self.redelivered)?;
+        writeln!(f, "{} deliveries, {} of them repeated after a fault", self.deliveries, self.redelivered)?;
         writeln!(
             f,
             "{} writes acknowledged, {} calls without an answer",
-            self.acknowledged, self.unanswered
+            self.acknowledged,
+            self.unanswered.len()
         )?;
         for (what, list) in self.faults() {
             writeln!(f, "{} {what}", list.len())?;
@@ -222,11 +239,13 @@ impl fmt::Display for Audit {
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+/// A field that must be there.
+pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name:?} is missing in {value}"))
 }
 
-fn instant(text: &str) -> i64 {
+/// RFC 3339 as milliseconds since the Unix epoch.
+pub fn instant(text: &str) -> i64 {
     let timestamp: jiff::Timestamp = text.parse().expect("an instant");
     timestamp.as_millisecond()
 }

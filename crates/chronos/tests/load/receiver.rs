@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::dice::Dice;
+use super::{Dice, now_ms};
 
 pub struct Receiver {
     address: SocketAddr,
@@ -24,20 +24,34 @@ pub struct Receiver {
 
 struct Shared {
     dice: Dice,
-    deliveries: Vec<(String, Instant)>,
+    deliveries: Vec<(String, Delivery)>,
+}
+
+/// One arrival.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    pub at: Instant,
+    /// The same in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Who called.
+    pub from: IpAddr,
 }
 
 impl Receiver {
     pub async fn start(dice: Dice) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), dice).await
+    }
+
+    pub async fn start_on(address: IpAddr, dice: Dice) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Mutex::new(Shared { dice, deliveries: Vec::new() }));
         let seen = Arc::clone(&shared);
         tokio::spawn(async move {
             loop {
-                let Ok((stream, _)) = listener.accept().await else { continue };
+                let Ok((stream, peer)) = listener.accept().await else { continue };
                 let seen = Arc::clone(&seen);
-                let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
+                let service = service_fn(move |request| answer(request, peer.ip(), Arc::clone(&seen)));
                 let serve = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service);
                 // It breaks whenever the server is killed.
@@ -52,17 +66,17 @@ impl Receiver {
     }
 
     /// The arrivals of each execution, in order.
-    pub fn deliveries(&self) -> HashMap<String, Vec<Instant>> {
+    pub fn deliveries(&self) -> HashMap<String, Vec<Delivery>> {
         let mut deliveries: HashMap<_, Vec<_>> = HashMap::new();
-        for (execution, at) in &lock(&self.shared).deliveries {
-            deliveries.entry(execution.clone()).or_default().push(*at);
+        for (execution, delivery) in &lock(&self.shared).deliveries {
+            deliveries.entry(execution.clone()).or_default().push(*delivery);
         }
         deliveries
     }
 
     /// From each start to the first delivery before the next start, where there was one.
     pub fn first_after(&self, starts: &[Instant]) -> String {
-        let arrivals: Vec<Instant> = lock(&self.shared).deliveries.iter().map(|(_, at)| *at).collect();
+        let arrivals: Vec<Instant> = lock(&self.shared).deliveries.iter().map(|(_, one)| one.at).collect();
         let ends = starts.iter().skip(1).map(Some).chain([None]);
         let first = |(start, end): (&Instant, Option<&Instant>)| {
             let first = arrivals.iter().filter(|at| *at > start).min()?;
@@ -82,17 +96,18 @@ impl Receiver {
 
 async fn answer(
     request: Request<Incoming>,
+    from: IpAddr,
     shared: Arc<Mutex<Shared>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let execution = request.headers().get("x-chronos-execution-id").expect("an execution's id");
     let execution = execution.to_str().expect("a text").to_owned();
-    let arrived = Instant::now();
+    let delivery = Delivery { at: Instant::now(), at_ms: now_ms(), from };
     let whole = request.into_body().collect().await.is_ok();
     let pause = {
         let mut shared = lock(&shared);
         // Half a request is no delivery.
         if whole {
-            shared.deliveries.push((execution, arrived));
+            shared.deliveries.push((execution, delivery));
         }
         let pause = shared.dice.between(0, 60);
         Duration::from_millis(pause.saturating_sub(30))

@@ -2,22 +2,26 @@
 //! acknowledged. Each has jobs of its own, so that it knows what must stand there.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::client::{Answer, Client};
-use crate::dice::Dice;
+use super::client::{Answer, Lost};
+use super::{Client, Dice};
+
+/// What is asked again is given up after so long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was acknowledged, and what was asked for without an answer.
 #[derive(Debug, Default)]
 pub struct Writes {
-    /// Calls that got an answer, of those made.
+    /// How many calls were answered.
     pub acknowledged: usize,
-    pub unanswered: usize,
+    /// The calls of which nobody knows whether they were taken, and why.
+    pub unanswered: Vec<String>,
     /// The id of each job created.
     pub created: HashMap<String, String>,
     /// Jobs whose deletion was acknowledged, or asked for.
@@ -57,7 +61,7 @@ pub async fn stop(writers: Vec<Writer>) -> Writes {
         writer.stop.send_replace(true);
         let one = writer.task.await.expect("no writer panics");
         all.acknowledged += one.acknowledged;
-        all.unanswered += one.unanswered;
+        all.unanswered.extend(one.unanswered);
         all.created.extend(one.created);
         all.deleted.extend(one.deleted);
         all.changed.extend(one.changed);
@@ -93,17 +97,21 @@ impl State {
     }
 
     /// Counts an answer; `None` where the outcome is not known. A 503 says that it is not.
-    fn heard(&mut self, what: &str, answer: Option<Answer>, good: StatusCode) -> Option<Value> {
+    fn heard(&mut self, what: &str, answer: Result<Answer, Lost>, good: StatusCode) -> Option<Value> {
         match answer {
-            Some((status, body)) if status == good => {
+            Ok((status, body)) if status == good => {
                 self.writes.acknowledged += 1;
                 Some(body)
             }
-            None | Some((StatusCode::SERVICE_UNAVAILABLE, _)) => {
-                self.writes.unanswered += 1;
+            Ok((StatusCode::SERVICE_UNAVAILABLE, body)) => {
+                self.writes.unanswered.push(format!("{what}: {body}"));
                 None
             }
-            Some((status, body)) => {
+            Err(lost) => {
+                self.writes.unanswered.push(format!("{what}: {lost:?}"));
+                None
+            }
+            Ok((status, body)) => {
                 self.writes.wrong.push(format!("{what}: {status}: {body}"));
                 None
             }
@@ -117,7 +125,8 @@ impl State {
             "name": name, "schedule": "0 0 1 1 *", "concurrency": "allow",
             "webhook": {"url": self.url, "body": "{}"},
         });
-        for _ in 0..300 {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             let answer = self.client.call(Method::POST, "/api/v1/jobs", Some(&job), Some(&name)).await;
             let wrong = self.writes.wrong.len();
             if let Some(created) = self.heard("create", answer, StatusCode::CREATED) {
@@ -158,8 +167,10 @@ impl State {
 
     async fn trigger(&mut self) {
         let Some(name) = self.pick() else { return };
-        let answer =
-            self.client.call(Method::POST, &format!("/api/v1/jobs/{name}/trigger"), None, None).await;
+        // For a client that asks again by itself.
+        let key = format!("trigger-{}-{}", self.n, self.serial);
+        let path = format!("/api/v1/jobs/{name}/trigger");
+        let answer = self.client.call(Method::POST, &path, None, Some(&key)).await;
         if let Some(execution) = self.heard("trigger", answer, StatusCode::ACCEPTED) {
             self.writes.triggered.push(execution["id"].as_str().expect("an id").to_owned());
         }

@@ -1,0 +1,32 @@
+//! The nodes are restarted in turn, as for an upgrade.
+
+use std::time::Duration;
+
+use crate::figures;
+use crate::load::Receiver;
+use crate::run::{Run, begin};
+use crate::support::Cluster;
+
+/// How often each node is restarted.
+const ROUNDS: usize = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_no_call_and_repeats_no_delivery() {
+    let (_turn, mut dice) = begin("rolling_restart").await;
+    let receiver = Receiver::start(dice.fork()).await;
+    let cluster = Cluster::of(3).key("history.max_per_job", "1000000").up().await;
+    let mut run = Run::start(cluster, receiver, &mut dice, Duration::from_secs(2)).await;
+    for node in (1..=3).cycle().take(3 * ROUNDS) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        run.cluster.stop(node).await;
+        run.cluster.revive(node).await;
+        run.cluster.whole().await;
+    }
+    // No fault explains a delivery that was repeated.
+    let audit = run.audit().await;
+    let records = run.client.all("/api/v1/executions", "executions").await;
+    println!("lateness: {}", figures::lateness(&records, &run.receiver.deliveries(), |_, _| true));
+    run.same_history().await;
+    let failed = &audit.unanswered;
+    assert!(failed.is_empty(), "asked again for two seconds and not answered: {failed:#?}");
+}
