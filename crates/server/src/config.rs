@@ -79,7 +79,7 @@ pub struct Raft {
     /// Between a leader's signs of life.
     #[serde(deserialize_with = "values::duration")]
     pub heartbeat_interval: DurationMs,
-    /// Silence after which another leader is elected; at least three heartbeats.
+    /// Silence after which another leader is elected, give or take two fifths; at least five heartbeats.
     #[serde(deserialize_with = "values::duration")]
     pub election_timeout: DurationMs,
 }

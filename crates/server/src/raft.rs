@@ -83,8 +83,8 @@ pub struct RaftConfig {
     pub data_dir: PathBuf,
     /// How often a leader says that it is there.
     pub heartbeat_interval_ms: u64,
-    /// How long a follower waits for that before it stands for election: so long at least, twice as
-    /// long at most.
+    /// How long a follower waits for that before it stands for election: three fifths of this at
+    /// least, six fifths at most.
     pub election_timeout_ms: u64,
     /// Where other nodes reach this one, `host:port`.
     pub advertise: String,

@@ -86,9 +86,9 @@ fn overlay(tree: &mut Value, name: &str, value: &str) -> Result<(), ConfigError>
 /// What no single key can say.
 fn check(config: &Config, source: &str) -> Result<(), ConfigError> {
     let raft = &config.cluster.raft;
-    if raft.election_timeout.as_millis() < 3 * raft.heartbeat_interval.as_millis() {
+    if raft.election_timeout.as_millis() < 5 * raft.heartbeat_interval.as_millis() {
         return Err(ConfigError(format!(
-            "{source}: cluster.raft.election_timeout: {} is less than three heartbeat intervals of {}",
+            "{source}: cluster.raft.election_timeout: {} is less than five heartbeat intervals of {}",
             raft.election_timeout, raft.heartbeat_interval
         )));
     }
@@ -224,7 +224,7 @@ logging: { level: debug, format: pretty }
             ("logging: { level: loud }", &["logging.level", "loud", "error, warn"]),
             ("auth: some", &["auth", "some", "none"]),
             ("cluster: { node_id: \"a b\" }", &["cluster.node_id", "a b"]),
-            ("cluster: { raft: { election_timeout: 100ms } }", &["election_timeout", "100ms", "three"]),
+            ("cluster: { raft: { election_timeout: 100ms } }", &["election_timeout", "100ms", "five"]),
             ("cluster: { max_voters: 4 }", &["cluster.max_voters", "4", "1, 3, 5"]),
             (
                 "cluster: { raft: { address: \"0.0.0.0:7000\" } }",

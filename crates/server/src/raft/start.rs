@@ -205,8 +205,9 @@ fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
     let raft_config = Config {
         cluster_name: "chronos".to_owned(),
         heartbeat_interval: config.heartbeat_interval_ms,
-        election_timeout_min: config.election_timeout_ms,
-        election_timeout_max: config.election_timeout_ms * 2,
+        // Around the one that is configured: apart, so that two seldom stand at once.
+        election_timeout_min: config.election_timeout_ms * 3 / 5,
+        election_timeout_max: config.election_timeout_ms * 6 / 5,
         enable_pre_vote: Some(true),
         // A leader that was away must ask again: its state may be older than what it had shown.
         enable_leader_restore: Some(false),
