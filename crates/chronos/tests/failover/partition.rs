@@ -9,6 +9,10 @@ use crate::support::{Cluster, Server, json, until};
 
 /// What a node sent before it stopped firing may be read so much later.
 const READ_LATE: Duration = Duration::from_millis(500);
+/// Runs of the leader that are under way when it is cut off.
+const RETRIED: usize = 10;
+/// Later than the fence.
+const RETRY_AFTER: &str = "6s";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_cut_off_takes_nothing_and_fires_nothing() {
@@ -30,6 +34,26 @@ async fn a_leader_that_is_cut_off_takes_nothing_and_fires_nothing() {
 
     let leader = run.cluster.leader().await;
     let (name, address) = (format!("n{leader}"), http[leader - 1]);
+    // What is planned is soon fired, so it takes retries that are due after the fence to see it hold.
+    let retried = json!({
+        "name": "retried", "concurrency": "allow", "schedule": "0 0 1 1 *",
+        "webhook": {"url": run.receiver.refusing_url()},
+        "retry_policy": {
+            "max_attempts": 9, "initial_interval": RETRY_AFTER, "max_interval": RETRY_AFTER, "jitter": 0,
+        },
+    });
+    let node = run.cluster.node(leader);
+    node.create(&retried).await;
+    for _ in 0..RETRIED {
+        // A run by hand is fired by the node that was asked.
+        node.trigger("retried").await;
+    }
+    let retrying = "/jobs/retried/executions?consistent=true&status=retrying";
+    until("the retries to be armed", || async {
+        let page = run.cluster.node(leader).get(retrying).await.ok(200);
+        (page["executions"].as_array()?.len() == RETRIED).then_some(())
+    })
+    .await;
     network.cut(leader - 1);
     let cut = Instant::now();
     let others: Vec<_> = run.cluster.running().map(Server::address).filter(|at| *at != address).collect();
@@ -55,26 +79,36 @@ async fn a_leader_that_is_cut_off_takes_nothing_and_fires_nothing() {
     let fenced = Instant::now();
     println!("cut to fence, at the latest: {:.1?}", fenced - cut);
     run.faults.push(Fault { from: cut, until: fenced });
-    // Long enough for its runs to be given to others, and for it to fire if it did.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    let ours = address.ip();
+    let taken = || run.receiver.refused().into_values().filter(|all| all.iter().any(|one| one.from != ours));
+    until("its retries to be made by others", || async { (taken().count() == RETRIED).then_some(()) }).await;
     let healed = Instant::now();
     network.heal(leader - 1);
 
     run.cluster.whole().await;
-    println!("healed to whole: {:.1?}", healed.elapsed());
-    let deliveries = run.receiver.deliveries();
+    // The end of the retries, through the node that was cut off.
+    let node = run.cluster.node(leader);
+    until("the healed node to take a write", || async {
+        let status = node.delete("/jobs/retried").await.status;
+        // A try before may have been taken, and its answer lost.
+        (status == 204 || status == 404).then_some(())
+    })
+    .await;
+    println!("healed to a write taken by the node that was cut off: {:.1?}", healed.elapsed());
+    let mut arrivals = run.receiver.deliveries();
+    arrivals.extend(run.receiver.refused());
     let silent = (fenced + READ_LATE)..healed;
     let of = |theirs: bool| {
-        let all = deliveries.values().flatten();
-        all.filter(|one| silent.contains(&one.at) && (one.from == address.ip()) == theirs).count()
+        let all = arrivals.values().flatten();
+        all.filter(|one| silent.contains(&one.at) && (one.from == ours) == theirs).count()
     };
-    println!("while it was cut off {} were delivered by others", of(false));
-    assert_eq!(of(true), 0, "deliveries by a node that is cut off");
+    println!("while it was cut off {} attempts were made by others", of(false));
+    assert_eq!(of(true), 0, "attempts by a node that is cut off");
     assert!(of(false) > 0, "the majority fires");
     // What was its own may be fired again by others, and only once it has stopped.
-    for (execution, arrivals) in &deliveries {
-        let taken = arrivals.iter().find(|one| one.at > cut && one.from != address.ip());
-        let still = arrivals.iter().rfind(|one| one.at > cut && one.from == address.ip());
+    for (execution, arrivals) in &arrivals {
+        let taken = arrivals.iter().find(|one| one.at > cut && one.from != ours);
+        let still = arrivals.iter().rfind(|one| one.at > cut && one.from == ours);
         if let (Some(taken), Some(still)) = (taken, still) {
             assert!(still.at < taken.at, "{execution} was fired by two nodes at once: {arrivals:?}");
         }

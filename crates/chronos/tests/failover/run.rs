@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinSet;
 
 use crate::load::{Audit, Client, Dice, Expected, Fault, Receiver, Writer, firing_job, now_ms, number, stop};
-use crate::support::{Cluster, PATIENCE, Server, Value, json, until};
+use crate::support::{Cluster, PATIENCE, Server, Value, json, soon};
 
 /// Jobs that fire each second where `CHRONOS_RATE` says nothing.
 const RATE: u64 = 40;
@@ -15,6 +16,8 @@ const RATE: u64 = 40;
 const WRITERS: usize = 4;
 /// The job that is only written to, to see whether writes are taken.
 const PROBE: &str = "probe";
+/// From one try of it to the next.
+const BETWEEN_PROBES: Duration = Duration::from_millis(50);
 
 /// One at a time: each keeps the machine busy.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -126,19 +129,34 @@ impl Run {
     }
 }
 
-/// Waits until one of these nodes takes a write.
+/// Waits until one of these nodes takes a write. Asks each of them anew all the while: a call that
+/// was made too early may wait in vain for a leader that is gone.
 pub async fn first_write(nodes: &[SocketAddr]) {
-    let tries = nodes.iter().map(|address| {
-        Box::pin(async {
-            let client = Client::new(*address);
-            let patch = json!({"description": now_ms().to_string()});
-            let path = format!("/api/v1/jobs/{PROBE}");
-            until("a write to be taken", || async {
-                let answer = client.call(hyper::Method::PATCH, &path, Some(&patch), None).await;
-                matches!(answer, Ok((hyper::StatusCode::OK, _))).then_some(())
-            })
-            .await;
-        })
-    });
-    futures::future::select_all(tries).await;
+    let clients: Vec<_> = nodes.iter().map(|address| Client::new(*address)).collect();
+    let mut tries = JoinSet::new();
+    soon("a write to be taken", async {
+        loop {
+            for client in clients.clone() {
+                tries.spawn(async move {
+                    let patch = json!({"description": now_ms().to_string()});
+                    let path = format!("/api/v1/jobs/{PROBE}");
+                    client.call(hyper::Method::PATCH, &path, Some(&patch), None).await
+                });
+            }
+            let next = tokio::time::sleep(BETWEEN_PROBES);
+            let taken = async {
+                while let Some(answer) = tries.join_next().await {
+                    if matches!(answer.unwrap(), Ok((hyper::StatusCode::OK, _))) {
+                        return;
+                    }
+                }
+                std::future::pending().await
+            };
+            tokio::select! {
+                () = next => {}
+                () = taken => return,
+            }
+        }
+    })
+    .await;
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
@@ -25,7 +25,11 @@ pub struct Receiver {
 struct Shared {
     dice: Dice,
     deliveries: Vec<(String, Delivery)>,
+    refused: Vec<(String, Delivery)>,
 }
+
+/// Where every request is answered with 500.
+const REFUSING: &str = "/refuse";
 
 /// One arrival.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +49,7 @@ impl Receiver {
     pub async fn start_on(address: IpAddr, dice: Dice) -> Self {
         let listener = TcpListener::bind((address, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let shared = Arc::new(Mutex::new(Shared { dice, deliveries: Vec::new() }));
+        let shared = Arc::new(Mutex::new(Shared { dice, deliveries: Vec::new(), refused: Vec::new() }));
         let seen = Arc::clone(&shared);
         tokio::spawn(async move {
             loop {
@@ -65,13 +69,19 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
+    /// A target that refuses what it gets, which is no delivery.
+    pub fn refusing_url(&self) -> String {
+        format!("http://{}{REFUSING}", self.address)
+    }
+
     /// The arrivals of each execution, in order.
     pub fn deliveries(&self) -> HashMap<String, Vec<Delivery>> {
-        let mut deliveries: HashMap<_, Vec<_>> = HashMap::new();
-        for (execution, delivery) in &lock(&self.shared).deliveries {
-            deliveries.entry(execution.clone()).or_default().push(*delivery);
-        }
-        deliveries
+        by_execution(&lock(&self.shared).deliveries)
+    }
+
+    /// The same of those that were refused.
+    pub fn refused(&self) -> HashMap<String, Vec<Delivery>> {
+        by_execution(&lock(&self.shared).refused)
     }
 
     /// From each start to the first delivery before the next start, where there was one.
@@ -94,6 +104,14 @@ impl Receiver {
     }
 }
 
+fn by_execution(arrivals: &[(String, Delivery)]) -> HashMap<String, Vec<Delivery>> {
+    let mut by_execution: HashMap<_, Vec<_>> = HashMap::new();
+    for (execution, delivery) in arrivals {
+        by_execution.entry(execution.clone()).or_default().push(*delivery);
+    }
+    by_execution
+}
+
 async fn answer(
     request: Request<Incoming>,
     from: IpAddr,
@@ -102,18 +120,24 @@ async fn answer(
     let execution = request.headers().get("x-chronos-execution-id").expect("an execution's id");
     let execution = execution.to_str().expect("a text").to_owned();
     let delivery = Delivery { at: Instant::now(), at_ms: now_ms(), from };
+    let refuses = request.uri().path() == REFUSING;
     let whole = request.into_body().collect().await.is_ok();
     let pause = {
         let mut shared = lock(&shared);
         // Half a request is no delivery.
         if whole {
-            shared.deliveries.push((execution, delivery));
+            let arrivals = if refuses { &mut shared.refused } else { &mut shared.deliveries };
+            arrivals.push((execution, delivery));
         }
         let pause = shared.dice.between(0, 60);
         Duration::from_millis(pause.saturating_sub(30))
     };
     tokio::time::sleep(pause).await;
-    Ok(Response::new(Full::from("ok")))
+    let mut response = Response::new(Full::from("ok"));
+    if refuses {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    Ok(response)
 }
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
