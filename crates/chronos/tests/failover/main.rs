@@ -3,7 +3,7 @@
 //!
 //! `CHRONOS_SEED=<n>` repeats a run's choices, `CHRONOS_RATE=<n>` sets how many jobs fire each
 //! second, `CHRONOS_KILLS=<n>` how often the leader is killed. Zeros are asserted; times are printed
-//! (`--nocapture`). The cut needs root and `ip`; `CHRONOS_NO_NETNS=1` goes without it.
+//! (`--nocapture`). What cuts networks needs root and `ip`, so it runs with `-- --ignored` only.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../load/mod.rs"]
