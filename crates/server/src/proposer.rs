@@ -22,10 +22,10 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProposeError {
     /// No leader is known. The write may or may not have been taken.
-    #[error("there is no leader: {0}")]
+    #[error("{0}")]
     NoLeader(String),
     /// The disk has no space.
-    #[error("the disk is full: {0}")]
+    #[error("{0}")]
     DiskFull(String),
     /// It may be accepted yet: the disk filled up, or the leader changed, while it was under way.
     #[error("the outcome of the write is not known yet: {0}")]
