@@ -14,9 +14,11 @@ use futures::future::join_all;
 pub(crate) use backup::BackupFile;
 pub(crate) use report::{NodeReport, Reception, Reporter};
 
+pub(crate) use crate::raft::{ChangeError, Role};
+
 use crate::env::Env;
 use crate::peer::{Lane, Transport};
-use crate::raft::{ChangeError, MemberStatus, Raft, RaftStatus};
+use crate::raft::{MemberStatus, Raft, RaftStatus};
 
 /// A node that does not say how it is within this is not reachable.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);

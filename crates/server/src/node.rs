@@ -33,6 +33,8 @@ use crate::{reassign, retention, scheduler};
 const READERS: usize = 4;
 /// How long attempts under way may take to end when the node stops.
 const GRACE: Duration = Duration::from_secs(30);
+/// Between two times that a node which stops gives others what was planned for it meanwhile.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// How long a node that stops may take to give others what it has not begun.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks at what is past its keeping.
@@ -261,14 +263,25 @@ impl Node {
 
     async fn end(mut self, leave: bool) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
+        self.hand_on().await;
         self.stop_planning.cancel();
         for task in std::mem::take(&mut self.planning) {
             // It was cancelled, or had failed on its own and said so.
             let _ = task.await;
         }
         let keep = self.dispatcher.close().await;
-        self.hand_over(&keep).await;
-        self.dispatcher.stop(GRACE).await;
+        let handing_over = async {
+            loop {
+                self.hand_over(&keep).await;
+                tokio::time::sleep(HAND_OVER_EVERY).await;
+            }
+        };
+        // The first comes before anything else, the others while attempts are under way.
+        tokio::select! {
+            biased;
+            () = handing_over => {}
+            () = self.dispatcher.stop(GRACE) => {}
+        }
         self.stop_serving.cancel();
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
@@ -283,6 +296,22 @@ impl Node {
         self.stop_peers.cancel();
         let _ = (&mut self.peers).await;
         tracing::info!("stopped");
+    }
+
+    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
+    async fn hand_on(&self) {
+        if self.raft.status().members.len() < 2 {
+            return;
+        }
+        self.raft.announce_stop().await;
+        if self.raft.is_leader() {
+            match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
+                Ok(Ok(())) => tracing::info!("another node leads"),
+                Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
+                Err(_) => tracing::warn!("no other node took the lead in time"),
+            }
+            self.raft.announce_stop().await;
+        }
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.

@@ -13,6 +13,7 @@ mod error;
 mod forward;
 mod health;
 mod join;
+mod leaving;
 mod log_file;
 mod log_rows;
 mod log_store;
@@ -61,6 +62,7 @@ use blocking::Worker;
 use contact::Contact;
 use health::Health;
 use join::Place;
+use leaving::Leaving;
 use log_store::LogStore;
 use service::Desk;
 use snapshot_receive::Inbox;
@@ -120,6 +122,7 @@ struct Shared {
     /// Whether no leader, or as a leader no majority, was heard of lately.
     cut_off: watch::Receiver<bool>,
     contact: Arc<Contact>,
+    leaving: Arc<Leaving>,
     id: u64,
     member: Member,
     config: RaftConfig,

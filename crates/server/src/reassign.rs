@@ -91,8 +91,8 @@ async fn look(config: &Config) -> Result<(), String> {
     for (node, _) in holding {
         // Asked for each page anew: a node may come back, and another one go, meanwhile.
         let live = || {
-            let live = view.borrow().live.clone();
-            if live.contains(&node) { Vec::new() } else { live }
+            let View { live, leaving, .. } = view.borrow().clone();
+            if live.contains(&node) || leaving.contains(&node) { Vec::new() } else { live }
         };
         let moved = |page| metrics.reassigned(page);
         let count = give_away(store, proposer, &node, live, &HashSet::new(), moved).await?;

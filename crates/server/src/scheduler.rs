@@ -170,7 +170,10 @@ enum Tick {
 async fn tick(config: &Config) -> Result<Tick, String> {
     let now = config.env.now();
     let (threshold, window) = (config.misfire_threshold.as_i64(), config.catch_up_window.as_i64());
-    let nodes = Nodes { own: config.node.clone(), live: config.view.borrow().live.clone() };
+    let nodes = {
+        let view = config.view.borrow();
+        Nodes { own: config.node.clone(), live: view.live.clone(), leaving: view.leaving.clone() }
+    };
     let look = move |reader: &Reader| {
         let first = reader.first_due()?;
         if first.is_none_or(|first| first > now + HORIZON_MS) {
@@ -204,12 +207,14 @@ async fn tick(config: &Config) -> Result<Tick, String> {
 struct Nodes {
     own: String,
     live: Vec<String>,
+    /// They hand over what they have not begun, and say themselves what the rest overlaps with.
+    leaving: Vec<String>,
 }
 
 impl Nodes {
     /// The nodes that hold unfinished executions of jobs whose policy asks what a run overlaps with.
     fn holders(&self, reader: &Reader, due: &[DueJob]) -> Result<HashMap<i64, String>, StateError> {
-        if self.live.len() < 2 {
+        if self.live.len() + self.leaving.len() < 2 {
             return Ok(HashMap::new());
         }
         let asks = |job: &&DueJob| job.times.concurrency != Concurrency::Allow;
@@ -219,7 +224,11 @@ impl Nodes {
     /// The node that fires a job's runs.
     fn of(&self, job: &DueJob, holders: &HashMap<i64, String>) -> &str {
         let holder = holders.get(&job.seq).map(String::as_str);
-        node_beside(job.id, holder, &self.live).unwrap_or(&self.own)
+        let leaving = holder.and_then(|holder| self.leaving.iter().find(|name| *name == holder));
+        match leaving {
+            Some(name) => name,
+            None => node_beside(job.id, holder, &self.live).unwrap_or(&self.own),
+        }
     }
 }
 

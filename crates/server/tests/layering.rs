@@ -27,10 +27,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("reassign", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
     ("scheduler", &["env", "proposer", "raft::View", "spread", "store", "telemetry"]),
     ("retention", &["env", "proposer", "store", "telemetry"]),
+    // Looks after the nodes; whoever asks for that needs no other module.
+    ("cluster", &["env", "peer", "raft"]),
     // Asks for the first due instant, tests a webhook, and otherwise proposes and reads.
     (
         "http",
         &[
+            "cluster",
             "config::Tls",
             "dispatch::Tester",
             "dispatch::TestOutcome",
@@ -44,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "node",
         &[
+            "cluster",
             "config",
             "dispatch",
             "env",

@@ -24,6 +24,14 @@ pub fn copy(state: &Path, to: &Path) -> Result<(), StateError> {
     result
 }
 
+/// Reads one of the consensus layer's notes from a copy.
+///
+/// # Errors
+/// The storage failed.
+pub fn note(copy: &Path, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+    schema::meta(&schema::open_reader(copy)?, key)
+}
+
 fn vacuum(state: &Path, to: &Path) -> Result<(), StateError> {
     let connection = schema::open_reader(state)?;
     // 2 MiB, here and for the file that is written: each page is read once.

@@ -19,7 +19,7 @@ pub use command::{
     Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob, Reassign,
     Report, Reported, TriggerRun, Trim,
 };
-pub use copy::copy;
+pub use copy::{copy, note};
 pub use error::StateError;
 pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
 pub use reader::{

@@ -185,14 +185,6 @@ impl Machine {
         schema::make_durable(&self.connection, &self.path)
     }
 
-    /// [`crate::copy`] of this machine's state.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn copy_to(&self, path: &Path) -> Result<(), StateError> {
-        crate::copy(&self.path, path)
-    }
-
     /// Replaces the whole state by that of a file which [`crate::copy`] wrote, and sets `meta` in
     /// the same step. Readers go on with the state of before until it is done. What does not fit
     /// into the connection's cache waits in the write-ahead log, so the memory it takes is bounded.

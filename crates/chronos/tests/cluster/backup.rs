@@ -63,3 +63,19 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("chronos.backup"), "{refused:?}");
     assert!(!fresh.data().join("state.db").exists());
 }
+
+#[tokio::test]
+async fn a_node_that_joins_a_restored_cluster_has_what_was_restored() {
+    let server = Server::start().await;
+    server.create(&manual("kept", json!({"url": "http://127.0.0.1:9/"}))).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chronos.backup");
+    std::fs::write(&file, server.get_bytes("/cluster/backup").await).unwrap();
+    let cluster = Cluster::of(2);
+    let output = restore(cluster.setup(1), &file).await;
+    assert!(output.status.success(), "{output:?}");
+    let cluster = cluster.up().await;
+    for node in cluster.running() {
+        assert_eq!(node.get("/jobs/kept?consistent=true").await.ok(200)["name"], "kept");
+    }
+}

@@ -95,3 +95,20 @@ async fn more_than_max_voters_follow_and_fire() {
     nodes.sort_by_key(ToString::to_string);
     assert_eq!(nodes, ["n1", "n2", "n3", "n4"]);
 }
+
+#[tokio::test]
+async fn a_node_that_leaves_is_no_member_when_it_has_stopped() {
+    let mut cluster = Cluster::start(3).await;
+    let leaving = cluster.leader().await;
+    // As `chronos server --leave`.
+    cluster.kill(leaving).await;
+    cluster.revive_with(leaving, &["--leave"]).await;
+    cluster.whole().await;
+    cluster.stop(leaving).await;
+    let rest = cluster.leader().await;
+    let status = cluster.node(rest).get("/cluster/status").await.ok(200);
+    let names: Vec<_> = status["nodes"].as_array().unwrap().iter().map(|n| n["id"].clone()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(!names.contains(&json!(format!("n{leaving}"))), "{names:?}");
+    cluster.node(rest).create(&manual("after", json!({"url": "http://127.0.0.1:9/"}))).await;
+}

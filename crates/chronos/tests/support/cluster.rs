@@ -107,6 +107,13 @@ impl Cluster {
         node.stop().await;
     }
 
+    /// Starts a node that is down, on the data it had, with more arguments.
+    pub async fn revive_with(&mut self, n: usize, arguments: &[&str]) {
+        let setup =
+            arguments.iter().fold(self.setups[n - 1].clone(), |setup, argument| setup.argument(argument));
+        self.nodes[n - 1] = Some(setup.start().await);
+    }
+
     /// Starts a node that is down, on the data it had.
     pub async fn revive(&mut self, n: usize) {
         self.nodes[n - 1] = Some(self.setups[n - 1].clone().start().await);

@@ -22,6 +22,7 @@ pub struct Setup {
     directory: Arc<TempDir>,
     data_dir: PathBuf,
     config: Option<PathBuf>,
+    arguments: Vec<String>,
     keys: Vec<(String, String)>,
 }
 
@@ -30,7 +31,7 @@ impl Setup {
     pub fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        Self { directory, data_dir, config: None, keys: Vec::new() }
+        Self { directory, data_dir, config: None, arguments: Vec::new(), keys: Vec::new() }
             .key("server.http.address", "127.0.0.1:0")
             .key("cluster.raft.address", "127.0.0.1:0")
     }
@@ -40,6 +41,12 @@ impl Setup {
         let name = format!("CHRONOS_{}", key.replace('.', "__").to_uppercase());
         self.keys.retain(|(have, _)| *have != name);
         self.keys.push((name, value.to_owned()));
+        self
+    }
+
+    /// Starts it with one more argument.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -69,7 +76,7 @@ impl Setup {
 
     fn spawn(&self) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chronos"));
-        command.arg("server").current_dir(self.directory.path());
+        command.arg("server").args(&self.arguments).current_dir(self.directory.path());
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }

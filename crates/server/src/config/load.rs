@@ -201,6 +201,16 @@ logging: { level: debug, format: pretty }
     }
 
     #[test]
+    fn the_examples_are_good() {
+        for n in 1..=3 {
+            let file = format!("{}/../../examples/cluster/n{n}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let config = load(Some(Path::new(&file)), std::iter::empty()).expect("a configuration");
+            assert_eq!((config.cluster.node_id, config.cluster.bootstrap), (format!("n{n}"), n == 1));
+            assert_eq!(config.cluster.raft.join.len(), 3);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         for (yaml, parts) in [
             ("sever: {}", &["sever", "expected one of"][..]),

@@ -15,8 +15,7 @@ use super::params::Params;
 use super::problem::ApiError;
 use super::query::{Consistent, NoQuery};
 use super::{Shared, find, respond};
-use crate::cluster::Member;
-use crate::raft::Role;
+use crate::cluster::{Member, Role};
 
 /// Read and sent at once.
 const CHUNK: usize = 256 * 1024;

@@ -8,8 +8,8 @@ use chronos_state::{Outcome, Refusal, StateError};
 use chronos_types::Invalid;
 
 use super::respond;
+use crate::cluster::ChangeError;
 use crate::proposer::ProposeError;
-use crate::raft::ChangeError;
 
 /// A request that was not done, and why.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ impl Place {
 
 /// Goes on until the node is removed, or the last handle is dropped.
 pub(super) async fn keep_place(shared: Weak<Shared>, mut was_member: bool) {
-    let mut said = None;
+    let (mut said, mut is_back) = (None, false);
     loop {
         {
             let Some(shared) = shared.upgrade() else { return };
@@ -70,6 +70,10 @@ pub(super) async fn keep_place(shared: Weak<Shared>, mut was_member: bool) {
                         said = Some((why.clone(), now));
                     }
                 }
+            }
+            if place == Place::Member && !is_back {
+                // It may have said, before this start, that it was about to stop.
+                is_back = raft.tell_presence(false).await;
             }
             let removed = place == Place::Removed;
             raft.shared.place.send_if_modified(|known| {

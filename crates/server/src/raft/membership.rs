@@ -136,9 +136,27 @@ impl Raft {
             None if !new => Err(ChangeError::NotFound(member.name)),
             None => {
                 tracing::info!(node = member.name, address = member.address, "a node joins");
+                self.begin_behind_a_copy().await?;
                 self.set(ChangeMembers::AddNodes([(id, member)].into()), true).await
             }
         }
+    }
+
+    /// Drops the first entries of the log, so that a node that joins begins from a copy of the state.
+    /// What this cluster was founded with, from a backup, is in no entry.
+    async fn begin_behind_a_copy(&self) -> Result<(), ChangeError> {
+        if self.shared.log.edges().0.is_some() {
+            return Ok(());
+        }
+        let stopped = |_| ChangeError::NoLeader;
+        let raft = &self.shared.raft;
+        raft.trigger().snapshot().await.map_err(stopped)?;
+        let made = raft.wait(None).metrics(|now| now.snapshot.is_some(), "a snapshot").await;
+        let made = made.map_err(|error| ChangeError::Unknown(error.to_string()))?;
+        let Some(last) = made.snapshot else { return Ok(()) };
+        raft.trigger().purge_log(last.index).await.map_err(stopped)?;
+        let purged = raft.wait(None).metrics(|now| now.purged.is_some(), "a shorter log").await;
+        purged.map(drop).map_err(|error| ChangeError::Unknown(error.to_string()))
     }
 
     async fn take_out(&self, name: &str) -> Result<(), ChangeError> {

@@ -116,6 +116,13 @@ impl Raft {
                 let JoinRequest { id, member } = wire::decode(&message)?;
                 wire::encode(&self.introduce(Change::Update { id, member }).await?)
             }
+            "presence" => {
+                if !self.is_leader() {
+                    return Err(format!("{} does not lead", self.name()));
+                }
+                self.shared.leaving.note(&wire::decode(&message)?);
+                Ok(Bytes::new())
+            }
             "standing" => wire::encode(&self.standing_of(wire::decode(&message)?)),
             other => Err(unknown(other)),
         }

@@ -14,7 +14,7 @@ use openraft::storage::{RaftSnapshotBuilder, Snapshot};
 
 use super::blocking::Worker;
 use super::health::Health;
-use super::state_file::{StateFault, StateFile};
+use super::state_file::{self, StateFault, StateFile};
 use super::types::{SnapshotMeta, Types};
 
 const PREFIX: &str = "snapshot-";
@@ -42,9 +42,16 @@ impl SnapshotSource {
             Self::Received(file) => return Ok((file, meta)),
             Self::Live(worker, directory) => (worker, directory),
         };
+        let state = worker.call(|state| state.path().to_owned()).await?;
         let file = directory.file();
-        let copied =
-            worker.call(move |state| state.copy_to(&file).map(|meta| (Arc::new(file), meta))).await?;
+        // On a thread of its own: it takes seconds, and the state is applied to meanwhile.
+        let copied = Worker::spawn("snapshot-copy", (), || {})?
+            .call(move |()| {
+                chronos_state::copy(&state, file.path())?;
+                let meta = state_file::standing_of(file.path())?;
+                Ok::<_, StateFault>((Arc::new(file), meta))
+            })
+            .await?;
         copied.map_err(io::Error::other)
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::blocking::Worker;
+use super::blocking::{Worker, lock};
 use super::network::Peer;
 use super::snapshot::{LiveSnapshot, SnapshotFile};
 use super::types::{LogId, SnapshotMeta, Types, Vote};
@@ -24,7 +24,7 @@ use crate::peer::{Body, Lane};
 
 /// What is read from the disk, and sent, at a time.
 const CHUNK: usize = 256 << 10;
-/// How long a copy is kept for a node whose connection broke.
+/// How long a copy is kept after its last use, for a node whose connection broke.
 const KEEP: Duration = Duration::from_secs(300);
 const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -66,11 +66,22 @@ impl CopyId {
     }
 }
 
+/// A copy on its way.
 struct Copy {
     file: Arc<SnapshotFile>,
     meta: SnapshotMeta,
     id: CopyId,
-    made: Instant,
+    used: std::sync::Mutex<Instant>,
+}
+
+impl Copy {
+    fn use_now(&self) {
+        *lock(&self.used) = Instant::now();
+    }
+
+    fn is_idle(&self) -> bool {
+        lock(&self.used).elapsed() > KEEP
+    }
 }
 
 /// The copies under way. One at a time is made, and kept for a while: several nodes may need it,
@@ -103,7 +114,7 @@ impl Outbox {
     /// Forgets a copy that nobody has asked for lately.
     pub(super) async fn tidy(&self) {
         let mut kept = self.0.lock().await;
-        if kept.as_ref().is_some_and(|copy| copy.made.elapsed() > KEEP && Arc::strong_count(copy) == 1) {
+        if kept.as_ref().is_some_and(|copy| copy.is_idle() && Arc::strong_count(copy) == 1) {
             *kept = None;
         }
     }
@@ -111,15 +122,16 @@ impl Outbox {
     async fn copy(&self, snapshot: LiveSnapshot) -> io::Result<Arc<Copy>> {
         let mut kept = self.0.lock().await;
         // openraft takes it that the other stands where the snapshot says, so older will not do.
-        let enough = |copy: &Copy| index(&copy.meta) >= index(&snapshot.meta) && copy.made.elapsed() < KEEP;
+        let enough = |copy: &Copy| index(&copy.meta) >= index(&snapshot.meta);
         if let Some(copy) = kept.as_ref().filter(|copy| enough(copy)) {
+            copy.use_now();
             return Ok(copy.clone());
         }
         *kept = None;
         let (file, meta) = snapshot.snapshot.into_file(snapshot.meta).await?;
         let path = file.path().to_owned();
         let id = Worker::spawn("snapshot-hash", (), || {})?.call(move |()| CopyId::of(&path)).await??;
-        let copy = Arc::new(Copy { file, meta, id, made: Instant::now() });
+        let copy = Arc::new(Copy { file, meta, id, used: std::sync::Mutex::new(Instant::now()) });
         *kept = Some(copy.clone());
         Ok(copy)
     }
@@ -140,7 +152,8 @@ async fn read(copy: Arc<Copy>, offset: u64) -> io::Result<Body> {
     };
     let worker = Worker::spawn("snapshot-read", None, || {})?;
     worker.call(open).await??;
-    let chunks = stream::try_unfold((worker, copy), |(worker, copy)| async move {
+    let chunks = stream::try_unfold((worker, copy), |(worker, copy): (_, Arc<Copy>)| async move {
+        copy.use_now();
         let chunk = worker.call(|file: &mut Option<File>| read_chunk(file)).await??;
         Ok::<_, io::Error>((!chunk.is_empty()).then_some((chunk, (worker, copy))))
     });

@@ -17,6 +17,7 @@ use super::blocking::{Worker, lock};
 use super::contact::Contact;
 use super::health::Health;
 use super::join::{self, Place};
+use super::leaving::Leaving;
 use super::log_file::{Found, Identity};
 use super::log_store::LogStore;
 use super::network::{Addresses, Network};
@@ -88,6 +89,7 @@ pub(super) async fn start(
     let raft = raft.map_err(|fatal| storage(&health, &fatal))?;
     let (sender, leadership) = watch::channel(Leadership::default());
     let contact = Arc::new(Contact::default());
+    let leaving = Arc::new(Leaving::default());
     let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
     let (cut_off_sender, cut_off) = watch::channel(true);
     let lookout = Lookout {
@@ -95,6 +97,7 @@ pub(super) async fn start(
         id,
         name: config.node_id.clone(),
         contact: contact.clone(),
+        leaving: leaving.clone(),
         reassign_after: config.reassign_after,
         stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
         view: view_sender,
@@ -124,6 +127,7 @@ pub(super) async fn start(
         view,
         cut_off,
         contact,
+        leaving,
         id,
         member,
         config,

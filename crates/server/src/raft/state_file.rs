@@ -1,5 +1,6 @@
 //! The state machine on its thread, with what raft must remember beside it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -42,6 +43,13 @@ pub(super) struct Position {
     pub membership: Membership,
     /// The `at` of the last batch in the state.
     pub at: i64,
+}
+
+/// Where the state in a copy stands.
+pub(super) fn standing_of(copy: &Path) -> Result<SnapshotMeta, StateFault> {
+    let note = chronos_state::note(copy, POSITION)?.map(|note| codec::from_json(&note));
+    let position: Position = note.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
+    Ok(SnapshotMeta { last_log_id: position.applied, last_membership: position.membership })
 }
 
 /// Why the state cannot go on.
@@ -159,11 +167,9 @@ impl StateFile {
         Ok(meta)
     }
 
-    /// Writes the state as it stands to a file of its own, and says where that is.
-    pub(super) fn copy_to(&mut self, file: &SnapshotFile) -> Result<SnapshotMeta, StateFault> {
-        self.machine.copy_to(file.path())?;
-        let Position { applied, membership, .. } = self.position.clone();
-        Ok(SnapshotMeta { last_log_id: applied, last_membership: membership })
+    /// Where the state file is.
+    pub(super) fn path(&self) -> &Path {
+        self.machine.path()
     }
 
     /// Replaces the whole state by that of a file, which must stand where `meta` says.

@@ -24,7 +24,7 @@ pub struct Leadership {
 pub struct RaftStatus {
     /// The current term.
     pub term: u64,
-    /// The leader's name, if one is known.
+    /// The leader's name, if one is known and was heard of lately.
     pub leader: Option<String>,
     /// Whether it is this node.
     pub is_leader: bool,
@@ -86,7 +86,8 @@ impl Raft {
     pub fn status(&self) -> RaftStatus {
         let metrics = self.shared.raft.metrics();
         let now = metrics.borrow_watched();
-        let leader = now.current_leader.and_then(|id| now.membership_config.get_node(&id));
+        let heard = now.current_leader.filter(|_| !*self.shared.cut_off.borrow());
+        let leader = heard.and_then(|id| now.membership_config.get_node(&id));
         RaftStatus {
             term: now.current_term,
             leader: leader.map(|member| member.name.clone()),

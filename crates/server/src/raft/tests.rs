@@ -19,11 +19,13 @@ use super::types::Types;
 use super::{Handed, ProposeError, Raft, RaftConfig, RaftError};
 use crate::env::Env;
 use crate::peer::Caller;
+use crate::proposer::Proposer;
 use hub::Hub;
 
 /// A node, and all that its state machine handed on.
 struct Node {
     raft: Raft,
+    proposer: Proposer,
     applied: Arc<Mutex<Vec<Applied>>>,
     /// How often the state was replaced by a snapshot.
     replaced: Arc<AtomicUsize>,
@@ -80,17 +82,9 @@ impl Node {
             &Env::real(),
         )
         .await?;
-        let weak = Arc::downgrade(&raft.shared);
-        raft.on_propose(Box::new(move |items| {
-            let weak = weak.clone();
-            Box::pin(async move {
-                let gone = || ProposeError::Stopped("the test is over".into());
-                let raft = Raft { shared: weak.upgrade().ok_or_else(gone)? };
-                raft.propose(Batch { at: raft.last_at().max(0), items }).await
-            })
-        }));
+        let proposer = Proposer::start(raft.clone(), Env::real());
         hub.serve(&address, &caller, raft.service());
-        Ok(Self { raft, applied, replaced, readers })
+        Ok(Self { raft, proposer, applied, replaced, readers })
     }
 
     async fn put(&self, number: i64) -> Result<Accepted, ProposeError> {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::contact::Contact;
+use super::leaving::Leaving;
 use super::types::Types;
 use super::upkeep::Openraft;
 
@@ -22,10 +23,13 @@ const MARGIN: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// The names of the members that have been heard of within `reassign_after`, sorted, learners
-    /// too. Only a leader knows, and always counts itself; elsewhere it is empty.
+    /// too, and are to go on. Only a leader knows, and counts itself; elsewhere it is empty.
     pub live: Vec<String>,
     /// The names of the members that have not, sorted. Only a leader knows.
     pub silent: Vec<String>,
+    /// The names of the members that are heard of and about to stop, sorted: no new work is for them,
+    /// and what they hold is theirs to end or to hand over. Only a leader knows.
+    pub leaving: Vec<String>,
     /// This node has not heard of a leader for `reassign_after`, or leads and has not heard of a
     /// majority: others may be firing what is planned for it, so it must start no attempt.
     pub fenced: bool,
@@ -37,6 +41,7 @@ pub(super) struct Lookout {
     pub id: u64,
     pub name: String,
     pub contact: Arc<Contact>,
+    pub leaving: Arc<Leaving>,
     pub reassign_after: Duration,
     /// A leader, or a majority, that was not heard of for so long cannot be counted on.
     pub stale_after: Duration,
@@ -88,11 +93,16 @@ impl Lookout {
                 let heard = now.heartbeat.as_ref().and_then(|heard| *heard.get(id)?);
                 let silent = heard.map_or(Duration::MAX, |at| at.elapsed()).min(since.elapsed());
                 let is_live = *id == self.id || silent < self.reassign_after + MARGIN;
-                let names = if is_live { &mut view.live } else { &mut view.silent };
+                let names = match is_live {
+                    false => &mut view.silent,
+                    true if self.leaving.contains(*id) => &mut view.leaving,
+                    true => &mut view.live,
+                };
                 names.push(member.name.clone());
             }
             view.live.sort_unstable();
             view.silent.sort_unstable();
+            view.leaving.sort_unstable();
         } else {
             self.elected = None;
             if alone {

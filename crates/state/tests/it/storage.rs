@@ -48,7 +48,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
 fn a_newer_state_file_is_refused_in_words_that_help() {
     let world = World::new();
     let other = world.file("newer.db");
-    world.machine.copy_to(&other).unwrap();
+    chronos_state::copy(world.machine.path(), &other).unwrap();
     rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 2).unwrap();
     let path = other.display().to_string();
     let mut world = world.reopen();
@@ -118,9 +118,9 @@ fn a_copy_replaces_the_whole_state_of_another() {
     let (_, fire) = source.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
     source.machine.apply(&[], &[("applied", b"1")]).unwrap();
     let copy = source.file("copy.db");
-    source.machine.copy_to(&copy).unwrap();
+    chronos_state::copy(source.machine.path(), &copy).unwrap();
     assert_eq!(dump(&copy), dump(&source.path()));
-    assert!(source.machine.copy_to(&copy).is_err(), "a copy never writes over a file");
+    assert!(chronos_state::copy(source.machine.path(), &copy).is_err(), "a copy never writes over a file");
 
     // What is applied after the copy is not in it.
     source.done(600, report(&fire, begun(1, 600)));
@@ -182,7 +182,7 @@ fn a_reader_goes_on_with_the_state_of_before_while_it_is_replaced() {
     let mut source = World::new();
     source.create("new");
     let copy = source.file("copy.db");
-    source.machine.copy_to(&copy).unwrap();
+    chronos_state::copy(source.machine.path(), &copy).unwrap();
     let mut world = World::new();
     world.create("old");
     let readers = world.machine.readers(1).unwrap();

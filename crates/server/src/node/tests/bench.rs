@@ -42,7 +42,7 @@ pub struct Bench {
 
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    View { live: names(live), silent: names(silent), fenced }
+    View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
 }
 
 impl Bench {

@@ -92,12 +92,9 @@ impl Node {
     async fn write(&self, number: i64) {
         let begun = Instant::now();
         loop {
-            let items = put_job(number, "").items;
-            let answer =
-                if self.raft.is_leader() { self.put(number).await } else { self.raft.forward(&items).await };
-            match answer {
-                Ok(accepted) => {
-                    let outcome = &accepted.outcomes[0];
+            match self.proposer.propose_all(put_job(number, "").items).await {
+                Ok(outcomes) => {
+                    let outcome = &outcomes[0];
                     assert!(is_created(outcome) || is_name_taken(outcome), "{outcome:?}");
                     return;
                 }

@@ -73,7 +73,7 @@ proptest! {
                 Between::Reopen => other = other.reopen(),
                 Between::Replace => {
                     let copy = other.file("copy.db");
-                    other.machine.copy_to(&copy).unwrap();
+                    chronos_state::copy(other.machine.path(), &copy).unwrap();
                     let mut next = World::new();
                     next.create("before");
                     next.machine.replace_with(&copy, &[]).unwrap();
