@@ -1,7 +1,7 @@
 //! Three nodes on this machine against one: the highest rate that is sustained, what a fire costs
 //! each node, and how runs spread over the nodes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::audit::wait_until_durable;
 use super::fleet::{Job, steady, turning};
@@ -16,8 +16,8 @@ use crate::Result;
 const NODES: usize = 3;
 /// Clients that create the jobs, all nodes together.
 const CLIENTS: usize = 64;
-/// Creating the jobs may take so long for each; the first instant comes after it.
-const CREATE_MS: usize = 1;
+/// Jobs created to learn how long creating takes; they are not due within the year.
+const SAMPLE: usize = 1_000;
 /// And so long before the first instant, planning not having begun, all must be there.
 const LEAD_MS: i64 = 3_000;
 
@@ -99,8 +99,7 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
 async fn attempt(sink: &Sink, count: usize, rate: usize, seconds: usize) -> Result<Step> {
     sink.reset().await?;
     let nodes = Nodes::start(count).await?;
-    let start = first_instant(rate)?;
-    create(&nodes, sink, &steady(rate, start, seconds), start).await?;
+    let start = create(&nodes, sink, rate, |start| steady(rate, start, seconds)).await?;
     watch(sink, &nodes.servers, rate, start, seconds).await
 }
 
@@ -110,8 +109,8 @@ async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
     sink.delay(SPREAD_DELAY).await?;
     let mut nodes = Nodes::start(NODES).await?;
     let seconds = SPREAD_JOBS / SPREAD_RATE;
-    let start = first_instant(SPREAD_JOBS)?;
-    create(&nodes, sink, &turning(SPREAD_JOBS, seconds, start, seconds), start).await?;
+    let jobs = |start| turning(SPREAD_JOBS, seconds, start, seconds);
+    let start = create(&nodes, sink, SPREAD_JOBS, jobs).await?;
     sleep_until_ms(start + i64::try_from(seconds * 1000)?).await;
     let first = nodes.servers.remove(0);
     wait_until_durable(first.directory(), SPREAD_JOBS, Duration::from_secs(10)).await?;
@@ -123,13 +122,24 @@ async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// When so many jobs, created from now on, are to fire first.
-fn first_instant(jobs: usize) -> Result<i64> {
-    Ok(now_ms() + LEAD_MS + i64::try_from(jobs * CREATE_MS)?)
+/// Creates so many jobs, made for the instant at which the first of them fires; answers it.
+async fn create(nodes: &Nodes, sink: &Sink, count: usize, jobs: impl Fn(i64) -> Vec<Job>) -> Result<i64> {
+    let begun = Instant::now();
+    let sample = (0..SAMPLE).map(|n| Job { name: format!("sample-{n}"), ..Job::numbered(n, "30 4 1 1 *") });
+    create_all(nodes, sink, &sample.collect::<Vec<_>>()).await?;
+    let whole = begun.elapsed().mul_f64(count as f64 / SAMPLE as f64);
+    // Twice as long, since the machine is not equally fast at all times.
+    let start = now_ms() + LEAD_MS + i64::try_from(whole.as_millis() * 2)?;
+    create_all(nodes, sink, &jobs(start)).await?;
+    let left = start - now_ms();
+    if left < LEAD_MS / 2 {
+        return Err(format!("creating {count} jobs left {left} ms until the first instant").into());
+    }
+    Ok(start)
 }
 
 /// Creates jobs through all nodes at once, each its part.
-async fn create(nodes: &Nodes, sink: &Sink, jobs: &[Job], start: i64) -> Result<()> {
+async fn create_all(nodes: &Nodes, sink: &Sink, jobs: &[Job]) -> Result<()> {
     let count = nodes.servers.len();
     let mut tasks = tokio::task::JoinSet::new();
     for (n, server) in nodes.servers.iter().enumerate() {
@@ -140,10 +150,6 @@ async fn create(nodes: &Nodes, sink: &Sink, jobs: &[Job], start: i64) -> Result<
     }
     while let Some(done) = tasks.join_next().await {
         done??;
-    }
-    let left = start - now_ms();
-    if left < LEAD_MS / 2 {
-        return Err(format!("creating {} jobs left {left} ms until the first instant", jobs.len()).into());
     }
     Ok(())
 }

@@ -53,8 +53,8 @@ pub struct Found {
 /// Tries rates, `first` at first.
 pub async fn search(first: usize, attempt: impl AsyncFn(usize) -> Result<Step>) -> Result<Found> {
     let (mut good, mut bad): (Option<Step>, Option<Step>) = (None, None);
-    let mut rate = first;
-    while rate >= LEAST {
+    let mut rate = first.max(LEAST);
+    loop {
         let step = attempt(rate).await?;
         eprintln!(
             "  {rate} fires/s: p50 {}, p99 {}, {} lost, recorded {}, {:.2} cores: {}",
@@ -78,6 +78,9 @@ pub async fn search(first: usize, attempt: impl AsyncFn(usize) -> Result<Step>) 
             }
             _ => break,
         };
+        if rate < LEAST {
+            break;
+        }
     }
     let good = good.ok_or_else(|| format!("not even {LEAST} fires a second are sustained"))?;
     Ok(Found { good, bad })
