@@ -16,14 +16,15 @@ use crate::Result;
 const NODES: usize = 3;
 /// Clients that create the jobs, all nodes together.
 const CLIENTS: usize = 64;
-/// Jobs created to learn how long creating takes; they are not due within the year.
+/// Jobs created to learn how long creating takes; they fall due once a year.
 const SAMPLE: usize = 1_000;
-/// And so long before the first instant, planning not having begun, all must be there.
+/// Between the creation of the jobs, as far as that can be foreseen, and the first instant.
 const LEAD_MS: i64 = 3_000;
 
 /// The jobs whose runs are counted.
 const SPREAD_JOBS: usize = 3_000;
-/// Each of them fires once, at so many a second.
+/// Each of them fires once, so many a second. Jobs that fire again before their run is over stay on
+/// the node that holds it, which is another matter.
 const SPREAD_RATE: usize = 300;
 /// The receiver takes so long over each.
 const SPREAD_DELAY: Duration = Duration::from_millis(20);
@@ -113,7 +114,8 @@ async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
     let start = create(&nodes, sink, SPREAD_JOBS, jobs).await?;
     sleep_until_ms(start + i64::try_from(seconds * 1000)?).await;
     let first = nodes.servers.remove(0);
-    wait_until_durable(first.directory(), SPREAD_JOBS, Duration::from_secs(10)).await?;
+    let settled = wait_until_durable(first.directory(), SPREAD_JOBS, Duration::from_secs(10)).await?;
+    settled.ok_or_else(|| format!("{SPREAD_JOBS} runs are not over ten seconds after the last was due"))?;
     let path = first.directory().join("state.db");
     first.kill()?;
     let file = rusqlite::Connection::open(path)?;
@@ -132,6 +134,7 @@ async fn create(nodes: &Nodes, sink: &Sink, count: usize, jobs: impl Fn(i64) -> 
     let start = now_ms() + LEAD_MS + i64::try_from(whole.as_millis() * 2)?;
     create_all(nodes, sink, &jobs(start)).await?;
     let left = start - now_ms();
+    // Planning begins a second ahead.
     if left < LEAD_MS / 2 {
         return Err(format!("creating {count} jobs left {left} ms until the first instant").into());
     }

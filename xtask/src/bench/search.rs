@@ -1,7 +1,7 @@
 //! The search for the highest rate that is sustained: rates are tried until the one between pass
 //! and fail is known to a twentieth.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::audit::wait_until_durable;
 use super::proc::Cpu;
@@ -99,9 +99,10 @@ pub async fn watch(sink: &Sink, servers: &[Server], rate: usize, start: i64, sec
     let expected = u64::try_from(total)?;
     // A quarter past the end is enough for whoever kept up.
     sink.wait_for(expected, Duration::from_secs(1)).await?;
-    let mut recorded = true;
+    let (mut recorded, arrived) = (true, Instant::now());
     for server in servers {
-        let durable = wait_until_durable(server.directory(), total, RECORDED_WITHIN).await?;
+        let left = RECORDED_WITHIN.saturating_sub(arrived.elapsed());
+        let durable = wait_until_durable(server.directory(), total, left).await?;
         recorded &= durable.is_some();
     }
     let report = sink.report().await?;
