@@ -5,9 +5,10 @@
 //! | --- | --- |
 //! | `sink` | the receiver, a process of its own |
 //! | `bare` | the reference client: the server's HTTP client and nothing around it |
-//! | `server`, `api` | the `chronos server` process, and how it is spoken to |
+//! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and how they are spoken to |
 //! | `fleet`, `load` | the jobs, and how a million of them get into a state file |
-//! | `fire`, `max`, `burst`, `memory`, `create` | one measurement each |
+//! | `search` | the highest rate that is sustained, for `max` and `cluster` |
+//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot` | one measurement each |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `proc`, `table` | what the kernel counts; what is printed |
 
@@ -15,6 +16,7 @@ mod api;
 mod audit;
 mod bare;
 mod burst;
+mod cluster;
 mod create;
 mod fire;
 mod fleet;
@@ -22,9 +24,12 @@ mod group;
 mod load;
 mod max;
 mod memory;
+mod nodes;
 mod proc;
+mod search;
 mod server;
 mod sink;
+mod snapshot;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -81,6 +86,24 @@ pub enum Bench {
         #[arg(long, default_value_t = 10)]
         seconds: usize,
     },
+    /// Three nodes against one: the highest rate, CPU per fire, how runs spread.
+    Cluster {
+        /// The first rate that is tried, in fires a second.
+        #[arg(long, default_value_t = 2_000)]
+        rate: usize,
+        /// Seconds at each rate.
+        #[arg(long, default_value_t = 5)]
+        step_seconds: usize,
+    },
+    /// A node joins a large cluster: time and memory, on both sides.
+    Snapshot {
+        /// Jobs.
+        #[arg(long, default_value_t = 1_000_000)]
+        jobs: usize,
+        /// Finished executions, at most one a job.
+        #[arg(long, default_value_t = 1_000_000)]
+        executions: usize,
+    },
 }
 
 /// Builds in release, then measures in a process that was built so.
@@ -110,6 +133,8 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Burst { jobs } => burst::run(jobs).await,
         Bench::Memory { jobs, rate, seconds } => memory::run(jobs, rate, seconds).await,
         Bench::Create { clients, seconds } => create::run(clients, seconds).await,
+        Bench::Cluster { rate, step_seconds } => cluster::run(rate, step_seconds).await,
+        Bench::Snapshot { jobs, executions } => snapshot::run(jobs, executions).await,
     }
 }
 

@@ -97,9 +97,17 @@ impl Job {
 /// Jobs that fire `rate` times a second, each once a second, evenly spread from `start` on, for
 /// so many seconds and not once more.
 pub fn steady(rate: usize, start: Millis, seconds: usize) -> Vec<Job> {
-    let end = start + i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 1;
+    turning(rate, 1, start, seconds)
+}
+
+/// So many jobs, each firing once in a period of seconds, evenly spread from `start` on, for so
+/// many seconds and not once more.
+pub fn turning(jobs: usize, period: usize, start: Millis, seconds: usize) -> Vec<Job> {
+    let millis = |ms: usize| i64::try_from(ms).unwrap_or(i64::MAX);
+    let end = start + millis(seconds * 1000) - 1;
     // `@every` counts from `start_at`, and the first run is one period later.
-    let anchor = |n: usize| start + i64::try_from(n * 1000 / rate).unwrap_or_default() - 1_000;
-    let job = |n| Job { start_at: Some(anchor(n)), end_at: Some(end), ..Job::numbered(n, "@every 1s") };
-    (0..rate).map(job).collect()
+    let anchor = |n: usize| start + millis(n * period * 1000 / jobs) - millis(period * 1000);
+    let schedule = format!("@every {period}s");
+    let job = |n| Job { start_at: Some(anchor(n)), end_at: Some(end), ..Job::numbered(n, &schedule) };
+    (0..jobs).map(job).collect()
 }

@@ -67,3 +67,8 @@ pub fn resident_mib(pid: u32) -> Result<(f64, f64)> {
     };
     Ok((field("VmRSS")?, field("VmHWM")?))
 }
+
+/// Has a process's peak counted anew, from what it has now.
+pub fn reset_peak(pid: u32) -> Result<()> {
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,14 @@ use super::api::Api;
 use super::binary_directory;
 use crate::Result;
 
-/// How long a start may take before it is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a start may take before it is given up; a node that joins receives the state in it.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running server; killed with this value.
 pub struct Server {
     child: Child,
+    directory: PathBuf,
+    begun: Instant,
     /// The API.
     pub api: Api,
     /// From the start of the process to a `/ready` that says yes.
@@ -27,7 +29,13 @@ pub struct Server {
 impl Server {
     /// Starts it over a data directory, with default settings, and waits until it is ready.
     pub async fn start(directory: &Path) -> Result<Self> {
-        let address = free_address()?;
+        let address = free_addresses(1)?;
+        Self::spawn(directory, address[0], &[])?.ready().await
+    }
+
+    /// Starts it over a data directory, with these environment variables beside the defaults of a
+    /// benchmark, and waits for nothing.
+    pub fn spawn(directory: &Path, address: SocketAddr, settings: &[(&str, String)]) -> Result<Self> {
         let log = File::options().create(true).append(true).open(directory.join("server.log"))?;
         let mut command = Command::new(binary_directory()?.join("chronos"));
         for (name, _) in std::env::vars_os() {
@@ -42,19 +50,31 @@ impl Server {
             .env("CHRONOS_CLUSTER__RAFT__ADDRESS", "127.0.0.1:0")
             .env("CHRONOS_CLUSTER__DATA_DIR", directory)
             .env("CHRONOS_LOGGING__LEVEL", "warn")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        let mut server = Self { child, api: Api::new(address), ready_after: Duration::ZERO };
+        let (directory, api) = (directory.to_owned(), Api::new(address));
+        Ok(Self { child, directory, begun, api, ready_after: Duration::ZERO })
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(mut self) -> Result<Self> {
+        self.until_ok("/ready").await?;
+        self.ready_after = self.begun.elapsed();
+        Ok(self)
+    }
+
+    /// Waits until a page says 200.
+    pub async fn until_ok(&mut self, page: &str) -> Result<()> {
         loop {
-            if let Ok((StatusCode::OK, _)) = server.api.call(Method::GET, "/ready", None).await {
-                server.ready_after = begun.elapsed();
-                return Ok(server);
+            if let Ok((StatusCode::OK, _)) = self.api.call(Method::GET, page, None).await {
+                return Ok(());
             }
-            if server.child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
-                let log = std::fs::read_to_string(directory.join("server.log"))?;
-                return Err(format!("the server does not become ready; it says:\n{log}").into());
+            if self.child.try_wait()?.is_some() || self.begun.elapsed() > PATIENCE {
+                let log = std::fs::read_to_string(self.directory.join("server.log"))?;
+                return Err(format!("the server does not answer {page} with 200; it says:\n{log}").into());
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -63,6 +83,11 @@ impl Server {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where its data lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Kills it as a crash would.
@@ -81,6 +106,11 @@ impl Drop for Server {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+/// So many loopback addresses with ports that are free. Another process may take one first; then
+/// the server that was to have it does not start.
+pub fn free_addresses(count: usize) -> Result<Vec<SocketAddr>> {
+    // Held together, so that no two are the same.
+    let held: Vec<_> =
+        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<std::io::Result<_>>()?;
+    Ok(held.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?)
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,20 +36,28 @@ struct Arrival {
     execution: u128,
 }
 
-type Arrivals = Rc<RefCell<Vec<Arrival>>>;
+/// What all connections share.
+#[derive(Default)]
+struct Notes {
+    arrivals: Vec<Arrival>,
+    /// Between a request and its answer.
+    delay: Duration,
+}
+
+type Shared = Rc<RefCell<Notes>>;
 
 /// Serves for ever; says on standard output where.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{}", listener.local_addr()?);
-    let arrivals = Arrivals::default();
+    let notes = Shared::default();
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::task::spawn_local(connection(stream, Rc::clone(&arrivals)));
+        tokio::task::spawn_local(connection(stream, Rc::clone(&notes)));
     }
 }
 
-async fn connection(mut stream: TcpStream, arrivals: Arrivals) {
+async fn connection(mut stream: TcpStream, notes: Shared) {
     // A failure here costs latency, which the figures then show.
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::with_capacity(8 * 1024);
@@ -59,7 +68,7 @@ async fn connection(mut stream: TcpStream, arrivals: Arrivals) {
             Ok(_) => {}
         }
         let mut used = 0;
-        let mut open = true;
+        let (mut open, mut delayed) = (true, false);
         while open {
             match Request::parse(&buffer[used..]) {
                 Parsed::Partial => break,
@@ -68,13 +77,17 @@ async fn connection(mut stream: TcpStream, arrivals: Arrivals) {
                     open = false;
                 }
                 Parsed::Whole(request, length) => {
-                    answer(&request, &arrivals, &mut answers);
+                    delayed |= answer(&request, &mut notes.borrow_mut(), &mut answers);
                     used += length;
                 }
             }
         }
         buffer.drain(..used);
         open &= buffer.len() < MOST_BYTES;
+        let delay = notes.borrow().delay;
+        if delayed && !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         if !answers.is_empty() && stream.write_all(&answers).await.is_err() || !open {
             return;
         }
@@ -152,23 +165,28 @@ impl<'a> Request<'a> {
     }
 }
 
-fn answer(request: &Request<'_>, arrivals: &Arrivals, answers: &mut Vec<u8>) {
+/// Answers a request; says whether it is one of those whose answers are delayed.
+fn answer(request: &Request<'_>, notes: &mut Notes, answers: &mut Vec<u8>) -> bool {
     let Some(control) = request.path.strip_prefix("/control/") else {
-        arrivals.borrow_mut().push(Arrival {
+        notes.arrivals.push(Arrival {
             at_us: now_us(),
             scheduled_ms: request.scheduled.and_then(chronos_types::parse_rfc3339),
             execution: request.execution.map_or(0, hex),
         });
         answers.extend_from_slice(OK);
-        return;
+        return true;
     };
     let (name, query) = control.split_once('?').unwrap_or((control, ""));
     let body = match name {
-        "report" => report(&arrivals.borrow(), query).to_string(),
-        "executions" => executions(&arrivals.borrow()),
-        "count" => arrivals.borrow().len().to_string(),
+        "report" => report(&notes.arrivals, query).to_string(),
+        "executions" => executions(&notes.arrivals),
+        "count" => notes.arrivals.len().to_string(),
         "reset" => {
-            arrivals.borrow_mut().clear();
+            *notes = Notes::default();
+            String::new()
+        }
+        "delay" => {
+            notes.delay = Duration::from_millis(number(query, "ms").unwrap_or_default().unsigned_abs());
             String::new()
         }
         _ => "there is no such page".to_owned(),
@@ -176,6 +194,12 @@ fn answer(request: &Request<'_>, arrivals: &Arrivals, answers: &mut Vec<u8>) {
     answers
         .extend_from_slice(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
     answers.extend_from_slice(body.as_bytes());
+    false
+}
+
+/// A number of a query string.
+fn number(query: &str, name: &str) -> Option<i64> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
 /// The hexadecimal digits of a UUID as a number.
@@ -196,10 +220,8 @@ fn executions(arrivals: &[Arrival]) -> String {
 /// Aggregates over requests scheduled from `from`, before `until` (milliseconds); over all where
 /// these are not given.
 fn report(arrivals: &[Arrival], query: &str) -> Value {
-    let bound = |name: &str| {
-        query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<i64>().ok())
-    };
-    let (from, until) = (bound("from").unwrap_or(i64::MIN), bound("until").unwrap_or(i64::MAX));
+    let (from, until) =
+        (number(query, "from").unwrap_or(i64::MIN), number(query, "until").unwrap_or(i64::MAX));
     let whole = from == i64::MIN && until == i64::MAX;
     let chosen = || {
         arrivals
@@ -285,9 +307,15 @@ impl Sink {
         self.child.id()
     }
 
-    /// Forgets what it has seen.
+    /// Forgets what it has seen, and answers at once.
     pub async fn reset(&self) -> Result<()> {
         self.control.text("/control/reset").await?;
+        Ok(())
+    }
+
+    /// Answers so long after each request from now on; others are not held up by it.
+    pub async fn delay(&self, delay: Duration) -> Result<()> {
+        self.control.text(&format!("/control/delay?ms={}", delay.as_millis())).await?;
         Ok(())
     }
 
@@ -328,17 +356,17 @@ impl Sink {
     }
 
     /// Waits for `count` requests, or until none has come for `patience`.
-    pub async fn wait_for(&self, count: u64, patience: std::time::Duration) -> Result<u64> {
-        let (mut seen, mut since) = (0, std::time::Instant::now());
+    pub async fn wait_for(&self, count: u64, patience: Duration) -> Result<u64> {
+        let (mut seen, mut since) = (0, Instant::now());
         loop {
             let now = self.count().await?;
             if now > seen {
-                (seen, since) = (now, std::time::Instant::now());
+                (seen, since) = (now, Instant::now());
             }
             if now >= count || since.elapsed() > patience {
                 return Ok(now);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
