@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use crate::env::{Listener, Socket};
 
 /// Pause where no connection can be accepted, for want of file descriptors or memory: some are
 /// freed meanwhile, and the loop does not spin. The kernel's queue keeps who is waiting.
@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Serves until `stop` is cancelled; then takes no new connections and requests, and lets those
 /// under way end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    mut listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
@@ -77,9 +77,7 @@ fn is_clients(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
-    // Answers are small and wanted now. Where it cannot be set, they are a little later.
-    let _ = stream.set_nodelay(true);
+async fn one(stream: Socket, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
     let Some(tls) = tls else { return connection::serve(stream, router, stop).await };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
     tokio::select! {

@@ -23,9 +23,13 @@ const KEEPALIVE_QUESTIONS: u32 = 3;
 pub(in crate::env) struct RealNet;
 
 impl Net for RealNet {
+    fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host(address).await?.collect()) })
+    }
+
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host(address).await?.collect();
+            let found = self.lookup(address).await?;
             let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
             for (index, address) in found.iter().enumerate() {
                 let connecting = TcpStream::connect(address);
