@@ -18,8 +18,9 @@ const JOBS: usize = 12;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Works until the faults are over, then waits until all is done.
-pub(crate) async fn work(ledger: Ledger, seed: u64, nodes: usize) -> turmoil::Result {
-    let mut client = Client { ledger, rng: SmallRng::seed_from_u64(seed), nodes, named: 0 };
+pub(crate) async fn work(ledger: Ledger, number: u64, seed: u64, nodes: usize) -> turmoil::Result {
+    let rng = SmallRng::seed_from_u64(seed ^ (number << 32));
+    let mut client = Client { ledger, number, rng, nodes, named: 0 };
     while !client.ledger.with(|seen| seen.calm) {
         client.act().await;
         let pause = client.rng.random_range(10..600);
@@ -36,6 +37,7 @@ pub(crate) async fn work(ledger: Ledger, seed: u64, nodes: usize) -> turmoil::Re
 
 struct Client {
     ledger: Ledger,
+    number: u64,
     rng: SmallRng,
     nodes: usize,
     named: usize,
@@ -75,7 +77,7 @@ impl Client {
 
     async fn create(&mut self) {
         self.named += 1;
-        let (name, every_s) = (format!("job-{}", self.named), self.rng.random_range(1..6));
+        let (name, every_s) = (format!("job-{}-{}", self.number, self.named), self.rng.random_range(1..6));
         let job = json!({
             "name": name,
             "schedule": format!("@every {every_s}s"),
@@ -130,7 +132,7 @@ impl Client {
                 tokio::time::sleep(LOOK).await;
                 continue;
             };
-            let jobs = answer["items"].as_array().cloned().unwrap_or_default();
+            let jobs = answer["jobs"].as_array().cloned().unwrap_or_default();
             if jobs.is_empty() {
                 return;
             }
@@ -146,7 +148,7 @@ impl Client {
         for status in ["pending", "running", "retrying"] {
             let path = format!("/api/v1/executions?status={status}&limit=1&consistent=true");
             match self.ask(Method::GET, &path, None).await {
-                Some((200, answer)) if answer["items"].as_array().is_some_and(Vec::is_empty) => {}
+                Some((200, answer)) if answer["executions"].as_array().is_some_and(Vec::is_empty) => {}
                 _ => return false,
             }
         }

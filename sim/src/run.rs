@@ -74,7 +74,7 @@ fn simulate(options: Options) -> Result<Report, String> {
     let own = ledger.clone();
     sim.host("receiver", move || receiver::serve(own.clone()));
     for number in 1..=2 {
-        sim.client(format!("client{number}"), client::work(ledger.clone(), seed ^ (number << 32), nodes));
+        sim.client(format!("client{number}"), client::work(ledger.clone(), number, seed, nodes));
     }
     let mut director = Director { members, ledger: ledger.clone(), up: vec![true; nodes], asked: 0 };
     let mut plan: VecDeque<_> = faults::plan(seed, nodes, QUIET_MS, end_ms).into();

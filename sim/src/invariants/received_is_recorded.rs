@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use chronos_types::Status;
+
 use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
@@ -16,8 +18,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
                 Some(found) if found.job_id.to_string() != delivery.job => {
                     wrong.push(format!("{node} has {id} under another job than was received"));
                 }
-                // One that was cancelled while it was under way keeps the count it had.
-                Some(found) if found.attempts < delivery.attempt && found.completed_at.is_none() => {
+                // The report of an attempt follows it. One that was cancelled keeps the count it had.
+                Some(found)
+                    if evidence.seen.drained
+                        && found.status != Status::Cancelled
+                        && found.attempts < delivery.attempt =>
+                {
                     let (has, came) = (found.attempts, delivery.attempt);
                     wrong.push(format!("{node} has {has} attempts of {id}, and attempt {came} was received"));
                 }
