@@ -10,6 +10,7 @@ use chronos_server::Node;
 use chronos_server::config::Config;
 use turmoil::Sim;
 
+use crate::run::Options;
 use crate::world::{SimClock, SimDisk, env};
 
 /// One node, up or down.
@@ -24,7 +25,7 @@ pub(crate) struct Member {
 
 impl Member {
     /// Adds a node to the simulation; it starts with it.
-    pub(crate) fn add(sim: &mut Sim<'_>, number: usize, count: usize, root: &Path) -> Self {
+    pub(crate) fn add(sim: &mut Sim<'_>, number: usize, options: &Options, root: &Path) -> Self {
         let member = Self {
             name: format!("n{number}"),
             clock: Arc::default(),
@@ -35,10 +36,10 @@ impl Member {
         let Self { name, clock, disk, directory, life } = &member;
         let (name, clock, disk) = (name.clone(), Arc::clone(clock), Arc::clone(disk));
         let (directory, life) = (directory.clone(), Rc::clone(life));
-        let host = name.clone();
+        let (host, Options { nodes, bug, .. }) = (name.clone(), *options);
         sim.host(host, move || {
-            let config = config(&name, number == 1, count, directory.join(life.get().to_string()));
-            let env = env(Arc::clone(&clock), Arc::clone(&disk));
+            let config = config(&name, number == 1, nodes, directory.join(life.get().to_string()));
+            let env = env(Arc::clone(&clock), Arc::clone(&disk), bug);
             async move {
                 let node = Node::start(config, env).await?;
                 Err(node.fault().await.into())

@@ -8,6 +8,8 @@ use rand::{RngExt as _, SeedableRng as _};
 pub(crate) enum Fault {
     /// A node ends as by `kill -9`.
     Crash { node: usize },
+    /// Every node ends so, at once.
+    PowerCut,
     /// It starts again on what it left.
     Restart { node: usize },
     /// No message passes between a node and all others, but none is lost.
@@ -36,10 +38,16 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
     while now < end_ms {
         let node = rng.random_range(0..nodes);
         let until = now + rng.random_range(100..8_000);
-        match rng.random_range(0..10) {
-            0..=2 => {
+        match rng.random_range(0..11) {
+            0 | 1 => {
                 plan.push((now, Fault::Crash { node }));
                 plan.push((until, Fault::Restart { node }));
+            }
+            2 => {
+                plan.push((now, Fault::PowerCut));
+                for node in 0..nodes {
+                    plan.push((now + rng.random_range(50..4_000), Fault::Restart { node }));
+                }
             }
             3 => {
                 plan.push((now, Fault::Hold { node }));

@@ -16,4 +16,5 @@ mod run;
 mod web;
 mod world;
 
+pub use chronos_server::env::Bug;
 pub use run::{Options, Report, run};

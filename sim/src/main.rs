@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chronos_sim::{Options, run};
+use chronos_sim::{Bug, Options, run};
 use clap::Parser;
 
 #[derive(Parser)]
@@ -20,9 +20,23 @@ struct Cli {
     /// How long faults go on, in simulated seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// Plant a bug: one of durable-too-soon, forgets-unfinished, counts-from-now.
+    #[arg(long, value_parser = bug)]
+    bug: Option<Bug>,
     /// Print what happened.
     #[arg(long)]
     trace: bool,
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    match name {
+        "durable-too-soon" => Ok(Bug::DurableTooSoon),
+        "forgets-unfinished" => Ok(Bug::ForgetsUnfinished),
+        "counts-from-now" => Ok(Bug::CountsFromNow),
+        _ => Err(format!(
+            "{name:?} is no bug; expected durable-too-soon, forgets-unfinished or counts-from-now"
+        )),
+    }
 }
 
 fn main() -> ExitCode {
@@ -33,7 +47,7 @@ fn main() -> ExitCode {
     let mut failed = 0;
     for seed in cli.seed..cli.seed.saturating_add(cli.seeds) {
         let (nodes, seconds) = (cli.nodes, cli.seconds);
-        let violations = match run(Options { seed, nodes, seconds }) {
+        let violations = match run(Options { seed, nodes, seconds, bug: cli.bug }) {
             Ok(report) => {
                 if cli.trace {
                     print!("{}", report.trace);

@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
+use chronos_server::env::Bug;
+use hyper::Method;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use turmoil::Sim;
 
@@ -29,6 +32,8 @@ pub struct Options {
     pub nodes: usize,
     /// How long faults go on, in simulated seconds.
     pub seconds: u64,
+    /// A bug that the server is to have.
+    pub bug: Option<Bug>,
 }
 
 /// What came of a run.
@@ -55,7 +60,7 @@ pub fn run(options: Options) -> Result<Report, String> {
 }
 
 fn simulate(options: Options) -> Result<Report, String> {
-    let Options { seed, nodes, seconds } = options;
+    let Options { seed, nodes, seconds, .. } = options;
     entropy::seed(seed);
     let root = tempfile::tempdir().map_err(|error| error.to_string())?;
     let ledger = Ledger::default();
@@ -70,7 +75,7 @@ fn simulate(options: Options) -> Result<Report, String> {
         .simulation_duration(Duration::from_millis(end_ms) + REST * 2)
         .build();
     let members: Vec<_> =
-        (1..=nodes).map(|number| Member::add(&mut sim, number, nodes, root.path())).collect();
+        (1..=nodes).map(|number| Member::add(&mut sim, number, &options, root.path())).collect();
     let own = ledger.clone();
     sim.host("receiver", move || receiver::serve(own.clone()));
     for number in 1..=2 {
@@ -141,6 +146,12 @@ impl Director {
                 sim.bounce(name(node));
                 self.up[node] = true;
             }
+            Fault::PowerCut => {
+                for (member, up) in self.members.iter().zip(&mut self.up).filter(|(_, up)| **up) {
+                    member.crash(sim).map_err(|error| error.to_string())?;
+                    *up = false;
+                }
+            }
             Fault::Crash { .. } | Fault::Restart { .. } => return Ok(()),
             Fault::Hold { node } => others(node).for_each(|other| sim.hold(name(node), name(other))),
             Fault::Release { node } => others(node).for_each(|other| sim.release(name(node), name(other))),
@@ -150,17 +161,24 @@ impl Director {
             Fault::Disk { node, slow_ms } => self.members[node].disk.set_slow_ms(slow_ms),
             Fault::Latency { max_ms } => sim.set_max_message_latency(Duration::from_millis(max_ms)),
             Fault::Transfer { node } => {
-                self.asked += 1;
-                let host = name(node).to_owned();
-                sim.client(format!("operator{}", self.asked), async move {
-                    let body = serde_json::json!({});
-                    ask(&host, hyper::Method::POST, "/api/v1/cluster/transfer-leadership", Some(&body)).await;
-                    Ok(())
-                });
+                let body = Some(serde_json::json!({}));
+                let path = "/api/v1/cluster/transfer-leadership".to_owned();
+                self.operate(sim, name(node).to_owned(), Method::POST, path, body);
             }
         }
         self.ledger.note_at(sim.elapsed(), format_args!("{fault:?}"));
         Ok(())
+    }
+
+    /// Has a node asked by somebody who waits for the answer, and does not care for it.
+    fn operate(&mut self, sim: &mut Sim<'_>, at: String, method: Method, path: String, body: Option<Value>) {
+        self.asked += 1;
+        let ledger = self.ledger.clone();
+        sim.client(format!("operator{}", self.asked), async move {
+            let answer = ask(&at, method, &path, body.as_ref()).await;
+            ledger.note(format_args!("{path} at {at}: {:?}", answer.map(|(status, _)| status)));
+            Ok(())
+        });
     }
 
     /// Ends all faults.

@@ -7,7 +7,7 @@ mod random;
 
 use std::sync::Arc;
 
-use chronos_server::env::Env;
+use chronos_server::env::{Bug, Env};
 
 pub(crate) use clock::{SimClock, since_start};
 pub(crate) use disk::SimDisk;
@@ -15,6 +15,10 @@ use net::SimNet;
 use random::SimRandom;
 
 /// The world of one node.
-pub(crate) fn env(clock: Arc<SimClock>, disk: Arc<SimDisk>) -> Env {
-    Env::with_clock(clock).with_net(Arc::new(SimNet)).with_random(Arc::new(SimRandom)).inline(disk)
+pub(crate) fn env(clock: Arc<SimClock>, disk: Arc<SimDisk>, bug: Option<Bug>) -> Env {
+    let env = Env::with_clock(clock).with_net(Arc::new(SimNet)).with_random(Arc::new(SimRandom)).inline(disk);
+    match bug {
+        Some(bug) => env.with_bug(bug),
+        None => env,
+    }
 }

@@ -5,6 +5,7 @@
 //! a clock and a network of their own. Everything else takes an [`Env`].
 
 mod blocking;
+mod bug;
 mod net;
 mod real;
 
@@ -18,6 +19,7 @@ use chronos_types::Millis;
 
 pub(crate) use blocking::Blocking;
 pub use blocking::Disk;
+pub use bug::Bug;
 pub use net::{Listener, Net, Socket, Stream};
 
 /// A boxed future, for the traits below.
@@ -52,6 +54,7 @@ pub struct Env {
     net: Arc<dyn Net>,
     random: Arc<dyn Random>,
     blocking: Blocking,
+    bug: Option<Bug>,
 }
 
 impl Env {
@@ -69,6 +72,7 @@ impl Env {
             net: Arc::new(real::RealNet),
             random: Arc::new(real::RealRandom),
             blocking: Blocking::Threads,
+            bug: None,
         }
     }
 
@@ -89,6 +93,18 @@ impl Env {
     #[must_use]
     pub fn inline(self, disk: Arc<dyn Disk>) -> Self {
         Self { blocking: Blocking::Inline(disk), ..self }
+    }
+
+    /// The same with a bug.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn with_bug(self, bug: Bug) -> Self {
+        Self { bug: Some(bug), ..self }
+    }
+
+    /// Whether this bug is to be there. It never is, but in tests of the tests.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
     }
 
     /// Milliseconds since the Unix epoch.
