@@ -23,6 +23,17 @@ pub(crate) struct Evidence<'a> {
     pub(crate) states: Vec<NodeState>,
 }
 
+impl Evidence<'_> {
+    /// The states that should hold everything: each of them where the cluster came to rest, and
+    /// otherwise the one that is furthest.
+    pub(crate) fn whole(&self) -> Vec<&NodeState> {
+        if self.seen.drained {
+            return self.states.iter().collect();
+        }
+        self.states.iter().max_by_key(|state| state.executions.len()).into_iter().collect()
+    }
+}
+
 /// Reads the state that a node left.
 pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
     let machine = Machine::open(&files.join("state.db"))?;

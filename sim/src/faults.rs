@@ -26,8 +26,8 @@ pub(crate) enum Fault {
     Disk { node: usize, slow_ms: u64 },
     /// A message takes so long at most, between any two.
     Latency { max_ms: u64 },
-    /// A node is asked to have another lead.
-    Transfer { node: usize },
+    /// Somebody asks that this node lead.
+    Transfer { to: usize },
 }
 
 /// What is done at which millisecond, in order.
@@ -44,10 +44,20 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
                 plan.push((until, Fault::Restart { node }));
             }
             2 => {
-                plan.push((now, Fault::PowerCut));
-                for node in 0..nodes {
-                    plan.push((now + rng.random_range(50..4_000), Fault::Restart { node }));
+                // The worst of it: who leads has written what the others have not, and comes back last.
+                let (slow_at, cut) = (now + 300, now + rng.random_range(700..2_000));
+                plan.push((now, Fault::Transfer { to: node }));
+                for other in 0..nodes {
+                    let (slow_ms, away) = if other == node {
+                        (0, rng.random_range(2_000..5_000))
+                    } else {
+                        (rng.random_range(50..200), rng.random_range(50..1_000))
+                    };
+                    plan.push((slow_at, Fault::Disk { node: other, slow_ms }));
+                    plan.push((cut + away, Fault::Disk { node: other, slow_ms: 0 }));
+                    plan.push((cut + away, Fault::Restart { node: other }));
                 }
+                plan.push((cut, Fault::PowerCut));
             }
             3 => {
                 plan.push((now, Fault::Hold { node }));
@@ -69,7 +79,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
                 plan.push((now, Fault::Latency { max_ms: rng.random_range(5..150) }));
                 plan.push((until, Fault::Latency { max_ms: 2 }));
             }
-            _ => plan.push((now, Fault::Transfer { node })),
+            _ => plan.push((now, Fault::Transfer { to: node })),
         }
         now += rng.random_range(200..3_000);
     }

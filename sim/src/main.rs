@@ -28,15 +28,20 @@ struct Cli {
     trace: bool,
 }
 
+const BUGS: [(&str, Bug); 3] = [
+    ("durable-too-soon", Bug::DurableTooSoon),
+    ("forgets-unfinished", Bug::ForgetsUnfinished),
+    ("counts-from-now", Bug::CountsFromNow),
+];
+
 fn bug(name: &str) -> Result<Bug, String> {
-    match name {
-        "durable-too-soon" => Ok(Bug::DurableTooSoon),
-        "forgets-unfinished" => Ok(Bug::ForgetsUnfinished),
-        "counts-from-now" => Ok(Bug::CountsFromNow),
-        _ => Err(format!(
-            "{name:?} is no bug; expected durable-too-soon, forgets-unfinished or counts-from-now"
-        )),
-    }
+    let names = BUGS.map(|(name, _)| name).join(", ");
+    let found = BUGS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, bug)| *bug).ok_or_else(|| format!("{name:?} is no bug; expected one of {names}"))
+}
+
+fn bug_name(bug: Bug) -> &'static str {
+    BUGS.iter().find(|(_, known)| *known == bug).map_or("?", |(name, _)| name)
 }
 
 fn main() -> ExitCode {
@@ -62,10 +67,13 @@ fn main() -> ExitCode {
             continue;
         }
         failed += 1;
+        let bug = cli.bug.map(|bug| format!(" --bug {}", bug_name(bug))).unwrap_or_default();
         for violation in violations.iter().take(20) {
             println!("  {violation}");
         }
-        println!("  reproduce: cargo xtask sim --seed {seed} --seeds 1 --nodes {nodes} --seconds {seconds}");
+        println!(
+            "  reproduce: cargo xtask sim --seed {seed} --seeds 1 --nodes {nodes} --seconds {seconds}{bug}"
+        );
     }
     println!("{failed} of {} seeds failed", cli.seeds);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

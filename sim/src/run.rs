@@ -160,10 +160,11 @@ impl Director {
             Fault::Clock { node, off_ms } => self.members[node].clock.set_off_ms(off_ms),
             Fault::Disk { node, slow_ms } => self.members[node].disk.set_slow_ms(slow_ms),
             Fault::Latency { max_ms } => sim.set_max_message_latency(Duration::from_millis(max_ms)),
-            Fault::Transfer { node } => {
-                let body = Some(serde_json::json!({}));
+            Fault::Transfer { to } => {
+                let body = Some(serde_json::json!({"to": name(to)}));
+                let at = name((to + 1) % self.members.len()).to_owned();
                 let path = "/api/v1/cluster/transfer-leadership".to_owned();
-                self.operate(sim, name(node).to_owned(), Method::POST, path, body);
+                self.operate(sim, at, Method::POST, path, body);
             }
         }
         self.ledger.note_at(sim.elapsed(), format_args!("{fault:?}"));

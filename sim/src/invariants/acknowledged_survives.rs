@@ -1,4 +1,4 @@
-//! What a client heard was done is done, on every node.
+//! What a client heard was done is done, on every node that has come so far.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for state in &evidence.states {
+    for state in evidence.whole() {
         let jobs: HashSet<_> = state.jobs.iter().map(|row| row.job.id.to_string()).collect();
         let executions: HashSet<_> = state.executions.iter().map(|found| found.id.to_string()).collect();
         for (id, job) in &evidence.seen.jobs {

@@ -7,7 +7,7 @@ use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let Some(state) = evidence.states.first() else { return wrong };
+    let Some(state) = evidence.whole().first().copied() else { return wrong };
     for row in &state.jobs {
         let (job, name) = (&row.job, &row.job.spec.name);
         let Some(created) = evidence.seen.jobs.get(&job.id.to_string()) else { continue };

@@ -8,7 +8,7 @@ use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for state in &evidence.states {
+    for state in evidence.whole() {
         let known: HashMap<_, _> =
             state.executions.iter().map(|found| (found.id.to_string(), found)).collect();
         for delivery in &evidence.seen.deliveries {
