@@ -17,11 +17,16 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("xtask", &["chronos-types", "chronos-schedule", "chronos-state"]),
 ];
 
+/// The manifest of the simulation.
+const SIM: &str = "sim/Cargo.toml";
+
 /// Everything that can be said without running the code.
 pub fn check() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["fmt", "--manifest-path", SIM, "--check"], &[])?;
     direction()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    cargo(&["clippy", "--manifest-path", SIM, "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
@@ -34,6 +39,13 @@ pub fn fix() -> Result<()> {
 /// All tests of the workspace.
 pub fn test(arguments: &[String]) -> Result<()> {
     let mut line = vec!["test", "--workspace"];
+    line.extend(arguments.iter().map(String::as_str));
+    cargo(&line, &[])
+}
+
+/// The simulation, a workspace of its own.
+pub fn sim(arguments: &[String]) -> Result<()> {
+    let mut line = vec!["run", "--release", "--quiet", "--manifest-path", SIM, "--"];
     line.extend(arguments.iter().map(String::as_str));
     cargo(&line, &[])
 }

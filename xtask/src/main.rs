@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask check | fix | test | bench`.
+//! The project's chores: `cargo xtask check | fix | test | sim | bench`.
 //!
 //! Nothing beyond cargo has to be installed. No user builds this: the workspace's default members
 //! leave it out.
@@ -31,6 +31,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Simulates a cluster under faults: `--seeds N`, and `--help` for more. Builds in release first.
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Measures, against a reference in the same run. Builds in release first.
     Bench {
         #[command(subcommand)]
@@ -49,6 +54,7 @@ fn main() -> ExitCode {
         Command::Check => checks::check(),
         Command::Fix => checks::fix(),
         Command::Test { arguments } => checks::test(&arguments),
+        Command::Sim { arguments } => checks::sim(&arguments),
         Command::Bench { bench, assert } => bench::run(&bench, assert),
         Command::Sink => bench::sink(),
     };

@@ -4,16 +4,22 @@
 //! This is the only module that asks for them, and so the seam where tests and the simulator put
 //! a clock and a network of their own. Everything else takes an [`Env`].
 
+mod blocking;
+mod bug;
 mod net;
 mod real;
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use chronos_types::Millis;
 
+pub(crate) use blocking::Blocking;
+pub use blocking::Disk;
+pub use bug::Bug;
 pub use net::{Listener, Net, Socket, Stream};
 
 /// A boxed future, for the traits below.
@@ -35,11 +41,20 @@ pub trait Timer: Send {
     fn wait_until(&mut self, at: Millis) -> BoxFuture<'_, ()>;
 }
 
+/// A source of random bytes.
+pub trait Random: Send + Sync + fmt::Debug {
+    /// Fills all of `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
 /// The world as the server sees it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Env {
     clock: Arc<dyn Clock>,
     net: Arc<dyn Net>,
+    random: Arc<dyn Random>,
+    blocking: Blocking,
+    bug: Option<Bug>,
 }
 
 impl Env {
@@ -52,13 +67,44 @@ impl Env {
     /// Another clock; the machine's own network.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, net: Arc::new(real::RealNet) }
+        Self {
+            clock,
+            net: Arc::new(real::RealNet),
+            random: Arc::new(real::RealRandom),
+            blocking: Blocking::Threads,
+            bug: None,
+        }
     }
 
     /// The same with another network.
     #[must_use]
     pub fn with_net(self, net: Arc<dyn Net>) -> Self {
         Self { net, ..self }
+    }
+
+    /// The same with other random bytes.
+    #[must_use]
+    pub fn with_random(self, random: Arc<dyn Random>) -> Self {
+        Self { random, ..self }
+    }
+
+    /// The same without threads: blocking work is done on the caller's runtime, after as long as
+    /// `disk` says that it takes. For a simulator, where one thread is all there is.
+    #[must_use]
+    pub fn inline(self, disk: Arc<dyn Disk>) -> Self {
+        Self { blocking: Blocking::Inline(disk), ..self }
+    }
+
+    /// The same with a bug.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn with_bug(self, bug: Bug) -> Self {
+        Self { bug: Some(bug), ..self }
+    }
+
+    /// Whether this bug is to be there. It never is, but in tests of the tests.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
     }
 
     /// Milliseconds since the Unix epoch.
@@ -88,8 +134,16 @@ impl Env {
     #[must_use]
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        self.random.fill(&mut bytes);
         bytes
+    }
+
+    /// The addresses of `address`, a `host:port` whose name is looked up now.
+    ///
+    /// # Errors
+    /// The name has no address, or nobody could say.
+    pub async fn lookup(&self, address: &str) -> std::io::Result<Vec<SocketAddr>> {
+        self.net.lookup(address).await
     }
 
     /// Connects to `address`, a `host:port` whose name is looked up now. It takes as long as the
@@ -114,9 +168,11 @@ impl Env {
     /// # Panics
     /// Where the work panics.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        self.blocking.run(work).await
+    }
+
+    /// Where blocking work is done.
+    pub(crate) fn workers(&self) -> &Blocking {
+        &self.blocking
     }
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use chronos_state::{Effect, Machine};
 use chronos_types::{ExecutionId, format_rfc3339};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
 use crate::config::{self, Config};
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
-use crate::env::Env;
+use crate::env::{Env, Listener};
 use crate::http::{self, App};
 use crate::proposer::Proposer;
 use crate::raft::{Handed, Raft, RaftConfig};
@@ -71,8 +70,8 @@ impl Node {
         // Everything that the operator may have got wrong comes first, before anything is opened.
         let client = client(&config, &env)?;
         let tls = config.server.http.tls.as_ref().map(http::tls).transpose().map_err(StartError)?;
-        let listener = listen(config.server.http.address).await?;
-        let address = listener.local_addr().map_err(|error| StartError(error.to_string()))?;
+        let listener = listen(config.server.http.address, &env).await?;
+        let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
         let door = door::open(&config.cluster, &env).await?;
         raise_file_limit();
 
@@ -361,8 +360,8 @@ fn client(config: &Config, env: &Env) -> Result<Client, StartError> {
     Client::new(&client, env.clone()).map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
+async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {
+    env.listen(&address.to_string())
         .await
         .map_err(|error| StartError(format!("server.http.address: cannot listen on {address}: {error}")))
 }

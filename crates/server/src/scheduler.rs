@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::env::{Env, Timer};
+use crate::env::{Bug, Env, Timer};
 use crate::proposer::Proposer;
 use crate::raft::View;
 use crate::spread::node_beside;
@@ -174,6 +174,7 @@ async fn tick(config: &Config) -> Result<Tick, String> {
         let view = config.view.borrow();
         Nodes { own: config.node.clone(), live: view.live.clone(), leaving: view.leaving.clone() }
     };
+    let from_now = config.env.has(Bug::CountsFromNow);
     let look = move |reader: &Reader| {
         let first = reader.first_due()?;
         if first.is_none_or(|first| first > now + HORIZON_MS) {
@@ -181,7 +182,7 @@ async fn tick(config: &Config) -> Result<Tick, String> {
         }
         let due = reader.due(now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
         let holders = nodes.holders(reader, &due)?;
-        let planner = Planner { now, threshold, window };
+        let planner = Planner { now, threshold, window, from_now };
         let (mut runs, mut missed) = (Vec::with_capacity(due.len()), 0);
         for job in &due {
             let before = runs.len();
@@ -237,6 +238,7 @@ struct Planner {
     now: Millis,
     threshold: i64,
     window: i64,
+    from_now: bool,
 }
 
 impl Planner {
@@ -251,7 +253,7 @@ impl Planner {
             let next = if slot <= self.now - self.threshold {
                 self.missed(job, node, &times, slot, runs)
             } else {
-                let next = times.after(slot);
+                let next = times.after(if self.from_now { slot.max(self.now) } else { slot });
                 runs.push(self.run(job, node, slot, slot, Trigger::Schedule, next));
                 next
             };

@@ -75,7 +75,7 @@ impl Client {
                 .with_tls_config(tls)
                 .https_or_http()
                 .enable_http1()
-                .wrap_connector(GuardedConnector::new(Arc::clone(&egress)));
+                .wrap_connector(GuardedConnector::new(Arc::clone(&egress), env.clone()));
             HyperClient::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())

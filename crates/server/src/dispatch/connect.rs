@@ -1,18 +1,27 @@
 //! Makes connections for the client, past the egress guard, with errors that say what failed.
 
 use std::future::Future;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::vec;
+use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
+use crate::env::{Env, Socket};
+
+/// Before the next address of a name is tried beside those that have not answered yet (RFC 8305,
+/// section 5, recommends 250 ms).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// A connection was not made, and why.
 #[derive(Debug, thiserror::Error)]
@@ -26,86 +35,138 @@ pub(super) enum ConnectFailure {
         /// The host.
         host: String,
         /// The resolver's word.
-        error: std::io::Error,
+        error: io::Error,
     },
 }
 
-/// Resolves names with the operating system's resolver, and leaves out denied addresses.
-#[derive(Clone, Debug)]
-pub(super) struct GuardedResolver {
-    egress: Arc<Egress>,
-}
-
-impl Service<Name> for GuardedResolver {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = ConnectFailure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectFailure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let egress = Arc::clone(&self.egress);
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let answer = tokio::net::lookup_host((name.as_str(), 0)).await.map(Iterator::collect);
-            let found: Vec<SocketAddr> = match answer {
-                Ok(found) => found,
-                Err(error) => return Err(ConnectFailure::Dns { host, error }),
-            };
-            let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| egress.permits(a.ip()));
-            match (good.is_empty(), bad.first()) {
-                (true, Some(denied)) => Err(ConnectFailure::EgressDenied(denied.ip())),
-                (true, None) => {
-                    let error = std::io::Error::other("the name has no addresses");
-                    Err(ConnectFailure::Dns { host, error })
-                }
-                (false, _) => Ok(good.into_iter()),
-            }
-        })
-    }
-}
-
-/// An [`HttpConnector`] that also checks addresses which stand in the URL: those never reach a
-/// resolver.
+/// Looks names up, leaves out denied addresses, and connects to one of the others. TLS is laid over
+/// the connection by others.
 #[derive(Clone, Debug)]
 pub(super) struct GuardedConnector {
     egress: Arc<Egress>,
-    inner: HttpConnector<GuardedResolver>,
+    env: Env,
 }
 
 impl GuardedConnector {
-    pub(super) fn new(egress: Arc<Egress>) -> Self {
-        let mut inner = HttpConnector::new_with_resolver(GuardedResolver { egress: Arc::clone(&egress) });
-        // https goes through here as well: TLS is laid over the connection made.
-        inner.enforce_http(false);
-        inner.set_nodelay(true);
-        // Finds peers that vanished between two runs of a job.
-        inner.set_keepalive(Some(std::time::Duration::from_secs(30)));
-        Self { egress, inner }
+    pub(super) fn new(egress: Arc<Egress>, env: Env) -> Self {
+        Self { egress, env }
+    }
+
+    /// The addresses that may be called.
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectFailure> {
+        // An address that stands in the URL is nothing for a resolver.
+        let found = match host.parse::<IpAddr>() {
+            Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+            Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Err(ConnectFailure::Dns { host: host.to_owned(), error }),
+        };
+        let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| self.egress.permits(a.ip()));
+        match (good.is_empty(), bad.first()) {
+            (true, Some(denied)) => Err(ConnectFailure::EgressDenied(denied.ip())),
+            (true, None) => {
+                let error = io::Error::other("the name has no addresses");
+                Err(ConnectFailure::Dns { host: host.to_owned(), error })
+            }
+            (false, _) => Ok(good),
+        }
+    }
+
+    /// Connects to the first address that answers. One that is dead does not keep the next from
+    /// being tried, and one that is slow is not given up for it.
+    async fn first(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
+        let dial = |address: SocketAddr| async move { self.env.connect(&address.to_string()).await };
+        let mut left = addresses.into_iter();
+        let mut dialling: FuturesUnordered<_> = left.next().map(dial).into_iter().collect();
+        let mut failure = io::Error::other("the name has no addresses");
+        loop {
+            let answer = if left.len() == 0 {
+                dialling.next().await
+            } else {
+                tokio::time::timeout(NEXT_ADDRESS, dialling.next()).await.unwrap_or_default()
+            };
+            match answer {
+                Some(Ok(socket)) => return Ok(socket),
+                Some(Err(error)) => failure = error,
+                None => {}
+            }
+            dialling.extend(left.next().map(dial));
+            if dialling.is_empty() {
+                return Err(failure);
+            }
+        }
     }
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for GuardedConnector {
-    type Response = <HttpConnector<GuardedResolver> as Service<Uri>>::Response;
+    type Response = Wire;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Wire, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context).map_err(Into::into)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = host.parse::<IpAddr>()
-            && !self.egress.permits(address)
-        {
-            return Box::pin(async move { Err(ConnectFailure::EgressDenied(address).into()) });
-        }
-        let connecting = self.inner.call(uri);
-        Box::pin(async move { Ok(connecting.await?) })
+        let connector = self.clone();
+        Box::pin(async move {
+            let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
+            let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
+            Ok(Wire(TokioIo::new(connector.first(addresses).await?)))
+        })
+    }
+}
+
+/// A connection, as hyper's client wants it.
+pub(super) struct Wire(TokioIo<Socket>);
+
+impl Connection for Wire {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 }

@@ -17,9 +17,17 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// minute or so of silence.
 pub type Socket = Box<dyn Stream>;
 
-/// Makes connections. [`Env::connect`](super::Env::connect) and [`Env::listen`](super::Env::listen)
+/// Finds addresses and makes connections. [`Env::lookup`](super::Env::lookup), [`Env::connect`](super::Env::connect) and [`Env::listen`](super::Env::listen)
 /// say what is asked of it.
 pub trait Net: Send + Sync + fmt::Debug {
+    /// Looks the name up. A network without names knows addresses only.
+    fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move {
+            let parsed = address.parse().map(|found| vec![found]);
+            parsed.map_err(|_| io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"))
+        })
+    }
+
     /// Looks the name up and connects.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>>;
 
@@ -38,4 +46,10 @@ pub trait Listener: Send + fmt::Debug {
     /// # Errors
     /// The operating system does not say.
     fn local_address(&self) -> io::Result<SocketAddr>;
+
+    /// Stops listening. Answers with the connections that were made and not taken yet: whoever made
+    /// them may have sent a request, and would see them reset.
+    fn close(self: Box<Self>) -> Vec<Socket> {
+        Vec::new()
+    }
 }

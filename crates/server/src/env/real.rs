@@ -1,10 +1,10 @@
-//! The machine's clock, timers that follow it, and its network.
+//! The machine's clock, timers that follow it, its random bytes, and its network.
 
 mod net;
 
 use chronos_types::Millis;
 
-use super::{BoxFuture, Clock, Timer};
+use super::{BoxFuture, Clock, Random, Timer};
 
 pub(super) use net::RealNet;
 
@@ -25,6 +25,16 @@ impl Clock for RealClock {
         return Ok(Box::new(linux::TimerFd::new()?));
         #[cfg(not(target_os = "linux"))]
         return Ok(Box::new(portable::TokioTimer));
+    }
+}
+
+/// The operating system's.
+#[derive(Debug)]
+pub(super) struct RealRandom;
+
+impl Random for RealRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
 }
 

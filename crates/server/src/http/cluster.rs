@@ -1,12 +1,14 @@
 //! `/cluster`: how the nodes are, who is a member, who leads, and a backup.
 
-use axum::body::Body;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
-use futures::StreamExt;
-use tokio_util::io::ReaderStream;
+use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -126,13 +128,22 @@ async fn transfer(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Resu
 async fn backup(State(app): State<Shared>, Consistent(consistent): Consistent) -> Result<Response, ApiError> {
     find::catch_up(&app, consistent).await?;
     let backup = app.cluster.backup().await?;
-    let file = tokio::fs::File::open(backup.path()).await.map_err(ApiError::io)?;
-    let length = file.metadata().await.map_err(ApiError::io)?.len();
+    let path = backup.path().to_owned();
+    let opened = app.env.blocking(move || {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await.map_err(ApiError::io)?;
     let name = format!("attachment; filename=\"chronos-{}.backup\"", backup.at);
     // The file goes when the last of it is sent, or the client goes.
-    let bytes = ReaderStream::with_capacity(file, CHUNK).map(move |chunk| {
-        let _kept = &backup;
-        chunk
+    let env = app.env.clone();
+    let bytes = stream::try_unfold((file, backup), move |(file, kept)| {
+        let env = env.clone();
+        async move {
+            let (file, chunk) = env.blocking(move || chunk(file)).await?;
+            Ok::<_, io::Error>((!chunk.is_empty()).then_some((chunk, (file, kept))))
+        }
     });
     let mut response = Response::new(Body::from_stream(bytes));
     let headers = response.headers_mut();
@@ -142,4 +153,11 @@ async fn backup(State(app): State<Shared>, Consistent(consistent): Consistent) -
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// Reads the next part of the file; nothing at its end.
+fn chunk(mut file: File) -> io::Result<(File, Bytes)> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    (&mut file).take(CHUNK as u64).read_to_end(&mut chunk)?;
+    Ok((file, chunk.into()))
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use crate::env::{Listener, Socket};
 
 /// Pause where no connection can be accepted, for want of file descriptors or memory: some are
 /// freed meanwhile, and the loop does not spin. The kernel's queue keeps who is waiting.
@@ -20,13 +20,11 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// For requests under way when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Connections that are taken from the kernel's queue when the server stops: as many as it holds.
-const QUEUE: usize = 1024;
 
 /// Serves until `stop` is cancelled; then takes no new connections and requests, and lets those
 /// under way end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    mut listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
@@ -66,7 +64,7 @@ pub(crate) async fn serve(
             }
         }
     }
-    queued(listener).into_iter().for_each(take);
+    listener.close().into_iter().for_each(take);
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
         tracing::warn!(open = connections.len(), "requests under way are cut off");
@@ -75,26 +73,12 @@ pub(crate) async fn serve(
     }
 }
 
-/// Closes the listener. Who waits in the kernel's queue has a connection already, perhaps sent a
-/// request, and would see it reset.
-fn queued(listener: TcpListener) -> Vec<TcpStream> {
-    let Ok(listener) = listener.into_std() else { return Vec::new() };
-    let next = || {
-        let (stream, _) = listener.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        TcpStream::from_std(stream).ok()
-    };
-    std::iter::from_fn(next).take(QUEUE).collect()
-}
-
 fn is_clients(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn one(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
-    // Answers are small and wanted now. Where it cannot be set, they are a little later.
-    let _ = stream.set_nodelay(true);
+async fn one(stream: Socket, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
     let Some(tls) = tls else { return connection::serve(stream, router, stop).await };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
     tokio::select! {

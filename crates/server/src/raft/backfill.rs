@@ -7,17 +7,19 @@ use chronos_state::StateError;
 use chronos_state::wal::{Backfill, Done};
 
 use super::blocking::Worker;
+use crate::env::Env;
 
 /// Starts the thread for one file. It ends when what is returned is dropped: the writer's hook,
 /// to be called whenever there is enough to do.
 pub(super) fn start(
+    env: &Env,
     name: &str,
     path: &Path,
 ) -> Result<(Done, impl FnMut() + Send + 'static + use<>), StateError> {
     let backfill = Backfill::open(path)?;
     let done = backfill.done();
     // Should it panic, the writer does the work itself.
-    let thread = Worker::spawn(name, backfill, || {});
+    let thread = Worker::spawn(env, name, backfill, || {});
     let thread = thread.map_err(|error: io::Error| StateError::File { path: name.to_owned(), error })?;
     let ask = move || {
         let run = |backfill: &mut Backfill| {

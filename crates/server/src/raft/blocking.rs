@@ -1,17 +1,34 @@
 //! The one place of this module where threads begin and where a thread waits.
 //!
-//! A [`Worker`] owns a value and the thread that works on it; everybody else sends closures. A
-//! simulator replaces this file by one that runs each closure where it is sent.
+//! A [`Worker`] owns a value and the thread that works on it; everybody else sends closures. Where
+//! there are to be no threads (see [`Env::inline`]), it is a task that does so, one piece of work
+//! after the other, each as late as the simulated disk makes it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc as tasks, oneshot};
+
+use crate::env::{Blocking, Env};
 
 /// A value that lives on a thread of its own. Clones share it; the thread ends with [`Worker::stop`]
 /// or with the last clone.
 pub(super) struct Worker<T> {
-    jobs: Arc<mpsc::Sender<Job<T>>>,
+    jobs: Jobs<T>,
+}
+
+enum Jobs<T> {
+    Thread(Arc<mpsc::Sender<Job<T>>>),
+    Task(tasks::UnboundedSender<Job<T>>),
+}
+
+impl<T> Jobs<T> {
+    fn send(&self, job: Job<T>) -> Result<(), Ended> {
+        match self {
+            Self::Thread(jobs) => jobs.send(job).map_err(|_| Ended),
+            Self::Task(jobs) => jobs.send(job).map_err(|_| Ended),
+        }
+    }
 }
 
 enum Job<T> {
@@ -32,17 +49,41 @@ impl From<Ended> for std::io::Error {
 
 impl<T> Clone for Worker<T> {
     fn clone(&self) -> Self {
-        Self { jobs: self.jobs.clone() }
+        let jobs = match &self.jobs {
+            Jobs::Thread(jobs) => Jobs::Thread(jobs.clone()),
+            Jobs::Task(jobs) => Jobs::Task(jobs.clone()),
+        };
+        Self { jobs }
     }
 }
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread. `died` is called should it panic.
     pub(super) fn spawn(
+        env: &Env,
         name: &str,
         mut value: T,
         died: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<Self> {
+        if let Blocking::Inline(disk) = env.workers().clone() {
+            let (jobs, mut inbox) = tasks::unbounded_channel::<Job<T>>();
+            tokio::spawn(async move {
+                let _watch = DeathWatch(Some(died));
+                while let Some(job) = inbox.recv().await {
+                    tokio::time::sleep(disk.delay()).await;
+                    match job {
+                        Job::Run(work) => work(&mut value),
+                        Job::Stop(done) => {
+                            drop(inbox);
+                            drop(value);
+                            let _ = done.send(());
+                            return;
+                        }
+                    }
+                }
+            });
+            return Ok(Self { jobs: Jobs::Task(jobs) });
+        }
         let (jobs, inbox) = mpsc::channel::<Job<T>>();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _watch = DeathWatch(Some(died));
@@ -59,12 +100,12 @@ impl<T: Send + 'static> Worker<T> {
                 }
             }
         })?;
-        Ok(Self { jobs: Arc::new(jobs) })
+        Ok(Self { jobs: Jobs::Thread(Arc::new(jobs)) })
     }
 
     /// Has `work` done in its turn, without waiting for it.
     pub(super) fn cast(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
-        self.jobs.send(Job::Run(Box::new(work))).map_err(|_| Ended)
+        self.jobs.send(Job::Run(Box::new(work)))
     }
 
     /// Has `work` done in its turn, and waits for its result without blocking the runtime.

@@ -23,6 +23,7 @@ use super::log_writer::{Done, LogWriter, Shared, Waiting};
 use super::progress::Progress;
 use super::tail::{Tail, next};
 use super::types::{Entry, LogId, Types, Vote};
+use crate::env::{Bug, Env};
 
 /// One reading from the file takes about so much memory, however many entries were asked for.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -34,6 +35,7 @@ pub(super) struct LogStore {
     shared: Arc<Shared>,
     writer: Worker<LogWriter>,
     rows: Worker<LogRows>,
+    too_soon: bool,
     newest_at: Arc<AtomicI64>,
     #[cfg(test)]
     pub(super) room: Arc<AtomicI64>,
@@ -43,6 +45,7 @@ impl LogStore {
     /// Opens the log file. `claim` sees whose it was and says whose it is. `newest_at` is raised to
     /// every instant that passes through. `data_lock` is held until the writer ends.
     pub(super) fn open<E: From<LogError> + From<io::Error>>(
+        env: &Env,
         path: &Path,
         data_lock: File,
         health: Arc<Health>,
@@ -50,7 +53,7 @@ impl LogStore {
         claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
     ) -> Result<Self, E> {
         let (mut file, found) = LogFile::open(path)?;
-        let (done, ask) = backfill::start("log-backfill", path).map_err(LogError::Backfill)?;
+        let (done, ask) = backfill::start(env, "log-backfill", path).map_err(LogError::Backfill)?;
         file.backfill(done, ask).map_err(LogError::Backfill)?;
         if let Some(identity) = claim(&found)? {
             file.claim(&identity)?;
@@ -65,15 +68,20 @@ impl LogStore {
         });
         let died =
             move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
-        let rows = Worker::spawn("log-reader", LogRows::open(path)?, died.clone()("log reader"))?;
+        let rows = Worker::spawn(env, "log-reader", LogRows::open(path)?, died.clone()("log reader"))?;
         #[cfg(test)]
         let room = file.room.clone();
-        let writer =
-            Worker::spawn("log-writer", LogWriter::new(file, data_lock, shared.clone()), died("log writer"))?;
+        let writer = Worker::spawn(
+            env,
+            "log-writer",
+            LogWriter::new(file, data_lock, shared.clone()),
+            died("log writer"),
+        )?;
         let store = Self {
             shared,
             writer,
             rows,
+            too_soon: env.has(Bug::DurableTooSoon),
             newest_at,
             #[cfg(test)]
             room,
@@ -254,6 +262,10 @@ impl RaftLogStorage<Types> for LogStore {
             }
         }
         lock(&self.shared.tail).append(&entries).map_err(io::Error::other)?;
+        if self.too_soon {
+            callback.io_completed(Ok(()));
+            return self.submit(Change::Append(entries), Done::Nobody);
+        }
         self.submit(Change::Append(entries), Done::Flushed(callback))
     }
 

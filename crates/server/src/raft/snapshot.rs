@@ -16,6 +16,7 @@ use super::blocking::Worker;
 use super::health::Health;
 use super::state_file::{self, StateFault, StateFile};
 use super::types::{SnapshotMeta, Types};
+use crate::env::Env;
 
 const PREFIX: &str = "snapshot-";
 
@@ -44,15 +45,13 @@ impl SnapshotSource {
         };
         let state = worker.call(|state| state.path().to_owned()).await?;
         let file = directory.file();
-        // On a thread of its own: it takes seconds, and the state is applied to meanwhile.
-        let copied = Worker::spawn("snapshot-copy", (), || {})?
-            .call(move |()| {
-                chronos_state::copy(&state, file.path())?;
-                let meta = state_file::standing_of(file.path())?;
-                Ok::<_, StateFault>((Arc::new(file), meta))
-            })
-            .await?;
-        copied.map_err(io::Error::other)
+        // Away from the state's thread: it takes seconds, and the state is applied to meanwhile.
+        let copied = directory.env.blocking(move || {
+            chronos_state::copy(&state, file.path())?;
+            let meta = state_file::standing_of(file.path())?;
+            Ok::<_, StateFault>((Arc::new(file), meta))
+        });
+        copied.await.map_err(io::Error::other)
     }
 }
 
@@ -60,18 +59,19 @@ impl SnapshotSource {
 pub(super) struct SnapshotDirectory {
     path: PathBuf,
     count: AtomicU64,
+    env: Env,
 }
 
 impl SnapshotDirectory {
     /// Takes over the data directory, and removes the copies that a crash left behind.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, env: Env) -> io::Result<Self> {
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with(PREFIX) {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { path: path.to_owned(), count: AtomicU64::new(0) })
+        Ok(Self { path: path.to_owned(), count: AtomicU64::new(0), env })
     }
 
     /// A name that no other copy has.

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::blocking::Worker;
 use super::snapshot::{SnapshotDirectory, SnapshotFile};
 use super::snapshot_send::CopyId;
+use crate::env::Env;
 use crate::peer::Body;
 
 /// A sender that is silent for so long is gone, and another may begin.
@@ -21,6 +22,7 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(super) struct Inbox {
     directory: Arc<SnapshotDirectory>,
     partial: Mutex<Option<Partial>>,
+    env: Env,
 }
 
 struct Partial {
@@ -30,8 +32,8 @@ struct Partial {
 }
 
 impl Inbox {
-    pub(super) fn new(directory: Arc<SnapshotDirectory>) -> Self {
-        Self { directory, partial: Mutex::default() }
+    pub(super) fn new(directory: Arc<SnapshotDirectory>, env: Env) -> Self {
+        Self { directory, partial: Mutex::default(), env }
     }
 
     /// How much of this copy is here.
@@ -61,7 +63,7 @@ impl Inbox {
             Ok::<_, io::Error>(file)
         };
         let failed = |error: io::Error| format!("the copy cannot be written: {error}");
-        let worker = Worker::spawn("snapshot-write", None, || {}).map_err(failed)?;
+        let worker = Worker::spawn(&self.env, "snapshot-write", None, || {}).map_err(failed)?;
         worker
             .call(move |slot| open(slot).and_then(|file| place(slot, file, offset)))
             .await

@@ -20,6 +20,7 @@ use super::network::Peer;
 use super::snapshot::{LiveSnapshot, SnapshotFile};
 use super::types::{LogId, SnapshotMeta, Types, Vote};
 use super::wire::{self, To};
+use crate::env::Env;
 use crate::peer::{Body, Lane};
 
 /// What is read from the disk, and sent, at a time.
@@ -86,10 +87,16 @@ impl Copy {
 
 /// The copies under way. One at a time is made, and kept for a while: several nodes may need it,
 /// and a transfer that broke goes on where it stopped.
-#[derive(Default)]
-pub(super) struct Outbox(Mutex<Option<Arc<Copy>>>);
+pub(super) struct Outbox {
+    kept: Mutex<Option<Arc<Copy>>>,
+    env: Env,
+}
 
 impl Outbox {
+    pub(super) fn new(env: Env) -> Self {
+        Self { kept: Mutex::default(), env }
+    }
+
     /// Sends a state that stands where `snapshot` says or later; answers with the other's vote.
     pub(super) async fn send(
         &self,
@@ -104,7 +111,7 @@ impl Outbox {
         tracing::info!(to = peer.name, bytes = copy.id.length, offset, "sending the state");
         let message = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
         let message = wire::encode(&To { to: peer.id, message }).map_err(|error| failed(&error))?;
-        let body = read(copy, offset).await.map_err(|error| failed(&error))?;
+        let body = read(&self.env, copy, offset).await.map_err(|error| failed(&error))?;
         let answer = peer.transport.upload(&peer.address()?, "snapshot", message, body).await;
         let answer = answer.map_err(|error| failed(&error))?;
         let vote = wire::decode(&answer).map_err(|error| failed(&error));
@@ -113,14 +120,14 @@ impl Outbox {
 
     /// Forgets a copy that nobody has asked for lately.
     pub(super) async fn tidy(&self) {
-        let mut kept = self.0.lock().await;
+        let mut kept = self.kept.lock().await;
         if kept.as_ref().is_some_and(|copy| copy.is_idle() && Arc::strong_count(copy) == 1) {
             *kept = None;
         }
     }
 
     async fn copy(&self, snapshot: LiveSnapshot) -> io::Result<Arc<Copy>> {
-        let mut kept = self.0.lock().await;
+        let mut kept = self.kept.lock().await;
         // openraft takes it that the other stands where the snapshot says, so older will not do.
         let enough = |copy: &Copy| index(&copy.meta) >= index(&snapshot.meta);
         if let Some(copy) = kept.as_ref().filter(|copy| enough(copy)) {
@@ -130,7 +137,7 @@ impl Outbox {
         *kept = None;
         let (file, meta) = snapshot.snapshot.into_file(snapshot.meta).await?;
         let path = file.path().to_owned();
-        let id = Worker::spawn("snapshot-hash", (), || {})?.call(move |()| CopyId::of(&path)).await??;
+        let id = self.env.blocking(move || CopyId::of(&path)).await?;
         let copy = Arc::new(Copy { file, meta, id, used: std::sync::Mutex::new(Instant::now()) });
         *kept = Some(copy.clone());
         Ok(copy)
@@ -142,7 +149,7 @@ fn index(meta: &SnapshotMeta) -> Option<u64> {
 }
 
 /// The bytes of a copy from an offset, read on a thread of their own as they are wanted.
-async fn read(copy: Arc<Copy>, offset: u64) -> io::Result<Body> {
+async fn read(env: &Env, copy: Arc<Copy>, offset: u64) -> io::Result<Body> {
     let path = copy.file.path().to_owned();
     let open = move |file: &mut Option<File>| {
         let mut opened = File::open(path)?;
@@ -150,7 +157,7 @@ async fn read(copy: Arc<Copy>, offset: u64) -> io::Result<Body> {
         *file = Some(opened);
         Ok::<_, io::Error>(())
     };
-    let worker = Worker::spawn("snapshot-read", None, || {})?;
+    let worker = Worker::spawn(env, "snapshot-read", None, || {})?;
     worker.call(open).await??;
     let chunks = stream::try_unfold((worker, copy), |(worker, copy): (_, Arc<Copy>)| async move {
         copy.use_now();

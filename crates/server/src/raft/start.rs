@@ -57,7 +57,7 @@ pub(super) async fn start(
     let drawn = u64::from_le_bytes(env.random_bytes());
     let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
     let log_path = config.data_dir.join("log.db");
-    let log = LogStore::open(&log_path, data_lock, health.clone(), newest_at.clone(), |found| {
+    let log = LogStore::open(env, &log_path, data_lock, health.clone(), newest_at.clone(), |found| {
         claim(&config, found, &mut identity)
     })?;
     let id = identity.id;
@@ -66,7 +66,7 @@ pub(super) async fn start(
         let _ = caller.cluster.set(cluster);
     }
 
-    let (done, ask) = backfill::start("state-backfill", machine.path()).map_err(StateFault::State)?;
+    let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
     let file = StateFile::new(machine, sink, health.clone(), newest_at.clone())?;
     let (state_end, log_begin) = (file.position().applied, log.edges().0);
@@ -78,11 +78,11 @@ pub(super) async fn start(
     }
     let reporter = health.clone();
     let died = move || reporter.report("the thread of the state machine panicked".to_owned());
-    let state = Worker::spawn("state-machine", file, died)?;
-    let directory = Arc::new(SnapshotDirectory::open(&config.data_dir)?);
+    let state = Worker::spawn(env, "state-machine", file, died)?;
+    let directory = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
     let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());
 
-    let (addresses, outbox) = (Addresses::default(), Arc::new(Outbox::default()));
+    let (addresses, outbox) = (Addresses::default(), Arc::new(Outbox::new(env.clone())));
     let network =
         Network { transport: transport.clone(), addresses: addresses.clone(), outbox: outbox.clone() };
     let raft = Openraft::new(id, raft_config, network, log.clone(), store).await;
@@ -133,7 +133,7 @@ pub(super) async fn start(
         config,
         transport,
         caller,
-        inbox: Inbox::new(directory),
+        inbox: Inbox::new(directory, env.clone()),
         on_propose: OnceLock::new(),
         changes: tokio::sync::Mutex::default(),
         place: watch::Sender::new(Place::Outside("it is starting".to_owned())),

@@ -9,6 +9,7 @@ use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, State};
 use crate::dispatch::fence::Round;
+use crate::env::Bug;
 use crate::proposer::ProposeError;
 
 /// Between tries.
@@ -105,11 +106,13 @@ impl Dispatcher {
             (self.config.store.clone(), self.messages.clone(), self.config.node.clone());
         let question = self.questions.ask();
         let held = self.entries.keys().copied().collect();
+        let forgets = self.config.env.has(Bug::ForgetsUnfinished);
         tokio::spawn(async move {
             loop {
                 let node = node.clone();
                 match store.read(move |reader| reader.open_fires(&node)).await {
-                    Ok(fires) => {
+                    Ok(mut fires) => {
+                        fires.retain(|_| !forgets);
                         let _ = messages.send(Message::Open(Open { question, fires, held, round }));
                         return;
                     }

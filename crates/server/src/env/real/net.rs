@@ -17,15 +17,21 @@ const ONE_OF_SEVERAL: Duration = Duration::from_millis(500);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_QUESTIONS: u32 = 3;
+/// Connections that are taken from the kernel's queue at the end: as many as it holds.
+const QUEUE: usize = 1024;
 
 /// The machine's own network.
 #[derive(Debug)]
 pub(in crate::env) struct RealNet;
 
 impl Net for RealNet {
+    fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host(address).await?.collect()) })
+    }
+
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host(address).await?.collect();
+            let found = self.lookup(address).await?;
             let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
             for (index, address) in found.iter().enumerate() {
                 let connecting = TcpStream::connect(address);
@@ -62,6 +68,16 @@ impl Listener for RealListener {
 
     fn local_address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
+    }
+
+    fn close(self: Box<Self>) -> Vec<Socket> {
+        let Ok(listener) = self.0.into_std() else { return Vec::new() };
+        let next = || {
+            let (stream, _) = listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            TcpStream::from_std(stream).ok().map(ready)
+        };
+        std::iter::from_fn(next).take(QUEUE).collect()
     }
 }
 

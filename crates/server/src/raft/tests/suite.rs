@@ -8,6 +8,7 @@ use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 
 use super::runtime;
+use crate::env::Env;
 use crate::raft::blocking::Worker;
 use crate::raft::error::RaftError;
 use crate::raft::health::Health;
@@ -27,13 +28,14 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let newest_at = Arc::new(AtomicI64::new(0));
         let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
         let path = directory.path().join("log.db");
-        let log =
-            LogStore::open(&path, lock, health.clone(), newest_at.clone(), |_| Ok::<_, RaftError>(None))
-                .expect("a log");
+        let log = LogStore::open(&Env::real(), &path, lock, health.clone(), newest_at.clone(), |_| {
+            Ok::<_, RaftError>(None)
+        })
+        .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
         let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
-        let worker = Worker::spawn("state-machine", file, || {}).expect("a thread");
-        let copies = Arc::new(SnapshotDirectory::open(directory.path()).expect("a directory"));
+        let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
+        let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.
         let state = StateStore::new(worker, Progress::detached(), copies, health);
         Ok((directory, log, state))

@@ -1,0 +1,50 @@
+//! What is left when a run is over: what was seen at both ends, and the state of every node.
+
+use std::path::Path;
+
+use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, StateError};
+use chronos_types::Execution;
+
+use crate::ledger::Seen;
+
+/// The state of one node.
+pub(crate) struct NodeState {
+    pub(crate) node: String,
+    pub(crate) hash: String,
+    /// Those that are not deleted.
+    pub(crate) jobs: Vec<JobRow>,
+    /// Newest first.
+    pub(crate) executions: Vec<Execution>,
+}
+
+/// All of it.
+pub(crate) struct Evidence<'a> {
+    pub(crate) seen: &'a Seen,
+    pub(crate) states: Vec<NodeState>,
+}
+
+impl Evidence<'_> {
+    /// The states that should hold everything: each of them where the cluster came to rest, and
+    /// otherwise the one that is furthest.
+    pub(crate) fn whole(&self) -> Vec<&NodeState> {
+        if self.seen.drained {
+            return self.states.iter().collect();
+        }
+        self.states.iter().max_by_key(|state| state.executions.len()).into_iter().collect()
+    }
+}
+
+/// Reads the state that a node left.
+pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
+    let machine = Machine::open(&files.join("state.db"))?;
+    machine.readers(1)?.with(|reader| {
+        let jobs = reader.jobs(&JobFilter::default(), None, 10_000)?.items;
+        let executions = reader.executions(&ExecutionFilter::default(), None, 1_000_000)?.items;
+        Ok(NodeState {
+            node: node.to_owned(),
+            hash: reader.state_hash()?,
+            jobs,
+            executions: executions.into_iter().map(|row| row.execution).collect(),
+        })
+    })
+}

@@ -1,0 +1,88 @@
+//! What is done to the cluster, and when: drawn ahead of the run, all from the seed.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// One thing that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A node ends as by `kill -9`.
+    Crash { node: usize },
+    /// Every node ends so, at once.
+    PowerCut,
+    /// It starts again on what it left.
+    Restart { node: usize },
+    /// No message passes between a node and all others, but none is lost.
+    Hold { node: usize },
+    /// They pass again, those that waited too.
+    Release { node: usize },
+    /// Messages from a node to another are lost.
+    Cut { from: usize, to: usize },
+    /// They pass again.
+    Mend { from: usize, to: usize },
+    /// A node's clock is so many milliseconds off.
+    Clock { node: usize, off_ms: i64 },
+    /// Each piece of work takes a node's disk so long, or up to twice that.
+    Disk { node: usize, slow_ms: u64 },
+    /// A message takes so long at most, between any two.
+    Latency { max_ms: u64 },
+    /// Somebody asks that this node lead.
+    Transfer { to: usize },
+}
+
+/// What is done at which millisecond, in order.
+pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(u64, Fault)> {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut plan = Vec::new();
+    let mut now = begin_ms;
+    while now < end_ms {
+        let node = rng.random_range(0..nodes);
+        let until = now + rng.random_range(100..8_000);
+        match rng.random_range(0..11) {
+            0 | 1 => {
+                plan.push((now, Fault::Crash { node }));
+                plan.push((until, Fault::Restart { node }));
+            }
+            2 => {
+                // The worst of it: who leads has written what the others have not, and comes back last.
+                let (slow_at, cut) = (now + 300, now + rng.random_range(700..2_000));
+                plan.push((now, Fault::Transfer { to: node }));
+                for other in 0..nodes {
+                    let (slow_ms, away) = if other == node {
+                        (0, rng.random_range(2_000..5_000))
+                    } else {
+                        (rng.random_range(50..200), rng.random_range(50..1_000))
+                    };
+                    plan.push((slow_at, Fault::Disk { node: other, slow_ms }));
+                    plan.push((cut + away, Fault::Disk { node: other, slow_ms: 0 }));
+                    plan.push((cut + away, Fault::Restart { node: other }));
+                }
+                plan.push((cut, Fault::PowerCut));
+            }
+            3 => {
+                plan.push((now, Fault::Hold { node }));
+                plan.push((until, Fault::Release { node }));
+            }
+            4 => {
+                let to = (node + rng.random_range(1..nodes)) % nodes;
+                plan.push((now, Fault::Cut { from: node, to }));
+                plan.push((until, Fault::Mend { from: node, to }));
+            }
+            5 | 6 => {
+                plan.push((now, Fault::Clock { node, off_ms: rng.random_range(-3_000..3_000) }));
+            }
+            7 => {
+                plan.push((now, Fault::Disk { node, slow_ms: rng.random_range(1..50) }));
+                plan.push((until, Fault::Disk { node, slow_ms: 0 }));
+            }
+            8 => {
+                plan.push((now, Fault::Latency { max_ms: rng.random_range(5..150) }));
+                plan.push((until, Fault::Latency { max_ms: 2 }));
+            }
+            _ => plan.push((now, Fault::Transfer { to: node })),
+        }
+        now += rng.random_range(200..3_000);
+    }
+    plan.sort_by_key(|(at, _)| *at);
+    plan
+}

@@ -1,0 +1,15 @@
+//! When the faults stop, what was owed is done, in bounded time.
+
+use crate::evidence::Evidence;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    if evidence.seen.drained {
+        return Vec::new();
+    }
+    let open = evidence.states.iter().map(|state| {
+        let open = state.executions.iter().filter(|execution| !execution.status.is_finished()).count();
+        format!("{open} on {}", state.node)
+    });
+    let open: Vec<_> = open.collect();
+    vec![format!("the cluster has not come to rest; unfinished: {}", open.join(", "))]
+}

@@ -1,0 +1,35 @@
+//! Every request that the receiver got is an attempt of an execution on record.
+
+use std::collections::HashMap;
+
+use chronos_types::Status;
+
+use crate::evidence::Evidence;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for state in evidence.whole() {
+        let known: HashMap<_, _> =
+            state.executions.iter().map(|found| (found.id.to_string(), found)).collect();
+        for delivery in &evidence.seen.deliveries {
+            let (node, id) = (&state.node, &delivery.execution);
+            match known.get(id) {
+                None => wrong.push(format!("{node} does not know {id}, which was received")),
+                Some(found) if found.job_id.to_string() != delivery.job => {
+                    wrong.push(format!("{node} has {id} under another job than was received"));
+                }
+                // The report of an attempt follows it. One that was cancelled keeps the count it had.
+                Some(found)
+                    if evidence.seen.drained
+                        && found.status != Status::Cancelled
+                        && found.attempts < delivery.attempt =>
+                {
+                    let (has, came) = (found.attempts, delivery.attempt);
+                    wrong.push(format!("{node} has {has} attempts of {id}, and attempt {came} was received"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    wrong
+}

@@ -1,0 +1,12 @@
+//! Nodes that applied the same log have the same state.
+
+use crate::evidence::Evidence;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let Some((first, others)) = evidence.states.split_first() else { return Vec::new() };
+    // Where it has not come to rest, some nodes have not applied all of it.
+    let others = others.iter().filter(|state| evidence.seen.drained && state.hash != first.hash);
+    others
+        .map(|state| format!("{} is {}, {} is {}", first.node, first.hash, state.node, state.hash))
+        .collect()
+}

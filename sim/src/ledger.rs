@@ -1,0 +1,70 @@
+//! What the two ends of the server saw, and the trace of the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::world::since_start;
+
+/// A request that the receiver got.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) execution: String,
+    pub(crate) job: String,
+    pub(crate) attempt: u32,
+    pub(crate) scheduled: String,
+    pub(crate) trigger: String,
+    /// What it was answered.
+    pub(crate) status: u16,
+}
+
+/// A job that was created and acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Created {
+    pub(crate) name: String,
+    pub(crate) every_s: i64,
+    /// A client asked for it to be deleted, whether or not it heard that it was.
+    pub(crate) deleting: bool,
+    /// A client heard that it was deleted.
+    pub(crate) deleted: bool,
+    /// A client heard that it was disabled.
+    pub(crate) disabled: bool,
+}
+
+/// Everything seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) trace: String,
+    pub(crate) deliveries: Vec<Delivery>,
+    /// By id.
+    pub(crate) jobs: BTreeMap<String, Created>,
+    /// Executions asked for by hand and acknowledged.
+    pub(crate) triggered: BTreeSet<String>,
+    /// The faults are over: clients end what they do.
+    pub(crate) calm: bool,
+    /// All is delivered and recorded, and every node knows it.
+    pub(crate) drained: bool,
+}
+
+/// A handle on what was seen. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger(Arc<Mutex<Seen>>);
+
+impl Ledger {
+    /// Looks at it, or adds to it.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a line to the trace, from inside of the simulation.
+    pub(crate) fn note(&self, what: impl Display) {
+        self.note_at(since_start(), what);
+    }
+
+    /// Adds a line to the trace.
+    pub(crate) fn note_at(&self, at: Duration, what: impl Display) {
+        let line = format!("{:>9.3} {what}\n", at.as_secs_f64());
+        self.with(|seen| seen.trace.push_str(&line));
+    }
+}

@@ -1,0 +1,24 @@
+//! What the server takes for the world.
+
+mod clock;
+mod disk;
+mod net;
+mod random;
+
+use std::sync::Arc;
+
+use chronos_server::env::{Bug, Env};
+
+pub(crate) use clock::{SimClock, since_start};
+pub(crate) use disk::SimDisk;
+use net::SimNet;
+use random::SimRandom;
+
+/// The world of one node.
+pub(crate) fn env(clock: Arc<SimClock>, disk: Arc<SimDisk>, bug: Option<Bug>) -> Env {
+    let env = Env::with_clock(clock).with_net(Arc::new(SimNet)).with_random(Arc::new(SimRandom)).inline(disk);
+    match bug {
+        Some(bug) => env.with_bug(bug),
+        None => env,
+    }
+}
