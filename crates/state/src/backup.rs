@@ -1,6 +1,6 @@
 //! Backups: a state in one file that can be checked, and that a new cluster can begin from.
 //!
-//! A backup is a state file without the consensus layer's notes, and a [`seal`] behind it.
+//! A backup is a state file without the consensus layer's notes, and a seal behind it (`seal`).
 
 mod seal;
 
