@@ -1,6 +1,9 @@
 //! Runs seeds, and prints for each that fails the line that reproduces it.
+//!
+//! Each seed gets a process of its own: libraries keep things by process, and what a seed comes to must
+//! not depend on those before it.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use chronos_sim::{Bug, Options, run};
 use clap::Parser;
@@ -49,32 +52,55 @@ fn main() -> ExitCode {
     // What the server says goes to standard error: `RUST_LOG=info`.
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
+    if cli.seeds == 1 {
+        return if one(&cli) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let mut failed = 0;
     for seed in cli.seed..cli.seed.saturating_add(cli.seeds) {
-        let (nodes, seconds) = (cli.nodes, cli.seconds);
-        let violations = match run(Options { seed, nodes, seconds, bug: cli.bug }) {
-            Ok(report) => {
-                if cli.trace {
-                    print!("{}", report.trace);
-                }
-                let (deliveries, digest) = (report.deliveries, &report.digest[..16]);
-                println!("seed {seed}: {deliveries} deliveries, digest {digest}");
-                report.violations
-            }
-            Err(error) => vec![error],
-        };
-        if violations.is_empty() {
-            continue;
-        }
-        failed += 1;
-        let bug = cli.bug.map(|bug| format!(" --bug {}", bug_name(bug))).unwrap_or_default();
-        for violation in violations.iter().take(20) {
-            println!("  {violation}");
-        }
-        println!(
-            "  reproduce: cargo xtask sim --seed {seed} --seeds 1 --nodes {nodes} --seconds {seconds}{bug}"
-        );
+        failed += u64::from(!apart(&cli, seed));
     }
     println!("{failed} of {} seeds failed", cli.seeds);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a seed in another process; says whether it passed.
+fn apart(cli: &Cli, seed: u64) -> bool {
+    let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
+    let mut command = Command::new(own);
+    command.args(["--seeds", "1", "--seed", &seed.to_string()]);
+    command.args(["--nodes", &cli.nodes.to_string(), "--seconds", &cli.seconds.to_string()]);
+    command.args(cli.bug.iter().flat_map(|bug| ["--bug", bug_name(*bug)]));
+    command.args(cli.trace.then_some("--trace"));
+    match command.status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            println!("seed {seed}: no process: {error}");
+            false
+        }
+    }
+}
+
+/// Runs the seed that is named; says whether it passed.
+fn one(cli: &Cli) -> bool {
+    let Cli { seed, nodes, seconds, .. } = *cli;
+    let violations = match run(Options { seed, nodes, seconds, bug: cli.bug }) {
+        Ok(report) => {
+            if cli.trace {
+                print!("{}", report.trace);
+            }
+            let (deliveries, digest) = (report.deliveries, &report.digest[..16]);
+            println!("seed {seed}: {deliveries} deliveries, digest {digest}");
+            report.violations
+        }
+        Err(error) => vec![error],
+    };
+    if violations.is_empty() {
+        return true;
+    }
+    let bug = cli.bug.map(|bug| format!(" --bug {}", bug_name(bug))).unwrap_or_default();
+    for violation in violations.iter().take(20) {
+        println!("  {violation}");
+    }
+    println!("  reproduce: cargo xtask sim --seed {seed} --seeds 1 --nodes {nodes} --seconds {seconds}{bug}");
+    false
 }
