@@ -170,7 +170,7 @@ impl Raft {
 
     /// For a node that never was a member.
     async fn ask_for_place(&self) -> Place {
-        let mut why = "there is nobody to ask; cluster.join names only this node".to_owned();
+        let mut why = "there is nobody to ask; cluster.raft.join names only this node".to_owned();
         for address in self.addresses() {
             match self.introduce_to(&address, "join").await {
                 Ok(Ok(_)) => {
