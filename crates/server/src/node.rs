@@ -302,15 +302,15 @@ impl Node {
         if self.raft.status().members.len() < 2 {
             return;
         }
-        self.raft.announce_stop().await;
         if self.raft.is_leader() {
             match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
                 Ok(Ok(())) => tracing::info!("another node leads"),
                 Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
-            self.raft.announce_stop().await;
         }
+        // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
+        self.raft.announce_stop().await;
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
