@@ -59,7 +59,7 @@ pub use status::{Leadership, MemberStatus, RaftStatus, Role};
 pub use view::View;
 
 use blocking::Worker;
-use contact::Contact;
+use contact::{Contact, Signs};
 use health::Health;
 use join::Place;
 use leaving::Leaving;
@@ -121,7 +121,11 @@ struct Shared {
     view: watch::Receiver<View>,
     /// Whether no leader, or as a leader no majority, was heard of lately.
     cut_off: watch::Receiver<bool>,
+    /// When a leader, or as a leader a majority, was heard of.
     contact: Arc<Contact>,
+    /// When it was proven that a leader hears of this node.
+    lease: Arc<Contact>,
+    signs: Signs,
     leaving: Arc<Leaving>,
     id: u64,
     member: Member,

@@ -1,4 +1,8 @@
-//! Every request that the receiver got is an attempt of an execution on record.
+//! Every request that the receiver got is an attempt of an execution on record. But two cases: a node whose
+//! clock is ahead fires before the instant, and where it crashes before it can say so, and the job is disabled
+//! before the instant as others see it, the run is withdrawn as one that never began. And an execution that
+//! a node delivered while it was cut off may be made again by another one, whose next attempt is under way when
+//! the word of the success comes: what is finished never changes.
 
 use std::collections::HashMap;
 
@@ -8,12 +12,17 @@ use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
+    let succeeded = |execution: &String, attempts: u32| {
+        let mut of = evidence.seen.deliveries.iter().filter(|delivery| delivery.execution == *execution);
+        of.any(|delivery| delivery.status == 200 && delivery.attempt <= attempts)
+    };
     for state in evidence.whole() {
         let known: HashMap<_, _> =
             state.executions.iter().map(|found| (found.id.to_string(), found)).collect();
         for delivery in &evidence.seen.deliveries {
             let (node, id) = (&state.node, &delivery.execution);
             match known.get(id) {
+                None if delivery.early => {}
                 None => wrong.push(format!("{node} does not know {id}, which was received")),
                 Some(found) if found.job_id.to_string() != delivery.job => {
                     wrong.push(format!("{node} has {id} under another job than was received"));
@@ -22,6 +31,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
                 Some(found)
                     if evidence.seen.drained
                         && found.status != Status::Cancelled
+                        && !(found.status == Status::Success
+                            && succeeded(&delivery.execution, found.attempts))
                         && found.attempts < delivery.attempt =>
                 {
                     let (has, came) = (found.attempts, delivery.attempt);

@@ -18,10 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::blocking::lock;
+use super::contact::Hearing;
 use super::snapshot::{LiveSnapshot, SnapshotSource};
 use super::snapshot_send::Outbox;
 use super::types::{Member, Membership, Types, Vote};
-use super::wire::{self, To};
+use super::wire::{self, Answered, To};
 use crate::peer::{Lane, Transport};
 
 /// How long entries may take to be on the other disk. openraft's own limit is the heartbeat's,
@@ -49,6 +50,7 @@ pub(super) struct Network {
     pub transport: Arc<dyn Transport>,
     pub addresses: Addresses,
     pub outbox: Arc<Outbox>,
+    pub hearing: Arc<Hearing>,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -62,6 +64,7 @@ impl RaftNetworkFactory<Types> for Network {
             transport: self.transport.clone(),
             addresses: self.addresses.clone(),
             outbox: self.outbox.clone(),
+            hearing: self.hearing.clone(),
         }
     }
 }
@@ -73,6 +76,7 @@ pub(super) struct Peer {
     pub transport: Arc<dyn Transport>,
     addresses: Addresses,
     outbox: Arc<Outbox>,
+    hearing: Arc<Hearing>,
 }
 
 impl Peer {
@@ -126,8 +130,12 @@ impl RaftNetworkV2<Types> for Peer {
         } else {
             (Lane::Log, option.hard_ttl().max(ENTRIES_TIMEOUT))
         };
-        let message = wire::encode_append(self.id, &request);
-        Ok(self.send(lane, "append", message, timeout).await?)
+        let message = wire::encode_append(self.id, &request, self.hearing.proven(self.id));
+        let Answered { answer, sign } = self.send(lane, "append", message, timeout).await?;
+        if let Some(sign) = sign {
+            self.hearing.note(self.id, sign);
+        }
+        Ok(answer)
     }
 
     async fn vote(

@@ -15,7 +15,7 @@ use super::propose::Accepted;
 use super::snapshot::SnapshotSource;
 use super::snapshot_send::{CopyId, SnapshotHead};
 use super::types::{Member, Types};
-use super::wire::{self, To};
+use super::wire::{self, Answered, Append, To};
 use super::{ChangeError, ProposeError, Raft, Shared};
 use crate::env::BoxFuture;
 use crate::peer::{Answer, Body, PeerError, Service};
@@ -77,13 +77,16 @@ impl Raft {
         let raft = &self.shared.raft;
         match kind {
             "append" => {
-                let request = self.mine(wire::decode_append(message)?)?;
-                let heard = Instant::now();
+                let Append { request, proven } = self.mine(wire::decode_append(message)?)?;
+                let Shared { contact, lease, signs, .. } = &*self.shared;
+                let (heard, sign) = (Instant::now(), signs.sign());
                 let answer = raft.append_entries(request).await.map_err(|error| error.to_string())?;
-                if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
-                    self.shared.contact.at(heard);
+                let follows = !matches!(answer, AppendEntriesResponse::HigherVote(_));
+                if follows {
+                    contact.at(heard);
+                    proven.and_then(|sign| signs.read(sign)).into_iter().for_each(|at| lease.at(at));
                 }
-                wire::encode(&answer)
+                wire::encode(&Answered { answer, sign: follows.then_some(sign) })
             }
             "vote" => {
                 let request: VoteRequest<Types> = self.mine(wire::decode(&message)?)?;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::backfill;
 use super::blocking::{Worker, lock};
-use super::contact::Contact;
+use super::contact::{Contact, Hearing, Signs};
 use super::health::Health;
 use super::join::{self, Place};
 use super::leaving::Leaving;
@@ -83,12 +83,18 @@ pub(super) async fn start(
     let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());
 
     let (addresses, outbox) = (Addresses::default(), Arc::new(Outbox::new(env.clone())));
-    let network =
-        Network { transport: transport.clone(), addresses: addresses.clone(), outbox: outbox.clone() };
+    let hearing = Arc::new(Hearing::default());
+    let network = Network {
+        transport: transport.clone(),
+        addresses: addresses.clone(),
+        outbox: outbox.clone(),
+        hearing: hearing.clone(),
+    };
     let raft = Openraft::new(id, raft_config, network, log.clone(), store).await;
     let raft = raft.map_err(|fatal| storage(&health, &fatal))?;
     let (sender, leadership) = watch::channel(Leadership::default());
-    let contact = Arc::new(Contact::default());
+    hearing.follow(raft.clone());
+    let (contact, lease) = (Arc::new(Contact::default()), Arc::new(Contact::default()));
     let leaving = Arc::new(Leaving::default());
     let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
     let (cut_off_sender, cut_off) = watch::channel(true);
@@ -97,6 +103,8 @@ pub(super) async fn start(
         id,
         name: config.node_id.clone(),
         contact: contact.clone(),
+        lease: lease.clone(),
+        hearing,
         leaving: leaving.clone(),
         reassign_after: config.reassign_after,
         stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
@@ -127,6 +135,8 @@ pub(super) async fn start(
         view,
         cut_off,
         contact,
+        lease,
+        signs: Signs::new(u64::from_le_bytes(env.random_bytes())),
         leaving,
         id,
         member,

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::contact::Contact;
+use super::contact::{Contact, Hearing, last_acked};
 use super::leaving::Leaving;
 use super::types::Types;
 use super::upkeep::Openraft;
@@ -30,8 +29,8 @@ pub struct View {
     /// The names of the members that are heard of and about to stop, sorted: no new work is for them,
     /// and what they hold is theirs to end or to hand over. Only a leader knows.
     pub leaving: Vec<String>,
-    /// This node has not heard of a leader for `reassign_after`, or leads and has not heard of a
-    /// majority: others may be firing what is planned for it, so it must start no attempt.
+    /// It is not proven that a leader heard of this node within `reassign_after`, or, where it leads, that a majority
+    /// did: others may be firing what is planned for it, so it must start no attempt.
     pub fenced: bool,
 }
 
@@ -41,6 +40,8 @@ pub(super) struct Lookout {
     pub id: u64,
     pub name: String,
     pub contact: Arc<Contact>,
+    pub lease: Arc<Contact>,
+    pub hearing: Arc<Hearing>,
     pub leaving: Arc<Leaving>,
     pub reassign_after: Duration,
     /// A leader, or a majority, that was not heard of for so long cannot be counted on.
@@ -100,14 +101,13 @@ impl Lookout {
                 // A majority has just voted for this node.
                 _ => self.elected.insert((now.current_term, Instant::now())).1,
             };
-            self.contact.at(since);
-            if let Some(acked) = now.last_quorum_acked {
-                self.contact.ago(acked.elapsed());
+            for instant in [Some(since), last_acked(now)].into_iter().flatten() {
+                self.contact.at(instant);
+                self.lease.at(instant);
             }
             for (id, member) in now.membership_config.nodes() {
-                let heard = now.heartbeat.as_ref().and_then(|heard| *heard.get(id)?);
-                let silent = heard.map_or(Duration::MAX, |at| at.elapsed()).min(since.elapsed());
-                let is_live = *id == self.id || silent < self.reassign_after + MARGIN;
+                let heard = self.hearing.last(*id).map_or(since, |last| last.max(since));
+                let is_live = *id == self.id || heard.elapsed() < self.reassign_after + MARGIN;
                 let names = match is_live {
                     false => &mut view.silent,
                     true if self.leaving.contains(*id) => &mut view.leaving,
@@ -124,7 +124,7 @@ impl Lookout {
                 view.live.push(self.name.clone());
             }
         }
-        view.fenced = !alone && !self.contact.within(self.reassign_after);
+        view.fenced = !alone && !self.lease.within(self.reassign_after);
         (view, !alone && !self.contact.within(self.stale_after))
     }
 }

@@ -5,11 +5,12 @@
 //! be added; entries travel as the bytes that the log holds already.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use openraft::raft::AppendEntriesRequest;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, Head};
+use super::contact::Sign;
 use super::types::{LogId, Types, Vote};
 
 /// The format written, and the newest one understood.
@@ -30,6 +31,24 @@ struct AppendHead {
     prev: Option<LogId>,
     commit: Option<LogId>,
     entries: usize,
+    /// See [`super::contact`].
+    #[serde(default)]
+    proven: Option<Sign>,
+}
+
+/// What a leader sends.
+pub(super) struct Append {
+    pub request: AppendEntriesRequest<Types>,
+    /// A sign of the one it is sent to.
+    pub proven: Option<Sign>,
+}
+
+/// The answer to it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answered {
+    pub answer: AppendEntriesResponse<Types>,
+    /// From one who follows the leader that asked.
+    pub sign: Option<Sign>,
 }
 
 /// An entry's index, term, leader and kind, and the length of its bytes.
@@ -49,12 +68,17 @@ pub(super) fn decode<T: DeserializeOwned>(message: &Bytes) -> Result<T, String> 
 }
 
 /// Entries for one node as a message.
-pub(super) fn encode_append(to: u64, request: &AppendEntriesRequest<Types>) -> Result<Bytes, String> {
+pub(super) fn encode_append(
+    to: u64,
+    request: &AppendEntriesRequest<Types>,
+    proven: Option<Sign>,
+) -> Result<Bytes, String> {
     let head = AppendHead {
         vote: request.vote,
         prev: request.prev_log_id,
         commit: request.leader_commit,
         entries: request.entries.len(),
+        proven,
     };
     let head = serde_json::to_vec(&To { to, message: head }).map_err(damaged)?;
     let rows = request.entries.iter().map(codec::row).collect::<Result<Vec<_>, _>>()?;
@@ -75,7 +99,7 @@ pub(super) fn encode_append(to: u64, request: &AppendEntriesRequest<Types>) -> R
 }
 
 /// Reads what [`encode_append`] wrote.
-pub(super) fn decode_append(mut message: Bytes) -> Result<To<AppendEntriesRequest<Types>>, String> {
+pub(super) fn decode_append(mut message: Bytes) -> Result<To<Append>, String> {
     body(&message)?;
     message.advance(1);
     let length = message.try_get_u32().map_err(damaged)? as usize;
@@ -94,7 +118,7 @@ pub(super) fn decode_append(mut message: Bytes) -> Result<To<AppendEntriesReques
     }
     let request =
         AppendEntriesRequest { vote: head.vote, prev_log_id: head.prev, leader_commit: head.commit, entries };
-    Ok(To { to, message: request })
+    Ok(To { to, message: Append { request, proven: head.proven } })
 }
 
 fn body(message: &Bytes) -> Result<&[u8], String> {
@@ -128,6 +152,7 @@ mod tests {
     use openraft::EntryPayload;
 
     use super::*;
+    use crate::raft::contact::Signs;
     use crate::raft::types::{Entry, LoggedBatch};
 
     fn request() -> AppendEntriesRequest<Types> {
@@ -149,15 +174,17 @@ mod tests {
 
     #[test]
     fn entries_come_out_as_they_went_in() {
-        let bytes = encode_append(u64::MAX, &request()).expect("bytes");
+        let sign = Signs::new(9).sign();
+        let bytes = encode_append(u64::MAX, &request(), Some(sign)).expect("bytes");
         let read = decode_append(bytes).expect("a message");
         assert_eq!(read.to, u64::MAX);
-        assert_eq!(format!("{:?}", read.message), format!("{:?}", request()));
+        assert_eq!(format!("{:?}", read.message.request), format!("{:?}", request()));
+        assert_eq!(read.message.proven, Some(sign));
     }
 
     #[test]
     fn what_is_newer_or_cut_short_is_refused() {
-        let bytes = encode_append(1, &request()).expect("bytes");
+        let bytes = encode_append(1, &request(), None).expect("bytes");
         for end in 0..bytes.len() {
             assert!(decode_append(bytes.slice(..end)).is_err(), "{end} bytes of {}", bytes.len());
         }

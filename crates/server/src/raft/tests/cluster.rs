@@ -229,6 +229,26 @@ async fn a_node_that_is_cut_off_says_so_refuses_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_hears_and_is_not_heard_is_fenced_before_others_take_over() {
+    let cluster = Cluster::of_three().await;
+    let (leader, others) = cluster.roles("one");
+    let (mute, leader) = (others[0].as_str(), cluster.node(&leader));
+    let fenced = || cluster.node(mute).raft.view().borrow().fenced;
+    until("the fence to be lifted", || async { !fenced() }).await;
+    cluster.hub.mute(mute);
+    let heard = cluster.hub.count(mute, "append");
+    let mut view = leader.raft.view();
+    let gone = view.wait_for(|view| view.silent == [mute]);
+    drop(tokio::time::timeout(PATIENCE, gone).await.expect("in time").expect("a view"));
+    assert!(fenced());
+    assert!(cluster.hub.count(mute, "append") > heard + 5, "it hears the leader all the while");
+
+    cluster.hub.heal();
+    until("the fence to be lifted again", || async { !fenced() }).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     let mut cluster = Cluster::of_three().await;
     let (leader, others) = cluster.roles("one");

@@ -57,6 +57,14 @@ impl Hub {
         }
     }
 
+    /// This node hears all others, and none hears it: neither what it asks nor what it answers.
+    pub(super) fn mute(&self, name: &str) {
+        let mut state = lock(&self.0);
+        let others: Vec<_> = state.services.keys().cloned().collect();
+        let address = format!("{name}:1");
+        state.cut.extend(others.into_iter().map(|other| (address.clone(), other)));
+    }
+
     pub(super) fn heal(&self) {
         lock(&self.0).cut.clear();
     }
