@@ -1,6 +1,6 @@
 //! Finding what a path names.
 
-use chronos_state::{ExecutionRow, JobRow, Reader, StateError};
+use chronos_state::{ExecutionRow, JobRow, Reader, StateError, VersionRow};
 use chronos_types::{ExecutionId, JobId};
 
 use super::App;
@@ -42,6 +42,21 @@ pub(super) async fn acknowledged_execution(app: &App, job: &str, id: &str) -> Re
         }
         found => found,
     }
+}
+
+/// A version to go back to, found as [`acknowledged_job`] does.
+pub(super) async fn acknowledged_version(
+    app: &App,
+    job: i64,
+    version: u64,
+) -> Result<Option<VersionRow>, ApiError> {
+    let look = move |reader: &Reader| reader.version(job, version);
+    let found = app.store.read(look).await?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    catch_up(app, true).await?;
+    Ok(app.store.read(look).await?)
 }
 
 /// An execution of a job. A deleted job's executions are still found by the job's id.

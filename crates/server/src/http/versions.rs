@@ -86,7 +86,7 @@ async fn rollback(
 ) -> Result<Response, ApiError> {
     let row = find::acknowledged_job(&app, &job).await?;
     let wanted: u64 = version.parse().map_err(|_| ApiError::no_version(&version, &job))?;
-    let found = app.store.read(move |reader| reader.version(row.seq, wanted)).await?;
+    let found = find::acknowledged_version(&app, row.seq, wanted).await?;
     let Some(found) = found else { return Err(ApiError::no_version(&version, &job)) };
     // By id: the name may come to mean another job meanwhile.
     let id = row.job.id.to_string();
