@@ -48,8 +48,7 @@ pub struct ClusterNode {
     pub tz_release: String,
     /// Whether it answered just now.
     pub reachable: bool,
-    /// Milliseconds since the leader heard of it; null for the leader itself, and where the node that
-    /// answers is not the leader.
+    /// Milliseconds since the leader heard of it, 0 for the leader itself; null where no leader says so.
     pub last_contact_ms: Option<u64>,
     /// The last entry of the log in its state; null where it did not answer.
     pub applied_index: Option<u64>,

@@ -80,7 +80,14 @@ impl Cluster {
             };
             Member { status, report }
         });
-        (status, join_all(asked).await)
+        let mut members = join_all(asked).await;
+        // Only a leader knows when each was last heard of.
+        let leader = members.iter().find(|member| member.status.role == Role::Leader);
+        let heard = leader.and_then(|leader| Some(leader.report.as_ref()?.heard.clone())).unwrap_or_default();
+        for Member { status, .. } in &mut members {
+            status.last_contact_ms = status.last_contact_ms.or_else(|| heard.get(&status.name).copied());
+        }
+        (status, members)
     }
 
     async fn ask(&self, address: &str) -> Option<NodeReport> {

@@ -342,10 +342,16 @@ impl Node {
 /// Says how this node is, to itself and to others.
 fn reporter(raft: &Raft, dispatcher: &dispatch::Handle) -> Reporter {
     let (raft, dispatcher) = (raft.clone(), dispatcher.clone());
-    Reporter::new(move || NodeReport {
-        applied: raft.status().applied,
-        firing: dispatcher.firing() as u64,
-        fenced: raft.view().borrow().fenced,
+    Reporter::new(move || {
+        let status = raft.status();
+        let heard =
+            status.members.into_iter().filter_map(|member| Some((member.name, member.last_contact_ms?)));
+        NodeReport {
+            applied: status.applied,
+            firing: dispatcher.firing() as u64,
+            fenced: raft.view().borrow().fenced,
+            heard: heard.collect(),
+        }
     })
 }
 

@@ -50,6 +50,9 @@ async fn a_change_finds_what_any_node_acknowledged() {
             one.create(&job).await;
             let changed = two.patch(&format!("/jobs/{name}"), &json!({"description": "x"})).await.ok(200);
             assert_eq!(changed["description"], "x");
+            one.patch(&format!("/jobs/{name}"), &json!({"description": "y"})).await.ok(200);
+            let back = three.act(&format!("/jobs/{name}/rollback/2")).await.ok(200);
+            assert_eq!(back["description"], "x");
             let mut often = manual(&format!("{name}-run"), json!({"url": receiver.url("/")}));
             often["concurrency"] = json!("allow");
             one.create(&often).await;
@@ -59,5 +62,18 @@ async fn a_change_finds_what_any_node_acknowledged() {
             one.create(&manual(&format!("{name}-gone"), json!({"url": receiver.url("/")}))).await;
             assert_eq!(three.delete(&format!("/jobs/{name}-gone")).await.status, 204);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_node_tells_when_the_leader_last_heard_of_each() {
+    let cluster = Cluster::start(3).await;
+    for node in cluster.running() {
+        until("the leader to hear of all", || async {
+            let status = node.get("/cluster/status").await.ok(200);
+            let nodes = status["nodes"].as_array()?;
+            (nodes.len() == 3 && nodes.iter().all(|node| node["last_contact_ms"].is_u64())).then_some(())
+        })
+        .await;
     }
 }

@@ -1,5 +1,6 @@
 //! How a node is: it tells those who ask, itself and over the network.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub(crate) struct NodeReport {
     pub(crate) firing: u64,
     /// Whether it starts none for want of a leader.
     pub(crate) fenced: bool,
+    /// Of a leader: milliseconds since it last heard of each member, by name.
+    pub(crate) heard: BTreeMap<String, u64>,
 }
 
 impl NodeReport {

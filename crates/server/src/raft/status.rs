@@ -74,7 +74,7 @@ pub struct MemberStatus {
     pub version: String,
     /// The release of its time zone rules.
     pub tz_release: String,
-    /// Milliseconds since it was last heard of. Only a leader knows, and of itself it is 0.
+    /// Milliseconds since it was last heard of. Only a leader knows, and of itself it says 0.
     pub last_contact_ms: Option<u64>,
     /// The last index known to be in its log. Only a leader knows.
     pub matched: Option<u64>,
