@@ -2,7 +2,8 @@
 //! and cut off from each other.
 //!
 //! `CHRONOS_SEED=<n>` repeats a run's choices, `CHRONOS_RATE=<n>` sets how many jobs fire each
-//! second, `CHRONOS_KILLS=<n>` how often the leader is killed. Zeros are asserted; times are printed
+//! second, `CHRONOS_KILLS=<n>` how often the leader is killed, `CHRONOS_CUT=<n>` for how many seconds it
+//! is cut off. Zeros are asserted; times are printed
 //! (`--nocapture`). What cuts networks needs root and `ip`, so it runs with `-- --ignored` only.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,3 +19,4 @@ mod network;
 mod partition;
 mod rolling;
 mod run;
+mod slow;

@@ -1,10 +1,10 @@
-//! Nodes on networks of their own: a namespace each, one link between them that can be cut, and one
-//! to us that cannot.
+//! Nodes on networks of their own: a namespace each, one link between them that can be cut or slowed,
+//! and one to us that cannot.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
-use crate::support::IP;
+use crate::support::{IP, TC};
 
 /// Ports in the namespaces, where nobody else listens.
 const RAFT: u16 = 7000;
@@ -65,6 +65,26 @@ impl Network {
         ip(&format!("-n {} link set port{n} master bridge", self.switch())).unwrap();
     }
 
+    /// Lets a node's cable pass `kbit` a second, each way. What waits for longer than a second is dropped.
+    pub fn slow(&self, n: usize, kbit: u32) {
+        for (namespace, end) in self.ends(n) {
+            let limit = format!("tbf rate {kbit}kbit burst 4kb latency 1s");
+            run(TC, &format!("-n {namespace} qdisc replace dev {end} root {limit}")).unwrap();
+        }
+    }
+
+    /// Lets it pass as much as it can.
+    pub fn fast(&self, n: usize) {
+        for (namespace, end) in self.ends(n) {
+            run(TC, &format!("-n {namespace} qdisc delete dev {end} root")).unwrap();
+        }
+    }
+
+    /// The two ends of a node's cable, each with where it is.
+    fn ends(&self, n: usize) -> [(String, String); 2] {
+        [(self.namespace(n), "raft".to_owned()), (self.switch(), format!("port{n}"))]
+    }
+
     /// Where all nodes reach us.
     pub fn us(&self) -> IpAddr {
         self.ours(0)
@@ -109,9 +129,14 @@ impl Drop for Network {
 }
 
 fn ip(arguments: &str) -> Result<(), String> {
-    let output = Command::new(IP).args(arguments.split(' ')).output().map_err(|e| format!("{IP}: {e}"))?;
+    run(IP, arguments)
+}
+
+fn run(program: &str, arguments: &str) -> Result<(), String> {
+    let output = Command::new(program).args(arguments.split(' ')).output();
+    let output = output.map_err(|e| format!("{program}: {e}"))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    Err(format!("{program} {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::load::{Fault, Receiver};
+use crate::load::{Fault, Receiver, number};
 use crate::network::Network;
 use crate::run::{Run, begin, first_write};
 use crate::support::{Cluster, Server, json, until};
 
+/// For how many seconds the leader is cut off at least, where `CHRONOS_CUT` says nothing.
+const CUT: u64 = 8;
 /// What a node sent before it stopped firing may be read so much later.
 const READ_LATE: Duration = Duration::from_millis(500);
 /// Runs of the leader that are under way when it is cut off.
@@ -83,6 +85,8 @@ async fn a_leader_that_is_cut_off_takes_nothing_and_fires_nothing() {
     let ours = address.ip();
     let taken = || run.receiver.refused().into_values().filter(|all| all.iter().any(|one| one.from != ours));
     until("its retries to be made by others", || async { (taken().count() == RETRIED).then_some(()) }).await;
+    let rest = Duration::from_secs(number("CHRONOS_CUT").unwrap_or(CUT)).saturating_sub(cut.elapsed());
+    tokio::time::sleep(rest).await;
     let healed = Instant::now();
     network.heal(leader - 1);
 

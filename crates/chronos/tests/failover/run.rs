@@ -100,8 +100,9 @@ impl Run {
         audit
     }
 
-    /// Ends the firing, and waits until every node that is up tells the same.
-    pub async fn same_history(&self) {
+    /// Ends the firing, waits until every node that is up tells the same, and holds their states against
+    /// each other as they lie on their disks. None of them is up then.
+    pub async fn same_history(&mut self) {
         for n in 0..self.firing {
             let path = format!("/api/v1/jobs/firing-{n}");
             let off = json!({"enabled": false});
@@ -118,7 +119,7 @@ impl Run {
             }
             let Some(other) = histories.iter().find(|history| **history != histories[0]) else {
                 println!("{} nodes tell the same of {} executions", histories.len(), histories[0].0.len());
-                return;
+                break;
             };
             if Instant::now() > deadline {
                 let differ = histories[0].0.iter().zip(&other.0).find(|(one, other)| one != other);
@@ -126,6 +127,9 @@ impl Run {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        let hashes = self.cluster.state_hashes().await;
+        assert!(hashes.iter().all(|hash| *hash == hashes[0]), "states that differ: {hashes:?}");
+        println!("all {} states have the hash {}", hashes.len(), hashes[0]);
     }
 }
 

@@ -130,6 +130,19 @@ impl Cluster {
         node.kill().await;
     }
 
+    /// Ends every node that is up, and answers what the state of each comes to.
+    pub async fn state_hashes(&mut self) -> Vec<String> {
+        let up: Vec<_> = (1..=self.nodes.len()).filter(|n| self.nodes[n - 1].is_some()).collect();
+        for n in &up {
+            self.kill(*n).await;
+        }
+        let hash = |n: &usize| {
+            let machine = chronos_state::Machine::open(&self.setup(*n).data().join("state.db")).unwrap();
+            machine.readers(1).unwrap().with(chronos_state::Reader::state_hash).unwrap()
+        };
+        up.iter().map(hash).collect()
+    }
+
     /// Stops a node in order.
     pub async fn stop(&mut self, n: usize) {
         let mut node = self.nodes[n - 1].take().expect("the node is up");

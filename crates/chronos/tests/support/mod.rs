@@ -28,6 +28,8 @@ pub use server::{Refused, Server, Setup};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The tool that makes network namespaces (Debian: `iproute2`).
 pub const IP: &str = "/sbin/ip";
+/// Its companion, which slows links.
+pub const TC: &str = "/sbin/tc";
 /// Between looks at something that can only be asked about.
 const LOOK: Duration = Duration::from_millis(5);
 
