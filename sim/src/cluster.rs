@@ -86,7 +86,7 @@ fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config 
     let mut config = Config::default();
     config.cluster.node_id = name.to_owned();
     config.cluster.data_dir = directory;
-    config.cluster.bootstrap = founds;
+    config.cluster.bootstrap = Some(founds);
     config.cluster.raft.address = ([0, 0, 0, 0], 7000).into();
     config.cluster.raft.advertise = Some(format!("{name}:7000"));
     config.cluster.raft.join = (1..=count).map(|number| format!("n{number}:7000")).collect();

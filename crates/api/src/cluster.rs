@@ -58,6 +58,40 @@ pub struct ClusterNode {
     pub fenced: Option<bool>,
 }
 
+/// What `POST /cluster/nodes` takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddNodeRequest {
+    /// Where the node listens for others, `host:port`: its `cluster.raft.advertise`.
+    #[schema(example = "chronos-4:7000")]
+    pub raft_address: String,
+}
+
+impl AddNodeRequest {
+    /// Reads the request.
+    ///
+    /// # Errors
+    /// Every bad field.
+    pub fn parse(value: &Value) -> Result<Self, Invalid> {
+        const FIELD: &str = "raft_address";
+        const EXPECTED: &str = "host:port, such as \"chronos-4:7000\"";
+        let mut invalid = Invalid::default();
+        let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };
+        fields.only(&[FIELD], &[], &mut invalid);
+        fields.require(FIELD, EXPECTED, &mut invalid);
+        let address = fields.text(FIELD, &mut invalid).unwrap_or_default();
+        let is_good = address.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty()
+                && !host.contains(['/', ' ', '@'])
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        if invalid.is_empty() && !is_good {
+            invalid.add(FIELD, format!("{address:?}; expected {EXPECTED}"));
+        }
+        invalid.into_result()?;
+        Ok(Self { raft_address: address.to_owned() })
+    }
+}
+
 /// What `POST /cluster/transfer-leadership` takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransferRequest {

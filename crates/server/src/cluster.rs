@@ -25,6 +25,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// For the news of a new leader to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
 
+/// For a new member to apply what others have.
+const CATCH_UP: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// What [`Cluster`] stands on.
 pub(crate) struct Config {
     /// The membership.
@@ -94,6 +98,27 @@ impl Cluster {
         let call = self.0.transport.call(address, Lane::Log, report::KIND, Bytes::new(), ANSWER_WITHIN);
         // Why it does not answer is in the log of whoever must reach it.
         NodeReport::decode(&call.await.ok()?)
+    }
+
+    /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this
+    /// node has applied.
+    pub(crate) async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
+        let (name, new) = self.0.raft.add(address).await?;
+        let applied = self.0.raft.status().applied;
+        let caught_up = async {
+            loop {
+                let (_, members) = self.status().await;
+                let found = members.into_iter().find(|member| member.status.name == name);
+                let Some(member) = found else { return Err(ChangeError::NotFound(name.clone())) };
+                if member.report.as_ref().is_some_and(|report| report.applied >= applied) {
+                    return Ok(member);
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let slow = || ChangeError::Unknown(format!("{name} is a member and has not caught up yet"));
+        let member = tokio::time::timeout(CATCH_UP, caught_up).await.map_err(|_| slow())??;
+        Ok((member, new))
     }
 
     /// Removes a member, there or not; answers when it is none any more.

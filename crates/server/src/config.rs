@@ -48,8 +48,9 @@ pub struct Cluster {
     pub node_id: String,
     /// Everything this node remembers.
     pub data_dir: PathBuf,
-    /// Found a cluster although `raft.join` is set: one of the nodes that start together must.
-    pub bootstrap: bool,
+    /// Whether to found a cluster. Where nothing is said, a node does that has nobody to join. One of nodes that join each
+    /// other must; one that must not, and has nobody to join, waits to be taken in.
+    pub bootstrap: Option<bool>,
     /// Members that vote; more only follow and fire.
     #[serde(deserialize_with = "values::max_voters")]
     pub max_voters: usize,
@@ -238,7 +239,7 @@ impl Default for Cluster {
         Self {
             node_id: "chronos-1".into(),
             data_dir: "./chronos-data".into(),
-            bootstrap: false,
+            bootstrap: None,
             max_voters: 5,
             reassign_after: DurationMs::from_secs(5),
             raft: Raft::default(),

@@ -118,7 +118,7 @@ impl Node {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tz_release: chronos_schedule::tz_release(),
             join: config.cluster.raft.join.clone(),
-            bootstrap: config.cluster.bootstrap,
+            bootstrap: config.cluster.bootstrap.unwrap_or(config.cluster.raft.join.is_empty()),
             max_voters: config.cluster.max_voters,
             reassign_after: config.cluster.reassign_after.as_std(),
         };

@@ -39,6 +39,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -97,7 +98,7 @@ pub struct RaftConfig {
     /// Where members of the cluster to join may be, this node among them or not. Only asked by a
     /// node without data.
     pub join: Vec<String>,
-    /// Found the cluster that others join, where none of them knows one.
+    /// Found a cluster, where none of those to join knows one.
     pub bootstrap: bool,
     /// So many members have a vote at most; the others are learners.
     pub max_voters: usize,
@@ -136,6 +137,8 @@ struct Shared {
     on_propose: OnceLock<OnPropose>,
     /// Held while the membership changes.
     changes: tokio::sync::Mutex<()>,
+    /// Where members are that asked this node to join.
+    invited_by: Mutex<BTreeSet<String>>,
     place: watch::Sender<Place>,
     /// Ended with the last handle.
     upkeep: Mutex<JoinSet<()>>,

@@ -112,3 +112,71 @@ async fn a_node_that_leaves_is_no_member_when_it_has_stopped() {
     assert!(!names.contains(&json!(format!("n{leaving}"))), "{names:?}");
     cluster.node(rest).create(&manual("after", json!({"url": "http://127.0.0.1:9/"}))).await;
 }
+
+#[tokio::test]
+async fn a_node_that_waits_is_taken_in_by_any_member() {
+    let receiver = Receiver::start().await;
+    let cluster = Cluster::start(3).await;
+    let asked = cluster.node(cluster.leader().await % 3 + 1);
+    let job = json!({"name": "job", "schedule": "@every 1s", "webhook": {"url": receiver.url("/job")}});
+    asked.create(&job).await;
+    let address = free_address();
+    let waiting = Setup::new()
+        .key("cluster.node_id", "n4")
+        .key("cluster.bootstrap", "false")
+        .key("cluster.raft.address", &address);
+    let mut waiting = waiting.start().await;
+    let ready = waiting.root("/ready").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert!(ready.json()["reason"].as_str().unwrap().contains("/api/v1/cluster/nodes"), "{ready:?}");
+    // It goes on waiting over a restart.
+    waiting.stop().await;
+    waiting = waiting.again().await;
+
+    let invite = json!({"raft_address": address});
+    let node = asked.post("/cluster/nodes", &invite).await.ok(201);
+    assert_eq!((&node["id"], &node["role"]), (&json!("n4"), &json!("voter")), "{node:#}");
+    waiting.get("/jobs/job").await.ok(200);
+    assert_eq!(asked.post("/cluster/nodes", &invite).await.ok(200)["id"], "n4");
+    waiting.stop().await;
+    let waiting = waiting.again().await;
+    until("it to be back", || async { (waiting.root("/ready").await.status == 200).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_taken_in_is_refused_with_the_reason() {
+    let cluster = Cluster::start(1).await;
+    let node = cluster.node(1);
+    let refused = |body: Value, status: u16| async move {
+        let problem = node.post("/cluster/nodes", &body).await.problem(status);
+        format!("{} {}", problem["code"].as_str().unwrap(), problem["detail"].as_str().unwrap())
+    };
+    for (body, word) in [
+        (json!({}), "raft_address"),
+        (json!({"raft_address": "nowhere"}), "\"nowhere\"; expected host:port"),
+        (json!({"raft_address": "a:1", "name": "x"}), "name"),
+    ] {
+        let why = refused(body.clone(), 400).await;
+        assert!(why.contains(word), "{body}: {why}");
+    }
+    let nobody = free_address();
+    let why = refused(json!({"raft_address": nobody}), 409).await;
+    assert!(why.starts_with("membership_refused") && why.contains(&nobody), "{why}");
+
+    let address = free_address();
+    let _other = Setup::new().key("cluster.raft.address", &address).start().await;
+    let why = refused(json!({"raft_address": address}), 409).await;
+    assert!(why.contains("is in cluster"), "{why}");
+
+    let address = free_address();
+    let same = Setup::new().key("cluster.node_id", "n1").key("cluster.bootstrap", "false");
+    let _same = same.key("cluster.raft.address", &address).start().await;
+    let why = refused(json!({"raft_address": address}), 409).await;
+    assert!(why.contains("n1 is already a member"), "{why}");
+}
+
+/// An address of this machine where nobody listens.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chronos_api::{ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
+use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
 use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,6 +25,7 @@ const CHUNK: usize = 256 * 1024;
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(status))
+        .routes(routes!(add))
         .routes(routes!(remove))
         .routes(routes!(transfer))
         .routes(routes!(backup))
@@ -75,6 +76,23 @@ fn node(member: Member) -> ClusterNode {
         firing: report.as_ref().map(|report| report.firing),
         fenced: report.as_ref().map(|report| report.fenced),
     }
+}
+
+/// Take in a node that waits for it. Answered when it has everything, and a vote where one is due.
+#[utoipa::path(
+    post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "add_node",
+    request_body = AddNodeRequest,
+    responses(
+        (status = 201, description = "It is a member", body = ClusterNode),
+        (status = 200, description = "It was a member already", body = ClusterNode),
+        (status = 409, description = "It cannot be reached, belongs to another cluster, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn add(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+    let AddNodeRequest { raft_address } = AddNodeRequest::parse(&body.value)?;
+    let (member, new) = app.cluster.add(&raft_address).await?;
+    Ok(respond::json(if new { StatusCode::CREATED } else { StatusCode::OK }, &node(member)))
 }
 
 /// Remove a node, there or not. Answered when it is no member any more.

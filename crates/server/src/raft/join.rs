@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::Instant;
 
+use super::blocking::lock;
 use super::log_file::Identity;
 use super::membership::{Change, Changed};
 use super::service::{JoinRequest, Standing};
@@ -19,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long one who is asked may take: longer than a leader takes to change the membership.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STANDING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long one who is invited may take to say who it is.
+const INVITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between log lines that say the same.
 const REPEAT: Duration = Duration::from_secs(30);
 
@@ -146,6 +149,28 @@ impl Raft {
         Place::Member
     }
 
+    /// Asks the node at an address to join by way of this one. Says who it is.
+    pub(super) async fn invite(&self, address: &str) -> Result<JoinRequest, ChangeError> {
+        let refused =
+            |why: String| ChangeError::Refused(format!("the node at {address} does not join: {why}"));
+        let message = wire::encode(&self.shared.config.advertise).map_err(refused)?;
+        let answer = self.shared.transport.call(address, Lane::Log, "invite", message, INVITE_TIMEOUT).await;
+        let answer = answer.map_err(|error| refused(error.to_string()))?;
+        let answer: Result<JoinRequest, String> = wire::decode(&answer).map_err(refused)?;
+        answer.map_err(refused)
+    }
+
+    /// Is invited by the member at an address: where this node has no place, it asks there from now on.
+    pub(super) fn accept(&self, address: String) -> Result<JoinRequest, String> {
+        let place = self.shared.place.borrow().clone();
+        match place {
+            Place::Member => {}
+            Place::Outside(_) => drop(lock(&self.shared.invited_by).insert(address)),
+            Place::Removed => return Err(place.obstacle().unwrap_or_default()),
+        }
+        Ok(JoinRequest { id: self.shared.id, member: self.shared.member.clone() })
+    }
+
     /// Has the cluster learn where this node is now, and what it runs.
     async fn tell_address(&self) -> Place {
         if self.is_leader() {
@@ -170,7 +195,9 @@ impl Raft {
 
     /// For a node that never was a member.
     async fn ask_for_place(&self) -> Place {
-        let mut why = "there is nobody to ask; cluster.raft.join names only this node".to_owned();
+        let mut why =
+            "it waits to be taken in by POST /api/v1/cluster/nodes; cluster.raft.join names nobody else"
+                .to_owned();
         for address in self.addresses() {
             match self.introduce_to(&address, "join").await {
                 Ok(Ok(_)) => {
@@ -218,6 +245,7 @@ impl Raft {
         let known: BTreeSet<String> = members.filter(|address| !address.is_empty()).collect();
         let join = self.shared.config.join.iter().filter(|address| !known.contains(*address)).cloned();
         let join: Vec<_> = join.filter(|address| *address != self.shared.config.advertise).collect();
-        known.into_iter().chain(join).collect()
+        let invited_by = lock(&self.shared.invited_by).clone();
+        invited_by.into_iter().chain(known).chain(join).collect()
     }
 }

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::forward::Leader;
+use super::service::JoinRequest;
 use super::types::{Member, Types};
 use super::{ChangeError, Raft, wire};
 use crate::peer::PeerError;
 
 /// How long a change may take. It needs a majority of the old members and of the new.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a node that joins may take to get the state and the log.
+const CATCH_UP: Duration = Duration::from_secs(60);
 /// Between attempts while another change, or an election, is under way.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A learner that lacks no more entries than this can have a vote.
@@ -51,6 +54,31 @@ impl Raft {
     /// See [`ChangeError`]. Without a majority of the members nobody can be removed.
     pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
         self.change(Change::Remove { name: name.to_owned() }).await.map(drop)
+    }
+
+    /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,
+    /// has a vote where one is due, and has in its log what this node knew to be committed when it became one.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]. Where the outcome is not known, the node goes on joining, and this can be called again.
+    pub async fn add(&self, address: &str) -> Result<(String, bool), ChangeError> {
+        if !self.is_member() {
+            return Err(ChangeError::NoLeader);
+        }
+        let JoinRequest { id, member } = self.invite(address).await?;
+        let now = self.metrics();
+        stands_apart(&now, id, &member)?;
+        let new = now.membership_config.get_node(&id).is_none();
+        let max_voters = self.shared.config.max_voters;
+        let has_place = move |now: &Now| {
+            let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+            let votes = voters.contains(&id) || voters.len() >= max_voters;
+            now.membership_config.get_node(&id).is_some() && votes
+        };
+        let there = self.shared.raft.wait(Some(CATCH_UP)).metrics(has_place, "a new member").await;
+        let slow = |_| ChangeError::Unknown(format!("{} has not caught up within {CATCH_UP:?}", member.name));
+        there.map_err(slow)?;
+        Ok((member.name, new))
     }
 
     /// Removes this node from the cluster. It can only be stopped then.
@@ -116,20 +144,7 @@ impl Raft {
 
     async fn take_in(&self, id: u64, member: Member, new: bool) -> Result<(), ChangeError> {
         let now = self.metrics();
-        let members = || now.membership_config.nodes().filter(|(known, _)| **known != id);
-        if members().any(|(_, known)| known.name == member.name) {
-            let name = &member.name;
-            return Err(ChangeError::Refused(format!(
-                "a node named {name} is already a member; remove it first (DELETE /api/v1/cluster/nodes/{name})"
-            )));
-        }
-        if let Some((_, known)) = members().find(|(_, known)| known.address == member.address) {
-            let Member { name, address, .. } = known;
-            return Err(ChangeError::Refused(format!(
-                "{address} is the address of the member {name}; advertise another one, or remove {name} first \
-                 (DELETE /api/v1/cluster/nodes/{name})"
-            )));
-        }
+        stands_apart(&now, id, &member)?;
         match now.membership_config.get_node(&id) {
             Some(known) if *known == member => Ok(()),
             Some(_) => self.set(ChangeMembers::SetNodes([(id, member)].into()), true).await,
@@ -293,6 +308,25 @@ impl Raft {
     pub(super) fn metrics(&self) -> Now {
         self.shared.raft.metrics().borrow_watched().clone()
     }
+}
+
+/// Whether nobody else has the name or the address of a node that is to be taken in.
+fn stands_apart(now: &Now, id: u64, member: &Member) -> Result<(), ChangeError> {
+    let members = || now.membership_config.nodes().filter(|(known, _)| **known != id);
+    if members().any(|(_, known)| known.name == member.name) {
+        let name = &member.name;
+        return Err(ChangeError::Refused(format!(
+            "a node named {name} is already a member; remove it first (DELETE /api/v1/cluster/nodes/{name})"
+        )));
+    }
+    if let Some((_, known)) = members().find(|(_, known)| known.address == member.address) {
+        let Member { name, address, .. } = known;
+        return Err(ChangeError::Refused(format!(
+            "{address} is the address of the member {name}; advertise another one, or remove {name} first \
+             (DELETE /api/v1/cluster/nodes/{name})"
+        )));
+    }
+    Ok(())
 }
 
 fn find(now: &Now, name: &str) -> Option<(u64, Member)> {

@@ -126,6 +126,7 @@ impl Raft {
                 self.shared.leaving.note(&wire::decode(&message)?);
                 Ok(Bytes::new())
             }
+            "invite" => wire::encode(&self.accept(wire::decode(&message)?)),
             "standing" => wire::encode(&self.standing_of(wire::decode(&message)?)),
             other => Err(unknown(other)),
         }

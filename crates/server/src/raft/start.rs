@@ -146,6 +146,7 @@ pub(super) async fn start(
         inbox: Inbox::new(directory, env.clone()),
         on_propose: OnceLock::new(),
         changes: tokio::sync::Mutex::default(),
+        invited_by: Mutex::default(),
         place: watch::Sender::new(Place::Outside("it is starting".to_owned())),
         upkeep: Mutex::new(tasks),
     };
@@ -173,8 +174,7 @@ async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result
     let initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
     let mut alone = initialized && openraft.voter_ids().eq([*id]);
     // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
-    let founds =
-        !initialized && caller.cluster.get().is_none() && (config.bootstrap || config.join.is_empty());
+    let founds = !initialized && caller.cluster.get().is_none() && config.bootstrap;
     // A node that lost its data must not found a second cluster beside that of the others.
     if founds && !raft.is_founded().await {
         let members = BTreeMap::from([(*id, member.clone())]);

@@ -58,7 +58,7 @@ impl Node {
             version: "1".into(),
             tz_release: "2026a".into(),
             join: Vec::new(),
-            bootstrap: false,
+            bootstrap: true,
             max_voters: 3,
             reassign_after: Duration::from_secs(2),
         };

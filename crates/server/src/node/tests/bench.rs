@@ -67,7 +67,7 @@ impl Bench {
             version: String::new(),
             tz_release: String::new(),
             join: Vec::new(),
-            bootstrap: false,
+            bootstrap: true,
             max_voters: 5,
             reassign_after: PATIENCE,
         };
