@@ -3,12 +3,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::support::{IP, TC};
 
 /// Ports in the namespaces, where nobody else listens.
 const RAFT: u16 = 7000;
 const HTTP: u16 = 8080;
+
+/// The networks that this process has made.
+static MADE: AtomicU8 = AtomicU8::new(0);
 
 /// The namespaces of `count` nodes and of the switch between them. Gone when dropped.
 pub struct Network {
@@ -22,8 +26,13 @@ impl Network {
     /// Makes them, or fails the test.
     pub fn new(count: usize) -> Self {
         let process = std::process::id();
+        // The links of the network before go a moment after it has: the names are never used twice.
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let letter = char::from(b'a' + number % 26);
         // RFC 2544 sets 198.18.0.0/15 aside for tests; a network of a process is one /24 in each half.
-        let network = Self { tag: format!("chr{process}"), subnet: (process % 256) as u8, count };
+        let subnet = (process % 256) as u8;
+        let network =
+            Self { tag: format!("chr{process}{letter}"), subnet: subnet.wrapping_add(number), count };
         if let Err(reason) = network.build() {
             panic!(
                 "no network namespaces: {reason}\nThey need root (or CAP_SYS_ADMIN and CAP_NET_ADMIN) and {IP} \
