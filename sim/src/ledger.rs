@@ -15,8 +15,6 @@ pub(crate) struct Delivery {
     pub(crate) attempt: u32,
     pub(crate) scheduled: String,
     pub(crate) trigger: String,
-    /// It came before its instant: the node's clock is ahead.
-    pub(crate) early: bool,
     /// What it was answered.
     pub(crate) status: u16,
 }

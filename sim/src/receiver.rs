@@ -4,8 +4,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chronos_server::env::Clock as _;
-use chronos_types::parse_rfc3339;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,7 +13,6 @@ use turmoil::net::TcpListener;
 
 use crate::entropy;
 use crate::ledger::{Delivery, Ledger};
-use crate::world::SimClock;
 
 /// Where jobs are told to call.
 pub(crate) const URL: &str = "http://receiver:80/hook";
@@ -41,13 +38,11 @@ async fn answer(ledger: Ledger, request: Request<Incoming>) -> Result<Response<F
     let mut drawn = [0; 2];
     let _ = entropy::fill(&mut drawn);
     let status = if drawn[0] < 25 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let scheduled = header("x-chronos-scheduled-time");
     let delivery = Delivery {
-        early: parse_rfc3339(&scheduled).is_some_and(|at| SimClock::default().now_us() < at * 1_000),
         execution: header("x-chronos-execution-id"),
         job: header("x-chronos-job-id"),
         attempt: header("x-chronos-attempt").parse().unwrap_or_default(),
-        scheduled,
+        scheduled: header("x-chronos-scheduled-time"),
         trigger: header("x-chronos-trigger"),
         status: status.as_u16(),
     };

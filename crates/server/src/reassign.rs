@@ -2,13 +2,14 @@
 //!
 //! The leader looks whenever who is live changes. Whatever stands under the name of a node that is
 //! silent, or no member any more, goes to live ones: planned runs, retries, and attempts that
-//! were under way, which are made again with the same execution id and the same attempt number. It
-//! never decides who is live.
+//! were under way, which are made again with the same execution id and the same attempt number. For
+//! those that are no members any more it also says that nobody knows of what was withdrawn from them.
+//! It never decides who is live.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_state::{Command, Moved, OpenRun, Reader, Reassign};
+use chronos_state::{Command, Fire, Moved, OpenRun, Proposal, Reader, Reassign, Report, Reported};
 use chronos_types::ExecutionId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -82,7 +83,7 @@ async fn run(config: &Config) {
     }
 }
 
-/// Moves all that stands under the names of nodes that are gone. Repeatable.
+/// Settles all that stands under the names of nodes that are gone. Repeatable.
 async fn look(config: &Config) -> Result<(), String> {
     let Config { view, store, proposer, metrics } = config;
     // A leader may be new, and what the one before it planned not applied yet.
@@ -99,6 +100,23 @@ async fn look(config: &Config) -> Result<(), String> {
         if count > 0 {
             tracing::info!(node, count, "reassigned the executions of a node that is gone");
         }
+    }
+    speak_for_the_gone(config).await
+}
+
+/// A run that was withdrawn waits for its node to say whether it had begun. Nodes that are no members
+/// any more never will, so it is put on record that nobody knows. One that is silent may come back.
+async fn speak_for_the_gone(Config { view, store, proposer, .. }: &Config) -> Result<(), String> {
+    let withdrawn = store.read(Reader::withdrawn).await.map_err(|error| error.to_string())?;
+    let is_gone = |fire: &Fire| {
+        let View { live, silent, leaving, .. } = &*view.borrow();
+        ![live, silent, leaving].into_iter().any(|names| names.contains(&fire.node))
+    };
+    let gone = withdrawn.into_iter().filter(is_gone).take(AT_ONCE);
+    let reports = gone.map(|fire| Command::Report(Report::of(&fire, Reported::Unknown)).into());
+    let reports: Vec<Proposal> = reports.collect();
+    if !reports.is_empty() {
+        proposer.propose_all(reports).await.map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod reassign;
 mod report;
 mod trigger;
 mod trim;
+mod withdraw;
 
 use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -122,6 +123,8 @@ impl Context<'_> {
         ))?;
         if count == 1 {
             self.last_execution = seq;
+            // Whatever comes of what was withdrawn under this id, it has its record again.
+            withdraw::forget(self, fire.execution)?;
         }
         Ok(count == 1)
     }
@@ -129,7 +132,8 @@ impl Context<'_> {
     /// The unfinished executions of a job, oldest first.
     fn open(&self, job: i64) -> Result<Vec<Open>, StateError> {
         // Told which index: to spare the sort, SQLite would read all that the job holds.
-        let sql = "SELECT seq, id, slot, fire_at, status, trigger FROM executions INDEXED BY executions_open
+        let sql = "SELECT seq, id, slot, fire_at, status, trigger, version, node
+            FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND status < 3 ORDER BY id";
         let mut statement = self.db.prepare_cached(sql)?;
         let mut rows = statement.query([job])?;
@@ -142,6 +146,8 @@ impl Context<'_> {
                 fire_at: row.get(3)?,
                 status: Status::from_code(row.get(4)?)?,
                 trigger: Trigger::from_code(row.get(5)?)?,
+                version: row.get(6)?,
+                node: row.get(7)?,
             });
         }
         Ok(open)
@@ -156,4 +162,6 @@ struct Open {
     fire_at: Millis,
     status: Status,
     trigger: Trigger,
+    version: u64,
+    node: String,
 }

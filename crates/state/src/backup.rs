@@ -140,7 +140,9 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
 
 fn take_over(state: &Path, node: &str) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
+    schema::bring_up_to_date(&db, state)?;
     db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node])?;
+    db.execute("UPDATE withdrawn SET node = ?1", [node])?;
     db.close().map_err(|(_, error)| error)?;
     Ok(())
 }

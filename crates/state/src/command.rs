@@ -7,12 +7,12 @@
 use chronos_types::{ErrorKind, ExecutionId, JobId, JobSpec, Millis, Response, Trigger};
 use serde::{Deserialize, Serialize};
 
-use crate::StateError;
 use crate::stored;
+use crate::{Fire, StateError};
 
 /// The newest format understood. A batch is written in the oldest that has all of its commands, so
 /// that nodes of two releases can share a log until a newer command is used.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One entry of the log: commands that were waiting together, applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,8 +79,14 @@ impl Command {
             | Self::Trigger(_)
             | Self::Cancel(_)
             | Self::Plan(_)
-            | Self::Report(_)
             | Self::Trim(_) => 1,
+            Self::Report(report) => match report.what {
+                Reported::Begun { .. }
+                | Reported::Ended { .. }
+                | Reported::Skipped { .. }
+                | Reported::Replaced { .. } => 1,
+                Reported::NotBegun | Reported::Unknown => 3,
+            },
             Self::Reassign(_) => 2,
         }
     }
@@ -232,6 +238,11 @@ pub enum Reported {
         /// The attempt that was cut off, and when it had begun.
         attempt: Option<(u32, Millis)>,
     },
+    /// It was withdrawn, and no attempt had begun by then.
+    NotBegun,
+    /// It was withdrawn, and nobody can say any more whether an attempt had begun: its node was started
+    /// anew in between, or has left the cluster.
+    Unknown,
 }
 
 /// Forgets records that are past their keeping.
@@ -264,6 +275,15 @@ pub struct Moved {
     pub from: String,
     /// The node that is to fire it from now on.
     pub to: String,
+}
+
+impl Report {
+    /// What the node that was to fire an execution says about it.
+    #[must_use]
+    pub fn of(fire: &Fire, what: Reported) -> Self {
+        let Fire { execution, job, version, slot, trigger, ref node, .. } = *fire;
+        Self { execution, job, version, slot, trigger, node: node.clone(), what }
+    }
 }
 
 impl Reported {

@@ -98,8 +98,9 @@ pub enum Refusal {
 pub enum Effect {
     /// Fire an execution at its instant.
     Fire(Fire),
-    /// A planned execution was taken off the record before it began: do not fire it.
-    Withdraw(ExecutionId),
+    /// A planned execution was taken off the record before its instant. Its node does not fire it any
+    /// more, and says whether it had: [`crate::Reported::NotBegun`], or what came of it.
+    Withdraw(Fire),
     /// An execution was cancelled: stop it.
     Cancel(ExecutionId),
     /// An execution is over, or waits for the retry that its node reported.

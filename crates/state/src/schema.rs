@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::StateError;
 
 /// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 
 /// Milliseconds are integers, ids are 16-byte blobs that sort by time, enums are the numbers of
 /// [`crate::stored::Code`], specifications and details are JSON.
@@ -82,9 +82,22 @@ CREATE TABLE keys (
 CREATE INDEX keys_at ON keys (at);
 ";
 
+/// What format 2 added. Runs that were planned, and taken off the record by a change of their job:
+/// kept until their node says whether they had begun by then. Few, and gone within milliseconds.
+const WITHDRAWN: &str = "
+CREATE TABLE withdrawn (
+  id BLOB PRIMARY KEY,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  node TEXT NOT NULL
+) WITHOUT ROWID;
+";
+
 /// Every table that is part of the state, with its key. What the consensus layer notes is not: it
 /// may differ between nodes whose states are equal.
-pub(crate) const REPLICATED: [(&str, &str); 8] = [
+pub(crate) const REPLICATED: [(&str, &str); 9] = [
     ("counters", "name"),
     ("due", "seq"),
     ("executions", "seq"),
@@ -93,6 +106,7 @@ pub(crate) const REPLICATED: [(&str, &str); 8] = [
     ("sqlite_sequence", "name"),
     ("tags", "key, value, seq"),
     ("versions", "seq, version"),
+    ("withdrawn", "id"),
 ];
 
 /// Opens the state file for writing, creating it where it is not there.
@@ -108,16 +122,21 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     keep_plans(&connection)?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        FORMAT => {}
-        0 => {
-            let sql = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;");
-            connection.execute_batch(&sql)?;
-        }
-        _ => return Err(unknown_format(path, found)),
-    }
+    bring_up_to_date(&connection, path)?;
     Ok(connection)
+}
+
+/// Creates what is missing, in one step.
+pub(crate) fn bring_up_to_date(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let missing = match found {
+        FORMAT => return Ok(()),
+        0 => [TABLES, WITHDRAWN].concat(),
+        1 => WITHDRAWN.to_owned(),
+        _ => return Err(unknown_format(path, found)),
+    };
+    let sql = format!("BEGIN IMMEDIATE; {missing} PRAGMA user_version = {FORMAT}; COMMIT;");
+    Ok(connection.execute_batch(&sql)?)
 }
 
 /// Opens the state file for reading only.
@@ -143,7 +162,7 @@ fn keep_plans(connection: &Connection) -> Result<(), StateError> {
 pub(crate) fn check_format(connection: &Connection, path: &Path) -> Result<(), StateError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
-        FORMAT => Ok(()),
+        1..=FORMAT => Ok(()),
         0 => Err(StateError::Corrupt(format!("{} is not a state file", path.display()))),
         _ => Err(unknown_format(path, found)),
     }
@@ -199,6 +218,7 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
 pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_format(&source, from)?;
+    bring_up_to_date(&source, from)?;
     for (key, value) in meta {
         set_meta(&source, key, value)?;
     }

@@ -1,6 +1,4 @@
-//! Every request that the receiver got is an attempt of an execution on record. But two cases: a node whose
-//! clock is ahead fires before the instant, and where it crashes before it can say so, and the job is disabled
-//! before the instant as others see it, the run is withdrawn as one that never began. And an execution that
+//! Every request that the receiver got is an attempt of an execution on record. But one case: an execution that
 //! a node delivered while it was cut off may be made again by another one, whose next attempt is under way when
 //! the word of the success comes: what is finished never changes.
 
@@ -22,7 +20,6 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         for delivery in &evidence.seen.deliveries {
             let (node, id) = (&state.node, &delivery.execution);
             match known.get(id) {
-                None if delivery.early => {}
                 None => wrong.push(format!("{node} does not know {id}, which was received")),
                 Some(found) if found.job_id.to_string() != delivery.job => {
                     wrong.push(format!("{node} has {id} under another job than was received"));

@@ -159,8 +159,17 @@ enum State {
 struct Entry {
     fire: Fire,
     state: State,
+    /// It may be from a life before this one, which may have begun it.
+    inherited: bool,
     prepared: Option<Arc<Prepared>>,
     first_started_at: Option<Millis>,
+}
+
+impl Entry {
+    /// Whether an attempt was begun, or its end reported.
+    fn has_begun(&self) -> bool {
+        matches!(self.state, State::Running { .. } | State::Reported | State::Over)
+    }
 }
 
 /// Holds everything that this node is about to fire.
@@ -190,6 +199,8 @@ pub struct Dispatcher {
     /// A message is being taken in: what comes later in it may undo what comes first.
     taking_in: bool,
     questions: Questions,
+    /// All that a life before this one can have begun was taken in: what comes now is this one's own.
+    at_home: bool,
     /// Nothing more begins: the node is about to stop.
     closed: bool,
     stopping: Option<(Instant, oneshot::Sender<()>)>,
@@ -240,6 +251,7 @@ impl Dispatcher {
             held: Vec::new(),
             taking_in: false,
             questions: Questions::default(),
+            at_home: false,
             closed: false,
             stopping: None,
         };
@@ -365,11 +377,10 @@ impl Dispatcher {
                 self.questions.spoken_of(fire.execution);
                 if fire.node == self.config.node { self.take(fire) } else { self.give_up(fire.execution) }
             }
-            Effect::Withdraw(id) => {
-                self.questions.spoken_of(id);
-                // Once it is due it goes on: its report brings the record back.
-                if matches!(self.entries.get(&id), Some(Entry { state: State::Waiting, .. })) {
-                    self.entries.remove(&id);
+            Effect::Withdraw(fire) => {
+                self.questions.spoken_of(fire.execution);
+                if fire.node == self.config.node {
+                    self.withdraw(fire);
                 }
             }
             Effect::Cancel(id) => {
@@ -391,6 +402,19 @@ impl Dispatcher {
             }
             Effect::DueChanged => {}
         }
+    }
+
+    /// It was taken off the record. Once it has begun it goes on, and its report brings the record back.
+    /// Otherwise that is told.
+    fn withdraw(&mut self, fire: Fire) {
+        let (id, entry) = (fire.execution, self.entries.get(&fire.execution));
+        if entry.is_some_and(Entry::has_begun) {
+            return;
+        }
+        let inherited = entry.map_or(!self.at_home, |entry| entry.inherited);
+        self.end(id);
+        self.entries.remove(&id);
+        self.tell(&fire, if inherited { Reported::Unknown } else { Reported::NotBegun });
     }
 
     /// Takes an execution in, or arms the next attempt of one that is here.
@@ -420,8 +444,9 @@ impl Dispatcher {
                     self.lanes.entry(fire.job).or_default().resume(id);
                 }
                 self.heap.push(fire.fire_at, id);
-                self.entries
-                    .insert(id, Entry { fire, state: State::Waiting, prepared, first_started_at: None });
+                let (state, inherited) = (State::Waiting, !self.at_home);
+                let entry = Entry { fire, state, inherited, prepared, first_started_at: None };
+                self.entries.insert(id, entry);
             }
         }
     }
@@ -551,6 +576,7 @@ impl Dispatcher {
         let ended = Entry {
             fire: entry.fire.clone(),
             state: was,
+            inherited: entry.inherited,
             prepared: entry.prepared.take(),
             first_started_at: entry.first_started_at,
         };
@@ -592,17 +618,13 @@ impl Dispatcher {
     }
 
     fn report(&self, id: ExecutionId, what: Reported) {
-        let Some(Entry { fire, .. }) = self.entries.get(&id) else { return };
-        let report = Report {
-            execution: id,
-            job: fire.job,
-            version: fire.version,
-            slot: fire.slot,
-            trigger: fire.trigger,
-            node: fire.node.clone(),
-            what,
-        };
+        if let Some(Entry { fire, .. }) = self.entries.get(&id) {
+            self.tell(fire, what);
+        }
+    }
+
+    fn tell(&self, fire: &Fire, what: Reported) {
         // The reporter ends only after this task.
-        let _ = self.reports.send(report);
+        let _ = self.reports.send(Report::of(fire, what));
     }
 }

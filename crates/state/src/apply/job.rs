@@ -1,10 +1,9 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::{JobSpec, Millis, Status, Trigger};
+use chronos_types::{JobSpec, Millis, Status};
 use rusqlite::{ErrorCode, params};
 
-use super::{Context, JobRow, Open};
-use crate::apply::cancel;
+use super::{Context, JobRow, cancel, withdraw};
 use crate::{DeleteJob, Effect, Outcome, PutJob, Refusal, StateError, stored};
 
 pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
@@ -52,7 +51,7 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
         put_tags(context, job.seq, &put.spec)?;
     }
-    let withdrawn = withdraw(context, job.seq)?;
+    let withdrawn = withdraw::planned(context, job.seq)?;
     if old.enabled && !put.spec.enabled {
         end_waiting(context, job.seq, "the job was disabled")?;
     }
@@ -84,7 +83,7 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     if delete.if_version.is_some_and(|wanted| wanted != job.version) {
         return Context::refuse(Refusal::VersionMismatch { current: job.version });
     }
-    withdraw(context, job.seq)?;
+    withdraw::planned(context, job.seq)?;
     for open in context.open(job.seq)? {
         cancel::end(context, &open, "the job was deleted")?;
     }
@@ -116,20 +115,6 @@ fn put_tags(context: &Context<'_>, seq: i64, spec: &JobSpec) -> Result<(), State
         context.db.prepare_cached(sql)?.execute((key, value, seq))?;
     }
     Ok(())
-}
-
-/// Takes planned runs whose instant has not come off the record; answers their instants.
-fn withdraw(context: &mut Context<'_>, job: i64) -> Result<Vec<Millis>, StateError> {
-    let planned = |open: &Open| {
-        open.status == Status::Pending && open.trigger == Trigger::Schedule && open.slot > context.at
-    };
-    let gone: Vec<Open> = context.open(job)?.into_iter().filter(planned).collect();
-    for open in &gone {
-        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
-        context.add_held(job, -1)?;
-        context.effects.push(Effect::Withdraw(open.id));
-    }
-    Ok(gone.iter().map(|open| open.slot).collect())
 }
 
 /// Ends runs whose instant has come and which still wait out their jitter.

@@ -1,17 +1,18 @@
 //! Settling an execution, or arming its next attempt, by what its node reports.
 
 use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status, Trigger};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::{Context, cancel};
+use super::{Context, cancel, withdraw};
 use crate::command::Reported;
 use crate::stored::{Code, StoredAttempt, StoredDetail, StoredResponse};
 use crate::{Effect, Fire, Outcome, Report, StateError};
 
-/// The state of a deleted job.
-const DELETED: i64 = 2;
-
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
+    if let known @ (Reported::NotBegun | Reported::Unknown) = &report.what {
+        withdraw::answered(context, report, *known == Reported::NotBegun)?;
+        return Ok(Outcome::Done);
+    }
     let Some(row) = load(context, report.execution)? else {
         return bring_back(context, report);
     };
@@ -33,29 +34,16 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
 /// Withdrawn while it was being delivered: the record comes back, so that no delivery is without
 /// one.
 fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
-    let state = job_state(context, report.job)?;
-    let fire = Fire {
-        execution: report.execution,
-        job: report.job,
-        version: report.version,
-        slot: report.slot,
-        fire_at: report.slot,
-        attempt: 1,
-        trigger: report.trigger,
-        node: report.node.clone(),
-        begun: false,
-    };
-    if state.is_none() || !context.insert(&fire, None)? {
+    if !withdraw::bring_back(context, report)? {
         context.effects.push(Effect::Settled(report.execution));
         return Ok(Outcome::Done);
     }
-    context.add_held(report.job, 1)?;
     let row = load(context, report.execution)?
         .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?;
     let effects = context.effects.len();
     let outcome = settle(context, report, row)?;
     // A deleted job has nothing unfinished: what comes back for it is recorded, and ends here.
-    if state == Some(DELETED) {
+    if is_deleted(context, report.job)? {
         let open = context.open(report.job)?.into_iter().find(|open| open.id == report.execution);
         if let Some(open) = open {
             context.effects.truncate(effects);
@@ -125,6 +113,8 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             row.fail(ErrorKind::Cancelled, why);
             row.finish(Status::Cancelled, context.at);
         }
+        // Answered before: they are about what is not on record.
+        Reported::NotBegun | Reported::Unknown => {}
     }
     if row.is_finished() {
         context.effects.push(Effect::Settled(report.execution));
@@ -133,10 +123,9 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-/// The state of a job's row, as the schema numbers it; none for a job that was forgotten.
-fn job_state(context: &Context<'_>, job: i64) -> Result<Option<i64>, StateError> {
-    let mut statement = context.db.prepare_cached("SELECT state FROM jobs WHERE seq = ?1")?;
-    Ok(statement.query_row([job], |row| row.get(0)).optional()?)
+fn is_deleted(context: &Context<'_>, job: i64) -> Result<bool, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT 1 FROM jobs WHERE seq = ?1 AND state = 2")?;
+    Ok(statement.exists([job])?)
 }
 
 /// An execution's record.

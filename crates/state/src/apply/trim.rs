@@ -22,19 +22,21 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
         forget_deleted(context, *job)?;
     }
     for (seq, version) in &trim.versions {
-        // Not while an execution on record ran this version: it tells what was sent.
+        // Not while an execution on record ran this version, or may come back to it: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
-            AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)";
+            AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
+            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
         context.db.prepare_cached(sql)?.execute((seq, version))?;
     }
     context.db.prepare_cached("DELETE FROM keys WHERE at < ?1")?.execute([trim.keys_before])?;
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it.
+/// Forgets a deleted job once no execution refers to it, nor can come to.
 fn forget_deleted(context: &Context<'_>, job: i64) -> Result<(), StateError> {
     let sql = "DELETE FROM jobs WHERE seq = ?1 AND state = 2
-        AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)";
+        AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
+        AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)";
     if context.db.prepare_cached(sql)?.execute([job])? == 1 {
         context.db.prepare_cached("DELETE FROM versions WHERE seq = ?1")?.execute([job])?;
         context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job])?;

@@ -123,6 +123,29 @@ impl Reader {
         Ok(fires)
     }
 
+    /// The runs that were withdrawn, and of which a node has not said yet whether they had begun.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn withdrawn(&self) -> Result<Vec<Fire>, StateError> {
+        let sql = "SELECT id, job, version, slot, fire_at, node FROM withdrawn ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Fire {
+                execution: ExecutionId::from_bytes(row.get(0)?),
+                job: row.get(1)?,
+                version: row.get(2)?,
+                slot: row.get(3)?,
+                fire_at: row.get(4)?,
+                attempt: 1,
+                trigger: Trigger::Schedule,
+                node: row.get(5)?,
+                begun: false,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// A version of a job with the job's id: what the dispatcher needs to fire.
     ///
     /// # Errors
@@ -166,7 +189,7 @@ impl Reader {
         self.numbers(sql, (job, i64::try_from(keep).unwrap_or(i64::MAX), limit))
     }
 
-    /// Superseded versions past each job's newest `keep` that no execution on record ran.
+    /// Superseded versions past each job's newest `keep` that no execution on record ran, or may have.
     ///
     /// # Errors
     /// The storage failed.
@@ -178,7 +201,8 @@ impl Reader {
         let mut jobs = self.connection.prepare_cached(sql)?;
         let mut jobs = jobs.query([i64::try_from(keep).unwrap_or(i64::MAX)])?;
         let sql = "SELECT version FROM versions WHERE seq = ?1 AND version < ?2
-            EXCEPT SELECT version FROM executions WHERE job = ?1 ORDER BY version LIMIT ?3";
+            EXCEPT SELECT version FROM executions WHERE job = ?1
+            EXCEPT SELECT version FROM withdrawn WHERE job = ?1 ORDER BY version LIMIT ?3";
         let mut versions = self.connection.prepare_cached(sql)?;
         let mut surplus = Vec::new();
         while surplus.len() < limit
@@ -193,13 +217,14 @@ impl Reader {
         Ok(surplus)
     }
 
-    /// Deleted jobs that no execution refers to any more.
+    /// Deleted jobs that no execution refers to any more, nor can come to.
     ///
     /// # Errors
     /// The storage failed.
     pub fn forgotten_jobs(&self, limit: usize) -> Result<Vec<i64>, StateError> {
         let sql = "SELECT seq FROM jobs WHERE state = 2
-            AND NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq) LIMIT ?1";
+            AND NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq)
+            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = jobs.seq) LIMIT ?1";
         self.numbers(sql, [limit])
     }
 

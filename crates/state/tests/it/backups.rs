@@ -17,11 +17,12 @@ fn backed_up() -> (World, std::path::PathBuf) {
     world.done(2100, report(&Fire { node: "n2".into(), ..under_way }, begun(1, 2000)));
     world.done(2200, report(&fire, delivered(1, 1000)));
     let gone = world.create("gone");
+    world.done(2250, plan([chronos_state::PlannedRun { from: 1000, ..run(&gone, 3000) }]));
     world.done(2300, delete(&gone));
     world.machine.apply(&[], &[("raft.position", b"7"), ("raftery", b"8"), ("other", b"9")]).unwrap();
     let file = world.file("backup");
     let info = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap();
-    let wanted = Info { format: 1, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
+    let wanted = Info { format: 2, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
     assert_eq!((&info, backup::check(&file).unwrap()), (&wanted, wanted.clone()));
     (world, file)
 }
@@ -64,6 +65,8 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
         taken[0].node = "n9".into();
         assert_eq!(reader.open_fires("n9").unwrap(), taken);
         assert_eq!(reader.open_nodes().unwrap(), [("n9".to_owned(), 1)]);
+        let withdrawn = reader.withdrawn().unwrap();
+        assert_eq!(withdrawn.iter().map(|fire| fire.node.as_str()).collect::<Vec<_>>(), ["n9"]);
         let over = reader.executions(&Default::default(), None, 9).unwrap().items;
         let over: Vec<_> =
             over.iter().map(|row| (row.execution.status, row.execution.node_id.as_str())).collect();
@@ -74,6 +77,7 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
     drop((readers, machine));
     let db = rusqlite::Connection::open(data.join("state.db")).unwrap();
     db.execute("UPDATE executions SET node = 'n2' WHERE status < 3", []).unwrap();
+    db.execute("UPDATE withdrawn SET node = 'n1'", []).unwrap();
     db.execute("INSERT INTO meta VALUES ('raft.position', x'37')", []).unwrap();
     drop(db);
     assert_eq!(dump(&data.join("state.db")), dump(&world.path()));
@@ -149,10 +153,10 @@ fn a_backup_of_a_newer_chronos_is_refused() {
     assert_eq!(refusal(&newer), wanted);
     // The backup may be well and the state in it newer.
     let world = world.reopen();
-    rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 3).unwrap();
     let to = world.file("of-newer");
     let error = backup::write(&world.path(), &to, 1, "1.2.3", "raft.").unwrap_err();
-    assert!(matches!(error, StateError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StateError::NewerFormat { found: 3, known: 2, .. }), "{error:?}");
     assert!(!to.exists());
 }
 

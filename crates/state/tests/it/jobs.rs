@@ -128,7 +128,7 @@ fn deleting_withdraws_what_is_planned_and_ends_what_is_under_way() {
     world.done(1000, report(&running, begun(1, 1000)));
     let planned = fire_of(&world.done(1100, plan([run(&job, 2000)])));
     let effects = world.done(1500, delete(&job));
-    let wanted = [Effect::Withdraw(planned.execution), Effect::Cancel(running.execution)];
+    let wanted = [Effect::Withdraw(planned.clone()), Effect::Cancel(running.execution)];
     assert_eq!(effects, wanted);
     assert_eq!(world.ask(|r| r.execution(planned.execution)), None);
     let ended = world.execution(running.execution);
@@ -148,7 +148,7 @@ fn disabling_withdraws_planned_runs_and_cancels_those_that_wait_out_their_jitter
     let off = JobSpec { enabled: false, ..spec("a") };
     // At 3000 the slot 3000 has come, and it still waits out its jitter; that of 2000 has just done so.
     let (_, effects) = world.run(3000, put(job.job.id, Some(1), off, None));
-    let wanted = [Effect::Withdraw(planned.execution), Effect::Cancel(waiting.execution), Effect::DueChanged];
+    let wanted = [Effect::Withdraw(planned.clone()), Effect::Cancel(waiting.execution), Effect::DueChanged];
     assert_eq!(effects, wanted);
     let ended = world.execution(waiting.execution);
     assert_eq!(

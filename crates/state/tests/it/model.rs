@@ -107,6 +107,8 @@ pub struct Model {
     pub at: Millis,
     pub jobs: BTreeMap<i64, Job>,
     pub runs: BTreeMap<ExecutionId, Run>,
+    /// Taken off the record, and no word has come of whether they had begun.
+    pub withdrawn: BTreeMap<ExecutionId, Fire>,
     /// The machine's numbers of executions, which are never given twice.
     pub numbers: BTreeMap<i64, ExecutionId>,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
@@ -239,8 +241,10 @@ impl Model {
             let planned = execution.status == Status::Pending && execution.trigger == Trigger::Schedule;
             if planned && execution.scheduled_time > self.at {
                 slots.push(execution.scheduled_time);
+                let fire = self.runs[&id].owed();
                 self.forget(id);
-                self.effects.push(Effect::Withdraw(id));
+                self.withdrawn.insert(id, fire.clone());
+                self.effects.push(Effect::Withdraw(fire));
             }
         }
         slots
@@ -294,6 +298,7 @@ impl Model {
             replay_of,
         };
         self.runs.insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution });
+        self.withdrawn.remove(&fire.execution);
         self.last_number += 1;
         self.numbers.insert(self.last_number, fire.execution);
         true
@@ -387,8 +392,22 @@ impl Model {
             node: report.node.clone(),
             begun: false,
         };
-        let back = !self.runs.contains_key(&id);
-        if back && self.jobs.contains_key(&report.job) {
+        let waiting = self.withdrawn.get(&id).cloned();
+        if matches!(report.what, Reported::NotBegun | Reported::Unknown) {
+            if waiting.is_some_and(|own| (own.node, own.version) == (report.node.clone(), report.version)) {
+                self.withdrawn.remove(&id);
+                if report.what == Reported::Unknown {
+                    self.insert(&fire, None);
+                    let why = "the job was changed before this instant; its node stopped about then, \
+                        so it is not known whether the webhook was called";
+                    let at = self.at;
+                    self.runs.get_mut(&id).unwrap().cancel(at, why);
+                }
+            }
+            return Outcome::Done;
+        }
+        let back = waiting.is_some();
+        if back {
             self.insert(&fire, None);
         }
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.is_open()) else {
@@ -445,6 +464,7 @@ impl Model {
                 run.fail(ErrorKind::Overlap, reason);
                 run.finish(Status::Skipped, at);
             }
+            Reported::NotBegun | Reported::Unknown => unreachable!("answered above"),
             Reported::Replaced { attempt } => {
                 let why = "replaced by a newer run";
                 if let Some((number, started_at)) = attempt.filter(|(number, _)| *number > run.ended()) {
@@ -483,13 +503,13 @@ impl Model {
             }
         }
         for seq in jobs {
-            let needed = self.of(seq).next().is_some();
+            let needed = self.is_referred_to(seq);
             if !needed && self.jobs.get(&seq).is_some_and(|job| job.deleted) {
                 self.jobs.remove(&seq);
             }
         }
         for (seq, version) in &trim.versions {
-            let needed = self.of(*seq).any(|run| run.execution.job_version == *version);
+            let needed = self.ran(*seq, *version);
             if let Some(job) = self.jobs.get_mut(seq)
                 && !needed
                 && job.version != *version
@@ -499,6 +519,17 @@ impl Model {
         }
         self.keys.retain(|_, (_, at, _)| *at >= trim.keys_before);
         Outcome::Done
+    }
+
+    /// Whether an execution of the job is on record, or may come to be again.
+    pub fn is_referred_to(&self, job: i64) -> bool {
+        self.of(job).next().is_some() || self.withdrawn.values().any(|fire| fire.job == job)
+    }
+
+    /// Whether an execution ran a version of the job, or may have.
+    pub fn ran(&self, job: i64, version: u64) -> bool {
+        self.of(job).any(|run| run.execution.job_version == version)
+            || self.withdrawn.values().any(|fire| (fire.job, fire.version) == (job, version))
     }
 
     /// What a node owes the world.

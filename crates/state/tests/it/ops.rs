@@ -101,6 +101,8 @@ enum What {
     GivenUp,
     Skipped,
     Replaced(bool),
+    NotBegun,
+    Unknown,
 }
 
 pub fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
@@ -168,6 +170,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(What::GivenUp),
         1 => Just(What::Skipped),
         1 => any::<bool>().prop_map(What::Replaced),
+        2 => Just(What::NotBegun),
+        1 => Just(What::Unknown),
     ];
     let attempt = prop_oneof![6 => Just(0), 1 => Just(1), 2 => Just(-1)];
     let report = (index(), prop::bool::weighted(0.1), attempt, what)
@@ -395,6 +399,8 @@ fn report(fire: &Fire, other: bool, attempt: i64, what: What, model: &Model, at:
         What::GivenUp => ended(wrong, failure, None),
         What::Skipped => Reported::Skipped { reason: "another is running".into() },
         What::Replaced(begun) => Reported::Replaced { attempt: begun.then_some((attempt, started_at)) },
+        What::NotBegun => Reported::NotBegun,
+        What::Unknown => Reported::Unknown,
     };
     let node = holder(fire, other, model);
     support::report(&Fire { node, ..fire.clone() }, what)

@@ -33,6 +33,7 @@ pub struct View {
     pub due: Vec<DueJob>,
     pub first_due: Option<Millis>,
     pub open: Vec<Fire>,
+    withdrawn: Vec<Fire>,
     open_nodes: Vec<(String, u64)>,
     holders: HashMap<i64, String>,
     /// By job: its number, its versions, its finished executions' numbers past the newest two.
@@ -78,6 +79,7 @@ fn read(world: &World, model: &Model) -> View {
             due: r.due(Millis::MAX, 1000)?,
             first_due: r.first_due()?,
             open,
+            withdrawn: r.withdrawn()?,
             open_nodes: r.open_nodes()?,
             holders: r.holders(&jobs)?,
             kept,
@@ -135,7 +137,7 @@ fn expect(model: &Model) -> View {
         spec: model.jobs[&run.job].versions[&run.execution.job_version].1.clone(),
     };
     let unused = |job: &model::Job| {
-        let run = |version: u64| model.of(job.seq).any(|run| run.execution.job_version == version);
+        let run = |version: u64| model.ran(job.seq, version);
         let (seq, newest) = (job.seq, job.version);
         job.versions
             .keys()
@@ -151,13 +153,14 @@ fn expect(model: &Model) -> View {
         due,
         open_nodes: model.open_nodes(),
         holders: model.holders(),
+        withdrawn: model.withdrawn.values().cloned().collect(),
         open: NODES.iter().flat_map(|node| model.open_fires(node)).collect(),
         kept: model.jobs.values().map(kept).collect(),
         finished: model.runs.values().filter(over).map(|run| number(run.execution.id)).collect(),
         forgotten: model
             .jobs
             .values()
-            .filter(|job| job.deleted && model.of(job.seq).next().is_none())
+            .filter(|job| job.deleted && !model.is_referred_to(job.seq))
             .map(|job| job.seq)
             .collect(),
         unused: model.jobs.values().flat_map(unused).collect(),

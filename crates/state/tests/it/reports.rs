@@ -1,5 +1,7 @@
 //! Reports: what an attempt came to, whenever and however often it is said.
 
+use std::slice;
+
 use chronos_state::{Effect, Fire, Reported};
 use chronos_types::{Attempt, ErrorKind, Status};
 
@@ -218,6 +220,64 @@ fn a_deleted_job_has_nothing_unfinished_even_when_a_withdrawn_delivery_comes_bac
         assert_eq!(world.execution(fire.execution).status, status, "{what:?}");
         assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{what:?}");
     }
+}
+
+#[test]
+fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    world.done(999, delete(&job));
+    assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&fire));
+    // Nobody else's word counts, nor one about another version.
+    let other = Fire { node: "n2".into(), ..fire.clone() };
+    let older = Fire { version: 7, ..fire.clone() };
+    for stranger in [&other, &older] {
+        for what in [Reported::NotBegun, Reported::Unknown] {
+            assert_eq!(world.done(1000, report(stranger, what)), []);
+        }
+    }
+    assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&fire));
+    // The job is remembered until the word comes: a call may still have to be put on record.
+    assert!(world.ask(|r| r.forgotten_jobs(9)).is_empty());
+    world.done(1000, report(&fire, Reported::NotBegun));
+    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+    assert_eq!(world.ask(|r| r.forgotten_jobs(9)), [job.seq]);
+    // What nobody waits for any more is not brought back.
+    assert_eq!(world.done(1100, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.execution)]);
+    assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+}
+
+#[test]
+fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    world.done(999, delete(&job));
+    world.done(1000, report(&fire, Reported::Unknown));
+    let back = world.execution(fire.execution);
+    assert_eq!((back.status, back.attempts, back.completed_at), (Status::Cancelled, 0, Some(1000)));
+    assert_eq!((back.node_id.as_str(), back.error_kind), (NODE, Some(ErrorKind::Cancelled)));
+    assert!(back.last_error.is_some_and(|why| why.contains("not known whether the webhook was called")));
+    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
+}
+
+#[test]
+fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    world.run(600, put(job.job.id, Some(1), spec("a"), None));
+    let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
+    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    for what in [Reported::NotBegun, Reported::Unknown] {
+        assert_eq!(world.done(800, report(&fire, what)), []);
+    }
+    assert_eq!(world.execution(again.execution).status, Status::Pending);
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), slice::from_ref(&again));
+    // Withdrawn a second time, the word about the first is not about this one.
+    world.run(900, put(job.job.id, Some(2), spec("a"), None));
+    world.done(900, report(&fire, Reported::NotBegun));
+    assert_eq!(world.ask(|r| r.withdrawn()), [again]);
 }
 
 #[test]

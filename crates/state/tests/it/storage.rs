@@ -49,16 +49,37 @@ fn a_newer_state_file_is_refused_in_words_that_help() {
     let world = World::new();
     let other = world.file("newer.db");
     chronos_state::copy(world.machine.path(), &other).unwrap();
-    rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 3).unwrap();
     let path = other.display().to_string();
     let mut world = world.reopen();
     for error in [Machine::open(&other).unwrap_err(), world.machine.replace_with(&other, &[]).unwrap_err()] {
-        assert!(matches!(error, StateError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
+        assert!(matches!(error, StateError::NewerFormat { found: 3, known: 2, .. }), "{error:?}");
         let wanted = format!(
-            "{path} has state format 2, and this Chronos knows formats up to 1; start a newer Chronos on it"
+            "{path} has state format 3, and this Chronos knows formats up to 2; start a newer Chronos on it"
         );
         assert_eq!(error.to_string(), wanted);
     }
+}
+
+#[test]
+fn a_state_file_of_the_format_before_is_brought_up_to_date() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let older = world.file("older.db");
+    chronos_state::copy(world.machine.path(), &older).unwrap();
+    rusqlite::Connection::open(&older)
+        .unwrap()
+        .execute_batch("DROP TABLE withdrawn; PRAGMA user_version = 1;")
+        .unwrap();
+    let whole = dump(&world.path());
+    // As a copy that another node sent, and as the node's own.
+    world.machine.replace_with(&older, &[]).unwrap();
+    assert_eq!(dump(&world.path()), whole);
+    drop(Machine::open(&older).unwrap());
+    assert_eq!(dump(&older), whole);
+    world.done(500, plan([run(&job, 1000)]));
+    world.done(600, delete(&job));
+    assert_eq!(world.ask(|r| r.withdrawn()).len(), 1);
 }
 
 #[test]
@@ -71,10 +92,10 @@ fn a_newer_command_is_refused_and_damage_is_called_damage() {
     let moved = Command::Reassign(chronos_state::Reassign { runs: vec![] });
     let bytes_of_2 = Batch { at: 5, items: vec![moved.into()] }.encode().unwrap();
     assert!(bytes_of_2.starts_with(b"2 {"));
-    let newer = [b"3 ".as_slice(), &[0xff; 9]].concat();
+    let newer = [b"4 ".as_slice(), &[0xff; 9]].concat();
     let error = Batch::decode(&newer).unwrap_err().to_string();
     let wanted =
-        "the log holds a command of format 3, and this Chronos knows formats up to 2; start a newer Chronos";
+        "the log holds a command of format 4, and this Chronos knows formats up to 3; start a newer Chronos";
     assert_eq!(error, wanted);
     for damaged in
         [b"".as_slice(), b"1", b"1 ", b"0 {}", b"x {}", b"{}", &bytes[..bytes.len() - 1], &bytes[1..]]
@@ -100,6 +121,8 @@ fn every_command_survives_the_log() {
         report(&fire, failed(1, 2, Some(3))),
         report(&fire, chronos_state::Reported::Skipped { reason: "ü\"\n".into() }),
         report(&fire, chronos_state::Reported::Replaced { attempt: Some((1, 2)) }),
+        report(&fire, chronos_state::Reported::NotBegun),
+        report(&fire, chronos_state::Reported::Unknown),
         Command::Trim(chronos_state::Trim {
             executions: vec![1],
             versions: vec![(1, 2)],

@@ -200,8 +200,7 @@ pub fn reassign(fire: &Fire, from: &str, to: &str) -> Command {
 
 /// What the node of an execution says about it.
 pub fn report(fire: &Fire, what: Reported) -> Command {
-    let Fire { execution, job, version, slot, trigger, ref node, .. } = *fire;
-    Command::Report(Report { execution, job, version, slot, trigger, node: node.clone(), what })
+    Command::Report(Report::of(fire, what))
 }
 
 pub fn begun(attempt: u32, started_at: Millis) -> Reported {

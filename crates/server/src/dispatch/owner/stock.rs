@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use chronos_state::Fire;
+use chronos_state::{Fire, Reader};
 use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, State};
@@ -20,6 +20,8 @@ pub(super) struct Open {
     question: u64,
     /// Every unfinished execution of this node.
     fires: Vec<Fire>,
+    /// What was withdrawn from this node, and waits for its word.
+    withdrawn: Vec<Fire>,
     /// What was held when the question was asked.
     held: HashSet<ExecutionId>,
     /// Where the fence waits for the answer.
@@ -110,10 +112,16 @@ impl Dispatcher {
         tokio::spawn(async move {
             loop {
                 let node = node.clone();
-                match store.read(move |reader| reader.open_fires(&node)).await {
-                    Ok(mut fires) => {
+                let ask = move |reader: &Reader| {
+                    let mut withdrawn = reader.withdrawn()?;
+                    withdrawn.retain(|fire| fire.node == node);
+                    Ok((reader.open_fires(&node)?, withdrawn))
+                };
+                match store.read(ask).await {
+                    Ok((mut fires, withdrawn)) => {
                         fires.retain(|_| !forgets);
-                        let _ = messages.send(Message::Open(Open { question, fires, held, round }));
+                        let _ =
+                            messages.send(Message::Open(Open { question, fires, withdrawn, held, round }));
                         return;
                     }
                     Err(error) => {
@@ -127,14 +135,19 @@ impl Dispatcher {
 
     /// Takes up what is open, and drops what was held and is not open any more.
     pub(super) fn open(&mut self, open: Open) {
-        let Open { question, mut fires, mut held, round } = open;
+        let Open { question, mut fires, mut withdrawn, mut held, round } = open;
         fires.retain(|fire| !self.questions.is_old_news(question, fire.execution));
+        withdrawn.retain(|fire| !self.questions.is_old_news(question, fire.execution));
         held.retain(|id| !self.questions.is_old_news(question, *id));
         self.questions.answered();
         for fire in &fires {
             held.remove(&fire.execution);
         }
         self.taking_in = true;
+        for fire in withdrawn {
+            held.remove(&fire.execution);
+            self.withdraw(fire);
+        }
         for id in held {
             self.give_up(id);
         }
@@ -143,6 +156,7 @@ impl Dispatcher {
             self.take(fire);
         }
         self.taking_in = false;
+        self.at_home |= round.is_some();
         let taken_up = self.entries.len() - before;
         if taken_up > 0 {
             tracing::info!(count = taken_up, "taking up unfinished executions");

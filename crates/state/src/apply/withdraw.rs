@@ -1,0 +1,88 @@
+//! Taking planned runs off the record when their job changes before their instant.
+//!
+//! The change may be agreed on late, or the node's clock be ahead: then the run has begun by the time
+//! its node hears of it. So what is withdrawn is kept until that node has said what became of it, and
+//! no call is without a record.
+
+use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Trigger};
+use rusqlite::{OptionalExtension, params};
+
+use super::report::{self, Row};
+use super::{Context, Open};
+use crate::{Effect, Fire, Report, StateError};
+
+/// Withdraws the runs of a job whose instant has not come; answers their instants.
+pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<Vec<Millis>, StateError> {
+    let planned = |open: &Open| {
+        open.status == Status::Pending && open.trigger == Trigger::Schedule && open.slot > context.at
+    };
+    let gone: Vec<Open> = context.open(job)?.into_iter().filter(planned).collect();
+    let mut slots = Vec::with_capacity(gone.len());
+    for open in gone {
+        let Open { seq, id, slot, fire_at, trigger, version, node, .. } = open;
+        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([seq])?;
+        context.add_held(job, -1)?;
+        let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![id.as_bytes(), job, version, slot, fire_at, node];
+        context.db.prepare_cached(sql)?.execute(values)?;
+        let fire =
+            Fire { execution: id, job, version, slot, fire_at, attempt: 1, trigger, node, begun: false };
+        context.effects.push(Effect::Withdraw(fire));
+        slots.push(slot);
+    }
+    Ok(slots)
+}
+
+/// The node that held a withdrawn run, and its version; none where nobody waits for word of it.
+fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<(String, u64)>, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT node, version FROM withdrawn WHERE id = ?1")?;
+    Ok(statement.query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// Waits no longer for word of a withdrawn run.
+pub(super) fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
+    context.db.prepare_cached("DELETE FROM withdrawn WHERE id = ?1")?.execute([id.as_bytes()])?;
+    Ok(())
+}
+
+/// Puts a withdrawn run back on record, for it was begun: says whether it was one.
+pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<bool, StateError> {
+    if find(context, report.execution)?.is_none() {
+        return Ok(false);
+    }
+    let fire = Fire {
+        execution: report.execution,
+        job: report.job,
+        version: report.version,
+        slot: report.slot,
+        fire_at: report.slot,
+        attempt: 1,
+        trigger: report.trigger,
+        node: report.node.clone(),
+        begun: false,
+    };
+    context.insert(&fire, None)?;
+    context.add_held(report.job, 1)?;
+    Ok(true)
+}
+
+/// Its node says that it had not begun, or that nobody knows: that stays on record.
+pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
+    // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
+    let waits = find(context, report.execution)?;
+    if waits.is_none_or(|(node, version)| (&node, version) != (&report.node, report.version)) {
+        return Ok(());
+    }
+    if known {
+        return forget(context, report.execution);
+    }
+    bring_back(context, report)?;
+    let mut row: Row = report::load(context, report.execution)?
+        .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?;
+    let why = "the job was changed before this instant; its node stopped about then, so it is not known \
+        whether the webhook was called";
+    row.fail(ErrorKind::Cancelled, why);
+    row.finish(Status::Cancelled, context.at);
+    row.store(context)
+}
