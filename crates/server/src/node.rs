@@ -171,6 +171,7 @@ impl Node {
             view: raft.view(),
             store: store.clone(),
             proposer: proposer.clone(),
+            env: env.clone(),
             metrics: metrics.clone(),
         };
         let planning = vec![

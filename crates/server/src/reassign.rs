@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::raft::View;
 use crate::spread::node_beside;
@@ -39,6 +40,8 @@ pub struct Config {
     pub store: Store,
     /// Where commands go.
     pub proposer: Proposer,
+    /// The clock.
+    pub env: Env,
     /// The counters.
     pub metrics: Metrics,
 }
@@ -85,7 +88,7 @@ async fn run(config: &Config) {
 
 /// Settles all that stands under the names of nodes that are gone. Repeatable.
 async fn look(config: &Config) -> Result<(), String> {
-    let Config { view, store, proposer, metrics } = config;
+    let Config { view, store, proposer, metrics, .. } = config;
     // A leader may be new, and what the one before it planned not applied yet.
     proposer.barrier().await.map_err(|error| error.to_string())?;
     let holding = store.read(Reader::open_nodes).await.map_err(|error| error.to_string())?;
@@ -106,11 +109,13 @@ async fn look(config: &Config) -> Result<(), String> {
 
 /// A run that was withdrawn waits for its node to say whether it had begun. Nodes that are no members
 /// any more never will, so it is put on record that nobody knows. One that is silent may come back.
-async fn speak_for_the_gone(Config { view, store, proposer, .. }: &Config) -> Result<(), String> {
+async fn speak_for_the_gone(Config { view, store, proposer, env, .. }: &Config) -> Result<(), String> {
+    let now = env.now();
     let withdrawn = store.read(Reader::withdrawn).await.map_err(|error| error.to_string())?;
     let is_gone = |fire: &Fire| {
         let View { live, silent, leaving, .. } = &*view.borrow();
-        ![live, silent, leaving].into_iter().any(|names| names.contains(&fire.node))
+        // Before its instant it may be planned anew.
+        fire.fire_at < now && ![live, silent, leaving].into_iter().any(|names| names.contains(&fire.node))
     };
     let gone = withdrawn.into_iter().filter(is_gone).take(AT_ONCE);
     let reports = gone.map(|fire| Command::Report(Report::of(&fire, Reported::Unknown)).into());

@@ -165,3 +165,11 @@ struct Open {
     version: u64,
     node: String,
 }
+
+impl Open {
+    /// What its node holds, of one that no attempt was made of yet.
+    fn planned(self, job: i64) -> Fire {
+        let Self { id: execution, slot, fire_at, trigger, version, node, .. } = self;
+        Fire { execution, job, version, slot, fire_at, attempt: 1, trigger, node, begun: false }
+    }
+}

@@ -153,6 +153,9 @@ enum State {
     Reported,
     /// Its end is reported.
     Over,
+    /// It was withdrawn, and a life before this one may have begun it: that is told at its instant,
+    /// unless it is planned anew by then.
+    Withdrawn,
 }
 
 #[derive(Debug)]
@@ -166,6 +169,11 @@ struct Entry {
 }
 
 impl Entry {
+    /// What it runs.
+    fn key(&self) -> Key {
+        (self.fire.job, self.fire.version)
+    }
+
     /// Whether an attempt was begun, or its end reported.
     fn has_begun(&self) -> bool {
         matches!(self.state, State::Running { .. } | State::Reported | State::Over)
@@ -414,7 +422,13 @@ impl Dispatcher {
         let inherited = entry.map_or(!self.at_home, |entry| entry.inherited);
         self.end(id);
         self.entries.remove(&id);
-        self.tell(&fire, if inherited { Reported::Unknown } else { Reported::NotBegun });
+        if inherited {
+            self.heap.push(fire.fire_at, id);
+            let state = State::Withdrawn;
+            self.entries.insert(id, Entry { fire, state, inherited, prepared: None, first_started_at: None });
+        } else {
+            self.tell(&fire, Reported::NotBegun);
+        }
     }
 
     /// Takes an execution in, or arms the next attempt of one that is here.
@@ -431,24 +445,34 @@ impl Dispatcher {
                 entry.fire = fire;
                 entry.state = State::Waiting;
             }
+            // Its job changed before its instant, or it was withdrawn and is planned anew.
+            Some(Entry { state: State::Waiting | State::Withdrawn, fire: known, inherited, .. })
+                if known.version < fire.version =>
+            {
+                let inherited = *inherited;
+                self.entries.remove(&id);
+                self.wait(fire, inherited);
+            }
             // Told twice: by the state when it was asked and by an effect since. Or it went to
             // another node, and came back while the attempt was still under way.
             Some(_) => {}
-            None => {
-                let key = (fire.job, fire.version);
-                let prepared = self.cache.get(key);
-                if prepared.is_none() && fire.fire_at - self.config.env.now() < READ_AHEAD_MS {
-                    self.want(key, id);
-                }
-                if fire.begun {
-                    self.lanes.entry(fire.job).or_default().resume(id);
-                }
-                self.heap.push(fire.fire_at, id);
-                let (state, inherited) = (State::Waiting, !self.at_home);
-                let entry = Entry { fire, state, inherited, prepared, first_started_at: None };
-                self.entries.insert(id, entry);
-            }
+            None => self.wait(fire, !self.at_home),
         }
+    }
+
+    /// Holds an execution until its time.
+    fn wait(&mut self, fire: Fire, inherited: bool) {
+        let (id, key) = (fire.execution, (fire.job, fire.version));
+        let prepared = self.cache.get(key);
+        if prepared.is_none() && fire.fire_at - self.config.env.now() < READ_AHEAD_MS {
+            self.want(key, id);
+        }
+        if fire.begun {
+            self.lanes.entry(fire.job).or_default().resume(id);
+        }
+        self.heap.push(fire.fire_at, id);
+        let state = State::Waiting;
+        self.entries.insert(id, Entry { fire, state, inherited, prepared, first_started_at: None });
     }
 
     fn want(&mut self, key: Key, id: ExecutionId) {
@@ -486,7 +510,7 @@ impl Dispatcher {
     fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Arc<Prepared>)>) {
         for (key, prepared) in loaded {
             for id in self.awaiting.get(&key).into_iter().flatten() {
-                if let Some(entry) = self.entries.get_mut(id) {
+                if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.key() == key) {
                     entry.prepared = Some(Arc::clone(&prepared));
                 }
             }
@@ -494,10 +518,9 @@ impl Dispatcher {
         }
         for key in asked {
             for id in self.awaiting.remove(key).unwrap_or_default() {
-                let Some(Entry { state: state @ State::Loading, fire, .. }) = self.entries.get_mut(&id)
-                else {
-                    continue;
-                };
+                // It may run another version by now, which is asked for too.
+                let entry = self.entries.get_mut(&id).filter(|entry| entry.key() == *key);
+                let Some(Entry { state: state @ State::Loading, fire, .. }) = entry else { continue };
                 if self.fence.is_down() {
                     self.admit(id, true);
                 } else {
@@ -515,9 +538,16 @@ impl Dispatcher {
         }
         let now = self.config.env.now();
         while let Some((at, id)) = self.heap.pop_due(now) {
-            let due = |e: &Entry| matches!(e.state, State::Waiting) && e.fire.fire_at == at;
-            if self.entries.get(&id).is_some_and(due) {
-                self.admit(id, false);
+            let Some(entry) = self.entries.get(&id).filter(|entry| entry.fire.fire_at == at) else {
+                continue;
+            };
+            match entry.state {
+                State::Waiting => self.admit(id, false),
+                State::Withdrawn => {
+                    self.tell(&entry.fire, Reported::Unknown);
+                    self.entries.remove(&id);
+                }
+                _ => {}
             }
         }
     }
@@ -525,7 +555,7 @@ impl Dispatcher {
     /// Its instant has come: the job's policy decides.
     fn admit(&mut self, id: ExecutionId, just_loaded: bool) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let key = (entry.fire.job, entry.fire.version);
+        let key = entry.key();
         let prepared = entry.prepared.take().or_else(|| self.cache.get(key));
         let Some(prepared) = prepared else {
             if just_loaded {

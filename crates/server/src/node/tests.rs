@@ -3,6 +3,7 @@
 
 mod bench;
 mod receiver;
+mod withdrawn;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -118,6 +119,7 @@ async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
         view: bench.view.subscribe(),
         store: bench.store.clone(),
         proposer: bench.proposer.clone(),
+        env: bench.env.clone(),
         metrics: bench.metrics.clone(),
     };
     let task = reassign::start(config, stop.clone());

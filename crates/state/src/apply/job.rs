@@ -1,6 +1,6 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::{JobSpec, Millis, Status};
+use chronos_types::{JobSpec, Status};
 use rusqlite::{ErrorCode, params};
 
 use super::{Context, JobRow, cancel, withdraw};
@@ -51,21 +51,20 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
         put_tags(context, job.seq, &put.spec)?;
     }
-    let withdrawn = withdraw::planned(context, job.seq)?;
-    if old.enabled && !put.spec.enabled {
-        end_waiting(context, job.seq, "the job was disabled")?;
-    }
-    let next_due = if same_instants(&old, &put.spec) {
-        // Nothing about the instants changed: go on where planning stood, so that none is lost
-        // between the proposer's clock and this moment.
-        let sql = "SELECT at FROM due WHERE seq = ?1";
-        let at: Option<Millis> = context.db.prepare_cached(sql)?.query_row([job.seq], |row| row.get(0))?;
-        at.into_iter().chain(withdrawn).min()
+    if same_instants(&old, &put.spec) {
+        // Planning goes on where it stood, so that no instant is lost between the proposer's clock and
+        // this moment; and what is planned runs as the job is now.
+        withdraw::renew(context, job.seq, version)?;
+        let sql = "UPDATE due SET version = ?2 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute((job.seq, version))?;
     } else {
-        put.next_due
-    };
-    let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
-    context.db.prepare_cached(sql)?.execute((job.seq, next_due, version))?;
+        withdraw::planned(context, job.seq)?;
+        if old.enabled && !put.spec.enabled {
+            end_waiting(context, job.seq, "the job was disabled")?;
+        }
+        let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute((job.seq, put.next_due, version))?;
+    }
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version, at: context.at })
 }

@@ -1,37 +1,48 @@
-//! Taking planned runs off the record when their job changes before their instant.
+//! What a change of a job does to its planned runs whose instant has not come: they run as the job is
+//! from then on, or, where it does not fall due at the same instants any more, are taken off the record.
 //!
 //! The change may be agreed on late, or the node's clock be ahead: then the run has begun by the time
 //! its node hears of it. So what is withdrawn is kept until that node has said what became of it, and
 //! no call is without a record.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, Status, Trigger};
 use rusqlite::{OptionalExtension, params};
 
 use super::report::{self, Row};
 use super::{Context, Open};
 use crate::{Effect, Fire, Report, StateError};
 
-/// Withdraws the runs of a job whose instant has not come; answers their instants.
-pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<Vec<Millis>, StateError> {
-    let planned = |open: &Open| {
+/// The runs of a job that are planned, and whose instant has not come.
+fn to_come(context: &Context<'_>, job: i64) -> Result<Vec<Open>, StateError> {
+    let mut open = context.open(job)?;
+    open.retain(|open| {
         open.status == Status::Pending && open.trigger == Trigger::Schedule && open.slot > context.at
-    };
-    let gone: Vec<Open> = context.open(job)?.into_iter().filter(planned).collect();
-    let mut slots = Vec::with_capacity(gone.len());
-    for open in gone {
-        let Open { seq, id, slot, fire_at, trigger, version, node, .. } = open;
-        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([seq])?;
+    });
+    Ok(open)
+}
+
+/// Withdraws the runs of a job whose instant has not come.
+pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<(), StateError> {
+    for open in to_come(context, job)? {
+        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
         context.add_held(job, -1)?;
         let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![id.as_bytes(), job, version, slot, fire_at, node];
+        let values = params![open.id.as_bytes(), job, open.version, open.slot, open.fire_at, open.node];
         context.db.prepare_cached(sql)?.execute(values)?;
-        let fire =
-            Fire { execution: id, job, version, slot, fire_at, attempt: 1, trigger, node, begun: false };
-        context.effects.push(Effect::Withdraw(fire));
-        slots.push(slot);
+        context.effects.push(Effect::Withdraw(open.planned(job)));
     }
-    Ok(slots)
+    Ok(())
+}
+
+/// Has the runs of a job whose instant has not come run another version of it.
+pub(super) fn renew(context: &mut Context<'_>, job: i64, version: u64) -> Result<(), StateError> {
+    for open in to_come(context, job)? {
+        let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute((open.seq, version))?;
+        context.effects.push(Effect::Fire(Open { version, ..open }.planned(job)));
+    }
+    Ok(())
 }
 
 /// The node that held a withdrawn run, and its version; none where nobody waits for word of it.

@@ -170,18 +170,19 @@ fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
     let other = || JobSpec { schedule: "@every 2s".into(), ..spec("a") };
     let zone = || JobSpec { timezone: "Europe/Rome".into(), ..spec("a") };
     let bounded = || JobSpec { end_at: Some(99_000), ..spec("a") };
-    // planned slots, the change and its instant, the next due instant then
+    // planned slots, the change and its instant, the next due instant then, and those that run as the
+    // job is now, or are withdrawn
     let cases = [
-        ("nothing is planned", &[][..], same(), 100, Some(1000)),
-        ("the proposer's clock is past the due instant", &[], same(), 1500, Some(1000)),
-        ("one is planned and not begun", &[1000], same(), 600, Some(1000)),
-        ("two are planned", &[1000, 2000], same(), 600, Some(1000)),
-        ("the first of two has come", &[1000, 2000], same(), 1000, Some(2000)),
-        ("another schedule", &[1000], other(), 600, Some(7777)),
-        ("another zone", &[1000], zone(), 600, Some(7777)),
-        ("another end", &[1000], bounded(), 600, Some(7777)),
+        ("nothing is planned", &[][..], same(), 100, Some(1000), &[][..], &[][..]),
+        ("the proposer's clock is past the due instant", &[], same(), 1500, Some(1000), &[], &[]),
+        ("one is planned and not begun", &[1000], same(), 600, Some(2000), &[1000], &[]),
+        ("two are planned", &[1000, 2000], same(), 600, Some(3000), &[1000, 2000], &[]),
+        ("the first of two has come", &[1000, 2000], same(), 1000, Some(3000), &[2000], &[]),
+        ("another schedule", &[1000], other(), 600, Some(7777), &[], &[1000]),
+        ("another zone", &[1000], zone(), 600, Some(7777), &[], &[1000]),
+        ("another end", &[1000], bounded(), 600, Some(7777), &[], &[1000]),
     ];
-    for (say, slots, change, at, due) in cases {
+    for (say, slots, change, at, due, renewed, withdrawn) in cases {
         let mut world = World::new();
         let job = world.create("a");
         for slot in slots {
@@ -189,8 +190,13 @@ fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
         }
         let (_, effects) = world.run(at, put(job.job.id, Some(1), change, Some(7777)));
         assert_eq!(world.due("a"), due, "{say}");
-        let withdrawn = effects.iter().filter(|e| matches!(e, Effect::Withdraw(_))).count();
-        assert_eq!(withdrawn, slots.iter().filter(|slot| **slot > at).count(), "{say}");
+        let fired = fires(&effects);
+        assert_eq!(fired.iter().map(|fire| fire.slot).collect::<Vec<_>>(), renewed, "{say}");
+        for fire in &fired {
+            assert_eq!((fire.version, world.execution(fire.execution).job_version), (2, 2), "{say}");
+        }
+        let gone: Vec<_> = world.ask(|r| r.withdrawn()).iter().map(|fire| fire.slot).collect();
+        assert_eq!(gone, withdrawn, "{say}");
     }
 }
 
@@ -198,7 +204,8 @@ fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
 fn a_withdrawn_run_is_planned_again_under_its_own_id() {
     let mut world = World::new();
     let (job, first) = world.with_run(spec("a"));
-    world.run(600, put(job.job.id, Some(1), spec("a"), Some(7777)));
+    let other = JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
+    world.run(600, put(job.job.id, Some(1), other, Some(1000)));
     assert_eq!(world.ask(|r| r.execution(first.execution)), None);
     let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
     assert_eq!((again.execution, again.version, again.attempt), (first.execution, 2, 1));

@@ -213,7 +213,21 @@ impl Model {
         if let Some(taken) = taken {
             return taken;
         }
-        let withdrawn = self.withdraw(seq);
+        let instants =
+            |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
+        let same = old.enabled && instants(&old) == instants(&put.spec);
+        if same {
+            for id in self.to_come(seq) {
+                let run = self.runs.get_mut(&id).unwrap();
+                run.execution.job_version = current + 1;
+                // As the version to come, which is not noted yet, calls it.
+                run.execution.job_name = name.clone();
+                self.effects.push(Effect::Fire(run.owed()));
+            }
+        } else {
+            self.withdraw(seq);
+            self.jobs.get_mut(&seq).unwrap().due = put.next_due;
+        }
         if old.enabled && !put.spec.enabled {
             for id in self.open(seq) {
                 let run = self.runs.get_mut(&id).unwrap();
@@ -223,31 +237,31 @@ impl Model {
                 }
             }
         }
-        let instants =
-            |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
-        let same = old.enabled && instants(&old) == instants(&put.spec);
         let job = self.jobs.get_mut(&seq).unwrap();
-        job.due = if same { withdrawn.into_iter().chain(job.due).min() } else { put.next_due };
         job.version += 1;
         job.versions.insert(job.version, (at, put.spec.clone()));
         self.effects.push(Effect::DueChanged);
         Outcome::Job { id: put.id, version: job.version, at }
     }
 
-    fn withdraw(&mut self, job: i64) -> Vec<Millis> {
-        let mut slots = Vec::new();
-        for id in self.open(job) {
-            let Run { execution, .. } = &self.runs[&id];
+    /// Planned, and the instant has not come.
+    fn to_come(&self, job: i64) -> Vec<ExecutionId> {
+        let mut open = self.open(job);
+        open.retain(|id| {
+            let Run { execution, .. } = &self.runs[id];
             let planned = execution.status == Status::Pending && execution.trigger == Trigger::Schedule;
-            if planned && execution.scheduled_time > self.at {
-                slots.push(execution.scheduled_time);
-                let fire = self.runs[&id].owed();
-                self.forget(id);
-                self.withdrawn.insert(id, fire.clone());
-                self.effects.push(Effect::Withdraw(fire));
-            }
+            planned && execution.scheduled_time > self.at
+        });
+        open
+    }
+
+    fn withdraw(&mut self, job: i64) {
+        for id in self.to_come(job) {
+            let fire = self.runs[&id].owed();
+            self.forget(id);
+            self.withdrawn.insert(id, fire.clone());
+            self.effects.push(Effect::Withdraw(fire));
         }
-        slots
     }
 
     fn forget(&mut self, id: ExecutionId) {

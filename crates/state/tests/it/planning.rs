@@ -83,7 +83,8 @@ fn a_due_instant_whose_execution_is_on_record_is_passed_without_another() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));
     // The change withdraws the run while its node is firing it: the record comes back.
-    world.run(999, put(job.job.id, Some(1), spec("a"), None));
+    let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
+    world.run(999, put(job.job.id, Some(1), each_second, Some(1000)));
     world.done(1000, report(&fire, begun(1, 999)));
     assert_eq!(world.due("a"), Some(1000));
     assert_eq!(world.done(1001, plan([run(&world.job("a"), 1000)])), []);

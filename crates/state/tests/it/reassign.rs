@@ -107,10 +107,9 @@ fn a_success_of_the_node_of_before_ends_the_execution_for_both() {
 fn a_retry_runs_the_version_that_the_record_names() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));
-    // Withdrawn while it is fired, and planned anew for the node that fires it already.
+    // Changed while it is fired, by a node whose clock is ahead.
     let changed = JobSpec { description: "new".into(), ..spec("a") };
-    world.run(999, put(job.job.id, Some(1), changed, None));
-    let again = fire_of(&world.done(999, plan([run(&world.job("a"), 1000)])));
+    let again = fire_of(&world.run(999, put(job.job.id, Some(1), changed, None)).1);
     assert_eq!((again.execution, again.version), (fire.execution, 2));
     let retry = fire_of(&world.done(1100, report(&fire, failed(1, 999, Some(2500)))));
     assert_eq!((retry.version, retry.attempt), (2, 2));

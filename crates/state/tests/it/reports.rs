@@ -266,7 +266,8 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
 fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));
-    world.run(600, put(job.job.id, Some(1), spec("a"), None));
+    let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
+    world.run(600, put(job.job.id, Some(1), each_second, Some(1000)));
     let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
     assert_eq!(world.ask(|r| r.withdrawn()), []);
     for what in [Reported::NotBegun, Reported::Unknown] {

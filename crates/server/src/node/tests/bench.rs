@@ -137,10 +137,15 @@ impl Bench {
 
     /// Plans the run of a job that falls due at `slot`.
     pub async fn plan(&self, job: Made, slot: Millis, node: &str) -> ExecutionId {
+        self.plan_version(job, 1, slot, node).await
+    }
+
+    /// The same by a version of the job.
+    pub async fn plan_version(&self, job: Made, version: u64, slot: Millis, node: &str) -> ExecutionId {
         let execution = ExecutionId::scheduled(job.id, slot);
         let run = PlannedRun {
             job: job.seq,
-            version: 1,
+            version,
             from: slot,
             slot: Some(slot),
             fire_at: slot,
