@@ -42,7 +42,7 @@ pub(crate) use serve::serve;
 pub(crate) use tls::tls;
 
 use crate::cluster::Cluster;
-use crate::dispatch::Tester;
+use crate::dispatch::{self, Tester};
 use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::store::Store;
@@ -58,6 +58,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Who looks after the nodes.
     pub(crate) cluster: Cluster,
+    /// Who fires.
+    pub(crate) dispatcher: dispatch::Handle,
     /// Tries webhooks out.
     pub(crate) tester: Tester,
     /// Random bytes for identifiers.

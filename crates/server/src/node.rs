@@ -193,6 +193,7 @@ impl Node {
             proposer: proposer.clone(),
             store: store.clone(),
             cluster: cluster.map_err(|error| in_directory(&error))?,
+            dispatcher: dispatcher.clone(),
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
             metrics,

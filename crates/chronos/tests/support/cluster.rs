@@ -81,7 +81,7 @@ impl Cluster {
         self
     }
 
-    /// Waits until every node is up, votes, and knows the leader.
+    /// Waits until every node is up, votes, knows the leader, and fires.
     pub async fn whole(&self) {
         let count = self.setups.len();
         for node in self.running() {
@@ -91,7 +91,8 @@ impl Cluster {
                 let nodes = status["nodes"].as_array()?;
                 let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;
                 let whole = nodes.len() == count && nodes.iter().filter(good).count() == count;
-                (whole && !status["leader"].is_null()).then_some(())
+                let fires = node.root("/ready").await.status == 200;
+                (whole && fires && !status["leader"].is_null()).then_some(())
             })
             .await;
         }

@@ -5,7 +5,7 @@ mod stock;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire, Report, Reported};
@@ -79,6 +79,7 @@ enum Message {
 pub struct Handle {
     messages: mpsc::UnboundedSender<Message>,
     firing: Arc<AtomicUsize>,
+    fires: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Message {
@@ -112,6 +113,12 @@ impl Handle {
     #[must_use]
     pub fn firing(&self) -> usize {
         self.firing.load(Ordering::Relaxed)
+    }
+
+    /// Whether attempts may begin: not while this node is cut off, nor before it has taken in what it owes.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        self.fires.load(Ordering::Relaxed)
     }
 
     /// Starts nothing more. Answers the executions that others must leave alone for now: those with
@@ -198,6 +205,7 @@ pub struct Dispatcher {
     fresh: VecDeque<(Instant, ExecutionId, u32)>,
     running: usize,
     firing: Arc<AtomicUsize>,
+    fires: Arc<AtomicBool>,
     reports: mpsc::UnboundedSender<Report>,
     fence: Fence,
     /// The task that waits for the state to be caught up with.
@@ -219,6 +227,7 @@ pub struct Inbox {
     sender: mpsc::UnboundedSender<Message>,
     receiver: mpsc::UnboundedReceiver<Message>,
     firing: Arc<AtomicUsize>,
+    fires: Arc<AtomicBool>,
 }
 
 impl Dispatcher {
@@ -226,8 +235,9 @@ impl Dispatcher {
     #[must_use]
     pub fn channel() -> (Handle, Inbox) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let firing = Arc::<AtomicUsize>::default();
-        (Handle { messages: sender.clone(), firing: firing.clone() }, Inbox { sender, receiver, firing })
+        let (firing, fires) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let handle = Handle { messages: sender.clone(), firing: firing.clone(), fires: fires.clone() };
+        (handle, Inbox { sender, receiver, firing, fires })
     }
 
     /// Takes up what is open from before as soon as this node has caught up with the cluster, and
@@ -253,6 +263,7 @@ impl Dispatcher {
             fresh: VecDeque::new(),
             running: 0,
             firing: inbox.firing,
+            fires: inbox.fires,
             reports,
             fence: Fence::new(),
             lifting: None,
@@ -295,6 +306,7 @@ impl Dispatcher {
             self.fire_due();
             self.config.metrics.executions_running(self.running, self.capacity.waiting());
             self.firing.store(self.running, Ordering::Relaxed);
+            self.fires.store(self.may_begin(), Ordering::Relaxed);
         }
         let Self { entries, reports, stopping, lifting, firing, .. } = self;
         for entry in entries.into_values() {

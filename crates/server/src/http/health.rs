@@ -23,16 +23,17 @@ async fn health() -> Response {
     respond::json(StatusCode::OK, &Health { status: "ok".to_owned() })
 }
 
-/// Whether the node can take reads and writes: it has a leader, and space on its disk.
+/// Whether the node does its part: it has a leader, and space on its disk, and fires what it is to fire.
 #[utoipa::path(
     get, path = "/ready", tag = "node", operation_id = "ready",
     responses(
-        (status = 200, description = "It can", body = Ready),
-        (status = 503, description = "It cannot, and why", body = Ready),
+        (status = 200, description = "It does", body = Ready),
+        (status = 503, description = "It does not, and why", body = Ready),
     )
 )]
 async fn ready(State(app): State<Shared>) -> Response {
-    match app.proposer.is_ready() {
+    let behind = || "attempts wait until this node knows all that it owes".to_owned();
+    match app.proposer.is_ready().and_then(|()| app.dispatcher.fires().then_some(()).ok_or_else(behind)) {
         Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
         Err(reason) => {
             let answer = Ready { status: "not_ready".to_owned(), reason: Some(reason) };

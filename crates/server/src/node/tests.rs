@@ -25,8 +25,10 @@ async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_i
     let (given, kept) = (bench.trigger(job, OWN).await, bench.trigger(job, OWN).await);
     bench.reassign(given, OWN, "two").await;
     assert_eq!(receiver.all(), [], "begun behind the fence");
+    assert!(!bench.dispatcher.fires());
     bench.view.send_replace(view(&[OWN], &[], false));
     bench.settled(kept, Status::Success).await;
+    assert!(bench.dispatcher.fires());
     let last = bench.trigger(job, OWN).await;
     bench.settled(last, Status::Success).await;
     assert_eq!(receiver.all(), [kept, last]);
