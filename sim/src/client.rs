@@ -157,6 +157,7 @@ impl Client {
         };
         let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
         let idle = |node: &Value| node["applied_index"] == status["commit_index"] && node["firing"] == 0;
-        nodes.len() == self.nodes && nodes.iter().all(idle)
+        let whole = nodes.len() == self.nodes && !self.ledger.with(|seen| seen.replacing);
+        whole && nodes.iter().all(idle)
     }
 }

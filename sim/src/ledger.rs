@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::counts::Counts;
 use crate::world::since_start;
 
 /// A request that the receiver got.
@@ -39,10 +40,14 @@ pub(crate) struct Created {
 pub(crate) struct Seen {
     pub(crate) trace: String,
     pub(crate) deliveries: Vec<Delivery>,
+    /// What was done to the cluster.
+    pub(crate) counts: Counts,
     /// By id.
     pub(crate) jobs: BTreeMap<String, Created>,
     /// Executions asked for by hand and acknowledged.
     pub(crate) triggered: BTreeSet<String>,
+    /// A node is being replaced, and is no member, or not yet.
+    pub(crate) replacing: bool,
     /// The faults are over: clients end what they do.
     pub(crate) calm: bool,
     /// All is delivered and recorded, and every node knows it.
@@ -57,6 +62,11 @@ impl Ledger {
     /// Looks at it, or adds to it.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One more of this kind.
+    pub(crate) fn count(&self, kind: &str) {
+        self.with(|seen| seen.counts.add(kind, 1));
     }
 
     /// Adds a line to the trace, from inside of the simulation.

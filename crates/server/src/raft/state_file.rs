@@ -187,6 +187,7 @@ impl StateFile {
                 meta.last_log_id, self.position.applied
             )));
         }
+        tracing::info!(index = meta.last_log_id.map(|id| id.index), "the state was replaced by that of another node");
         (self.sink)(Handed::Replaced);
         Ok(())
     }
