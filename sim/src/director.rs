@@ -128,34 +128,24 @@ impl Director {
     }
 
     fn start(&mut self, sim: &mut Sim<'_>, node: usize) {
-        // Without data, a founder that reaches nobody founds a second cluster: no operator lets it.
-        let founds = node == 0 && self.somebody_answers(now_ms(sim), node);
+        let founds = node == 0 && self.all_would_answer(now_ms(sim), node);
         self.members[node].set_founds(founds);
         sim.bounce(self.members[node].name.as_str());
         self.up[node] = true;
     }
 
-    /// Whether somebody is there to tell a node that there is a cluster.
-    fn somebody_answers(&self, now: u64, node: usize) -> bool {
-        let soon = |fault: &dyn Fn(&Fault) -> bool| {
-            self.plan.iter().any(|(at, planned)| *at < now + FOUNDER_ASKS_MS && fault(planned))
+    /// Whether the others are there, and stay, to tell a node that there is a cluster. A founder without
+    /// data that reaches none of them founds a second one; so no operator would have it be one then.
+    fn all_would_answer(&self, now: u64, node: usize) -> bool {
+        let others_up = (0..self.up.len()).all(|other| other == node || self.up[other]);
+        let whole = self.cut.is_empty() && !self.held.contains(&true);
+        let parts = |fault: &Fault| match fault {
+            Fault::PowerCut { .. } | Fault::Hold { .. } | Fault::Cut { .. } => true,
+            Fault::Crash { node: ended, .. } => *ended != node,
+            _ => false,
         };
-        let answers = |other: usize| {
-            let between = |from, to| (from, to) == (node, other) || (from, to) == (other, node);
-            let parts = |fault: &Fault| match *fault {
-                Fault::PowerCut { .. } => true,
-                Fault::Hold { node: held } => held == node || held == other,
-                Fault::Cut { from, to } => between(from, to),
-                Fault::Crash { node: ended, .. } => ended == other,
-                _ => false,
-            };
-            let together = !self.held[node] && !self.held[other];
-            together
-                && self.up[other]
-                && !self.cut.iter().any(|(from, to)| between(*from, *to))
-                && !soon(&parts)
-        };
-        !self.held[node] && (0..self.members.len()).any(|other| other != node && answers(other))
+        let soon = self.plan.iter().take_while(|(at, _)| *at < now + FOUNDER_ASKS_MS);
+        others_up && whole && !soon.map(|(_, fault)| fault).any(parts)
     }
 
     /// Has a node asked by somebody who waits for the answer, and does not care for it.
@@ -190,8 +180,9 @@ impl Director {
         self.plan.clear();
         self.cut.clear();
         self.held.fill(false);
+        // The founder last.
         let down: Vec<_> = (0..self.members.len()).filter(|node| !self.up[*node]).collect();
-        down.into_iter().for_each(|node| self.start(sim, node));
+        down.into_iter().rev().for_each(|node| self.start(sim, node));
         sim.set_max_message_latency(Duration::from_millis(QUICK_MS));
         self.ledger.note_at(sim.elapsed(), "the faults are over");
         self.ledger.with(|seen| seen.calm = true);

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Replace { node: usize, away_ms: u64 },
 }
 
+/// How far a clock is off at most.
+pub(crate) const MAX_OFF_MS: i64 = 3_000;
 /// How long a message takes at most where nothing is wrong.
 pub(crate) const QUICK_MS: u64 = 2;
 
@@ -103,7 +105,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
                 plan.push((until, Fault::Mend { from: node, to }));
             }
             5 | 6 => {
-                plan.push((now, Fault::Clock { node, off_ms: rng.random_range(-3_000..3_000) }));
+                plan.push((now, Fault::Clock { node, off_ms: rng.random_range(-MAX_OFF_MS..MAX_OFF_MS) }));
             }
             7 => {
                 plan.push((now, Fault::Disk { node, slow_ms: rng.random_range(1..50) }));

@@ -31,8 +31,36 @@ pub(crate) struct Created {
     pub(crate) deleting: bool,
     /// A client heard that it was deleted.
     pub(crate) deleted: bool,
-    /// A client heard that it was disabled.
-    pub(crate) disabled: bool,
+    /// Changes that clients asked for.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A change of a job that a client asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) to: To,
+    /// Since the start of the run.
+    pub(crate) asked: Duration,
+    /// When it was answered, and which version the job had then; none where nobody knows what came of it.
+    pub(crate) done: Option<(Duration, u64)>,
+}
+
+/// What a job is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    Enabled(bool),
+    Described(String),
+}
+
+impl Created {
+    /// The changes that may have been the last of their kind: the one with the highest version that was
+    /// acknowledged, and those of which nobody knows what came.
+    pub(crate) fn last(&self, kind: impl Fn(&To) -> bool) -> Vec<&Change> {
+        let version = |change: &Change| change.done.map(|(_, version)| version);
+        let of_kind = || self.changes.iter().filter(|change| kind(&change.to));
+        let newest = of_kind().filter_map(version).max();
+        of_kind().filter(|change| change.done.is_none() || version(change) == newest).collect()
+    }
 }
 
 /// Everything seen so far.

@@ -9,6 +9,8 @@ use std::process::{Command, ExitCode};
 
 use chronos_sim::{Bug, Options, run, witness};
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
 #[derive(Parser)]
@@ -56,7 +58,7 @@ fn bug_name(bug: Bug) -> &'static str {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the server says goes to standard error: `RUST_LOG=info`.
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     let lines = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(witness()).init();
     if cli.seeds == 1 {

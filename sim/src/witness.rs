@@ -14,10 +14,9 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::counts::Counts;
 
 /// Where it is said, what, and what it counts as.
-const SAID: [(&str, &str, &str); 3] = [
+const SAID: [(&str, &str, &str); 2] = [
     ("chronos_server::raft::state_file", "the state was replaced", "snapshot_installed"),
     ("chronos_server::raft::health", "writes wait for space", "waited_for_space"),
-    ("chronos_server::raft::membership", "a node joins", "node_joined"),
 ];
 
 thread_local! {
