@@ -1,5 +1,5 @@
-//! Who uses the API: creates jobs, runs them by hand, disables and deletes them, at any node, and
-//! keeps account of what was acknowledged.
+//! Who uses the API: creates jobs, runs them by hand, changes, disables, enables and deletes them, at any
+//! node, and keeps account of what was acknowledged.
 
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::ledger::{Created, Ledger};
+use crate::ledger::{Change, Created, Ledger, To};
 use crate::receiver;
 use crate::web::ask;
+use crate::world::since_start;
 
 /// Jobs at most: more only make the run longer.
 const JOBS: usize = 12;
@@ -29,6 +30,8 @@ pub(crate) async fn work(ledger: Ledger, number: u64, seed: u64, nodes: usize) -
     client.end_all().await;
     while !client.is_drained().await {
         tokio::time::sleep(LOOK).await;
+        // What was asked for before, and nobody heard of, may have been done since.
+        client.end_all().await;
     }
     client.ledger.note("drained");
     client.ledger.with(|seen| seen.drained = true);
@@ -49,7 +52,17 @@ impl Client {
         match self.rng.random_range(0..10) {
             0..=3 if living.len() < JOBS => self.create().await,
             4 if living.len() > JOBS / 2 => self.delete(&living).await,
-            5 if living.len() > JOBS / 2 => self.disable(&living).await,
+            5 if living.len() > JOBS / 2 => {
+                let id = self.pick(&living);
+                self.enable(&id, false).await;
+            }
+            // One of those that were disabled, as often as not.
+            6 if !living.is_empty() => {
+                let disabled: Vec<_> = self.disabled();
+                let id = self.pick(if disabled.is_empty() { &living } else { &disabled });
+                self.enable(&id, true).await;
+            }
+            7 if !living.is_empty() => self.describe(&living).await,
             _ if !living.is_empty() => self.trigger(&living).await,
             _ => self.create().await,
         }
@@ -59,6 +72,15 @@ impl Client {
     fn living(&self) -> Vec<String> {
         self.ledger.with(|seen| {
             seen.jobs.iter().filter(|(_, job)| !job.deleting).map(|(id, _)| id.clone()).collect()
+        })
+    }
+
+    /// Those of them that somebody asked to disable.
+    fn disabled(&self) -> Vec<String> {
+        let is_disabled = |job: &Created| job.changes.iter().any(|change| change.to == To::Enabled(false));
+        self.ledger.with(|seen| {
+            let jobs = seen.jobs.iter().filter(|(_, job)| !job.deleting && is_disabled(job));
+            jobs.map(|(id, _)| id.clone()).collect()
         })
     }
 
@@ -89,7 +111,7 @@ impl Client {
         });
         if let Some((201, answer)) = self.ask(Method::POST, "/api/v1/jobs", Some(&job)).await {
             let id = answer["id"].as_str().unwrap_or_default().to_owned();
-            let created = Created { name, every_s, deleting: false, deleted: false, disabled: false };
+            let created = Created { name, every_s, deleting: false, deleted: false, changes: Vec::new() };
             self.ledger.with(|seen| seen.jobs.insert(id, created));
         }
     }
@@ -111,12 +133,32 @@ impl Client {
         }
     }
 
-    /// Whether a client heard that it is done.
-    async fn disable(&mut self, jobs: &[String]) {
+    async fn enable(&mut self, id: &str, enabled: bool) {
+        let path = format!("/api/v1/jobs/{id}/{}", if enabled { "enable" } else { "disable" });
+        self.ask_for(id, To::Enabled(enabled), Method::POST, &path, None).await;
+    }
+
+    /// A change that leaves the job's instants as they are.
+    async fn describe(&mut self, jobs: &[String]) {
         let id = self.pick(jobs);
-        let path = format!("/api/v1/jobs/{id}/disable");
-        if let Some((200, _)) = self.ask(Method::POST, &path, None).await {
-            self.change(&id, |job| job.disabled = true);
+        self.named += 1;
+        let text = format!("text-{}-{}", self.number, self.named);
+        let (path, body) = (format!("/api/v1/jobs/{id}"), json!({"description": text}));
+        self.ask_for(&id, To::Described(text), Method::PATCH, &path, Some(&body)).await;
+    }
+
+    /// Asks for a change, and keeps account of it from before it is asked for.
+    async fn ask_for(&mut self, id: &str, to: To, method: Method, path: &str, body: Option<&Value>) {
+        let change = Change { to, asked: since_start(), done: None };
+        let number = self.ledger.with(|seen| {
+            let job = seen.jobs.get_mut(id)?;
+            job.changes.push(change);
+            Some(job.changes.len() - 1)
+        });
+        let answer = self.ask(method, path, body).await;
+        if let (Some(number), Some((200, job))) = (number, answer) {
+            let done = job["version"].as_u64().map(|version| (since_start(), version));
+            self.change(id, |job| job.changes[number].done = done);
         }
     }
 
@@ -138,7 +180,7 @@ impl Client {
             }
             for job in jobs {
                 let id = job["id"].as_str().unwrap_or_default();
-                self.disable(&[id.to_owned()]).await;
+                self.enable(id, false).await;
             }
         }
     }
@@ -157,6 +199,7 @@ impl Client {
         };
         let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
         let idle = |node: &Value| node["applied_index"] == status["commit_index"] && node["firing"] == 0;
-        nodes.len() == self.nodes && nodes.iter().all(idle)
+        let whole = nodes.len() == self.nodes && !self.ledger.with(|seen| seen.replacing);
+        whole && nodes.iter().all(idle)
     }
 }

@@ -1,5 +1,7 @@
 //! The nodes: their configuration, their clocks and disks, and what a crash leaves of their files.
 
+mod power;
+
 use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use chronos_server::Node;
-use chronos_server::config::Config;
+use chronos_server::config::{Config, LogLimits};
 use turmoil::Sim;
 
 use crate::run::Options;
@@ -21,6 +23,8 @@ pub(crate) struct Member {
     directory: PathBuf,
     /// Counts its starts: each has a directory of its own, as the crash before left it.
     life: Rc<Cell<u32>>,
+    /// Whether it is told to found a cluster when it starts next.
+    founds: Rc<Cell<bool>>,
 }
 
 impl Member {
@@ -32,13 +36,14 @@ impl Member {
             disk: Arc::default(),
             directory: root.join(format!("n{number}")),
             life: Rc::default(),
+            founds: Rc::new(Cell::new(number == 1)),
         };
-        let Self { name, clock, disk, directory, life } = &member;
+        let Self { name, clock, disk, directory, life, founds } = &member;
         let (name, clock, disk) = (name.clone(), Arc::clone(clock), Arc::clone(disk));
-        let (directory, life) = (directory.clone(), Rc::clone(life));
+        let (directory, life, founds) = (directory.clone(), Rc::clone(life), Rc::clone(founds));
         let (host, Options { nodes, bug, .. }) = (name.clone(), *options);
         sim.host(host, move || {
-            let config = config(&name, number == 1, nodes, directory.join(life.get().to_string()));
+            let config = config(&name, founds.get(), nodes, directory.join(life.get().to_string()));
             let env = env(Arc::clone(&clock), Arc::clone(&disk), bug);
             async move {
                 let node = Node::start(config, env).await?;
@@ -53,14 +58,26 @@ impl Member {
         self.directory.join(self.life.get().to_string())
     }
 
+    /// Whether it is told to found a cluster when it starts next. With data it does not listen.
+    pub(crate) fn set_founds(&self, founds: bool) {
+        self.founds.set(founds);
+    }
+
     /// Ends it as `kill -9` does: its files stay as they are between two pieces of work, and what it
-    /// does while it is taken down reaches nobody's files but those it leaves behind.
-    pub(crate) fn crash(&self, sim: &mut Sim<'_>) -> io::Result<()> {
+    /// does while it is taken down reaches nobody's files but those it leaves behind. Where its machine
+    /// ends, it keeps so many percent of what was not durable; says how many bytes it lost.
+    pub(crate) fn crash(&self, sim: &mut Sim<'_>, keeps: u64) -> io::Result<u64> {
         let from = self.files();
         self.life.set(self.life.get() + 1);
         copy(&from, &self.files())?;
+        let lost = power::cut(&from, &self.files(), keeps)?;
         sim.crash(self.name.as_str());
-        Ok(())
+        Ok(lost)
+    }
+
+    /// Loses all its files, while it is down.
+    pub(crate) fn wipe(&self) {
+        self.life.set(self.life.get() + 1);
     }
 }
 
@@ -90,6 +107,8 @@ fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config 
     config.cluster.raft.address = ([0, 0, 0, 0], 7000).into();
     config.cluster.raft.advertise = Some(format!("{name}:7000"));
     config.cluster.raft.join = (1..=count).map(|number| format!("n{number}:7000")).collect();
+    // Short, so that who was away for a while is sent the state.
+    config.cluster.raft.log = LogLimits { snapshot_entries: 50, keep_entries: 10 };
     config.server.http.address = ([0, 0, 0, 0], 8080).into();
     config
 }

@@ -6,10 +6,11 @@ use rand::{RngExt as _, SeedableRng as _};
 /// One thing that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A node ends as by `kill -9`.
-    Crash { node: usize },
+    /// A node ends as by `kill -9`; or its machine does, and of what its disk had not made durable so
+    /// many percent stay.
+    Crash { node: usize, keeps: u64 },
     /// Every node ends so, at once.
-    PowerCut,
+    PowerCut { keeps: u64 },
     /// It starts again on what it left.
     Restart { node: usize },
     /// No message passes between a node and all others, but none is lost.
@@ -24,10 +25,43 @@ pub(crate) enum Fault {
     Clock { node: usize, off_ms: i64 },
     /// Each piece of work takes a node's disk so long, or up to twice that.
     Disk { node: usize, slow_ms: u64 },
+    /// A node's disk has no space, or has it again.
+    Full { node: usize, full: bool },
     /// A message takes so long at most, between any two.
     Latency { max_ms: u64 },
     /// Somebody asks that this node lead.
     Transfer { to: usize },
+    /// A node is removed, loses its files and joins anew, so long after it was removed.
+    Replace { node: usize, away_ms: u64 },
+}
+
+/// How far a clock is off at most.
+pub(crate) const MAX_OFF_MS: i64 = 3_000;
+/// How long a message takes at most where nothing is wrong.
+pub(crate) const QUICK_MS: u64 = 2;
+
+impl Fault {
+    /// What it counts as; none for its end.
+    pub(crate) fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Crash { .. } => Some("crash"),
+            Self::PowerCut { .. } => Some("power_cut"),
+            Self::Restart { .. } => Some("restart"),
+            Self::Hold { .. } => Some("cut_off"),
+            Self::Cut { .. } => Some("one_way_cut"),
+            Self::Clock { .. } => Some("clock_step"),
+            Self::Disk { slow_ms: 1.., .. } => Some("slow_disk"),
+            Self::Full { full: true, .. } => Some("full_disk"),
+            Self::Latency { max_ms } if max_ms > QUICK_MS => Some("slow_network"),
+            Self::Transfer { .. } => Some("transfer_asked"),
+            Self::Replace { .. } => Some("removal_asked"),
+            Self::Release { .. }
+            | Self::Mend { .. }
+            | Self::Disk { .. }
+            | Self::Full { .. }
+            | Self::Latency { .. } => None,
+        }
+    }
 }
 
 /// What is done at which millisecond, in order.
@@ -38,9 +72,11 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
     while now < end_ms {
         let node = rng.random_range(0..nodes);
         let until = now + rng.random_range(100..8_000);
-        match rng.random_range(0..11) {
+        match rng.random_range(0..14) {
             0 | 1 => {
-                plan.push((now, Fault::Crash { node }));
+                // Half of them are a power cut for one.
+                let keeps = rng.random_range(0..200).min(100);
+                plan.push((now, Fault::Crash { node, keeps }));
                 plan.push((until, Fault::Restart { node }));
             }
             2 => {
@@ -57,7 +93,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
                     plan.push((cut + away, Fault::Disk { node: other, slow_ms: 0 }));
                     plan.push((cut + away, Fault::Restart { node: other }));
                 }
-                plan.push((cut, Fault::PowerCut));
+                plan.push((cut, Fault::PowerCut { keeps: rng.random_range(0..150).min(100) }));
             }
             3 => {
                 plan.push((now, Fault::Hold { node }));
@@ -69,7 +105,7 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
                 plan.push((until, Fault::Mend { from: node, to }));
             }
             5 | 6 => {
-                plan.push((now, Fault::Clock { node, off_ms: rng.random_range(-3_000..3_000) }));
+                plan.push((now, Fault::Clock { node, off_ms: rng.random_range(-MAX_OFF_MS..MAX_OFF_MS) }));
             }
             7 => {
                 plan.push((now, Fault::Disk { node, slow_ms: rng.random_range(1..50) }));
@@ -77,8 +113,13 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
             }
             8 => {
                 plan.push((now, Fault::Latency { max_ms: rng.random_range(5..150) }));
-                plan.push((until, Fault::Latency { max_ms: 2 }));
+                plan.push((until, Fault::Latency { max_ms: QUICK_MS }));
             }
+            9 => {
+                plan.push((now, Fault::Full { node, full: true }));
+                plan.push((until, Fault::Full { node, full: false }));
+            }
+            10 | 11 => plan.push((now, Fault::Replace { node, away_ms: until - now })),
             _ => plan.push((now, Fault::Transfer { to: node })),
         }
         now += rng.random_range(200..3_000);

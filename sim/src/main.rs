@@ -3,10 +3,15 @@
 //! Each seed gets a process of its own: libraries keep things by process, and what a seed comes to must
 //! not depend on those before it.
 
+mod fleet;
+
 use std::process::{Command, ExitCode};
 
-use chronos_sim::{Bug, Options, run};
+use chronos_sim::{Bug, Options, run, witness};
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 #[derive(Parser)]
 #[command(about = "The real server in a simulated world")]
@@ -23,6 +28,9 @@ struct Cli {
     /// How long faults go on, in simulated seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// How many seeds to run at once; as many as there are processors where nothing is said.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Plant a bug: one of durable-too-soon, forgets-unfinished, counts-from-now.
     #[arg(long, value_parser = bug)]
     bug: Option<Bug>,
@@ -50,34 +58,27 @@ fn bug_name(bug: Bug) -> &'static str {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the server says goes to standard error: `RUST_LOG=info`.
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
+    let lines = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(witness()).init();
     if cli.seeds == 1 {
         return if one(&cli) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let mut failed = 0;
-    for seed in cli.seed..cli.seed.saturating_add(cli.seeds) {
-        failed += u64::from(!apart(&cli, seed));
-    }
-    println!("{failed} of {} seeds failed", cli.seeds);
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = cli.jobs.unwrap_or_else(processors).max(1);
+    let failed = fleet::run(cli.seed, cli.seeds, jobs, |seed| apart(&cli, seed));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a seed in another process; says whether it passed.
-fn apart(cli: &Cli, seed: u64) -> bool {
+/// What runs a seed in another process.
+fn apart(cli: &Cli, seed: u64) -> Command {
     let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let mut command = Command::new(own);
     command.args(["--seeds", "1", "--seed", &seed.to_string()]);
     command.args(["--nodes", &cli.nodes.to_string(), "--seconds", &cli.seconds.to_string()]);
     command.args(cli.bug.iter().flat_map(|bug| ["--bug", bug_name(*bug)]));
     command.args(cli.trace.then_some("--trace"));
-    match command.status() {
-        Ok(status) => status.success(),
-        Err(error) => {
-            println!("seed {seed}: no process: {error}");
-            false
-        }
-    }
+    command
 }
 
 /// Runs the seed that is named; says whether it passed.
@@ -88,8 +89,8 @@ fn one(cli: &Cli) -> bool {
             if cli.trace {
                 print!("{}", report.trace);
             }
-            let (deliveries, digest) = (report.deliveries, &report.digest[..16]);
-            println!("seed {seed}: {deliveries} deliveries, digest {digest}");
+            println!("seed {seed}: {} deliveries, digest {}", report.deliveries, &report.digest[..16]);
+            println!("{}{}", fleet::COUNTS, report.counts);
             report.violations
         }
         Err(error) => vec![error],

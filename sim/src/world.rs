@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chronos_server::env::{Bug, Env};
 
-pub(crate) use clock::{SimClock, since_start};
+pub(crate) use clock::{SimClock, at_ms, since_start};
 pub(crate) use disk::SimDisk;
 use net::SimNet;
 use random::SimRandom;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 
 pub use load::{ConfigError, load};
 
+pub use crate::raft::LogLimits;
+
 use crate::dispatch::Network;
 use crate::telemetry::LogFormat;
 
@@ -83,6 +85,9 @@ pub struct Raft {
     /// Silence after which another leader is elected, give or take two fifths; at least five heartbeats.
     #[serde(deserialize_with = "values::duration")]
     pub election_timeout: DurationMs,
+    /// How long its log may be: no key.
+    #[serde(skip)]
+    pub log: LogLimits,
 }
 
 /// `cluster.raft.tls`
@@ -256,6 +261,7 @@ impl Default for Raft {
             tls: None,
             heartbeat_interval: DurationMs::from_millis(100),
             election_timeout: DurationMs::from_millis(500),
+            log: LogLimits::default(),
         }
     }
 }

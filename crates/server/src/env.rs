@@ -171,6 +171,14 @@ impl Env {
         self.blocking.run(work).await
     }
 
+    /// Whether a simulated disk has space. A real one says so when it is written to, and not here.
+    ///
+    /// # Errors
+    /// It is full.
+    pub(crate) fn room(&self) -> std::io::Result<()> {
+        self.blocking.room()
+    }
+
     /// Where blocking work is done.
     pub(crate) fn workers(&self) -> &Blocking {
         &self.blocking

@@ -121,6 +121,7 @@ impl Node {
             bootstrap: config.cluster.bootstrap.unwrap_or(config.cluster.raft.join.is_empty()),
             max_voters: config.cluster.max_voters,
             reassign_after: config.cluster.reassign_after.as_std(),
+            log: config.cluster.raft.log,
         };
         let (transport, caller) = (door.transport.clone(), door.caller.clone());
         let raft = Raft::start(raft_config, machine, sink, transport.clone(), caller, &env).await;

@@ -57,6 +57,7 @@ pub use forward::OnPropose;
 pub use propose::{Accepted, Pending};
 pub use state_file::{Handed, NOTES};
 pub use status::{Leadership, MemberStatus, RaftStatus, Role};
+pub use upkeep::LogLimits;
 pub use view::View;
 
 use blocking::Worker;
@@ -104,6 +105,8 @@ pub struct RaftConfig {
     pub max_voters: usize,
     /// A member that is not heard of for so long is silent, and one that does not hear is fenced.
     pub reassign_after: Duration,
+    /// How long the log may be.
+    pub log: LogLimits,
 }
 
 /// A handle on this node's raft. Clones are cheap. [`Raft::shutdown`] ends it; dropping does not.

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("peer", &["env"]),
     ("telemetry", &[]),
     // Knows keys and values; of others only the types that a value parses into.
-    ("config", &["dispatch::Network", "telemetry::LogFormat"]),
+    ("config", &["dispatch::Network", "raft::LogLimits", "telemetry::LogFormat"]),
     // The log and the state machine, and nothing of what they are for.
     ("raft", &["env", "peer"]),
     // How nodes call each other.

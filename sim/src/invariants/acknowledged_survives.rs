@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
+use chronos_types::Job;
+
 use crate::evidence::Evidence;
+use crate::ledger::{Change, Created, To};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -18,15 +21,33 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             }
         }
         for row in &state.jobs {
-            let job = evidence.seen.jobs.get(&row.job.id.to_string());
-            if job.is_some_and(|job| job.disabled) && row.job.spec.enabled {
-                let (node, name) = (&state.node, &row.job.spec.name);
-                wrong.push(format!("{node} has {name} ({}) enabled, which was disabled", row.job.id));
-            }
+            let Some(job) = evidence.seen.jobs.get(&row.job.id.to_string()) else { continue };
+            let what = unlike(job, &row.job).map(|what| format!("{} has {} {what}", state.node, job.name));
+            wrong.extend(what);
         }
         for id in evidence.seen.triggered.iter().filter(|id| !executions.contains(*id)) {
             wrong.push(format!("{} does not know execution {id}, which was triggered", state.node));
         }
     }
     wrong
+}
+
+/// What is not as the last change of its kind had it, or as one of which nobody knows what came.
+fn unlike(job: &Created, found: &Job) -> Option<String> {
+    let newest = job.changes.iter().filter_map(|change| change.done).map(|(_, version)| version).max();
+    if newest.is_some_and(|newest| newest > found.version) {
+        return Some(format!("at version {}, and {newest:?} was acknowledged", found.version));
+    }
+    let differs = |last: Vec<&Change>, is: To| {
+        let acknowledged = last.iter().any(|change| change.done.is_some());
+        acknowledged && !last.iter().any(|change| change.to == is)
+    };
+    let switched = job.last(|to| matches!(to, To::Enabled(_)));
+    let described = job.last(|to| matches!(to, To::Described(_)));
+    let (enabled, description) = (found.spec.enabled, found.spec.description.clone());
+    if differs(switched, To::Enabled(enabled)) {
+        return Some(format!("with enabled={enabled}, which is not what was acknowledged last"));
+    }
+    let text = format!("described as {description:?}, which is not what was acknowledged last");
+    differs(described, To::Described(description)).then_some(text)
 }

@@ -1,9 +1,12 @@
 //! Every instant of a job has its execution: from the first, one period after the other, until the
-//! instant that is due next.
+//! instant that is due next. Where a job was disabled, it goes on with the instant after it was enabled.
 
-use chronos_types::Trigger;
+use chronos_types::{Millis, Trigger};
 
 use crate::evidence::Evidence;
+use crate::faults::MAX_OFF_MS;
+use crate::ledger::{Created, To};
+use crate::world::at_ms;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -16,13 +19,32 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let mut slots: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
         slots.sort_unstable();
         let period = created.every_s * 1_000;
-        let Some(first) = slots.first() else { continue };
-        if (first - job.created_at - period).abs() >= 1_000 {
-            wrong.push(format!("{name}: created at {}, first run at {first}", job.created_at));
+        // As if there had been one when it was created, give or take a second.
+        let begin = slots.first().map(|first| first - (first - job.created_at + 500) / period * period);
+        if begin.is_some_and(|begin| (begin - job.created_at).abs() >= 1_000) {
+            wrong.push(format!("{name}: created at {}, first run at {:?}", job.created_at, slots.first()));
         }
-        for pair in slots.windows(2).filter(|pair| pair[1] - pair[0] != period) {
-            wrong.push(format!("{name}: nothing between {} and {}, period {period} ms", pair[0], pair[1]));
+        let pairs = begin.iter().chain(&slots).zip(&slots);
+        for (last, next) in pairs.filter(|(last, next)| *next - *last != period) {
+            let is_due = (next - last) % period == 0 && next > last;
+            if !is_due || !was_enabled(created, next - period, *next) {
+                wrong.push(format!("{name}: nothing between {last} and {next}, period {period} ms"));
+            }
         }
     }
     wrong
+}
+
+/// Whether it may have been enabled between these instants, as any clock had it, after somebody had
+/// disabled it.
+fn was_enabled(job: &Created, from: Millis, until: Millis) -> bool {
+    let asked = |enabled| job.changes.iter().filter(move |change| change.to == To::Enabled(enabled));
+    let disabled = asked(false).map(|change| change.asked).min();
+    asked(true).any(|change| {
+        let answered = change.done.map(|(answered, _)| answered);
+        let begins = at_ms(change.asked) - MAX_OFF_MS <= until;
+        let ends = answered.is_none_or(|answered| at_ms(answered) + MAX_OFF_MS >= from);
+        let second = disabled.is_some_and(|first| answered.is_none_or(|answered| first <= answered));
+        begins && ends && second
+    })
 }

@@ -17,6 +17,11 @@ pub(crate) fn since_start() -> Duration {
     turmoil::sim_elapsed().unwrap_or_default()
 }
 
+/// What the time of day is so long after the run began.
+pub(crate) fn at_ms(since: Duration) -> Millis {
+    BEGIN_US / 1_000 + i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
 /// One node's clock.
 #[derive(Debug, Default)]
 pub(crate) struct SimClock {

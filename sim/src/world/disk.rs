@@ -1,6 +1,6 @@
-//! How long a node's disk takes.
+//! How long a node's disk takes, and whether it has space.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chronos_server::env::Disk;
@@ -11,12 +11,18 @@ use crate::entropy;
 #[derive(Debug, Default)]
 pub(crate) struct SimDisk {
     slow_ms: AtomicU64,
+    full: AtomicBool,
 }
 
 impl SimDisk {
     /// How slow it is from now on; 0 is as fast as simulated time can tell.
     pub(crate) fn set_slow_ms(&self, slow: u64) {
         self.slow_ms.store(slow, Ordering::Relaxed);
+    }
+
+    /// Whether it has no space from now on.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
 }
 
@@ -26,5 +32,9 @@ impl Disk for SimDisk {
         let mut drawn = [0; 8];
         let _ = entropy::fill(&mut drawn);
         Duration::from_millis(slow + u64::from_le_bytes(drawn) % (slow + 1))
+    }
+
+    fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 }

@@ -1,13 +1,19 @@
 //! Where work runs that would hold up an async thread.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long blocking work takes where it is done inline, which would be no time at all.
+/// The disk where blocking work is done inline: it would take no time at all, and have space for ever.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// Before the next piece of work is done.
     fn delay(&self) -> Duration;
+
+    /// Whether what is written now finds no space.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// On threads, or without.
@@ -20,6 +26,14 @@ pub(crate) enum Blocking {
 }
 
 impl Blocking {
+    /// See [`Env::room`](super::Env::room).
+    pub(super) fn room(&self) -> io::Result<()> {
+        match self {
+            Self::Inline(disk) if disk.is_full() => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// See [`Env::blocking`](super::Env::blocking).
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         if let Self::Inline(disk) = self {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc as tasks, oneshot};
 
+use super::health::{Health, Store};
 use crate::env::{Blocking, Env};
 
 /// A value that lives on a thread of its own. Clones share it; the thread ends with [`Worker::stop`]
@@ -32,8 +33,18 @@ impl<T> Jobs<T> {
 }
 
 enum Job<T> {
-    Run(Box<dyn FnOnce(&mut T) + Send>),
+    Run(Work<T>),
+    /// The same, for work that finds out whether the disk is full.
+    Write(Work<T>),
     Stop(oneshot::Sender<()>),
+}
+
+type Work<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// Who hears of a full disk that is simulated. Work on a thread meets a real one, and says so itself.
+pub(super) struct Gate {
+    pub health: Arc<Health>,
+    pub store: Store,
 }
 
 /// The worker's thread is gone: it was stopped, or it panicked.
@@ -62,17 +73,35 @@ impl<T: Send + 'static> Worker<T> {
     pub(super) fn spawn(
         env: &Env,
         name: &str,
+        value: T,
+        died: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::spawn_behind(None, env, name, value, died)
+    }
+
+    /// The same, for a value that waits where it finds the disk full.
+    pub(super) fn spawn_behind(
+        gate: impl Into<Option<Gate>>,
+        env: &Env,
+        name: &str,
         mut value: T,
         died: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<Self> {
         if let Blocking::Inline(disk) = env.workers().clone() {
             let (jobs, mut inbox) = tasks::unbounded_channel::<Job<T>>();
+            let gate = gate.into();
             tokio::spawn(async move {
                 let _watch = DeathWatch(Some(died));
                 while let Some(job) = inbox.recv().await {
                     tokio::time::sleep(disk.delay()).await;
                     match job {
                         Job::Run(work) => work(&mut value),
+                        Job::Write(work) => {
+                            if let Some(Gate { health, store }) = &gate {
+                                health.until_room(*store, &*disk).await;
+                            }
+                            work(&mut value);
+                        }
                         Job::Stop(done) => {
                             drop(inbox);
                             drop(value);
@@ -89,7 +118,7 @@ impl<T: Send + 'static> Worker<T> {
             let _watch = DeathWatch(Some(died));
             while let Ok(job) = inbox.recv() {
                 match job {
-                    Job::Run(work) => work(&mut value),
+                    Job::Run(work) | Job::Write(work) => work(&mut value),
                     Job::Stop(done) => {
                         // What waits behind the stop is dropped, and its callers hear of it.
                         drop(inbox);
@@ -108,6 +137,11 @@ impl<T: Send + 'static> Worker<T> {
         self.jobs.send(Job::Run(Box::new(work)))
     }
 
+    /// The same, for work that waits where it finds the disk full.
+    pub(super) fn cast_write(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
+        self.jobs.send(Job::Write(Box::new(work)))
+    }
+
     /// Has `work` done in its turn, and waits for its result without blocking the runtime.
     pub(super) async fn call<R: Send + 'static>(
         &self,
@@ -115,6 +149,18 @@ impl<T: Send + 'static> Worker<T> {
     ) -> Result<R, Ended> {
         let (answer, result) = oneshot::channel();
         self.cast(move |value| {
+            let _ = answer.send(work(value));
+        })?;
+        result.await.map_err(|_| Ended)
+    }
+
+    /// The same, for work that waits where it finds the disk full.
+    pub(super) async fn write<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R, Ended> {
+        let (answer, result) = oneshot::channel();
+        self.cast_write(move |value| {
             let _ = answer.send(work(value));
         })?;
         result.await.map_err(|_| Ended)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::blocking::{lock, pause};
+use crate::env::Disk;
 
 /// How soon a write that found the disk full is tried again. Short, because writers wait for it;
 /// a failed attempt costs one system call.
@@ -98,6 +99,14 @@ impl Health {
                     return other;
                 }
             }
+        }
+    }
+
+    /// Waits while a simulated disk is full, as [`Health::until_space`] does on a storage thread.
+    pub(super) async fn until_room(&self, store: Store, disk: &dyn Disk) {
+        while disk.is_full() && !self.stopping() {
+            self.set(store, Some("the disk is full".to_owned()));
+            tokio::time::sleep(RETRY).await;
         }
     }
 

@@ -121,6 +121,8 @@ impl Raft {
         let itself = now.membership_config.get_node(&self.shared.id);
         let cut_off = *self.shared.cut_off.borrow();
         match itself {
+            // The answer to `join` was lost, and nobody answers a node that cannot name its cluster.
+            _ if self.shared.caller.cluster.get().is_none() => self.ask_for_place().await,
             Some(known) if *known == self.shared.member && !cut_off => Place::Member,
             _ if was_member => self.ask_after_place(itself.is_none(), cut_off).await,
             Some(known) if *known == self.shared.member => Place::Member,

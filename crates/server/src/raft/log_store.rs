@@ -15,8 +15,8 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::{oneshot, watch};
 
 use super::backfill;
-use super::blocking::{Worker, lock};
-use super::health::Health;
+use super::blocking::{Gate, Worker, lock};
+use super::health::{Health, Store};
 use super::log_file::{Change, Found, Identity, LogError, LogFile};
 use super::log_rows::LogRows;
 use super::log_writer::{Done, LogWriter, Shared, Waiting};
@@ -71,7 +71,8 @@ impl LogStore {
         let rows = Worker::spawn(env, "log-reader", LogRows::open(path)?, died.clone()("log reader"))?;
         #[cfg(test)]
         let room = file.room.clone();
-        let writer = Worker::spawn(
+        let writer = Worker::spawn_behind(
+            Gate { health: shared.health.clone(), store: Store::Log },
             env,
             "log-writer",
             LogWriter::new(file, data_lock, shared.clone()),
@@ -130,7 +131,7 @@ impl LogStore {
     }
 
     fn poke(&self) -> io::Result<()> {
-        Ok(self.writer.cast(LogWriter::drain)?)
+        Ok(self.writer.cast_write(LogWriter::drain)?)
     }
 
     fn submit(&self, change: Change, done: Done) -> io::Result<()> {

@@ -175,6 +175,9 @@ impl Raft {
     }
 
     async fn take_out(&self, name: &str) -> Result<(), ChangeError> {
+        if find(&self.metrics(), name).is_none() {
+            self.agreed().await?;
+        }
         let now = self.metrics();
         let (id, _) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.to_owned()))?;
         let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
@@ -189,6 +192,17 @@ impl Raft {
         } else {
             self.set(ChangeMembers::RemoveNodes([id].into()), false).await
         }
+    }
+
+    /// Waits until the members that this leader knows are agreed on. An attempt to remove a node whose
+    /// outcome nobody heard of may have come to nothing yet, and its disk must not be thrown away on that.
+    async fn agreed(&self) -> Result<(), ChangeError> {
+        self.read_index().await.map_err(|_| ChangeError::NoLeader)?;
+        let known = self.metrics().membership_config.log_id().map(|id| id.index);
+        let applied = move |now: &Now| now.last_applied.map(|id| id.index) >= known;
+        let waited = self.shared.raft.wait(None).metrics(applied, "the members are agreed on").await;
+        waited.map_err(|_| ChangeError::NoLeader)?;
+        if self.metrics().state.is_leader() { Ok(()) } else { Err(ChangeError::NoLeader) }
     }
 
     /// Has another voter lead.

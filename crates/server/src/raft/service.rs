@@ -10,6 +10,7 @@ use openraft::storage::Snapshot;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::join::Place;
 use super::membership::{Change, Changed};
 use super::propose::Accepted;
 use super::snapshot::SnapshotSource;
@@ -159,8 +160,12 @@ impl Raft {
 
     /// Has the leader do what a node asks that knows no leader.
     async fn introduce(&self, change: Change) -> Result<Result<Changed, ChangeError>, String> {
+        let is_outside = matches!(*self.shared.place.borrow(), Place::Outside(_));
         if self.is_member() {
             Ok(self.change(change).await)
+        } else if is_outside && self.shared.caller.cluster.get().is_some() {
+            // It has just started, or is just joining: there is a cluster, and who founds one must hear of it.
+            Ok(Err(ChangeError::NoLeader))
         } else {
             Err(format!("{} is not a member of a cluster either", self.name()))
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chronos_state::StateError;
 use openraft::storage::{RaftSnapshotBuilder, Snapshot};
 
 use super::blocking::Worker;
@@ -44,6 +45,7 @@ impl SnapshotSource {
             Self::Live(worker, directory) => (worker, directory),
         };
         let state = worker.call(|state| state.path().to_owned()).await?;
+        directory.env.room()?;
         let file = directory.file();
         // Away from the state's thread: it takes seconds, and the state is applied to meanwhile.
         let copied = directory.env.blocking(move || {
@@ -112,7 +114,10 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
 
     async fn build_snapshot(&mut self) -> io::Result<LiveSnapshot> {
         loop {
-            let made: Result<SnapshotMeta, StateFault> = self.worker.call(StateFile::make_snapshot).await?;
+            let made = match self.directory.env.room() {
+                Ok(()) => self.worker.call(StateFile::make_snapshot).await?,
+                Err(error) => Err(StateError::File { path: "state.db".into(), error }.into()),
+            };
             match made {
                 Ok(meta) => {
                     let snapshot = SnapshotSource::Live(self.worker.clone(), self.directory.clone());

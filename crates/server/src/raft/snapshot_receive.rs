@@ -84,6 +84,7 @@ impl Inbox {
                 *slot = None;
                 return Err(format!("the copy is longer than the {expected} bytes announced"));
             }
+            self.env.room().map_err(failed)?;
             worker.call(move |file| write(file, &chunk)).await.map_err(ended)?.map_err(failed)?;
             partial.length += length;
         }

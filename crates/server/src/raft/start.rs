@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backfill;
-use super::blocking::{Worker, lock};
+use super::blocking::{Gate, Worker, lock};
 use super::contact::{Contact, Hearing, Signs};
-use super::health::Health;
+use super::health::{Health, Store};
 use super::join::{self, Place};
 use super::leaving::Leaving;
 use super::log_file::{Found, Identity};
@@ -28,7 +28,7 @@ use super::state_file::{Sink, StateFault, StateFile};
 use super::state_store::StateStore;
 use super::tail::next;
 use super::types::Member;
-use super::upkeep::{self, KEEP_ENTRIES, Openraft, SNAPSHOT_ENTRIES};
+use super::upkeep::{self, LogLimits, Openraft};
 use super::view::{Lookout, View};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
 use crate::env::Env;
@@ -78,7 +78,8 @@ pub(super) async fn start(
     }
     let reporter = health.clone();
     let died = move || reporter.report("the thread of the state machine panicked".to_owned());
-    let state = Worker::spawn(env, "state-machine", file, died)?;
+    let gate = Gate { health: health.clone(), store: Store::State };
+    let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
     let directory = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
     let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());
 
@@ -212,6 +213,7 @@ async fn tend(shared: Weak<Shared>) {
 }
 
 fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
+    let LogLimits { snapshot_entries, keep_entries } = config.log;
     let raft_config = Config {
         cluster_name: "chronos".to_owned(),
         heartbeat_interval: config.heartbeat_interval_ms,
@@ -223,10 +225,10 @@ fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
         enable_leader_restore: Some(false),
         // Many entries in one message: batches wait for each other's journey otherwise.
         max_payload_entries: 4_096,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
-        max_in_snapshot_log_to_keep: KEEP_ENTRIES,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_entries),
+        max_in_snapshot_log_to_keep: keep_entries,
         // Beyond what the log keeps anyway, a follower gets a snapshot.
-        replication_lag_threshold: SNAPSHOT_ENTRIES + KEEP_ENTRIES,
+        replication_lag_threshold: snapshot_entries + keep_entries,
         // A state of hundreds of megabytes is not copied, sent and installed in openraft's 200 ms.
         install_snapshot_timeout: 600_000,
         ..Config::default()

@@ -172,7 +172,8 @@ impl StateFile {
         self.machine.path()
     }
 
-    /// Replaces the whole state by that of a file, which must stand where `meta` says.
+    /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
+    /// this returns: what led to it is purged from the log then.
     pub(super) fn replace_with(
         &mut self,
         file: &SnapshotFile,
@@ -180,6 +181,7 @@ impl StateFile {
     ) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
         self.machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
+        self.machine.make_durable()?;
         self.load()?;
         if self.position.applied != meta.last_log_id {
             return Err(StateFault::Damaged(format!(
@@ -187,6 +189,10 @@ impl StateFile {
                 meta.last_log_id, self.position.applied
             )));
         }
+        tracing::info!(
+            index = meta.last_log_id.map(|id| id.index),
+            "the state was replaced by that of another node"
+        );
         (self.sink)(Handed::Replaced);
         Ok(())
     }

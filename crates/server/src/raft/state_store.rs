@@ -65,7 +65,7 @@ impl RaftStateMachine<Types> for StateStore {
         while let Some(group) = groups.try_next().await.map_err(|error| error.1)? {
             let last = group.last().map_or(0, |(entry, _)| entry.log_id.index);
             self.progress.durable(last).await?;
-            let applied = self.worker.call(move |state| state.apply(group)).await?;
+            let applied = self.worker.write(move |state| state.apply(group)).await?;
             applied.map_err(|fault| self.fail(fault))?;
             self.progress.applied(last);
         }
@@ -80,7 +80,7 @@ impl RaftStateMachine<Types> for StateStore {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotSource) -> io::Result<()> {
         let meta = meta.clone();
         let (file, _) = snapshot.into_file(meta.clone()).await?;
-        let replaced = self.worker.call(move |state| state.replace_with(&file, &meta)).await?;
+        let replaced = self.worker.write(move |state| state.replace_with(&file, &meta)).await?;
         replaced.map_err(|fault| self.fail(fault))
     }
 

@@ -16,7 +16,7 @@ use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 use super::blocking::lock;
 use super::propose::Accepted;
 use super::types::Types;
-use super::{Handed, ProposeError, Raft, RaftConfig, RaftError};
+use super::{Handed, LogLimits, ProposeError, Raft, RaftConfig, RaftError};
 use crate::env::Env;
 use crate::peer::Caller;
 use crate::proposer::Proposer;
@@ -61,6 +61,7 @@ impl Node {
             bootstrap: true,
             max_voters: 3,
             reassign_after: Duration::from_secs(2),
+            log: LogLimits::default(),
         };
         change(&mut config);
         let machine = Machine::open(&directory.join("state.db")).expect("the state opens");

@@ -14,14 +14,24 @@ use super::snapshot_send::Outbox;
 use super::state_store::StateStore;
 use super::types::Types;
 
-/// A snapshot is due after so many entries, or so many bytes of them: entries are batches, of a few
-/// hundred bytes or of megabytes.
-pub(super) const SNAPSHOT_ENTRIES: u64 = 20_000;
-const SNAPSHOT_BYTES: u64 = 64 << 20;
+/// How many entries the log holds. Not for operators: the simulation has shorter logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// A snapshot is due after so many entries, or so many bytes of them: entries are batches, of a
+    /// few hundred bytes or of megabytes.
+    pub snapshot_entries: u64,
+    /// So many stay behind a snapshot, and no more than so many bytes of them: a follower that was
+    /// away for a moment is served from the log.
+    pub keep_entries: u64,
+}
 
-/// What stays behind a snapshot, so that a follower that was away for a moment is served from the
-/// log: so many entries, and no more than so many bytes of them.
-pub(super) const KEEP_ENTRIES: u64 = 10_000;
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { snapshot_entries: 20_000, keep_entries: 10_000 }
+    }
+}
+
+const SNAPSHOT_BYTES: u64 = 64 << 20;
 const KEEP_BYTES: u64 = 64 << 20;
 
 /// Between looks at copies of the state that travelled.

@@ -12,7 +12,7 @@ use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Egress};
 use crate::env::Env;
 use crate::peer::{Caller, HttpTransport};
 use crate::proposer::Proposer;
-use crate::raft::{Handed, Raft, RaftConfig, View};
+use crate::raft::{Handed, LogLimits, Raft, RaftConfig, View};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -70,6 +70,7 @@ impl Bench {
             bootstrap: true,
             max_voters: 5,
             reassign_after: PATIENCE,
+            log: LogLimits::default(),
         };
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         // A cluster of one calls nobody.

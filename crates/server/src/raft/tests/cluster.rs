@@ -7,6 +7,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::*;
+use crate::raft::join::Place;
+use crate::raft::state_file::standing_of;
 use crate::raft::{ChangeError, MemberStatus, RaftStatus, Role};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -276,6 +278,12 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     back.raft.barrier().await.expect("a leader vouches for it");
     assert_eq!(back.jobs(), 40);
     assert!(back.replaced.load(Ordering::Relaxed) > 0);
+    // A power cut takes what is not synced, and the log does not reach back any more.
+    let after = tempfile::tempdir().expect("a directory");
+    let file = after.path().join("state.db");
+    std::fs::copy(cluster.directories[&away].path().join("state.db"), &file).expect("a copy");
+    let stands_at = standing_of(&file).expect("a state").last_log_id.map(|id| id.index);
+    assert!(stands_at >= Some(last), "{stands_at:?}, and the snapshot was made at {last}");
     assert!(cluster.hub.count(&away, "snapshot") > 2, "one attempt carries no more than a megabyte");
     back.write(41).await;
     assert_eq!(back.jobs(), 41);
@@ -322,6 +330,31 @@ async fn a_member_is_removed_knows_it_and_another_takes_its_place() {
     cluster.formed(4).await;
     cluster.node(&removed).raft.barrier().await.expect("a leader vouches for it");
     assert_eq!(cluster.node(&removed).jobs(), 1);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_taken_in_and_did_not_hear_of_it_asks_again() {
+    let mut cluster = Cluster::of_three().await;
+    cluster.hub.deafen("four");
+    cluster.start("four", false).await;
+    let known = || async { cluster.node("one").member("four").is_some() };
+    until("it is taken in", known).await;
+    cluster.hub.heal();
+    cluster.formed(4).await;
+    cluster.node("four").write(1).await;
+    assert_eq!(cluster.node("four").jobs(), 1);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_founder_hears_of_its_cluster_also_from_nodes_that_have_just_started() {
+    let cluster = Cluster::of_three().await;
+    for name in ["one", "two"] {
+        let place = Place::Outside("it is starting".to_owned());
+        cluster.node(name).raft.shared.place.send_replace(place);
+    }
+    assert!(cluster.node("three").raft.is_founded().await);
     cluster.stop().await;
 }
 

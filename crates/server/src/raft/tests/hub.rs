@@ -65,6 +65,14 @@ impl Hub {
         state.cut.extend(others.into_iter().map(|other| (address.clone(), other)));
     }
 
+    /// Others hear this node, and it hears none: not even the answers to what it asks.
+    pub(super) fn deafen(&self, name: &str) {
+        let mut state = lock(&self.0);
+        let others: Vec<_> = state.services.keys().cloned().collect();
+        let address = format!("{name}:1");
+        state.cut.extend(others.into_iter().map(|other| (other, address.clone())));
+    }
+
     pub(super) fn heal(&self) {
         lock(&self.0).cut.clear();
     }
@@ -96,7 +104,8 @@ impl Port {
         state.sent.push((to.to_owned(), kind));
         let (other, service) = state.services.get(to).ok_or_else(unreachable)?;
         let (mine, theirs) = (self.caller.cluster.get(), other.cluster.get());
-        if kind != "join" && (mine != theirs || mine.is_none()) || mine.is_some() && mine != theirs {
+        let others = mine.is_some() && theirs.is_some() && mine != theirs;
+        if others || mine.is_none() && kind != "join" {
             return Err(PeerError::Stranger(format!(
                 "{to} belongs to {theirs:?}, and this node to {mine:?}"
             )));

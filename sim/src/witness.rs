@@ -1,0 +1,58 @@
+//! Listens to what the server says of itself where nothing else tells: how often a state was replaced
+//! by a snapshot, how often a node waited for space.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::counts::Counts;
+
+/// Where it is said, what, and what it counts as.
+const SAID: [(&str, &str, &str); 2] = [
+    ("chronos_server::raft::state_file", "the state was replaced", "snapshot_installed"),
+    ("chronos_server::raft::health", "writes wait for space", "waited_for_space"),
+];
+
+thread_local! {
+    static HEARD: RefCell<Counts> = RefCell::default();
+}
+
+/// What this thread has heard.
+pub(crate) fn heard() -> Counts {
+    HEARD.with_borrow(Clone::clone)
+}
+
+/// To be added to what takes the events of this process.
+pub fn witness<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    Witness.with_filter(Targets::new().with_targets(SAID.map(|(target, ..)| (target, Level::INFO))))
+}
+
+struct Witness;
+
+impl<S: Subscriber> Layer<S> for Witness {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let target = event.metadata().target();
+        let known = SAID.iter().find(|(at, begin, _)| *at == target && message.0.starts_with(begin));
+        if let Some((.., kind)) = known {
+            HEARD.with_borrow_mut(|counts| counts.add(kind, 1));
+        }
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
