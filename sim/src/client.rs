@@ -15,6 +15,8 @@ use crate::world::since_start;
 
 /// Jobs at most: more only make the run longer.
 const JOBS: usize = 12;
+/// Runs are planned two seconds ahead, and clocks were up to three seconds off.
+const WITHDRAWN: Duration = Duration::from_secs(6);
 /// Between looks at whether the cluster has done what it owes.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -33,6 +35,8 @@ pub(crate) async fn work(ledger: Ledger, number: u64, seed: u64, nodes: usize) -
         // What was asked for before, and nobody heard of, may have been done since.
         client.end_all().await;
     }
+    // What was withdrawn from a node that was started anew waits until its instant has come.
+    tokio::time::sleep(WITHDRAWN).await;
     client.ledger.note("drained");
     client.ledger.with(|seen| seen.drained = true);
     Ok(())

@@ -15,6 +15,8 @@ pub(crate) struct NodeState {
     pub(crate) jobs: Vec<JobRow>,
     /// Newest first.
     pub(crate) executions: Vec<Execution>,
+    /// Runs that were withdrawn, and nobody has said whether they had begun.
+    pub(crate) withdrawn: usize,
 }
 
 /// All of it.
@@ -44,6 +46,7 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
             node: node.to_owned(),
             hash: reader.state_hash()?,
             jobs,
+            withdrawn: reader.withdrawn()?.len(),
             executions: executions.into_iter().map(|row| row.execution).collect(),
         })
     })

@@ -1,10 +1,11 @@
-//! When the faults stop, what was owed is done, in bounded time.
+//! When the faults stop, what was owed is done, in bounded time; and of what was withdrawn, somebody has spoken.
 
 use crate::evidence::Evidence;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     if evidence.seen.drained {
-        return Vec::new();
+        let waiting = evidence.states.iter().filter(|state| state.withdrawn > 0);
+        return waiting.map(|state| format!("{} waits for word of {}", state.node, state.withdrawn)).collect();
     }
     let open = evidence.states.iter().map(|state| {
         let open = state.executions.iter().filter(|execution| !execution.status.is_finished()).count();

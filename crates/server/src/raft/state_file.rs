@@ -180,8 +180,10 @@ impl StateFile {
         meta: &SnapshotMeta,
     ) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
-        self.machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
-        self.machine.make_durable()?;
+        self.until_space(|machine| {
+            machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
+            machine.make_durable()
+        })?;
         self.load()?;
         if self.position.applied != meta.last_log_id {
             return Err(StateFault::Damaged(format!(
@@ -207,6 +209,14 @@ impl StateFile {
     }
 
     fn write(&mut self, batches: &[&Batch], notes: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+        self.until_space(|machine| machine.apply(batches, notes))
+    }
+
+    /// Attempts a write of the whole of something, and waits while the disk is full.
+    fn until_space<R>(
+        &mut self,
+        mut write: impl FnMut(&mut Machine) -> Result<R, StateError>,
+    ) -> Result<R, StateError> {
         let machine = &mut self.machine;
         #[cfg(test)]
         let full = self.full.clone();
@@ -216,7 +226,7 @@ impl StateFile {
                 let error = std::io::ErrorKind::StorageFull.into();
                 return Err(StateError::File { path: "state.db".into(), error });
             }
-            machine.apply(batches, notes)
+            write(machine)
         })
     }
 }

@@ -271,9 +271,15 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
 
     // The connection breaks again and again, and each attempt goes on where the last one stopped.
     cluster.hub.break_bodies(Some(4));
-    cluster.hub.heal();
     cluster.start(&away, away == "one").await;
     let back = cluster.node(&away);
+    // Nor does it end where there is no space for it: that is waited for.
+    let full = back.raft.shared.state.call(|state| state.full.clone()).await.expect("the node lives");
+    full.store(true, Ordering::Relaxed);
+    cluster.hub.heal();
+    until("it to wait for space", || async { back.raft.disk_full().borrow().is_some() }).await;
+    assert_eq!(back.replaced.load(Ordering::Relaxed), 0);
+    full.store(false, Ordering::Relaxed);
     tokio::time::timeout(PATIENCE, back.raft.joined()).await.expect("in time").expect("it is in");
     back.raft.barrier().await.expect("a leader vouches for it");
     assert_eq!(back.jobs(), 40);
