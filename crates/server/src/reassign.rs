@@ -99,7 +99,7 @@ async fn look(config: &Config) -> Result<(), String> {
             if live.contains(&node) || leaving.contains(&node) { Vec::new() } else { live }
         };
         let moved = |page| metrics.reassigned(page);
-        let count = give_away(store, proposer, &node, live, &HashSet::new(), moved).await?;
+        let count = give_away(store, proposer, (&node, true), live, &HashSet::new(), moved).await?;
         if count > 0 {
             tracing::info!(node, count, "reassigned the executions of a node that is gone");
         }
@@ -140,14 +140,15 @@ pub async fn hand_over(
     others: &[String],
     keep: &HashSet<ExecutionId>,
 ) -> Result<usize, String> {
-    give_away(store, proposer, node, || others.to_vec(), keep, |_| {}).await
+    give_away(store, proposer, (node, false), || others.to_vec(), keep, |_| {}).await
 }
 
-/// Moves the executions of a node page by page, as long as there is somebody to take them.
+/// Moves the executions of a node page by page, as long as there is somebody to take them. With the node
+/// comes whether it may have begun some of them that nobody knows of.
 async fn give_away(
     store: &Store,
     proposer: &Proposer,
-    from: &str,
+    (from, unsure): (&str, bool),
     live: impl Fn() -> Vec<String>,
     keep: &HashSet<ExecutionId>,
     moved: impl Fn(usize),
@@ -173,7 +174,7 @@ async fn give_away(
             .filter_map(|run| {
                 let holder = holders.get(&run.job_seq).map(String::as_str);
                 let to = node_beside(run.job, holder, &live)?;
-                Some(Moved { execution: run.execution, from: from.to_owned(), to: to.to_owned() })
+                Some(Moved { execution: run.execution, from: from.to_owned(), to: to.to_owned(), unsure })
             })
             .collect();
         if runs.is_empty() {

@@ -238,7 +238,7 @@ pub enum Reported {
         /// The attempt that was cut off, and when it had begun.
         attempt: Option<(u32, Millis)>,
     },
-    /// It was withdrawn, and no attempt had begun by then.
+    /// It was withdrawn, and this node had not begun it by then.
     NotBegun,
     /// It was withdrawn, and nobody can say any more whether an attempt had begun: its node was started
     /// anew in between, or has left the cluster.
@@ -275,6 +275,9 @@ pub struct Moved {
     pub from: String,
     /// The node that is to fire it from now on.
     pub to: String,
+    /// Whether the node that held it may have begun it, and cannot be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
 }
 
 impl Report {

@@ -84,6 +84,7 @@ CREATE INDEX keys_at ON keys (at);
 
 /// What format 2 added. Runs that were planned, and taken off the record by a change of their job:
 /// kept until their node says whether they had begun by then. Few, and gone within milliseconds.
+/// unsure: 1 where a node that held it before may have begun it, and cannot be asked.
 const WITHDRAWN: &str = "
 CREATE TABLE withdrawn (
   id BLOB PRIMARY KEY,
@@ -91,7 +92,8 @@ CREATE TABLE withdrawn (
   version INTEGER NOT NULL,
   slot INTEGER NOT NULL,
   fire_at INTEGER NOT NULL,
-  node TEXT NOT NULL
+  node TEXT NOT NULL,
+  unsure INTEGER NOT NULL
 ) WITHOUT ROWID;
 ";
 

@@ -283,6 +283,9 @@ pub(crate) struct StoredDetail {
     pub response: Option<StoredResponse>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<StoredAttempt>,
+    /// A node that held it before may have begun it, and cannot be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
 }
 
 /// An attempt in [`StoredDetail`].

@@ -1,5 +1,6 @@
 //! Every instant of a job has its execution: from the first, one period after the other, until the
-//! instant that is due next. Where a job was disabled, it goes on with the instant after it was enabled.
+//! instant that is due next. Where a job was disabled, it goes on with the instant after it was enabled; and of what
+//! was planned by then, a run may have begun, as a clock that is ahead had it, and the one before it not.
 
 use chronos_types::{Millis, Trigger};
 
@@ -27,12 +28,21 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let pairs = begin.iter().chain(&slots).zip(&slots);
         for (last, next) in pairs.filter(|(last, next)| *next - *last != period) {
             let is_due = (next - last) % period == 0 && next > last;
-            if !is_due || !was_enabled(created, next - period, *next) {
+            let goes_on = was_enabled(created, next - period, *next) || was_disabled(created, *last, *next);
+            if !is_due || !goes_on {
                 wrong.push(format!("{name}: nothing between {last} and {next}, period {period} ms"));
             }
         }
     }
     wrong
+}
+
+/// Whether it may have been disabled between these instants, as any clock had it.
+fn was_disabled(job: &Created, from: Millis, until: Millis) -> bool {
+    job.changes.iter().filter(|change| change.to == To::Enabled(false)).any(|change| {
+        let ends = change.done.is_none_or(|(answered, _)| at_ms(answered) + MAX_OFF_MS >= from);
+        at_ms(change.asked) - MAX_OFF_MS <= until && ends
+    })
 }
 
 /// Whether it may have been enabled between these instants, as any clock had it, after somebody had

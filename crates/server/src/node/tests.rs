@@ -242,6 +242,6 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
 
 /// One execution, from one node to another.
 fn moved(execution: ExecutionId, from: &str, to: &str) -> Command {
-    let moved = Moved { execution, from: from.into(), to: to.into() };
+    let moved = Moved { execution, from: from.into(), to: to.into(), unsure: false };
     Command::Reassign(Reassign { runs: vec![moved] })
 }

@@ -19,8 +19,13 @@ fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
         return Ok(());
     }
     row.node.clone_from(&moved.to);
-    let sql = "UPDATE executions SET node = ?2 WHERE seq = ?1";
-    context.db.prepare_cached(sql)?.execute((row.seq, &row.node))?;
+    if moved.unsure {
+        row.may_have_begun();
+        row.store(context)?;
+    } else {
+        let sql = "UPDATE executions SET node = ?2 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute((row.seq, &row.node))?;
+    }
     context.effects.push(Effect::Fire(row.owed()));
     Ok(())
 }

@@ -200,6 +200,16 @@ impl Row {
         }
     }
 
+    /// Whether a node that held it before may have begun it, and cannot be asked.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.detail.unsure
+    }
+
+    /// The node that held it may have begun it, and cannot be asked.
+    pub(super) fn may_have_begun(&mut self) {
+        self.detail.unsure = true;
+    }
+
     /// Attempts that ended.
     fn ended(&self) -> u32 {
         self.detail.attempts.last().map_or(0, |attempt| attempt.number)

@@ -24,11 +24,13 @@ fn to_come(context: &Context<'_>, job: i64) -> Result<Vec<Open>, StateError> {
 /// Withdraws the runs of a job whose instant has not come.
 pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<(), StateError> {
     for open in to_come(context, job)? {
+        let unsure = report::load(context, open.id)?.is_some_and(|row| row.is_unsure());
         context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
         context.add_held(job, -1)?;
-        let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![open.id.as_bytes(), job, open.version, open.slot, open.fire_at, open.node];
+        let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node, unsure)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let values =
+            params![open.id.as_bytes(), job, open.version, open.slot, open.fire_at, open.node, unsure];
         context.db.prepare_cached(sql)?.execute(values)?;
         context.effects.push(Effect::Withdraw(open.planned(job)));
     }
@@ -45,10 +47,19 @@ pub(super) fn renew(context: &mut Context<'_>, job: i64, version: u64) -> Result
     Ok(())
 }
 
-/// The node that held a withdrawn run, and its version; none where nobody waits for word of it.
-fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<(String, u64)>, StateError> {
-    let mut statement = context.db.prepare_cached("SELECT node, version FROM withdrawn WHERE id = ?1")?;
-    Ok(statement.query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+/// A withdrawn run of which word is waited for.
+struct Waiting {
+    node: String,
+    version: u64,
+    unsure: bool,
+}
+
+fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Waiting>, StateError> {
+    let sql = "SELECT node, version, unsure FROM withdrawn WHERE id = ?1";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Waiting { node: row.get(0)?, version: row.get(1)?, unsure: row.get(2)? })
+    };
+    Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
 }
 
 /// Waits no longer for word of a withdrawn run.
@@ -81,11 +92,9 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
 /// Its node says that it had not begun, or that nobody knows: that stays on record.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
     // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
-    let waits = find(context, report.execution)?;
-    if waits.is_none_or(|(node, version)| (&node, version) != (&report.node, report.version)) {
-        return Ok(());
-    }
-    if known {
+    let counts = |waiting: &Waiting| waiting.node == report.node && waiting.version == report.version;
+    let Some(waiting) = find(context, report.execution)?.filter(counts) else { return Ok(()) };
+    if known && !waiting.unsure {
         return forget(context, report.execution);
     }
     bring_back(context, report)?;

@@ -2,7 +2,7 @@
 //!
 //! Where it and the real one differ, one of them is wrong.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chronos_state::{
     Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Outcome, PlannedRun, Proposal, PutJob,
@@ -35,6 +35,8 @@ pub struct Run {
     pub job: i64,
     pub fire_at: Millis,
     pub execution: Execution,
+    /// A node that held it before may have begun it.
+    unsure: bool,
 }
 
 impl Run {
@@ -109,6 +111,8 @@ pub struct Model {
     pub runs: BTreeMap<ExecutionId, Run>,
     /// Taken off the record, and no word has come of whether they had begun.
     pub withdrawn: BTreeMap<ExecutionId, Fire>,
+    /// Those of them that another node may have begun.
+    unsure: BTreeSet<ExecutionId>,
     /// The machine's numbers of executions, which are never given twice.
     pub numbers: BTreeMap<i64, ExecutionId>,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
@@ -258,6 +262,9 @@ impl Model {
     fn withdraw(&mut self, job: i64) {
         for id in self.to_come(job) {
             let fire = self.runs[&id].owed();
+            if self.runs[&id].unsure {
+                self.unsure.insert(id);
+            }
             self.forget(id);
             self.withdrawn.insert(id, fire.clone());
             self.effects.push(Effect::Withdraw(fire));
@@ -311,8 +318,10 @@ impl Model {
             node_id: fire.node.clone(),
             replay_of,
         };
-        self.runs.insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution });
+        self.runs
+            .insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution, unsure: false });
         self.withdrawn.remove(&fire.execution);
+        self.unsure.remove(&fire.execution);
         self.last_number += 1;
         self.numbers.insert(self.last_number, fire.execution);
         true
@@ -409,8 +418,9 @@ impl Model {
         let waiting = self.withdrawn.get(&id).cloned();
         if matches!(report.what, Reported::NotBegun | Reported::Unknown) {
             if waiting.is_some_and(|own| (own.node, own.version) == (report.node.clone(), report.version)) {
+                let unsure = self.unsure.remove(&id);
                 self.withdrawn.remove(&id);
-                if report.what == Reported::Unknown {
+                if unsure || report.what == Reported::Unknown {
                     self.insert(&fire, None);
                     let why = "the job was changed before this instant; its node stopped about then, \
                         so it is not known whether the webhook was called";
@@ -503,6 +513,7 @@ impl Model {
         let run = self.runs.get_mut(&moved.execution).filter(|run| run.is_open());
         if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
             run.execution.node_id = moved.to.clone();
+            run.unsure |= moved.unsure;
             self.effects.push(Effect::Fire(run.owed()));
         }
     }

@@ -61,7 +61,7 @@ enum Act {
         what: What,
     },
     /// Each from where it is, or from where it is not, to the node of this number.
-    Reassign(Vec<(Index, bool, usize)>),
+    Reassign(Vec<(Index, bool, usize)>, bool),
     Trim {
         executions: Vec<Index>,
         versions: Vec<(Index, u64)>,
@@ -183,7 +183,8 @@ fn act() -> impl Strategy<Value = Act> {
     let trim = (few(6), versions, few(3), prop::sample::select(vec![0, 3000, 1 << 40]))
         .prop_map(|(executions, versions, jobs, keys)| Act::Trim { executions, versions, jobs, keys });
     let reassign =
-        prop::collection::vec((index(), prop::bool::weighted(0.1), 0..2usize), 1..4).prop_map(Act::Reassign);
+        (prop::collection::vec((index(), prop::bool::weighted(0.1), 0..2usize), 1..4), any::<bool>())
+            .prop_map(|(moves, unsure)| Act::Reassign(moves, unsure));
     prop_oneof![
         2 => create,
         4 => change,
@@ -282,11 +283,16 @@ impl Maker {
                 let runs = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
                 Command::Plan(Plan { runs })
             }
-            Act::Reassign(moves) => {
+            Act::Reassign(moves, unsure) => {
                 let moved = |(run, wrong, to): &(Index, bool, usize)| {
                     let fire = self.fire(*run)?;
                     let from = holder(fire, *wrong, model);
-                    Some(Moved { execution: fire.execution, from, to: NODES[*to].to_owned() })
+                    Some(Moved {
+                        execution: fire.execution,
+                        from,
+                        to: NODES[*to].to_owned(),
+                        unsure: *unsure,
+                    })
                 };
                 Command::Reassign(Reassign { runs: moves.iter().filter_map(moved).collect() })
             }

@@ -263,6 +263,20 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
 }
 
 #[test]
+fn a_withdrawn_run_that_a_node_which_is_gone_may_have_begun_stays_on_record() {
+    for (unsure, status) in [(true, Some(Status::Cancelled)), (false, None)] {
+        let mut world = World::new();
+        let (job, fire) = world.with_run(spec("a"));
+        let taken = fire_of(&world.done(800, moved(&fire, NODE, "n2", unsure)));
+        world.done(999, delete(&job));
+        world.done(1000, report(&taken, Reported::NotBegun));
+        let found = world.ask(|r| r.execution(fire.execution));
+        assert_eq!(found.map(|row| row.execution.status), status, "{unsure}");
+        assert_eq!(world.ask(|r| r.withdrawn()), []);
+    }
+}
+
+#[test]
 fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));

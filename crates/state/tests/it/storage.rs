@@ -130,6 +130,7 @@ fn every_command_survives_the_log() {
             keys_before: 4,
         }),
         reassign(&fire, NODE, "n2"),
+        moved(&fire, NODE, "n2", true),
     ];
     let batch = Batch { at: -1, items: commands.into_iter().map(Into::into).collect() };
     assert_eq!(Batch::decode(&batch.encode().unwrap()).unwrap(), batch);

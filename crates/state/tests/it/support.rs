@@ -194,7 +194,12 @@ pub fn cancel(execution: ExecutionId) -> Command {
 }
 
 pub fn reassign(fire: &Fire, from: &str, to: &str) -> Command {
-    let moved = Moved { execution: fire.execution, from: from.into(), to: to.into() };
+    moved(fire, from, to, false)
+}
+
+/// The same from a node that is gone, where `unsure`.
+pub fn moved(fire: &Fire, from: &str, to: &str, unsure: bool) -> Command {
+    let moved = Moved { execution: fire.execution, from: from.into(), to: to.into(), unsure };
     Command::Reassign(Reassign { runs: vec![moved] })
 }
 
