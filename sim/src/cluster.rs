@@ -23,8 +23,6 @@ pub(crate) struct Member {
     directory: PathBuf,
     /// Counts its starts: each has a directory of its own, as the crash before left it.
     life: Rc<Cell<u32>>,
-    /// Whether it is told to found a cluster when it starts next.
-    founds: Rc<Cell<bool>>,
 }
 
 impl Member {
@@ -36,14 +34,13 @@ impl Member {
             disk: Arc::default(),
             directory: root.join(format!("n{number}")),
             life: Rc::default(),
-            founds: Rc::new(Cell::new(number == 1)),
         };
-        let Self { name, clock, disk, directory, life, founds } = &member;
+        let Self { name, clock, disk, directory, life } = &member;
         let (name, clock, disk) = (name.clone(), Arc::clone(clock), Arc::clone(disk));
-        let (directory, life, founds) = (directory.clone(), Rc::clone(life), Rc::clone(founds));
+        let (directory, life) = (directory.clone(), Rc::clone(life));
         let (host, Options { nodes, bug, .. }) = (name.clone(), *options);
         sim.host(host, move || {
-            let config = config(&name, founds.get(), nodes, directory.join(life.get().to_string()));
+            let config = config(&name, number == 1, nodes, directory.join(life.get().to_string()));
             let env = env(Arc::clone(&clock), Arc::clone(&disk), bug);
             async move {
                 let node = Node::start(config, env).await?;
@@ -56,11 +53,6 @@ impl Member {
     /// Where its files are now.
     pub(crate) fn files(&self) -> PathBuf {
         self.directory.join(self.life.get().to_string())
-    }
-
-    /// Whether it is told to found a cluster when it starts next. With data it does not listen.
-    pub(crate) fn set_founds(&self, founds: bool) {
-        self.founds.set(founds);
     }
 
     /// Ends it as `kill -9` does: its files stay as they are between two pieces of work, and what it

@@ -15,9 +15,6 @@ use crate::ledger::Ledger;
 use crate::web::ask;
 use replacement::Replacement;
 
-/// How long a founder without data may ask whether there is a cluster, and a little more.
-const FOUNDER_ASKS_MS: u64 = 11_000;
-
 pub(crate) struct Director {
     pub(crate) members: Vec<Member>,
     ledger: Ledger,
@@ -26,9 +23,6 @@ pub(crate) struct Director {
     /// When the faults end.
     end_ms: u64,
     up: Vec<bool>,
-    held: Vec<bool>,
-    /// Ways on which messages are lost.
-    cut: Vec<(usize, usize)>,
     replacement: Option<Replacement>,
     asked: usize,
     over: bool,
@@ -36,9 +30,8 @@ pub(crate) struct Director {
 
 impl Director {
     pub(crate) fn new(members: Vec<Member>, ledger: Ledger, plan: Vec<(u64, Fault)>, end_ms: u64) -> Self {
-        let (up, held) = (vec![true; members.len()], vec![false; members.len()]);
-        let (plan, cut, replacement) = (plan.into(), Vec::new(), None);
-        Self { members, ledger, plan, end_ms, up, held, cut, replacement, asked: 0, over: false }
+        let up = vec![true; members.len()];
+        Self { members, ledger, plan: plan.into(), end_ms, up, replacement: None, asked: 0, over: false }
     }
 
     /// Does what is due by now.
@@ -79,19 +72,15 @@ impl Director {
             }
             Fault::Hold { node } => {
                 others(node).for_each(|other| sim.hold(name(node), name(other)));
-                self.held[node] = true;
             }
             Fault::Release { node } => {
                 others(node).for_each(|other| sim.release(name(node), name(other)));
-                self.held[node] = false;
             }
             Fault::Cut { from, to } => {
                 sim.partition_oneway(name(from), name(to));
-                self.cut.push((from, to));
             }
             Fault::Mend { from, to } => {
                 sim.repair_oneway(name(from), name(to));
-                self.cut.retain(|way| *way != (from, to));
             }
             Fault::Clock { node, off_ms } => self.members[node].clock.set_off_ms(off_ms),
             Fault::Disk { node, slow_ms } => self.members[node].disk.set_slow_ms(slow_ms),
@@ -128,24 +117,8 @@ impl Director {
     }
 
     fn start(&mut self, sim: &mut Sim<'_>, node: usize) {
-        let founds = node == 0 && self.all_would_answer(now_ms(sim), node);
-        self.members[node].set_founds(founds);
         sim.bounce(self.members[node].name.as_str());
         self.up[node] = true;
-    }
-
-    /// Whether the others are there, and stay, to tell a node that there is a cluster. A founder without
-    /// data that reaches none of them founds a second one; so no operator would have it be one then.
-    fn all_would_answer(&self, now: u64, node: usize) -> bool {
-        let others_up = (0..self.up.len()).all(|other| other == node || self.up[other]);
-        let whole = self.cut.is_empty() && !self.held.contains(&true);
-        let parts = |fault: &Fault| match fault {
-            Fault::PowerCut { .. } | Fault::Hold { .. } | Fault::Cut { .. } => true,
-            Fault::Crash { node: ended, .. } => *ended != node,
-            _ => false,
-        };
-        let soon = self.plan.iter().take_while(|(at, _)| *at < now + FOUNDER_ASKS_MS);
-        others_up && whole && !soon.map(|(_, fault)| fault).any(parts)
     }
 
     /// Has a node asked by somebody who waits for the answer, and does not care for it.
@@ -178,8 +151,6 @@ impl Director {
             member.clock.set_off_ms(0);
         }
         self.plan.clear();
-        self.cut.clear();
-        self.held.fill(false);
         // The founder last.
         let down: Vec<_> = (0..self.members.len()).filter(|node| !self.up[*node]).collect();
         down.into_iter().rev().for_each(|node| self.start(sim, node));

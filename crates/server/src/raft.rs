@@ -143,6 +143,8 @@ struct Shared {
     /// Where members are that asked this node to join.
     invited_by: Mutex<BTreeSet<String>>,
     place: watch::Sender<Place>,
+    /// The id of the cluster that this node founds where there is none, if that is its part.
+    founds: Option<String>,
     /// Ended with the last handle.
     upkeep: Mutex<JoinSet<()>>,
 }
@@ -154,7 +156,7 @@ impl std::fmt::Debug for Raft {
 }
 
 impl Raft {
-    /// Opens the log, and founds a cluster where this node is to. Where it is all of its cluster,
+    /// Opens the log, and founds a cluster where this node is to and has nobody to ask. Where it is all of its cluster,
     /// waits until it has applied what it had before and leads; while the disk is full that takes
     /// until there is space. Otherwise its place in the cluster is seen to from then on; see
     /// [`Raft::joined`], and serve [`Raft::service`] meanwhile.

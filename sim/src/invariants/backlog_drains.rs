@@ -5,7 +5,9 @@ use crate::evidence::Evidence;
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     if evidence.seen.drained {
         let waiting = evidence.states.iter().filter(|state| state.withdrawn > 0);
-        return waiting.map(|state| format!("{} waits for word of {}", state.node, state.withdrawn)).collect();
+        return waiting
+            .map(|state| format!("{} waits for word of {}", state.node, state.withdrawn))
+            .collect();
     }
     let open = evidence.states.iter().map(|state| {
         let open = state.executions.iter().filter(|execution| !execution.status.is_finished()).count();

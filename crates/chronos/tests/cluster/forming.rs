@@ -32,7 +32,8 @@ async fn three_nodes_that_start_together_form_one_cluster() {
 
 #[tokio::test]
 async fn a_node_that_joins_has_what_was_there_before_it() {
-    let mut cluster = Cluster::of(3);
+    // The first is a cluster of one until the others come.
+    let mut cluster = Cluster::of(3).key_of(1, "cluster.raft.join", "[]");
     cluster.revive(1).await;
     cluster.node(1).create(&manual("before", json!({"url": "http://127.0.0.1:9/"}))).await;
     cluster.revive(3).await;

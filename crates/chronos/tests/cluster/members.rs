@@ -70,7 +70,8 @@ async fn more_than_max_voters_follow_and_fire() {
         cluster.revive(n).await;
     }
     let roles = until("four members", || async {
-        let status = cluster.node(1).get("/cluster/status").await.ok(200);
+        let status = cluster.node(1).get("/cluster/status").await;
+        let status = if status.status == 200 { status.json() } else { return None };
         let nodes = status["nodes"].as_array().unwrap().clone();
         let mut roles: Vec<_> = nodes.iter().map(|n| n["role"].as_str().unwrap().to_owned()).collect();
         roles.sort();

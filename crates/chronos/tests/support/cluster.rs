@@ -61,6 +61,12 @@ impl Cluster {
         self
     }
 
+    /// Sets a key on one node, counted from 1.
+    pub fn key_of(mut self, n: usize, key: &str, value: &str) -> Self {
+        self.setups[n - 1] = self.setups[n - 1].clone().key(key, value);
+        self
+    }
+
     /// Runs each node in a network namespace of its own.
     pub fn namespaces(mut self, names: &[String]) -> Self {
         let put = |(setup, name): (Setup, &String)| setup.namespace(name);

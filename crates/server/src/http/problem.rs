@@ -210,7 +210,7 @@ impl From<ChangeError> for ApiError {
         match error {
             ChangeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
             ChangeError::Refused(_) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
-            ChangeError::NoLeader => Self::unavailable("no_leader", detail, "1"),
+            ChangeError::NoLeader | ChangeError::Outside(_) => Self::unavailable("no_leader", detail, "1"),
             ChangeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
         }
     }

@@ -107,6 +107,9 @@ pub enum ChangeError {
     /// No leader was found in time. Nothing was changed.
     #[error("no leader is known")]
     NoLeader,
+    /// The node that was asked, of this name, belongs to no cluster itself. Nothing was changed.
+    #[error("{0} is not a member of a cluster either")]
+    Outside(String),
     /// It was begun, and may be done yet, or may have been done.
     #[error("the outcome is not known: {0}")]
     Unknown(String),

@@ -1,10 +1,9 @@
 //! How a node comes to its place in a cluster, and how it learns that it has lost it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Weak;
 use std::time::Duration;
 
-use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::blocking::lock;
@@ -98,12 +97,20 @@ impl Raft {
         *self.shared.place.borrow() == Place::Member
     }
 
-    /// Whether anybody who is to be joined belongs to a cluster: then it is joined, or refuses.
-    pub(super) async fn is_founded(&self) -> bool {
-        let addresses = self.addresses();
-        let answers = addresses.iter().map(|address| self.introduce_to(address, "join"));
-        let answers: Vec<_> = join_all(answers).await;
-        answers.iter().any(Result::is_ok)
+    /// Whether it is this node's to found a cluster where there is none, and there is nobody to ask.
+    pub(super) fn founds_alone(&self) -> bool {
+        self.shared.founds.is_some() && self.addresses().is_empty()
+    }
+
+    /// Founds a cluster of this node alone.
+    pub(super) async fn found(&self) -> Result<(), RaftError> {
+        let Shared { raft, health, id, member, founds, .. } = &*self.shared;
+        let failed = |error: &dyn std::fmt::Display| RaftError::Storage(health.word(error));
+        let members = BTreeMap::from([(*id, member.clone())]);
+        raft.initialize(members).await.map_err(|error| failed(&error))?;
+        // A crash before this is written leaves a cluster of one without an id, which is given one then.
+        self.adopt(founds.clone().unwrap_or_default()).await?;
+        raft.trigger().elect(false).await.map_err(|fatal| failed(&fatal))
     }
 
     /// Belongs to this cluster from now on.
@@ -195,22 +202,42 @@ impl Raft {
         Place::Member
     }
 
-    /// For a node that never was a member.
+    /// For a node that never was a member. Where it is to found a cluster, it does so once most of those that
+    /// it is to join, itself among them, have said that there is none: others may have one that cannot be
+    /// reached now, and a node that lost its disk must not found a second one.
     async fn ask_for_place(&self) -> Place {
         let mut why =
             "it waits to be taken in by POST /api/v1/cluster/nodes; cluster.raft.join names nobody else"
                 .to_owned();
-        for address in self.addresses() {
-            match self.introduce_to(&address, "join").await {
+        let (addresses, mut outside) = (self.addresses(), 1);
+        for address in &addresses {
+            match self.introduce_to(address, "join").await {
                 Ok(Ok(_)) => {
                     return Place::Outside(format!("{address} has agreed; waiting for the log"));
+                }
+                Ok(Err(error @ ChangeError::Outside(_))) => {
+                    outside += 1;
+                    why = format!("{address}: {error}");
                 }
                 // A member has spoken.
                 Ok(Err(error)) => return Place::Outside(format!("{address}: {error}")),
                 Err(error) => why = format!("{address}: {error}"),
             }
         }
-        Place::Outside(why)
+        let founds = self.shared.founds.is_some() && self.shared.caller.cluster.get().is_none();
+        if !founds {
+            return Place::Outside(why);
+        }
+        if outside * 2 <= addresses.len() + 1 {
+            let of = addresses.len() + 1;
+            return Place::Outside(format!(
+                "it founds a cluster once most of the {of} nodes to join say that there is none; {why}"
+            ));
+        }
+        match self.found().await {
+            Ok(()) => Place::Member,
+            Err(error) => Place::Outside(format!("a cluster could not be founded: {error}")),
+        }
     }
 
     /// Makes this node known to the one at an address, and takes over the cluster's id.

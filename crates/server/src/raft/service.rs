@@ -160,14 +160,13 @@ impl Raft {
 
     /// Has the leader do what a node asks that knows no leader.
     async fn introduce(&self, change: Change) -> Result<Result<Changed, ChangeError>, String> {
-        let is_outside = matches!(*self.shared.place.borrow(), Place::Outside(_));
-        if self.is_member() {
-            Ok(self.change(change).await)
-        } else if is_outside && self.shared.caller.cluster.get().is_some() {
+        let place = self.shared.place.borrow().clone();
+        match place {
+            Place::Member => Ok(self.change(change).await),
             // It has just started, or is just joining: there is a cluster, and who founds one must hear of it.
-            Ok(Err(ChangeError::NoLeader))
-        } else {
-            Err(format!("{} is not a member of a cluster either", self.name()))
+            Place::Outside(_) if self.shared.caller.cluster.get().is_some() => Ok(Err(ChangeError::NoLeader)),
+            Place::Outside(_) => Ok(Err(ChangeError::Outside(self.name()))),
+            Place::Removed => Err(format!("{} is no member of its cluster any more", self.name())),
         }
     }
 

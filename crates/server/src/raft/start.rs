@@ -1,6 +1,5 @@
 //! From a data directory to a node that leads, or follows.
 
-use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
@@ -126,6 +125,7 @@ pub(super) async fn start(
         version: config.version.clone(),
         tz_release: config.tz_release.clone(),
     };
+    let founds = config.bootstrap.then(|| cluster_id(env));
     let shared = Shared {
         raft,
         log,
@@ -149,6 +149,7 @@ pub(super) async fn start(
         changes: tokio::sync::Mutex::default(),
         invited_by: Mutex::default(),
         place: watch::Sender::new(Place::Outside("it is starting".to_owned())),
+        founds,
         upkeep: Mutex::new(tasks),
     };
     let raft = Raft { shared: Arc::new(shared) };
@@ -168,22 +169,19 @@ pub(super) async fn start(
     Ok(raft)
 }
 
-/// Founds a cluster where there is none; where this node is all of it, waits until it leads and the
+/// Founds a cluster where there is nobody to ask whether there is one; where this node is all of it, waits until it leads and the
 /// state is what it was. Returns whether this node has a place already.
 async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result<bool, RaftError> {
-    let Shared { raft: openraft, health, config, id, member, caller, upkeep, .. } = &*raft.shared;
+    let Shared { raft: openraft, health, id, caller, upkeep, .. } = &*raft.shared;
     let initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
     let mut alone = initialized && openraft.voter_ids().eq([*id]);
     // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
-    let founds = !initialized && caller.cluster.get().is_none() && config.bootstrap;
-    // A node that lost its data must not found a second cluster beside that of the others.
-    if founds && !raft.is_founded().await {
-        let members = BTreeMap::from([(*id, member.clone())]);
-        openraft.initialize(members).await.map_err(|error| storage(health, &error))?;
+    if !initialized && caller.cluster.get().is_none() && raft.founds_alone() {
+        raft.found().await?;
         alone = true;
     }
     if alone && caller.cluster.get().is_none() {
-        raft.adopt(format!("{:032x}", u128::from_le_bytes(env.random_bytes()))).await?;
+        raft.adopt(cluster_id(env)).await?;
     }
     if alone {
         // Nobody else can lead: there is nothing to wait for.
@@ -201,6 +199,11 @@ async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result
     lookout.look();
     lock(upkeep).spawn(lookout.run());
     Ok(true)
+}
+
+/// An id for a cluster that is to be founded.
+fn cluster_id(env: &Env) -> String {
+    format!("{:032x}", u128::from_le_bytes(env.random_bytes()))
 }
 
 /// Keeps as many voters as there should be, until the last handle is dropped.

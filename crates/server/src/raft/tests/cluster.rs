@@ -353,14 +353,47 @@ async fn a_node_that_was_taken_in_and_did_not_hear_of_it_asks_again() {
     cluster.stop().await;
 }
 
+/// Until a node that has no place says so in these words.
+async fn outside(node: &Node, words: &str) {
+    let says = || async { node.raft.is_ready().is_err_and(|why| why.contains(words)) };
+    until(&format!("it to say {words:?}"), says).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_founder_waits_until_most_say_that_there_is_no_cluster() {
+    let mut cluster = Cluster::default();
+    cluster.start("one", true).await;
+    outside(cluster.node("one"), "once most of the 3 nodes to join say that there is none").await;
+    assert!(cluster.node("one").raft.status().members.is_empty());
+    cluster.start("two", false).await;
+    cluster.formed(2).await;
+    cluster.start("three", false).await;
+    cluster.formed(3).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_founder_that_lost_its_data_founds_no_second_cluster_while_it_reaches_nobody() {
+    let mut cluster = Cluster::of_three().await;
+    cluster.kill("one").await;
+    cluster.directories.remove("one");
+    cluster.start("one", true).await;
+    outside(cluster.node("one"), "most of the 3 nodes").await;
+    cluster.hub.heal();
+    outside(cluster.node("one"), "is already a member; remove it first").await;
+    assert!(cluster.node("one").raft.status().members.is_empty());
+    cluster.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_founder_hears_of_its_cluster_also_from_nodes_that_have_just_started() {
-    let cluster = Cluster::of_three().await;
-    for name in ["one", "two"] {
-        let place = Place::Outside("it is starting".to_owned());
-        cluster.node(name).raft.shared.place.send_replace(place);
+    let mut cluster = Cluster::of_three().await;
+    let starting = Place::Outside("it is starting".to_owned());
+    for node in cluster.nodes.values() {
+        node.raft.shared.place.send_replace(starting.clone());
     }
-    assert!(cluster.node("three").raft.is_founded().await);
+    cluster.start("four", true).await;
+    cluster.formed(4).await;
     cluster.stop().await;
 }
 
