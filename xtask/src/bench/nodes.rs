@@ -20,7 +20,7 @@ pub struct Seat {
     settings: Vec<(&'static str, String)>,
 }
 
-/// The seats of a cluster, `n1`, `n2`, ... The first founds it, the others join.
+/// The seats of a cluster, `n1`, `n2`, ... The first founds it and asks nobody, the others join.
 pub fn seats(count: usize) -> Result<Vec<Seat>> {
     let mut raft = free_addresses(count * 2)?;
     let http = raft.split_off(count);
@@ -31,7 +31,7 @@ pub fn seats(count: usize) -> Result<Vec<Seat>> {
             ("CHRONOS_CLUSTER__NODE_ID", name(n)),
             ("CHRONOS_CLUSTER__BOOTSTRAP", (n == 0).to_string()),
             ("CHRONOS_CLUSTER__RAFT__ADDRESS", raft.to_string()),
-            ("CHRONOS_CLUSTER__RAFT__JOIN", join.clone()),
+            ("CHRONOS_CLUSTER__RAFT__JOIN", if n == 0 { "[]".to_owned() } else { join.clone() }),
         ];
         Ok(Seat { directory: data_directory()?, http, settings })
     };
