@@ -117,14 +117,7 @@ async fn what_went_to_another_node_is_let_go_of_and_frees_its_place() {
 async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
     let bench = Bench::start(view(&[OWN, "four"], &[], true)).await;
     let stop = CancellationToken::new();
-    let config = reassign::Config {
-        view: bench.view.subscribe(),
-        store: bench.store.clone(),
-        proposer: bench.proposer.clone(),
-        env: bench.env.clone(),
-        metrics: bench.metrics.clone(),
-    };
-    let task = reassign::start(config, stop.clone());
+    let task = bench.look_after_the_gone(stop.clone());
     let mut gone = Vec::new();
     for _ in 0..20 {
         let job = bench.job("http://127.0.0.1:1/", "allow", 0).await;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
 use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Egress};
 use crate::env::Env;
 use crate::peer::{Caller, HttpTransport};
 use crate::proposer::Proposer;
 use crate::raft::{Handed, LogLimits, Raft, RaftConfig, View};
+use crate::reassign;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -157,6 +160,18 @@ impl Bench {
         };
         self.propose(Command::Plan(Plan { runs: vec![run] })).await;
         execution
+    }
+
+    /// Has this node look after what nodes that are gone hold, as the leader does.
+    pub fn look_after_the_gone(&self, stop: CancellationToken) -> JoinHandle<()> {
+        let config = reassign::Config {
+            view: self.view.subscribe(),
+            store: self.store.clone(),
+            proposer: self.proposer.clone(),
+            env: self.env.clone(),
+            metrics: self.metrics.clone(),
+        };
+        reassign::start(config, stop)
     }
 
     pub async fn reassign(&self, execution: ExecutionId, from: &str, to: &str) {

@@ -49,14 +49,7 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
     bench.view.send_replace(view(&[OWN], &["two"], false));
     // `three` is no member any more: the leader speaks for it.
     let stop = CancellationToken::new();
-    let config = reassign::Config {
-        view: bench.view.subscribe(),
-        store: bench.store.clone(),
-        proposer: bench.proposer.clone(),
-        env: bench.env.clone(),
-        metrics: bench.metrics.clone(),
-    };
-    let task = reassign::start(config, stop.clone());
+    let task = bench.look_after_the_gone(stop.clone());
     for execution in [unsure, of_a_stranger] {
         bench.settled(execution, Status::Cancelled).await;
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");
