@@ -29,12 +29,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("retention", &["env", "proposer", "store", "telemetry"]),
     // Looks after the nodes; whoever asks for that needs no other module.
     ("cluster", &["env", "peer", "raft"]),
-    // Asks for the first due instant, tests a webhook, and otherwise proposes and reads.
+    // Asks for the first due instant and whether the node fires, tests a webhook, and otherwise
+    // proposes and reads.
     (
         "http",
         &[
             "cluster",
             "config::Tls",
+            "dispatch::Handle",
             "dispatch::Tester",
             "dispatch::TestOutcome",
             "env",
