@@ -42,7 +42,7 @@ pub(crate) use serve::serve;
 pub(crate) use tls::tls;
 
 use crate::cluster::Cluster;
-use crate::dispatch::{Handle as DispatchHandle, Tester};
+use crate::dispatch::{Handle, Tester};
 use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::store::Store;
@@ -59,7 +59,7 @@ pub(crate) struct App {
     /// Who looks after the nodes.
     pub(crate) cluster: Cluster,
     /// Who fires.
-    pub(crate) dispatcher: DispatchHandle,
+    pub(crate) dispatcher: Handle,
     /// Tries webhooks out.
     pub(crate) tester: Tester,
     /// Random bytes for identifiers.
