@@ -1,12 +1,20 @@
 //! Starting attempts, and taking in how they ended.
 
+use std::time::Duration;
+
 use chronos_state::Reported;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
 use tokio::time::Instant;
 
-use super::{Dispatcher, Entry, FRESH_FOR, LONG_ENOUGH_TO_SHOW, Message, State};
+use super::{Dispatcher, Entry, Message, State};
 use crate::dispatch::client::{Outcome, is_retryable};
+
+/// An attempt that takes longer than this shows as `running`. Shorter ones are over before
+/// anybody could look, and their one report is all that the log carries.
+const LONG_ENOUGH_TO_SHOW: Duration = Duration::from_millis(100);
+/// An attempt that is not over after this does not hold back others to the same target.
+const FRESH_FOR: Duration = Duration::from_millis(20);
 
 /// An attempt ended.
 pub(super) struct Done {

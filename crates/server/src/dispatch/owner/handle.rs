@@ -1,0 +1,109 @@
+//! How others speak to the dispatcher's task, and what they say.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chronos_state::Effect;
+use chronos_types::ExecutionId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Dispatcher;
+use super::attempt::Done;
+use super::stock::Open;
+use crate::dispatch::fence::Round;
+use crate::dispatch::prepared::{Key, Prepared};
+
+/// The receiving end of a [`Handle`], for [`Dispatcher::start`].
+pub struct Inbox {
+    pub(super) sender: mpsc::UnboundedSender<Message>,
+    pub(super) receiver: mpsc::UnboundedReceiver<Message>,
+    pub(super) firing: Arc<AtomicUsize>,
+    pub(super) fires: Arc<AtomicBool>,
+}
+pub(super) enum Message {
+    Effects(Vec<Effect>),
+    Rescan,
+    /// All that was agreed on when the fence began to be lifted is applied.
+    CaughtUp(Round),
+    Open(Open),
+    Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
+    Done(Done),
+    Close(oneshot::Sender<HashSet<ExecutionId>>),
+    Stop(Duration, oneshot::Sender<()>),
+}
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Effects(_) => "Effects",
+            Self::Rescan => "Rescan",
+            Self::CaughtUp(_) => "CaughtUp",
+            Self::Open(_) => "Open",
+            Self::Loaded(..) => "Loaded",
+            Self::Done(_) => "Done",
+            Self::Close(_) => "Close",
+            Self::Stop(..) => "Stop",
+        })
+    }
+}
+/// Speaks to the dispatcher. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    messages: mpsc::UnboundedSender<Message>,
+    firing: Arc<AtomicUsize>,
+    fires: Arc<AtomicBool>,
+}
+impl Handle {
+    /// Passes on what applied commands ask for. Never blocks.
+    pub fn effects(&self, effects: Vec<Effect>) {
+        // Gone only when the node stops; what is open is fired after the next start.
+        let _ = self.messages.send(Message::Effects(effects));
+    }
+
+    /// The state was replaced as a whole: what is open stands in there. Never blocks.
+    pub fn rescan(&self) {
+        let _ = self.messages.send(Message::Rescan);
+    }
+
+    /// Attempts under way on this node.
+    #[must_use]
+    pub fn firing(&self) -> usize {
+        self.firing.load(Ordering::Relaxed)
+    }
+
+    /// Whether attempts may begin: not while this node is cut off, nor before it has taken in what it owes.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        self.fires.load(Ordering::Relaxed)
+    }
+
+    /// Starts nothing more. Answers the executions that others must leave alone for now: those with
+    /// an attempt under way, or with one whose outcome is not recorded yet, and those that may not
+    /// begin beside them.
+    pub async fn close(&self) -> HashSet<ExecutionId> {
+        let (answer, answered) = oneshot::channel();
+        // Where the dispatcher is gone, so is all that it held.
+        let _ = self.messages.send(Message::Close(answer));
+        answered.await.unwrap_or_default()
+    }
+
+    /// Starts nothing more, waits for the attempts under way, at most `grace`, and for their
+    /// reports. What is cut off is fired again: by another node, or after the next start.
+    pub async fn stop(&self, grace: Duration) {
+        let (done, stopped) = oneshot::channel();
+        if self.messages.send(Message::Stop(grace, done)).is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}
+impl Dispatcher {
+    /// A handle to speak to before the dispatcher runs.
+    #[must_use]
+    pub fn channel() -> (Handle, Inbox) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (firing, fires) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let handle = Handle { messages: sender.clone(), firing: firing.clone(), fires: fires.clone() };
+        (handle, Inbox { sender, receiver, firing, fires })
+    }
+}
