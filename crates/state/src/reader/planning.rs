@@ -64,7 +64,8 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn due(&self, until: Millis, limit: usize) -> Result<Vec<DueJob>, StateError> {
-        let sql = "SELECT d.seq, j.id, d.version, j.created_at, d.at, j.spec
+        // Of `due` only what its index holds: its rows lie apart from each other, a page to each.
+        let sql = "SELECT d.seq, j.id, j.version, j.created_at, d.at, j.spec
             FROM due d CROSS JOIN jobs j ON j.seq = d.seq
             WHERE d.at IS NOT NULL AND d.at <= ?1 ORDER BY d.at LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
