@@ -39,6 +39,8 @@ use crate::telemetry::Metrics;
 
 /// Those of this long show together, so that a busy node does not wake for each.
 const SHOW_TOGETHER: Duration = Duration::from_millis(50);
+/// Between tries to ask the state or the leader.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long outcomes may take to be recorded when the last attempt is over and the node stops: an
 /// election may be under way, and without a quorum they never are.
 const RECORD_WITHIN: Duration = Duration::from_secs(5);

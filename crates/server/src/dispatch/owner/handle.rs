@@ -15,38 +15,6 @@ use super::stock::Open;
 use crate::dispatch::fence::Round;
 use crate::dispatch::prepared::{Key, Prepared};
 
-/// The receiving end of a [`Handle`], for [`Dispatcher::start`].
-pub struct Inbox {
-    pub(super) sender: mpsc::UnboundedSender<Message>,
-    pub(super) receiver: mpsc::UnboundedReceiver<Message>,
-    pub(super) firing: Arc<AtomicUsize>,
-    pub(super) fires: Arc<AtomicBool>,
-}
-pub(super) enum Message {
-    Effects(Vec<Effect>),
-    Rescan,
-    /// All that was agreed on when the fence began to be lifted is applied.
-    CaughtUp(Round),
-    Open(Open),
-    Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
-    Done(Done),
-    Close(oneshot::Sender<HashSet<ExecutionId>>),
-    Stop(Duration, oneshot::Sender<()>),
-}
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Effects(_) => "Effects",
-            Self::Rescan => "Rescan",
-            Self::CaughtUp(_) => "CaughtUp",
-            Self::Open(_) => "Open",
-            Self::Loaded(..) => "Loaded",
-            Self::Done(_) => "Done",
-            Self::Close(_) => "Close",
-            Self::Stop(..) => "Stop",
-        })
-    }
-}
 /// Speaks to the dispatcher. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -54,6 +22,7 @@ pub struct Handle {
     firing: Arc<AtomicUsize>,
     fires: Arc<AtomicBool>,
 }
+
 impl Handle {
     /// Passes on what applied commands ask for. Never blocks.
     pub fn effects(&self, effects: Vec<Effect>) {
@@ -97,6 +66,15 @@ impl Handle {
         }
     }
 }
+
+/// The receiving end of a [`Handle`], for [`Dispatcher::start`].
+pub struct Inbox {
+    pub(super) sender: mpsc::UnboundedSender<Message>,
+    pub(super) receiver: mpsc::UnboundedReceiver<Message>,
+    pub(super) firing: Arc<AtomicUsize>,
+    pub(super) fires: Arc<AtomicBool>,
+}
+
 impl Dispatcher {
     /// A handle to speak to before the dispatcher runs.
     #[must_use]
@@ -105,5 +83,33 @@ impl Dispatcher {
         let (firing, fires) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let handle = Handle { messages: sender.clone(), firing: firing.clone(), fires: fires.clone() };
         (handle, Inbox { sender, receiver, firing, fires })
+    }
+}
+
+/// What is said to it.
+pub(super) enum Message {
+    Effects(Vec<Effect>),
+    Rescan,
+    /// All that was agreed on when the fence began to be lifted is applied.
+    CaughtUp(Round),
+    Open(Open),
+    Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
+    Done(Done),
+    Close(oneshot::Sender<HashSet<ExecutionId>>),
+    Stop(Duration, oneshot::Sender<()>),
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Effects(_) => "Effects",
+            Self::Rescan => "Rescan",
+            Self::CaughtUp(_) => "CaughtUp",
+            Self::Open(_) => "Open",
+            Self::Loaded(..) => "Loaded",
+            Self::Done(_) => "Done",
+            Self::Close(_) => "Close",
+            Self::Stop(..) => "Stop",
+        })
     }
 }

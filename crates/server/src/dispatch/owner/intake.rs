@@ -9,6 +9,7 @@ use super::{Dispatcher, Entry, State};
 const READ_AHEAD_MS: i64 = 5_000;
 
 impl Dispatcher {
+    /// Takes in all that one batch asks for, and only then lets anything begin.
     pub(super) fn effects(&mut self, effects: Vec<Effect>) {
         self.taking_in = true;
         for effect in effects {
@@ -18,7 +19,7 @@ impl Dispatcher {
         self.go_on();
     }
 
-    pub(super) fn effect(&mut self, effect: Effect) {
+    fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Fire(fire) => {
                 self.questions.spoken_of(fire.execution);
@@ -100,7 +101,7 @@ impl Dispatcher {
     }
 
     /// Holds an execution until its time.
-    pub(super) fn wait(&mut self, fire: Fire, inherited: bool) {
+    fn wait(&mut self, fire: Fire, inherited: bool) {
         let (id, key) = (fire.execution, (fire.job, fire.version));
         let prepared = self.cache.get(key);
         if prepared.is_none() && fire.fire_at - self.config.env.now() < READ_AHEAD_MS {

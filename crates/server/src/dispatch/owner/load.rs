@@ -1,14 +1,14 @@
 //! Reading what is to be run ahead of its instant: one question for all that is wanted at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chronos_types::ExecutionId;
 
-use super::{Dispatcher, Entry, Message, State};
+use super::{Dispatcher, Entry, Message, PAUSE, State};
 use crate::dispatch::prepared::{self, Key, Prepared};
 
 impl Dispatcher {
+    /// Has the specification read that an execution waits for.
     pub(super) fn want(&mut self, key: Key, id: ExecutionId) {
         let waiting = self.awaiting.entry(key).or_default();
         if waiting.is_empty() {
@@ -34,13 +34,14 @@ impl Dispatcher {
                     }
                     Err(error) => {
                         tracing::error!(%error, "jobs that are due cannot be read; trying again");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
+                        tokio::time::sleep(PAUSE).await;
                     }
                 }
             }
         });
     }
 
+    /// Hands out what was read, and lets those go whose instant came meanwhile.
     pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Arc<Prepared>)>) {
         for (key, prepared) in loaded {
             for id in self.awaiting.get(&key).into_iter().flatten() {

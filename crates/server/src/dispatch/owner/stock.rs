@@ -2,18 +2,14 @@
 //! the fence is lifted.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use chronos_state::{Fire, Reader};
 use chronos_types::ExecutionId;
 
-use super::{Dispatcher, Entry, Message, State};
+use super::{Dispatcher, Entry, Message, PAUSE, State};
 use crate::dispatch::fence::Round;
 use crate::env::Bug;
 use crate::proposer::ProposeError;
-
-/// Between tries.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The answer to a question.
 pub(super) struct Open {

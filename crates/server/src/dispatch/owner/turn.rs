@@ -8,6 +8,7 @@ use super::{Dispatcher, Entry, State};
 use crate::dispatch::lane::{Arrival, Verdict};
 
 impl Dispatcher {
+    /// Takes up every execution whose instant has come.
     pub(super) fn fire_due(&mut self) {
         if !self.may_begin() {
             return;
@@ -65,7 +66,7 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn replace(&mut self, id: ExecutionId) {
+    fn replace(&mut self, id: ExecutionId) {
         let Some(entry) = self.end(id) else { return };
         let cut_off = match entry.state {
             State::Running { started_at, .. } => Some((entry.fire.attempt, started_at)),
@@ -101,7 +102,7 @@ impl Dispatcher {
         Some(ended)
     }
 
-    pub(super) fn leave_lane(&mut self, job: i64, id: ExecutionId) {
+    fn leave_lane(&mut self, job: i64, id: ExecutionId) {
         let Some(lane) = self.lanes.get_mut(&job) else { return };
         let next = lane.leave(id);
         if lane.is_empty() {
