@@ -110,10 +110,12 @@ async fn the_docs_page_needs_nothing_from_outside() {
 #[tokio::test]
 async fn a_node_says_that_it_is_alive_and_ready() {
     let server = Server::start().await;
-    for path in ["/health", "/ready"] {
-        let reply = server.root(path).await.ok(200);
-        assert!(reply.is_object(), "{path}: {reply}");
-    }
+    let alive = server.root("/health").await.ok(200);
+    assert!(alive.is_object(), "{alive}");
+    let ready = until("it to be ready", || async {
+        Some(server.root("/ready").await).filter(|reply| reply.status == 200)
+    });
+    assert!(ready.await.json().is_object());
 }
 
 #[tokio::test]
@@ -129,7 +131,8 @@ async fn metrics_have_their_names() {
     let reply = until("the jobs to be counted", || async {
         let reply = server.root("/metrics").await;
         assert_eq!(reply.status, 200);
-        reply.body.contains("chronos_jobs{enabled=\"true\"} 2").then_some(reply)
+        let counted = ["chronos_jobs{enabled=\"true\"} 2", "chronos_jobs{enabled=\"false\"} 1"];
+        counted.iter().all(|line| reply.body.contains(line)).then_some(reply)
     })
     .await;
     let kind = reply.header("content-type").unwrap();

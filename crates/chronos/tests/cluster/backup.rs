@@ -71,7 +71,7 @@ async fn a_node_that_joins_a_restored_cluster_has_what_was_restored() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("chronos.backup");
     std::fs::write(&file, server.get_bytes("/cluster/backup").await).unwrap();
-    let cluster = Cluster::of(2);
+    let cluster = Cluster::calm(2);
     let output = restore(cluster.setup(1), &file).await;
     assert!(output.status.success(), "{output:?}");
     let cluster = cluster.up().await;

@@ -7,7 +7,13 @@ async fn three_nodes_that_start_together_form_one_cluster() {
     let cluster = Cluster::start(3).await;
     let mut ids = Vec::new();
     for node in cluster.running() {
-        let status = node.get("/cluster/status").await.ok(200);
+        // One that does not answer in time has no figures of its own.
+        let status = until("all to answer", || async {
+            let status = node.get("/cluster/status").await.ok(200);
+            let answers = |member: &Value| !member["applied_index"].is_null();
+            status["nodes"].as_array()?.iter().all(answers).then_some(status)
+        })
+        .await;
         ids.push(status["cluster_id"].clone());
         let mut names: Vec<_> = status["nodes"]
             .as_array()
@@ -33,7 +39,7 @@ async fn three_nodes_that_start_together_form_one_cluster() {
 #[tokio::test]
 async fn a_node_that_joins_has_what_was_there_before_it() {
     // The first is a cluster of one until the others come.
-    let mut cluster = Cluster::of(3).key_of(1, "cluster.raft.join", "[]");
+    let mut cluster = Cluster::calm(3).key_of(1, "cluster.raft.join", "[]");
     cluster.revive(1).await;
     cluster.node(1).create(&manual("before", json!({"url": "http://127.0.0.1:9/"}))).await;
     cluster.revive(3).await;
@@ -59,7 +65,10 @@ async fn nodes_that_come_back_are_members_as_before() {
     for node in [&one, &two, &three] {
         let status = node.get("/cluster/status").await.ok(200);
         assert_eq!(status["cluster_id"], id);
-        assert_eq!(node.get("/jobs/kept?consistent=true").await.ok(200)["name"], "kept");
+        let kept = until("a leader that vouches for it", || async {
+            Some(node.get("/jobs/kept?consistent=true").await).filter(|reply| reply.status != 503)
+        });
+        assert_eq!(kept.await.ok(200)["name"], "kept");
     }
 }
 

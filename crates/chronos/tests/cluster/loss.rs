@@ -44,7 +44,8 @@ async fn the_loss_of_the_leader_loses_no_write_and_stops_no_job() {
         instants.dedup();
         assert_eq!(instants.len(), count, "two records of one instant: {instants:?}");
         for call in receiver.calls(&format!("/{name}")) {
-            node.execution(&name, call.execution()).await;
+            let path = format!("/jobs/{name}/executions/{}", call.execution());
+            until("its record", || async { (node.get(&path).await.status == 200).then_some(()) }).await;
         }
     }
 }
@@ -52,7 +53,7 @@ async fn the_loss_of_the_leader_loses_no_write_and_stops_no_job() {
 #[tokio::test]
 async fn what_a_lost_node_was_firing_is_fired_by_another() {
     let receiver = Receiver::start().await;
-    let mut cluster = Cluster::of(3).key("cluster.reassign_after", "1s").up().await;
+    let mut cluster = Cluster::start(3).await;
     let gate = Gate::closed();
     let leader = cluster.leader().await;
     let victim = leader % 3 + 1;

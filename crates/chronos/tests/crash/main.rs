@@ -49,9 +49,10 @@ async fn nothing_acknowledged_or_due_is_lost_by_kill_9() {
     for _ in 0..kills {
         let life = Duration::from_millis(dice.between(LIFE_MS.0, LIFE_MS.1));
         tokio::time::sleep(life.saturating_sub(started.elapsed())).await;
-        faults.push(Fault::now());
+        let from = Instant::now();
         process.kill();
         started = Instant::now();
+        faults.push(Fault { from, until: started });
         process.start_again();
         first_fires.push(started);
     }

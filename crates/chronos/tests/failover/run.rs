@@ -109,6 +109,25 @@ impl Run {
             let answer = self.client.call(hyper::Method::PATCH, &path, Some(&off), None).await;
             assert!(answer.as_ref().is_ok_and(|(status, _)| status.is_success()), "{path}: {answer:?}");
         }
+        self.one_history().await;
+        let mut hashes = self.cluster.state_hashes().await;
+        let same = |hashes: &[String]| hashes.iter().all(|hash| *hash == hashes[0]);
+        if !same(&hashes) {
+            // What one did not hear any more, it hears from the others; what differs then differs for good.
+            println!("states that differ: {hashes:?}");
+            for n in 1..=hashes.len() {
+                self.cluster.revive(n).await;
+            }
+            self.cluster.whole().await;
+            self.one_history().await;
+            hashes = self.cluster.state_hashes().await;
+        }
+        assert!(same(&hashes), "states that differ: {hashes:?}");
+        println!("all {} states have the hash {}", hashes.len(), hashes[0]);
+    }
+
+    /// Waits until every node that is up tells the same.
+    async fn one_history(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut histories = Vec::new();
@@ -119,7 +138,7 @@ impl Run {
             }
             let Some(other) = histories.iter().find(|history| **history != histories[0]) else {
                 println!("{} nodes tell the same of {} executions", histories.len(), histories[0].0.len());
-                break;
+                return;
             };
             if Instant::now() > deadline {
                 let differ = histories[0].0.iter().zip(&other.0).find(|(one, other)| one != other);
@@ -127,9 +146,6 @@ impl Run {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let hashes = self.cluster.state_hashes().await;
-        assert!(hashes.iter().all(|hash| *hash == hashes[0]), "states that differ: {hashes:?}");
-        println!("all {} states have the hash {}", hashes.len(), hashes[0]);
     }
 }
 

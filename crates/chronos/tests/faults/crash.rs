@@ -34,7 +34,7 @@ async fn a_retry_that_waits_survives() {
     let (receiver, mut server) = (Receiver::start().await, Server::start().await);
     receiver.script("/", [Answer::status(500), Answer::ok()]);
     let mut job = manual("job", json!({"url": receiver.url("/")}));
-    job["retry_policy"] = json!({"initial_interval": "1s"});
+    job["retry_policy"] = json!({"initial_interval": "4s"});
     server.create(&job).await;
     let id = server.trigger("job").await["id"].as_str().unwrap().to_owned();
     server.execution_is("job", &id, "retrying").await;

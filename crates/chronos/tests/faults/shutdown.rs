@@ -1,5 +1,7 @@
 //! SIGTERM: attempts under way end and are reported, then the process goes
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::support::*;
@@ -43,11 +45,11 @@ async fn nothing_new_is_fired_while_it_stops() {
     server.terminate();
     server.logged("stopping: no new attempts; waiting for those under way").await;
     let before = receiver.calls("/often").len();
-    // A run planned before the signal is due within a second of it: it must not go out.
-    let due = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1_200);
-    until("the next instant to pass", || async { (jiff::Timestamp::now() > due).then_some(()) }).await;
-    // One may have left between the signal and the word of it.
-    assert!(receiver.calls("/often").len() <= before + 1);
+    // Runs planned before the signal are due in the two seconds after it: they must not go out.
+    let due = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(4_200);
+    until("four instants to pass", || async { (jiff::Timestamp::now() > due).then_some(()) }).await;
+    // Some may have left between the word of it and the end of the firing.
+    assert!(receiver.calls("/often").len() <= before + 2);
     gate.open();
     assert_eq!(server.ended().await.code(), Some(0));
     // And none of them is forgotten.
@@ -78,6 +80,9 @@ async fn ctrl_c_stops_it_in_order_too() {
     server.logged("stopped").await;
 }
 
+/// Who stops looks for so long at a connection on which nothing is asked, before it closes it.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// Asks on one connection after another for as long as there is somebody; answers how often.
 async fn asking(address: std::net::SocketAddr) -> usize {
     let mut answered = 0;
@@ -85,10 +90,18 @@ async fn asking(address: std::net::SocketAddr) -> usize {
         let io = hyper_util::rt::TokioIo::new(stream);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
         let driving = tokio::spawn(connection);
+        let (mut taken, mut last) = (false, Instant::now());
         loop {
             let request = hyper::Request::get("/health").header("host", "chronos");
             let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
-            let response = sender.send_request(request).await.expect("an answer, and no reset");
+            let response = match sender.send_request(request).await {
+                Ok(response) => response,
+                // It was in the kernel's queue, and never taken from it; or we were not run for so long
+                // that nobody could wait for us.
+                Err(_) if !taken || last.elapsed() > LINGER => return answered,
+                Err(error) => panic!("{error:?} in place of an answer, and no word before it"),
+            };
+            (taken, last) = (true, Instant::now());
             answered += 1;
             let closes = response.headers().get("connection").is_some_and(|value| value == "close");
             http_body_util::BodyExt::collect(response.into_body()).await.unwrap();

@@ -12,7 +12,7 @@ use super::writer::Seen;
 use super::{Client, Delivery, Receiver, Writes};
 
 /// What a process sent before a fault may be read so much later.
-const READ_LATE: Duration = Duration::from_millis(200);
+const READ_LATE: Duration = Duration::from_secs(1);
 
 /// A fault that explains why a delivery was repeated: one that was made before its end, and made
 /// again after its beginning.

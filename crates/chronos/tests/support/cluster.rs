@@ -1,9 +1,10 @@
 //! Several nodes on one machine, each a process of its own.
 
-use std::net::{SocketAddr, TcpListener};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::net::SocketAddr;
 
-use super::{Server, Setup, Value, until};
+use rustix::process::Signal;
+
+use super::{Server, Setup, Value, free_addresses, until};
 
 /// The nodes of a cluster: `n1`, `n2`, ... Those that are down are none.
 pub struct Cluster {
@@ -11,32 +12,20 @@ pub struct Cluster {
     nodes: Vec<Option<Server>>,
 }
 
-/// Where nodes listen that keep their addresses while they are down.
-const PORTS: std::ops::Range<u16> = 10_000..32_000;
-
-/// Free ports, none of those that the system gives to outgoing connections: one of these would take
-/// a node's place while it is down. Another test may take one before we do; then the start fails
-/// and says so.
-fn ports(count: usize) -> Vec<u16> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
-    let begin = usize::try_from(now).unwrap() % PORTS.len();
-    let held: Vec<_> = PORTS
-        .cycle()
-        .skip(begin)
-        .take(PORTS.len())
-        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
-        .take(count)
-        .collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
+/// A leader that the machine keeps from running for a while stays the leader.
+const CALM: (&str, &str) = ("cluster.raft.election_timeout", "3s");
 
 impl Cluster {
     /// The set-ups of `count` nodes, the first of which founds the cluster; none is started.
     pub fn of(count: usize) -> Self {
-        let ports = ports(2 * count);
-        let addresses: Vec<_> = ports.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port))).collect();
+        let addresses = free_addresses(2 * count);
         let (raft, http) = addresses.split_at(count);
         Self::at(raft, http)
+    }
+
+    /// The same for a test that is not about how fast a leader is replaced.
+    pub fn calm(count: usize) -> Self {
+        Self::of(count).key(CALM.0, CALM.1)
     }
 
     /// The set-ups of nodes that listen there, to each other and to clients.
@@ -74,9 +63,9 @@ impl Cluster {
         self
     }
 
-    /// `count` nodes, started together, all of them members that vote.
+    /// `count` calm nodes, started together, all of them members that vote.
     pub async fn start(count: usize) -> Self {
-        Self::of(count).up().await
+        Self::calm(count).up().await
     }
 
     /// Starts all, and waits until all of them vote.
@@ -137,9 +126,11 @@ impl Cluster {
         node.kill().await;
     }
 
-    /// Ends every node that is up, and answers what the state of each comes to.
+    /// Ends every node that is up, all at once, and answers what the state of each comes to. One may
+    /// have been behind the others by a write.
     pub async fn state_hashes(&mut self) -> Vec<String> {
         let up: Vec<_> = (1..=self.nodes.len()).filter(|n| self.nodes[n - 1].is_some()).collect();
+        self.running().for_each(|node| node.signal(Signal::KILL));
         for n in &up {
             self.kill(*n).await;
         }

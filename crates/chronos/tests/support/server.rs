@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Api, soon};
+use super::{Api, free_addresses, soon};
 
 /// How a server is to be started.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Setup {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
         Self { directory, data_dir, config: None, arguments: Vec::new(), namespace: None, keys: Vec::new() }
-            .key("server.http.address", "127.0.0.1:0")
+            .key("server.http.address", &free_addresses(1)[0].to_string())
             .key("cluster.raft.address", "127.0.0.1:0")
     }
 

@@ -221,11 +221,8 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
     let (_changed, changes) = tokio::sync::mpsc::channel(1);
     let stop = CancellationToken::new();
     let task = scheduler::start(config, changes, stop.clone()).expect("a timer");
-    bench
-        .until("all is planned", || bench.metrics.encode().contains("chronos_planned_runs_total 30\n"))
-        .await;
-    bench.barrier().await;
     for (execution, node) in expected {
+        bench.settled(execution, Status::Pending).await;
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");
         assert_eq!(row.map(|row| row.execution.node_id), Some(node), "{execution}");
     }

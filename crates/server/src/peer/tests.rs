@@ -97,7 +97,7 @@ impl Service for Scripted {
                     }
                     if kind == "digest" {
                         // Long beside the patience of the test that asks for it.
-                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        tokio::time::sleep(Duration::from_millis(1_500)).await;
                     }
                     let message = String::from_utf8_lossy(&message);
                     Ok(format!("{from} {message} {}", hex(&hash.finalize())).into())

@@ -52,7 +52,7 @@ impl Node {
             node_id: name.into(),
             data_dir: directory.to_owned(),
             heartbeat_interval_ms: 100,
-            election_timeout_ms: 500,
+            election_timeout_ms: 1_000,
             advertise: format!("{name}:1"),
             http: format!("http://{name}"),
             version: "1".into(),

@@ -120,7 +120,7 @@ impl Bench {
             "created_at":{now},"next_due":{due},"spec":{{"name":"job-{number}","description":"",
             "schedule":"@every 1h","timezone":"UTC","webhook":{{"url":"{url}","method":null,"headers":[],
             "body":null,"auth":null,"success_codes":null,"timeout_ms":null,"tls_skip_verify":false,
-            "max_redirects":0}},"retry":{{"max_attempts":3,"initial_ms":1000,"max_ms":60000,
+            "max_redirects":0}},"retry":{{"max_attempts":3,"initial_ms":3000,"max_ms":60000,
             "multiplier":2.0,"jitter":0.0}},"timeout_ms":null,"concurrency":"{concurrency}",
             "missed_runs":"ignore","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
             "enabled":true}}}}}}]}}"#
@@ -176,10 +176,6 @@ impl Bench {
 
     pub async fn reassign(&self, execution: ExecutionId, from: &str, to: &str) {
         self.propose(super::moved(execution, from, to)).await;
-    }
-
-    pub async fn barrier(&self) {
-        self.proposer.barrier().await.expect("a leader");
     }
 
     /// The unfinished executions of a node, in order.

@@ -40,7 +40,7 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
     let receiver = Receiver::start().await;
     // The fence was never down: what is planned now, the process before this one may have known.
     let bench = Bench::start(view(&[OWN], &[], true)).await;
-    let due = bench.env.now() + 3_000;
+    let due = bench.env.now() + 6_000;
     let (own, gone) =
         (bench.job(&receiver.url("job"), "allow", due).await, bench.job("http://h/", "allow", due).await);
     let (unsure, of_a_stranger) = (bench.plan(own, due, OWN).await, bench.plan(gone, due, "three").await);
@@ -73,7 +73,7 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
 async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_is_fired() {
     let receiver = Receiver::start().await;
     let bench = Bench::start(view(&[OWN], &[], true)).await;
-    let due = bench.env.now() + 3_000;
+    let due = bench.env.now() + 6_000;
     let job = bench.job(&receiver.url("old"), "allow", due).await;
     let execution = bench.plan(job, due, OWN).await;
     bench.view.send_replace(view(&[OWN], &[], false));
@@ -90,7 +90,7 @@ async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_i
 async fn a_planned_run_is_fired_as_its_job_is_then() {
     let (old, new) = (Receiver::start().await, Receiver::start().await);
     let bench = Bench::start(view(&[OWN], &[], false)).await;
-    let due = bench.env.now() + 3_000;
+    let due = bench.env.now() + 6_000;
     let job = bench.job(&old.url("job"), "allow", due).await;
     let execution = bench.plan(job, due, OWN).await;
     let url = new.url("job");
