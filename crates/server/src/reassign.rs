@@ -95,8 +95,8 @@ async fn look(config: &Config) -> Result<(), String> {
     for (node, _) in holding {
         // Asked for each page anew: a node may come back, and another one go, meanwhile.
         let live = || {
-            let View { live, leaving, .. } = view.borrow().clone();
-            if live.contains(&node) || leaving.contains(&node) { Vec::new() } else { live }
+            let view = view.borrow();
+            if view.silent.contains(&node) || view.lacks(&node) { view.live.clone() } else { Vec::new() }
         };
         let moved = |page| metrics.reassigned(page);
         let count = give_away(store, proposer, (&node, true), live, &HashSet::new(), moved).await?;
@@ -112,11 +112,8 @@ async fn look(config: &Config) -> Result<(), String> {
 async fn speak_for_the_gone(Config { view, store, proposer, env, .. }: &Config) -> Result<(), String> {
     let now = env.now();
     let withdrawn = store.read(Reader::withdrawn).await.map_err(|error| error.to_string())?;
-    let is_gone = |fire: &Fire| {
-        let View { live, silent, leaving, .. } = &*view.borrow();
-        // Before its instant it may be planned anew.
-        fire.fire_at < now && ![live, silent, leaving].into_iter().any(|names| names.contains(&fire.node))
-    };
+    // Before its instant it may be planned anew.
+    let is_gone = |fire: &Fire| fire.fire_at < now && view.borrow().lacks(&fire.node);
     let gone = withdrawn.into_iter().filter(is_gone).take(AT_ONCE);
     let reports = gone.map(|fire| Command::Report(Report::of(&fire, Reported::Unknown)).into());
     let reports: Vec<Proposal> = reports.collect();

@@ -123,8 +123,7 @@ impl Context<'_> {
         ))?;
         if count == 1 {
             self.last_execution = seq;
-            // Whatever comes of what was withdrawn under this id, it has its record again.
-            withdraw::forget(self, fire.execution)?;
+            withdraw::on_record_again(self, fire)?;
         }
         Ok(count == 1)
     }

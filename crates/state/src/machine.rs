@@ -128,7 +128,8 @@ pub struct Fire {
     pub trigger: Trigger,
     /// The node that is to fire it.
     pub node: String,
-    /// Whether an attempt was begun: it holds its job's place against newer runs.
+    /// Whether an attempt was begun: it holds its job's place against newer runs. Of what is withdrawn:
+    /// whether a node that held it before may have begun it.
     pub begun: bool,
 }
 

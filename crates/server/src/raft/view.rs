@@ -34,6 +34,16 @@ pub struct View {
     pub fenced: bool,
 }
 
+impl View {
+    /// Whether a node is no member, as a leader knows; one that leads no more knows of nobody.
+    #[must_use]
+    pub fn lacks(&self, node: &str) -> bool {
+        let knows = !self.live.is_empty() && !self.fenced;
+        let members = [&self.live, &self.silent, &self.leaving].into_iter().flatten();
+        knows && !members.into_iter().any(|member| member == node)
+    }
+}
+
 /// Looks at the cluster again and again.
 pub(super) struct Lookout {
     pub raft: Openraft,
@@ -135,4 +145,20 @@ fn set<T: PartialEq>(to: &watch::Sender<T>, new: T) {
         *known = new;
         changed
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_leads_knows_who_is_no_member() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let (live, silent, leaving) = (names(&["one"]), names(&["two"]), names(&["three"]));
+        let leads = View { live, silent, leaving, fenced: false };
+        let lacks = |view: &View| ["one", "two", "three", "four"].map(|name| view.lacks(name));
+        assert_eq!(lacks(&leads), [false, false, false, true]);
+        assert_eq!(lacks(&View { fenced: true, ..leads }), [false; 4]);
+        assert_eq!(lacks(&View::default()), [false; 4]);
+    }
 }

@@ -38,8 +38,7 @@ fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, Sta
         context.effects.push(Effect::Settled(report.execution));
         return Ok(Outcome::Done);
     }
-    let row = load(context, report.execution)?
-        .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?;
+    let row = of_inserted(context, report.execution)?;
     let effects = context.effects.len();
     let outcome = settle(context, report, row)?;
     // A deleted job has nothing unfinished: what comes back for it is recorded, and ends here.
@@ -59,6 +58,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             if *attempt <= row.ended() {
                 return Ok(Outcome::Done);
             }
+            row.runs(context, report.version)?;
             row.begin(*attempt, *started_at);
             row.status = Status::Running;
         }
@@ -69,6 +69,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
                 context.effects.push(Effect::Fire(row.owed()));
                 return Ok(Outcome::Done);
             }
+            row.runs(context, report.version)?;
             row.begin(*attempt, *started_at);
             let status_code = (response.status_code != 0).then_some(response.status_code);
             row.log_attempt(*attempt, *started_at, *duration_ms, status_code, failure.clone());
@@ -179,7 +180,23 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>
     }))
 }
 
+/// The record of an execution that was just put there.
+pub(super) fn of_inserted(context: &Context<'_>, id: ExecutionId) -> Result<Row, StateError> {
+    load(context, id)?.ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))
+}
+
 impl Row {
+    /// An attempt was made of this version of the job: of an older one than stands here where its node
+    /// had begun before it heard of the newer. What is shown as sent is what was sent.
+    fn runs(&mut self, context: &Context<'_>, version: u64) -> Result<(), StateError> {
+        if self.version != version {
+            self.version = version;
+            let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
+            context.db.prepare_cached(sql)?.execute((self.seq, version))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.status.is_finished()
     }

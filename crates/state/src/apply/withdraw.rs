@@ -5,10 +5,10 @@
 //! its node hears of it. So what is withdrawn is kept until that node has said what became of it, and
 //! no call is without a record.
 
-use chronos_types::{ErrorKind, ExecutionId, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Trigger};
 use rusqlite::{OptionalExtension, params};
 
-use super::report::{self, Row};
+use super::report;
 use super::{Context, Open};
 use crate::{Effect, Fire, Report, StateError};
 
@@ -32,7 +32,7 @@ pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<(), StateEr
         let values =
             params![open.id.as_bytes(), job, open.version, open.slot, open.fire_at, open.node, unsure];
         context.db.prepare_cached(sql)?.execute(values)?;
-        context.effects.push(Effect::Withdraw(open.planned(job)));
+        context.effects.push(Effect::Withdraw(Fire { begun: unsure, ..open.planned(job) }));
     }
     Ok(())
 }
@@ -48,24 +48,46 @@ pub(super) fn renew(context: &mut Context<'_>, job: i64, version: u64) -> Result
 }
 
 /// A withdrawn run of which word is waited for.
-struct Waiting {
-    node: String,
-    version: u64,
-    unsure: bool,
-}
-
-fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Waiting>, StateError> {
-    let sql = "SELECT node, version, unsure FROM withdrawn WHERE id = ?1";
+fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Fire>, StateError> {
+    let sql = "SELECT job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| {
-        Ok(Waiting { node: row.get(0)?, version: row.get(1)?, unsure: row.get(2)? })
+        Ok(Fire {
+            execution: id,
+            job: row.get(0)?,
+            version: row.get(1)?,
+            slot: row.get(2)?,
+            fire_at: row.get(3)?,
+            attempt: 1,
+            trigger: Trigger::Schedule,
+            node: row.get(4)?,
+            begun: row.get(5)?,
+        })
     };
     Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
 }
 
-/// Waits no longer for word of a withdrawn run.
-pub(super) fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
+fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
     context.db.prepare_cached("DELETE FROM withdrawn WHERE id = ?1")?.execute([id.as_bytes()])?;
     Ok(())
+}
+
+/// A run is on record again, whatever comes of what was withdrawn under its id. Where that was of a
+/// node that may have begun it, and cannot be asked any more, that is not forgotten.
+pub(super) fn on_record_again(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
+    let Some(waiting) = find(context, fire.execution)? else { return Ok(()) };
+    forget(context, fire.execution)?;
+    if waiting.begun || waiting.node != fire.node {
+        let mut row = report::of_inserted(context, fire.execution)?;
+        row.may_have_begun();
+        row.store(context)?;
+    }
+    Ok(())
+}
+
+/// Whether a job is to be planned for this instant, or one before it.
+fn is_due_by(context: &Context<'_>, job: i64, slot: Millis) -> Result<bool, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1 AND at <= ?2")?;
+    Ok(statement.exists((job, slot))?)
 }
 
 /// Puts a withdrawn run back on record, for it was begun: says whether it was one.
@@ -92,14 +114,18 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
 /// Its node says that it had not begun, or that nobody knows: that stays on record.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
     // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
-    let counts = |waiting: &Waiting| waiting.node == report.node && waiting.version == report.version;
+    let counts = |waiting: &Fire| waiting.node == report.node && waiting.version == report.version;
     let Some(waiting) = find(context, report.execution)?.filter(counts) else { return Ok(()) };
-    if known && !waiting.unsure {
+    if known && !waiting.begun {
         return forget(context, report.execution);
     }
+    if is_due_by(context, report.job, report.slot)? {
+        // It may be planned anew in a moment, and a record would stand in the way. Asked once more.
+        context.effects.push(Effect::Withdraw(Fire { begun: true, ..waiting }));
+        return Ok(());
+    }
     bring_back(context, report)?;
-    let mut row: Row = report::load(context, report.execution)?
-        .ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))?;
+    let mut row = report::of_inserted(context, report.execution)?;
     let why = "the job was changed before this instant; its node stopped about then, so it is not known \
         whether the webhook was called";
     row.fail(ErrorKind::Cancelled, why);

@@ -129,7 +129,7 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn withdrawn(&self) -> Result<Vec<Fire>, StateError> {
-        let sql = "SELECT id, job, version, slot, fire_at, node FROM withdrawn ORDER BY id";
+        let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| {
             Ok(Fire {
@@ -141,7 +141,7 @@ impl Reader {
                 attempt: 1,
                 trigger: Trigger::Schedule,
                 node: row.get(5)?,
-                begun: false,
+                begun: row.get(6)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -2,7 +2,7 @@
 //!
 //! Where it and the real one differ, one of them is wrong.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
     Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Outcome, PlannedRun, Proposal, PutJob,
@@ -111,8 +111,6 @@ pub struct Model {
     pub runs: BTreeMap<ExecutionId, Run>,
     /// Taken off the record, and no word has come of whether they had begun.
     pub withdrawn: BTreeMap<ExecutionId, Fire>,
-    /// Those of them that another node may have begun.
-    unsure: BTreeSet<ExecutionId>,
     /// The machine's numbers of executions, which are never given twice.
     pub numbers: BTreeMap<i64, ExecutionId>,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
@@ -261,10 +259,7 @@ impl Model {
 
     fn withdraw(&mut self, job: i64) {
         for id in self.to_come(job) {
-            let fire = self.runs[&id].owed();
-            if self.runs[&id].unsure {
-                self.unsure.insert(id);
-            }
+            let fire = Fire { begun: self.runs[&id].unsure, ..self.runs[&id].owed() };
             self.forget(id);
             self.withdrawn.insert(id, fire.clone());
             self.effects.push(Effect::Withdraw(fire));
@@ -318,10 +313,9 @@ impl Model {
             node_id: fire.node.clone(),
             replay_of,
         };
-        self.runs
-            .insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution, unsure: false });
-        self.withdrawn.remove(&fire.execution);
-        self.unsure.remove(&fire.execution);
+        let was = self.withdrawn.remove(&fire.execution);
+        let unsure = was.is_some_and(|was| was.begun || was.node != fire.node);
+        self.runs.insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution, unsure });
         self.last_number += 1;
         self.numbers.insert(self.last_number, fire.execution);
         true
@@ -417,10 +411,15 @@ impl Model {
         };
         let waiting = self.withdrawn.get(&id).cloned();
         if matches!(report.what, Reported::NotBegun | Reported::Unknown) {
-            if waiting.is_some_and(|own| (own.node, own.version) == (report.node.clone(), report.version)) {
-                let unsure = self.unsure.remove(&id);
-                self.withdrawn.remove(&id);
-                if unsure || report.what == Reported::Unknown {
+            let own = waiting.filter(|own| (&own.node, own.version) == (&report.node, report.version));
+            if let Some(own) = own {
+                let known = report.what == Reported::NotBegun && !own.begun;
+                let due = self.jobs.get(&own.job).and_then(|job| job.due);
+                if known {
+                    self.withdrawn.remove(&id);
+                } else if due.is_some_and(|due| due <= own.slot) {
+                    self.effects.push(Effect::Withdraw(Fire { begun: true, ..own }));
+                } else {
                     self.insert(&fire, None);
                     let why = "the job was changed before this instant; its node stopped about then, \
                         so it is not known whether the webhook was called";
@@ -448,6 +447,7 @@ impl Model {
         match &report.what {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
             Reported::Begun { attempt, started_at } => {
+                run.execution.job_version = report.version;
                 run.begin(*attempt, *started_at);
                 run.execution.status = Status::Running;
             }
@@ -456,6 +456,7 @@ impl Model {
                 self.effects.push(Effect::Fire(run.owed()));
             }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
+                run.execution.job_version = report.version;
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
                 run.execution.attempt_log.push(Attempt {

@@ -112,7 +112,9 @@ fn a_retry_runs_the_version_that_the_record_names() {
     let again = fire_of(&world.run(999, put(job.job.id, Some(1), changed, None)).1);
     assert_eq!((again.execution, again.version), (fire.execution, 2));
     let retry = fire_of(&world.done(1100, report(&fire, failed(1, 999, Some(2500)))));
-    assert_eq!((retry.version, retry.attempt), (2, 2));
+    // An execution goes on as it began.
+    assert_eq!((retry.version, retry.attempt), (1, 2));
+    assert_eq!(world.execution(fire.execution).job_version, 1);
     assert_eq!(world.ask(|r| r.open_fires(NODE)), [retry]);
 }
 

@@ -296,6 +296,44 @@ fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
 }
 
 #[test]
+fn a_withdrawn_run_that_is_due_again_is_asked_for_once_more_and_never_in_the_way_of_the_plan() {
+    for word in [Reported::NotBegun, Reported::Unknown] {
+        let mut world = World::new();
+        let (job, fire) = world.with_run(spec("a"));
+        let taken = fire_of(&world.done(500, moved(&fire, NODE, "n2", true)));
+        let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
+        world.run(600, put(job.job.id, Some(1), each_second, Some(1000)));
+        let asked = Fire { begun: true, ..taken };
+        assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&asked));
+        assert_eq!(world.done(700, report(&asked, word)), [Effect::Withdraw(asked.clone())]);
+        assert_eq!(world.ask(|r| r.withdrawn()), [asked]);
+        let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
+        assert_eq!(again.execution, fire.execution);
+        assert_eq!(world.execution(again.execution).status, Status::Pending);
+        assert_eq!(world.ask(|r| r.withdrawn()), []);
+        // Withdrawn once more, it is still not known whether it was called.
+        world.run(900, put(job.job.id, Some(2), spec("a"), None));
+        assert_eq!(world.ask(|r| r.withdrawn()), [Fire { begun: true, ..again.clone() }]);
+        world.done(1000, report(&again, Reported::NotBegun));
+        assert_eq!(world.execution(again.execution).status, Status::Cancelled);
+    }
+}
+
+#[test]
+fn an_attempt_that_was_begun_before_its_node_heard_of_a_change_shows_the_version_that_was_sent() {
+    let mut world = World::new();
+    let (job, fire) = world.with_run(spec("a"));
+    let changed = chronos_types::JobSpec { description: "second".into(), ..spec("a") };
+    world.run(999, put(job.job.id, Some(1), changed, Some(1000)));
+    assert_eq!(world.execution(fire.execution).job_version, 2);
+    world.done(1000, report(&fire, begun(1, 1000)));
+    assert_eq!(world.execution(fire.execution).job_version, 1);
+    let retry = fire_of(&world.done(1100, report(&fire, failed(1, 1000, Some(2000)))));
+    assert_eq!(retry.version, 1, "as it began");
+    assert_eq!(world.ask(|r| r.open_fires(NODE)), [retry]);
+}
+
+#[test]
 fn a_report_about_a_job_nobody_remembers_is_dropped() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));

@@ -27,9 +27,9 @@ pub(super) enum State {
     Reported,
     /// Its end is reported.
     Over,
-    /// It was withdrawn, and a life before this one may have begun it: that is told at its instant,
-    /// unless it is planned anew by then.
-    Withdrawn,
+    /// It was withdrawn, and a life before this one, or another node, may have begun it: that is told
+    /// then, unless it is planned anew by then.
+    Withdrawn { tell_at: Millis },
 }
 
 #[derive(Debug)]
@@ -46,6 +46,14 @@ impl Entry {
     /// What it runs.
     pub(super) fn key(&self) -> Key {
         (self.fire.job, self.fire.version)
+    }
+
+    /// When something is to happen to it.
+    pub(super) fn due_at(&self) -> Millis {
+        match self.state {
+            State::Withdrawn { tell_at } => tell_at,
+            _ => self.fire.fire_at,
+        }
     }
 
     /// Whether an attempt was begun, or its end reported.

@@ -7,6 +7,9 @@ use super::{Dispatcher, Entry, State};
 
 /// Specifications of runs this near are read ahead of their instant.
 const READ_AHEAD_MS: i64 = 5_000;
+/// A withdrawn run whose instant has come may be planned anew for so long: what an election takes,
+/// and a plan.
+const PLANNED_ANEW_MS: i64 = 2_000;
 
 impl Dispatcher {
     /// Takes in all that one batch asks for, and only then lets anything begin.
@@ -59,12 +62,13 @@ impl Dispatcher {
         if entry.is_some_and(Entry::has_begun) {
             return;
         }
-        let inherited = entry.map_or(!self.at_home, |entry| entry.inherited);
+        let inherited = fire.begun || entry.map_or(!self.at_home, |entry| entry.inherited);
         self.end(id);
         self.entries.remove(&id);
         if inherited {
-            self.heap.push(fire.fire_at, id);
-            let state = State::Withdrawn;
+            let tell_at = fire.fire_at.max(self.config.env.now()) + PLANNED_ANEW_MS;
+            self.heap.push(tell_at, id);
+            let state = State::Withdrawn { tell_at };
             self.entries.insert(id, Entry { fire, state, inherited, prepared: None, first_started_at: None });
         } else {
             self.tell(&fire, Reported::NotBegun);
@@ -86,9 +90,9 @@ impl Dispatcher {
                 entry.state = State::Waiting;
             }
             // Its job changed before its instant, or it was withdrawn and is planned anew.
-            Some(Entry { state: State::Waiting | State::Withdrawn, fire: known, inherited, .. })
-                if known.version < fire.version =>
-            {
+            Some(Entry {
+                state: State::Waiting | State::Withdrawn { .. }, fire: known, inherited, ..
+            }) if known.version < fire.version => {
                 let inherited = *inherited;
                 self.entries.remove(&id);
                 self.wait(fire, inherited);

@@ -15,12 +15,12 @@ impl Dispatcher {
         }
         let now = self.config.env.now();
         while let Some((at, id)) = self.heap.pop_due(now) {
-            let Some(entry) = self.entries.get(&id).filter(|entry| entry.fire.fire_at == at) else {
+            let Some(entry) = self.entries.get(&id).filter(|entry| entry.due_at() == at) else {
                 continue;
             };
             match entry.state {
                 State::Waiting => self.admit(id, false),
-                State::Withdrawn => {
+                State::Withdrawn { .. } => {
                     self.tell(&entry.fire, Reported::Unknown);
                     self.entries.remove(&id);
                 }

@@ -87,6 +87,28 @@ async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_came_from_a_node_that_is_gone_is_fired_when_it_is_withdrawn_and_planned_anew() {
+    let receiver = Receiver::start().await;
+    let bench = Bench::start(view(&[OWN], &["two"], false)).await;
+    let due = bench.env.now() + 6_000;
+    let job = bench.job(&receiver.url("job"), "allow", due).await;
+    let marker = bench.job(&receiver.url("job"), "allow", 0).await;
+    let execution = bench.plan(job, due, "two").await;
+    let Command::Reassign(mut reassign) = moved(execution, "two", OWN) else { unreachable!() };
+    reassign.runs[0].unsure = true;
+    bench.propose(Command::Reassign(reassign)).await;
+    let other = |spec: &mut JobSpec| spec.schedule = "@every 2h".into();
+    change(&bench, job, other, Some(due)).await;
+    // Whatever this node has to say of it at once is said before what comes of a later run.
+    let later = bench.trigger(marker, OWN).await;
+    bench.settled(later, Status::Success).await;
+    assert_eq!(withdrawn(&bench).await, [execution]);
+    bench.plan_version(job, 2, due, OWN).await;
+    bench.settled(execution, Status::Success).await;
+    assert_eq!(receiver.all(), [later, execution]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_planned_run_is_fired_as_its_job_is_then() {
     let (old, new) = (Receiver::start().await, Receiver::start().await);
     let bench = Bench::start(view(&[OWN], &[], false)).await;
