@@ -1,6 +1,7 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
 mod door;
+mod parting;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Machine};
-use chronos_types::{ExecutionId, format_rfc3339};
+use chronos_types::format_rfc3339;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,16 +27,11 @@ use crate::raft::{Handed, Raft, RaftConfig};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{reassign, retention, scheduler};
+use parting::Parting;
 
 /// Connections for reading the state. Reads are short; more would only compete for the two to
 /// four cores that they run on.
 const READERS: usize = 4;
-/// How long attempts under way may take to end when the node stops.
-const GRACE: Duration = Duration::from_secs(30);
-/// Between two times that a node which stops gives others what was planned for it meanwhile.
-const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
-/// How long a node that stops may take to give others what it has not begun.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks at what is past its keeping.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
 
@@ -46,10 +42,9 @@ pub struct StartError(pub String);
 
 /// A running node.
 pub struct Node {
-    name: String,
     address: SocketAddr,
     raft: Raft,
-    dispatcher: dispatch::Handle,
+    parting: Parting,
     proposer: Proposer,
     store: Store,
     stop_planning: CancellationToken,
@@ -175,11 +170,19 @@ impl Node {
             env: env.clone(),
             metrics: metrics.clone(),
         };
+        let parting = Parting {
+            name: config.cluster.node_id.clone(),
+            raft: raft.clone(),
+            dispatcher: dispatcher.clone(),
+            proposer: proposer.clone(),
+            store: store.clone(),
+        };
         let planning = vec![
             scheduler::start(scheduler, changes, stop_planning.clone())
                 .map_err(|error| StartError(format!("no timer: {error}")))?,
             retention::start(retention, stop_planning.clone()),
             reassign::start(reassign, stop_planning.clone()),
+            parting.when_asked(stop_planning.clone()),
         ];
 
         let cluster = Cluster::new(cluster::Config {
@@ -205,10 +208,9 @@ impl Node {
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id, "serving");
         Ok(Self {
-            name: config.cluster.node_id,
             address,
             raft,
-            dispatcher,
+            parting,
             proposer,
             store,
             stop_planning,
@@ -265,29 +267,17 @@ impl Node {
 
     async fn end(mut self, leave: bool) {
         tracing::info!("stopping: no new attempts; waiting for those under way");
-        self.hand_on().await;
+        self.parting.hand_on().await;
         self.stop_planning.cancel();
         for task in std::mem::take(&mut self.planning) {
             // It was cancelled, or had failed on its own and said so.
             let _ = task.await;
         }
-        let keep = self.dispatcher.close().await;
-        let handing_over = async {
-            loop {
-                self.hand_over(&keep).await;
-                tokio::time::sleep(HAND_OVER_EVERY).await;
-            }
-        };
-        // The first comes before anything else, the others while attempts are under way.
-        tokio::select! {
-            biased;
-            () = handing_over => {}
-            () = self.dispatcher.stop(GRACE) => {}
-        }
+        self.parting.end_firing().await;
         self.stop_serving.cancel();
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
-        self.hand_over(&HashSet::new()).await;
+        self.parting.hand_over(&HashSet::new()).await;
         if leave {
             match self.raft.leave().await {
                 Ok(()) => tracing::info!("left the cluster"),
@@ -298,35 +288,6 @@ impl Node {
         self.stop_peers.cancel();
         let _ = (&mut self.peers).await;
         tracing::info!("stopped");
-    }
-
-    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
-    async fn hand_on(&self) {
-        if self.raft.status().members.len() < 2 {
-            return;
-        }
-        if self.raft.is_leader() {
-            match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
-                Ok(Ok(())) => tracing::info!("another node leads"),
-                Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
-                Err(_) => tracing::warn!("no other node took the lead in time"),
-            }
-        }
-        // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
-        self.raft.announce_stop().await;
-    }
-
-    /// Gives this node's unfinished executions to the other members, but for those to `keep`.
-    async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
-        let members = self.raft.status().members.into_iter().map(|member| member.name);
-        let others: Vec<String> = members.filter(|name| *name != self.name).collect();
-        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
-        match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
-            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
-            Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
-        }
     }
 
     pub(crate) fn proposer(&self) -> &Proposer {

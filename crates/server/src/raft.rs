@@ -131,6 +131,8 @@ struct Shared {
     lease: Arc<Contact>,
     signs: Signs,
     leaving: Arc<Leaving>,
+    /// Whether this node is to be removed.
+    asked_to_leave: watch::Sender<bool>,
     id: u64,
     member: Member,
     config: RaftConfig,

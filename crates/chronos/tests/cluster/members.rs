@@ -46,6 +46,39 @@ async fn a_dead_node_is_removed_and_replaced() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_removed_while_it_fires_makes_no_call_that_another_makes() {
+    let receiver = Receiver::start().await;
+    let cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let (node, removed) = (cluster.node(leader), leader % 3 + 1);
+    for n in 0..30 {
+        let job = json!({"name": format!("job-{n}"), "schedule": "@every 1s", "webhook": {"url": receiver.url("/")}});
+        node.create(&job).await;
+    }
+    receiver.wait_for("/", 60).await;
+    assert_eq!(node.delete(&format!("/cluster/nodes/n{removed}")).await.status, 204);
+    // What it held last goes to others once it must have fenced itself.
+    until("the removed node to fence itself", || async {
+        let ready = cluster.node(removed).root("/ready").await;
+        (ready.status == 503).then_some(())
+    })
+    .await;
+    let id = format!("n{removed}");
+    until("nothing to be left to it", || async {
+        let page = node.get("/executions?limit=500&consistent=true").await.ok(200);
+        let open = |e: &&Value| e["node_id"] == json!(id) && e["completed_at"].is_null();
+        page["executions"].as_array()?.iter().find(open).is_none().then_some(())
+    })
+    .await;
+    let so_far = receiver.calls("/").len();
+    let calls = receiver.wait_for("/", so_far + 60).await;
+    let mut made: Vec<_> = calls.iter().map(|call| (call.execution(), call.attempt())).collect();
+    made.sort_unstable();
+    let again: Vec<_> = made.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    assert!(again.is_empty(), "{} of {} calls were made twice: {again:?}", again.len(), made.len());
+}
+
+#[tokio::test]
 async fn a_node_that_lost_its_disk_must_be_removed_first() {
     let mut cluster = Cluster::start(3).await;
     let lost = cluster.leader().await % 3 + 1;

@@ -211,7 +211,9 @@ impl From<ChangeError> for ApiError {
             ChangeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
             ChangeError::Refused(_) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
             ChangeError::NoLeader | ChangeError::Outside(_) => Self::unavailable("no_leader", detail, "1"),
-            ChangeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
+            ChangeError::Unknown(_) | ChangeError::StillThere(_) => {
+                Self::unavailable("outcome_unknown", detail, "1")
+            }
         }
     }
 }

@@ -107,6 +107,10 @@ pub enum ChangeError {
     /// No leader was found in time. Nothing was changed.
     #[error("no leader is known")]
     NoLeader,
+    /// The node of this name is heard of. It was asked to leave, which it does once it has ended what it
+    /// fires, or others have it.
+    #[error("{0} has not left yet: what it fires has not ended")]
+    StillThere(String),
     /// The node that was asked, of this name, belongs to no cluster itself. Nothing was changed.
     #[error("{0} is not a member of a cluster either")]
     Outside(String),

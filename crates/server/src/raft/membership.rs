@@ -12,11 +12,17 @@ use tokio::time::Instant;
 use super::forward::Leader;
 use super::service::JoinRequest;
 use super::types::{Member, Types};
+use super::wire::To;
 use super::{ChangeError, Raft, wire};
-use crate::peer::PeerError;
+use crate::peer::{Lane, PeerError};
 
 /// How long a change may take. It needs a majority of the old members and of the new.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a node that is removed may take to leave by itself, beside the time after which it is not
+/// waited for.
+const LEAVES_WITHIN: Duration = Duration::from_secs(60);
+/// Between looks whether it has, and how long it may take to hear that it is to.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long a node that joins may take to get the state and the log.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Between attempts while another change, or an election, is under way.
@@ -32,8 +38,10 @@ pub(super) enum Change {
     Join { id: u64, member: Member },
     /// The same, of a node that knows itself to have been a member.
     Update { id: u64, member: Member },
-    /// Forget the member of this name.
+    /// Forget the member of this name, once it has left by itself or is not heard of any more.
     Remove { name: String },
+    /// Forget the member of this name, which asks for that itself and fires nothing any more.
+    Leave { name: String },
     /// Let the voter of this name lead, or any.
     Transfer { to: Option<String> },
 }
@@ -48,12 +56,24 @@ pub(super) struct Changed {
 type Now = RaftMetrics<Types>;
 
 impl Raft {
-    /// Removes a member, there or not. It must be emptied before it can join anew.
+    /// Removes a member. One that is there is asked to leave, and ends what it fires; one that is not is
+    /// waited for until it must have fenced itself. So nobody fires what another has taken over. It must
+    /// be emptied before it can join anew.
     ///
     /// # Errors
     /// See [`ChangeError`]. Without a majority of the members nobody can be removed.
     pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
-        self.change(Change::Remove { name: name.to_owned() }).await.map(drop)
+        let until = Instant::now() + self.shared.config.reassign_after + LEAVES_WITHIN;
+        let mut waited = false;
+        loop {
+            match self.change(Change::Remove { name: name.to_owned() }).await {
+                Err(ChangeError::StillThere(_)) if Instant::now() < until => waited = true,
+                // It has left by itself.
+                Err(ChangeError::NotFound(_)) if waited => return Ok(()),
+                other => return other.map(drop),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,
@@ -81,15 +101,22 @@ impl Raft {
         Ok((member.name, new))
     }
 
-    /// Removes this node from the cluster. It can only be stopped then.
+    /// Removes this node from the cluster. It must fire nothing any more, and can only be stopped then.
     ///
     /// # Errors
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
-        match self.remove(&self.name()).await {
-            Err(ChangeError::NotFound(_)) => Ok(()),
-            other => other,
+        match self.change(Change::Leave { name: self.name().to_owned() }).await {
+            Ok(_) | Err(ChangeError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Waits until this node is asked to leave, since it is to be removed.
+    pub async fn asked_to_leave(&self) {
+        let mut asked = self.shared.asked_to_leave.subscribe();
+        // The sender lives as long as this handle.
+        let _ = asked.wait_for(|asked| *asked).await;
     }
 
     /// Hands leadership to the voter of this name, or to any.
@@ -132,7 +159,8 @@ impl Raft {
             match change {
                 Change::Join { id, member } => self.take_in(id, member, true).await,
                 Change::Update { id, member } => self.take_in(id, member, false).await,
-                Change::Remove { name } => self.take_out(&name).await,
+                Change::Remove { name } => self.take_out(&name, false).await,
+                Change::Leave { name } => self.take_out(&name, true).await,
                 Change::Transfer { to } => self.hand_over(to.as_deref()).await,
             }
         });
@@ -174,17 +202,22 @@ impl Raft {
         purged.map(drop).map_err(|error| ChangeError::Unknown(error.to_string()))
     }
 
-    async fn take_out(&self, name: &str) -> Result<(), ChangeError> {
+    async fn take_out(&self, name: &str, fires_nothing: bool) -> Result<(), ChangeError> {
         if find(&self.metrics(), name).is_none() {
             self.agreed().await?;
         }
         let now = self.metrics();
-        let (id, _) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.to_owned()))?;
+        let (id, member) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.to_owned()))?;
         let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
         if id == self.shared.id {
             // Whoever leads then removes this node.
             self.hand_over(None).await?;
             return Err(ChangeError::NoLeader);
+        }
+        let is_silent = || self.shared.view.borrow().silent.iter().any(|silent| silent == name);
+        if !fires_nothing && !is_silent() {
+            self.ask_to_leave(id, &member).await?;
+            return Err(ChangeError::StillThere(name.to_owned()));
         }
         tracing::info!(node = name, "a node is removed");
         if voters.contains(&id) {
@@ -192,6 +225,16 @@ impl Raft {
         } else {
             self.set(ChangeMembers::RemoveNodes([id].into()), false).await
         }
+    }
+
+    /// Where that is lost, it is asked again, or not heard of any more soon.
+    async fn ask_to_leave(&self, id: u64, member: &Member) -> Result<(), ChangeError> {
+        let message = wire::encode(&To { to: id, message: () }).map_err(ChangeError::Refused)?;
+        let call = self.shared.transport.call(&member.address, Lane::Control, "leave", message, LOOK);
+        if let Err(error) = call.await {
+            tracing::debug!(node = member.name, %error, "asked to leave");
+        }
+        Ok(())
     }
 
     /// Waits until the members that this leader knows are agreed on. An attempt to remove a node whose

@@ -127,6 +127,12 @@ impl Raft {
                 self.shared.leaving.note(&wire::decode(&message)?);
                 Ok(Bytes::new())
             }
+            "leave" => {
+                // Whoever stands there now may be another node of that name.
+                let () = self.mine(wire::decode(&message)?)?;
+                self.shared.asked_to_leave.send_replace(true);
+                Ok(Bytes::new())
+            }
             "invite" => wire::encode(&self.accept(wire::decode(&message)?)),
             "standing" => wire::encode(&self.standing_of(wire::decode(&message)?)),
             other => Err(unknown(other)),

@@ -139,6 +139,7 @@ pub(super) async fn start(
         lease,
         signs: Signs::new(u64::from_le_bytes(env.random_bytes())),
         leaving,
+        asked_to_leave: watch::Sender::new(false),
         id,
         member,
         config,

@@ -46,6 +46,12 @@ impl Cluster {
             change(config);
         };
         let node = Node::start_in(&self.hub, directory.path(), name, with_join).await.expect("it starts");
+        let raft = node.raft.clone();
+        tokio::spawn(async move {
+            // It fires nothing.
+            raft.asked_to_leave().await;
+            raft.leave().await
+        });
         self.nodes.insert(name.to_owned(), node);
     }
 

@@ -1,0 +1,108 @@
+//! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under
+//! way ends. So it is when the node stops, and when it is removed from its cluster.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chronos_types::ExecutionId;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch;
+use crate::proposer::Proposer;
+use crate::raft::Raft;
+use crate::reassign;
+use crate::store::Store;
+
+/// How long attempts under way may take to end.
+const GRACE: Duration = Duration::from_secs(30);
+/// Between two times that a node which stops gives others what was planned for it meanwhile.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
+/// How long a node that stops may take to give others what it has not begun.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
+/// Between tries to leave while no leader takes it.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What it takes.
+#[derive(Clone)]
+pub(super) struct Parting {
+    pub name: String,
+    pub raft: Raft,
+    pub dispatcher: dispatch::Handle,
+    pub proposer: Proposer,
+    pub store: Store,
+}
+
+impl Parting {
+    /// Leaves the cluster once this node is asked to, since it is to be removed. It goes on answering.
+    pub(super) fn when_asked(&self, stop: CancellationToken) -> JoinHandle<()> {
+        let parting = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = parting.leave_when_asked() => {}
+            }
+        })
+    }
+
+    async fn leave_when_asked(&self) {
+        self.raft.asked_to_leave().await;
+        tracing::warn!(
+            "this node is to be removed from its cluster: no new attempts; waiting for those under way"
+        );
+        self.hand_on().await;
+        self.end_firing().await;
+        self.hand_over(&HashSet::new()).await;
+        while let Err(error) = self.raft.leave().await {
+            tracing::warn!(%error, "this node has not left the cluster yet");
+            tokio::time::sleep(AGAIN).await;
+        }
+        tracing::info!("left the cluster");
+    }
+
+    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
+    pub(super) async fn hand_on(&self) {
+        if self.raft.status().members.len() < 2 {
+            return;
+        }
+        if self.raft.is_leader() {
+            match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
+                Ok(Ok(())) => tracing::info!("another node leads"),
+                Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
+                Err(_) => tracing::warn!("no other node took the lead in time"),
+            }
+        }
+        // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
+        self.raft.announce_stop().await;
+    }
+
+    /// Gives this node's unfinished executions to the other members, but for those to `keep`.
+    pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
+        let members = self.raft.status().members.into_iter().map(|member| member.name);
+        let others: Vec<String> = members.filter(|name| *name != self.name).collect();
+        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
+        match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
+            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
+            Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
+        }
+    }
+
+    /// Begins nothing more, and waits for what is under way, while others get what is not begun.
+    pub(super) async fn end_firing(&self) {
+        let keep = self.dispatcher.close().await;
+        let handing_over = async {
+            loop {
+                self.hand_over(&keep).await;
+                tokio::time::sleep(HAND_OVER_EVERY).await;
+            }
+        };
+        // The first comes before anything else, the others while attempts are under way.
+        tokio::select! {
+            biased;
+            () = handing_over => {}
+            () = self.dispatcher.stop(GRACE) => {}
+        }
+    }
+}
