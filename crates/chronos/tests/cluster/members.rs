@@ -22,6 +22,10 @@ async fn the_lead_is_handed_to_the_node_that_is_named() {
         })
         .await;
     }
+    // Without a body it goes to anybody.
+    let leader = format!("n{}", cluster.leader().await);
+    let answer = cluster.node(1).act("/cluster/transfer-leadership").await.ok(200);
+    assert!(answer["leader"].is_string() && answer["leader"] != json!(leader), "{leader}: {answer:#}");
     let node = cluster.node(1);
     let unknown = node.post("/cluster/transfer-leadership", &json!({"to": "nobody"})).await.problem(404);
     assert!(unknown["detail"].as_str().unwrap().contains("nobody"), "{unknown:#}");
