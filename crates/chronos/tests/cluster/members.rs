@@ -118,6 +118,32 @@ async fn a_node_that_leaves_is_no_member_when_it_has_stopped() {
 }
 
 #[tokio::test]
+async fn a_node_that_cannot_leave_says_so_when_it_has_stopped() {
+    let mut server = Setup::new().argument("--leave").start().await;
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(1));
+    let log = server.log();
+    let said: Vec<_> = log.lines().filter(|line| line.starts_with("chronos: ")).collect();
+    assert_eq!(said.len(), 1, "{log}");
+    assert!(said[0].contains("chronos-1 is the only voter"), "{}", said[0]);
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_has_left() {
+    let mut cluster = Cluster::calm(2);
+    cluster.revive(1).await;
+    cluster.revive_with(2, &["--leave"]).await;
+    cluster.whole().await;
+    assert_eq!(cluster.node(1).delete("/cluster/nodes/n2").await.status, 204);
+    until("it to know", || async {
+        let ready = cluster.node(2).root("/ready").await;
+        (ready.status == 503 && ready.body.contains("was removed from the cluster")).then_some(())
+    })
+    .await;
+    cluster.stop(2).await;
+}
+
+#[tokio::test]
 async fn a_node_that_waits_is_taken_in_by_any_member() {
     let receiver = Receiver::start().await;
     let cluster = Cluster::start(3).await;

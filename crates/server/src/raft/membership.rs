@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::forward::Leader;
+use super::join::Place;
 use super::service::JoinRequest;
 use super::types::{Member, Types};
 use super::{ChangeError, Raft, wire};
@@ -86,6 +87,9 @@ impl Raft {
     /// # Errors
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
+        if *self.shared.place.borrow() == Place::Removed {
+            return Ok(());
+        }
         match self.remove(&self.name()).await {
             Err(ChangeError::NotFound(_)) => Ok(()),
             other => other,
