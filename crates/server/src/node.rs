@@ -60,6 +60,7 @@ pub struct Node {
     dispatcher: dispatch::Handle,
     proposer: Proposer,
     store: Store,
+    stopping: CancellationToken,
     stop_planning: CancellationToken,
     stop_serving: CancellationToken,
     stop_peers: CancellationToken,
@@ -198,6 +199,7 @@ impl Node {
             node: config.cluster.node_id.clone(),
             env: env.clone(),
         });
+        let stopping = CancellationToken::new();
         let app = App {
             proposer: proposer.clone(),
             store: store.clone(),
@@ -208,6 +210,7 @@ impl Node {
             metrics,
             node_id: config.cluster.node_id.clone(),
             metrics_path: config.metrics.path.clone(),
+            stopping: stopping.clone(),
         };
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
@@ -219,6 +222,7 @@ impl Node {
             dispatcher,
             proposer,
             store,
+            stopping,
             stop_planning,
             stop_serving,
             stop_peers,
@@ -277,6 +281,7 @@ impl Node {
     }
 
     async fn end(mut self, leave: bool) -> Result<(), ChangeError> {
+        self.stopping.cancel();
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.hand_on().await;
         self.stop_planning.cancel();
