@@ -74,7 +74,8 @@ pub struct Raft {
     /// Where others reach it, `host:port`; the address above where nothing is said.
     #[serde(deserialize_with = "values::host_port")]
     pub advertise: Option<String>,
-    /// Members of the cluster to join, `host:port`; any of them will do. With data, it is only read.
+    /// Members of the cluster to join, `host:port`; any of them will do. A node with data only tells them a
+    /// new address, and hears from them whether it was removed.
     #[serde(deserialize_with = "values::hosts_ports")]
     pub join: Vec<String>,
     /// Who may speak to this node, and how it shows who it is.
