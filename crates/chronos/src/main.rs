@@ -150,10 +150,9 @@ async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
         Some(message) => Err(Failure::Fault(message)),
         None => {
             if kind == (Run::Server { leave: true }) {
-                node.leave().await;
-            } else {
-                node.stop().await;
+                return node.leave().await.map_err(|error| Failure::Fault(error.to_string()));
             }
+            node.stop().await;
             Ok(())
         }
     }

@@ -128,11 +128,13 @@ impl Cluster {
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
     pub(crate) async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
-        self.0.raft.transfer(to.clone()).await?;
         let mut leadership = self.0.raft.leadership();
+        let before = leadership.borrow().term;
+        self.0.raft.transfer(to.clone()).await?;
         let known = leadership.wait_for(|now| match &to {
             Some(name) => now.leader.as_ref() == Some(name),
-            None => now.leader.is_some(),
+            // Until the news comes, this node knows the one before.
+            None => now.leader.is_some() && now.term > before,
         });
         let unknown = || ChangeError::Unknown("this node has not heard of the new leader".to_owned());
         let now = tokio::time::timeout(NEWS_WITHIN, known).await.map_err(|_| unknown())?;

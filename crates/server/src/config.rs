@@ -56,7 +56,8 @@ pub struct Cluster {
     /// Members that vote; more only follow and fire.
     #[serde(deserialize_with = "values::max_voters")]
     pub max_voters: usize,
-    /// Silence after which a node's executions are given to others, and after which it starts none.
+    /// Silence after which a node's executions are given to others, and after which it starts none; at least six
+    /// fifths of the election timeout. The same on all nodes.
     #[serde(deserialize_with = "values::duration")]
     pub reassign_after: DurationMs,
     /// The consensus.
@@ -73,7 +74,8 @@ pub struct Raft {
     /// Where others reach it, `host:port`; the address above where nothing is said.
     #[serde(deserialize_with = "values::host_port")]
     pub advertise: Option<String>,
-    /// Members of the cluster to join, `host:port`; any of them will do. With data, it is only read.
+    /// Members of the cluster to join, `host:port`; any of them will do. A node with data only tells them a
+    /// new address, and hears from them whether it was removed.
     #[serde(deserialize_with = "values::hosts_ports")]
     pub join: Vec<String>,
     /// Who may speak to this node, and how it shows who it is.
@@ -82,7 +84,7 @@ pub struct Raft {
     /// Between a leader's signs of life.
     #[serde(deserialize_with = "values::duration")]
     pub heartbeat_interval: DurationMs,
-    /// Silence after which another leader is elected, give or take two fifths; at least five heartbeats.
+    /// Silence after which another leader is elected, from three fifths to six fifths of it; at least five heartbeats.
     #[serde(deserialize_with = "values::duration")]
     pub election_timeout: DurationMs,
     /// How long its log may be: no key.

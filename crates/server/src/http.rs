@@ -35,6 +35,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -70,6 +71,8 @@ pub(crate) struct App {
     pub(crate) node_id: String,
     /// The path at which metrics are read.
     pub(crate) metrics_path: String,
+    /// Cancelled when the node begins to stop. It answers for as long as attempts are under way.
+    pub(crate) stopping: CancellationToken,
 }
 
 type Shared = Arc<App>;

@@ -19,4 +19,4 @@ mod spread;
 mod store;
 pub mod telemetry;
 
-pub use node::{Node, StartError};
+pub use node::{LeaveError, Node, StartError};

@@ -23,7 +23,7 @@ use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
 use crate::env::{Env, Listener};
 use crate::http::{self, App};
 use crate::proposer::Proposer;
-use crate::raft::{Handed, Raft, RaftConfig};
+use crate::raft::{ChangeError, Handed, Raft, RaftConfig};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{reassign, retention, scheduler};
@@ -39,6 +39,14 @@ const RETENTION_EVERY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(pub String);
+
+/// A node has stopped, and is or may be a member of its cluster still.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node {name} is or may be a member of its cluster still: {error}")]
+pub struct LeaveError {
+    name: String,
+    error: ChangeError,
+}
 
 /// A running node.
 pub struct Node {
@@ -176,6 +184,7 @@ impl Node {
             dispatcher: dispatcher.clone(),
             proposer: proposer.clone(),
             store: store.clone(),
+            stopping: CancellationToken::new(),
         };
         let planning = vec![
             scheduler::start(scheduler, changes, stop_planning.clone())
@@ -203,6 +212,7 @@ impl Node {
             metrics,
             node_id: config.cluster.node_id.clone(),
             metrics_path: config.metrics.path.clone(),
+            stopping: parting.stopping.clone(),
         };
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
@@ -257,15 +267,20 @@ impl Node {
     /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
     /// under way ends, is reported, and only then the log is closed. Clients are answered all the while.
     pub async fn stop(self) {
-        self.end(false).await;
+        // What can fail is to leave.
+        let _ = self.end(false).await;
     }
 
     /// Stops in order, and is no member of its cluster any more: for a node that will not come back.
-    pub async fn leave(self) {
-        self.end(true).await;
+    ///
+    /// # Errors
+    /// It has stopped, and is or may be a member still.
+    pub async fn leave(self) -> Result<(), LeaveError> {
+        let name = self.parting.name.clone();
+        self.end(true).await.map_err(|error| LeaveError { name, error })
     }
 
-    async fn end(mut self, leave: bool) {
+    async fn end(mut self, leave: bool) -> Result<(), ChangeError> {
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.parting.hand_on().await;
         self.stop_planning.cancel();
@@ -278,16 +293,17 @@ impl Node {
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
         self.parting.hand_over(&HashSet::new()).await;
-        if leave {
-            match self.raft.leave().await {
-                Ok(()) => tracing::info!("left the cluster"),
-                Err(error) => tracing::error!(%error, "this node has not left the cluster; remove it"),
-            }
+        let left = if leave { self.raft.leave().await } else { Ok(()) };
+        match &left {
+            Ok(()) if leave => tracing::info!("left the cluster"),
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "this node is or may be a member of the cluster still"),
         }
         self.raft.shutdown().await;
         self.stop_peers.cancel();
         let _ = (&mut self.peers).await;
         tracing::info!("stopped");
+        left
     }
 
     pub(crate) fn proposer(&self) -> &Proposer {

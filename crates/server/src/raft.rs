@@ -96,8 +96,8 @@ pub struct RaftConfig {
     pub version: String,
     /// The release of its time zone rules, for others to show.
     pub tz_release: String,
-    /// Where members of the cluster to join may be, this node among them or not. Only asked by a
-    /// node without data.
+    /// Where members of the cluster to join may be, this node among them or not. One with data asks
+    /// there only after its place, and tells its address.
     pub join: Vec<String>,
     /// Found a cluster, where none of those to join knows one.
     pub bootstrap: bool,

@@ -1,5 +1,5 @@
-//! Who may import whom inside this crate (DESIGN 2), read from the source: between crates the
-//! manifests say it, between modules nothing but this.
+//! Who may import whom inside this crate (the code map of ARCHITECTURE.md), read from the source:
+//! between crates the manifests say it, between modules nothing but this.
 //!
 //! A module that is not in the table is refused as well, so that a new one has to be thought about.
 
@@ -203,7 +203,7 @@ fn modules_import_only_what_the_design_lets_them() {
             }
         }
     }
-    assert!(wrong.is_empty(), "the import direction of DESIGN 2 is broken:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "the import direction of ARCHITECTURE.md is broken:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -22,6 +22,10 @@ async fn the_lead_is_handed_to_the_node_that_is_named() {
         })
         .await;
     }
+    // Without a body it goes to anybody.
+    let leader = format!("n{}", cluster.leader().await);
+    let answer = cluster.node(1).act("/cluster/transfer-leadership").await.ok(200);
+    assert!(answer["leader"].is_string() && answer["leader"] != json!(leader), "{leader}: {answer:#}");
     let node = cluster.node(1);
     let unknown = node.post("/cluster/transfer-leadership", &json!({"to": "nobody"})).await.problem(404);
     assert!(unknown["detail"].as_str().unwrap().contains("nobody"), "{unknown:#}");
@@ -144,6 +148,33 @@ async fn a_node_that_leaves_is_no_member_when_it_has_stopped() {
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(!names.contains(&json!(format!("n{leaving}"))), "{names:?}");
     cluster.node(rest).create(&manual("after", json!({"url": "http://127.0.0.1:9/"}))).await;
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_leave_says_so_when_it_has_stopped() {
+    let mut server = Setup::new().argument("--leave").start().await;
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(1));
+    let said = until("the sentence", || async {
+        server.log().lines().find(|line| line.starts_with("chronos: ")).map(str::to_owned)
+    });
+    let said = said.await;
+    assert!(said.contains("chronos-1 is the only voter"), "{said}");
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_has_left() {
+    let mut cluster = Cluster::calm(2);
+    cluster.revive(1).await;
+    cluster.revive_with(2, &["--leave"]).await;
+    cluster.whole().await;
+    assert_eq!(cluster.node(1).delete("/cluster/nodes/n2").await.status, 204);
+    until("it to know", || async {
+        let ready = cluster.node(2).root("/ready").await;
+        (ready.status == 503 && ready.body.contains("was removed from the cluster")).then_some(())
+    })
+    .await;
+    cluster.stop(2).await;
 }
 
 #[tokio::test]

@@ -16,8 +16,10 @@ async fn sigterm_waits_for_the_attempt_under_way_and_reports_it() {
     receiver.next("/held").await;
     server.terminate();
     server.logged("stopping: no new attempts; waiting for those under way").await;
-    // It still answers while it waits.
+    // It still answers while it waits, and says what for.
     assert_eq!(server.execution("held", &id).await["completed_at"], Value::Null);
+    let ready = server.root("/ready").await;
+    assert_eq!((ready.status, &ready.json()["reason"]), (503, &json!("this node is stopping")));
     gate.open();
     let status = server.ended().await;
     assert_eq!(status.code(), Some(0));

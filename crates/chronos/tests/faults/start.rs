@@ -43,7 +43,16 @@ async fn a_bad_configuration_names_the_key_the_value_and_what_was_expected() {
         refused.names(&[&["chronos.yaml"], parts].concat());
     }
     let refused = Setup::new().key("schedular.misfire_threshold", "1s").refused().await;
-    refused.names(&["schedular", "expected"]);
+    refused.names(&["CHRONOS_SCHEDULAR__MISFIRE_THRESHOLD", "schedular", "expected"]);
+    // As Kubernetes sets it for a Service named chronos.
+    let refused = Setup::new().key("service_host", "10.0.0.1").refused().await;
+    refused.names(&["CHRONOS_SERVICE_HOST", "service_host", "enableServiceLinks"]);
+    for (variable, value) in [("server", "http://elsewhere:8080"), ("output", "json")] {
+        let refused = Setup::new().key(variable, value).refused().await;
+        refused.names(&["CHRONOS_", variable]);
+    }
+    let refused = Setup::new().key("cluster.reassign_after", "500ms").refused().await;
+    refused.names(&["cluster.reassign_after", "500ms", "expected at least", "600ms"]);
     let missing = Setup::new().yaml("");
     std::fs::remove_file(missing.data().parent().unwrap().join("chronos.yaml")).unwrap();
     missing.refused().await.names(&["chronos.yaml", "No such file"]);

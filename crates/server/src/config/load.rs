@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chronos_types::DurationMs;
 use serde_json::{Map, Value};
 
 use super::Config;
@@ -10,7 +11,11 @@ use super::Config;
 const PREFIX: &str = "CHRONOS_";
 
 /// Variables with our prefix that are no keys: the command line reads them.
-const NOT_KEYS: [&str; 3] = ["CHRONOS_SERVER", "CHRONOS_CONFIG", "CHRONOS_OUTPUT"];
+const NOT_KEYS: [&str; 1] = ["CHRONOS_CONFIG"];
+
+/// How a variable that is no key may have come to be there. Kubernetes tells each pod of each Service so.
+const STRAY: &str = "a variable that begins with CHRONOS_ sets a key, with __ before each key inside another one; where \
+                     Kubernetes sets it for a Service named chronos, enableServiceLinks: false in the pod keeps it out";
 
 /// Why the configuration cannot be used: one sentence that names the key, the value and what was
 /// expected.
@@ -30,13 +35,23 @@ pub fn load(
         None => (Value::Object(Map::new()), "the configuration".to_owned()),
         Some(file) => (read(file)?, file.display().to_string()),
     };
-    for (name, value) in environment {
-        overlay(&mut tree, &name, &value)?;
+    let mut variables: Vec<Variable> = environment.filter_map(Variable::ours).collect();
+    // A key comes before those inside it, in whatever order they are given.
+    variables.sort_unstable_by(|one, other| one.keys.cmp(&other.keys));
+    for variable in &variables {
+        variable.overlay(&mut tree)?;
     }
     let config: Config = serde_path_to_error::deserialize(tree).map_err(|error| {
-        let path = error.path().to_string();
+        let (path, why) = (error.path().to_string(), error.inner().to_string());
         let key = if path == "." { String::new() } else { format!("{path}: ") };
-        ConfigError(format!("{source}: {key}{}", error.inner()))
+        match variables.iter().rev().find(|variable| variable.is_about(&path)) {
+            None => ConfigError(format!("{source}: {key}{why}")),
+            Some(Variable { name, .. }) => {
+                let hint =
+                    if why.starts_with("unknown field") { format!("; {STRAY}") } else { String::new() };
+                ConfigError(format!("environment variable {name}: {key}{why}{hint}"))
+            }
+        }
     })?;
     check(&config, &source)?;
     Ok(config)
@@ -61,26 +76,53 @@ fn first_line(text: &str) -> &str {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or(text).trim()
 }
 
-/// Sets one key from `CHRONOS_A__B=value`; the value is read as YAML, as it would be in the file.
-fn overlay(tree: &mut Value, name: &str, value: &str) -> Result<(), ConfigError> {
-    let Some(path) = name.strip_prefix(PREFIX) else { return Ok(()) };
-    if NOT_KEYS.contains(&name) {
-        return Ok(());
+/// An environment variable of ours.
+struct Variable {
+    name: String,
+    /// From the outermost key to the one that it sets.
+    keys: Vec<String>,
+    value: String,
+}
+
+impl Variable {
+    fn ours((name, value): (String, String)) -> Option<Self> {
+        let path = name.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&name.as_str()))?;
+        let keys = path.split("__").map(str::to_lowercase).collect();
+        Some(Self { name, keys, value })
     }
-    let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-    // A plain text such as `[::1]:8080` is not YAML and is taken as it is.
-    let value = serde_saphyr::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    let wrong = || ConfigError(format!("environment variable {name} sets a key inside one that has no keys"));
-    let mut at = tree;
-    for key in &keys[..keys.len() - 1] {
-        let inside = at.as_object_mut().ok_or_else(wrong)?;
-        at = inside.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
-        if at.is_null() {
-            *at = Value::Object(Map::new());
+
+    /// Sets the key; the value is read as YAML, as it would be in the file.
+    fn overlay(&self, tree: &mut Value) -> Result<(), ConfigError> {
+        let Self { name, keys, value } = self;
+        // A plain text such as `[::1]:8080` is not YAML and is taken as it is.
+        let value = serde_saphyr::from_str(value).unwrap_or_else(|_| Value::String(value.clone()));
+        let mut at = tree;
+        for (depth, key) in keys.iter().enumerate() {
+            if at.is_null() {
+                *at = Value::Object(Map::new());
+            }
+            at = match at {
+                Value::Object(inside) => inside.entry(key.clone()).or_insert(Value::Null),
+                other => {
+                    let outer = keys[..depth].join(".");
+                    return Err(ConfigError(format!(
+                        "environment variable {name} sets a key inside {outer}, which is {other}; expected keys"
+                    )));
+                }
+            };
         }
+        *at = value;
+        Ok(())
     }
-    at.as_object_mut().ok_or_else(wrong)?.insert(keys[keys.len() - 1].clone(), value);
-    Ok(())
+
+    /// Whether what stands at this path, or something in there, was set by it.
+    fn is_about(&self, path: &str) -> bool {
+        let keys = self.keys.join(".");
+        let inside = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        inside(path, &keys) || inside(&keys, path)
+    }
 }
 
 /// What no single key can say.
@@ -90,6 +132,16 @@ fn check(config: &Config, source: &str) -> Result<(), ConfigError> {
         return Err(ConfigError(format!(
             "{source}: cluster.raft.election_timeout: {} is less than five heartbeat intervals of {}",
             raft.election_timeout, raft.heartbeat_interval
+        )));
+    }
+    // A follower that waits longer for a leader than it may fire without one would stop firing at each change of
+    // the leader.
+    let patience = DurationMs::from_millis(raft.election_timeout.as_millis() * 6 / 5);
+    if config.cluster.reassign_after < patience {
+        return Err(ConfigError(format!(
+            "{source}: cluster.reassign_after: {} is less than {patience}, for which a node may wait for a leader; \
+             expected at least six fifths of cluster.raft.election_timeout ({})",
+            config.cluster.reassign_after, raft.election_timeout
         )));
     }
     if raft.tls.is_none() && !raft.address.ip().is_loopback() {
@@ -192,7 +244,7 @@ logging: { level: debug, format: pretty }
             ("CHRONOS_METRICS__PATH", "/m"),
             ("CHRONOS_LOGGING__LEVEL", "debug"),
             ("CHRONOS_LOGGING__FORMAT", "pretty"),
-            ("CHRONOS_SERVER", "http://elsewhere:8080"),
+            ("CHRONOS_CONFIG", "chronos.yaml"),
             ("HOME", "/root"),
         ];
         let by_file = with(yaml, &[]).expect("file");
@@ -226,6 +278,14 @@ logging: { level: debug, format: pretty }
             ("auth: some", &["auth", "some", "none"]),
             ("cluster: { node_id: \"a b\" }", &["cluster.node_id", "a b"]),
             ("cluster: { raft: { election_timeout: 100ms } }", &["election_timeout", "100ms", "five"]),
+            (
+                "cluster: { reassign_after: 599ms }",
+                &["cluster.reassign_after", "599ms", "at least", "500ms", "600ms"],
+            ),
+            (
+                "cluster: { raft: { election_timeout: 5s } }",
+                &["cluster.reassign_after", "5s", "six fifths of cluster.raft.election_timeout", "6s"],
+            ),
             ("cluster: { max_voters: 4 }", &["cluster.max_voters", "4", "1, 3, 5"]),
             (
                 "cluster: { raft: { address: \"0.0.0.0:7000\" } }",
@@ -250,7 +310,39 @@ logging: { level: debug, format: pretty }
             }
             assert!(error.contains("chronos.yaml"), "{error}");
         }
-        let error = with("", &[("CHRONOS_SERVR__X", "1")]).expect_err("unknown variable");
-        assert!(error.contains("servr"), "{error}");
+        assert!(with("cluster: { reassign_after: 600ms }", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_variable_that_is_wrong_is_named_as_it_is_written() {
+        for (variables, parts) in [
+            (&[("CHRONOS_SERVR__X", "1")][..], &["CHRONOS_SERVR__X", "servr", "expected one of"][..]),
+            (
+                &[("CHRONOS_SERVICE_HOST", "10.0.0.1")],
+                &["CHRONOS_SERVICE_HOST", "`service_host`", "enableServiceLinks"],
+            ),
+            (&[("CHRONOS_PORT_8080_TCP_ADDR", "10.0.0.1")], &["CHRONOS_PORT_8080_TCP_ADDR"]),
+            (&[("CHRONOS_SERVER_HTTP_ADDRESS", "127.0.0.1:1")], &["CHRONOS_SERVER_HTTP_ADDRESS", "with __"]),
+            (&[("CHRONOS_SERVER", "http://elsewhere:8080")], &["CHRONOS_SERVER", "http://elsewhere:8080"]),
+            (&[("CHRONOS_OUTPUT", "json")], &["CHRONOS_OUTPUT", "`output`"]),
+            (
+                &[("CHRONOS_DISPATCHER__MAX_CONCURRENT", "none")],
+                &["CHRONOS_DISPATCHER__MAX_CONCURRENT", "none", "1 to 100000"],
+            ),
+            (&[("CHRONOS_CLUSTER__RAFT", "{join: n1}")], &["CHRONOS_CLUSTER__RAFT: ", "raft.join", "list"]),
+            (
+                &[("CHRONOS_SERVER__HTTP__ADDRESS", "127.0.0.1:1"), ("CHRONOS_SERVER", "elsewhere")],
+                &["CHRONOS_SERVER__HTTP__ADDRESS", "inside server, which is \"elsewhere\""],
+            ),
+        ] {
+            let error = with("", variables).expect_err("a refusal");
+            for part in parts {
+                assert!(error.contains(part), "{variables:?}: {error} lacks {part}");
+            }
+            assert!(!error.contains("chronos.yaml"), "{error}");
+        }
+        let error =
+            with("cluster: { max_voters: 4 }", &[("CHRONOS_CLUSTER__NODE_ID", "n1")]).expect_err("even");
+        assert!(error.contains("chronos.yaml") && !error.contains("CHRONOS_"), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
@@ -27,7 +27,7 @@ const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
 
-/// A JSON body.
+/// A JSON body. As an `Option` it may be left out.
 pub(super) struct JsonBody {
     /// The value.
     pub(super) value: Value,
@@ -46,10 +46,25 @@ impl<S: Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, bytes) = read(request).await?;
+        Self::parse(&parts, &bytes)
+    }
+}
+
+impl<S: Sync> OptionalFromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
+        let (parts, bytes) = read(request).await?;
+        if bytes.is_empty() { Ok(None) } else { Self::parse(&parts, &bytes).map(Some) }
+    }
+}
+
+impl JsonBody {
+    fn parse(parts: &Parts, bytes: &Bytes) -> Result<Self, ApiError> {
         if !bytes.is_empty() {
             check_media_type(&parts.headers)?;
         }
-        Ok(Self { value: parse_json(&bytes)?, idempotency: idempotency(&parts, &bytes)? })
+        Ok(Self { value: parse_json(bytes)?, idempotency: idempotency(parts, bytes)? })
     }
 }
 

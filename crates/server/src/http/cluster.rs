@@ -115,10 +115,10 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Have another node lead. Answered when it does.
+/// Have another node lead: the one named, or, where nothing is sent, any. Answered when it does.
 #[utoipa::path(
     post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transfer_leadership",
-    request_body = TransferRequest,
+    request_body = Option<TransferRequest>,
     responses(
         (status = 200, description = "Who leads now", body = TransferResponse),
         (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
@@ -126,8 +126,13 @@ async fn remove(
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn transfer(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let TransferRequest { to } = TransferRequest::parse(&body.value)?;
+async fn transfer(
+    State(app): State<Shared>,
+    _: NoQuery,
+    body: Option<JsonBody>,
+) -> Result<Response, ApiError> {
+    let request = body.map(|body| TransferRequest::parse(&body.value)).transpose()?;
+    let TransferRequest { to } = request.unwrap_or_default();
     let leader = app.cluster.transfer(to).await?;
     Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
 }

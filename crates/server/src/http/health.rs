@@ -32,14 +32,23 @@ async fn health() -> Response {
     )
 )]
 async fn ready(State(app): State<Shared>) -> Response {
-    let behind = || "attempts wait until this node knows all that it owes".to_owned();
-    match app.proposer.is_ready().and_then(|()| app.dispatcher.fires().then_some(()).ok_or_else(behind)) {
+    match obstacle(&app) {
         Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
         Err(reason) => {
             let answer = Ready { status: "not_ready".to_owned(), reason: Some(reason) };
             respond::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
         }
     }
+}
+
+/// What keeps the node from its part, for people.
+fn obstacle(app: &App) -> Result<(), String> {
+    if app.stopping.is_cancelled() {
+        return Err("this node is stopping".to_owned());
+    }
+    app.proposer.is_ready()?;
+    let behind = || "attempts wait until this node knows all that it owes".to_owned();
+    app.dispatcher.fires().then_some(()).ok_or_else(behind)
 }
 
 /// The metrics, in the OpenMetrics text format.

@@ -31,6 +31,8 @@ pub(super) struct Parting {
     pub dispatcher: dispatch::Handle,
     pub proposer: Proposer,
     pub store: Store,
+    /// Cancelled when it begins.
+    pub stopping: CancellationToken,
 }
 
 impl Parting {
@@ -62,6 +64,7 @@ impl Parting {
 
     /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
     pub(super) async fn hand_on(&self) {
+        self.stopping.cancel();
         if self.raft.status().members.len() < 2 {
             return;
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::forward::Leader;
+use super::join::Place;
 use super::service::JoinRequest;
 use super::types::{Member, Types};
 use super::wire::To;
@@ -106,6 +107,9 @@ impl Raft {
     /// # Errors
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
+        if *self.shared.place.borrow() == Place::Removed {
+            return Ok(());
+        }
         match self.change(Change::Leave { name: self.name().to_owned() }).await {
             Ok(_) | Err(ChangeError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
