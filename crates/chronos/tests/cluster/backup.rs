@@ -185,6 +185,7 @@ async fn a_directory_that_does_not_do_is_refused_and_nothing_is_changed() {
         .await;
     let taken = Setup::new().data_dir(other);
     refuse(&taken, &from, &["state.db exists", other.to_str().unwrap()]).await;
+    assert_eq!(contents(other).into_keys().collect::<Vec<_>>(), ["state.db"]);
     assert!(contents(&from) == before, "the directory is only read");
 
     // A node that was killed leaves its lock file, and nobody holds that.
