@@ -48,11 +48,12 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ClusterCommand {
-    /// Makes a new cluster, of this node alone, from a backup (`GET /api/v1/cluster/backup`). The
-    /// node's data directory must hold no data; the node must not be running.
+    /// Makes a new cluster, of this node alone, from a backup (`GET /api/v1/cluster/backup`), or from
+    /// the data directory of a node that is left when a majority is gone for good. This node's own
+    /// data directory (`cluster.data_dir`) must hold no data.
     Restore {
-        /// The backup.
-        file: PathBuf,
+        /// The backup, or the data directory of a node that is stopped; it is only read.
+        from: PathBuf,
         /// The configuration file; without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
@@ -64,8 +65,8 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }),
         Command::Dev { config } => run(config.as_deref(), Run::Example),
-        Command::Cluster { command: ClusterCommand::Restore { file, config } } => {
-            restore(&file, config.as_deref())
+        Command::Cluster { command: ClusterCommand::Restore { from, config } } => {
+            restore(&from, config.as_deref())
         }
     };
     match done {
@@ -125,9 +126,9 @@ fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
     runtime.block_on(serve(config, kind))
 }
 
-fn restore(file: &Path, config: Option<&Path>) -> Result<(), Failure> {
+fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
-    let restored = Node::restore(&config, file)?;
+    let restored = Node::restore(&config, from)?;
     println!("{restored}");
     Ok(())
 }

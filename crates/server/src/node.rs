@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
 use chronos_types::format_rfc3339;
 use tokio::sync::mpsc;
@@ -23,7 +24,7 @@ use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
 use crate::env::{Env, Listener};
 use crate::http::{self, App};
 use crate::proposer::Proposer;
-use crate::raft::{ChangeError, Handed, Raft, RaftConfig};
+use crate::raft::{self, ChangeError, Handed, Raft, RaftConfig, Replayed, Salvaged};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{reassign, retention, scheduler};
@@ -233,23 +234,31 @@ impl Node {
         })
     }
 
-    /// Makes the data directory of this node that of a new cluster, from a backup. Answers with what
-    /// was done, for people.
+    /// Makes the data directory of this node that of a new cluster, from a backup or from the data
+    /// directory of a node that is stopped. Answers with what was done, for people.
     ///
     /// # Errors
-    /// The backup is damaged or from a newer Chronos, or there is data in the directory. Nothing is
-    /// changed then.
-    pub fn restore(config: &Config, backup: &Path) -> Result<String, StartError> {
+    /// What it is to be made from is damaged, in use or from a newer Chronos, or there is data in the
+    /// directory. Nothing is changed then.
+    pub fn restore(config: &Config, from: &Path) -> Result<String, StartError> {
         let config::Cluster { node_id, data_dir, .. } = &config.cluster;
-        let info = chronos_state::backup::restore(backup, data_dir, node_id);
-        let info = info.map_err(|error| StartError(error.to_string()))?;
-        Ok(format!(
-            "{} jobs and {} executions, as of {}, are in {}; start the node {node_id}, and it is a new cluster",
-            info.jobs,
-            info.executions,
-            format_rfc3339(info.at),
-            data_dir.display()
-        ))
+        let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
+        let done = |Counts { jobs, executions }, at| {
+            let (at, data_dir) = (format_rfc3339(at), data_dir.display());
+            format!(
+                "{jobs} jobs and {executions} executions, as of {at}, are in {data_dir}; start the node {node_id}, \
+                 and it is a new cluster"
+            )
+        };
+        if !from.is_dir() {
+            let info = backup::restore(from, data_dir, node_id).map_err(|error| failed(&error))?;
+            return Ok(done(Counts { jobs: info.jobs, executions: info.executions }, info.at));
+        }
+        let Salvaged { counts, replayed } =
+            raft::salvage(from, data_dir, node_id).map_err(|error| failed(&error))?;
+        let Replayed { node, entries, end, at } = replayed;
+        let done = done(counts, at);
+        Ok(format!("{done}\n{entries} entries of the log of {node} were replayed; it ends with {end}"))
     }
 
     /// Where the API listens.

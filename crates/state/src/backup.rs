@@ -29,6 +29,15 @@ pub struct Info {
     pub executions: u64,
 }
 
+/// What there is in a state, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Jobs that are not deleted.
+    pub jobs: u64,
+    /// Executions, also unfinished ones.
+    pub executions: u64,
+}
+
 /// Where the state and the log lie in a data directory. Also their write-ahead logs are data: one
 /// that is left alone would be taken for that of a file which comes to lie beside it.
 const DATA: [&str; 4] = [STATE, "state.db-wal", "log.db", "log.db-wal"];
@@ -47,7 +56,8 @@ const UNFINISHED: &str = "restore.tmp";
 pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
     crate::copy(state, to)?;
     let finish = || {
-        let info = strip(to, at, chronos, notes)?;
+        let Counts { jobs, executions } = strip(to, notes)?;
+        let info = Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions };
         seal::put(to, &info)?;
         schema::sync_directory(to)?;
         check(to)
@@ -59,14 +69,14 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
 }
 
 /// Takes out what belongs to the old cluster only, and counts what is left.
-fn strip(copy: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
+fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
     let db = open_unsafe(copy)?;
     schema::check_format(&db, copy)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
     let sql = "SELECT (SELECT count(*) FROM jobs WHERE state < 2), (SELECT count(*) FROM executions)";
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     db.close().map_err(|(_, error)| error)?;
-    Ok(Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions })
+    Ok(Counts { jobs, executions })
 }
 
 /// Checks that a backup is whole and that this Chronos can read it: every byte of it, and that its
@@ -86,11 +96,27 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
     let db = Connection::open_with_flags(backup, flags)?;
     db.pragma_update(None, "cache_size", -2_048)?;
     schema::check_format(&db, backup)?;
-    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found != "ok" {
-        return Err(refused(backup, format!("the state in it is damaged: {found}")));
-    }
+    check_integrity(&db, backup)?;
     Ok((info, length))
+}
+
+fn check_integrity(db: &Connection, path: &Path) -> Result<(), StateError> {
+    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(refused(path, format!("the state in it is damaged: {found}"))) }
+}
+
+/// Checks that a data directory holds no data; it need not be there.
+///
+/// # Errors
+/// There is data, and what.
+pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
+    for name in DATA {
+        let path = data_dir.join(name);
+        if path.try_exists().map_err(StateError::file(&path))? {
+            return Err(StateError::Occupied { path: path.display().to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Checks a backup and puts its state into a data directory that holds no data, which is created
@@ -103,28 +129,43 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
 /// The backup is refused by [`check`], there is data in the directory, or the storage failed.
 /// Nothing is changed then.
 pub fn restore(backup: &Path, data_dir: &Path, node: &str) -> Result<Info, StateError> {
-    for name in DATA {
-        let path = data_dir.join(name);
-        if path.try_exists().map_err(StateError::file(&path))? {
-            return Err(StateError::Occupied { path: path.display().to_string() });
-        }
-    }
+    check_vacant(data_dir)?;
     let (info, length) = checked(backup)?;
     std::fs::create_dir_all(data_dir).map_err(StateError::file(data_dir))?;
     let unfinished = data_dir.join(UNFINISHED);
     let finish = || {
         unpack(backup, length, &unfinished)?;
-        take_over(&unfinished, node)?;
-        schema::sync_file(&unfinished)?;
-        let state = data_dir.join(STATE);
-        std::fs::rename(&unfinished, &state).map_err(StateError::file(&state))?;
-        schema::sync_directory(&state)
+        settle(&unfinished, data_dir, node)
     };
     let result = finish();
     if result.is_err() {
         let _ = std::fs::remove_file(&unfinished);
     }
     result.map(|()| info)
+}
+
+/// Moves a state file that nobody has open, on the same file system, into a data directory that holds
+/// no data: what [`write`] and [`restore`] come to, without a file between them. Notes whose keys
+/// begin with `notes` are taken out; what was unfinished is owed by `node`.
+///
+/// # Errors
+/// It is damaged or no state file, there is data in the directory, or the storage failed. Nothing is
+/// in the directory then; the file may have been changed.
+pub fn adopt(state: &Path, data_dir: &Path, node: &str, notes: &str) -> Result<Counts, StateError> {
+    check_vacant(data_dir)?;
+    let counts = strip(state, notes)?;
+    check_integrity(&schema::open_reader(state)?, state)?;
+    settle(state, data_dir, node)?;
+    Ok(counts)
+}
+
+/// The one way in which a state becomes that of a new cluster. All or nothing.
+fn settle(file: &Path, data_dir: &Path, node: &str) -> Result<(), StateError> {
+    take_over(file, node)?;
+    schema::sync_file(file)?;
+    let state = data_dir.join(STATE);
+    std::fs::rename(file, &state).map_err(StateError::file(&state))?;
+    schema::sync_directory(&state)
 }
 
 /// Writes the state in a backup to a file, also over one that a crash left behind.
@@ -151,7 +192,11 @@ fn take_over(state: &Path, node: &str) -> Result<(), StateError> {
 fn open_unsafe(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    db.pragma_update(None, "journal_mode", "OFF")?;
+    // One that has a write-ahead log must not keep it: it would be left behind when the file moves.
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "OFF", |row| row.get(0))?;
+    if mode != "off" {
+        return Err(refused(path, format!("its journal stays in mode {mode}")));
+    }
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "cache_size", -2_048)?;
     Ok(db)

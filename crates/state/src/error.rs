@@ -47,8 +47,8 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A backup was to be restored where there is data.
-    #[error("{path} exists; a backup is restored into a data directory that holds no data")]
+    /// A cluster was to be restored where there is data.
+    #[error("{path} exists; a cluster is restored into a data directory that holds no data")]
     Occupied {
         /// The file in the way.
         path: String,

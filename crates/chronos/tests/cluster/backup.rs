@@ -1,13 +1,18 @@
-//! A backup is taken while the cluster works, and a new cluster is made from it.
+//! A new cluster is made: from a backup that was taken while the old one worked, or from what a node
+//! of the old one left behind.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rustix::process::Signal;
 use tokio::process::Command;
 
 use crate::support::*;
 
-async fn restore(setup: &Setup, file: &std::path::Path) -> std::process::Output {
+async fn restore(setup: &Setup, from: &Path) -> std::process::Output {
     let restore = Command::new(env!("CARGO_BIN_EXE_chronos"))
         .args(["cluster", "restore"])
-        .arg(file)
+        .arg(from)
         .env_clear()
         .env("CHRONOS_CLUSTER__DATA_DIR", setup.data())
         .env("CHRONOS_CLUSTER__NODE_ID", "n1")
@@ -78,4 +83,113 @@ async fn a_node_that_joins_a_restored_cluster_has_what_was_restored() {
     for node in cluster.running() {
         assert_eq!(node.get("/jobs/kept?consistent=true").await.ok(200)["name"], "kept");
     }
+}
+
+/// All files in a directory, to the byte.
+fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let read = |entry: std::fs::DirEntry| {
+        (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+    };
+    entries.map(read).collect()
+}
+
+#[tokio::test]
+async fn when_a_majority_is_gone_a_node_that_is_left_has_all_that_was_acknowledged_through_it() {
+    let receiver = Receiver::start().await;
+    let mut cluster = Cluster::start(3).await;
+    let old = cluster.node(1).get("/cluster/status").await.ok(200)["cluster_id"].clone();
+    // A follower, which need not know what is committed; and what it answered is in its log.
+    let left = cluster.leader().await % 3 + 1;
+    let node = cluster.node(left);
+    let gate = Gate::closed();
+    receiver.script("/held", [Answer::ok().after(&gate), Answer::ok()]);
+    let mut history = Vec::new();
+    for n in 0..25 {
+        let name = format!("job-{n}");
+        node.create(&manual(&name, json!({"url": receiver.url("/")}))).await;
+        if n % 5 == 0 {
+            let id = node.run_again(&name).await["id"].as_str().unwrap().to_owned();
+            history.push((name, id));
+        }
+    }
+    node.create(&manual("held", json!({"url": receiver.url("/held")}))).await;
+    let held = node.trigger("held").await["id"].as_str().unwrap().to_owned();
+    receiver.wait_for("/held", 1).await;
+
+    cluster.running().for_each(|node| node.signal(Signal::KILL));
+    for n in 1..=3 {
+        cluster.kill(n).await;
+    }
+    // The state is synced only when its write-ahead log is brought back into the file, so a power cut
+    // may take all that was written to it since then. The log is synced with each batch and loses nothing.
+    let from = cluster.setup(left).data();
+    std::fs::remove_file(from.join("state.db-wal")).unwrap();
+    let before = contents(from);
+
+    let fresh = Setup::new().key("cluster.node_id", "n1");
+    let output = restore(&fresh, from).await;
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("26 jobs and 6 executions"), "{said}");
+    assert!(
+        said.contains(&format!("entries of the log of n{left} were replayed; it ends with term ")),
+        "{said}"
+    );
+    assert!(contents(from) == before, "the directory is only read");
+    assert_eq!(contents(fresh.data()).into_keys().collect::<Vec<_>>(), ["lock", "state.db"]);
+
+    let server = fresh.start().await;
+    for n in 0..25 {
+        server.get(&format!("/jobs/job-{n}")).await.ok(200);
+    }
+    for (name, id) in history {
+        assert_eq!(server.execution(&name, &id).await["status"], "success");
+    }
+    // What was unfinished is owed by the new node, under its id.
+    let calls = receiver.wait_for("/held", 2).await;
+    assert_eq!(calls[1].execution(), held);
+    assert_eq!(server.finished("held", &held).await["node_id"], "n1");
+    assert_ne!(server.get("/cluster/status").await.ok(200)["cluster_id"], old, "another cluster");
+    gate.open();
+}
+
+#[tokio::test]
+async fn a_directory_that_does_not_do_is_refused_and_nothing_is_changed() {
+    let mut server = Server::start().await;
+    server.create(&manual("kept", json!({"url": "http://127.0.0.1:9/"}))).await;
+    let from = server.setup().data().to_owned();
+    let fresh = Setup::new();
+    let refuse = async |setup: &Setup, from: &Path, parts: &[&str]| {
+        let output = restore(setup, from).await;
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Refused { code: output.status.code(), stderr }.names(parts);
+    };
+    let name = from.to_str().unwrap();
+    refuse(&fresh, &from, &[name, "a Chronos is running on it"]).await;
+    server.kill().await;
+    let before = contents(&from);
+
+    // Not what a node left behind.
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path();
+    refuse(&fresh, other, &[other.to_str().unwrap(), "holds no state.db"]).await;
+    std::fs::copy(from.join("state.db"), other.join("state.db")).unwrap();
+    refuse(&fresh, other, &[other.to_str().unwrap(), "holds no log.db"]).await;
+    refuse(&fresh, &other.join("missing"), &["missing"]).await;
+    assert!(!fresh.data().exists());
+
+    // Nowhere to put it.
+    refuse(server.setup(), &from, &[name, "set cluster.data_dir to another"]).await;
+    refuse(&Setup::new().data_dir(&from.join("new")), &from, &[name, "set cluster.data_dir to another"])
+        .await;
+    let taken = Setup::new().data_dir(other);
+    refuse(&taken, &from, &["state.db exists", other.to_str().unwrap()]).await;
+    assert_eq!(contents(other).into_keys().collect::<Vec<_>>(), ["state.db"]);
+    assert!(contents(&from) == before, "the directory is only read");
+
+    // A node that was killed leaves its lock file, and nobody holds that.
+    assert!(before.contains_key("lock"));
+    let output = restore(&fresh, &from).await;
+    assert!(output.status.success(), "{output:?}");
 }

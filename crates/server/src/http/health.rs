@@ -43,10 +43,10 @@ async fn ready(State(app): State<Shared>) -> Response {
 
 /// What keeps the node from its part, for people.
 fn obstacle(app: &App) -> Result<(), String> {
+    app.proposer.is_ready()?;
     if app.stopping.is_cancelled() {
         return Err("this node is stopping".to_owned());
     }
-    app.proposer.is_ready()?;
     let behind = || "attempts wait until this node knows all that it owes".to_owned();
     app.dispatcher.fires().then_some(()).ok_or_else(behind)
 }

@@ -1,6 +1,6 @@
 //! What a start and a proposal can end in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,11 @@ impl From<std::io::Error> for RaftError {
     fn from(error: std::io::Error) -> Self {
         Self::Storage(error.to_string())
     }
+}
+
+/// A fault of a file or directory, for `map_err`.
+pub(super) fn file(path: &Path) -> impl Fn(std::io::Error) -> RaftError {
+    move |error| RaftError::Directory { path: path.to_owned(), error }
 }
 
 /// Why a batch was not accepted, or is not known to be.

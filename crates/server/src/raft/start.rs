@@ -240,7 +240,8 @@ fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
     Ok(Arc::new(raft_config.validate().map_err(|error| RaftError::Config(error.to_string()))?))
 }
 
-fn lock_directory(path: &Path) -> Result<File, RaftError> {
+/// Takes a data directory for this process, for as long as the file is open.
+pub(super) fn lock_directory(path: &Path) -> Result<File, RaftError> {
     let failed = |error| RaftError::Directory { path: path.to_owned(), error };
     std::fs::create_dir_all(path).map_err(failed)?;
     let file = File::create(path.join("lock")).map_err(failed)?;

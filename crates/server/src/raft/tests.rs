@@ -4,6 +4,7 @@ mod cluster;
 mod disk_full;
 mod durability;
 mod hub;
+mod salvage;
 mod suite;
 
 use std::path::Path;

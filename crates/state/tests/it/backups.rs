@@ -84,6 +84,27 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
 }
 
 #[test]
+fn a_state_that_is_adopted_is_what_its_backup_would_have_been() {
+    let (world, file) = backed_up();
+    let directory = tempfile::tempdir().unwrap();
+    let (data, other) = (directory.path().join("data"), directory.path().join("other"));
+    backup::restore(&file, &data, "n9").unwrap();
+    // As a crash leaves it: the file, and most of it in the write-ahead log.
+    let state = world.file("left.db");
+    std::fs::copy(world.path(), &state).unwrap();
+    std::fs::copy(world.file("state.db-wal"), world.file("left.db-wal")).unwrap();
+    let refused = backup::adopt(&state, &data, "n9", "raft.").unwrap_err();
+    assert!(matches!(refused, StateError::Occupied { .. }), "{refused:?}");
+    std::fs::create_dir(&other).unwrap();
+    let counts = backup::adopt(&state, &other, "n9", "raft.").unwrap();
+    assert_eq!((counts.jobs, counts.executions), (1, 2));
+    assert_eq!(names(&other), ["state.db"]);
+    assert_eq!(dump(&other.join("state.db")), dump(&data.join("state.db")));
+    let left = ["left.db", "left.db-wal"].map(|name| world.file(name).exists());
+    assert_eq!(left, [false, false], "it was moved, whole");
+}
+
+#[test]
 fn a_backup_is_one_file_that_sqlite_opens_too() {
     let (world, file) = backed_up();
     let directory = world.path().parent().unwrap().to_owned();
@@ -169,7 +190,7 @@ fn data_that_is_there_is_never_touched() {
         std::fs::write(&path, "mine").unwrap();
         let error = backup::restore(&file, directory.path(), "n9").unwrap_err();
         let wanted = format!(
-            "{} exists; a backup is restored into a data directory that holds no data",
+            "{} exists; a cluster is restored into a data directory that holds no data",
             path.display()
         );
         assert_eq!(error.to_string(), wanted);

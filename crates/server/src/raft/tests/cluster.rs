@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::raft::join::Place;
 use crate::raft::state_file::standing_of;
-use crate::raft::{ChangeError, MemberStatus, RaftStatus, Role};
+use crate::raft::{ChangeError, MemberStatus, RaftStatus, Role, salvage};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -298,6 +298,30 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     assert!(cluster.hub.count(&away, "snapshot") > 2, "one attempt carries no more than a megabyte");
     back.write(41).await;
     assert_eq!(back.jobs(), 41);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_has_in_its_log_only_is_in_what_is_made_of_it() {
+    let cluster = Cluster::of_three().await;
+    let (leader, _) = cluster.roles("one");
+    let node = cluster.node(&leader);
+    for number in 1..=5 {
+        node.write(number).await;
+    }
+    // It does not know yet that nobody hears it: what comes now is in its log and cannot be committed.
+    cluster.hub.isolate(&leader);
+    let log = &node.raft.shared.log;
+    let before = log.edges().1;
+    let pending = node.raft.submit(put_job(6, "")).await.expect("handed over");
+    until("it to be in the log", || async { log.edges().1 > before }).await;
+    let last = log.edges().1.expect("an entry");
+    log.progress().durable(last.index).await.expect("the log lives");
+    assert_eq!(node.jobs(), 5, "it is not applied");
+    let (left, target) = (copy_files(cluster.directories[&leader].path()), tempfile::tempdir());
+    let salvaged = salvage(left.path(), target.expect("a directory").path(), "new").expect("restored");
+    assert_eq!(salvaged.counts.jobs, 6);
+    drop(pending);
     cluster.stop().await;
 }
 
