@@ -1,5 +1,7 @@
 //! Several nodes: they form one cluster, lose nothing, and change who belongs to it.
 
+mod place;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Instant;
