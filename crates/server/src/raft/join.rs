@@ -208,11 +208,15 @@ impl Raft {
     ///
     /// Nodes are counted by their names, for a node, this one too, can be had under several addresses. An
     /// address where nobody answers counts as a node of its own, so what is not known makes for more to ask.
+    ///
+    /// One that knows of a cluster may not be able to take this node in (it is joining itself, say, or does not
+    /// reach the leader), where the next one is. So it hides nobody; but there is a cluster, and none is founded.
     async fn ask_for_place(&self) -> Place {
         let mut why =
             "it waits to be taken in by POST /api/v1/cluster/nodes; cluster.raft.join names nobody else"
                 .to_owned();
         let (mut outside, mut unheard) = (BTreeSet::from([self.name()]), 0);
+        let mut undecided = None;
         for address in self.addresses() {
             match self.introduce_to(&address, "join").await {
                 Ok(Ok(_)) => {
@@ -223,13 +227,19 @@ impl Raft {
                         why = format!("{address}: {error}");
                     }
                 }
-                // A member has spoken.
+                Ok(Err(error @ (ChangeError::NoLeader | ChangeError::Unknown(_)))) => {
+                    undecided = Some(format!("{address}: {error}"));
+                }
+                // The leader has spoken.
                 Ok(Err(error)) => return Place::Outside(format!("{address}: {error}")),
                 Err(error) => {
                     unheard += 1;
                     why = format!("{address}: {error}");
                 }
             }
+        }
+        if let Some(why) = undecided {
+            return Place::Outside(why);
         }
         let founds = self.shared.founds.is_some() && self.shared.caller.cluster.get().is_none();
         if !founds {

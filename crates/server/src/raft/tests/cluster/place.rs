@@ -8,6 +8,15 @@ impl Cluster {
         let raft = &self.node(name).raft;
         self.hub.serve(&format!("{alias}:1"), &raft.shared.caller, raft.service());
     }
+
+    /// Of three, and a fourth that was taken in and whose copy of the state does not arrive.
+    async fn with_one_that_waits_for_the_log() -> Self {
+        let mut cluster = Self::of_three().await;
+        cluster.hub.break_bodies(Some(0));
+        cluster.start("four", false).await;
+        outside(cluster.node("four"), "has agreed; waiting for the log").await;
+        cluster
+    }
 }
 
 fn addresses(names: &[&str]) -> Vec<String> {
@@ -48,5 +57,47 @@ async fn a_founder_with_nobody_but_itself_to_join_founds() {
     outside(cluster.node("one"), "most of the 2 nodes to join").await;
     cluster.also_at("one", "uno");
     cluster.formed(1).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_just_joining_keeps_no_other_from_being_taken_in() {
+    let mut cluster = Cluster::with_one_that_waits_for_the_log().await;
+    let join = addresses(&["four", "one", "two", "three"]);
+    cluster
+        .start_with("five", |config| {
+            config.bootstrap = false;
+            config.join = join;
+        })
+        .await;
+    let taken_in = || async { cluster.node("one").member("five").is_some() };
+    until("it is taken in", taken_in).await;
+    cluster.hub.break_bodies(None);
+    cluster.formed(5).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_founder_that_hears_of_a_cluster_founds_none_though_most_know_of_none() {
+    let mut cluster = Cluster::with_one_that_waits_for_the_log().await;
+    for name in ["five", "six"] {
+        cluster
+            .start_with(name, |config| {
+                config.bootstrap = false;
+                config.join = Vec::new();
+            })
+            .await;
+    }
+    cluster.start_with("seven", |config| config.join = addresses(&["four", "five", "six"])).await;
+    let seven = cluster.node("seven");
+    outside(seven, "four:1: no leader is known").await;
+    // It has asked them all, and begun anew.
+    until("it to go on", || async { cluster.hub.count("six", "join") > 1 }).await;
+    assert!(seven.raft.status().members.is_empty());
+
+    cluster.hub.break_bodies(None);
+    tokio::time::timeout(PATIENCE, seven.raft.joined()).await.expect("in time").expect("it is in");
+    let ids = ["one", "seven"].map(|name| cluster.node(name).raft.status().cluster);
+    assert!(ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
     cluster.stop().await;
 }
