@@ -1,6 +1,7 @@
 //! Who founds a cluster, who is taken in, and who counts as removed: by whose word.
 
 use super::*;
+use crate::raft::membership::Change;
 
 impl Cluster {
     /// A node answers under another name of its host too.
@@ -99,5 +100,39 @@ async fn a_founder_that_hears_of_a_cluster_founds_none_though_most_know_of_none(
     tokio::time::timeout(PATIENCE, seven.raft.joined()).await.expect("in time").expect("it is in");
     let ids = ["one", "seven"].map(|name| cluster.node(name).raft.status().cluster);
     assert!(ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_cut_off_tells_no_member_that_it_was_removed() {
+    let mut cluster = Cluster::of_three().await;
+    cluster.start("four", false).await;
+    cluster.formed(4).await;
+    let shared = &cluster.node("four").raft.shared;
+    let update = Change::Update { id: shared.id, member: shared.member.clone() };
+
+    // Its attempt to remove one comes to nothing.
+    let (name, others) = cluster.roles("one");
+    let leader = cluster.node(&name);
+    cluster.hub.isolate(&name);
+    let raft = leader.raft.clone();
+    let removal = tokio::spawn(async move { raft.remove("four").await });
+    until("it to have begun", || async { leader.member("four").is_none() }).await;
+    removal.abort();
+    let told = leader.raft.carry_out(update.clone()).await.map(drop);
+    assert_eq!(told, Err(ChangeError::NoLeader), "it cannot know");
+
+    let voters = others.iter().filter(|name| *name != "four").map(|name| cluster.node(name));
+    for voter in voters {
+        let deposed = || async { voter.raft.status().leader.is_some_and(|leader| leader != name) };
+        until("another leads", deposed).await;
+    }
+    cluster.hub.heal();
+    cluster.formed(4).await;
+    // Of one that was removed, a leader can tell.
+    cluster.node("one").raft.remove("four").await.expect("it is removed");
+    let leader = cluster.roles("one").0;
+    let told = cluster.node(&leader).raft.carry_out(update).await.map(drop);
+    assert_eq!(told, Err(ChangeError::NotFound("four".into())));
     cluster.stop().await;
 }
