@@ -205,31 +205,48 @@ impl Raft {
     /// For a node that never was a member. Where it is to found a cluster, it does so once most of those that
     /// it is to join, itself among them, have said that there is none: others may have one that cannot be
     /// reached now, and a node that lost its disk must not found a second one.
+    ///
+    /// Nodes are counted by their names, for a node, this one too, can be had under several addresses. An
+    /// address where nobody answers counts as a node of its own, so what is not known makes for more to ask.
+    ///
+    /// One that knows of a cluster may not be able to take this node in (it is joining itself, say, or does not
+    /// reach the leader), where the next one is. So it hides nobody; but there is a cluster, and none is founded.
     async fn ask_for_place(&self) -> Place {
         let mut why =
             "it waits to be taken in by POST /api/v1/cluster/nodes; cluster.raft.join names nobody else"
                 .to_owned();
-        let (addresses, mut outside) = (self.addresses(), 1);
-        for address in &addresses {
-            match self.introduce_to(address, "join").await {
+        let (mut outside, mut unheard) = (BTreeSet::from([self.name()]), 0);
+        let mut undecided = None;
+        for address in self.addresses() {
+            match self.introduce_to(&address, "join").await {
                 Ok(Ok(_)) => {
                     return Place::Outside(format!("{address} has agreed; waiting for the log"));
                 }
-                Ok(Err(error @ ChangeError::Outside(_))) => {
-                    outside += 1;
+                Ok(Err(ref error @ ChangeError::Outside(ref name))) => {
+                    if outside.insert(name.clone()) {
+                        why = format!("{address}: {error}");
+                    }
+                }
+                Ok(Err(error @ (ChangeError::NoLeader | ChangeError::Unknown(_)))) => {
+                    undecided = Some(format!("{address}: {error}"));
+                }
+                // The leader has spoken.
+                Ok(Err(error)) => return Place::Outside(format!("{address}: {error}")),
+                Err(error) => {
+                    unheard += 1;
                     why = format!("{address}: {error}");
                 }
-                // A member has spoken.
-                Ok(Err(error)) => return Place::Outside(format!("{address}: {error}")),
-                Err(error) => why = format!("{address}: {error}"),
             }
+        }
+        if let Some(why) = undecided {
+            return Place::Outside(why);
         }
         let founds = self.shared.founds.is_some() && self.shared.caller.cluster.get().is_none();
         if !founds {
             return Place::Outside(why);
         }
-        if outside * 2 <= addresses.len() + 1 {
-            let of = addresses.len() + 1;
+        let of = outside.len() + unheard;
+        if outside.len() * 2 <= of {
             return Place::Outside(format!(
                 "it founds a cluster once most of the {of} nodes to join say that there is none; {why}"
             ));
@@ -266,15 +283,16 @@ impl Raft {
         wire::decode(&call.await.ok()?).ok()
     }
 
-    /// Where others may be: the members that are known, and those to join.
+    /// Where others may be: the members that are known, and those to join. Each address once.
     fn addresses(&self) -> Vec<String> {
         let now = self.metrics();
         let members = now.membership_config.nodes().filter(|(id, _)| **id != self.shared.id);
         let members = members.map(|(_, member): (_, &Member)| member.address.clone());
         let known: BTreeSet<String> = members.filter(|address| !address.is_empty()).collect();
-        let join = self.shared.config.join.iter().filter(|address| !known.contains(*address)).cloned();
-        let join: Vec<_> = join.filter(|address| *address != self.shared.config.advertise).collect();
         let invited_by = lock(&self.shared.invited_by).clone();
-        invited_by.into_iter().chain(known).chain(join).collect()
+        let join = self.shared.config.join.iter().cloned();
+        let mut seen = BTreeSet::from([self.shared.config.advertise.clone()]);
+        let all = invited_by.into_iter().chain(known).chain(join);
+        all.filter(|address| seen.insert(address.clone())).collect()
     }
 }

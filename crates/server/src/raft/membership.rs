@@ -175,6 +175,10 @@ impl Raft {
     }
 
     async fn take_in(&self, id: u64, member: Member, new: bool) -> Result<(), ChangeError> {
+        if !new && self.metrics().membership_config.get_node(&id).is_none() {
+            // Who is told that it is no member stops for good. Another may lead by now, and know better.
+            self.agreed().await?;
+        }
         let now = self.metrics();
         stands_apart(&now, id, &member)?;
         match now.membership_config.get_node(&id) {

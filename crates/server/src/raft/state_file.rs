@@ -75,8 +75,9 @@ pub(super) struct StateFile {
     sink: Sink,
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
+    /// So many more attempts to write find space on the disk.
     #[cfg(test)]
-    pub(super) full: Arc<std::sync::atomic::AtomicBool>,
+    pub(super) room: Arc<AtomicI64>,
 }
 
 impl StateFile {
@@ -95,7 +96,7 @@ impl StateFile {
             health,
             newest_at,
             #[cfg(test)]
-            full: Arc::default(),
+            room: Arc::new(AtomicI64::new(i64::MAX)),
         };
         file.load()?;
         Ok(file)
@@ -180,10 +181,10 @@ impl StateFile {
         meta: &SnapshotMeta,
     ) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
-        self.until_space(|machine| {
-            machine.replace_with(file.path(), &[(SNAPSHOT, &note)])?;
-            machine.make_durable()
-        })?;
+        self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
+        // Apart: the state is in the write-ahead log now. Where there is no space to bring it back into the file,
+        // another copy behind it would leave less.
+        self.until_space(Machine::make_durable)?;
         self.load()?;
         if self.position.applied != meta.last_log_id {
             return Err(StateFault::Damaged(format!(
@@ -219,10 +220,10 @@ impl StateFile {
     ) -> Result<R, StateError> {
         let machine = &mut self.machine;
         #[cfg(test)]
-        let full = self.full.clone();
+        let room = self.room.clone();
         self.health.until_space(Store::State, StateError::is_disk_full, || {
             #[cfg(test)]
-            if full.load(Ordering::Relaxed) {
+            if room.fetch_sub(1, Ordering::Relaxed) <= 0 {
                 let error = std::io::ErrorKind::StorageFull.into();
                 return Err(StateError::File { path: "state.db".into(), error });
             }

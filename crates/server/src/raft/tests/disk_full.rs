@@ -52,15 +52,15 @@ async fn a_full_state_refuses_writes_and_recovers_by_itself() {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
     node.put(1).await.expect("accepted");
-    let full = node.raft.shared.state.call(|state| state.full.clone()).await.expect("the node lives");
-    full.store(true, Ordering::Relaxed);
+    let room = node.raft.shared.state.call(|state| state.room.clone()).await.expect("the node lives");
+    room.store(0, Ordering::Relaxed);
 
     let unknown = node.put(2).await.expect_err("not applied");
     assert!(matches!(unknown, ProposeError::Unknown(_)), "{unknown:?}");
     assert!(matches!(node.put(3).await, Err(ProposeError::DiskFull(_))));
     assert_eq!(node.jobs(), 1);
 
-    full.store(false, Ordering::Relaxed);
+    room.store(i64::MAX, Ordering::Relaxed);
     node.disk_full(false).await;
     node.put(4).await.expect("accepted again");
     assert_eq!(node.jobs(), 3, "1, 2 and 4");
