@@ -199,6 +199,8 @@ impl Raft {
         if self.shared.log.edges().0.is_some() {
             return Ok(());
         }
+        // A copy that is asked for before anything is applied is never made, and waited for in vain.
+        self.agreed().await?;
         let stopped = |_| ChangeError::NoLeader;
         let raft = &self.shared.raft;
         raft.trigger().snapshot().await.map_err(stopped)?;
