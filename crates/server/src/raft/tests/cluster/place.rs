@@ -116,7 +116,8 @@ async fn a_leader_that_is_cut_off_tells_no_member_that_it_was_removed() {
     let leader = cluster.node(&name);
     cluster.hub.isolate(&name);
     let raft = leader.raft.clone();
-    let removal = tokio::spawn(async move { raft.remove("four").await });
+    let leaves = Change::Leave { name: "four".into() };
+    let removal = tokio::spawn(async move { raft.carry_out(leaves).await.map(drop) });
     until("it to have begun", || async { leader.member("four").is_none() }).await;
     removal.abort();
     let told = leader.raft.carry_out(update.clone()).await.map(drop);
