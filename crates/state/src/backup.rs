@@ -145,7 +145,7 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &str) -> Result<Info, State
 }
 
 /// Moves a state file that nobody has open, on the same file system, into a data directory that holds
-/// no data: what [`write`] and [`restore`] come to, without a file between them. Notes whose keys
+/// no data: what [`write()`] and [`restore`] come to, without a file between them. Notes whose keys
 /// begin with `notes` are taken out; what was unfinished is owed by `node`.
 ///
 /// # Errors
