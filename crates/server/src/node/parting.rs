@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(30);
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// How long a node that stops may take to give others what it has not begun.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
-/// Between tries to leave while no leader takes it.
+/// Between looks whether this node is a member still.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What it takes.
@@ -54,12 +54,17 @@ impl Parting {
         );
         self.hand_on().await;
         self.end_firing().await;
-        self.hand_over(&HashSet::new()).await;
-        while let Err(error) = self.raft.leave().await {
-            tracing::warn!(%error, "this node has not left the cluster yet");
+        loop {
+            // While a leader is heard of: it may be a member once more, by a word that it joins which was on its way.
+            if self.raft.status().leader.is_some() {
+                self.hand_over(&HashSet::new()).await;
+                match self.raft.leave().await {
+                    Ok(()) => tracing::info!("left the cluster"),
+                    Err(error) => tracing::warn!(%error, "this node has not left the cluster yet"),
+                }
+            }
             tokio::time::sleep(AGAIN).await;
         }
-        tracing::info!("left the cluster");
     }
 
     /// Has others plan and lead, where there are others: first of all, so that no instant is missed.

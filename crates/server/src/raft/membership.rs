@@ -107,11 +107,9 @@ impl Raft {
     /// # Errors
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
-        if *self.shared.place.borrow() == Place::Removed {
-            return Ok(());
-        }
         match self.change(Change::Leave { name: self.name().to_owned() }).await {
             Ok(_) | Err(ChangeError::NotFound(_)) => Ok(()),
+            Err(_) if *self.shared.place.borrow() == Place::Removed => Ok(()),
             Err(error) => Err(error),
         }
     }
