@@ -272,6 +272,21 @@ pub(crate) fn times_from_json(text: &str) -> Result<JobTimes, StateError> {
     })
 }
 
+/// Reads a withdrawn run: `id, job, version, slot, fire_at, node, unsure`.
+pub(crate) fn withdrawn(row: &rusqlite::Row<'_>) -> rusqlite::Result<crate::Fire> {
+    Ok(crate::Fire {
+        execution: ExecutionId::from_bytes(row.get(0)?),
+        job: row.get(1)?,
+        version: row.get(2)?,
+        slot: row.get(3)?,
+        fire_at: row.get(4)?,
+        attempt: 1,
+        trigger: Trigger::Schedule,
+        node: row.get(5)?,
+        begun: row.get(6)?,
+    })
+}
+
 /// What an execution keeps beside its columns.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StoredDetail {

@@ -127,7 +127,10 @@ impl Raft {
         let now = self.metrics();
         let itself = now.membership_config.get_node(&self.shared.id);
         let cut_off = *self.shared.cut_off.borrow();
+        let leaves = *self.shared.asked_to_leave.borrow();
         match itself {
+            // Who is to leave does not ask to be taken in, though it may not have heard yet that it had been.
+            _ if leaves => self.ask_after_place(itself.is_none(), cut_off).await,
             // The answer to `join` was lost, and nobody answers a node that cannot name its cluster.
             _ if self.shared.caller.cluster.get().is_none() => self.ask_for_place().await,
             Some(known) if *known == self.shared.member && !cut_off => Place::Member,

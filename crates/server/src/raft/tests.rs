@@ -98,6 +98,14 @@ impl Node {
         self.raft.shared.raft.wait(None).metrics(reached, "a test").await.expect("raft lives");
     }
 
+    /// Has the state copied, and drops the log up to this index.
+    async fn drop_log(&self, last: u64) {
+        self.raft.shared.raft.trigger().snapshot().await.expect("asked for");
+        self.until(|now| now.snapshot.is_some()).await;
+        self.raft.shared.raft.trigger().purge_log(last).await.expect("asked for");
+        self.until(|now| now.purged.is_some()).await;
+    }
+
     fn jobs(&self) -> u64 {
         let (enabled, disabled) =
             self.readers.with(|reader| reader.count_jobs()).expect("the state can be read");

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::report;
 use super::{Context, Open};
-use crate::{Effect, Fire, Report, StateError};
+use crate::{Effect, Fire, Report, StateError, stored};
 
 /// The runs of a job that are planned, and whose instant has not come.
 fn to_come(context: &Context<'_>, job: i64) -> Result<Vec<Open>, StateError> {
@@ -49,21 +49,8 @@ pub(super) fn renew(context: &mut Context<'_>, job: i64, version: u64) -> Result
 
 /// A withdrawn run of which word is waited for.
 fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Fire>, StateError> {
-    let sql = "SELECT job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Fire {
-            execution: id,
-            job: row.get(0)?,
-            version: row.get(1)?,
-            slot: row.get(2)?,
-            fire_at: row.get(3)?,
-            attempt: 1,
-            trigger: Trigger::Schedule,
-            node: row.get(4)?,
-            begun: row.get(5)?,
-        })
-    };
-    Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
+    let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
+    Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], stored::withdrawn).optional()?)
 }
 
 fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {

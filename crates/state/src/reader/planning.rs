@@ -131,19 +131,7 @@ impl Reader {
     pub fn withdrawn(&self) -> Result<Vec<Fire>, StateError> {
         let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Fire {
-                execution: ExecutionId::from_bytes(row.get(0)?),
-                job: row.get(1)?,
-                version: row.get(2)?,
-                slot: row.get(3)?,
-                fire_at: row.get(4)?,
-                attempt: 1,
-                trigger: Trigger::Schedule,
-                node: row.get(5)?,
-                begun: row.get(6)?,
-            })
-        })?;
+        let rows = statement.query_map([], stored::withdrawn)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -128,10 +128,7 @@ async fn a_state_older_than_the_log_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
     node.put(1).await.expect("accepted");
-    node.raft.shared.raft.trigger().snapshot().await.expect("asked for");
-    node.until(|now| now.snapshot.is_some()).await;
-    node.raft.shared.raft.trigger().purge_log(1).await.expect("asked for");
-    node.until(|now| now.purged.is_some()).await;
+    node.drop_log(1).await;
     node.raft.shutdown().await;
     drop(node);
     for name in ["state.db", "state.db-wal", "state.db-shm"] {

@@ -86,10 +86,7 @@ async fn an_interrupted_restore_is_not_in_the_way_and_what_the_log_has_no_more_i
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
     node.put(1).await.expect("accepted");
-    node.raft.shared.raft.trigger().snapshot().await.expect("asked for");
-    node.until(|now| now.snapshot.is_some()).await;
-    node.raft.shared.raft.trigger().purge_log(1).await.expect("asked for");
-    node.until(|now| now.purged.is_some()).await;
+    node.drop_log(1).await;
     node.put(2).await.expect("accepted");
     let left = copy_files(directory.path());
     node.raft.shutdown().await;
