@@ -55,7 +55,7 @@ impl Parting {
         self.hand_on().await;
         self.end_firing().await;
         loop {
-            // While a leader is heard of: it may be a member once more, by a word that it joins which was on its way.
+            // While a leader is heard of: a word that it joins, which waited for its turn, may make it a member once more.
             if self.raft.status().leader.is_some() {
                 self.hand_over(&HashSet::new()).await;
                 match self.raft.leave().await {

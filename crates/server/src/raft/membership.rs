@@ -107,6 +107,7 @@ impl Raft {
     /// # Errors
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
+        // Asked first: a node that was restarted while it was taken in may count itself as removed, and be a member.
         match self.change(Change::Leave { name: self.name().to_owned() }).await {
             Ok(_) | Err(ChangeError::NotFound(_)) => Ok(()),
             Err(_) if *self.shared.place.borrow() == Place::Removed => Ok(()),
