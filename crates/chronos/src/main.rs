@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chronos_env::Env;
 use chronos_server::config::{self, Config};
-use chronos_server::env::Env;
 use chronos_server::{Node, StartError, dev, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};

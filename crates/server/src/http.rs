@@ -35,6 +35,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use chronos_env::Env;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -44,7 +45,6 @@ pub(crate) use tls::tls;
 
 use crate::cluster::Cluster;
 use crate::dispatch::{Handle, Tester};
-use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::store::Store;
 use crate::telemetry::Metrics;

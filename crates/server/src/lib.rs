@@ -6,7 +6,6 @@ mod cluster;
 pub mod config;
 pub mod dev;
 mod dispatch;
-pub mod env;
 mod http;
 mod node;
 mod peer;

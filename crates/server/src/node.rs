@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_env::{Env, Listener};
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
 use chronos_types::format_rfc3339;
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
 use crate::config::{self, Config};
 use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
-use crate::env::{Env, Listener};
 use crate::http::{self, App};
 use crate::proposer::Proposer;
 use crate::raft::{self, ChangeError, Handed, Raft, RaftConfig, Replayed, Salvaged};

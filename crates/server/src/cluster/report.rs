@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::env::BoxFuture;
 use crate::peer::{Answer, Body, Service};
 
 /// What asks a node for its [`NodeReport`].

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use chronos_env::{Env, Socket};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use http::Uri;
@@ -17,7 +18,6 @@ use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
-use crate::env::{Env, Socket};
 
 /// Before the next address of a name is tried beside those that have not answered yet (RFC 8305,
 /// section 5, recommends 250 ms).

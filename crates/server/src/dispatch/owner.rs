@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_env::{Env, Timer};
 use chronos_state::{Fire, Report, Reported};
 use chronos_types::{Concurrency, ExecutionId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,7 +32,6 @@ use super::lane::Lane;
 use super::prepared::{Cache, Key};
 use super::report;
 use super::timer::Heap;
-use crate::env::{Env, Timer};
 use crate::proposer::Proposer;
 use crate::raft::View;
 use crate::store::Store;

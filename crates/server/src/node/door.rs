@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use chronos_env::{Env, Listener};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::cluster::Reception;
 use crate::config::{Cluster, RaftTls};
-use crate::env::Env;
-use crate::env::Listener;
 use crate::peer::{self, Caller, HttpTransport, PeerTls, TlsError, Transport};
 
 /// An open port, and nobody behind it yet.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::blocking::lock;
+use super::lock::lock;
 use super::log_file::Identity;
 use super::membership::{Change, Changed};
 use super::service::{JoinRequest, Standing};

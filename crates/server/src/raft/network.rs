@@ -17,8 +17,8 @@ use openraft::{OptionalSend, RaftNetworkFactory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blocking::lock;
 use super::contact::Hearing;
+use super::lock::lock;
 use super::snapshot::{LiveSnapshot, SnapshotSource};
 use super::snapshot_send::Outbox;
 use super::types::{Member, Membership, Types, Vote};
