@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{Env, Scratch};
+use chronos_peer::{Lane, Transport};
 use futures::future::join_all;
 
 pub(crate) use backup::BackupFile;
@@ -17,7 +18,6 @@ pub(crate) use report::{NodeReport, Reception, Reporter};
 
 pub(crate) use crate::raft::{ChangeError, Role};
 
-use crate::peer::{Lane, Transport};
 use crate::raft::{MemberStatus, Raft, RaftStatus};
 
 /// A node that does not say how it is within this is not reachable.

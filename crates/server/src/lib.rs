@@ -8,7 +8,6 @@ pub mod dev;
 mod dispatch;
 mod http;
 mod node;
-mod peer;
 mod proposer;
 mod raft;
 mod reassign;

@@ -48,11 +48,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chronos_env::Env;
+use chronos_peer::{Caller, Service, Transport};
 use chronos_state::Machine;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-use crate::peer::{Caller, Service, Transport};
 
 pub use error::{ChangeError, ProposeError, RaftError};
 pub use forward::OnPropose;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{Env, ScratchFile, Worker};
+use chronos_peer::Body;
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::snapshot::SnapshotDirectory;
 use super::snapshot_send::CopyId;
-use crate::peer::Body;
 
 /// A sender that is silent for so long is gone, and another may begin.
 const IDLE: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{Env, ScratchFile, Worker};
+use chronos_peer::{Body, Lane};
 use futures::StreamExt as _;
 use futures::stream;
 use openraft::errors::{StreamingError, Unreachable};
@@ -21,7 +22,6 @@ use super::network::Peer;
 use super::snapshot::LiveSnapshot;
 use super::types::{LogId, SnapshotMeta, Types, Vote};
 use super::wire::{self, To};
-use crate::peer::{Body, Lane};
 
 /// What is read from the disk, and sent, at a time.
 const CHUNK: usize = 256 << 10;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use chronos_env::{Env, Worker};
+use chronos_peer::{Caller, Transport};
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
@@ -32,7 +33,6 @@ use super::types::Member;
 use super::upkeep::{self, LogLimits, Openraft};
 use super::view::{Lookout, View};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
-use crate::peer::{Caller, Transport};
 
 /// Between looks at who should have a vote.
 const TEND: Duration = Duration::from_millis(250);

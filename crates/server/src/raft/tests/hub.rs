@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::BoxFuture;
+use chronos_peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
 use futures::StreamExt as _;
 
-use crate::peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
 use crate::raft::lock::lock;
 
 /// All nodes by their addresses, and the links that are cut.
