@@ -25,7 +25,7 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// A connection was not made, and why.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectFailure {
+pub(crate) enum ConnectFailure {
     /// The guard forbids the address.
     #[error("connections to {0} are denied by dispatcher.http.egress")]
     EgressDenied(IpAddr),
@@ -42,13 +42,13 @@ pub(super) enum ConnectFailure {
 /// Looks names up, leaves out denied addresses, and connects to one of the others. TLS is laid over
 /// the connection by others.
 #[derive(Clone, Debug)]
-pub(super) struct GuardedConnector {
+pub(crate) struct GuardedConnector {
     egress: Arc<Egress>,
     env: Env,
 }
 
 impl GuardedConnector {
-    pub(super) fn new(egress: Arc<Egress>, env: Env) -> Self {
+    pub(crate) fn new(egress: Arc<Egress>, env: Env) -> Self {
         Self { egress, env }
     }
 
@@ -123,7 +123,7 @@ impl Service<Uri> for GuardedConnector {
 }
 
 /// A connection, as hyper's client wants it.
-pub(super) struct Wire(TokioIo<Socket>);
+pub(crate) struct Wire(TokioIo<Socket>);
 
 impl Connection for Wire {
     fn connected(&self) -> Connected {

@@ -10,18 +10,18 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The two TLS policies that webhooks choose from.
-pub(super) struct Policies {
+pub(crate) struct Policies {
     /// Certificates are checked against the machine's roots and the operator's own.
-    pub(super) strict: ClientConfig,
+    pub(crate) strict: ClientConfig,
     /// Any certificate is taken (`tls_skip_verify`).
-    pub(super) skip_verify: ClientConfig,
+    pub(crate) skip_verify: ClientConfig,
 }
 
 /// Loads the trusted roots.
 ///
 /// # Errors
 /// The operator's file cannot be read or holds no certificate.
-pub(super) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
+pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();

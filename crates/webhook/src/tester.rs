@@ -4,7 +4,7 @@ use chronos_env::Env;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
 
-use super::Client;
+use crate::Client;
 
 /// Tests webhooks with the client that fires them.
 #[derive(Clone, Debug)]
