@@ -2,26 +2,19 @@
 //! leads, and a backup of all it remembers.
 
 mod backup;
-mod report;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chronos_env::{Env, Scratch};
-use chronos_peer::{Lane, Transport};
+use chronos_replica::{MemberStatus, Raft, RaftStatus};
 use futures::future::join_all;
 
 pub(crate) use backup::BackupFile;
-pub(crate) use report::{NodeReport, Reception, Reporter};
+pub(crate) use chronos_replica::NodeReport;
 
-pub(crate) use crate::raft::{ChangeError, Role};
+pub(crate) use chronos_replica::{ChangeError, Role};
 
-use crate::raft::{MemberStatus, Raft, RaftStatus};
-
-/// A node that does not say how it is within this is not reachable.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// For the news of a new leader to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -33,10 +26,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(crate) struct Config {
     /// The membership.
     pub(crate) raft: Raft,
-    /// The way to other nodes.
-    pub(crate) transport: Arc<dyn Transport>,
-    /// How this node is.
-    pub(crate) reporter: Reporter,
     /// Where the state lies, and where a backup of it may.
     pub(crate) data_dir: PathBuf,
     /// This node's name.
@@ -81,9 +70,9 @@ impl Cluster {
         let members = std::mem::take(&mut status.members);
         let asked = members.into_iter().map(|status| async move {
             let report = if status.name == self.config.node {
-                Some(self.config.reporter.report())
+                Some(self.config.raft.report())
             } else {
-                self.ask(&status.address).await
+                self.config.raft.report_of(&status.address).await
             };
             Member { status, report }
         });
@@ -95,12 +84,6 @@ impl Cluster {
             status.last_contact_ms = status.last_contact_ms.or_else(|| heard.get(&status.name).copied());
         }
         (status, members)
-    }
-
-    async fn ask(&self, address: &str) -> Option<NodeReport> {
-        let call = self.config.transport.call(address, Lane::Log, report::KIND, Bytes::new(), ANSWER_WITHIN);
-        // Why it does not answer is in the log of whoever must reach it.
-        NodeReport::decode(&call.await.ok()?)
     }
 
     /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this

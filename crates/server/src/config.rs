@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use load::{ConfigError, load};
 
-pub use crate::raft::LogLimits;
+pub use chronos_replica::LogLimits;
 
 use crate::telemetry::LogFormat;
 

@@ -36,6 +36,7 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use chronos_env::Env;
+use chronos_replica::{Activity, Proposer, Store};
 use chronos_webhook::Tester;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
@@ -45,9 +46,6 @@ pub(crate) use serve::serve;
 pub(crate) use tls::tls;
 
 use crate::cluster::Cluster;
-use crate::dispatch::Handle;
-use crate::proposer::Proposer;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 use problem::ApiError;
 
@@ -60,8 +58,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Who looks after the nodes.
     pub(crate) cluster: Cluster,
-    /// Who fires.
-    pub(crate) dispatcher: Handle,
+    /// What this node does with its runs.
+    pub(crate) activity: Arc<Activity>,
     /// Tries webhooks out.
     pub(crate) tester: Tester,
     /// Random bytes for identifiers.

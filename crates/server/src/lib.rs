@@ -8,13 +8,10 @@ pub mod dev;
 mod dispatch;
 mod http;
 mod node;
-mod proposer;
-mod raft;
 mod reassign;
 mod retention;
 mod scheduler;
 mod spread;
-mod store;
 pub mod telemetry;
 
 pub use node::{LeaveError, Node, StartError};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::{Env, Listener};
+use chronos_replica::{Activity, ChangeError, Handed, Proposer, Raft, RaftConfig, Replayed, Salvaged, Store};
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
 use chronos_types::format_rfc3339;
@@ -20,13 +21,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
+use crate::cluster::{self, Cluster};
 use crate::config::{self, Config};
 use crate::dispatch::{self, Dispatcher};
 use crate::http::{self, App};
-use crate::proposer::Proposer;
-use crate::raft::{self, ChangeError, Handed, Raft, RaftConfig, Replayed, Salvaged};
-use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::{reassign, retention, scheduler};
 use parting::Parting;
@@ -95,7 +93,8 @@ impl Node {
         let (machine, readers) = opened.await.map_err(|error| in_directory(&error))?;
         let store = Store::new(Arc::new(readers), env.clone());
 
-        let (dispatcher, inbox) = Dispatcher::channel();
+        let activity = Arc::<Activity>::default();
+        let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
         let sink = Box::new(move |handed: Handed| {
@@ -129,12 +128,10 @@ impl Node {
             log: config.cluster.raft.log,
         };
         let (transport, caller) = (door.transport.clone(), door.caller.clone());
-        let raft = Raft::start(raft_config, machine, sink, transport.clone(), caller, &env).await;
+        let raft = Raft::start(raft_config, machine, sink, transport, caller, activity.clone(), &env).await;
         let raft = raft.map_err(|error| StartError(error.to_string()))?;
-        let reporter = reporter(&raft, &dispatcher);
         let stop_peers = CancellationToken::new();
-        let reception = Reception { raft: raft.service(), reporter: reporter.clone() };
-        let peers = tokio::spawn(door.serve(reception, stop_peers.clone())?);
+        let peers = tokio::spawn(door.serve(raft.service(), stop_peers.clone())?);
         let proposer = Proposer::start(raft.clone(), env.clone());
         let metrics = Metrics::new();
 
@@ -198,8 +195,6 @@ impl Node {
 
         let cluster = Cluster::new(cluster::Config {
             raft: raft.clone(),
-            transport,
-            reporter,
             data_dir: directory.clone(),
             node: config.cluster.node_id.clone(),
             env: env.clone(),
@@ -208,7 +203,7 @@ impl Node {
             proposer: proposer.clone(),
             store: store.clone(),
             cluster: cluster.map_err(|error| in_directory(&error))?,
-            dispatcher: dispatcher.clone(),
+            activity,
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
             metrics,
@@ -256,7 +251,7 @@ impl Node {
             return Ok(done(Counts { jobs: info.jobs, executions: info.executions }, info.at));
         }
         let Salvaged { counts, replayed } =
-            raft::salvage(from, data_dir, node_id).map_err(|error| failed(&error))?;
+            chronos_replica::salvage(from, data_dir, node_id).map_err(|error| failed(&error))?;
         let Replayed { node, entries, end, at } = replayed;
         let done = done(counts, at);
         Ok(format!("{done}\n{entries} entries of the log of {node} were replayed; it ends with {end}"))
@@ -327,22 +322,6 @@ impl Node {
     pub(crate) fn env(&self) -> &Env {
         &self.env
     }
-}
-
-/// Says how this node is, to itself and to others.
-fn reporter(raft: &Raft, dispatcher: &dispatch::Handle) -> Reporter {
-    let (raft, dispatcher) = (raft.clone(), dispatcher.clone());
-    Reporter::new(move || {
-        let status = raft.status();
-        let heard =
-            status.members.into_iter().filter_map(|member| Some((member.name, member.last_contact_ms?)));
-        NodeReport {
-            applied: status.applied,
-            firing: dispatcher.firing() as u64,
-            fenced: raft.view().borrow().fenced,
-            heard: heard.collect(),
-        }
-    })
 }
 
 fn client(config: &Config, env: &Env) -> Result<Client, StartError> {

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chronos_env::Env;
+use chronos_replica::{Proposer, Store};
 use chronos_state::{Command, Reader, StateError, Trim};
 use chronos_types::{DurationMs, Millis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::proposer::Proposer;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// Records forgotten in one command: a few milliseconds of the writer's time.

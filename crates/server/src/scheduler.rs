@@ -12,6 +12,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use chronos_env::{Bug, Env, Timer};
+use chronos_replica::{Proposer, Store, View};
 use chronos_schedule::{Schedule, Zone};
 use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun, Reader, StateError};
 use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Millis, Trigger};
@@ -20,10 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::proposer::Proposer;
-use crate::raft::View;
 use crate::spread::node_beside;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// How far ahead runs are planned: longer than it takes from the loss of a leader until the next one

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use chronos_env::{Env, Scratch, ScratchFile};
+use chronos_replica::NOTES;
 use chronos_state::{StateError, backup};
-
-use crate::raft::NOTES;
 
 /// How the names of backups under way begin.
 pub(super) const PREFIX: &str = "backup-";

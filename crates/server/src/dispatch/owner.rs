@@ -11,10 +11,10 @@ mod turn;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_env::{Env, Timer};
+use chronos_replica::{Activity, Proposer, Store, View};
 use chronos_state::{Fire, Report, Reported};
 use chronos_types::{Concurrency, ExecutionId};
 use chronos_webhook::Client;
@@ -32,9 +32,6 @@ use super::lane::Lane;
 use super::prepared::{Cache, Key};
 use super::report;
 use super::timer::Heap;
-use crate::proposer::Proposer;
-use crate::raft::View;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// Those of this long show together, so that a busy node does not wake for each.
@@ -82,8 +79,7 @@ pub struct Dispatcher {
     /// Attempts under way that are fresh, by when they are not.
     fresh: VecDeque<(Instant, ExecutionId, u32)>,
     running: usize,
-    firing: Arc<AtomicUsize>,
-    fires: Arc<AtomicBool>,
+    activity: Arc<Activity>,
     reports: mpsc::UnboundedSender<Report>,
     fence: Fence,
     /// The task that waits for the state to be caught up with.
@@ -123,8 +119,7 @@ impl Dispatcher {
             unseen: VecDeque::new(),
             fresh: VecDeque::new(),
             running: 0,
-            firing: inbox.firing,
-            fires: inbox.fires,
+            activity: inbox.activity,
             reports,
             fence: Fence::new(),
             lifting: None,
@@ -166,16 +161,15 @@ impl Dispatcher {
             }
             self.fire_due();
             self.config.metrics.executions_running(self.running, self.capacity.waiting());
-            self.firing.store(self.running, Ordering::Relaxed);
-            self.fires.store(self.may_begin(), Ordering::Relaxed);
+            self.activity.set(self.running, self.may_begin());
         }
-        let Self { entries, reports, stopping, lifting, firing, .. } = self;
+        let Self { entries, reports, stopping, lifting, activity, .. } = self;
         for entry in entries.into_values() {
             if let State::Running { abort, .. } = entry.state {
                 abort.abort();
             }
         }
-        firing.store(0, Ordering::Relaxed);
+        activity.set(0, false);
         if let Some(lifting) = lifting {
             lifting.abort();
         }

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chronos_replica::Store;
 use chronos_state::StateError;
 use chronos_types::{JobId, JobSpec};
-
-use crate::store::Store;
 
 /// Versions kept. At some 1.5 KiB each, this is at most some 50 MiB.
 const KEPT: usize = 32_768;

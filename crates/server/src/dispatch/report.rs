@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use chronos_replica::Proposer;
 use chronos_state::{Command, Proposal, Report};
 use tokio::sync::mpsc;
-
-use crate::proposer::Proposer;
 
 /// How long outcomes are gathered. It delays only the record of an outcome, never a first
 /// attempt; at a thousand fires a second it turns as many log entries into 200.
@@ -32,7 +31,7 @@ pub(super) async fn run(proposer: Proposer, mut reports: mpsc::UnboundedReceiver
         // A report may be sent twice where nobody can say whether it was taken: the second one
         // changes nothing.
         while let Err(error) = proposer.propose_all(items.clone()).await {
-            if matches!(error, crate::proposer::ProposeError::Stopped(_)) {
+            if matches!(error, chronos_replica::ProposeError::Stopped(_)) {
                 tracing::warn!(%error, count = items.len(), "outcomes could not be recorded; they are fired again");
                 return;
             }

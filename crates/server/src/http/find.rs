@@ -9,7 +9,7 @@ use super::problem::ApiError;
 /// Waits, where the client wants it, until this node knows every write acknowledged before now.
 pub(super) async fn catch_up(app: &App, wanted: bool) -> Result<(), ApiError> {
     if wanted {
-        app.store.linearize(&app.proposer).await?;
+        app.proposer.barrier().await?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ fn obstacle(app: &App) -> Result<(), String> {
         return Err("this node is stopping".to_owned());
     }
     let behind = || "attempts wait until this node knows all that it owes".to_owned();
-    app.dispatcher.fires().then_some(()).ok_or_else(behind)
+    app.activity.may_fire().then_some(()).ok_or_else(behind)
 }
 
 /// The metrics, in the OpenMetrics text format.

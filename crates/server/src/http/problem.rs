@@ -4,12 +4,12 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
+use chronos_replica::ProposeError;
 use chronos_state::{Outcome, Refusal, StateError};
 use chronos_types::Invalid;
 
 use super::respond;
 use crate::cluster::ChangeError;
-use crate::proposer::ProposeError;
 
 /// A request that was not done, and why.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ impl From<ProposeError> for ApiError {
     fn from(error: ProposeError) -> Self {
         let detail = error.to_string();
         match error {
-            ProposeError::NoLeader(_) => Self::unavailable("no_leader", detail, "1"),
+            ProposeError::NoLeader { .. } => Self::unavailable("no_leader", detail, "1"),
             ProposeError::DiskFull(_) => Self::unavailable("disk_full", detail, "10"),
             ProposeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
             ProposeError::Stopped(_) => Self::unavailable("stopping", detail, "5"),

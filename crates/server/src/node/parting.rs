@@ -4,15 +4,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chronos_replica::{Proposer, Raft, Store};
 use chronos_types::ExecutionId;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch;
-use crate::proposer::Proposer;
-use crate::raft::Raft;
 use crate::reassign;
-use crate::store::Store;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);

@@ -25,10 +25,10 @@ async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_i
     let (given, kept) = (bench.trigger(job, OWN).await, bench.trigger(job, OWN).await);
     bench.reassign(given, OWN, "two").await;
     assert_eq!(receiver.all(), [], "begun behind the fence");
-    assert!(!bench.dispatcher.fires());
+    assert!(!bench.activity.may_fire());
     bench.view.send_replace(view(&[OWN], &[], false));
     bench.settled(kept, Status::Success).await;
-    assert!(bench.dispatcher.fires());
+    assert!(bench.activity.may_fire());
     let last = bench.trigger(job, OWN).await;
     bench.settled(last, Status::Success).await;
     assert_eq!(receiver.all(), [kept, last]);
@@ -44,13 +44,13 @@ async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
     let quick = bench.job(&receiver.url("job"), "allow", 0).await;
     let under_way = bench.trigger(slow, OWN).await;
     receiver.wait(under_way, 1).await;
-    bench.until("it counts", || bench.dispatcher.firing() == 1).await;
+    bench.until("it counts", || bench.activity.running() == 1).await;
     bench.view.send_replace(view(&[], &[], true));
     bench.until("the fence is up", || bench.metrics.encode().contains("chronos_fenced 1")).await;
     let held = bench.trigger(quick, OWN).await;
     receiver.open_gate();
     bench.settled(under_way, Status::Success).await;
-    bench.until("none is under way", || bench.dispatcher.firing() == 0).await;
+    bench.until("none is under way", || bench.activity.running() == 0).await;
     assert_eq!(receiver.all(), [under_way], "begun behind the fence");
     bench.view.send_replace(view(&[], &[], false));
     bench.settled(held, Status::Success).await;
@@ -182,7 +182,7 @@ async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
     handed.sort_unstable();
     assert_eq!(bench.open("two").await, handed);
     assert_eq!(receiver.all(), [under_way]);
-    assert_eq!(bench.dispatcher.firing(), 0);
+    assert_eq!(bench.activity.running(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_replica::Activity;
 use chronos_state::Effect;
 use chronos_types::ExecutionId;
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +19,6 @@ use crate::dispatch::prepared::{Key, Prepared};
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::UnboundedSender<Message>,
-    firing: Arc<AtomicUsize>,
-    fires: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -33,18 +31,6 @@ impl Handle {
     /// The state was replaced as a whole: what is open stands in there. Never blocks.
     pub fn rescan(&self) {
         let _ = self.messages.send(Message::Rescan);
-    }
-
-    /// Attempts under way on this node.
-    #[must_use]
-    pub fn firing(&self) -> usize {
-        self.firing.load(Ordering::Relaxed)
-    }
-
-    /// Whether attempts may begin: not while this node is cut off, nor before it has taken in what it owes.
-    #[must_use]
-    pub fn fires(&self) -> bool {
-        self.fires.load(Ordering::Relaxed)
     }
 
     /// Starts nothing more. Answers the executions that others must leave alone for now: those with
@@ -71,18 +57,15 @@ impl Handle {
 pub struct Inbox {
     pub(super) sender: mpsc::UnboundedSender<Message>,
     pub(super) receiver: mpsc::UnboundedReceiver<Message>,
-    pub(super) firing: Arc<AtomicUsize>,
-    pub(super) fires: Arc<AtomicBool>,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Dispatcher {
-    /// A handle to speak to before the dispatcher runs.
+    /// A handle to speak to before the dispatcher runs. What it does is told in `activity`.
     #[must_use]
-    pub fn channel() -> (Handle, Inbox) {
+    pub fn channel(activity: Arc<Activity>) -> (Handle, Inbox) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let (firing, fires) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let handle = Handle { messages: sender.clone(), firing: firing.clone(), fires: fires.clone() };
-        (handle, Inbox { sender, receiver, firing, fires })
+        (Handle { messages: sender.clone() }, Inbox { sender, receiver, activity })
     }
 }
 

@@ -4,12 +4,12 @@
 use std::collections::{HashMap, HashSet};
 
 use chronos_env::Bug;
+use chronos_replica::ProposeError;
 use chronos_state::{Fire, Reader};
 use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, PAUSE, State};
 use crate::dispatch::fence::Round;
-use crate::proposer::ProposeError;
 
 /// The answer to a question.
 pub(super) struct Open {

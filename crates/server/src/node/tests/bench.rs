@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
+use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, View};
 use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
 use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
@@ -14,10 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{self, Dispatcher};
-use crate::proposer::Proposer;
-use crate::raft::{Handed, LogLimits, Raft, RaftConfig, View};
 use crate::reassign;
-use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// The name of the node.
@@ -38,6 +36,7 @@ pub struct Bench {
     pub store: Store,
     pub proposer: Proposer,
     pub dispatcher: dispatch::Handle,
+    pub activity: Arc<Activity>,
     pub metrics: Metrics,
     pub view: watch::Sender<View>,
     made: AtomicUsize,
@@ -55,7 +54,8 @@ impl Bench {
         let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
         let env = Env::real();
         let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
-        let (dispatcher, inbox) = Dispatcher::channel();
+        let activity = Arc::<Activity>::default();
+        let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let effects = dispatcher.clone();
         let sink = Box::new(move |handed: Handed| match handed {
             Handed::Applied(applied) => effects.effects(applied.effects),
@@ -79,8 +79,9 @@ impl Bench {
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         // A cluster of one calls nobody.
         let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
-        let raft =
-            Raft::start(config, machine, sink, Arc::new(transport), caller, &env).await.expect("it starts");
+        let raft = Raft::start(config, machine, sink, Arc::new(transport), caller, activity.clone(), &env)
+            .await
+            .expect("it starts");
         let proposer = Proposer::start(raft, env.clone());
         let (view, metrics) = (watch::Sender::new(first), Metrics::new());
         let client = ClientConfig {
@@ -101,7 +102,7 @@ impl Bench {
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
-        Self { env, store, proposer, dispatcher, metrics, view, made, _directory: directory }
+        Self { env, store, proposer, dispatcher, activity, metrics, view, made, _directory: directory }
     }
 
     pub async fn propose(&self, command: Command) -> Outcome {

@@ -152,8 +152,8 @@ mod tests {
     use openraft::EntryPayload;
 
     use super::*;
-    use crate::raft::contact::Signs;
-    use crate::raft::types::{Entry, LoggedBatch};
+    use crate::contact::Signs;
+    use crate::types::{Entry, LoggedBatch};
 
     fn request() -> AppendEntriesRequest<Types> {
         let leader = openraft::impls::leader_id_adv::LeaderId { term: 3, node_id: u64::MAX };

@@ -3,7 +3,7 @@
 use chronos_state::Reader;
 
 use super::*;
-use crate::raft::salvage;
+use crate::salvage;
 
 /// What a power cut may leave of a node that has this many jobs: the state has lost all that was
 /// not brought back into its file, the log nothing. And the state as it was.

@@ -81,6 +81,7 @@ impl Node {
             }),
             hub.transport(&address, &caller),
             caller.clone(),
+            Arc::default(),
             &Env::real(),
         )
         .await?;

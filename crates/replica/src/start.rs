@@ -32,7 +32,7 @@ use super::tail::next;
 use super::types::Member;
 use super::upkeep::{self, LogLimits, Openraft};
 use super::view::{Lookout, View};
-use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
+use super::{Activity, Leadership, Raft, RaftConfig, RaftError, Shared};
 
 /// Between looks at who should have a vote.
 const TEND: Duration = Duration::from_millis(250);
@@ -47,6 +47,7 @@ pub(super) async fn start(
     sink: Sink,
     transport: Arc<dyn Transport>,
     caller: Caller,
+    activity: Arc<Activity>,
     env: &Env,
 ) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
@@ -138,6 +139,7 @@ pub(super) async fn start(
         cut_off,
         contact,
         lease,
+        activity,
         signs: Signs::new(u64::from_le_bytes(env.random_bytes())),
         leaving,
         asked_to_leave: watch::Sender::new(false),

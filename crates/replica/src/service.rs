@@ -19,7 +19,7 @@ use super::snapshot::SnapshotSource;
 use super::snapshot_send::{CopyId, SnapshotHead};
 use super::types::{Member, Types};
 use super::wire::{self, Answered, Append, To};
-use super::{ChangeError, ProposeError, Raft, Shared};
+use super::{ChangeError, ProposeError, Raft, Shared, report};
 
 /// A node that asks to become a member.
 #[derive(Debug, Serialize, Deserialize)]
@@ -135,6 +135,7 @@ impl Raft {
             }
             "invite" => wire::encode(&self.accept(wire::decode(&message)?)),
             "standing" => wire::encode(&self.standing_of(wire::decode(&message)?)),
+            report::KIND => Ok(serde_json::to_vec(&self.report()).unwrap_or_default().into()),
             other => Err(unknown(other)),
         }
     }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use chronos_env::Env;
 use chronos_state::{Reader, Readers, StateError};
 
-use crate::proposer::{ProposeError, Proposer};
-
 /// Asks the state questions, away from the async threads. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -31,13 +29,5 @@ impl Store {
     ) -> Result<T, StateError> {
         let readers = Arc::clone(&self.readers);
         self.env.blocking(move || readers.with(ask)).await
-    }
-
-    /// Waits until this node has applied every write acknowledged anywhere before now.
-    ///
-    /// # Errors
-    /// No leader can vouch for it.
-    pub async fn linearize(&self, proposer: &Proposer) -> Result<(), ProposeError> {
-        proposer.barrier().await
     }
 }

@@ -9,14 +9,14 @@ use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 
 use super::runtime;
-use crate::raft::error::RaftError;
-use crate::raft::health::Health;
-use crate::raft::log_store::LogStore;
-use crate::raft::progress::Progress;
-use crate::raft::snapshot::SnapshotDirectory;
-use crate::raft::state_file::StateFile;
-use crate::raft::state_store::StateStore;
-use crate::raft::types::Types;
+use crate::error::RaftError;
+use crate::health::Health;
+use crate::log_store::LogStore;
+use crate::progress::Progress;
+use crate::snapshot::SnapshotDirectory;
+use crate::state_file::StateFile;
+use crate::state_store::StateStore;
+use crate::types::Types;
 
 struct Builder;
 

@@ -1,7 +1,7 @@
 //! Who founds a cluster, who is taken in, and who counts as removed: by whose word.
 
 use super::*;
-use crate::raft::membership::Change;
+use crate::membership::Change;
 
 impl Cluster {
     /// A node answers under another name of its host too.

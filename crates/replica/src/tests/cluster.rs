@@ -9,9 +9,9 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::*;
-use crate::raft::join::Place;
-use crate::raft::state_file::standing_of;
-use crate::raft::{ChangeError, MemberStatus, RaftStatus, Role, salvage};
+use crate::join::Place;
+use crate::state_file::standing_of;
+use crate::{ChangeError, MemberStatus, RaftStatus, Role, salvage};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

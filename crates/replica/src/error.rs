@@ -92,10 +92,10 @@ pub enum ProposeError {
     DiskFull(String),
     /// The batch was on its way when the disk filled or the leader changed: it may be accepted
     /// yet, or may have been.
-    #[error("the outcome is not known: {0}")]
+    #[error("the outcome of the write is not known yet: {0}")]
     Unknown(String),
     /// This node is stopping, or has met a fault. The batch may have been accepted.
-    #[error("this node has stopped: {0}")]
+    #[error("this node is stopping: {0}")]
     Stopped(String),
 }
 

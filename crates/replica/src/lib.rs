@@ -23,6 +23,9 @@ mod membership;
 mod network;
 mod progress;
 mod propose;
+mod proposer;
+mod reads;
+mod report;
 mod salvage;
 mod service;
 mod snapshot;
@@ -56,6 +59,9 @@ use tokio::task::JoinSet;
 pub use error::{ChangeError, ProposeError, RaftError};
 pub use forward::OnPropose;
 pub use propose::{Accepted, Pending};
+pub use proposer::Proposer;
+pub use reads::Store;
+pub use report::{Activity, NodeReport};
 pub use salvage::{Replayed, Salvaged, salvage};
 pub use state_file::{Handed, NOTES};
 pub use status::{Leadership, MemberStatus, RaftStatus, Role};
@@ -131,6 +137,8 @@ struct Shared {
     contact: Arc<Contact>,
     /// When it was proven that a leader hears of this node.
     lease: Arc<Contact>,
+    /// What this node does with its runs.
+    activity: Arc<Activity>,
     signs: Signs,
     leaving: Arc<Leaving>,
     /// Whether this node is to be removed.
@@ -176,9 +184,10 @@ impl Raft {
         sink: Box<dyn Fn(Handed) + Send + Sync>,
         transport: Arc<dyn Transport>,
         caller: Caller,
+        activity: Arc<Activity>,
         env: &Env,
     ) -> Result<Self, RaftError> {
-        start::start(config, machine, sink, transport, caller, env).await
+        start::start(config, machine, sink, transport, caller, activity, env).await
     }
 
     /// Answers other nodes. Holds no handle.

@@ -8,7 +8,7 @@ use chronos_env::Env;
 use chronos_state::{Batch, Command, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::raft::{self, Accepted, Raft};
+use crate::{Accepted, Leadership, Pending, ProposeError, Raft};
 
 /// Batches under way at once. While one is being synced and applied, all that comes gathers for the
 /// next: with two, batches were half as large and 64 clients created 13.7k jobs a second instead of
@@ -18,36 +18,8 @@ const IN_FLIGHT: usize = 1;
 const MAX_ITEMS: usize = 1_000;
 const MAX_BYTES: usize = 1 << 20;
 
-/// Why a write was not taken.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// No leader is known. The write may or may not have been taken.
-    #[error("{0}")]
-    NoLeader(String),
-    /// The disk has no space.
-    #[error("{0}")]
-    DiskFull(String),
-    /// It may be accepted yet: the disk filled up, or the leader changed, while it was under way.
-    #[error("the outcome of the write is not known yet: {0}")]
-    Unknown(String),
-    /// This node is stopping.
-    #[error("this node is stopping: {0}")]
-    Stopped(String),
-}
-
-impl From<raft::ProposeError> for ProposeError {
-    fn from(error: raft::ProposeError) -> Self {
-        match error {
-            raft::ProposeError::NoLeader { .. } => Self::NoLeader(error.to_string()),
-            raft::ProposeError::DiskFull(why) => Self::DiskFull(why),
-            raft::ProposeError::Unknown(why) => Self::Unknown(why),
-            raft::ProposeError::Stopped(why) => Self::Stopped(why),
-        }
-    }
-}
-
 /// Where the outcomes of one proposal go.
-type Answer = oneshot::Sender<Result<Accepted, raft::ProposeError>>;
+type Answer = oneshot::Sender<Result<Accepted, ProposeError>>;
 
 struct Waiting {
     items: Vec<Proposal>,
@@ -72,8 +44,7 @@ impl Proposer {
         let last_at = Arc::new(AtomicI64::new(raft.last_at()));
         let gather = Gather { raft: raft.clone(), env, last_at };
         tokio::spawn(Arc::new(gather).run(waiting));
-        let (peers, stopped) =
-            (queue.downgrade(), || raft::ProposeError::Stopped("writes are closed".into()));
+        let (peers, stopped) = (queue.downgrade(), || ProposeError::Stopped("writes are closed".into()));
         raft.on_propose(Box::new(move |items| {
             let peers = peers.clone();
             Box::pin(async move {
@@ -114,7 +85,7 @@ impl Proposer {
 
     /// Whether this node leads.
     #[must_use]
-    pub fn leadership(&self) -> watch::Receiver<raft::Leadership> {
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.raft.leadership()
     }
 
@@ -129,7 +100,7 @@ impl Proposer {
     /// # Errors
     /// No leader can vouch for it.
     pub async fn barrier(&self) -> Result<(), ProposeError> {
-        Ok(self.raft.barrier().await?)
+        self.raft.barrier().await
     }
 }
 
@@ -138,7 +109,7 @@ async fn enqueue(
     queue: &mpsc::Sender<Waiting>,
     items: Vec<Proposal>,
     for_peer: bool,
-) -> Option<Result<Accepted, raft::ProposeError>> {
+) -> Option<Result<Accepted, ProposeError>> {
     let (answer, answered) = oneshot::channel();
     let bytes = items.iter().map(|item| weight(&item.command)).sum();
     queue.send(Waiting { items, bytes, answer, for_peer }).await.ok()?;
@@ -224,7 +195,7 @@ impl Gather {
         }
     }
 
-    async fn submit(&self, items: Vec<Proposal>) -> Result<raft::Pending, raft::ProposeError> {
+    async fn submit(&self, items: Vec<Proposal>) -> Result<Pending, ProposeError> {
         // Another leader may have stamped later ones.
         let last_at = self.last_at.load(Ordering::Relaxed).max(self.raft.last_at());
         let at = self.env.now().max(last_at);
@@ -232,13 +203,13 @@ impl Gather {
         self.raft.submit(Batch { at, items }).await
     }
 
-    async fn forward(&self, items: Vec<Proposal>) -> Result<Accepted, raft::ProposeError> {
+    async fn forward(&self, items: Vec<Proposal>) -> Result<Accepted, ProposeError> {
         if items.is_empty() {
             return Ok(Accepted { index: 0, outcomes: Vec::new() });
         }
         match self.raft.forward(&items).await {
             // Nothing was written, and by now it is this node that leads.
-            Err(raft::ProposeError::NoLeader { .. }) if self.raft.is_leader() => {
+            Err(ProposeError::NoLeader { .. }) if self.raft.is_leader() => {
                 self.submit(items).await?.applied().await
             }
             other => other,
@@ -251,13 +222,13 @@ fn refuse_peers(group: Vec<Waiting>) -> Vec<Waiting> {
     let (peers, own): (Vec<_>, Vec<_>) = group.into_iter().partition(|waiting| waiting.for_peer);
     for waiting in peers {
         // A waiter that went away does not want its answer.
-        let _ = waiting.answer.send(Err(raft::ProposeError::NoLeader { leader: None }));
+        let _ = waiting.answer.send(Err(ProposeError::NoLeader { leader: None }));
     }
     own
 }
 
 /// Gives each waiter its part of the outcomes.
-fn settle(answers: Vec<(usize, Answer)>, result: Result<Accepted, raft::ProposeError>) {
+fn settle(answers: Vec<(usize, Answer)>, result: Result<Accepted, ProposeError>) {
     match result {
         Ok(Accepted { index, outcomes }) => {
             let mut outcomes = outcomes.into_iter();

@@ -9,7 +9,7 @@ use chronos_env::BoxFuture;
 use chronos_peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
 use futures::StreamExt as _;
 
-use crate::raft::lock::lock;
+use crate::lock::lock;
 
 /// All nodes by their addresses, and the links that are cut.
 #[derive(Clone, Default)]
