@@ -13,7 +13,8 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("chronos-state", &["chronos-types"]),
     ("chronos-api", &["chronos-types"]),
     ("chronos-server", &["chronos-types", "chronos-schedule", "chronos-state", "chronos-api"]),
-    ("chronos", &["chronos-server"]),
+    ("chronos-client", &["chronos-types", "chronos-api"]),
+    ("chronos", &["chronos-server", "chronos-client"]),
     ("xtask", &["chronos-types", "chronos-schedule", "chronos-state"]),
 ];
 

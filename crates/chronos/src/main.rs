@@ -1,11 +1,13 @@
 //! The `chronos` binary: a node, and the command line.
 
+mod dev;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chronos_env::Env;
 use chronos_server::config::{self, Config};
-use chronos_server::{Node, StartError, dev, telemetry};
+use chronos_server::{Node, StartError, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -136,14 +138,18 @@ fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     // Before anything starts: whoever asks early asks for a stop in order, too.
     let stop = asked_to_stop()?;
-    let tls = config.server.http.tls.is_some();
+    let tls = config.server.http.tls.clone();
     let node = Node::start(config, Env::real()).await?;
-    if kind == Run::Example {
-        let receiver = dev::receiver().await?;
-        dev::example_jobs(&node, receiver).await?;
-        greet(&node, receiver, tls);
-    }
+    let example = async {
+        if kind == Run::Example
+            && let Err(message) = dev::begin(node.address(), tls.as_ref()).await
+        {
+            return Failure::Start(message);
+        }
+        std::future::pending().await
+    };
     let fault = tokio::select! {
+        failure = example => return Err(failure),
         fault = node.fault() => Some(fault),
         () = stop => None,
     };
@@ -157,25 +163,6 @@ async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-fn greet(node: &Node, receiver: std::net::SocketAddr, tls: bool) {
-    let scheme = if tls { "https" } else { "http" };
-    let api = format!("{scheme}://{}/api", node.address());
-    println!(
-        "
-Chronos is running.
-
-  API          {api}/v1
-  API docs     {api}/docs
-  Jobs         {api}/v1/jobs
-  Executions   {api}/v1/executions
-  Receiver     http://{receiver}
-
-Two example jobs call the receiver: hello every 5 s, and flaky every 20 s, whose first attempt fails.
-Each call is shown below as it arrives. Ctrl-C stops.
-"
-    );
 }
 
 /// Listens for SIGTERM and Ctrl-C from now on; the future resolves at the first of them. A second

@@ -4,7 +4,6 @@
 
 mod cluster;
 pub mod config;
-pub mod dev;
 mod dispatch;
 mod http;
 mod node;

@@ -53,15 +53,12 @@ pub struct Node {
     address: SocketAddr,
     raft: Raft,
     parting: Parting,
-    proposer: Proposer,
-    store: Store,
     stop_planning: CancellationToken,
     stop_serving: CancellationToken,
     stop_peers: CancellationToken,
     planning: Vec<JoinHandle<()>>,
     serving: JoinHandle<()>,
     peers: JoinHandle<()>,
-    env: Env,
 }
 
 impl Node {
@@ -214,20 +211,7 @@ impl Node {
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id, "serving");
-        Ok(Self {
-            address,
-            raft,
-            parting,
-            proposer,
-            store,
-            stop_planning,
-            stop_serving,
-            stop_peers,
-            planning,
-            serving,
-            peers,
-            env,
-        })
+        Ok(Self { address, raft, parting, stop_planning, stop_serving, stop_peers, planning, serving, peers })
     }
 
     /// Makes the data directory of this node that of a new cluster, from a backup or from the data
@@ -309,18 +293,6 @@ impl Node {
         let _ = (&mut self.peers).await;
         tracing::info!("stopped");
         left
-    }
-
-    pub(crate) fn proposer(&self) -> &Proposer {
-        &self.proposer
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub(crate) fn env(&self) -> &Env {
-        &self.env
     }
 }
 

@@ -1,0 +1,166 @@
+//! `chronos dev`: a receiver and two example jobs beside a node, so that a newcomer sees webhooks being
+//! fired, retried and recorded within seconds.
+//!
+//! It speaks to the node through the API, as any program would, and knows nothing of what is behind that.
+
+mod receiver;
+mod trust;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use chronos_client::api::{JobInput, TextMap, Webhook};
+use chronos_client::{Client, Error, Tcp, Write};
+use chronos_server::config::Tls;
+use serde_json::json;
+use url::{Host, Url};
+
+use trust::Exactly;
+
+/// For the node to elect itself and to come up.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Between looks at whether it is ready.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The names of the example jobs, which are also the paths that they call; their schedules; what they show.
+const EXAMPLES: [(&str, &str, &str); 2] = [
+    ("hello", "@every 5s", "An example: calls the built-in receiver every five seconds"),
+    ("flaky", "@every 20s", "An example: its receiver fails the first attempt, so that you see the retry"),
+];
+
+/// Starts the receiver, and creates the example jobs of the node whose API is at `api`, or points those of
+/// an earlier start at this start's receiver; then says where everything is. `tls` is the node's own
+/// certificate, where it serves HTTPS.
+///
+/// # Errors
+/// One sentence for the person at the terminal.
+pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), String> {
+    let client = match tls {
+        None => Client::new(api.to_string(), Tcp),
+        Some(tls) => Client::new(api.to_string(), Exactly::the_certificate_in(&tls.cert_file)?),
+    };
+    let client = client.map_err(|error| error.to_string())?;
+    let receiver = receiver::start().await?;
+    until_ready(&client).await?;
+    for example in EXAMPLES {
+        let done = put(&client, example, receiver).await;
+        done.map_err(|error| format!("the example job {}: {error}", example.0))?;
+    }
+    greet(api, receiver, tls.is_some());
+    Ok(())
+}
+
+async fn until_ready(client: &Client) -> Result<(), String> {
+    let begun = Instant::now();
+    loop {
+        let why = match client.ready().await {
+            Ok(ready) if ready.status == "ready" => return Ok(()),
+            Ok(ready) => ready.reason.unwrap_or(ready.status),
+            Err(error) => error.to_string(),
+        };
+        if begun.elapsed() > READY_WITHIN {
+            return Err(format!("the example jobs cannot be created: {why}"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Creates an example, or corrects the port of one that is there: a user may have changed it, and nothing
+/// but the receiver's port is ours.
+async fn put(
+    client: &Client,
+    (name, schedule, description): (&str, &str, &str),
+    receiver: SocketAddr,
+) -> Result<(), Error> {
+    match client.job(name, true).await {
+        Ok(job) => {
+            let Some(url) = at_port(&job.spec.webhook.url, receiver.port()) else { return Ok(()) };
+            let patch = json!({"webhook": {"url": url}});
+            client.patch_job(name, &patch, Write::default()).await.map(drop)
+        }
+        Err(error) if error.status() == Some(404) => {
+            let url = format!("http://{receiver}/{name}");
+            client.create_job(&example(name, schedule, description, url), None).await.map(drop)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn example(name: &str, schedule: &str, description: &str, url: String) -> JobInput {
+    let body = "{\"job\": \"{{.JobName}}\", \"scheduled_time\": \"{{.ScheduledTime}}\"}";
+    JobInput {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        schedule: schedule.to_owned(),
+        timezone: None,
+        webhook: Webhook {
+            url,
+            method: None,
+            headers: TextMap::default(),
+            body: Some(body.to_owned()),
+            auth: None,
+            success_codes: None,
+            timeout: None,
+            tls_skip_verify: false,
+            max_redirects: 0,
+        },
+        retry_policy: None,
+        timeout: None,
+        concurrency: None,
+        missed_runs: None,
+        jitter: None,
+        start_at: None,
+        end_at: None,
+        tags: None,
+        enabled: None,
+    }
+}
+
+/// The URL of a receiver of an earlier start, with another port; none where it leads elsewhere.
+fn at_port(url: &str, port: u16) -> Option<String> {
+    let mut url = Url::parse(url).ok()?;
+    let is_loopback = matches!(url.host(), Some(Host::Ipv4(address)) if address.is_loopback());
+    let is_known = EXAMPLES.iter().any(|(name, ..)| url.path().strip_prefix('/') == Some(*name));
+    if url.scheme() != "http" || !is_loopback || !is_known {
+        return None;
+    }
+    url.set_port(Some(port)).ok()?;
+    Some(url.into())
+}
+
+fn greet(api: SocketAddr, receiver: SocketAddr, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    let api = format!("{scheme}://{api}/api");
+    println!(
+        "
+Chronos is running.
+
+  API          {api}/v1
+  API docs     {api}/docs
+  Jobs         {api}/v1/jobs
+  Executions   {api}/v1/executions
+  Receiver     http://{receiver}
+
+Two example jobs call the receiver: hello every 5 s, and flaky every 20 s, whose first attempt fails.
+Each call is shown below as it arrives. Ctrl-C stops.
+"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_port;
+
+    #[test]
+    fn only_the_port_of_a_receiver_is_corrected() {
+        for (url, corrected) in [
+            ("http://127.0.0.1:40000/hello", Some("http://127.0.0.1:7/hello")),
+            ("http://127.0.0.1:40000/flaky?mine=1", Some("http://127.0.0.1:7/flaky?mine=1")),
+            ("http://127.0.0.1:3000/mine", None),
+            ("https://127.0.0.1:40000/hello", None),
+            ("http://example.com/hello", None),
+        ] {
+            assert_eq!(at_port(url, 7).as_deref(), corrected, "{url}");
+        }
+    }
+}

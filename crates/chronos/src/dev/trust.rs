@@ -1,0 +1,98 @@
+//! TLS to a node whose certificate lies beside it: that certificate is trusted, whoever signed it and
+//! whatever names it has, and no other.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use chronos_client::{BoxFuture, Connect, Stream};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{self, WebPkiSupportedAlgorithms};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
+};
+
+/// Connects to whoever holds the key of one certificate.
+#[derive(Clone, Debug)]
+pub(super) struct Exactly(Arc<ClientConfig>);
+
+impl Exactly {
+    /// The first certificate of a PEM file: the server's own, which those of its issuers follow.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn the_certificate_in(file: &Path) -> Result<Self, String> {
+        let wrong =
+            |error: &dyn std::fmt::Display| format!("server.http.tls.cert_file: {}: {error}", file.display());
+        let certificate = CertificateDer::from_pem_file(file).map_err(|error| wrong(&error))?;
+        let provider = Arc::new(crypto::ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong(&error))?;
+        let verifier = Arc::new(Pinned { certificate, algorithms });
+        let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+impl Connect for Exactly {
+    fn connect<'a>(&'a self, server: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(server).await?;
+            let name = ServerName::from(stream.peer_addr()?.ip());
+            let stream = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// Knows one certificate. That the server holds its key is shown by the signature of the handshake.
+#[derive(Debug)]
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        if *end_entity == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::UnknownIssuer.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

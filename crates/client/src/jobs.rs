@@ -1,0 +1,143 @@
+//! Jobs and their versions. A job is named by its id or by its name.
+
+use chronos_api::{Job, JobInput, JobPage, VersionPage};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::path::{Query, path};
+use crate::{Client, Error, JobQuery, PageQuery};
+
+/// The conditions of a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Write<'a> {
+    /// Only where the job is at this version; otherwise the server answers with 412.
+    pub if_version: Option<u64>,
+    /// Makes it harmless to send the same write again: the server carries it out once.
+    pub idempotency_key: Option<&'a str>,
+}
+
+impl Client {
+    /// Creates a job. An `idempotency_key` makes it harmless to ask again.
+    ///
+    /// # Errors
+    /// See [`Error`]; 409 where the name is taken.
+    pub async fn create_job(&self, job: &JobInput, idempotency_key: Option<&str>) -> Result<Job, Error> {
+        let write = Write { idempotency_key, ..Write::default() };
+        self.write(Method::POST, &path(&["jobs"]), write, Some(job), StatusCode::CREATED).await?.json()
+    }
+
+    /// A page of jobs, in order of creation.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn jobs(&self, query: &JobQuery) -> Result<JobPage, Error> {
+        self.get(&query.query().of(path(&["jobs"]))).await
+    }
+
+    /// All jobs that the query asks for, from its page on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn all_jobs(&self, mut query: JobQuery) -> Result<Vec<Job>, Error> {
+        query.page = query.page.largest();
+        let mut all = Vec::new();
+        loop {
+            let page = self.jobs(&query).await?;
+            all.extend(page.jobs);
+            match page.next_cursor {
+                Some(cursor) => query.page.cursor = Some(cursor),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// A job as it stands; `consistent` where the answer must know every write acknowledged before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn job(&self, job: &str, consistent: bool) -> Result<Job, Error> {
+        self.get(&consistently(consistent).of(path(&["jobs", job]))).await
+    }
+
+    /// Replaces a job. A secret that reads `"[redacted]"` keeps what is stored.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn replace_job(&self, job: &str, by: &JobInput, write: Write<'_>) -> Result<Job, Error> {
+        self.write(Method::PUT, &path(&["jobs", job]), write, Some(by), StatusCode::OK).await?.json()
+    }
+
+    /// Changes the fields of a job that the patch names (RFC 7396); all else stays as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn patch_job(&self, job: &str, patch: &Value, write: Write<'_>) -> Result<Job, Error> {
+        self.write(Method::PATCH, &path(&["jobs", job]), write, Some(patch), StatusCode::OK).await?.json()
+    }
+
+    /// Deletes a job.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn delete_job(&self, job: &str, write: Write<'_>) -> Result<(), Error> {
+        let path = path(&["jobs", job]);
+        self.write::<()>(Method::DELETE, &path, write, None, StatusCode::NO_CONTENT).await.map(drop)
+    }
+
+    /// Enables a job. It goes on from now; one that is enabled stays as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn enable_job(&self, job: &str, write: Write<'_>) -> Result<Job, Error> {
+        self.act_on_job(&path(&["jobs", job, "enable"]), write).await
+    }
+
+    /// Disables a job. One that is disabled stays as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn disable_job(&self, job: &str, write: Write<'_>) -> Result<Job, Error> {
+        self.act_on_job(&path(&["jobs", job, "disable"]), write).await
+    }
+
+    /// A page of a job's versions, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn job_versions(&self, job: &str, page: &PageQuery) -> Result<VersionPage, Error> {
+        self.get(&page.query(Query::default()).of(path(&["jobs", job, "versions"]))).await
+    }
+
+    /// Gives a job a new version that says what an earlier one said.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rollback_job(&self, job: &str, version: u64, write: Write<'_>) -> Result<Job, Error> {
+        self.act_on_job(&path(&["jobs", job, "rollback", &version.to_string()]), write).await
+    }
+
+    async fn act_on_job(&self, path: &str, write: Write<'_>) -> Result<Job, Error> {
+        self.write::<()>(Method::POST, path, write, None, StatusCode::OK).await?.json()
+    }
+
+    /// A call that changes something.
+    pub(crate) async fn write<B: serde::Serialize + ?Sized>(
+        &self,
+        method: Method,
+        path: &str,
+        write: Write<'_>,
+        body: Option<&B>,
+        expected: StatusCode,
+    ) -> Result<crate::Answer, Error> {
+        let version = write.if_version.map(|version| format!("\"{version}\""));
+        let version = version.as_deref().map(|version| ("if-match", version));
+        let key = write.idempotency_key.map(|key| ("idempotency-key", key));
+        let headers: Vec<_> = version.into_iter().chain(key).collect();
+        self.call(method, path, &headers, body, &[expected]).await
+    }
+}
+
+/// The query of a read that must know every write acknowledged before.
+pub(crate) fn consistently(wanted: bool) -> Query {
+    Query::default().with("consistent", wanted.then_some("true"))
+}

@@ -1,0 +1,31 @@
+//! A client of the REST API, version 1.
+//!
+//! [`Client`] has a method for every call of the API, which takes and gives the types of [`api`], and
+//! [`Client::request`] for a request that has no method of its own. It connects through the [`Connect`]
+//! that it is given: plain TCP ([`Tcp`]), TLS, or a simulated network.
+//!
+//! It never sends a request again that a server may have carried out, never follows a redirect, and does
+//! not know who uses it.
+
+mod answer;
+mod client;
+mod cluster;
+mod connect;
+mod connection;
+mod error;
+mod executions;
+mod jobs;
+mod path;
+mod query;
+mod tools;
+
+pub use answer::Answer;
+pub use chronos_api as api;
+pub use client::Client;
+pub use cluster::Backup;
+pub use connect::{BoxFuture, Connect, Stream, Tcp};
+pub use connection::Connection;
+pub use error::Error;
+pub use http::{HeaderMap, Method, StatusCode};
+pub use jobs::Write;
+pub use query::{ExecutionQuery, JobQuery, PageQuery};

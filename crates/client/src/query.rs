@@ -1,0 +1,76 @@
+//! What may be asked of a list. What is not said is left to the server.
+
+use chronos_types::Status;
+
+use crate::path::Query;
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobQuery {
+    /// Only those that are enabled, or disabled.
+    pub enabled: Option<bool>,
+    /// Only those with all of these tags: keys and values.
+    pub tags: Vec<(String, String)>,
+    /// Only those with this in their name or description, in any case.
+    pub text: Option<String>,
+    /// Which part of the list.
+    pub page: PageQuery,
+}
+
+/// Which executions to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionQuery {
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// Which part of the list.
+    pub page: PageQuery,
+}
+
+/// Which part of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageQuery {
+    /// The most items of a page, 1 to 500.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// The answer knows every write that was acknowledged before.
+    pub consistent: bool,
+}
+
+impl PageQuery {
+    /// The largest page there is.
+    pub const LARGEST: u32 = 500;
+
+    pub(crate) fn query(&self, query: Query) -> Query {
+        let Self { limit, cursor, consistent } = self;
+        query
+            .with("limit", limit.map(|limit| limit.to_string()))
+            .with("cursor", cursor.as_deref())
+            .with("consistent", consistent.then_some("true"))
+    }
+
+    /// The same of the largest pages, where nothing else was said: for whoever reads all of a list.
+    pub(crate) fn largest(mut self) -> Self {
+        self.limit.get_or_insert(Self::LARGEST);
+        self
+    }
+}
+
+impl JobQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { enabled, tags, text, page } = self;
+        let query = Query::default()
+            .with("enabled", enabled.map(|enabled| enabled.to_string()))
+            .with("q", text.as_deref());
+        let tagged =
+            tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)));
+        page.query(tagged)
+    }
+}
+
+impl ExecutionQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { status, page } = self;
+        page.query(Query::default().with("status", status.map(Status::as_str)))
+    }
+}
