@@ -20,6 +20,7 @@ mod log_rows;
 mod log_store;
 mod log_writer;
 mod membership;
+mod metrics;
 mod network;
 mod progress;
 mod propose;
@@ -58,6 +59,7 @@ use tokio::task::JoinSet;
 
 pub use error::{ChangeError, ProposeError, RaftError};
 pub use forward::OnPropose;
+pub use metrics::Metrics;
 pub use propose::{Accepted, Pending};
 pub use proposer::Proposer;
 pub use reads::Store;
@@ -123,6 +125,15 @@ pub struct Raft {
     shared: Arc<Shared>,
 }
 
+/// Where this node tells how it is.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What it does with its runs; whoever fires them writes it.
+    pub activity: Arc<Activity>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
 struct Shared {
     raft: Openraft,
     log: LogStore,
@@ -184,10 +195,10 @@ impl Raft {
         sink: Box<dyn Fn(Handed) + Send + Sync>,
         transport: Arc<dyn Transport>,
         caller: Caller,
-        activity: Arc<Activity>,
+        told: Told,
         env: &Env,
     ) -> Result<Self, RaftError> {
-        start::start(config, machine, sink, transport, caller, activity, env).await
+        start::start(config, machine, sink, transport, caller, told, env).await
     }
 
     /// Answers other nodes. Holds no handle.

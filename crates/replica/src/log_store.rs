@@ -6,13 +6,14 @@ use std::fs::File;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chronos_env::{Bug, Env, Worker};
 use futures::stream::{self, Stream, StreamExt as _};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{oneshot, watch};
 
 use super::backfill;
@@ -51,6 +52,7 @@ impl LogStore {
         data_lock: File,
         health: Arc<Health>,
         newest_at: Arc<AtomicI64>,
+        commits: Counter,
         claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
     ) -> Result<Self, E> {
         let (mut file, found) = LogFile::open(path)?;
@@ -65,7 +67,7 @@ impl LogStore {
             total: watch::Sender::new(file.total() - found.bytes),
             tail: Mutex::new(Tail::new(&found)),
             health: health.clone(),
-            commits: AtomicU64::new(0),
+            commits,
         });
         let died =
             move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
@@ -101,7 +103,7 @@ impl LogStore {
 
     /// How many transactions the log has made.
     pub(super) fn commits(&self) -> u64 {
-        self.shared.commits.load(Ordering::Relaxed)
+        self.shared.commits.get()
     }
 
     /// The bytes ever appended; follows in steps.

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::IOFlushed;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{oneshot, watch};
 
 use super::health::{Health, Store};
@@ -53,7 +54,7 @@ pub(super) struct Shared {
     /// The bytes ever appended, in steps of a megabyte or more.
     pub total: watch::Sender<u64>,
     /// Transactions so far.
-    pub commits: AtomicU64,
+    pub commits: Counter,
 }
 
 /// The writing thread's own.
@@ -107,7 +108,7 @@ impl LogWriter {
             group.into_iter().for_each(|waiting| waiting.done.tell(Err(reason)));
             return;
         }
-        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        self.shared.commits.inc();
         let mut appended = group.iter().filter_map(|waiting| match &waiting.change {
             Change::Append(entries) => entries.last().map(|entry| entry.log_id.index),
             _ => None,

@@ -32,7 +32,7 @@ use super::tail::next;
 use super::types::Member;
 use super::upkeep::{self, LogLimits, Openraft};
 use super::view::{Lookout, View};
-use super::{Activity, Leadership, Raft, RaftConfig, RaftError, Shared};
+use super::{Leadership, Raft, RaftConfig, RaftError, Shared, Told};
 
 /// Between looks at who should have a vote.
 const TEND: Duration = Duration::from_millis(250);
@@ -47,7 +47,7 @@ pub(super) async fn start(
     sink: Sink,
     transport: Arc<dyn Transport>,
     caller: Caller,
-    activity: Arc<Activity>,
+    told: Told,
     env: &Env,
 ) -> Result<Raft, RaftError> {
     let raft_config = raft_config(&config)?;
@@ -58,9 +58,15 @@ pub(super) async fn start(
     let drawn = u64::from_le_bytes(env.random_bytes());
     let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
     let log_path = config.data_dir.join("log.db");
-    let log = LogStore::open(env, &log_path, data_lock, health.clone(), newest_at.clone(), |found| {
-        claim(&config, found, &mut identity)
-    })?;
+    let log = LogStore::open(
+        env,
+        &log_path,
+        data_lock,
+        health.clone(),
+        newest_at.clone(),
+        told.metrics.log_commits.clone(),
+        |found| claim(&config, found, &mut identity),
+    )?;
     let id = identity.id;
     if let Some(cluster) = identity.cluster {
         // Nobody has set it before: this node has just read it.
@@ -139,7 +145,7 @@ pub(super) async fn start(
         cut_off,
         contact,
         lease,
-        activity,
+        activity: told.activity,
         signs: Signs::new(u64::from_le_bytes(env.random_bytes())),
         leaving,
         asked_to_leave: watch::Sender::new(false),

@@ -19,7 +19,7 @@ use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 use super::lock::lock;
 use super::propose::Accepted;
 use super::types::Types;
-use super::{Handed, LogLimits, ProposeError, Raft, RaftConfig, RaftError};
+use super::{Handed, LogLimits, ProposeError, Raft, RaftConfig, RaftError, Told};
 use crate::proposer::Proposer;
 use hub::Hub;
 
@@ -81,7 +81,7 @@ impl Node {
             }),
             hub.transport(&address, &caller),
             caller.clone(),
-            Arc::default(),
+            Told::default(),
             &Env::real(),
         )
         .await?;

@@ -2,15 +2,8 @@
 //!
 //! [`Node`] is the door: a configuration goes in, a running node comes out.
 
-mod cluster;
 pub mod config;
-mod dispatch;
-mod http;
 mod node;
-mod reassign;
-mod retention;
-mod scheduler;
-mod spread;
 pub mod telemetry;
 
 pub use node::{LeaveError, Node, StartError};

@@ -11,8 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_dispatch::{self as dispatch, Dispatcher};
+use chronos_engine::{self as engine, Cluster, ClusterConfig, reassign, retention, scheduler};
 use chronos_env::{Env, Listener};
-use chronos_replica::{Activity, ChangeError, Handed, Proposer, Raft, RaftConfig, Replayed, Salvaged, Store};
+use chronos_http::{self as http, App};
+use chronos_replica::{
+    Activity, ChangeError, Handed, Proposer, Raft, RaftConfig, Replayed, Salvaged, Store, Told,
+};
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
 use chronos_types::format_rfc3339;
@@ -21,12 +26,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{self, Cluster};
 use crate::config::{self, Config};
-use crate::dispatch::{self, Dispatcher};
-use crate::http::{self, App};
-use crate::telemetry::Metrics;
-use crate::{reassign, retention, scheduler};
+use crate::telemetry;
 use parting::Parting;
 
 /// Connections for reading the state. Reads are short; more would only compete for the two to
@@ -69,7 +70,14 @@ impl Node {
     pub async fn start(config: Config, env: Env) -> Result<Self, StartError> {
         // Everything that the operator may have got wrong comes first, before anything is opened.
         let client = client(&config, &env)?;
-        let tls = config.server.http.tls.as_ref().map(http::tls).transpose().map_err(StartError)?;
+        let tls = config
+            .server
+            .http
+            .tls
+            .as_ref()
+            .map(|tls| http::tls(&tls.cert_file, &tls.key_file))
+            .transpose()
+            .map_err(StartError)?;
         let listener = listen(config.server.http.address, &env).await?;
         let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
         let door = door::open(&config.cluster, &env).await?;
@@ -90,7 +98,9 @@ impl Node {
         let (machine, readers) = opened.await.map_err(|error| in_directory(&error))?;
         let store = Store::new(Arc::new(readers), env.clone());
 
+        let mut registry = telemetry::registry();
         let activity = Arc::<Activity>::default();
+        let told = Told { activity: activity.clone(), metrics: chronos_replica::Metrics::new(&mut registry) };
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
@@ -125,12 +135,12 @@ impl Node {
             log: config.cluster.raft.log,
         };
         let (transport, caller) = (door.transport.clone(), door.caller.clone());
-        let raft = Raft::start(raft_config, machine, sink, transport, caller, activity.clone(), &env).await;
+        let raft = Raft::start(raft_config, machine, sink, transport, caller, told, &env).await;
         let raft = raft.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
         let peers = tokio::spawn(door.serve(raft.service(), stop_peers.clone())?);
         let proposer = Proposer::start(raft.clone(), env.clone());
-        let metrics = Metrics::new();
+        let metrics = engine::Metrics::new(&mut registry);
 
         Dispatcher::start(
             dispatch::Config {
@@ -141,7 +151,7 @@ impl Node {
                 client: client.clone(),
                 view: raft.view(),
                 env: env.clone(),
-                metrics: metrics.clone(),
+                metrics: dispatch::Metrics::new(&mut registry),
             },
             inbox,
         )
@@ -190,7 +200,7 @@ impl Node {
             parting.when_asked(stop_planning.clone()),
         ];
 
-        let cluster = Cluster::new(cluster::Config {
+        let cluster = Cluster::new(ClusterConfig {
             raft: raft.clone(),
             data_dir: directory.clone(),
             node: config.cluster.node_id.clone(),
@@ -203,7 +213,8 @@ impl Node {
             activity,
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
-            metrics,
+            metrics: http::Metrics::new(&mut registry),
+            exposition: telemetry::exposition(registry),
             node_id: config.cluster.node_id.clone(),
             metrics_path: config.metrics.path.clone(),
             stopping: parting.stopping.clone(),

@@ -7,6 +7,7 @@ use chronos_env::{Env, Worker};
 use chronos_state::Machine;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
+use prometheus_client::metrics::counter::Counter;
 
 use super::runtime;
 use crate::error::RaftError;
@@ -27,9 +28,15 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let newest_at = Arc::new(AtomicI64::new(0));
         let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
         let path = directory.path().join("log.db");
-        let log = LogStore::open(&Env::real(), &path, lock, health.clone(), newest_at.clone(), |_| {
-            Ok::<_, RaftError>(None)
-        })
+        let log = LogStore::open(
+            &Env::real(),
+            &path,
+            lock,
+            health.clone(),
+            newest_at.clone(),
+            Counter::default(),
+            |_| Ok::<_, RaftError>(None),
+        )
         .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
         let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");

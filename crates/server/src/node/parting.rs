@@ -4,13 +4,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chronos_dispatch as dispatch;
+use chronos_engine::reassign;
 use chronos_replica::{Proposer, Raft, Store};
 use chronos_types::ExecutionId;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::dispatch;
-use crate::reassign;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);

@@ -8,14 +8,13 @@ mod withdrawn;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chronos_engine::{reassign, scheduler, spread};
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
 use chronos_types::{ExecutionId, Response, Status, Trigger};
 use tokio_util::sync::CancellationToken;
 
 use bench::{Bench, OWN, view};
 use receiver::Receiver;
-
-use crate::{reassign, scheduler, spread};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_is_lifted() {
@@ -46,7 +45,7 @@ async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
     receiver.wait(under_way, 1).await;
     bench.until("it counts", || bench.activity.running() == 1).await;
     bench.view.send_replace(view(&[], &[], true));
-    bench.until("the fence is up", || bench.metrics.encode().contains("chronos_fenced 1")).await;
+    bench.until("the fence is up", || bench.exposition().contains("chronos_fenced 1")).await;
     let held = bench.trigger(quick, OWN).await;
     receiver.open_gate();
     bench.settled(under_way, Status::Success).await;
@@ -129,9 +128,7 @@ async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
     let stays = bench.trigger(job, "four").await;
     // `two` is silent, `three` is no member any more, `four` is live.
     bench.view.send_replace(view(&[OWN, "four"], &["two"], false));
-    bench
-        .until("all is reassigned", || bench.metrics.encode().contains("chronos_reassigned_total 40\n"))
-        .await;
+    bench.until("all is reassigned", || bench.exposition().contains("chronos_reassigned_total 40\n")).await;
     let live = [OWN.to_owned(), "four".to_owned()];
     let mut at_four: Vec<ExecutionId> = gone
         .iter()

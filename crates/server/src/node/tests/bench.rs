@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_dispatch::{self as dispatch, Dispatcher};
+use chronos_engine::{self as engine, reassign};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
-use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, View};
+use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, Told, View};
 use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
 use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
@@ -14,9 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::dispatch::{self, Dispatcher};
-use crate::reassign;
-use crate::telemetry::Metrics;
+use crate::telemetry;
 
 /// The name of the node.
 pub const OWN: &str = "one";
@@ -37,7 +37,8 @@ pub struct Bench {
     pub proposer: Proposer,
     pub dispatcher: dispatch::Handle,
     pub activity: Arc<Activity>,
-    pub metrics: Metrics,
+    pub metrics: engine::Metrics,
+    exposition: Arc<dyn Fn() -> String + Send + Sync>,
     pub view: watch::Sender<View>,
     made: AtomicUsize,
     _directory: tempfile::TempDir,
@@ -79,11 +80,14 @@ impl Bench {
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         // A cluster of one calls nobody.
         let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
-        let raft = Raft::start(config, machine, sink, Arc::new(transport), caller, activity.clone(), &env)
+        let told = Told { activity: activity.clone(), ..Told::default() };
+        let raft = Raft::start(config, machine, sink, Arc::new(transport), caller, told, &env)
             .await
             .expect("it starts");
         let proposer = Proposer::start(raft, env.clone());
-        let (view, metrics) = (watch::Sender::new(first), Metrics::new());
+        let view = watch::Sender::new(first);
+        let mut registry = telemetry::registry();
+        let metrics = engine::Metrics::new(&mut registry);
         let client = ClientConfig {
             timeout: PATIENCE,
             max_response_body: 1_024,
@@ -98,11 +102,28 @@ impl Bench {
             client: Client::new(&client, env.clone()).expect("a client"),
             view: view.subscribe(),
             env: env.clone(),
-            metrics: metrics.clone(),
+            metrics: dispatch::Metrics::new(&mut registry),
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
-        Self { env, store, proposer, dispatcher, activity, metrics, view, made, _directory: directory }
+        let exposition = telemetry::exposition(registry);
+        Self {
+            env,
+            store,
+            proposer,
+            dispatcher,
+            activity,
+            metrics,
+            exposition,
+            view,
+            made,
+            _directory: directory,
+        }
+    }
+
+    /// The metrics, as they are read.
+    pub fn exposition(&self) -> String {
+        (self.exposition)()
     }
 
     pub async fn propose(&self, command: Command) -> Outcome {

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::Dispatcher;
 use super::attempt::Done;
 use super::stock::Open;
-use crate::dispatch::fence::Round;
-use crate::dispatch::prepared::{Key, Prepared};
+use crate::fence::Round;
+use crate::prepared::{Key, Prepared};
 
 /// Speaks to the dispatcher. Cheap to clone.
 #[derive(Clone, Debug)]

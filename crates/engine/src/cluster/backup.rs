@@ -10,15 +10,15 @@ use chronos_state::{StateError, backup};
 pub(super) const PREFIX: &str = "backup-";
 
 /// A whole backup. Removed when dropped.
-pub(crate) struct BackupFile {
+pub struct BackupFile {
     file: ScratchFile,
     /// When it was made, in milliseconds since the Unix epoch.
-    pub(crate) at: i64,
+    pub at: i64,
 }
 
 impl BackupFile {
     /// Where it lies.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.file.path()
     }
 }

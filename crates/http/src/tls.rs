@@ -1,19 +1,17 @@
 //! The server's certificate and key.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chronos_env::pem;
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Tls;
-
 /// Reads the certificate chain and the key.
 ///
 /// # Errors
 /// A file cannot be read or holds something else; names the key of the configuration and the file.
-pub(crate) fn tls(config: &Tls) -> Result<TlsAcceptor, String> {
-    let Tls { cert_file, key_file } = config;
+pub fn tls(cert_file: &Path, key_file: &Path) -> Result<TlsAcceptor, String> {
     let chain =
         pem::certificates(cert_file).map_err(|error| format!("server.http.tls.cert_file: {error}"))?;
     let key = pem::private_key(key_file).map_err(|error| format!("server.http.tls.key_file: {error}"))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, PAUSE, State};
-use crate::dispatch::prepared::{self, Key, Prepared};
+use crate::prepared::{self, Key, Prepared};
 
 impl Dispatcher {
     /// Has the specification read that an execution waits for.

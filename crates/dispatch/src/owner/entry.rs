@@ -6,7 +6,7 @@ use chronos_state::Fire;
 use chronos_types::Millis;
 use tokio::task::AbortHandle;
 
-use crate::dispatch::prepared::{Key, Prepared};
+use crate::prepared::{Key, Prepared};
 
 /// Where an execution stands with us.
 #[derive(Debug)]

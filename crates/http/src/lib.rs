@@ -1,8 +1,7 @@
 //! The REST API, version 1: one file per page, one map from errors to answers (`problem`).
 //!
 //! A handler parses at the door, asks the store or proposes a command, and says what came of it.
-//! Nothing here keeps state of its own, and nothing else in the server imports this module but
-//! the node that starts it.
+//! Nothing here keeps state of its own.
 
 mod body;
 mod change;
@@ -17,6 +16,7 @@ mod health;
 mod job_actions;
 mod jobs;
 mod layers;
+mod metrics;
 mod params;
 mod problem;
 mod query;
@@ -35,6 +35,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use chronos_engine::Cluster;
 use chronos_env::Env;
 use chronos_replica::{Activity, Proposer, Store};
 use chronos_webhook::Tester;
@@ -42,36 +43,36 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use serve::serve;
-pub(crate) use tls::tls;
+pub use metrics::Metrics;
+pub use serve::serve;
+pub use tls::tls;
 
-use crate::cluster::Cluster;
-use crate::telemetry::Metrics;
 use problem::ApiError;
 
 /// What the pages work with.
-#[derive(Debug)]
-pub(crate) struct App {
+pub struct App {
     /// Where writes go.
-    pub(crate) proposer: Proposer,
+    pub proposer: Proposer,
     /// Where questions go.
-    pub(crate) store: Store,
+    pub store: Store,
     /// Who looks after the nodes.
-    pub(crate) cluster: Cluster,
+    pub cluster: Cluster,
     /// What this node does with its runs.
-    pub(crate) activity: Arc<Activity>,
+    pub activity: Arc<Activity>,
     /// Tries webhooks out.
-    pub(crate) tester: Tester,
+    pub tester: Tester,
     /// Random bytes for identifiers.
-    pub(crate) env: Env,
+    pub env: Env,
     /// What is counted.
-    pub(crate) metrics: Metrics,
+    pub metrics: Metrics,
+    /// Reads the metrics of the whole node, in the OpenMetrics text format.
+    pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
     /// This node's name.
-    pub(crate) node_id: String,
+    pub node_id: String,
     /// The path at which metrics are read.
-    pub(crate) metrics_path: String,
+    pub metrics_path: String,
     /// Cancelled when the node begins to stop. It answers for as long as attempts are under way.
-    pub(crate) stopping: CancellationToken,
+    pub stopping: CancellationToken,
 }
 
 type Shared = Arc<App>;
@@ -94,7 +95,7 @@ type Shared = Arc<App>;
 struct Document;
 
 /// All pages, ready to be served.
-pub(crate) fn router(app: App) -> Router {
+pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     let pages = OpenApiRouter::with_openapi(Document::openapi())
         .merge(jobs::routes())

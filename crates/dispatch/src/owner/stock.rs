@@ -9,7 +9,7 @@ use chronos_state::{Fire, Reader};
 use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, PAUSE, State};
-use crate::dispatch::fence::Round;
+use crate::fence::Round;
 
 /// The answer to a question.
 pub(super) struct Open {

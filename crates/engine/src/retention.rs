@@ -11,7 +11,7 @@ use chronos_types::{DurationMs, Millis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::Metrics;
+use crate::Metrics;
 
 /// Records forgotten in one command: a few milliseconds of the writer's time.
 const AT_ONCE: usize = 1_000;

@@ -3,12 +3,12 @@
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use chronos_engine::scheduler::first_due;
 use chronos_state::{Command, Idempotency, JobRow, Outcome, Proposal, PutJob, Refusal};
 use chronos_types::{FieldError, Job, JobSpec};
 
 use super::problem::ApiError;
 use super::{App, etag, find, respond};
-use crate::scheduler::first_due;
 
 /// Each try loses only to a change that succeeded, so this many losses in a row are a client's
 /// loop and not chance.

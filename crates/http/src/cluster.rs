@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
+use chronos_engine::Member;
+use chronos_replica::Role;
 use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +19,6 @@ use super::params::Params;
 use super::problem::ApiError;
 use super::query::{Consistent, NoQuery};
 use super::{Shared, find, respond};
-use crate::cluster::{Member, Role};
 
 /// Read and sent at once.
 const CHUNK: usize = 256 * 1024;

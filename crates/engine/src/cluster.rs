@@ -7,13 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chronos_env::{Env, Scratch};
-use chronos_replica::{MemberStatus, Raft, RaftStatus};
+use chronos_replica::{ChangeError, MemberStatus, NodeReport, Raft, RaftStatus, Role};
 use futures::future::join_all;
 
-pub(crate) use backup::BackupFile;
-pub(crate) use chronos_replica::NodeReport;
-
-pub(crate) use chronos_replica::{ChangeError, Role};
+pub use backup::BackupFile;
 
 /// For the news of a new leader to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
@@ -23,20 +20,20 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What [`Cluster`] stands on.
-pub(crate) struct Config {
+pub struct ClusterConfig {
     /// The membership.
-    pub(crate) raft: Raft,
+    pub raft: Raft,
     /// Where the state lies, and where a backup of it may.
-    pub(crate) data_dir: PathBuf,
+    pub data_dir: PathBuf,
     /// This node's name.
-    pub(crate) node: String,
+    pub node: String,
     /// The clock, and where blocking work runs.
-    pub(crate) env: Env,
+    pub env: Env,
 }
 
 /// Asks about the cluster, and of it.
-pub(crate) struct Cluster {
-    config: Config,
+pub struct Cluster {
+    config: ClusterConfig,
     backups: Scratch,
 }
 
@@ -47,11 +44,11 @@ impl std::fmt::Debug for Cluster {
 }
 
 /// A member, and what it says of itself, if it answers.
-pub(crate) struct Member {
+pub struct Member {
     /// As the log has it.
-    pub(crate) status: MemberStatus,
+    pub status: MemberStatus,
     /// As it is.
-    pub(crate) report: Option<NodeReport>,
+    pub report: Option<NodeReport>,
 }
 
 impl Cluster {
@@ -59,13 +56,13 @@ impl Cluster {
     ///
     /// # Errors
     /// The data directory cannot be tidied up.
-    pub(crate) fn new(config: Config) -> std::io::Result<Self> {
+    pub fn new(config: ClusterConfig) -> std::io::Result<Self> {
         let backups = Scratch::open(&config.data_dir, backup::PREFIX)?;
         Ok(Self { config, backups })
     }
 
     /// Where the cluster stands as this node sees it, and how each node is.
-    pub(crate) async fn status(&self) -> (RaftStatus, Vec<Member>) {
+    pub async fn status(&self) -> (RaftStatus, Vec<Member>) {
         let mut status = self.config.raft.status();
         let members = std::mem::take(&mut status.members);
         let asked = members.into_iter().map(|status| async move {
@@ -88,7 +85,7 @@ impl Cluster {
 
     /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this
     /// node has applied.
-    pub(crate) async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
+    pub async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
         let (name, new) = self.config.raft.add(address).await?;
         let applied = self.config.raft.status().applied;
         let caught_up = async {
@@ -108,12 +105,12 @@ impl Cluster {
     }
 
     /// Removes a member, there or not; answers when it is none any more.
-    pub(crate) async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
         self.config.raft.remove(name).await
     }
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
-    pub(crate) async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
+    pub async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
         let mut leadership = self.config.raft.leadership();
         let before = leadership.borrow().term;
         self.config.raft.transfer(to.clone()).await?;
@@ -128,7 +125,7 @@ impl Cluster {
     }
 
     /// Makes a backup of what this node has applied.
-    pub(crate) async fn backup(&self) -> Result<BackupFile, chronos_state::StateError> {
+    pub async fn backup(&self) -> Result<BackupFile, chronos_state::StateError> {
         backup::make(&self.config.data_dir, &self.backups, &self.config.env).await
     }
 }

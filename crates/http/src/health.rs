@@ -53,8 +53,7 @@ fn obstacle(app: &App) -> Result<(), String> {
 
 /// The metrics, in the OpenMetrics text format.
 pub(super) fn metrics(app: &App) -> Response {
-    app.metrics.log_commits(app.proposer.log_commits());
-    let mut response = Response::new(Body::from(app.metrics.encode()));
+    let mut response = Response::new(Body::from((app.exposition)()));
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

@@ -42,6 +42,6 @@ pub(super) async fn observe(State(app): State<Shared>, request: Request, next: N
         }
     };
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    app.metrics.http_request(method, route, response.status().as_u16(), begun.elapsed().as_secs_f64());
+    app.metrics.request(method, route, response.status().as_u16(), begun.elapsed().as_secs_f64());
     response
 }

@@ -5,7 +5,7 @@ use chronos_state::{Fire, Reported};
 use chronos_types::{ExecutionId, Status};
 
 use super::{Dispatcher, Entry, State};
-use crate::dispatch::lane::{Arrival, Verdict};
+use crate::lane::{Arrival, Verdict};
 
 impl Dispatcher {
     /// Takes up every execution whose instant has come.

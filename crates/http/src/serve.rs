@@ -16,7 +16,7 @@ const LIMITS: Accept = Accept { from: "clients", most: usize::MAX, grace: Durati
 
 /// Serves until `stop` is cancelled; then takes no new connections and requests, and lets those
 /// under way end.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     router: Router,

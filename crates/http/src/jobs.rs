@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem, merge_patch};
+use chronos_engine::scheduler::first_due;
 use chronos_state::{Command, DeleteJob, JobFilter, Outcome, Proposal, PutJob};
 use chronos_types::{self as domain, JobId, JobSpec};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +17,6 @@ use super::params::Params;
 use super::problem::ApiError;
 use super::query::{Consistent, NoQuery, Query};
 use super::{Shared, etag, find, respond};
-use crate::scheduler::first_due;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, replace, patch, delete))

@@ -8,9 +8,11 @@
 mod capacity;
 mod fence;
 mod lane;
+mod metrics;
 mod owner;
 mod prepared;
 mod report;
 mod timer;
 
+pub use metrics::Metrics;
 pub use owner::{Config, Dispatcher, Handle};

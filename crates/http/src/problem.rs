@@ -4,12 +4,11 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
-use chronos_replica::ProposeError;
+use chronos_replica::{ChangeError, ProposeError};
 use chronos_state::{Outcome, Refusal, StateError};
 use chronos_types::Invalid;
 
 use super::respond;
-use crate::cluster::ChangeError;
 
 /// A request that was not done, and why.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ use super::lane::Lane;
 use super::prepared::{Cache, Key};
 use super::report;
 use super::timer::Heap;
-use crate::telemetry::Metrics;
+use crate::Metrics;
 
 /// Those of this long show together, so that a busy node does not wake for each.
 const SHOW_TOGETHER: Duration = Duration::from_millis(50);

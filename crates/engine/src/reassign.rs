@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::Metrics;
 use crate::spread::node_beside;
-use crate::telemetry::Metrics;
 
 /// Executions moved in one command: a few milliseconds of the writer's time.
 const AT_ONCE: usize = 1_000;

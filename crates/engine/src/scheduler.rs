@@ -21,8 +21,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::Metrics;
 use crate::spread::node_beside;
-use crate::telemetry::Metrics;
 
 /// How far ahead runs are planned: longer than it takes from the loss of a leader until the next one
 /// plans (1.3 s at most in 140 kills), so that the runs of all other nodes are on time meanwhile; and
