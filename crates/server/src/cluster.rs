@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_types::NodeName;
 use futures::future::join_all;
 
 pub(crate) use backup::BackupFile;
@@ -40,7 +41,7 @@ pub(crate) struct Config {
     /// Where the state lies, and where a backup of it may.
     pub(crate) data_dir: PathBuf,
     /// This node's name.
-    pub(crate) node: String,
+    pub(crate) node: NodeName,
     /// The clock, and where blocking work runs.
     pub(crate) env: Env,
 }
@@ -122,12 +123,12 @@ impl Cluster {
     }
 
     /// Removes a member, there or not; answers when it is none any more.
-    pub(crate) async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+    pub(crate) async fn remove(&self, name: &NodeName) -> Result<(), ChangeError> {
         self.0.raft.remove(name).await
     }
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
-    pub(crate) async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
+    pub(crate) async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, ChangeError> {
         let mut leadership = self.0.raft.leadership();
         let before = leadership.borrow().term;
         self.0.raft.transfer(to.clone()).await?;

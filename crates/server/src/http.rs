@@ -35,6 +35,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use chronos_types::NodeName;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -68,7 +69,7 @@ pub(crate) struct App {
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// This node's name.
-    pub(crate) node_id: String,
+    pub(crate) node_id: NodeName,
     /// The path at which metrics are read.
     pub(crate) metrics_path: String,
     /// Cancelled when the node begins to stop. It answers for as long as attempts are under way.

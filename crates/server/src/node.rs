@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
-use chronos_types::format_rfc3339;
+use chronos_types::{NodeName, format_rfc3339};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ pub struct StartError(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the node {name} is or may be a member of its cluster still: {error}")]
 pub struct LeaveError {
-    name: String,
+    name: NodeName,
     error: ChangeError,
 }
 
@@ -217,7 +217,7 @@ impl Node {
         };
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
-        tracing::info!(%address, node = config.cluster.node_id, "serving");
+        tracing::info!(%address, node = config.cluster.node_id.as_str(), "serving");
         Ok(Self {
             address,
             raft,

@@ -47,6 +47,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chronos_state::Machine;
+use chronos_types::NodeName;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -82,7 +83,7 @@ const HAND_OVER: Duration = Duration::from_secs(2);
 pub struct RaftConfig {
     /// The name of this node, `cluster.node_id`. It is kept with the log; a log is not opened under
     /// another name.
-    pub node_id: String,
+    pub node_id: NodeName,
     /// Where `log.db` lies, beside the state.
     pub data_dir: PathBuf,
     /// How often a leader says that it is there.
@@ -267,7 +268,7 @@ impl Raft {
     }
 
     /// The name of this node.
-    fn name(&self) -> String {
+    fn name(&self) -> NodeName {
         self.shared.member.name.clone()
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
 use crate::env::BoxFuture;
@@ -23,7 +24,7 @@ pub(crate) struct NodeReport {
     /// Whether it starts none for want of a leader.
     pub(crate) fenced: bool,
     /// Of a leader: milliseconds since it last heard of each member, by name.
-    pub(crate) heard: BTreeMap<String, u64>,
+    pub(crate) heard: BTreeMap<NodeName, u64>,
 }
 
 impl NodeReport {
