@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use chronos_env::{Env, Timer};
 use chronos_replica::{Activity, Proposer, Store, View};
-use chronos_state::{Fire, Report, Reported};
-use chronos_types::{Concurrency, ExecutionId};
+use chronos_state::{Fire, JobSeq, Report, Reported};
+use chronos_types::{Concurrency, ExecutionId, NodeName};
 use chronos_webhook::Client;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -45,7 +45,7 @@ const RECORD_WITHIN: Duration = Duration::from_secs(5);
 /// What the dispatcher needs.
 pub struct Config {
     /// This node's name, as plans name it.
-    pub node: String,
+    pub node: NodeName,
     /// Attempts at once.
     pub max_concurrent: usize,
     /// The state.
@@ -68,7 +68,7 @@ pub struct Dispatcher {
     messages: mpsc::UnboundedSender<Message>,
     entries: HashMap<ExecutionId, Entry>,
     heap: Heap,
-    lanes: HashMap<i64, Lane>,
+    lanes: HashMap<JobSeq, Lane>,
     capacity: Capacity,
     cache: Cache,
     to_load: Vec<Key>,
@@ -230,9 +230,9 @@ impl Dispatcher {
             |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
         let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
         let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
-        let busy: HashSet<i64> = busy.map(|entry| entry.fire.job).collect();
+        let busy: HashSet<JobSeq> = busy.map(|entry| entry.fire.run.job).collect();
         let keeps = |entry: &Entry| {
-            begun(&entry) || matches!(entry.state, State::Over) || busy.contains(&entry.fire.job)
+            begun(&entry) || matches!(entry.state, State::Over) || busy.contains(&entry.fire.run.job)
         };
         self.entries.iter().filter(|(_, entry)| keeps(entry)).map(|(id, _)| *id).collect()
     }

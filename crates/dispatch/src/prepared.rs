@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chronos_replica::Store;
-use chronos_state::StateError;
+use chronos_state::{JobSeq, StateError};
 use chronos_types::{JobId, JobSpec};
 
 /// Versions kept. At some 1.5 KiB each, this is at most some 50 MiB.
@@ -19,7 +19,7 @@ pub(super) struct Prepared {
 }
 
 /// A job's number and a version of it.
-pub(super) type Key = (i64, u64);
+pub(super) type Key = (JobSeq, u64);
 
 /// The versions fired lately: two generations, the older one dropped when the newer one is full.
 #[derive(Debug, Default)]

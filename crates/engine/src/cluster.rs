@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chronos_env::{Env, Scratch};
 use chronos_replica::{ChangeError, MemberStatus, NodeReport, Raft, RaftStatus, Role};
+use chronos_types::NodeName;
 use futures::future::join_all;
 
 pub use backup::BackupFile;
@@ -26,7 +27,7 @@ pub struct ClusterConfig {
     /// Where the state lies, and where a backup of it may.
     pub data_dir: PathBuf,
     /// This node's name.
-    pub node: String,
+    pub node: NodeName,
     /// The clock, and where blocking work runs.
     pub env: Env,
 }
@@ -105,12 +106,12 @@ impl Cluster {
     }
 
     /// Removes a member, there or not; answers when it is none any more.
-    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+    pub async fn remove(&self, name: &NodeName) -> Result<(), ChangeError> {
         self.config.raft.remove(name).await
     }
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
-    pub async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
+    pub async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, ChangeError> {
         let mut leadership = self.config.raft.leadership();
         let before = leadership.borrow().term;
         self.config.raft.transfer(to.clone()).await?;

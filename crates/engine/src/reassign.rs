@@ -12,7 +12,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_replica::{Proposer, Store, View};
 use chronos_state::{Command, Fire, Moved, OpenRun, Proposal, Reader, Reassign, Report, Reported};
-use chronos_types::ExecutionId;
+use chronos_types::{ExecutionId, NodeName};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -99,7 +99,7 @@ async fn look(config: &Config) -> Result<(), String> {
         let moved = |page| metrics.reassigned(page);
         let count = give_away(store, proposer, (&node, true), live, &HashSet::new(), moved).await?;
         if count > 0 {
-            tracing::info!(node, count, "reassigned the executions of a node that is gone");
+            tracing::info!(node = node.as_str(), count, "reassigned the executions of a node that is gone");
         }
     }
     speak_for_the_gone(config).await
@@ -131,8 +131,8 @@ async fn speak_for_the_gone(Config { view, store, proposer, env, .. }: &Config) 
 pub async fn hand_over(
     store: &Store,
     proposer: &Proposer,
-    node: &str,
-    others: &[String],
+    node: &NodeName,
+    others: &[NodeName],
     keep: &HashSet<ExecutionId>,
 ) -> Result<usize, String> {
     give_away(store, proposer, (node, false), || others.to_vec(), keep, |_| {}).await
@@ -143,8 +143,8 @@ pub async fn hand_over(
 async fn give_away(
     store: &Store,
     proposer: &Proposer,
-    (from, unsure): (&str, bool),
-    live: impl Fn() -> Vec<String>,
+    (from, unsure): (&NodeName, bool),
+    live: impl Fn() -> Vec<NodeName>,
     keep: &HashSet<ExecutionId>,
     moved: impl Fn(usize),
 ) -> Result<usize, String> {
@@ -154,7 +154,7 @@ async fn give_away(
         if live.is_empty() {
             return Ok(count);
         }
-        let node = from.to_owned();
+        let node = from.clone();
         let read = move |reader: &Reader| {
             let page = reader.open_of(&node, after.as_ref(), AT_ONCE)?;
             let holders = reader.holders(&page.iter().map(|run| run.job_seq).collect::<Vec<_>>())?;
@@ -167,9 +167,9 @@ async fn give_away(
             .iter()
             .filter(|run| !keep.contains(&run.execution))
             .filter_map(|run| {
-                let holder = holders.get(&run.job_seq).map(String::as_str);
+                let holder = holders.get(&run.job_seq);
                 let to = node_beside(run.job, holder, &live)?;
-                Some(Moved { execution: run.execution, from: from.to_owned(), to: to.to_owned(), unsure })
+                Some(Moved { execution: run.execution, from: from.clone(), to: to.clone(), unsure })
             })
             .collect();
         if runs.is_empty() {

@@ -14,8 +14,10 @@ use std::time::Duration;
 use chronos_env::{Bug, Env, Timer};
 use chronos_replica::{Proposer, Store, View};
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun, Reader, StateError};
-use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Millis, Trigger};
+use chronos_state::{
+    Command, DueJob, JobSeq, JobTimes, Plan, PlanStep, Planned, PlannedRun, Reader, RunRef, StateError,
+};
+use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Millis, NodeName, Trigger};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -44,7 +46,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How the scheduler is set up.
 pub struct Config {
     /// This node's name: who fires what is planned while nobody is known to be live.
-    pub node: String,
+    pub node: NodeName,
     /// Who is live.
     pub view: watch::Receiver<View>,
     /// Runs less late than this are simply run.
@@ -182,38 +184,42 @@ async fn tick(config: &Config) -> Result<Tick, String> {
         let due = reader.due(now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
         let holders = nodes.holders(reader, &due)?;
         let planner = Planner { now, threshold, window, from_now };
-        let (mut runs, mut missed) = (Vec::with_capacity(due.len()), 0);
+        let mut steps = Vec::with_capacity(due.len());
         for job in &due {
-            let before = runs.len();
-            planner.plan(job, nodes.of(job, &holders), &mut runs);
-            missed += runs[before..].iter().filter(|run| run.trigger == Trigger::CatchUp).count();
+            planner.plan(job, nodes.of(job, &holders), &mut steps);
         }
-        Ok((runs, missed, None))
+        let missed = steps.iter().filter(|step| is_of_missed(step)).count();
+        Ok((steps, missed, None))
     };
-    let (runs, missed, first) = config.store.read(look).await.map_err(|error| error.to_string())?;
-    if runs.is_empty() {
+    let (steps, missed, first) = config.store.read(look).await.map_err(|error| error.to_string())?;
+    if steps.is_empty() {
         return Ok(Tick::Nothing(first));
     }
     if missed > 0 {
         tracing::info!(missed, "catching up on missed instants");
     }
-    config.metrics.planned(runs.len(), missed);
-    let plan = Command::Plan(Plan { runs });
+    config.metrics.planned(steps.len(), missed);
+    let plan = Command::Plan(Plan { steps });
     config.proposer.propose(plan.into()).await.map_err(|error| error.to_string())?;
     Ok(Tick::More)
 }
 
+/// Whether a step gets past instants that were missed.
+fn is_of_missed(step: &PlanStep) -> bool {
+    step.planned().is_none_or(|planned| planned.run.trigger == Trigger::CatchUp)
+}
+
 /// Who may fire.
 struct Nodes {
-    own: String,
-    live: Vec<String>,
+    own: NodeName,
+    live: Vec<NodeName>,
     /// They hand over what they have not begun, and say themselves what the rest overlaps with.
-    leaving: Vec<String>,
+    leaving: Vec<NodeName>,
 }
 
 impl Nodes {
     /// The nodes that hold unfinished executions of jobs whose policy asks what a run overlaps with.
-    fn holders(&self, reader: &Reader, due: &[DueJob]) -> Result<HashMap<i64, String>, StateError> {
+    fn holders(&self, reader: &Reader, due: &[DueJob]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
         if self.live.len() + self.leaving.len() < 2 {
             return Ok(HashMap::new());
         }
@@ -222,8 +228,8 @@ impl Nodes {
     }
 
     /// The node that fires a job's runs.
-    fn of(&self, job: &DueJob, holders: &HashMap<i64, String>) -> &str {
-        let holder = holders.get(&job.seq).map(String::as_str);
+    fn of(&self, job: &DueJob, holders: &HashMap<JobSeq, NodeName>) -> &NodeName {
+        let holder = holders.get(&job.seq);
         let leaving = holder.and_then(|holder| self.leaving.iter().find(|name| *name == holder));
         match leaving {
             Some(name) => name,
@@ -241,65 +247,49 @@ struct Planner {
 }
 
 impl Planner {
-    fn plan(&self, job: &DueJob, node: &str, runs: &mut Vec<PlannedRun>) {
+    fn plan(&self, job: &DueJob, node: &NodeName, steps: &mut Vec<PlanStep>) {
         let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
             // Out of the way, or it would be found first for ever.
-            runs.push(self.pass_over(job, node, job.at, None));
+            steps.push(self.pass_over(job, job.at, None));
             return;
         };
-        let mut slot = job.at;
+        let mut due = job.at;
         for _ in 0..RUNS_PER_JOB {
-            let next = if slot <= self.now - self.threshold {
-                self.missed(job, node, &times, slot, runs)
+            let next = if due <= self.now - self.threshold {
+                self.missed(job, node, &times, due, steps)
             } else {
-                let next = times.after(if self.from_now { slot.max(self.now) } else { slot });
-                runs.push(self.run(job, node, slot, slot, Trigger::Schedule, next));
+                let next = times.after(if self.from_now { due.max(self.now) } else { due });
+                steps.push(self.run(job, node, due, due, Trigger::Schedule, next));
                 next
             };
             match next {
-                Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => slot = next,
+                Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => due = next,
                 _ => return,
             }
         }
     }
 
-    /// A run for `slot`, planned where the job is due at `from`.
+    /// A run at `scheduled_time`, planned where the job is due at `from`.
     fn run(
         &self,
         job: &DueJob,
-        node: &str,
+        node: &NodeName,
         from: Millis,
-        slot: Millis,
+        scheduled_time: Millis,
         trigger: Trigger,
         next_due: Option<Millis>,
-    ) -> PlannedRun {
-        let execution = ExecutionId::scheduled(job.id, slot);
-        PlannedRun {
-            job: job.seq,
-            version: job.version,
-            from,
-            slot: Some(slot),
-            fire_at: slot + jitter(execution, job.times.jitter),
-            execution: Some(execution),
-            trigger,
-            next_due,
-            node: node.to_owned(),
-        }
+    ) -> PlanStep {
+        let execution = ExecutionId::scheduled(job.id, scheduled_time);
+        let run = RunRef { execution, job: job.seq, version: job.version, scheduled_time, trigger };
+        let fire_at = scheduled_time + jitter(execution, job.times.jitter);
+        let what = Planned::Run(PlannedRun { run, fire_at, node: node.clone() });
+        PlanStep { from, next_due, what }
     }
 
     /// Moves a job on from `from` without a run.
-    fn pass_over(&self, job: &DueJob, node: &str, from: Millis, next_due: Option<Millis>) -> PlannedRun {
-        PlannedRun {
-            job: job.seq,
-            version: job.version,
-            from,
-            slot: None,
-            fire_at: from,
-            execution: None,
-            trigger: Trigger::CatchUp,
-            next_due,
-            node: node.to_owned(),
-        }
+    fn pass_over(&self, job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlanStep {
+        let what = Planned::PassedOver { job: job.seq, version: job.version };
+        PlanStep { from, next_due, what }
     }
 }
 

@@ -3,25 +3,25 @@
 //! Rendezvous hashing (Thaler and Ravishankar, 1998): the node whose name weighs most together with
 //! the job. A node that leaves gives away its own jobs and no others, and gets the same ones back.
 
-use chronos_types::JobId;
+use chronos_types::{JobId, NodeName};
 use sha2::{Digest, Sha256};
 
 /// The node among `live` that fires a job; none where none is live.
 #[must_use]
-pub fn node_for(job: JobId, live: &[String]) -> Option<&str> {
+pub fn node_for(job: JobId, live: &[NodeName]) -> Option<&NodeName> {
     match live {
         [] => None,
         [only] => Some(only),
-        several => several.iter().map(String::as_str).max_by_key(|name| (weight(job, name), *name)),
+        several => several.iter().max_by_key(|name| (weight(job, name.as_str()), *name)),
     }
 }
 
 /// The same, but for a job with unfinished executions the node that holds them, where that is live:
 /// who fires a run judges what it overlaps with, and can judge only what it holds itself.
 #[must_use]
-pub fn node_beside<'a>(job: JobId, holder: Option<&str>, live: &'a [String]) -> Option<&'a str> {
+pub fn node_beside<'a>(job: JobId, holder: Option<&NodeName>, live: &'a [NodeName]) -> Option<&'a NodeName> {
     let holder = holder.and_then(|holder| live.iter().find(|name| *name == holder));
-    holder.map(String::as_str).or_else(|| node_for(job, live))
+    holder.or_else(|| node_for(job, live))
 }
 
 /// SHA-256, because it will be the same in every version and on every machine.
@@ -38,8 +38,8 @@ mod tests {
 
     use super::*;
 
-    fn nodes(count: usize) -> Vec<String> {
-        (1..=count).map(|n| format!("chronos-{n}")).collect()
+    fn nodes(count: usize) -> Vec<NodeName> {
+        (1..=count).map(|n| NodeName::unchecked(&format!("chronos-{n}"))).collect()
     }
 
     /// Jobs created a millisecond apart, as their identifiers would be.
@@ -73,14 +73,14 @@ mod tests {
     fn a_node_that_leaves_gives_away_its_own_jobs_only() {
         let before = nodes(5);
         for gone in &before {
-            let after: Vec<String> = before.iter().filter(|name| *name != gone).cloned().collect();
+            let after: Vec<NodeName> = before.iter().filter(|name| *name != gone).cloned().collect();
             for job in jobs() {
                 let (was, is) = (node_for(job, &before), node_for(job, &after));
                 assert!(
                     was == is || was == Some(gone),
                     "{job} went from {was:?} to {is:?} though {gone} left"
                 );
-                assert_ne!(is, Some(gone.as_str()));
+                assert_ne!(is, Some(gone));
             }
         }
     }
@@ -104,7 +104,8 @@ mod tests {
         for (name, expected) in weights {
             assert_eq!(weight(job, name), expected, "{name}");
         }
-        assert_eq!(node_for(job, &weights.map(|(name, _)| name.to_owned())), Some("a"));
+        let live = weights.map(|(name, _)| NodeName::unchecked(name));
+        assert_eq!(node_for(job, &live), Some(&live[0]));
     }
 
     #[test]
@@ -113,9 +114,9 @@ mod tests {
         for job in jobs().take(100) {
             let home = node_for(job, &live);
             for node in &live {
-                assert_eq!(node_beside(job, Some(node), &live), Some(node.as_str()));
+                assert_eq!(node_beside(job, Some(node), &live), Some(node));
             }
-            assert_eq!(node_beside(job, Some("gone"), &live), home);
+            assert_eq!(node_beside(job, Some(&NodeName::unchecked("gone")), &live), home);
             assert_eq!(node_beside(job, None, &live), home);
         }
         assert_eq!(node_for(jobs().next().expect("a job"), &[]), None);

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
 use chronos_engine::Member;
 use chronos_replica::Role;
+use chronos_types::NodeName;
 use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,8 +49,8 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
     };
     let status = ClusterStatus {
         cluster_id,
-        node_id: app.node_id.clone(),
-        leader: raft.leader,
+        node_id: app.node_id.to_string(),
+        leader: raft.leader.map(|leader| leader.to_string()),
         term: raft.term,
         commit_index: raft.committed,
         nodes: members.into_iter().map(node).collect(),
@@ -65,7 +66,7 @@ fn node(member: Member) -> ClusterNode {
         Role::Learner => "learner",
     };
     ClusterNode {
-        id: status.name,
+        id: status.name.to_string(),
         role: role.to_owned(),
         raft_address: status.address,
         http_address: status.http,
@@ -112,7 +113,7 @@ async fn remove(
     Params(id): Params<String>,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    app.cluster.remove(&id).await?;
+    app.cluster.remove(&NodeName::unchecked(&id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -134,7 +135,7 @@ async fn transfer(
 ) -> Result<Response, ApiError> {
     let request = body.map(|body| TransferRequest::parse(&body.value)).transpose()?;
     let TransferRequest { to } = request.unwrap_or_default();
-    let leader = app.cluster.transfer(to).await?;
+    let leader = app.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
     Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
 }
 

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use chronos_api::{Execution, ExecutionPage, Problem};
-use chronos_state::{ExecutionFilter, Reader, StateError};
+use chronos_state::{ExecutionFilter, JobSeq, Reader, StateError};
 use chronos_types::ExecutionId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -117,7 +117,7 @@ impl Wanted {
     }
 
     /// The page as JSON: made here, off the async threads, since it can be large.
-    fn page(&self, reader: &Reader, job: Option<i64>) -> Result<Bytes, StateError> {
+    fn page(&self, reader: &Reader, job: Option<JobSeq>) -> Result<Bytes, StateError> {
         let filter = ExecutionFilter { job, ..self.filter };
         let page = reader.executions(&filter, self.before, self.limit)?;
         let last = page.items.last().filter(|_| page.more);

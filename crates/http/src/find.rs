@@ -1,6 +1,6 @@
 //! Finding what a path names.
 
-use chronos_state::{ExecutionRow, JobRow, Reader, StateError, VersionRow};
+use chronos_state::{ExecutionRow, JobRow, JobSeq, Reader, StateError, VersionRow};
 use chronos_types::{ExecutionId, JobId};
 
 use super::App;
@@ -47,7 +47,7 @@ pub(super) async fn acknowledged_execution(app: &App, job: &str, id: &str) -> Re
 /// A version to go back to, found as [`acknowledged_job`] does.
 pub(super) async fn acknowledged_version(
     app: &App,
-    job: i64,
+    job: JobSeq,
     version: u64,
 ) -> Result<Option<VersionRow>, ApiError> {
     let look = move |reader: &Reader| reader.version(job, version);

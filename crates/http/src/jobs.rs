@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem, merge_patch};
 use chronos_engine::scheduler::first_due;
-use chronos_state::{Command, DeleteJob, JobFilter, Outcome, Proposal, PutJob};
+use chronos_state::{Command, DeleteJob, JobFilter, JobSeq, Outcome, Proposal, PutJob};
 use chronos_types::{self as domain, JobId, JobSpec};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -90,14 +90,14 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     parts.extend(filter.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
     let binding = Binding::new("jobs", &parts);
     let limit = query.limit();
-    let after = query.cursor(&binding).map(i64::from_be_bytes);
+    let after = query.cursor(&binding).map(|bytes| JobSeq::new(i64::from_be_bytes(bytes)));
     let consistent = query.consistent();
     query.finish()?;
     find::catch_up(&app, consistent).await?;
     let text = app.store.read(move |reader| {
         let page = reader.jobs(&filter, after, limit)?;
         let last = page.items.last().filter(|_| page.more);
-        let next_cursor = last.map(|row| binding.encode(&row.seq.to_be_bytes()));
+        let next_cursor = last.map(|row| binding.encode(&row.seq.get().to_be_bytes()));
         let jobs = page.items.iter().map(|row| Job::new(&row.job, row.last_run)).collect();
         Ok(respond::bytes(&JobPage { jobs, next_cursor }))
     });

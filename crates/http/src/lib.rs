@@ -38,6 +38,7 @@ use axum::response::{IntoResponse, Response};
 use chronos_engine::Cluster;
 use chronos_env::Env;
 use chronos_replica::{Activity, Proposer, Store};
+use chronos_types::NodeName;
 use chronos_webhook::Tester;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
@@ -68,7 +69,7 @@ pub struct App {
     /// Reads the metrics of the whole node, in the OpenMetrics text format.
     pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
     /// This node's name.
-    pub node_id: String,
+    pub node_id: NodeName,
     /// The path at which metrics are read.
     pub metrics_path: String,
     /// Cancelled when the node begins to stop. It answers for as long as attempts are under way.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
 use super::log_file::LogError;
@@ -31,9 +32,9 @@ pub enum RaftError {
         /// The data directory.
         path: PathBuf,
         /// The name in the configuration.
-        configured: String,
+        configured: NodeName,
         /// The name in the log.
-        found: String,
+        found: NodeName,
     },
     /// The intervals do not go together.
     #[error("cluster.raft: {0}")]
@@ -85,7 +86,7 @@ pub enum ProposeError {
     #[error("{}", .leader.as_ref().map_or_else(|| "no leader is known".to_owned(), |l| format!("this node does not lead; {l} does")))]
     NoLeader {
         /// The name of the node that does, if it is known.
-        leader: Option<String>,
+        leader: Option<NodeName>,
     },
     /// The disk is full. Nothing was written.
     #[error("{0}")]
@@ -105,7 +106,7 @@ pub enum ProposeError {
 pub enum ChangeError {
     /// There is no such member. Nothing was changed.
     #[error("there is no member named {0}")]
-    NotFound(String),
+    NotFound(NodeName),
     /// It must not be done. Nothing was changed.
     #[error("{0}")]
     Refused(String),
@@ -115,10 +116,10 @@ pub enum ChangeError {
     /// The node of this name is heard of. It was asked to leave, which it does once it has ended what it
     /// fires, or others have it.
     #[error("{0} has not left yet: what it fires has not ended")]
-    StillThere(String),
+    StillThere(NodeName),
     /// The node that was asked, of this name, belongs to no cluster itself. Nothing was changed.
     #[error("{0} is not a member of a cluster either")]
-    Outside(String),
+    Outside(NodeName),
     /// It was begun, and may be done yet, or may have been done.
     #[error("the outcome is not known: {0}")]
     Unknown(String),

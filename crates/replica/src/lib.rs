@@ -54,6 +54,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_peer::{Caller, Service, Transport};
 use chronos_state::Machine;
+use chronos_types::NodeName;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -90,7 +91,7 @@ const HAND_OVER: Duration = Duration::from_secs(2);
 pub struct RaftConfig {
     /// The name of this node, `cluster.node_id`. It is kept with the log; a log is not opened under
     /// another name.
-    pub node_id: String,
+    pub node_id: NodeName,
     /// Where `log.db` lies, beside the state.
     pub data_dir: PathBuf,
     /// How often a leader says that it is there.
@@ -287,7 +288,7 @@ impl Raft {
     }
 
     /// The name of this node.
-    fn name(&self) -> String {
+    fn name(&self) -> NodeName {
         self.shared.member.name.clone()
     }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use chronos_state::StateError;
 use chronos_state::wal::{self, Done};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use chronos_types::NodeName;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
 use super::codec;
@@ -47,13 +48,7 @@ pub(super) enum LogError {
 impl LogError {
     pub(super) fn is_disk_full(&self) -> bool {
         match self {
-            // The shared-memory file grows by ftruncate, whose failure has no code of its own.
-            Self::Sqlite(error) => {
-                error.sqlite_error_code() == Some(ErrorCode::DiskFull)
-                    || error
-                        .sqlite_error()
-                        .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
-            }
+            Self::Sqlite(error) => wal::is_disk_full(error),
             Self::Backfill(error) => error.is_disk_full(),
             Self::Damaged(_) => false,
         }
@@ -63,7 +58,7 @@ impl LogError {
 /// Whose log this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
-    pub name: String,
+    pub name: NodeName,
     /// Its number within raft; drawn at the first start, so that a node that lost its data is
     /// another one.
     pub id: u64,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chronos_peer::{Lane, PeerError};
+use chronos_types::NodeName;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError as OpenraftError};
 use openraft::{ChangeMembers, RaftMetrics};
@@ -40,11 +41,11 @@ pub(super) enum Change {
     /// The same, of a node that knows itself to have been a member.
     Update { id: u64, member: Member },
     /// Forget the member of this name, once it has left by itself or is not heard of any more.
-    Remove { name: String },
+    Remove { name: NodeName },
     /// Forget the member of this name, which asks for that itself and fires nothing any more.
-    Leave { name: String },
+    Leave { name: NodeName },
     /// Let the voter of this name lead, or any.
-    Transfer { to: Option<String> },
+    Transfer { to: Option<NodeName> },
 }
 
 /// The answer to a change that is done.
@@ -63,11 +64,11 @@ impl Raft {
     ///
     /// # Errors
     /// See [`ChangeError`]. Without a majority of the members nobody can be removed.
-    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+    pub async fn remove(&self, name: &NodeName) -> Result<(), ChangeError> {
         let until = Instant::now() + self.shared.config.reassign_after + LEAVES_WITHIN;
         let mut waited = false;
         loop {
-            match self.change(Change::Remove { name: name.to_owned() }).await {
+            match self.change(Change::Remove { name: name.clone() }).await {
                 Err(ChangeError::StillThere(_)) if Instant::now() < until => waited = true,
                 // It has left by itself.
                 Err(ChangeError::NotFound(_)) if waited => return Ok(()),
@@ -82,7 +83,7 @@ impl Raft {
     ///
     /// # Errors
     /// See [`ChangeError`]. Where the outcome is not known, the node goes on joining, and this can be called again.
-    pub async fn add(&self, address: &str) -> Result<(String, bool), ChangeError> {
+    pub async fn add(&self, address: &str) -> Result<(NodeName, bool), ChangeError> {
         if !self.is_member() {
             return Err(ChangeError::NoLeader);
         }
@@ -108,7 +109,7 @@ impl Raft {
     /// See [`ChangeError`]; the last voter cannot leave.
     pub async fn leave(&self) -> Result<(), ChangeError> {
         // Asked first: a node that was restarted while it was taken in may count itself as removed, and be a member.
-        match self.change(Change::Leave { name: self.name().to_owned() }).await {
+        match self.change(Change::Leave { name: self.name() }).await {
             Ok(_) | Err(ChangeError::NotFound(_)) => Ok(()),
             Err(_) if *self.shared.place.borrow() == Place::Removed => Ok(()),
             Err(error) => Err(error),
@@ -126,7 +127,7 @@ impl Raft {
     ///
     /// # Errors
     /// See [`ChangeError`].
-    pub async fn transfer(&self, to: Option<String>) -> Result<(), ChangeError> {
+    pub async fn transfer(&self, to: Option<NodeName>) -> Result<(), ChangeError> {
         self.change(Change::Transfer { to }).await.map(drop)
     }
 
@@ -164,7 +165,7 @@ impl Raft {
                 Change::Update { id, member } => self.take_in(id, member, false).await,
                 Change::Remove { name } => self.take_out(&name, false).await,
                 Change::Leave { name } => self.take_out(&name, true).await,
-                Change::Transfer { to } => self.hand_over(to.as_deref()).await,
+                Change::Transfer { to } => self.hand_over(to.as_ref()).await,
             }
         });
         let slow = || ChangeError::Unknown(format!("no majority agreed within {} s", PATIENCE.as_secs()));
@@ -185,7 +186,7 @@ impl Raft {
             Some(_) => self.set(ChangeMembers::SetNodes([(id, member)].into()), true).await,
             None if !new => Err(ChangeError::NotFound(member.name)),
             None => {
-                tracing::info!(node = member.name, address = member.address, "a node joins");
+                tracing::info!(node = member.name.as_str(), address = member.address, "a node joins");
                 self.begin_behind_a_copy().await?;
                 self.set(ChangeMembers::AddNodes([(id, member)].into()), true).await
             }
@@ -211,12 +212,12 @@ impl Raft {
         purged.map(drop).map_err(|error| ChangeError::Unknown(error.to_string()))
     }
 
-    async fn take_out(&self, name: &str, fires_nothing: bool) -> Result<(), ChangeError> {
+    async fn take_out(&self, name: &NodeName, fires_nothing: bool) -> Result<(), ChangeError> {
         if find(&self.metrics(), name).is_none() {
             self.agreed().await?;
         }
         let now = self.metrics();
-        let (id, member) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.to_owned()))?;
+        let (id, member) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.clone()))?;
         let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
         if id == self.shared.id {
             // Whoever leads then removes this node.
@@ -226,9 +227,9 @@ impl Raft {
         let is_silent = || self.shared.view.borrow().silent.iter().any(|silent| silent == name);
         if !fires_nothing && !is_silent() {
             self.ask_to_leave(id, &member).await?;
-            return Err(ChangeError::StillThere(name.to_owned()));
+            return Err(ChangeError::StillThere(name.clone()));
         }
-        tracing::info!(node = name, "a node is removed");
+        tracing::info!(node = name.as_str(), "a node is removed");
         if voters.contains(&id) {
             self.set(ChangeMembers::RemoveVoters([id].into()), false).await
         } else {
@@ -241,7 +242,7 @@ impl Raft {
         let message = wire::encode(&To { to: id, message: () }).map_err(ChangeError::Refused)?;
         let call = self.shared.transport.call(&member.address, Lane::Control, "leave", message, LOOK);
         if let Err(error) = call.await {
-            tracing::debug!(node = member.name, %error, "asked to leave");
+            tracing::debug!(node = member.name.as_str(), %error, "asked to leave");
         }
         Ok(())
     }
@@ -258,13 +259,13 @@ impl Raft {
     }
 
     /// Has another voter lead.
-    pub(super) async fn hand_over(&self, to: Option<&str>) -> Result<(), ChangeError> {
+    pub(super) async fn hand_over(&self, to: Option<&NodeName>) -> Result<(), ChangeError> {
         let now = self.metrics();
         let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
         let named = match to {
             None => None,
             Some(name) => match find(&now, name) {
-                None => return Err(ChangeError::NotFound(name.to_owned())),
+                None => return Err(ChangeError::NotFound(name.clone())),
                 Some((id, _)) if id == self.shared.id => return Ok(()),
                 Some((id, _)) if !voters.contains(&id) => {
                     return Err(ChangeError::Refused(format!(
@@ -322,7 +323,7 @@ impl Raft {
             ChangeMembers::AddVoterIds(BTreeSet::new())
         } else {
             let Some((id, name)) = self.next_voter(&now) else { return };
-            tracing::info!(node = name, "a learner is given a vote");
+            tracing::info!(node = name.as_str(), "a learner is given a vote");
             ChangeMembers::AddVoterIds([id].into())
         };
         // What fails is tried again the next time.
@@ -333,7 +334,7 @@ impl Raft {
         }
     }
 
-    fn next_voter(&self, now: &Now) -> Option<(u64, String)> {
+    fn next_voter(&self, now: &Now) -> Option<(u64, NodeName)> {
         let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
         if voters.len() >= self.shared.config.max_voters {
             return None;
@@ -395,7 +396,7 @@ fn stands_apart(now: &Now, id: u64, member: &Member) -> Result<(), ChangeError> 
     Ok(())
 }
 
-fn find(now: &Now, name: &str) -> Option<(u64, Member)> {
+fn find(now: &Now, name: &NodeName) -> Option<(u64, Member)> {
     let mut members = now.membership_config.nodes();
-    members.find(|(_, member)| member.name == name).map(|(id, member)| (*id, member.clone()))
+    members.find(|(_, member)| member.name == *name).map(|(id, member)| (*id, member.clone()))
 }

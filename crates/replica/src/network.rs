@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_peer::{Lane, Transport};
+use chronos_types::NodeName;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkV2};
 use openraft::raft::{
@@ -72,7 +73,7 @@ impl RaftNetworkFactory<Types> for Network {
 /// A client for one peer.
 pub(super) struct Peer {
     pub id: u64,
-    pub name: String,
+    pub name: NodeName,
     pub transport: Arc<dyn Transport>,
     addresses: Addresses,
     outbox: Arc<Outbox>,

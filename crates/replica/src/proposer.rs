@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::Env;
-use chronos_state::{Batch, Command, Outcome, Proposal};
+use chronos_state::{Batch, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Accepted, Leadership, Pending, ProposeError, Raft};
@@ -111,26 +111,9 @@ async fn enqueue(
     for_peer: bool,
 ) -> Option<Result<Accepted, ProposeError>> {
     let (answer, answered) = oneshot::channel();
-    let bytes = items.iter().map(|item| weight(&item.command)).sum();
+    let bytes = items.iter().map(|item| item.command.weight()).sum();
     queue.send(Waiting { items, bytes, answer, for_peer }).await.ok()?;
     answered.await.ok()
-}
-
-/// A rough count of a command's bytes in the log.
-fn weight(command: &Command) -> usize {
-    match command {
-        Command::PutJob(put) => 1_000 + put.spec.webhook.body.as_ref().map_or(0, |b| b.source().len()),
-        Command::Plan(plan) => 200 * plan.runs.len(),
-        Command::Report(report) => match &report.what {
-            chronos_state::Reported::Ended { response, .. } => {
-                500 + response.body.as_ref().map_or(0, String::len)
-            }
-            _ => 300,
-        },
-        Command::DeleteJob(_) | Command::Trigger(_) | Command::Cancel(_) => 300,
-        Command::Reassign(reassign) => 150 * reassign.runs.len(),
-        Command::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
-    }
 }
 
 struct Gather {

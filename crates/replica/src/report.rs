@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_peer::Lane;
+use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
 use super::Raft;
@@ -53,7 +54,7 @@ pub struct NodeReport {
     /// Whether it starts none for want of a leader.
     pub fenced: bool,
     /// Of a leader: milliseconds since it last heard of each member, by name.
-    pub heard: BTreeMap<String, u64>,
+    pub heard: BTreeMap<NodeName, u64>,
 }
 
 impl Raft {

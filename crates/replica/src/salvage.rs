@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicI64;
 
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Machine, StateError};
+use chronos_types::NodeName;
 
 use super::health::Health;
 use super::log_file::{LogError, LogFile};
@@ -50,7 +51,7 @@ pub struct Salvaged {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// Whose log it was.
-    pub node: String,
+    pub node: NodeName,
     /// So many entries.
     pub entries: u64,
     /// Where it ended, for people: of two nodes, the one whose end is the greater in term, then leader,
@@ -66,7 +67,7 @@ pub struct Replayed {
 /// # Errors
 /// It is no data directory, in use, damaged or from a newer Chronos, an entry is missing between
 /// state and log, or `data_dir` cannot be used. `data_dir` holds no data then.
-pub fn salvage(from: &Path, data_dir: &Path, node: &str) -> Result<Salvaged, SalvageError> {
+pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged, SalvageError> {
     for name in [STATE, LOG] {
         if !from.join(name).is_file() {
             return Err(SalvageError::NoData { from: from.to_owned(), name });

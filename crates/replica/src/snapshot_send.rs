@@ -108,7 +108,7 @@ impl Outbox {
         let copy = self.copy(snapshot).await.map_err(|error| failed(&error))?;
         let had: u64 = peer.ask(Lane::Log, "snapshot_offset", &copy.id, OFFSET_TIMEOUT).await?;
         let offset = if had <= copy.id.length { had } else { 0 };
-        tracing::info!(to = peer.name, bytes = copy.id.length, offset, "sending the state");
+        tracing::info!(to = peer.name.as_str(), bytes = copy.id.length, offset, "sending the state");
         let message = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
         let message = wire::encode(&To { to: peer.id, message }).map_err(|error| failed(&error))?;
         let body = read(&self.env, copy, offset).await.map_err(|error| failed(&error))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chronos_types::NodeName;
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 
@@ -14,7 +15,7 @@ pub struct Leadership {
     /// The term of the newest vote.
     pub term: u64,
     /// The leader's name, if one is known.
-    pub leader: Option<String>,
+    pub leader: Option<NodeName>,
     /// Whether it is this node.
     pub is_leader: bool,
 }
@@ -25,7 +26,7 @@ pub struct RaftStatus {
     /// The current term.
     pub term: u64,
     /// The leader's name, if one is known and was heard of lately.
-    pub leader: Option<String>,
+    pub leader: Option<NodeName>,
     /// Whether it is this node.
     pub is_leader: bool,
     /// The cluster's id, once this node belongs to one.
@@ -63,7 +64,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberStatus {
     /// Its name, `cluster.node_id`.
-    pub name: String,
+    pub name: NodeName,
     /// What it may do.
     pub role: Role,
     /// Where other nodes reach it, `host:port`.

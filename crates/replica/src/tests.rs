@@ -15,6 +15,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_peer::Caller;
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
+use chronos_types::NodeName;
 
 use super::lock::lock;
 use super::propose::Accepted;
@@ -50,7 +51,7 @@ impl Node {
         change: impl FnOnce(&mut RaftConfig),
     ) -> Result<Self, RaftError> {
         let mut config = RaftConfig {
-            node_id: name.into(),
+            node_id: named(name),
             data_dir: directory.to_owned(),
             heartbeat_interval_ms: 100,
             election_timeout_ms: 1_000,
@@ -112,6 +113,10 @@ impl Node {
             self.readers.with(|reader| reader.count_jobs()).expect("the state can be read");
         enabled.max(disabled)
     }
+}
+
+fn named(node: &str) -> NodeName {
+    NodeName::unchecked(node)
 }
 
 /// Creates the job of this number, at that instant. `text` makes it as large as one likes.

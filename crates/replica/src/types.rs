@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chronos_state::{Batch, Outcome, StateError};
+use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
 // openraft's own name for its tokio runtime is deprecated in favour of a crate that it already
@@ -35,7 +36,7 @@ pub(super) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
 pub(crate) struct Member {
     /// The name its operator gave it, `cluster.node_id`.
     #[serde(default)]
-    pub name: String,
+    pub name: NodeName,
     /// Where other nodes reach it, `host:port`.
     #[serde(default)]
     pub address: String,

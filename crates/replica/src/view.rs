@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_types::NodeName;
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,12 +24,12 @@ const MARGIN: Duration = Duration::from_millis(500);
 pub struct View {
     /// The names of the members that have been heard of within `reassign_after`, sorted, learners
     /// too, and are to go on. Only a leader knows, and counts itself; elsewhere it is empty.
-    pub live: Vec<String>,
+    pub live: Vec<NodeName>,
     /// The names of the members that have not, sorted. Only a leader knows.
-    pub silent: Vec<String>,
+    pub silent: Vec<NodeName>,
     /// The names of the members that are heard of and about to stop, sorted: no new work is for them,
     /// and what they hold is theirs to end or to hand over. Only a leader knows.
-    pub leaving: Vec<String>,
+    pub leaving: Vec<NodeName>,
     /// It is not proven that a leader heard of this node within `reassign_after`, or, where it leads, that a majority
     /// did: others may be firing what is planned for it, so it must start no attempt.
     pub fenced: bool,
@@ -37,7 +38,7 @@ pub struct View {
 impl View {
     /// Whether a node is no member, as a leader knows; one that leads no more knows of nobody.
     #[must_use]
-    pub fn lacks(&self, node: &str) -> bool {
+    pub fn lacks(&self, node: &NodeName) -> bool {
         let knows = !self.live.is_empty() && !self.fenced;
         let members = [&self.live, &self.silent, &self.leaving].into_iter().flatten();
         knows && !members.into_iter().any(|member| member == node)
@@ -48,7 +49,7 @@ impl View {
 pub(super) struct Lookout {
     pub raft: Openraft,
     pub id: u64,
-    pub name: String,
+    pub name: NodeName,
     pub contact: Arc<Contact>,
     pub lease: Arc<Contact>,
     pub hearing: Arc<Hearing>,
@@ -92,10 +93,13 @@ impl Lookout {
     fn tell(&self, new: &View) {
         let known = self.view.borrow();
         for node in new.silent.iter().filter(|node| !known.silent.contains(node)) {
-            tracing::warn!(node, "a node is not heard of; others take over what it was to fire");
+            tracing::warn!(
+                node = node.as_str(),
+                "a node is not heard of; others take over what it was to fire"
+            );
         }
         for node in new.live.iter().filter(|node| known.silent.contains(node)) {
-            tracing::info!(node, "a node is heard of again");
+            tracing::info!(node = node.as_str(), "a node is heard of again");
         }
         if new.fenced && !known.fenced {
             tracing::warn!("cut off from the cluster: no attempts are started");
@@ -153,10 +157,11 @@ mod tests {
 
     #[test]
     fn only_who_leads_knows_who_is_no_member() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
         let (live, silent, leaving) = (names(&["one"]), names(&["two"]), names(&["three"]));
         let leads = View { live, silent, leaving, fenced: false };
-        let lacks = |view: &View| ["one", "two", "three", "four"].map(|name| view.lacks(name));
+        let lacks =
+            |view: &View| ["one", "two", "three", "four"].map(|name| view.lacks(&NodeName::unchecked(name)));
         assert_eq!(lacks(&leads), [false, false, false, true]);
         assert_eq!(lacks(&View { fenced: true, ..leads }), [false; 4]);
         assert_eq!(lacks(&View::default()), [false; 4]);

@@ -20,7 +20,7 @@ use chronos_replica::{
 };
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
-use chronos_types::format_rfc3339;
+use chronos_types::{NodeName, format_rfc3339};
 use chronos_webhook::{Client, ClientConfig, Egress, Tester};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ pub struct StartError(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the node {name} is or may be a member of its cluster still: {error}")]
 pub struct LeaveError {
-    name: String,
+    name: NodeName,
     error: ChangeError,
 }
 
@@ -221,7 +221,7 @@ impl Node {
         };
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
-        tracing::info!(%address, node = config.cluster.node_id, "serving");
+        tracing::info!(%address, node = config.cluster.node_id.as_str(), "serving");
         Ok(Self { address, raft, parting, stop_planning, stop_serving, stop_peers, planning, serving, peers })
     }
 

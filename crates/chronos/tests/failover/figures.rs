@@ -39,10 +39,10 @@ pub fn lateness<'a>(
     wanted: impl Fn(&Value, i64) -> bool,
 ) -> Times {
     let late = |record: &Value| {
-        let slot = instant(text(record, "scheduled_time"));
-        let scheduled = text(record, "trigger") != "manual" && wanted(record, slot);
+        let time = instant(text(record, "scheduled_time"));
+        let scheduled = text(record, "trigger") != "manual" && wanted(record, time);
         let first = scheduled.then(|| deliveries.get(text(record, "id"))).flatten()?.first()?;
-        Some(first.at_ms - slot)
+        Some(first.at_ms - time)
     };
     Times::of(records.into_iter().filter_map(late))
 }
@@ -53,9 +53,9 @@ pub fn print(outages: &[Outage], deliveries: &HashMap<String, Vec<Delivery>>) {
     println!("kill to first write taken: {}", Times::of(took));
     let during = |of_killed: bool| {
         Times::of(outages.iter().flat_map(|outage| {
-            let wanted = |record: &Value, slot: i64| {
+            let wanted = |record: &Value, time: i64| {
                 let killed = outage.killed.iter().any(|node| node == text(record, "node_id"));
-                killed == of_killed && (outage.from..=outage.until).contains(&slot)
+                killed == of_killed && (outage.from..=outage.until).contains(&time)
             };
             lateness(&outage.owners, deliveries, wanted).0
         }))

@@ -142,10 +142,10 @@ impl Audit {
         deliveries: &HashMap<String, Vec<Delivery>>,
     ) {
         let names: Vec<String> = (0..expected.firing).map(|n| format!("firing-{n}")).collect();
-        let mut by_slot: HashMap<(&str, i64), Vec<&Value>> = HashMap::new();
+        let mut by_time: HashMap<(&str, i64), Vec<&Value>> = HashMap::new();
         for record in records {
-            let slot = instant(text(record, "scheduled_time"));
-            by_slot.entry((text(record, "job_name"), slot)).or_default().push(record);
+            let time = instant(text(record, "scheduled_time"));
+            by_time.entry((text(record, "job_name"), time)).or_default().push(record);
         }
         for name in &names {
             let Ok((StatusCode::OK, job)) = client.get(&format!("/api/v1/jobs/{name}")).await else {
@@ -153,25 +153,25 @@ impl Audit {
                 continue;
             };
             let anchor = instant(text(&job, "created_at"));
-            for slot in (anchor + 1_000..=expected.until).step_by(1_000) {
+            for time in (anchor + 1_000..=expected.until).step_by(1_000) {
                 self.instants += 1;
-                match by_slot.remove(&(name.as_str(), slot)).unwrap_or_default().as_slice() {
-                    [] => self.unrecorded.push(format!("{name} at {slot}")),
+                match by_time.remove(&(name.as_str(), time)).unwrap_or_default().as_slice() {
+                    [] => self.unrecorded.push(format!("{name} at {time}")),
                     [record] => {
                         let id = text(record, "id");
                         if text(record, "status") != "success" || !deliveries.contains_key(id) {
-                            self.undelivered.push(format!("{name} at {slot}: {record}"));
+                            self.undelivered.push(format!("{name} at {time}: {record}"));
                         }
                     }
-                    more => self.doubled.push(format!("{name} at {slot}: {} records", more.len())),
+                    more => self.doubled.push(format!("{name} at {time}: {} records", more.len())),
                 }
             }
             // What is left of this job lies behind the end, or on no instant of its schedule.
-            let astray = by_slot.keys().filter(|(job, slot)| {
-                *job == name && (*slot <= expected.until || (*slot - anchor) % 1_000 != 0)
+            let astray = by_time.keys().filter(|(job, time)| {
+                *job == name && (*time <= expected.until || (*time - anchor) % 1_000 != 0)
             });
             self.doubled
-                .extend(astray.map(|(job, slot)| format!("{job} at {slot}, which is none of its instants")));
+                .extend(astray.map(|(job, time)| format!("{job} at {time}, which is none of its instants")));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chronos_state::Reported;
+use chronos_state::{Reported, RunRef};
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
 use chronos_webhook::{Outcome, is_retryable};
@@ -75,7 +75,7 @@ impl Dispatcher {
             self.config.metrics.lateness(now_us - entry.fire.fire_at * 1000);
         }
         entry.first_started_at.get_or_insert(started_at);
-        let (slot, trigger) = (entry.fire.slot, entry.fire.trigger);
+        let RunRef { scheduled_time, trigger, .. } = entry.fire.run;
         let (client, messages) = (self.config.client.clone(), self.messages.clone());
         // All that takes time is in here, on whichever thread is free; the owner's loop is one.
         let task = tokio::spawn(async move {
@@ -85,7 +85,7 @@ impl Dispatcher {
                 job_id: prepared.job_id,
                 job_name: &spec.name,
                 execution_id: id,
-                scheduled_time: slot,
+                scheduled_time,
                 trigger,
                 attempt,
             };

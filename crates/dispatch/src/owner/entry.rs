@@ -45,7 +45,7 @@ pub(super) struct Entry {
 impl Entry {
     /// What it runs.
     pub(super) fn key(&self) -> Key {
-        (self.fire.job, self.fire.version)
+        (self.fire.run.job, self.fire.run.version)
     }
 
     /// When something is to happen to it.

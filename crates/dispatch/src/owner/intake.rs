@@ -25,11 +25,11 @@ impl Dispatcher {
     fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Fire(fire) => {
-                self.questions.spoken_of(fire.execution);
-                if fire.node == self.config.node { self.take(fire) } else { self.give_up(fire.execution) }
+                self.questions.spoken_of(fire.run.execution);
+                if fire.node == self.config.node { self.take(fire) } else { self.give_up(fire.run.execution) }
             }
             Effect::Withdraw(fire) => {
-                self.questions.spoken_of(fire.execution);
+                self.questions.spoken_of(fire.run.execution);
                 if fire.node == self.config.node {
                     self.withdraw(fire);
                 }
@@ -58,7 +58,7 @@ impl Dispatcher {
     /// It was taken off the record. Once it has begun it goes on, and its report brings the record back.
     /// Otherwise that is told.
     pub(super) fn withdraw(&mut self, fire: Fire) {
-        let (id, entry) = (fire.execution, self.entries.get(&fire.execution));
+        let (id, entry) = (fire.run.execution, self.entries.get(&fire.run.execution));
         if entry.is_some_and(Entry::has_begun) {
             return;
         }
@@ -77,8 +77,8 @@ impl Dispatcher {
 
     /// Takes an execution in, or arms the next attempt of one that is here.
     pub(super) fn take(&mut self, mut fire: Fire) {
-        let id = fire.execution;
-        if matches!(fire.trigger, Trigger::Manual | Trigger::Replay) && fire.attempt == 1 {
+        let id = fire.run.execution;
+        if matches!(fire.run.trigger, Trigger::Manual | Trigger::Replay) && fire.attempt == 1 {
             // Asked for now. A batch's instant never goes back, but the clock may have: then it
             // would wait until the clock has caught up.
             fire.fire_at = fire.fire_at.min(self.config.env.now());
@@ -92,7 +92,7 @@ impl Dispatcher {
             // Its job changed before its instant, or it was withdrawn and is planned anew.
             Some(Entry {
                 state: State::Waiting | State::Withdrawn { .. }, fire: known, inherited, ..
-            }) if known.version < fire.version => {
+            }) if known.run.version < fire.run.version => {
                 let inherited = *inherited;
                 self.entries.remove(&id);
                 self.wait(fire, inherited);
@@ -106,13 +106,13 @@ impl Dispatcher {
 
     /// Holds an execution until its time.
     fn wait(&mut self, fire: Fire, inherited: bool) {
-        let (id, key) = (fire.execution, (fire.job, fire.version));
+        let (id, key) = (fire.run.execution, (fire.run.job, fire.run.version));
         let prepared = self.cache.get(key);
         if prepared.is_none() && fire.fire_at - self.config.env.now() < READ_AHEAD_MS {
             self.want(key, id);
         }
         if fire.begun {
-            self.lanes.entry(fire.job).or_default().resume(id);
+            self.lanes.entry(fire.run.job).or_default().resume(id);
         }
         self.heap.push(fire.fire_at, id);
         let state = State::Waiting;

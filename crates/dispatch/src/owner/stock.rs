@@ -132,16 +132,16 @@ impl Dispatcher {
     /// Takes up what is open, and drops what was held and is not open any more.
     pub(super) fn open(&mut self, open: Open) {
         let Open { question, mut fires, mut withdrawn, mut held, round } = open;
-        fires.retain(|fire| !self.questions.is_old_news(question, fire.execution));
-        withdrawn.retain(|fire| !self.questions.is_old_news(question, fire.execution));
+        fires.retain(|fire| !self.questions.is_old_news(question, fire.run.execution));
+        withdrawn.retain(|fire| !self.questions.is_old_news(question, fire.run.execution));
         held.retain(|id| !self.questions.is_old_news(question, *id));
         self.questions.answered();
         for fire in &fires {
-            held.remove(&fire.execution);
+            held.remove(&fire.run.execution);
         }
         self.taking_in = true;
         for fire in withdrawn {
-            held.remove(&fire.execution);
+            held.remove(&fire.run.execution);
             self.withdraw(fire);
         }
         for id in held {

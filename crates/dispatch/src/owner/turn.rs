@@ -1,7 +1,7 @@
 //! Whose turn it is: at an execution's instant its job's policy decides, and when one ends the next
 //! of its job goes.
 
-use chronos_state::{Fire, Reported};
+use chronos_state::{Fire, JobSeq, Reported, RunRef};
 use chronos_types::{ExecutionId, Status};
 
 use super::{Dispatcher, Entry, State};
@@ -46,7 +46,7 @@ impl Dispatcher {
             }
             return;
         };
-        let Fire { job, trigger, fire_at: due, .. } = entry.fire;
+        let Fire { run: RunRef { job, trigger, .. }, fire_at: due, .. } = entry.fire;
         let arrival =
             Arrival { id, policy: prepared.spec.concurrency, trigger, due, now: self.config.env.now() };
         entry.prepared = Some(prepared);
@@ -97,12 +97,12 @@ impl Dispatcher {
             (State::InLine, Some(prepared)) => self.capacity.forget(&prepared.origin, id),
             _ => {}
         }
-        self.leave_lane(ended.fire.job, id);
+        self.leave_lane(ended.fire.run.job, id);
         self.launch_waiting();
         Some(ended)
     }
 
-    fn leave_lane(&mut self, job: i64, id: ExecutionId) {
+    fn leave_lane(&mut self, job: JobSeq, id: ExecutionId) {
         let Some(lane) = self.lanes.get_mut(&job) else { return };
         let next = lane.leave(id);
         if lane.is_empty() {
@@ -119,7 +119,7 @@ impl Dispatcher {
         entry.state = State::Over;
         entry.prepared = None;
         let took = entry.first_started_at.map(|at| self.config.env.now() - at);
-        let job = entry.fire.job;
+        let job = entry.fire.run.job;
         self.config.metrics.execution_ended(status, took);
         self.leave_lane(job, id);
     }

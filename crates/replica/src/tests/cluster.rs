@@ -81,7 +81,7 @@ impl Cluster {
 
     /// The leader whom the node of this name knows, and the others that are here.
     fn roles(&self, seen_by: &str) -> (String, Vec<String>) {
-        let leader = self.node(seen_by).raft.status().leader.expect("a leader");
+        let leader = self.node(seen_by).raft.status().leader.expect("a leader").to_string();
         let others = self.nodes.keys().filter(|name| **name != leader).cloned().collect();
         (leader, others)
     }
@@ -122,7 +122,7 @@ impl Node {
     }
 
     fn names(&self) -> Vec<String> {
-        self.raft.status().members.into_iter().map(|member| member.name).collect()
+        self.raft.status().members.into_iter().map(|member| member.name.to_string()).collect()
     }
 }
 
@@ -338,7 +338,8 @@ async fn what_a_node_has_in_its_log_only_is_in_what_is_made_of_it() {
     log.progress().durable(last.index).await.expect("the log lives");
     assert_eq!(node.jobs(), 5, "it is not applied");
     let (left, target) = (copy_files(cluster.directories[&leader].path()), tempfile::tempdir());
-    let salvaged = salvage(left.path(), target.expect("a directory").path(), "new").expect("restored");
+    let salvaged =
+        salvage(left.path(), target.expect("a directory").path(), &named("new")).expect("restored");
     assert_eq!(salvaged.counts.jobs, 6);
     drop(pending);
     cluster.stop().await;
@@ -352,15 +353,19 @@ async fn a_member_is_removed_knows_it_and_another_takes_its_place() {
     let (leader, _) = cluster.roles("one");
     let voters: Vec<String> = {
         let members = cluster.node("one").raft.status().members;
-        members.into_iter().filter(|member| member.role == Role::Voter).map(|member| member.name).collect()
+        members
+            .into_iter()
+            .filter(|member| member.role == Role::Voter)
+            .map(|member| member.name.to_string())
+            .collect()
     };
     let (removed, asked) = (&voters[0], &voters[1]);
     assert_eq!(cluster.node("four").member("four").map(|member| member.role), Some(Role::Learner));
     cluster.node("four").write(1).await;
 
-    cluster.node(asked).raft.remove(removed).await.expect("it is removed");
+    cluster.node(asked).raft.remove(&named(removed)).await.expect("it is removed");
     let gone = cluster.node(&leader).raft.status();
-    assert!(gone.members.iter().all(|member| member.name != *removed), "{gone:?}");
+    assert!(gone.members.iter().all(|member| member.name.as_str() != *removed), "{gone:?}");
     let told = || async {
         let ready = cluster.node(removed).raft.is_ready();
         ready.is_err_and(|why| why.contains("removed from the cluster"))
@@ -368,8 +373,8 @@ async fn a_member_is_removed_knows_it_and_another_takes_its_place() {
     until("the removed one knows", told).await;
     let votes = || async { cluster.node(&leader).member("four").is_some_and(|it| it.role == Role::Voter) };
     until("the learner has a vote", votes).await;
-    let unknown = cluster.node(asked).raft.remove("nobody").await.expect_err("refused");
-    assert_eq!(unknown, ChangeError::NotFound("nobody".into()));
+    let unknown = cluster.node(asked).raft.remove(&named("nobody")).await.expect_err("refused");
+    assert_eq!(unknown, ChangeError::NotFound(named("nobody")));
 
     // It stays removed when it is started anew, and an empty one takes its place.
     let removed = removed.clone();
@@ -462,7 +467,7 @@ async fn a_node_that_lost_its_data_does_not_come_back_under_its_old_name() {
             })
         };
         until("it is refused", refused).await;
-        cluster.node("three").raft.remove(name).await.expect("it is removed");
+        cluster.node("three").raft.remove(&named(name)).await.expect("it is removed");
         cluster.formed(3).await;
         assert_eq!(cluster.node(name).raft.status().cluster, cluster_id);
     }
@@ -473,15 +478,15 @@ async fn a_node_that_lost_its_data_does_not_come_back_under_its_old_name() {
 async fn leadership_goes_where_it_is_sent_and_a_leader_that_leaves_hands_it_over() {
     let mut cluster = Cluster::of_three().await;
     for to in ["two", "three", "one", "three"] {
-        cluster.node("one").raft.transfer(Some(to.to_owned())).await.expect("it is handed over");
+        cluster.node("one").raft.transfer(Some(named(to))).await.expect("it is handed over");
         until("all know", || async {
-            cluster.nodes.values().all(|node| node.raft.status().leader.as_deref() == Some(to))
+            cluster.nodes.values().all(|node| node.raft.status().leader == Some(named(to)))
         })
         .await;
         cluster.node("one").write(1).await;
     }
-    let unknown = cluster.node("one").raft.transfer(Some("nobody".into())).await.expect_err("refused");
-    assert_eq!(unknown, ChangeError::NotFound("nobody".into()));
+    let unknown = cluster.node("one").raft.transfer(Some(named("nobody"))).await.expect_err("refused");
+    assert_eq!(unknown, ChangeError::NotFound(named("nobody")));
 
     cluster.node("three").raft.leave().await.expect("the leader leaves");
     let left = cluster.nodes.remove("three").expect("a node");
@@ -506,7 +511,7 @@ async fn a_leader_that_stops_hands_over_first() {
     stopping.raft.shutdown().await;
     // Of three, two made it the leader.
     let next = |name: &String| cluster.node(name).raft.leadership().borrow().leader.clone();
-    assert!(others.iter().any(|name| next(name).as_ref() != Some(&leader)), "it leads when it has stopped");
+    assert!(others.iter().any(|name| next(name) != Some(named(&leader))), "it leads when it has stopped");
     cluster.node(&others[1]).write(1).await;
     cluster.stop().await;
 }

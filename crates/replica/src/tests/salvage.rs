@@ -30,7 +30,7 @@ fn change(left: &Path, file: &str, sql: &str) {
 #[track_caller]
 fn refused(left: &Path, parts: &[&str]) {
     let target = tempfile::tempdir().expect("a directory");
-    let error = salvage(left, target.path(), "new").expect_err("refused").to_string();
+    let error = salvage(left, target.path(), &named("new")).expect_err("refused").to_string();
     for part in parts.iter().copied().chain(left.to_str()) {
         assert!(error.contains(part), "{error} lacks {part:?}");
     }
@@ -44,7 +44,7 @@ fn refused(left: &Path, parts: &[&str]) {
 async fn what_the_state_lost_comes_from_the_log_page_by_page() {
     let (left, hash) = left_behind(1_200).await;
     let target = tempfile::tempdir().expect("a directory");
-    let salvaged = salvage(left.path(), target.path(), "new").expect("restored");
+    let salvaged = salvage(left.path(), target.path(), &named("new")).expect("restored");
     assert_eq!((salvaged.counts.jobs, salvaged.counts.executions), (1_200, 0));
     let replayed = salvaged.replayed;
     assert_eq!((replayed.node.as_str(), replayed.at), ("one", 1_200));
@@ -94,7 +94,7 @@ async fn an_interrupted_restore_is_not_in_the_way_and_what_the_log_has_no_more_i
     let half = target.path().join("restore-copies");
     std::fs::create_dir(&half).expect("a directory");
     std::fs::write(half.join("state.db-wal"), "half of it").expect("a file");
-    let salvaged = salvage(left.path(), target.path(), "new").expect("restored");
+    let salvaged = salvage(left.path(), target.path(), &named("new")).expect("restored");
     assert_eq!((salvaged.counts.jobs, salvaged.replayed.entries), (2, 0), "the state had it all");
     assert!(!half.exists());
 }

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chronos_types::{DurationMs, JobName, parse_duration};
+use chronos_types::{DurationMs, NodeName, parse_duration};
 use chronos_webhook::Network;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
@@ -88,14 +88,8 @@ pub(super) fn raft_tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     }
 }
 
-pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = text(deserializer, "a name")?;
-    match JobName::parse(&text) {
-        Ok(name) if text.len() <= 63 => Ok(name.as_str().to_owned()),
-        _ => Err(D::Error::custom(format!(
-            "{text:?}; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'"
-        ))),
-    }
+pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeName, D::Error> {
+    NodeName::parse(&text(deserializer, "a name")?).map_err(D::Error::custom)
 }
 
 pub(super) fn max_concurrent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

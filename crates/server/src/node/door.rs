@@ -32,7 +32,7 @@ pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Door, StartError
             ca_file: files.ca_file.clone(),
         }),
     };
-    let caller = Caller { node: config.node_id.clone(), cluster: Arc::new(OnceLock::new()) };
+    let caller = Caller { node: config.node_id.to_string(), cluster: Arc::new(OnceLock::new()) };
     let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
     let address = config.raft.address;
     let cannot = |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));

@@ -84,7 +84,7 @@ impl Api {
         let settle = async {
             loop {
                 let mut all = self.executions(job).await;
-                all.retain(|execution| slot(execution) <= until);
+                all.retain(|execution| scheduled_time(execution) <= until);
                 let open = ["pending", "running", "retrying"];
                 if !all.iter().any(|execution| open.contains(&text(execution, "status"))) {
                     return all;
@@ -100,7 +100,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{name:?} is missing in {value}"))
 }
 
-fn slot(execution: &Value) -> i64 {
+fn scheduled_time(execution: &Value) -> i64 {
     parse_rfc3339(text(execution, "scheduled_time")).expect("an instant")
 }
 
@@ -144,7 +144,7 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
     let after = clock.step(HOUR_MS);
     // Whatever the policy, runs go on; and two jobs have an hour of runs to catch up on.
     let caught_up = |seen: &Seen| {
-        let live = |name: &String| seen.of(name).any(|slot| slot > after);
+        let live = |name: &String| seen.of(name).any(|time| time > after);
         let hour =
             |name: &str, period: i64| seen.of(name).count() >= usize::try_from(HOUR_MS / period).unwrap_or(0);
         each_second().all(live) && hour("second-execute_all", 1_000) && hour("minute-execute_all", MINUTE_MS)
@@ -158,20 +158,20 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
 
     let again = clock.step(HOUR_MS);
     receiver
-        .wait("jobs run again", |seen| each_second().all(|name| seen.of(name).any(|slot| slot > again)))
+        .wait("jobs run again", |seen| each_second().all(|name| seen.of(name).any(|time| time > again)))
         .await;
 
     for (name, (policy, period, first)) in &created {
         let all = api.settled(name, again).await;
         let failed = all.iter().find(|execution| text(execution, "status") != "success");
         assert_eq!(failed, None, "{name}");
-        let mut slots: Vec<i64> = all.iter().map(slot).collect();
-        slots.sort_unstable();
+        let mut times: Vec<i64> = all.iter().map(scheduled_time).collect();
+        times.sort_unstable();
         let catch_ups = all.iter().filter(|execution| text(execution, "trigger") == "catch_up");
         let ran = Ran {
             name,
-            slots: &slots,
-            catch_ups: catch_ups.map(slot).collect(),
+            times: &times,
+            catch_ups: catch_ups.map(scheduled_time).collect(),
             first: *first,
             period: *period,
         };
@@ -204,7 +204,7 @@ async fn what_is_asked_for_by_hand_runs_at_once_though_the_clock_went_back_an_ho
 struct Ran<'a> {
     name: &'a str,
     /// The instants on record, in order.
-    slots: &'a [i64],
+    times: &'a [i64],
     /// Those of them that were caught up on.
     catch_ups: Vec<i64>,
     /// The first instant after the job's creation.
@@ -216,14 +216,14 @@ impl Ran<'_> {
     /// The instants that ran up to `until` are those that the policy lets run, each once, where the
     /// clock stepped from `before` to `after`.
     fn check(&self, policy: &str, (before, after): (i64, i64), until: i64) {
-        let Self { name, slots, period, .. } = *self;
-        let gaps = slots.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from != period);
+        let Self { name, times, period, .. } = *self;
+        let gaps = times.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from != period);
         let gaps: Vec<(i64, i64)> = gaps.collect();
         let twice: Vec<_> = gaps.iter().filter(|(from, to)| from == to).collect();
         assert!(twice.is_empty(), "{name}: instants that ran twice: {twice:?}");
-        let last = slots.last().copied().unwrap_or_default();
+        let last = times.last().copied().unwrap_or_default();
         assert!(until - last < period, "{name}: the last run is of {last}, and it is {until}");
-        let begin = slots.first().copied().unwrap_or_default();
+        let begin = times.first().copied().unwrap_or_default();
         let gap = match gaps.as_slice() {
             [] if begin == self.first => None,
             [] => Some((self.first - period, begin)),

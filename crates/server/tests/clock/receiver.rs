@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[derive(Debug, Default)]
 pub struct Seen {
     /// The instants of each job's scheduled runs, in order of arrival.
-    slots: HashMap<String, Vec<i64>>,
+    times: HashMap<String, Vec<i64>>,
     /// How often each execution came.
     executions: HashMap<String, usize>,
 }
@@ -30,7 +30,7 @@ pub struct Seen {
 impl Seen {
     /// The instants of a job's scheduled runs.
     pub fn of(&self, job: &str) -> impl Iterator<Item = i64> {
-        self.slots.get(job).into_iter().flatten().copied()
+        self.times.get(job).into_iter().flatten().copied()
     }
 
     pub fn has(&self, execution: &str) -> bool {
@@ -89,10 +89,10 @@ fn note(request: &Request<Incoming>, seen: &watch::Sender<Seen>) {
         value.to_str().expect("a text").to_owned()
     };
     let job = request.uri().path().trim_start_matches('/').to_owned();
-    let slot = parse_rfc3339(&header("x-chronos-scheduled-time")).expect("an instant");
+    let scheduled_time = parse_rfc3339(&header("x-chronos-scheduled-time")).expect("an instant");
     seen.send_modify(|seen| {
         if header("x-chronos-trigger") != "manual" {
-            seen.slots.entry(job).or_default().push(slot);
+            seen.times.entry(job).or_default().push(scheduled_time);
         }
         *seen.executions.entry(header("x-chronos-execution-id")).or_default() += 1;
     });

@@ -116,7 +116,7 @@ async fn a_leader_that_is_cut_off_tells_no_member_that_it_was_removed() {
     let leader = cluster.node(&name);
     cluster.hub.isolate(&name);
     let raft = leader.raft.clone();
-    let leaves = Change::Leave { name: "four".into() };
+    let leaves = Change::Leave { name: named("four") };
     let removal = tokio::spawn(async move { raft.carry_out(leaves).await.map(drop) });
     until("it to have begun", || async { leader.member("four").is_none() }).await;
     removal.abort();
@@ -125,15 +125,15 @@ async fn a_leader_that_is_cut_off_tells_no_member_that_it_was_removed() {
 
     let voters = others.iter().filter(|name| *name != "four").map(|name| cluster.node(name));
     for voter in voters {
-        let deposed = || async { voter.raft.status().leader.is_some_and(|leader| leader != name) };
+        let deposed = || async { voter.raft.status().leader.is_some_and(|leader| leader != name.as_str()) };
         until("another leads", deposed).await;
     }
     cluster.hub.heal();
     cluster.formed(4).await;
     // Of one that was removed, a leader can tell.
-    cluster.node("one").raft.remove("four").await.expect("it is removed");
+    cluster.node("one").raft.remove(&named("four")).await.expect("it is removed");
     let leader = cluster.roles("one").0;
     let told = cluster.node(&leader).raft.carry_out(update).await.map(drop);
-    assert_eq!(told, Err(ChangeError::NotFound("four".into())));
+    assert_eq!(told, Err(ChangeError::NotFound(named("four"))));
     cluster.stop().await;
 }

@@ -9,8 +9,10 @@ use chronos_engine::{self as engine, reassign};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, Told, View};
-use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
-use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use chronos_state::{
+    Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, RunRef, TriggerRun,
+};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Made {
     pub id: JobId,
     /// The machine's own number of it.
-    pub seq: i64,
+    pub seq: JobSeq,
 }
 
 pub struct Bench {
@@ -45,7 +47,7 @@ pub struct Bench {
 }
 
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
     View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
 }
 
@@ -63,7 +65,7 @@ impl Bench {
             Handed::Replaced => effects.rescan(),
         });
         let config = RaftConfig {
-            node_id: OWN.into(),
+            node_id: NodeName::unchecked(OWN),
             data_dir: directory.path().to_owned(),
             heartbeat_interval_ms: 100,
             election_timeout_ms: 500,
@@ -95,7 +97,7 @@ impl Bench {
             egress: Egress { deny: Vec::new(), allow: Vec::new() },
         };
         let config = dispatch::Config {
-            node: OWN.into(),
+            node: NodeName::unchecked(OWN),
             max_concurrent: 64,
             store: store.clone(),
             proposer: proposer.clone(),
@@ -151,37 +153,37 @@ impl Bench {
         for item in Batch::decode(json.as_bytes()).expect("a batch").items {
             self.propose(item.command).await;
         }
-        Made { id, seq: i64::try_from(number).expect("a number") }
+        Made { id, seq: JobSeq::new(i64::try_from(number).expect("a number")) }
     }
 
     /// Asks for a run by hand, to be fired by `node`.
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
         let execution = ExecutionId::manual(self.env.now(), self.env.random_bytes());
-        let run = TriggerRun { job: job.id, execution, replay_of: None, node: node.into() };
+        let run = TriggerRun { job: job.id, execution, replay_of: None, node: NodeName::unchecked(node) };
         self.propose(Command::Trigger(run)).await;
         execution
     }
 
-    /// Plans the run of a job that falls due at `slot`.
-    pub async fn plan(&self, job: Made, slot: Millis, node: &str) -> ExecutionId {
-        self.plan_version(job, 1, slot, node).await
+    /// Plans the run of a job that falls due at `scheduled_time`.
+    pub async fn plan(&self, job: Made, scheduled_time: Millis, node: &str) -> ExecutionId {
+        self.plan_version(job, 1, scheduled_time, node).await
     }
 
     /// The same by a version of the job.
-    pub async fn plan_version(&self, job: Made, version: u64, slot: Millis, node: &str) -> ExecutionId {
-        let execution = ExecutionId::scheduled(job.id, slot);
-        let run = PlannedRun {
-            job: job.seq,
-            version,
-            from: slot,
-            slot: Some(slot),
-            fire_at: slot,
-            execution: Some(execution),
-            trigger: Trigger::Schedule,
-            next_due: None,
-            node: node.into(),
-        };
-        self.propose(Command::Plan(Plan { runs: vec![run] })).await;
+    pub async fn plan_version(
+        &self,
+        job: Made,
+        version: u64,
+        scheduled_time: Millis,
+        node: &str,
+    ) -> ExecutionId {
+        let execution = ExecutionId::scheduled(job.id, scheduled_time);
+        let trigger = Trigger::Schedule;
+        let run = RunRef { execution, job: job.seq, version, scheduled_time, trigger };
+        let node = NodeName::unchecked(node);
+        let what = Planned::Run(PlannedRun { run, fire_at: scheduled_time, node });
+        let step = PlanStep { from: scheduled_time, next_due: None, what };
+        self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution
     }
 
@@ -203,7 +205,7 @@ impl Bench {
 
     /// The unfinished executions of a node, in order.
     pub async fn open(&self, node: &str) -> Vec<ExecutionId> {
-        let node = node.to_owned();
+        let node = NodeName::unchecked(node);
         let open = self.store.read(move |reader| reader.open_of(&node, None, 1_000)).await;
         let mut open: Vec<_> = open.expect("the state").into_iter().map(|run| run.execution).collect();
         open.sort_unstable();

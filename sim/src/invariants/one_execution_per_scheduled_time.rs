@@ -9,12 +9,12 @@ use crate::evidence::Evidence;
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for state in &evidence.states {
-        let mut slots = HashMap::new();
+        let mut known = HashMap::new();
         for execution in state.executions.iter().filter(|found| found.trigger == Trigger::Schedule) {
-            let slot = (execution.job_id, execution.scheduled_time);
-            if let Some(other) = slots.insert(slot, execution.id) {
+            let run = (execution.job_id, execution.scheduled_time);
+            if let Some(other) = known.insert(run, execution.id) {
                 let (node, id) = (&state.node, execution.id);
-                wrong.push(format!("{node} has {other} and {id} for one instant, {}", slot.1));
+                wrong.push(format!("{node} has {other} and {id} for one instant, {}", run.1));
             }
         }
     }
