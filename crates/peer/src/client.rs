@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::connection::{Connection, Failure, Outgoing};
 use super::inbound::Inbound;
-use super::line::Line;
+use super::pool::Line;
 use super::tls::{PeerTls, TlsError};
 use super::upload::Upload;
 use super::wire::{

@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::moved::{Moved, Watched};
+use super::activity::{Moved, Watched};
 use super::wire::root;
 
 /// What a request carries.

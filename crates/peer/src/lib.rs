@@ -4,12 +4,12 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests speak to it from outside"))]
 
+mod activity;
 mod client;
 mod connection;
-mod door;
+mod handler;
 mod inbound;
-mod line;
-mod moved;
+mod pool;
 mod server;
 mod tls;
 mod upload;

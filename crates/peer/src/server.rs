@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::door::Door;
+use super::handler::Door;
 use super::tls::{PeerTls, TlsError};
 use super::wire::{STALL, root};
 use super::{Caller, Service};

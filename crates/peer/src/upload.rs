@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
 use super::Body;
+use super::activity::Moved;
 use super::connection::Outgoing;
-use super::moved::Moved;
 
 /// For the answer to an upload, once all of it is out: the other one brings gigabytes to its disk.
 /// A node that vanishes meanwhile is found out sooner, by its connection.

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 
-use super::fleet::Job;
+use super::jobs::Job;
 use super::proc::Cpu;
 use super::sink::Sink;
 use super::{api, now_us};

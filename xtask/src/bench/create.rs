@@ -10,7 +10,7 @@ use chronos_state::{Batch, Command};
 use rusqlite::{Connection, OpenFlags};
 
 use super::api::Api;
-use super::fleet::Job;
+use super::jobs::Job;
 use super::proc::Cpu;
 use super::server::Server;
 use super::table::{Row, Table, ms};

@@ -3,7 +3,7 @@
 use futures::stream;
 use tokio::io::AsyncWriteExt as _;
 
-use super::super::door::Door;
+use super::super::handler::Door;
 use super::super::server::accept;
 use super::*;
 
