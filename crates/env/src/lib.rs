@@ -1,9 +1,9 @@
-//! What a node asks of the world: the time of day, timers, random bytes, the network between nodes and
-//! to its clients, the disk, and threads for blocking work.
+//! What a node asks of the world: the time of day, timers, random bytes, the network, the disk, and
+//! threads for blocking work.
 //!
-//! This is the only crate that asks for them, and so the seam where tests and the simulator put
-//! a clock, a network and a disk of their own. Everything else takes an [`Env`]. It knows nothing of what
-//! they are asked for.
+//! Within a node, this is the only crate that asks the operating system for these. All other crates take
+//! an [`Env`]. So tests and the simulator can put a clock, a network and a disk of their own in its place.
+//! This crate never knows what the others use these for.
 
 mod accept;
 mod blocking;
@@ -45,8 +45,8 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// Wakes its owner at an instant of its clock.
 pub trait Timer: Send {
-    /// Resolves at `at` or later; earlier too, when the clock was stepped. The owner looks at the
-    /// clock again either way. Dropping the future and waiting anew loses nothing.
+    /// Resolves at `at` or later, or earlier when the clock was stepped. The owner looks at the clock again
+    /// in either case. Dropping the future and waiting anew loses nothing.
     fn wait_until(&mut self, at: Millis) -> BoxFuture<'_, ()>;
 }
 
@@ -67,13 +67,13 @@ pub struct Env {
 }
 
 impl Env {
-    /// The machine's own clock and network.
+    /// The machine's own clock, network and random bytes, and real threads.
     #[must_use]
     pub fn real() -> Self {
         Self::with_clock(Arc::new(real::RealClock))
     }
 
-    /// Another clock; the machine's own network.
+    /// The same as [`Env::real`], with another clock.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -85,33 +85,33 @@ impl Env {
         }
     }
 
-    /// The same with another network.
+    /// This world with another network.
     #[must_use]
     pub fn with_net(self, net: Arc<dyn Net>) -> Self {
         Self { net, ..self }
     }
 
-    /// The same with other random bytes.
+    /// This world with another source of random bytes.
     #[must_use]
     pub fn with_random(self, random: Arc<dyn Random>) -> Self {
         Self { random, ..self }
     }
 
-    /// The same without threads: blocking work is done on the caller's runtime, after as long as
-    /// `disk` says that it takes. For a simulator, where one thread is all there is.
+    /// This world without threads, for a simulator that has only one. Blocking work is done on the caller's
+    /// runtime, after as long as `disk` says that it takes.
     #[must_use]
     pub fn inline(self, disk: Arc<dyn Disk>) -> Self {
         Self { blocking: Blocking::Inline(disk), ..self }
     }
 
-    /// The same with a bug.
+    /// This world with a planted bug.
     #[cfg(feature = "planted-bugs")]
     #[must_use]
     pub fn with_bug(self, bug: Bug) -> Self {
         Self { bug: Some(bug), ..self }
     }
 
-    /// Whether this bug is to be there. It never is, but in tests of the tests.
+    /// Whether this bug is planted. It never is, except where the simulator is tested.
     pub fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
@@ -131,7 +131,7 @@ impl Env {
     /// A timer on the clock.
     ///
     /// # Errors
-    /// The operating system has none left.
+    /// The operating system has no timer left.
     pub fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
         self.clock.timer()
     }
@@ -139,7 +139,7 @@ impl Env {
     /// Random bytes, for identifiers.
     ///
     /// # Panics
-    /// The operating system has no random source, without which no id is safe.
+    /// The operating system has no source of random bytes. No id is safe without one.
     #[must_use]
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -150,13 +150,13 @@ impl Env {
     /// The addresses of `address`, a `host:port` whose name is looked up now.
     ///
     /// # Errors
-    /// The name has no address, or nobody could say.
+    /// The name has no address, or the lookup failed.
     pub async fn lookup(&self, address: &str) -> std::io::Result<Vec<SocketAddr>> {
         self.net.lookup(address).await
     }
 
-    /// Connects to `address`, a `host:port` whose name is looked up now. It takes as long as the
-    /// operating system does; bounding that is the caller's.
+    /// Connects to `address`, a `host:port` whose name is looked up now. The caller must bound the time,
+    /// because the operating system may take long.
     ///
     /// # Errors
     /// The name has no address, or none of its addresses answers.
@@ -167,7 +167,7 @@ impl Env {
     /// Listens at `address`, a `host:port`; port 0 takes a free one.
     ///
     /// # Errors
-    /// The address is not one of this machine, or is taken.
+    /// The address is not one of this machine's, or it is in use.
     pub async fn listen(&self, address: &str) -> std::io::Result<Box<dyn Listener>> {
         self.net.listen(address).await
     }
@@ -175,15 +175,16 @@ impl Env {
     /// Runs blocking work away from the async threads.
     ///
     /// # Panics
-    /// Where the work panics.
+    /// The work panics.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         self.blocking.run(work).await
     }
 
-    /// Whether a simulated disk has space. A real one says so when it is written to, and not here.
+    /// Whether a simulated disk has space. A real disk always passes here, and writing to it shows whether it
+    /// is full.
     ///
     /// # Errors
-    /// It is full.
+    /// The simulated disk is full.
     pub fn room(&self) -> std::io::Result<()> {
         self.blocking.room()
     }

@@ -8,24 +8,24 @@ use crate::field::Field;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// Nothing but blanks.
+    /// The text is empty or all blanks.
     #[error(
         "the schedule is empty; expected a cron expression, an @ shorthand, @every <duration> or @at <RFC 3339 time>"
     )]
     Empty,
-    /// Longer than [`crate::MAX_LEN`] bytes.
+    /// The text is longer than [`crate::MAX_LEN`] bytes.
     #[error("the schedule has {len} bytes; expected at most {max}", max = crate::MAX_LEN)]
     TooLong {
         /// Length of the text in bytes.
         len: usize,
     },
-    /// A character outside ASCII.
+    /// The text contains a character outside ASCII.
     #[error("the schedule contains {found:?}; expected ASCII only")]
     NonAscii {
         /// The first such character.
         found: char,
     },
-    /// Not five or six fields.
+    /// The expression does not have five or six fields.
     #[error(
         "{text:?} has {found} field{s}; expected 5 (minute hour day-of-month month day-of-week), or 6 with leading seconds",
         s = if *found == 1 { "" } else { "s" }
@@ -41,12 +41,12 @@ pub enum ParseError {
     Field {
         /// Which field.
         field: Field,
-        /// The list item that is wrong (the whole field where an item is empty).
+        /// The list item that is wrong, or the whole field where an item is empty.
         value: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Every field is good, yet no date satisfies them all.
+    /// Every field is valid, but no date satisfies all of them.
     #[error("day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire")]
     NeverFires {
         /// The day-of-month field.
@@ -60,7 +60,7 @@ pub enum ParseError {
          @every <duration> or @at <RFC 3339 time>"
     )]
     UnknownShorthand {
-        /// The word, or the whole text where the word is known and something follows it.
+        /// The word, or the whole text where the word is known but something follows it.
         word: String,
     },
     /// A bad `@every` duration.

@@ -1,6 +1,6 @@
 //! One cron field: its name, its range, and the grammar of its lists, ranges, steps and names.
 //!
-//! A field is read into a bit set, bit `v` for value `v`. It never looks at another field.
+//! A field is parsed into a bit set, bit `v` for value `v`. Parsing a field never looks at another field.
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl Field {
         }
     }
 
-    /// Reads the whole field. Sunday is always bit 0.
+    /// Parses the whole field. Sunday is always bit 0.
     pub(crate) fn parse(self, text: &str) -> Result<u64, ParseError> {
         let (min, max) = self.range();
         let mut set = 0;
@@ -94,7 +94,7 @@ impl Field {
             (min, max)
         } else if let Some((low, high)) = range.split_once('-') {
             let low = self.value(item, low)?;
-            // FRI-SUN is no reversed range: as the end of a range, Sunday is 7.
+            // FRI-SUN is not a reversed range, because Sunday is 7 as the end of a range.
             let high = match self.value(item, high)? {
                 0 if self == Field::DayOfWeek && low > 0 && high.eq_ignore_ascii_case("sun") => SUNDAY_AGAIN,
                 high => high,
@@ -151,7 +151,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// Digits only; a number too long for `u32` saturates, it is out of any range as a value and past any range as a step.
+/// Parses a number that is digits only. A number too large for `u32` saturates: as a value it is out of every range, and as
+/// a step it reaches past every range.
 fn number(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;

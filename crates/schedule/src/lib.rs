@@ -1,8 +1,8 @@
 //! When a job runs: cron expressions, `@every` and `@at`, in any IANA time zone, across daylight saving.
 //!
-//! A text is parsed once into a [`Schedule`] (32 bytes of bit sets), which then answers which instant comes next. All
-//! instants are Unix milliseconds. The crate is pure: it never asks the time, never reads the machine's time zone database
-//! and keeps no state, so every node computes the same.
+//! A text is parsed once into a [`Schedule`] (32 bytes of bit sets). The schedule then says which instant comes next. All
+//! instants are Unix milliseconds. The crate is pure: it never asks the time, never reads the machine's time zone database,
+//! and keeps no state. So every node computes the same instants.
 //!
 //! ```
 //! use chronos_schedule::{Schedule, Zone};
@@ -21,7 +21,7 @@
 //! | `cron` | six bit sets, and the local times they match |
 //! | `calendar` | days, months, leap years |
 //! | `zone` | offsets and transitions |
-//! | `eval` | which instants the local times are: the daylight saving rules |
+//! | `eval` | the instants of local times, by the daylight saving rules |
 //! | `every`, `at` | the two schedules that are not cron |
 //! | `describe` | plain English |
 
@@ -43,16 +43,16 @@ use cron::Cron;
 use every::Every;
 use zone::{MAX_SECOND, MIN_SECOND};
 
-/// The longest schedule that is read, in bytes.
+/// The length of the longest schedule that is accepted, in bytes.
 pub const MAX_LEN: usize = 1024;
 
-/// The calendar's ends in Unix milliseconds; no run lies outside.
+/// The calendar's ends in Unix milliseconds. No run lies outside.
 const MIN_MS: i64 = MIN_SECOND * 1000;
 const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
 
 /// A parsed schedule: cron, `@every` or `@at`.
 ///
-/// Compared by what they match and not by their text: `0 9 * * 1-5` equals `0 0 9 ? * MON-FRI`.
+/// Schedules are compared by what they match and not by their text: `0 9 * * 1-5` equals `0 0 9 ? * MON-FRI`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     kind: Kind,
@@ -67,7 +67,7 @@ enum Kind {
 }
 
 impl Schedule {
-    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes; blanks around it are ignored.
+    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes. Blanks around it are ignored.
     ///
     /// A cron expression that can never fire is refused too. An `@at` in the past is not: this crate has no clock.
     pub fn parse(text: &str) -> Result<Schedule, ParseError> {
@@ -86,7 +86,7 @@ impl Schedule {
         Ok(Schedule { kind })
     }
 
-    /// The first instant strictly later than `after_ms`; `None` if there is none (a passed `@at`, or the calendar's end).
+    /// The first instant that is later than `after_ms`, or `None` if there is none (a passed `@at`, or the calendar's end).
     ///
     /// `anchor_ms` is where `@every` counts from: its runs are `anchor + k * period` with `k >= 1`. The others ignore it.
     pub fn next_after(&self, zone: &Zone, anchor_ms: i64, after_ms: i64) -> Option<i64> {
@@ -99,7 +99,7 @@ impl Schedule {
 
     /// The latest instant that is later than `after_ms` and not later than `until_ms`.
     ///
-    /// Searches backwards from `until_ms`, so it costs the same whether one run lies between or a billion.
+    /// The search goes backwards from `until_ms`, so it costs the same whether one run lies between or a billion.
     pub fn last_between(&self, zone: &Zone, anchor_ms: i64, after_ms: i64, until_ms: i64) -> Option<i64> {
         let last = match &self.kind {
             Kind::Cron(cron) => eval::last_until(cron, zone, until_ms.div_euclid(1000))? * 1000,
@@ -109,7 +109,7 @@ impl Schedule {
         (after_ms < last && last <= until_ms).then_some(last)
     }
 
-    /// Plain English, such as `At 09:00, Monday through Friday`.
+    /// Describes the schedule in plain English, such as `At 09:00, Monday through Friday`.
     pub fn describe(&self) -> String {
         match &self.kind {
             Kind::Cron(cron) => describe::cron(cron),
