@@ -22,26 +22,27 @@ pub(crate) struct Member {
     pub(crate) clock: Arc<SimClock>,
     pub(crate) disk: Arc<SimDisk>,
     directory: PathBuf,
-    /// Counts its starts: each has a directory of its own, as the crash before left it.
-    life: Rc<Cell<u32>>,
+    /// Counts the starts of the node. Each start has a directory of its own, with the files as the crash before
+    /// it left them.
+    incarnation: Rc<Cell<u32>>,
 }
 
 impl Member {
-    /// Adds a node to the simulation; it starts with it.
+    /// Adds a node to the simulation. It starts when the simulation does.
     pub(crate) fn add(sim: &mut Sim<'_>, number: usize, options: &Options, root: &Path) -> Self {
         let member = Self {
             name: format!("n{number}"),
             clock: Arc::default(),
             disk: Arc::default(),
             directory: root.join(format!("n{number}")),
-            life: Rc::default(),
+            incarnation: Rc::default(),
         };
-        let Self { name, clock, disk, directory, life } = &member;
+        let Self { name, clock, disk, directory, incarnation } = &member;
         let (name, clock, disk) = (name.clone(), Arc::clone(clock), Arc::clone(disk));
-        let (directory, life) = (directory.clone(), Rc::clone(life));
+        let (directory, incarnation) = (directory.clone(), Rc::clone(incarnation));
         let (host, Options { nodes, bug, .. }) = (name.clone(), *options);
         sim.host(host, move || {
-            let config = config(&name, number == 1, nodes, directory.join(life.get().to_string()));
+            let config = config(&name, number == 1, nodes, directory.join(incarnation.get().to_string()));
             let env = env(Arc::clone(&clock), Arc::clone(&disk), bug);
             async move {
                 let node = Node::start(config, env).await?;
@@ -51,26 +52,27 @@ impl Member {
         member
     }
 
-    /// Where its files are now.
+    /// The directory of the node's files now.
     pub(crate) fn files(&self) -> PathBuf {
-        self.directory.join(self.life.get().to_string())
+        self.directory.join(self.incarnation.get().to_string())
     }
 
-    /// Ends it as `kill -9` does: its files stay as they are between two pieces of work, and what it
-    /// does while it is taken down reaches nobody's files but those it leaves behind. Where its machine
-    /// ends, it keeps so many percent of what was not durable; says how many bytes it lost.
+    /// Ends the node as `kill -9` does. Its next start gets a copy of its files, taken between two pieces of
+    /// work. So nothing that the node still does while it is taken down can reach that copy. Of the bytes that
+    /// were not durable, `keeps` percent stay: 100 is a killed process, and less is a machine without power.
+    /// Returns how many bytes were lost.
     pub(crate) fn crash(&self, sim: &mut Sim<'_>, keeps: u64) -> io::Result<u64> {
         let from = self.files();
-        self.life.set(self.life.get() + 1);
+        self.incarnation.set(self.incarnation.get() + 1);
         copy(&from, &self.files())?;
         let lost = power::cut(&from, &self.files(), keeps)?;
         sim.crash(self.name.as_str());
         Ok(lost)
     }
 
-    /// Loses all its files, while it is down.
+    /// Loses all files of the node, which must be down.
     pub(crate) fn wipe(&self) {
-        self.life.set(self.life.get() + 1);
+        self.incarnation.set(self.incarnation.get() + 1);
     }
 }
 
@@ -82,7 +84,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        // The index of a write-ahead log is memory; it is made anew from the log.
+        // The index of a write-ahead log is shared memory. SQLite makes it anew from the log.
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &to.join(name))?;
         } else if !name.to_string_lossy().ends_with("-shm") {
@@ -100,7 +102,7 @@ fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config 
     config.cluster.raft.address = ([0, 0, 0, 0], 7000).into();
     config.cluster.raft.advertise = Some(format!("{name}:7000"));
     config.cluster.raft.join = (1..=count).map(|number| format!("n{number}:7000")).collect();
-    // Short, so that who was away for a while is sent the state.
+    // The log is short, so that a node that was away for a while is sent the state.
     config.cluster.raft.log = LogLimits { snapshot_entries: 50, keep_entries: 10 };
     config.server.http.address = ([0, 0, 0, 0], 8080).into();
     config

@@ -1,4 +1,4 @@
-//! How often each thing happened in a run, and in many.
+//! How often each kind of thing happened, in one run or in many.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use std::fmt;
 pub struct Counts(BTreeMap<String, u64>);
 
 impl Counts {
-    /// One more of this kind.
+    /// Adds `count` to a kind.
     pub fn add(&mut self, kind: &str, count: u64) {
         *self.0.entry(kind.to_owned()).or_default() += count;
     }
 
-    /// Adds all of another run.
+    /// Adds all counts of another run.
     pub fn add_all(&mut self, other: &Self) {
         other.0.iter().for_each(|(kind, count)| self.add(kind, *count));
     }
 
-    /// What [`Counts`] are shown as. What is not a count is left out.
+    /// Parses what [`Counts`] are displayed as. Words that are no counts are left out.
     #[must_use]
     pub fn read(line: &str) -> Self {
         let mut counts = Self::default();
@@ -29,7 +29,7 @@ impl Counts {
         counts
     }
 
-    /// A line for each kind.
+    /// A table with a line for each kind.
     #[must_use]
     pub fn table(&self) -> String {
         self.0.iter().map(|(kind, count)| format!("{count:>9} {}\n", kind.replace('_', " "))).collect()

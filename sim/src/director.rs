@@ -1,4 +1,4 @@
-//! Does to the cluster what the plan says, and counts what was really done.
+//! Carries out the plan of faults, and counts the faults that really happened.
 
 mod replacement;
 
@@ -18,7 +18,7 @@ use replacement::Replacement;
 pub(crate) struct Director {
     pub(crate) members: Vec<Member>,
     ledger: Ledger,
-    /// What is still to be done, and when.
+    /// The faults that are still to come, with their times.
     plan: VecDeque<(u64, Fault)>,
     /// When the faults end.
     end_ms: u64,
@@ -34,7 +34,7 @@ impl Director {
         Self { members, ledger, plan: plan.into(), end_ms, up, replacement: None, asked: 0, over: false }
     }
 
-    /// Does what is due by now.
+    /// Carries out what is due by now.
     pub(crate) fn direct(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
         let now = now_ms(sim);
         while let Some((at, fault)) = self.plan.pop_front_if(|(at, _)| *at <= now) {
@@ -103,7 +103,7 @@ impl Director {
         Ok(())
     }
 
-    /// Ends a node, if it is up; of what its disk had not made durable so many percent stay.
+    /// Ends a node if it is up. Of what its disk had not made durable, `keeps` percent stay.
     fn crash(&mut self, sim: &mut Sim<'_>, node: usize, keeps: u64) -> Result<bool, String> {
         let was_up = std::mem::replace(&mut self.up[node], false);
         if was_up {
@@ -121,7 +121,7 @@ impl Director {
         self.up[node] = true;
     }
 
-    /// Has a node asked by somebody who waits for the answer, and does not care for it.
+    /// Sends a request to a node from a host of its own. The answer only goes into the trace and the counts.
     fn operate(&mut self, sim: &mut Sim<'_>, at: String, method: Method, path: String, body: Option<Value>) {
         let ledger = self.ledger.clone();
         sim.client(self.operator(), async move {
@@ -151,7 +151,7 @@ impl Director {
             member.clock.set_off_ms(0);
         }
         self.plan.clear();
-        // The founder last.
+        // The founder starts last.
         let down: Vec<_> = (0..self.members.len()).filter(|node| !self.up[*node]).collect();
         down.into_iter().rev().for_each(|node| self.start(sim, node));
         sim.set_max_message_latency(Duration::from_millis(QUICK_MS));

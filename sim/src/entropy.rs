@@ -1,8 +1,8 @@
-//! The one source of randomness of a run, also of that which libraries draw for themselves: the keys
-//! of hash maps, the order in which `select!` looks at its branches, openraft's election time-outs.
+//! The one source of randomness of a run. It also serves what libraries draw for themselves: the keys of hash
+//! maps, the order in which `select!` looks at its branches, openraft's election timeouts.
 //!
-//! All of it comes from getrandom(2). This file puts a generator of its own in the place of the C
-//! library's function, on threads that asked for it; other threads get the kernel's.
+//! All of them call getrandom(2). This file replaces the C library's function with a generator of its own, on
+//! threads that asked for it. Other threads get the kernel's random bytes.
 
 use std::cell::Cell;
 use std::io::Read as _;
@@ -11,7 +11,7 @@ thread_local! {
     static STATE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// From here on, what this thread draws follows from `seed`.
+/// From now on, the random bytes of this thread follow from `seed`.
 pub(crate) fn seed(seed: u64) {
     STATE.set(Some(seed));
 }
@@ -25,9 +25,9 @@ fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Fills `bytes` with what this thread draws next.
+/// Fills `bytes` with the next random bytes of this thread.
 pub(crate) fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
-    // While a thread ends its state may be gone; nothing of the run happens then.
+    // While a thread ends, its state may be gone. Nothing of the run happens then.
     let Ok(Some(mut state)) = STATE.try_with(Cell::get) else {
         return std::fs::File::open("/dev/urandom")?.read_exact(bytes);
     };
@@ -39,16 +39,16 @@ pub(crate) fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// In the place of the C library's.
+/// Replaces the C library's function.
 ///
 /// # Safety
-/// As getrandom(2): `buffer` has room for `length` bytes.
+/// As for getrandom(2), `buffer` must have room for `length` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getrandom(buffer: *mut u8, length: usize, _flags: u32) -> isize {
     if length == 0 {
         return 0;
     }
-    // SAFETY: the caller says so, and the memory is written before it is read.
+    // SAFETY: the caller promises the room, and the memory is written before it is read.
     let bytes = unsafe {
         buffer.write_bytes(0, length);
         std::slice::from_raw_parts_mut(buffer, length)

@@ -11,23 +11,23 @@ use crate::ledger::Seen;
 pub(crate) struct NodeState {
     pub(crate) node: String,
     pub(crate) hash: String,
-    /// Those that are not deleted.
+    /// The jobs that are not deleted.
     pub(crate) jobs: Vec<JobRow>,
-    /// Newest first.
+    /// The executions, newest first.
     pub(crate) executions: Vec<Execution>,
-    /// Runs that were withdrawn, and nobody has said whether they had begun.
+    /// How many runs were withdrawn whose node has not said yet whether they had begun.
     pub(crate) withdrawn: usize,
 }
 
-/// All of it.
+/// Everything that the invariants look at.
 pub(crate) struct Evidence<'a> {
     pub(crate) seen: &'a Seen,
     pub(crate) states: Vec<NodeState>,
 }
 
 impl Evidence<'_> {
-    /// The states that should hold everything: each of them where the cluster came to rest, and
-    /// otherwise the one that is furthest.
+    /// The states that should hold everything. Where the cluster came to rest, these are all states. Otherwise
+    /// it is the state with the most executions.
     pub(crate) fn whole(&self) -> Vec<&NodeState> {
         if self.seen.drained {
             return self.states.iter().collect();

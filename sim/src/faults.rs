@@ -1,37 +1,37 @@
-//! What is done to the cluster, and when: drawn ahead of the run, all from the seed.
+//! The plan of what is done to the cluster, and when. All of it is drawn from the seed before the run.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// One thing that is done.
+/// One thing that is done to the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A node ends as by `kill -9`; or its machine does, and of what its disk had not made durable so
-    /// many percent stay.
+    /// A node ends as by `kill -9`, or its machine loses power. Of what its disk had not made durable, `keeps`
+    /// percent stay.
     Crash { node: usize, keeps: u64 },
-    /// Every node ends so, at once.
+    /// Every node ends in this way, at once.
     PowerCut { keeps: u64 },
-    /// It starts again on what it left.
+    /// A node starts again on the files it left.
     Restart { node: usize },
     /// No message passes between a node and all others, but none is lost.
     Hold { node: usize },
-    /// They pass again, those that waited too.
+    /// The messages pass again, also those that waited.
     Release { node: usize },
     /// Messages from a node to another are lost.
     Cut { from: usize, to: usize },
-    /// They pass again.
+    /// The messages pass again.
     Mend { from: usize, to: usize },
-    /// A node's clock is so many milliseconds off.
+    /// A node's clock is off by this many milliseconds.
     Clock { node: usize, off_ms: i64 },
-    /// Each piece of work takes a node's disk so long, or up to twice that.
+    /// Each piece of work takes a node's disk this long, or up to twice as long.
     Disk { node: usize, slow_ms: u64 },
     /// A node's disk has no space, or has it again.
     Full { node: usize, full: bool },
-    /// A message takes so long at most, between any two.
+    /// A message between any two hosts takes at most this long.
     Latency { max_ms: u64 },
-    /// Somebody asks that this node lead.
+    /// An operator asks that this node lead.
     Transfer { to: usize },
-    /// A node is removed, loses its files and joins anew, so long after it was removed.
+    /// A node is removed, loses its files, and joins anew after `away_ms`.
     Replace { node: usize, away_ms: u64 },
 }
 
@@ -41,7 +41,7 @@ pub(crate) const MAX_OFF_MS: i64 = 3_000;
 pub(crate) const QUICK_MS: u64 = 2;
 
 impl Fault {
-    /// What it counts as; none for its end.
+    /// The name under which the fault is counted, or `None` for the end of a fault.
     pub(crate) fn kind(self) -> Option<&'static str> {
         match self {
             Self::Crash { .. } => Some("crash"),
@@ -64,7 +64,7 @@ impl Fault {
     }
 }
 
-/// What is done at which millisecond, in order.
+/// Makes the plan: faults with the millisecond of each, in order.
 pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(u64, Fault)> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut plan = Vec::new();
@@ -74,13 +74,13 @@ pub(crate) fn plan(seed: u64, nodes: usize, begin_ms: u64, end_ms: u64) -> Vec<(
         let until = now + rng.random_range(100..8_000);
         match rng.random_range(0..14) {
             0 | 1 => {
-                // Half of them are a power cut for one.
+                // Half of these are a power cut of one node.
                 let keeps = rng.random_range(0..200).min(100);
                 plan.push((now, Fault::Crash { node, keeps }));
                 plan.push((until, Fault::Restart { node }));
             }
             2 => {
-                // The worst of it: who leads has written what the others have not, and comes back last.
+                // The worst case: the leader has written what the others have not, and comes back last.
                 let (slow_at, cut) = (now + 300, now + rng.random_range(700..2_000));
                 plan.push((now, Fault::Transfer { to: node }));
                 for other in 0..nodes {

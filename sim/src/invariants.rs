@@ -1,4 +1,4 @@
-//! What must hold after every run, a file each. A check answers with what is wrong.
+//! What must hold after every run, a file each. A check returns what is wrong.
 
 mod acknowledged_survives;
 mod backlog_drains;
@@ -22,7 +22,7 @@ const ALL: [(&str, Check); 7] = [
     ("no_instant_lost", no_instant_lost::check),
 ];
 
-/// Everything that is wrong, each with the name of its check.
+/// Runs all checks. Returns everything that is wrong, with the name of the check.
 pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let wrong = |(name, check): (&str, Check)| {
         check(evidence).into_iter().map(|what| format!("{name}: {what}")).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! What the two ends of the server saw, and the trace of the run.
+//! What the clients and the receiver saw, and the trace of the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -16,7 +16,7 @@ pub(crate) struct Delivery {
     pub(crate) attempt: u32,
     pub(crate) scheduled: String,
     pub(crate) trigger: String,
-    /// What it was answered.
+    /// The status of the answer.
     pub(crate) status: u16,
 }
 
@@ -25,9 +25,9 @@ pub(crate) struct Delivery {
 pub(crate) struct Created {
     pub(crate) name: String,
     pub(crate) every_s: i64,
-    /// A client asked for it to be deleted, whether or not it heard that it was.
+    /// Whether a client asked to delete the job, even if it got no answer.
     pub(crate) deleting: bool,
-    /// A client heard that it was deleted.
+    /// Whether the deletion was acknowledged.
     pub(crate) deleted: bool,
     /// Changes that clients asked for.
     pub(crate) changes: Vec<Change>,
@@ -37,13 +37,13 @@ pub(crate) struct Created {
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) to: To,
-    /// Since the start of the run.
+    /// When the client asked, counted from the start of the run.
     pub(crate) asked: Duration,
-    /// When it was answered, and which version the job had then; none where nobody knows what came of it.
+    /// When the change was answered, and which version the job had then. `None` where the outcome is unknown.
     pub(crate) done: Option<(Duration, u64)>,
 }
 
-/// What a job is to be.
+/// What a change makes of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     Enabled(bool),
@@ -51,8 +51,8 @@ pub(crate) enum To {
 }
 
 impl Created {
-    /// The changes that may have been the last of their kind: the one with the highest version that was
-    /// acknowledged, and those of which nobody knows what came.
+    /// The changes that may have been the last of their kind: the acknowledged one with the highest version,
+    /// and those whose outcome is unknown.
     pub(crate) fn last(&self, kind: impl Fn(&To) -> bool) -> Vec<&Change> {
         let version = |change: &Change| change.done.map(|(_, version)| version);
         let of_kind = || self.changes.iter().filter(|change| kind(&change.to));
@@ -68,15 +68,15 @@ pub(crate) struct Seen {
     pub(crate) deliveries: Vec<Delivery>,
     /// What was done to the cluster.
     pub(crate) counts: Counts,
-    /// By id.
+    /// The jobs that were created, by id.
     pub(crate) jobs: BTreeMap<String, Created>,
-    /// Executions asked for by hand and acknowledged.
+    /// The ids of executions that were triggered by hand and acknowledged.
     pub(crate) triggered: BTreeSet<String>,
-    /// A node is being replaced, and is no member, or not yet.
+    /// Whether a node is being replaced, so that it may not be a member now.
     pub(crate) replacing: bool,
-    /// The faults are over: clients end what they do.
+    /// Whether the faults are over, so that clients end their work.
     pub(crate) calm: bool,
-    /// All is delivered and recorded, and every node knows it.
+    /// Whether everything is delivered and recorded, and every node knows it.
     pub(crate) drained: bool,
 }
 
@@ -85,22 +85,22 @@ pub(crate) struct Seen {
 pub(crate) struct Ledger(Arc<Mutex<Seen>>);
 
 impl Ledger {
-    /// Looks at it, or adds to it.
+    /// Reads what was seen, or adds to it.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One more of this kind.
+    /// Counts one more of this kind.
     pub(crate) fn count(&self, kind: &str) {
         self.with(|seen| seen.counts.add(kind, 1));
     }
 
-    /// Adds a line to the trace, from inside of the simulation.
+    /// Adds a line to the trace, at the current simulated time. Only a simulated host may call this.
     pub(crate) fn note(&self, what: impl Display) {
         self.note_at(since_start(), what);
     }
 
-    /// Adds a line to the trace.
+    /// Adds a line to the trace, at a time.
     pub(crate) fn note_at(&self, at: Duration, what: impl Display) {
         let line = format!("{:>9.3} {what}\n", at.as_secs_f64());
         self.with(|seen| seen.trace.push_str(&line));

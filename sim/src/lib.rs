@@ -1,8 +1,16 @@
-//! The real server on a simulated network, in simulated time, on one thread: [`run`] takes a seed
-//! and answers with what went wrong, and with a trace that the same seed gives again, byte for byte.
+//! The real server on a simulated network, in simulated time, on one thread. [`run`] takes a seed. It returns
+//! what went wrong, and a trace that the same seed gives again, byte for byte.
 //!
-//! `world/` is what the server takes for the world, `faults` what is done to it, `director` who does it, `client` and
-//! `receiver` who stand at its two ends, `ledger` what they saw, `invariants/` what must hold.
+//! | module | what it holds |
+//! | --- | --- |
+//! | `world` | the clock, disk, network and randomness that the server uses here |
+//! | `cluster` | the nodes, and what a crash leaves of their files |
+//! | `faults` | the plan of what is done to the cluster |
+//! | `director` | carries the plan out |
+//! | `client`, `receiver` | the users of the API, and the target of the webhooks |
+//! | `ledger` | what clients and receiver saw |
+//! | `evidence` | what is left after a run |
+//! | `invariants` | what must hold after a run |
 
 mod client;
 mod cluster;

@@ -1,7 +1,7 @@
 //! Runs seeds, and prints for each that fails the line that reproduces it.
 //!
-//! Each seed gets a process of its own: libraries keep things by process, and what a seed comes to must
-//! not depend on those before it.
+//! Each seed gets a process of its own. Libraries keep state by process, and the result of a seed must not
+//! depend on the seeds before it.
 
 mod seeds;
 
@@ -28,7 +28,7 @@ struct Cli {
     /// How long faults go on, in simulated seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// How many seeds to run at once; as many as there are processors where nothing is said.
+    /// How many seeds to run at once; by default as many as there are processors.
     #[arg(long)]
     jobs: Option<usize>,
     /// Plant a bug: one of durable-too-soon, forgets-unfinished, counts-from-now.
@@ -57,7 +57,7 @@ fn bug_name(bug: Bug) -> &'static str {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // What the server says goes to standard error: `RUST_LOG=info`.
+    // The server's logs go to standard error. `RUST_LOG` turns them on.
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     let lines = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(witness()).init();
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What runs a seed in another process.
+/// The command that runs a seed in another process.
 fn apart(cli: &Cli, seed: u64) -> Command {
     let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
     let mut command = Command::new(own);
@@ -81,7 +81,7 @@ fn apart(cli: &Cli, seed: u64) -> Command {
     command
 }
 
-/// Runs the seed that is named; says whether it passed.
+/// Runs the seed that the command line names. Returns whether it passed.
 fn one(cli: &Cli) -> bool {
     let Cli { seed, nodes, seconds, .. } = *cli;
     let violations = match run(Options { seed, nodes, seconds, bug: cli.bug }) {

@@ -12,45 +12,45 @@ use crate::evidence::{self, Evidence};
 use crate::ledger::Ledger;
 use crate::{client, entropy, faults, invariants, receiver, witness};
 
-/// Until the cluster stands, and nothing is done to it.
+/// The time for the cluster to form, before the first fault.
 const QUIET_MS: u64 = 3_000;
-/// How long it may take to come to rest once the faults stop.
+/// How long the cluster may take to come to rest once the faults stop.
 const REST: Duration = Duration::from_secs(120);
-/// What simulated time is cut into.
+/// The step of simulated time.
 const TICK: Duration = Duration::from_millis(1);
 
-/// What is simulated.
+/// What to simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Everything that is left to chance follows from it.
+    /// The seed. Everything that is left to chance follows from it.
     pub seed: u64,
     /// Nodes of the cluster.
     pub nodes: usize,
     /// How long faults go on, in simulated seconds.
     pub seconds: u64,
-    /// A bug that the server is to have.
+    /// A bug to plant into the server.
     pub bug: Option<Bug>,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What happened, a line each.
+    /// What happened, one line each.
     pub trace: String,
-    /// A hash of that, and of the state in which the run ended.
+    /// A hash of the trace, and of the state in which the run ended.
     pub digest: String,
-    /// What must not be; empty after a good run.
+    /// The invariants that were violated, and how. Empty after a good run.
     pub violations: Vec<String>,
-    /// Requests that were received.
+    /// How many requests were received.
     pub deliveries: usize,
-    /// How often each fault was really there, and what came of them.
+    /// How often each fault really happened, and what came of them.
     pub counts: Counts,
 }
 
-/// Runs on a thread of its own: what libraries keep by thread begins anew.
+/// Runs a simulation on a thread of its own, so that what libraries keep by thread begins anew.
 ///
 /// # Errors
-/// The machine gave no directory or thread, or the simulator itself failed.
+/// No directory or thread could be made, or the simulator itself failed.
 pub fn run(options: Options) -> Result<Report, String> {
     let thread = std::thread::Builder::new().name(format!("seed-{}", options.seed));
     let running = thread.spawn(move || simulate(options)).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Many seeds, each in a process of its own, as many at once as there are processors.
+//! Runs many seeds, each in a process of its own, several at once.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use chronos_sim::Counts;
 
-/// How a process begins the line in which it says what happened.
+/// The start of the line in which a process prints its counts.
 pub(crate) const COUNTS: &str = "  counts: ";
 
-/// Runs `count` seeds from `first` on, `jobs` at once; `command` makes the process of one. Prints what
-/// each says, in their order, and a sum. Says how many failed.
+/// Runs `count` seeds from `first` on, `jobs` at once. `command` makes the process of a seed. Prints the
+/// output of each process, in the order of the seeds, and the sum of their counts. Returns how many seeds
+/// failed.
 pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> Command + Sync) -> u64 {
     let begun = Instant::now();
     let end = first.saturating_add(count);
@@ -48,7 +49,7 @@ pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> 
     failed
 }
 
-/// Prints what a process said, but for its counts, and adds those; says whether it passed.
+/// Prints the output of a process without its counts, and adds those to `sum`. Returns whether the seed passed.
 fn tell(seed: u64, result: std::io::Result<Output>, sum: &mut Counts) -> bool {
     let output = match result {
         Ok(output) => output,

@@ -1,4 +1,4 @@
-//! What the server takes for the world.
+//! The simulated world of a node: its clock, disk, network and randomness.
 
 mod clock;
 mod disk;

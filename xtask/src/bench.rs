@@ -1,16 +1,16 @@
-//! Benchmarks: the real server process, the real client, and beside each figure a reference that
-//! was measured in the same run on the same machine.
+//! Benchmarks of the real server process. Each figure is printed beside a reference that was measured in the
+//! same run on the same machine.
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | `sink` | the receiver, a process of its own |
-//! | `bare` | the reference client: the server's HTTP client and nothing around it |
-//! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and how they are spoken to |
-//! | `jobs`, `load` | the jobs, and how a million of them get into a state file |
-//! | `search` | the highest rate that is sustained, for `max` and `cluster` |
+//! | `bare` | the reference client: an HTTP client like the server's, with nothing around it |
+//! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
+//! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
+//! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
 //! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot` | one measurement each |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
-//! | `proc`, `table` | what the kernel counts; what is printed |
+//! | `proc`, `table` | the kernel's counts of CPU time and memory; the printed table |
 
 mod api;
 mod audit;
@@ -41,7 +41,7 @@ use crate::Result;
 use crate::checks::cargo;
 use table::Table;
 
-/// What is measured.
+/// What to measure.
 #[derive(Subcommand)]
 pub enum Bench {
     /// From the scheduled instant to the arrival, at a steady rate.
@@ -49,10 +49,10 @@ pub enum Bench {
         /// Fires a second.
         #[arg(long, default_value_t = 1_000)]
         rate: usize,
-        /// For how long.
+        /// For how many seconds.
         #[arg(long, default_value_t = 30)]
         seconds: usize,
-        /// Look for the highest rate that is sustained, instead.
+        /// Search for the highest sustained rate instead.
         #[arg(long)]
         max: bool,
         /// With --max: seconds at each rate.
@@ -61,19 +61,19 @@ pub enum Bench {
     },
     /// Many jobs due at one instant.
     Burst {
-        /// How many.
+        /// How many jobs.
         #[arg(long, default_value_t = 10_000)]
         jobs: usize,
     },
     /// A million jobs: memory, start, latencies, CPU per fire.
     Memory {
-        /// How many.
+        /// How many jobs.
         #[arg(long, default_value_t = 1_000_000)]
         jobs: usize,
         /// Fires a second while the CPU is measured.
         #[arg(long, default_value_t = 1_000)]
         rate: usize,
-        /// For how long.
+        /// For how many seconds.
         #[arg(long, default_value_t = 20)]
         seconds: usize,
     },
@@ -82,7 +82,7 @@ pub enum Bench {
         /// Clients, each with one connection.
         #[arg(long, default_value_t = 64)]
         clients: usize,
-        /// For how long.
+        /// For how many seconds.
         #[arg(long, default_value_t = 10)]
         seconds: usize,
     },
@@ -95,18 +95,18 @@ pub enum Bench {
         #[arg(long, default_value_t = 5)]
         step_seconds: usize,
     },
-    /// A node joins a large cluster: time and memory, on both sides.
+    /// A node joins a large cluster: time and memory, on both nodes.
     Snapshot {
-        /// Jobs.
+        /// How many jobs.
         #[arg(long, default_value_t = 1_000_000)]
         jobs: usize,
-        /// Finished executions, at most one a job.
+        /// How many finished executions, at most one per job.
         #[arg(long, default_value_t = 1_000_000)]
         executions: usize,
     },
 }
 
-/// Builds in release, then measures in a process that was built so.
+/// Builds in release, then measures in a process of that build.
 pub fn run(bench: &Bench, assert: bool) -> Result<()> {
     if cfg!(debug_assertions) {
         return again_in_release();
@@ -120,7 +120,7 @@ pub fn run(bench: &Bench, assert: bool) -> Result<()> {
     Ok(())
 }
 
-/// The receiver's process. One thread: it shares the machine with what is measured.
+/// Runs the receiver's process. It has one thread, because it shares the machine with what is measured.
 pub fn sink() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, sink::serve())
@@ -148,14 +148,14 @@ fn again_in_release() -> Result<()> {
     }
 }
 
-/// Where this binary lies, and `chronos` beside it.
+/// The directory of this binary, in which `chronos` lies too.
 fn binary_directory() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     Ok(own.parent().ok_or("this binary lies in no directory")?.to_owned())
 }
 
-/// A fresh directory for data, on the disk that the target directory is on: `/tmp` may be memory,
-/// where a sync costs nothing.
+/// Makes a directory for data, on the disk of the target directory. `/tmp` may be memory, where a sync costs
+/// nothing.
 fn data_directory() -> Result<tempfile::TempDir> {
     let parent = binary_directory()?.with_file_name("bench-data");
     std::fs::create_dir_all(&parent)?;
@@ -179,7 +179,7 @@ async fn sleep_until_ms(at: i64) {
     tokio::time::sleep(Duration::from_micros(left.cast_unsigned())).await;
 }
 
-/// The share `q` of values from the smallest, of a sorted list.
+/// The value below which the share `q` of a sorted list lies.
 fn percentile<T: Copy + Default>(sorted: &[T], q: f64) -> T {
     let last = sorted.len().saturating_sub(1);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index, in range")]
@@ -187,7 +187,7 @@ fn percentile<T: Copy + Default>(sorted: &[T], q: f64) -> T {
     sorted.get(index.min(last)).copied().unwrap_or_default()
 }
 
-/// Bytes in a directory's files.
+/// The sum of the sizes of a directory's files, in bytes.
 fn size_of(directory: &Path) -> u64 {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()

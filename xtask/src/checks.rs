@@ -1,4 +1,5 @@
-//! `check` reads, `fix` writes, `test` tests: cargo, called with the project's own flags.
+//! The commands that call cargo with the project's own flags. `check` changes nothing, `fix` changes files,
+//! `test` runs the tests, and `sim` runs the simulation.
 
 mod code_map;
 mod dependencies;
@@ -13,7 +14,7 @@ use crate::Result;
 const SIM: &str = "sim/Cargo.toml";
 const OURS: &str = "Cargo.toml";
 
-/// Everything that can be said without running the code.
+/// Checks everything that can be checked without running the code.
 pub fn check(locked: bool) -> Result<()> {
     let locked: &[&str] = if locked { &["--locked"] } else { &[] };
     cargo(&["fmt", "--all", "--check"], &[])?;
@@ -42,21 +43,21 @@ pub fn fix() -> Result<()> {
     Ok(())
 }
 
-/// All tests of the workspace.
+/// Runs all tests of the workspace.
 pub fn test(arguments: &[String]) -> Result<()> {
     let mut line = vec!["test", "--workspace"];
     line.extend(arguments.iter().map(String::as_str));
     cargo(&line, &[])
 }
 
-/// The simulation.
+/// Runs the simulation.
 pub fn sim(arguments: &[String]) -> Result<()> {
     let mut line = vec!["run", "--release", "--quiet", "--manifest-path", SIM, "--"];
     line.extend(arguments.iter().map(String::as_str));
     cargo(&line, &[])
 }
 
-/// Runs cargo and shows what is run.
+/// Runs cargo, and prints the command line.
 pub fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let shown = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {shown}");
@@ -64,7 +65,7 @@ pub fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}").into()) }
 }
 
-/// What cargo knows of a workspace and of all that it is built from.
+/// What cargo knows of a workspace and of all its dependencies.
 fn metadata(manifest: &str, locked: &[&str]) -> Result<Value> {
     let line = [&["metadata", "--format-version", "1", "--manifest-path", manifest], locked].concat();
     let output = Command::new(program()).args(&line).output()?;

@@ -1,7 +1,7 @@
-//! The project's chores: `cargo xtask check | fix | test | sim | bench`.
+//! The project's development commands: `cargo xtask check | fix | test | sim | bench`.
 //!
-//! Nothing beyond cargo has to be installed. No user builds this: the workspace's default members
-//! leave it out.
+//! They need nothing beyond cargo. Users never build this crate, because it is not among the workspace's
+//! default members.
 
 mod bench;
 mod checks;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Whatever went wrong, for the person at the terminal.
+/// A result whose error is only printed.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Parser)]
@@ -22,15 +22,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads only: format, lints, documentation, who depends on whom and under which licences.
+    /// Checks format, lints, documentation, the code map, and licences of dependencies. Changes nothing.
     Check {
-        /// The lock files are to be as they are.
+        /// Fail where the lock files would change.
         #[arg(long)]
         locked: bool,
     },
-    /// Writes: formats, and applies what clippy suggests.
+    /// Formats, and applies what clippy suggests.
     Fix,
-    /// Runs all tests; what follows is passed on to `cargo test`.
+    /// Runs all tests. Further arguments are passed on to `cargo test`.
     Test {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -40,7 +40,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measures, against a reference in the same run. Builds in release first.
+    /// Measures, against a reference from the same run. Builds in release first.
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,

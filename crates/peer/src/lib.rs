@@ -34,7 +34,7 @@ pub use tls::{PeerTls, TlsError};
 
 /// The answer to a call.
 pub type Answer = Result<Bytes, PeerError>;
-/// A body that is too large to hold.
+/// A body that is too large to hold in memory.
 pub type Body = BoxStream<'static, io::Result<Bytes>>;
 
 /// Which connections a call travels on. Each lane has connections of its own, so that a heartbeat never

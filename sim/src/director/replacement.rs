@@ -1,5 +1,5 @@
-//! A node that loses its disk: an operator removes it, and when that is done, and not before, it ends,
-//! its files go, and it joins as a new node under its old name.
+//! Replaces a node that loses its disk. An operator removes the node. Only when that is done, the node ends
+//! and loses its files. Then it joins as a new node under its old name.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,10 +12,10 @@ use super::{Director, now_ms};
 use crate::ledger::Ledger;
 use crate::web::ask;
 
-/// Between an operator's attempts.
+/// The time between an operator's attempts.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// One at a time.
+/// The replacement that is under way. There is one at a time.
 pub(super) struct Replacement {
     node: usize,
     away_ms: u64,
@@ -23,16 +23,16 @@ pub(super) struct Replacement {
 }
 
 enum Stage {
-    /// An operator asks until he hears that it is no member.
+    /// An operator asks until a node answers that this one is no member.
     Leaving(Rc<Cell<bool>>),
-    /// It is down, and has no files.
+    /// The node is down, and has no files.
     Away { until_ms: u64 },
-    /// An operator looks until it says of itself that it has a vote.
+    /// An operator waits until the node says that it has a vote.
     Joining(Rc<Cell<bool>>),
 }
 
 impl Director {
-    /// False where another one is under way.
+    /// Begins to replace a node. Returns false where another replacement is under way.
     pub(super) fn begin_replacing(&mut self, sim: &mut Sim<'_>, node: usize, away_ms: u64) -> bool {
         if self.replacement.is_some() {
             return false;
@@ -52,7 +52,7 @@ impl Director {
         true
     }
 
-    /// Looks whether the next step is due.
+    /// Takes the next step where it is due.
     pub(super) fn go_on_replacing(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
         let Some(Replacement { node, away_ms, stage }) = &self.replacement else { return Ok(()) };
         let (node, now) = (*node, now_ms(sim));
@@ -95,7 +95,7 @@ impl Director {
     }
 }
 
-/// Asks one after the other to remove a node, until one says that it is no member.
+/// Asks one node after the other to remove `name`, until one answers that it is no member.
 async fn remove(ledger: &Ledger, name: &str, others: &[String]) {
     let path = format!("/api/v1/cluster/nodes/{name}");
     let mut may_be_done = false;
@@ -104,7 +104,7 @@ async fn remove(ledger: &Ledger, name: &str, others: &[String]) {
         ledger.note(format_args!("DELETE {path} at {at}: {answer:?}"));
         match answer {
             Some(204) => return,
-            // An attempt before this one had come through.
+            // An earlier attempt succeeded.
             Some(404) if may_be_done => return,
             _ => may_be_done = true,
         }
@@ -112,7 +112,7 @@ async fn remove(ledger: &Ledger, name: &str, others: &[String]) {
     }
 }
 
-/// Whether a node says of itself that it has a vote.
+/// Whether a node says that it has a vote itself.
 async fn votes(name: &str) -> bool {
     let Some((200, status)) = ask(name, Method::GET, "/api/v1/cluster/status", None).await else {
         return false;

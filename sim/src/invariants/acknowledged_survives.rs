@@ -1,4 +1,4 @@
-//! What a client heard was done is done, on every node that has come so far.
+//! Everything that was acknowledged to a client is in the state of every node that has applied it.
 
 use std::collections::HashSet;
 
@@ -32,7 +32,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     wrong
 }
 
-/// What is not as the last change of its kind had it, or as one of which nobody knows what came.
+/// Says where a job matches neither the last acknowledged change of a kind nor a change whose outcome is
+/// unknown.
 fn unlike(job: &Created, found: &Job) -> Option<String> {
     let newest = job.changes.iter().filter_map(|change| change.done).map(|(_, version)| version).max();
     if newest.is_some_and(|newest| newest > found.version) {

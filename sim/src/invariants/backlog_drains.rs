@@ -1,4 +1,5 @@
-//! When the faults stop, what was owed is done, in bounded time; and of what was withdrawn, somebody has spoken.
+//! When the faults stop, every execution is finished in bounded time, and for every withdrawn run a node has
+//! said whether it had begun.
 
 use crate::evidence::Evidence;
 

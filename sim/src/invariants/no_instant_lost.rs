@@ -1,6 +1,9 @@
-//! Every instant of a job has its execution: from the first, one period after the other, until the
-//! instant that is due next. Where a job was disabled, it goes on with the instant after it was enabled; and of what
-//! was planned by then, a run may have begun, as a clock that is ahead had it, and the one before it not.
+//! Every instant of a job has its execution, from the first instant to the one that is due next, one period
+//! after the other.
+//!
+//! A job that was disabled goes on with the first instant after it was enabled. Of the runs that were planned
+//! when it was disabled, some may be missing: by a clock that is ahead, a later run may have begun when an
+//! earlier one had not.
 
 use chronos_types::{Millis, Trigger};
 
@@ -20,7 +23,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let mut times: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
         times.sort_unstable();
         let period = created.every_s * 1_000;
-        // As if there had been one when it was created, give or take a second.
+        // Count as if there had been an instant at the job's creation. It may be off by less than a second.
         let begin = times.first().map(|first| first - (first - job.created_at + 500) / period * period);
         if begin.is_some_and(|begin| (begin - job.created_at).abs() >= 1_000) {
             wrong.push(format!("{name}: created at {}, first run at {:?}", job.created_at, times.first()));
@@ -37,7 +40,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     wrong
 }
 
-/// Whether it may have been disabled between these instants, as any clock had it.
+/// Whether the job may have been disabled between these instants, by any node's clock.
 fn was_disabled(job: &Created, from: Millis, until: Millis) -> bool {
     job.changes.iter().filter(|change| change.to == To::Enabled(false)).any(|change| {
         let ends = change.done.is_none_or(|(answered, _)| at_ms(answered) + MAX_OFF_MS >= from);
@@ -45,7 +48,7 @@ fn was_disabled(job: &Created, from: Millis, until: Millis) -> bool {
     })
 }
 
-/// Whether it may have been enabled between these instants, as any clock had it, after somebody had
+/// Whether the job may have been enabled between these instants, by any node's clock, after a client had
 /// disabled it.
 fn was_enabled(job: &Created, from: Millis, until: Millis) -> bool {
     let asked = |enabled| job.changes.iter().filter(move |change| change.to == To::Enabled(enabled));

@@ -1,4 +1,4 @@
-//! An instant of a job has one execution, on record and at the receiver.
+//! Each instant of a job has one execution, on record and at the receiver.
 
 use std::collections::HashMap;
 

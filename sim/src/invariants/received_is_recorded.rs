@@ -1,6 +1,8 @@
-//! Every request that the receiver got is an attempt of an execution on record. But one case: an execution that
-//! a node delivered while it was cut off may be made again by another one, whose next attempt is under way when
-//! the word of the success comes: what is finished never changes.
+//! Every request that the receiver got is an attempt of an execution on record.
+//!
+//! There is one exception. A node may deliver an execution while it is cut off, and another node makes it
+//! again. The report of the success may then come while the other node's next attempt is under way. That
+//! attempt is not counted, because a finished execution never changes.
 
 use std::collections::HashMap;
 
@@ -24,7 +26,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
                 Some(found) if found.job_id.to_string() != delivery.job => {
                     wrong.push(format!("{node} has {id} under another job than was received"));
                 }
-                // The report of an attempt follows it. One that was cancelled keeps the count it had.
+                // A report counts its attempt later. A cancelled execution keeps the count it had.
                 Some(found)
                     if evidence.seen.drained
                         && found.status != Status::Cancelled

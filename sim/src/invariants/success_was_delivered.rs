@@ -1,4 +1,4 @@
-//! An execution that is on record as a success was received, and answered as one.
+//! An execution that is on record as a success was received, and answered with a success.
 
 use std::collections::HashSet;
 

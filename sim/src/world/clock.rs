@@ -7,9 +7,9 @@ use std::time::Duration;
 use chronos_env::{BoxFuture, Clock, Timer};
 use chronos_types::Millis;
 
-/// 2026-01-01T00:00:00Z: every run begins then.
+/// Every run begins at this instant: 2026-01-01T00:00:00Z.
 const BEGIN_US: i64 = 1_767_225_600_000_000;
-/// A timer looks at its clock so often, for somebody may step it.
+/// How often a timer looks at its clock, because the clock may be stepped.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Simulated time since the run began.
@@ -17,7 +17,7 @@ pub(crate) fn since_start() -> Duration {
     turmoil::sim_elapsed().unwrap_or_default()
 }
 
-/// What the time of day is so long after the run began.
+/// The true time of day at a time after the run began.
 pub(crate) fn at_ms(since: Duration) -> Millis {
     BEGIN_US / 1_000 + i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
 }
@@ -29,7 +29,7 @@ pub(crate) struct SimClock {
 }
 
 impl SimClock {
-    /// How far the clock is off from now on.
+    /// Sets how far the clock is off from now on.
     pub(crate) fn set_off_ms(&self, off: i64) {
         self.off_us.store(off * 1000, Ordering::Relaxed);
     }

@@ -7,7 +7,7 @@ use chronos_env::Disk;
 
 use crate::entropy;
 
-/// One node's disk. A piece of work takes as long as it says, or up to twice that.
+/// One node's disk. A piece of work takes as long as the disk is slow, or up to twice as long.
 #[derive(Debug, Default)]
 pub(crate) struct SimDisk {
     slow_ms: AtomicU64,
@@ -15,12 +15,12 @@ pub(crate) struct SimDisk {
 }
 
 impl SimDisk {
-    /// How slow it is from now on; 0 is as fast as simulated time can tell.
+    /// Sets how slow the disk is from now on. With 0, work takes no simulated time.
     pub(crate) fn set_slow_ms(&self, slow: u64) {
         self.slow_ms.store(slow, Ordering::Relaxed);
     }
 
-    /// Whether it has no space from now on.
+    /// Sets whether the disk has no space from now on.
     pub(crate) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use chronos_env::{BoxFuture, Listener, Net, Socket};
 use turmoil::net::{TcpListener, TcpStream};
 
-/// The network of the host that asks.
+/// The simulated network, as the calling host sees it.
 #[derive(Debug)]
 pub(super) struct SimNet;
 

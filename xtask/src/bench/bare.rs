@@ -1,5 +1,5 @@
-//! The reference: the server's own HTTP client, sending the same requests to the same receiver,
-//! with nothing around it.
+//! The reference: an HTTP client set up as the server's own is. It sends the same requests to the same
+//! receiver, with nothing around it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use super::sink::Sink;
 use super::{api, now_us};
 use crate::Result;
 
-/// Requests under way at once: which is best differs from machine to machine.
+/// The numbers of requests under way at once that are tried. The best one differs from machine to machine.
 const WIDTHS: [usize; 4] = [32, 64, 128, 512];
 
-/// What a closed loop came to.
+/// The result of a closed loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Bare {
     /// Requests under way at once.
     pub width: usize,
     /// Requests a second.
     pub rate: f64,
-    /// How long it took.
+    /// How many seconds it took.
     pub seconds: f64,
     /// CPU of the client, in microseconds a request.
     pub client: Cpu,
@@ -41,9 +41,9 @@ pub struct Bare {
 /// How much is sent.
 #[derive(Clone, Copy)]
 pub enum Amount {
-    /// As many as fit.
+    /// As many requests as fit into this time.
     For(Duration),
-    /// So many.
+    /// This many requests.
     Count(u64),
 }
 
@@ -93,7 +93,7 @@ async fn exchange(client: &Client<HttpConnector, Full<Bytes>>, request: Request<
     Ok(())
 }
 
-/// The best of several widths.
+/// Runs the closed loop with several widths, and returns the best result.
 pub async fn best(sink: &Sink, amount: Amount) -> Result<Bare> {
     let mut best: Option<Bare> = None;
     for width in WIDTHS {
@@ -107,7 +107,7 @@ pub async fn best(sink: &Sink, amount: Amount) -> Result<Bare> {
     best.ok_or_else(|| "no width was tried".into())
 }
 
-/// `width` tasks, each with one request under way at any moment, on a fresh client.
+/// Runs `width` tasks on a new client. Each task has one request under way at any moment.
 pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Bare> {
     sink.reset().await?;
     let template = Template::new(sink.address)?;
@@ -151,9 +151,8 @@ pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Ba
     })
 }
 
-/// Sends at a steady rate, each request at its own instant, as a plain program would: one thread
-/// that sleeps until the instant and hands the request to the client. The receiver then knows how
-/// late they came.
+/// Sends at a steady rate, each request at its own instant, as a plain program would. One thread sleeps until
+/// the instant and hands the request to the client. The receiver then knows how late the requests came.
 pub async fn paced(sink: &Sink, rate: usize, seconds: usize) -> Result<()> {
     sink.reset().await?;
     let template = Template::new(sink.address)?;

@@ -1,4 +1,4 @@
-//! Many jobs due at one instant: until the last has arrived, and until the last is on record.
+//! Many jobs due at one instant. Measures the time until the last has arrived, and until the last is on record.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, now_ms, sleep_until_ms};
 use crate::Result;
 
-/// The target of the issue: times the bare client's time.
+/// The target: at most this many times the bare client's time.
 const TIMES: f64 = 3.0;
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(jobs: usize) -> Result<Table> {
     let sink = Sink::start()?;
     let total = u64::try_from(jobs)?;
-    // As cold as the server's client is: no connection is open when the first request goes out.
+    // The bare client begins without open connections, as the server's client does.
     let bare = bare::best(&sink, Amount::Count(total)).await?;
 
     let directory = data_directory()?;
     let instant = (now_ms() / 1000 + 5) * 1000 + i64::try_from(jobs / 10)?;
     let schedule = format!("@at {}", format_rfc3339(instant));
-    let fleet: Vec<Job> = (0..jobs).map(|n| Job::numbered(n, &schedule)).collect();
-    let expected: HashMap<_, _> = fleet.iter().map(|job| (job.name.clone(), vec![instant])).collect();
+    let burst: Vec<Job> = (0..jobs).map(|n| Job::numbered(n, &schedule)).collect();
+    let expected: HashMap<_, _> = burst.iter().map(|job| (job.name.clone(), vec![instant])).collect();
     let mut loader = Loader::open(directory.path(), sink.address)?;
-    loader.put(fleet.into_iter())?;
+    loader.put(burst.into_iter())?;
     loader.finish()?;
     let server = Server::start(directory.path()).await?;
     if instant - now_ms() < 1_500 {

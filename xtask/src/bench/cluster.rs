@@ -18,26 +18,26 @@ const NODES: usize = 3;
 const CLIENTS: usize = 64;
 /// Jobs created to learn how long creating takes; they fall due once a year.
 const SAMPLE: usize = 1_000;
-/// Between the creation of the jobs, as far as that can be foreseen, and the first instant.
+/// The time between the estimated end of creating the jobs and the first instant.
 const LEAD_MS: i64 = 3_000;
 
 /// The jobs whose runs are counted.
 const SPREAD_JOBS: usize = 3_000;
-/// Each of them fires once, so many a second. Jobs that fire again before their run is over stay on
-/// the node that holds it, which is another matter.
+/// How many of them fire a second, each of them once. Jobs that fire again before their run is over stay on
+/// the node that holds the run, which is not what is measured here.
 const SPREAD_RATE: usize = 300;
-/// The receiver takes so long over each.
+/// How long the receiver takes to answer each.
 const SPREAD_DELAY: Duration = Duration::from_millis(20);
-/// The target: no node is further from an even share.
+/// The target: how far a node may be from an even share.
 const SPREAD_WITHIN: f64 = 0.2;
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
     let sink = Sink::start()?;
     eprintln!("one node");
     let one = search(rate, async |rate| attempt(&sink, 1, rate, seconds).await).await?;
     eprintln!("{NODES} nodes");
-    // Every node keeps every record, and all of them share the cores.
+    // Half the rate of one node: every node keeps every record, and all nodes share the cores.
     let first = one.good.rate / 2;
     let three = search(first, async |rate| attempt(&sink, NODES, rate, seconds).await).await?;
     eprintln!("{SPREAD_JOBS} jobs, {SPREAD_RATE} fires/s, {NODES} nodes");
@@ -104,7 +104,7 @@ async fn attempt(sink: &Sink, count: usize, rate: usize, seconds: usize) -> Resu
     watch(sink, &nodes.servers, rate, start, seconds).await
 }
 
-/// Has jobs fire once each, and answers how many runs each node has on record.
+/// Has jobs fire once each, and returns how many runs each node has on record.
 async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
     sink.reset().await?;
     sink.delay(SPREAD_DELAY).await?;
@@ -124,13 +124,14 @@ async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Creates so many jobs, made for the instant at which the first of them fires; answers it.
+/// Creates `count` jobs, which `jobs` makes for the instant at which the first of them fires. Returns that
+/// instant.
 async fn create(nodes: &Nodes, sink: &Sink, count: usize, jobs: impl Fn(i64) -> Vec<Job>) -> Result<i64> {
     let begun = Instant::now();
     let sample = (0..SAMPLE).map(|n| Job { name: format!("sample-{n}"), ..Job::numbered(n, "30 4 1 1 *") });
     create_all(nodes, sink, &sample.collect::<Vec<_>>()).await?;
     let whole = begun.elapsed().mul_f64(count as f64 / SAMPLE as f64);
-    // Twice as long, since the machine is not equally fast at all times.
+    // Allow twice as long, because the machine is not equally fast at all times.
     let start = now_ms() + LEAD_MS + i64::try_from(whole.as_millis() * 2)?;
     create_all(nodes, sink, &jobs(start)).await?;
     let left = start - now_ms();

@@ -17,14 +17,14 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, group, percentile};
 use crate::Result;
 
-/// The target of the issue.
+/// The target: the server's share of the reference's rate.
 const SHARE: f64 = 0.2;
 /// Turns of server and reference.
 const ROUNDS: u32 = 3;
-/// Each reference is measured for so long in each turn.
+/// How long each reference is measured in each turn.
 const REFERENCE: Duration = Duration::from_millis(1_500);
 
-/// Runs it. Server and reference take turns, since the machine is not equally fast at all times.
+/// Runs the benchmark. Server and reference take turns, because the machine is not equally fast at all times.
 pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
     let directory = data_directory()?;
     let server = Server::start(directory.path()).await?;
@@ -105,8 +105,8 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
     Ok(table)
 }
 
-/// Has clients create jobs; answers the microseconds of each. All on one thread, which takes the
-/// least of the cores that the server needs.
+/// Has clients create jobs, and returns the microseconds that each took. All clients are on one thread, to
+/// leave the cores to the server.
 async fn create(
     server: &Server,
     clients: usize,
@@ -122,7 +122,7 @@ async fn create(
 }
 
 async fn load(api: &Api, clients: usize, time: Duration, serial: &Arc<AtomicUsize>) -> Result<Vec<i64>> {
-    // Nobody listens there; nothing is due within the year either.
+    // Nobody listens at that address, but nothing is due within the year.
     let job = Job::numbered(0, "30 4 1 1 *").to_json(([127, 0, 0, 1], 9).into());
     let text = String::from_utf8(job.to_vec())?;
     let (before, after) = text.split_once("0000000").ok_or("the job has no number")?;
@@ -161,7 +161,7 @@ async fn commits(server: &Server) -> Result<f64> {
     Ok(line.ok_or("/metrics does not count the log's transactions")?.parse()?)
 }
 
-/// What the log looks like. What was purged from it looked no different.
+/// The size of the log's entries. Entries that were purged were of the same size.
 struct Log {
     /// The bytes of an entry that are one job's.
     job_bytes: usize,

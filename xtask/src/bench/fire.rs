@@ -1,5 +1,5 @@
-//! Steady firing: from the scheduled instant to the arrival, whether each instant arrived, and
-//! whether each is on record after a crash.
+//! Steady firing. Measures the time from the scheduled instant to the arrival, whether each instant arrived,
+//! and whether each is on record after a crash.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use super::table::{Row, Table, ms};
 use super::{bare, data_directory, now_ms, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The target for the median lateness.
 const P50_US: i64 = 1_000;
 const P99_US: i64 = 10_000;
-/// Between the creation of the jobs and the first instant.
+/// The time between the creation of the jobs and the first instant.
 const LEAD_MS: i64 = 5_000;
-/// The paced client is measured for as long as it takes to see its 99th percentile.
+/// How long the paced client is measured: long enough to see its 99th percentile.
 const REFERENCE_SECONDS: usize = 8;
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
     let sink = Sink::start()?;
     eprintln!("the reference: a bare client at {rate} requests/s");
@@ -54,7 +54,7 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
     sink.wait_for(total, Duration::from_secs(5)).await?;
     let durable = wait_until_durable(directory.path(), count, Duration::from_secs(30)).await?;
     let report = sink.report().await?;
-    // What is durable is there after a crash, and nothing that was settled is fired again.
+    // After a crash everything durable must be there, and nothing that was settled may be fired again.
     server.kill()?;
     let server = Server::start(directory.path()).await?;
     let arrived = sink.executions().await?;

@@ -1,4 +1,4 @@
-//! Group commits of bare SQLite, set up as the log is: the reference for durable writes.
+//! The reference for durable writes: group commits of bare SQLite, set up as the log is.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::data_directory;
 use crate::Result;
 
-/// What the loop came to.
+/// The result of the loop.
 pub struct Groups {
     /// Durable transactions a second.
     pub commits: f64,
@@ -15,7 +15,7 @@ pub struct Groups {
     pub rate: f64,
 }
 
-/// Commits `rows` rows of `bytes` bytes at a time, each of them one job's.
+/// Commits groups of `rows` rows of `bytes` bytes. Each row stands for one job.
 pub fn commits(bytes: usize, rows: usize, time: Duration) -> Result<Groups> {
     let directory = data_directory()?;
     let mut file = Connection::open(directory.path().join("group.db"))?;
@@ -41,7 +41,7 @@ pub fn commits(bytes: usize, rows: usize, time: Duration) -> Result<Groups> {
     Ok(Groups { commits, rate: commits * rows as f64 })
 }
 
-/// The mean of runs that took the same time.
+/// The mean of several runs of the same length.
 pub fn mean(runs: &[Groups]) -> Groups {
     let of = |what: fn(&Groups) -> f64| runs.iter().map(what).sum::<f64>() / runs.len().max(1) as f64;
     Groups { commits: of(|run| run.commits), rate: of(|run| run.rate) }

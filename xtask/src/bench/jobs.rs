@@ -15,7 +15,7 @@ use crate::Result;
 /// What every job sends.
 const BODY: &str = r#"{"action": "process", "execution": "{{.ExecutionID}}", "at": "{{.ScheduledTime}}"}"#;
 
-/// A job, all else being the default.
+/// A job. Everything that is not here has its default.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// Its name.
@@ -94,14 +94,14 @@ impl Job {
     }
 }
 
-/// Jobs that fire `rate` times a second, each once a second, evenly spread from `start` on, for
-/// so many seconds and not once more.
+/// Makes jobs that together fire `rate` times a second, each once a second. They are evenly spread from `start`
+/// on, and fire for exactly `seconds`.
 pub fn steady(rate: usize, start: Millis, seconds: usize) -> Vec<Job> {
     turning(rate, 1, start, seconds)
 }
 
-/// So many jobs, each firing once in a period of seconds, evenly spread from `start` on, for so
-/// many seconds and not once more.
+/// Makes `jobs` jobs that each fire once in a period of seconds. They are evenly spread from `start` on, and
+/// fire for exactly `seconds`.
 pub fn turning(jobs: usize, period: usize, start: Millis, seconds: usize) -> Vec<Job> {
     let millis = |ms: usize| i64::try_from(ms).unwrap_or(i64::MAX);
     let end = start + millis(seconds * 1000) - 1;

@@ -1,5 +1,5 @@
-//! Puts jobs and executions into a state file before a server starts on it: the state machine's own
-//! commands, in batches as large as it likes, so that a million jobs take half a minute.
+//! Loads jobs and executions into a state file before a server starts on it. It applies the state machine's own
+//! commands in large batches, so that a million jobs take half a minute.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,7 +30,7 @@ impl Loader {
         Ok(Self { machine: Machine::open(&directory.join("state.db"))?, sink, serial: 0 })
     }
 
-    /// Puts jobs in.
+    /// Loads jobs.
     pub fn put(&mut self, jobs: impl Iterator<Item = Job>) -> Result<()> {
         self.in_batches(jobs, |loader, at, jobs| {
             let mut items = Vec::with_capacity(jobs.len());
@@ -41,7 +41,7 @@ impl Loader {
         })
     }
 
-    /// Puts jobs in, each with the run of its first instant on record as a success of `node`.
+    /// Loads jobs. The run of each one's first instant is on record as a success of `node`.
     pub fn put_with_run(&mut self, jobs: impl Iterator<Item = Job>, node: &NodeName) -> Result<()> {
         self.in_batches(jobs, |loader, at, jobs| {
             let (mut puts, mut steps, mut reports) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,8 +73,8 @@ impl Loader {
         })
     }
 
-    /// The command that creates a job, and its id. The machine numbers jobs from 1 in the order in
-    /// which they come, as `serial` does.
+    /// Makes the command that creates a job, and the job's id. The machine numbers jobs from 1 in the order in
+    /// which they come, and so does `serial`.
     fn create(&mut self, job: &Job, at: Millis, next_due: Option<Millis>) -> Result<(JobId, Command)> {
         self.serial += 1;
         let mut random = [0; 10];
@@ -85,7 +85,7 @@ impl Loader {
         Ok((id, Command::PutJob(Box::new(put))))
     }
 
-    /// Applies what `commands` makes of some jobs at a time, and of the instant.
+    /// Applies the commands that `commands` makes of a batch of jobs and of the instant, batch by batch.
     fn in_batches(
         &mut self,
         jobs: impl Iterator<Item = Job>,
@@ -111,7 +111,7 @@ impl Loader {
     }
 }
 
-/// A run that took 12 ms, and what a target might answer.
+/// The report of a run that took 12 ms, with a typical answer of a target.
 fn success(at: Millis) -> Reported {
     Reported::Ended {
         attempt: 1,

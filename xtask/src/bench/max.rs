@@ -13,10 +13,10 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, now_ms};
 use crate::Result;
 
-/// The target of the issue: the share of the bare client's rate.
+/// The target: the share of the bare client's rate.
 const SHARE: f64 = 0.25;
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(seconds: usize) -> Result<Table> {
     let sink = Sink::start()?;
     let bare = bare::best(&sink, Amount::For(Duration::from_secs(4))).await?;

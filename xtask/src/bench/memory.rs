@@ -1,5 +1,5 @@
-//! A million jobs: how much memory, how long until ready, how quick the API, and what a fire costs
-//! when each is of another job.
+//! A million jobs: how much memory they take, how long until the server is ready, how quick the API is, and
+//! what a fire costs when each fire is of another job.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, now_ms, percentile, size_of, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The targets.
 const RESIDENT_MIB: f64 = 300.0;
 const READY: Duration = Duration::from_secs(5);
 const P99_US: i64 = 10_000;
 const CPU_TIMES: f64 = 1.3;
 
-/// One job in so many is a daily one; the others fire in turn, all of them in a round.
+/// One job in this many is daily. The others fire in turn, each once in a round.
 const DAILY_ONE_IN: usize = 20;
-/// Jobs loaded to learn how long the others will take.
+/// How many jobs are loaded to learn how long the others will take.
 const SAMPLE: usize = 20_000;
 /// Requests behind each percentile of the API.
 const REQUESTS: usize = 1_000;
 
-/// The largest page there is.
+/// The largest page of a list.
 const LARGEST: &str = "list page of 500";
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(jobs: usize, rate: usize, seconds: usize) -> Result<Table> {
     let sink = Sink::start()?;
     eprintln!("the reference: {rate} jobs, every second");
@@ -93,7 +93,7 @@ pub async fn run(jobs: usize, rate: usize, seconds: usize) -> Result<Table> {
         let measure = format!("{measure}, p99 (p50)");
         let result = format!("{} ({})", ms(p99), ms(percentile(&times, 0.5)));
         if measure.starts_with(LARGEST) {
-            // The target is for the page that is read unless a client asks for another.
+            // The target is for the default page. This is the largest one.
             table.tell(measure, result, "");
             continue;
         }
@@ -122,7 +122,7 @@ pub async fn run(jobs: usize, rate: usize, seconds: usize) -> Result<Table> {
     Ok(table)
 }
 
-/// The same rate from few jobs.
+/// What the same rate costs with few jobs.
 struct Few {
     cpu: Cpu,
     resident: f64,
@@ -155,11 +155,11 @@ async fn few(sink: &Sink, rate: usize, seconds: usize) -> Result<Few> {
     Ok(few)
 }
 
-/// Loads the jobs; answers when the first of them fires.
+/// Loads the jobs, and returns when the first of them fires.
 fn load(directory: &std::path::Path, sink: &Sink, jobs: usize, rate: usize) -> Result<i64> {
     let begun = Instant::now();
     let daily = jobs / DAILY_ONE_IN;
-    // At the seconds of a day from an hour from now on, so that none fires meanwhile.
+    // The daily jobs fire from an hour from now on, so that none fires meanwhile.
     let morning = now_ms() / 1000 + 3_600;
     let daily_at = |n: usize| {
         let second = (morning + i64::try_from(n * 79_200 / daily.max(1)).unwrap_or(0)) % 86_400;
@@ -175,7 +175,7 @@ fn load(directory: &std::path::Path, sink: &Sink, jobs: usize, rate: usize) -> R
     let first_fire = now_ms() + i64::try_from(lead.as_millis())?;
     eprintln!("loading {jobs} jobs, about {whole:?}");
     loader.put((sample..daily).map(daily_at))?;
-    // Round and round: every job once in a period, neighbours in time being strangers in the file.
+    // Every job fires once in a period. Jobs that fire one after the other are far apart in the file.
     let turning = jobs - daily;
     let period = turning.div_ceil(rate);
     let step = stride(turning);
@@ -194,8 +194,8 @@ fn load(directory: &std::path::Path, sink: &Sink, jobs: usize, rate: usize) -> R
     Ok(first_fire)
 }
 
-/// A stride that meets every place of a round once: about the golden section, and no common
-/// divisor with it.
+/// A stride that visits every place of a round once. It is about the golden section of the round, and has no
+/// common divisor with it.
 fn stride(round: usize) -> usize {
     let divisor = |mut a: usize, mut b: usize| {
         while b != 0 {
@@ -206,7 +206,7 @@ fn stride(round: usize) -> usize {
     (round * 618 / 1000..).find(|step| divisor(*step, round.max(1)) == 1).unwrap_or(1)
 }
 
-/// How long pages of lists take, from all over the list.
+/// Measures how long pages of lists take, from all over the list.
 async fn lists(server: &Server) -> Result<Vec<(&'static str, Vec<i64>)>> {
     let (mut cursors, mut large) = (Vec::new(), Vec::new());
     let mut path = "/api/v1/jobs?limit=500".to_owned();
@@ -238,7 +238,7 @@ async fn lists(server: &Server) -> Result<Vec<(&'static str, Vec<i64>)>> {
     Ok(timed)
 }
 
-/// How long creating a job takes, one after the other.
+/// Measures how long creating a job takes, one job after the other.
 async fn creates(server: &Server, sink: &Sink) -> Result<Vec<i64>> {
     let mut times = Vec::with_capacity(REQUESTS);
     for n in 0..REQUESTS {

@@ -1,4 +1,4 @@
-//! What the kernel counts of a process: CPU time and memory, from `proc(5)`.
+//! CPU time and memory of a process, as the kernel counts them (`proc(5)`).
 
 use crate::Result;
 
@@ -33,18 +33,18 @@ impl Cpu {
         Self { user_us: self.user_us - earlier.user_us, system_us: self.system_us - earlier.system_us }
     }
 
-    /// This and more.
+    /// The sum of two.
     pub fn and(self, more: Self) -> Self {
         Self { user_us: self.user_us + more.user_us, system_us: self.system_us + more.system_us }
     }
 
-    /// For each of `count`.
+    /// The share of each of `count` fires.
     pub fn per(self, count: u64) -> Self {
         let count = count.max(1) as f64;
         Self { user_us: self.user_us / count, system_us: self.system_us / count }
     }
 
-    /// Both together.
+    /// Program and kernel together.
     pub fn total(self) -> f64 {
         self.user_us + self.system_us
     }
@@ -68,7 +68,7 @@ pub fn resident_mib(pid: u32) -> Result<(f64, f64)> {
     Ok((field("VmRSS")?, field("VmHWM")?))
 }
 
-/// Has a process's peak counted anew, from what it has now.
+/// Resets the peak of a process to its memory now.
 pub fn reset_peak(pid: u32) -> Result<()> {
     Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
 }

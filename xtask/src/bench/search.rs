@@ -1,5 +1,5 @@
-//! The search for the highest rate that is sustained: rates are tried until the one between pass
-//! and fail is known to a twentieth.
+//! The search for the highest sustained rate. Rates are tried until the highest that passes and the lowest
+//! that fails are a twentieth apart.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use super::sleep_until_ms;
 use super::table::ms;
 use crate::Result;
 
-/// Sustained is what is no later than this at the 99th percentile.
+/// A rate is sustained where the 99th percentile of lateness is at most this, in microseconds.
 pub const P99_US: i64 = 100_000;
-/// And what is on record so soon after the last arrival.
+/// A rate is sustained only where all is on record this soon after the last arrival.
 const RECORDED_WITHIN: Duration = Duration::from_secs(2);
-/// Below this nothing is looked for.
+/// No rate below this is tried.
 const LEAST: usize = 100;
 
 /// One rate, tried.
@@ -24,7 +24,7 @@ pub struct Step {
     pub rate: usize,
     /// What arrived.
     pub report: Report,
-    /// Instants that did not.
+    /// How many instants did not arrive.
     pub lost: u64,
     /// Whether all were on record in time.
     pub recorded: bool,
@@ -50,7 +50,7 @@ pub struct Found {
     pub bad: Option<Step>,
 }
 
-/// Tries rates, `first` at first.
+/// Searches, beginning with the rate `first`.
 pub async fn search(first: usize, attempt: impl AsyncFn(usize) -> Result<Step>) -> Result<Found> {
     let (mut good, mut bad): (Option<Step>, Option<Step>) = (None, None);
     let mut rate = first.max(LEAST);
@@ -97,7 +97,7 @@ pub async fn watch(sink: &Sink, servers: &[Server], rate: usize, start: i64, sec
     let sink_cpu = Cpu::of(sink.pid())?.since(sink_cpu);
     let total = rate * seconds;
     let expected = u64::try_from(total)?;
-    // A quarter past the end is enough for whoever kept up.
+    // A server that kept up needs no more than a quarter past the end.
     sink.wait_for(expected, Duration::from_secs(1)).await?;
     let (mut recorded, arrived) = (true, Instant::now());
     for server in servers {

@@ -1,9 +1,9 @@
-//! The receiver: answers every request with an empty 200, notes when it came and what it was for,
-//! and tells aggregates on `/control/…`.
+//! The receiver. It answers every request with an empty 200, notes when the request came and what it was for,
+//! and answers aggregates on `/control/…`.
 //!
-//! It shares the cores with what it measures, so it does as little as it can: one thread, a parser
-//! that looks for four headers, 32 bytes a request. It understands what HTTP/1.1 clients send
-//! with a known length, and closes the connection on anything else.
+//! It shares the cores with what it measures, so it does as little as it can: one thread, a parser that looks
+//! for four headers, and 32 bytes of memory per request. It understands HTTP/1.1 requests with a known length,
+//! and closes the connection on anything else.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ const MOST_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy)]
 struct Arrival {
     at_us: i64,
-    /// `X-Chronos-Scheduled-Time`; none where the request had none.
+    /// The time in `X-Chronos-Scheduled-Time`, or `None` where the request had no such header.
     scheduled_ms: Option<i64>,
     /// `X-Chronos-Execution-ID`, or 0.
     execution: u128,
@@ -40,13 +40,13 @@ struct Arrival {
 #[derive(Default)]
 struct Notes {
     arrivals: Vec<Arrival>,
-    /// Between a request and its answer.
+    /// The delay between a request and its answer.
     delay: Duration,
 }
 
 type Shared = Rc<RefCell<Notes>>;
 
-/// Serves for ever; says on standard output where.
+/// Serves for ever. Prints its address on standard output.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{}", listener.local_addr()?);
@@ -138,7 +138,7 @@ impl<'a> Request<'a> {
                 return Parsed::Bad;
             };
             let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-            // The lengths first: most headers are none of these.
+            // The length is compared first, because most headers are none of these.
             match name.len() {
                 14 if name.eq_ignore_ascii_case(b"content-length") => {
                     let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
@@ -165,7 +165,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Answers a request; says whether it is one of those whose answers are delayed.
+/// Answers a request. Returns whether the answer is to be delayed.
 fn answer(request: &Request<'_>, notes: &mut Notes, answers: &mut Vec<u8>) -> bool {
     let Some(control) = request.path.strip_prefix("/control/") else {
         notes.arrivals.push(Arrival {
@@ -197,18 +197,18 @@ fn answer(request: &Request<'_>, notes: &mut Notes, answers: &mut Vec<u8>) -> bo
     false
 }
 
-/// A number of a query string.
+/// Reads a number from a query string.
 fn number(query: &str, name: &str) -> Option<i64> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-/// The hexadecimal digits of a UUID as a number.
+/// Reads the hexadecimal digits of a UUID as a number.
 fn hex(text: &[u8]) -> u128 {
     let digits = text.iter().filter_map(|b| (*b as char).to_digit(16));
     digits.fold(0, |number, digit| number << 4 | u128::from(digit))
 }
 
-/// The distinct executions, one a line.
+/// Lists the distinct executions, one per line.
 fn executions(arrivals: &[Arrival]) -> String {
     let distinct: HashSet<u128> = arrivals.iter().map(|arrival| arrival.execution).collect();
     distinct.iter().fold(String::new(), |mut text, execution| {
@@ -217,8 +217,8 @@ fn executions(arrivals: &[Arrival]) -> String {
     })
 }
 
-/// Aggregates over requests scheduled from `from`, before `until` (milliseconds); over all where
-/// these are not given.
+/// Aggregates over the requests scheduled from `from` and before `until` (milliseconds), or over all requests
+/// where these are not given.
 fn report(arrivals: &[Arrival], query: &str) -> Value {
     let (from, until) =
         (number(query, "from").unwrap_or(i64::MIN), number(query, "until").unwrap_or(i64::MAX));
@@ -260,7 +260,7 @@ fn report(arrivals: &[Arrival], query: &str) -> Value {
     })
 }
 
-/// What the receiver has to say.
+/// The receiver's aggregates.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Requests.
@@ -273,9 +273,9 @@ pub struct Report {
     pub last_us: i64,
     /// From the scheduled instant to the arrival.
     pub p50_us: i64,
-    /// Nine of ten are faster.
+    /// Nine of ten requests are faster.
     pub p90_us: i64,
-    /// 99 of 100 are faster.
+    /// 99 of 100 requests are faster.
     pub p99_us: i64,
     /// The slowest.
     pub max_us: i64,
@@ -283,7 +283,7 @@ pub struct Report {
     pub per_second: Vec<u64>,
 }
 
-/// The receiver's process; ends with this value.
+/// The receiver's process. It ends when this value is dropped.
 pub struct Sink {
     child: Child,
     /// Where it listens.
@@ -307,13 +307,13 @@ impl Sink {
         self.child.id()
     }
 
-    /// Forgets what it has seen, and answers at once.
+    /// Has the receiver forget what it has seen, and answer without delay.
     pub async fn reset(&self) -> Result<()> {
         self.control.text("/control/reset").await?;
         Ok(())
     }
 
-    /// Answers so long after each request from now on; others are not held up by it.
+    /// Has the receiver answer each request after this delay from now on. One delay does not hold up others.
     pub async fn delay(&self, delay: Duration) -> Result<()> {
         self.control.text(&format!("/control/delay?ms={}", delay.as_millis())).await?;
         Ok(())
@@ -330,12 +330,12 @@ impl Sink {
         Ok(text.lines().filter_map(|line| u128::from_str_radix(line, 16).ok()).collect())
     }
 
-    /// All it has seen.
+    /// Aggregates over everything the receiver has seen.
     pub async fn report(&self) -> Result<Report> {
         self.report_of(i64::MIN, i64::MAX).await
     }
 
-    /// What it has seen of instants from `from`, before `until`.
+    /// Aggregates over the instants from `from` and before `until`.
     pub async fn report_of(&self, from: i64, until: i64) -> Result<Report> {
         let path = format!("/control/report?from={from}&until={until}");
         let value: Value = serde_json::from_str(&self.control.text(&path).await?)?;
@@ -373,7 +373,7 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        // It has nothing to lose.
+        // The receiver stores nothing, so it can be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

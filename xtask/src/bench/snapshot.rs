@@ -1,5 +1,5 @@
-//! A node joins a cluster that holds a million jobs and as many executions: how long until it is
-//! ready, and how much memory that takes of the node that sends the state and of the one that
+//! A node joins a cluster that holds a million jobs and as many executions. Measures how long it takes until
+//! the node is ready, and how much memory it takes on the node that sends the state and on the one that
 //! receives it.
 
 use std::path::Path;
@@ -16,14 +16,14 @@ use super::table::{Row, Table};
 use super::{now_ms, size_of};
 use crate::Result;
 
-/// The target of the issue, on either side: resident memory above what the node had idle.
+/// The target on either node: resident memory above what the node had when idle.
 const ABOVE_IDLE_MIB: f64 = 200.0;
 /// The jobs are daily.
 const DAY_MS: i64 = 24 * 3_600_000;
-/// The last run of each is over for at least so long, and none falls due while this measures.
+/// How long ago the last run of each job ended, at least. None falls due while this measures.
 const AGO_MS: i64 = 3_600_000;
 
-/// Runs it.
+/// Runs the benchmark.
 pub async fn run(jobs: usize, executions: usize) -> Result<Table> {
     if executions > jobs {
         return Err(format!("--executions: {executions} is more than the {jobs} of --jobs").into());
@@ -76,7 +76,7 @@ pub async fn run(jobs: usize, executions: usize) -> Result<Table> {
     Ok(table)
 }
 
-/// What a node has that waits to be taken in, and is given nothing: nobody is there.
+/// Measures the memory of a node that waits to be taken in and receives nothing, because no other node is up.
 async fn idle(seat: &Seat) -> Result<f64> {
     let mut server = seat.spawn()?;
     server.until_ok("/health").await?;
@@ -88,11 +88,11 @@ async fn idle(seat: &Seat) -> Result<f64> {
     Ok(now)
 }
 
-/// Loads the state: daily jobs, the first of which have had a run.
+/// Loads the state: daily jobs, of which the first `executions` have had a run.
 fn load(directory: &Path, jobs: usize, executions: usize) -> Result<()> {
     let begun = Instant::now();
     eprintln!("loading {jobs} jobs and {executions} executions");
-    // Runs over an hour, an hour ago; the next of each is a day later.
+    // The runs are spread over an hour that ended an hour ago. The next run of each job is a day later.
     let first = now_ms() - 2 * AGO_MS;
     let daily = |n: usize| {
         let time = first + i64::try_from(n).unwrap_or_default() * AGO_MS / i64::try_from(jobs).unwrap_or(1);
@@ -108,7 +108,7 @@ fn load(directory: &Path, jobs: usize, executions: usize) -> Result<()> {
     Ok(())
 }
 
-/// Jobs and executions in a state file.
+/// Counts the jobs and the executions in a state file.
 fn held(directory: &Path) -> Result<(usize, usize)> {
     let file = Connection::open_with_flags(
         directory.join("state.db"),

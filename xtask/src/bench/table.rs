@@ -1,4 +1,4 @@
-//! What is printed: a table that can be pasted into a note as it is.
+//! The printed result: a Markdown table that can be pasted as it is.
 
 /// The figures of one benchmark.
 #[derive(Default)]
@@ -11,12 +11,12 @@ pub struct Table {
 const HEAD: [&str; 6] = ["measure", "chronos", "reference", "ratio", "target", ""];
 
 impl Table {
-    /// An empty one.
+    /// Makes an empty table.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), ..Self::default() }
     }
 
-    /// A figure that is only told.
+    /// Adds a figure without reference and target.
     pub fn tell(
         &mut self,
         measure: impl Into<String>,
@@ -28,12 +28,12 @@ impl Table {
         self.rows.push([measure, result, reference, String::new(), String::new(), String::new()]);
     }
 
-    /// A figure beside its reference, with no target.
+    /// Adds a figure with its reference, but without a target.
     pub fn compare(&mut self, row: Row) {
         self.rows.push([row.measure, row.result, row.reference, row.ratio, row.target, String::new()]);
     }
 
-    /// A figure that has a target.
+    /// Adds a figure that has a target.
     pub fn judge(&mut self, row: Row) {
         let verdict = if row.passed { "pass" } else { "MISSED" };
         self.missed += usize::from(!row.passed);
@@ -45,7 +45,7 @@ impl Table {
         self.missed == 0
     }
 
-    /// Prints it.
+    /// Prints the table.
     pub fn print(&self) {
         let head = HEAD.map(str::to_owned);
         let mut widths = [0; 6];
@@ -72,13 +72,13 @@ impl Table {
 pub struct Row {
     /// What was measured.
     pub measure: String,
-    /// What Chronos does.
+    /// The figure of Chronos.
     pub result: String,
-    /// What the machine can do.
+    /// The reference: what the machine can do.
     pub reference: String,
-    /// One against the other.
+    /// Result against reference.
     pub ratio: String,
-    /// What was wanted.
+    /// The target.
     pub target: String,
     /// Whether it was met.
     pub passed: bool,

@@ -1,5 +1,5 @@
-//! The code map in ARCHITECTURE.md against the manifests: it names every crate of ours, and for each of
-//! them exactly the crates of ours that it is built with.
+//! Compares the code map in ARCHITECTURE.md with the manifests. The map must name every crate of ours, and
+//! for each of them exactly the crates of ours that it depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 use crate::Result;
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
-/// The table stands under this heading.
+/// The heading above the table.
 const HEADING: &str = "## Code map";
 
-/// Our crates, by the name they have in the code map, each with those that it is built with.
-type Picture = BTreeMap<String, BTreeSet<String>>;
+/// Our crates by their names in the code map, each with the crates of ours that it depends on.
+type CodeMap = BTreeMap<String, BTreeSet<String>>;
 
-/// Compares the two. `metadata` is what `cargo metadata` says of each workspace.
+/// Compares document and manifests. `metadata` is the output of `cargo metadata` for each workspace.
 pub fn check(document: &str, metadata: &[Value]) -> Result<()> {
-    let (drawn, built) = (drawn(document), built(metadata));
+    let (documented, actual) = (documented(document), actual(metadata));
     let mut wrong = Vec::new();
-    for (name, uses) in &built {
-        match drawn.get(name) {
+    for (name, uses) in &actual {
+        match documented.get(name) {
             None => wrong.push(format!("{name} is not in the code map of {DOCUMENT}")),
             Some(said) if said != uses => wrong.push(format!(
                 "{name} is built with {}; the code map of {DOCUMENT} says {}",
@@ -29,14 +29,14 @@ pub fn check(document: &str, metadata: &[Value]) -> Result<()> {
             Some(_) => {}
         }
     }
-    for name in drawn.keys().filter(|name| !built.contains_key(*name)) {
+    for name in documented.keys().filter(|name| !actual.contains_key(*name)) {
         wrong.push(format!("the code map of {DOCUMENT} has {name}, and there is no such crate"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-/// What the document says: the first cell of each row names a crate, the last those that it uses.
-fn drawn(document: &str) -> Picture {
+/// Reads the document. The first cell of a row names a crate, and the last cell the crates that it uses.
+fn documented(document: &str) -> CodeMap {
     let section = document.lines().skip_while(|line| *line != HEADING).skip(1);
     let rows = section.take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| `"));
     let cells = rows.map(|row| row.trim_matches('|').split('|').map(quoted).collect::<Vec<_>>());
@@ -45,26 +45,26 @@ fn drawn(document: &str) -> Picture {
         .collect()
 }
 
-/// The words of a cell that stand in backticks.
+/// The words of a cell that are in backticks.
 fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// What the manifests say. Dependencies of tests alone are not in the picture.
-fn built(metadata: &[Value]) -> Picture {
+/// Reads the manifests. Dependencies of tests alone are left out.
+fn actual(metadata: &[Value]) -> CodeMap {
     let packages = metadata.iter().flat_map(|of| of["packages"].as_array()).flatten();
     let packages: Vec<&Value> = packages.filter(|package| package["source"].is_null()).collect();
     let names: BTreeSet<String> = packages.iter().map(|package| short(&package["name"])).collect();
     let uses = |package: &Value| {
         let dependencies = package["dependencies"].as_array().into_iter().flatten();
-        let built_in = dependencies.filter(|dependency| dependency["kind"].as_str() != Some("dev"));
-        let ours = built_in.filter(|dependency| dependency["source"].is_null());
+        let of_build = dependencies.filter(|dependency| dependency["kind"].as_str() != Some("dev"));
+        let ours = of_build.filter(|dependency| dependency["source"].is_null());
         ours.map(|dependency| short(&dependency["name"])).filter(|name| names.contains(name)).collect()
     };
     packages.iter().map(|package| (short(&package["name"]), uses(package))).collect()
 }
 
-/// A crate's name without what all of them begin with.
+/// A crate's name without the prefix that all of them share.
 fn short(name: &Value) -> String {
     let name = name.as_str().unwrap_or_default();
     name.strip_prefix("chronos-").unwrap_or(name).to_owned()
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_the_manifests() {
+    fn the_code_map_equals_the_manifests() {
         let types = json!({"name": "chronos-types", "kind": null, "source": null});
         let outside = json!({"name": "serde", "kind": null, "source": "registry"});
         assert!(check(TEXT, &[metadata(&json!([types, outside]))]).is_ok());

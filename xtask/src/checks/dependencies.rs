@@ -1,6 +1,7 @@
-//! What we accept from dependencies: their licences, where they come from, and some never.
+//! Checks what we accept from dependencies: their licences and sources, and a list of banned crates.
 //!
-//! Read from `cargo metadata`. Advisories are not looked up: that takes a list from the network.
+//! It reads the output of `cargo metadata`. It never looks advisories up, because that takes a list from the
+//! network.
 
 use serde_json::Value;
 
@@ -19,13 +20,13 @@ const LICENCES: &[&str] = &[
     "Unlicense",
     "Zlib",
 ];
-/// Crates that must not come in, and why.
+/// Crates that we never use, and why.
 const BANNED: &[(&str, &str)] =
     &[("openssl-sys", "TLS is rustls with ring"), ("serde_yaml", "it is not maintained")];
-/// How the name of the one registry ends.
+/// The end of the name of the one registry that we accept.
 const REGISTRY: &str = "/crates.io-index";
 
-/// Looks at every package of every workspace.
+/// Checks every package of every workspace.
 pub fn check(metadata: &[Value]) -> Result<()> {
     let packages = metadata.iter().flat_map(|of| of["packages"].as_array()).flatten();
     let mut wrong: Vec<String> = packages.flat_map(judge).collect();
@@ -48,7 +49,7 @@ fn judge(package: &Value) -> Vec<String> {
     if let Some((_, why)) = BANNED.iter().find(|(banned, _)| *banned == name) {
         wrong.push(format!("{name} {version} must not be used: {why}"));
     }
-    // Our own have no source.
+    // Our own packages have no source.
     if let Some(source) = package["source"].as_str()
         && !source.ends_with(REGISTRY)
     {
@@ -57,7 +58,7 @@ fn judge(package: &Value) -> Vec<String> {
     wrong
 }
 
-/// Whether an SPDX expression can be met with what we accept. Some older crates write `/` for `OR`.
+/// Whether the licences we accept satisfy an SPDX expression. Some older crates write `/` for `OR`.
 fn accepts(expression: &str) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -65,7 +66,7 @@ fn accepts(expression: &str) -> bool {
     either(&mut left).is_some_and(|met| met && left.is_empty())
 }
 
-/// `a OR b`; nothing where the expression is none.
+/// Evaluates `a OR b`. Returns `None` where this is no expression.
 fn either(left: &mut &[&str]) -> Option<bool> {
     let mut met = both(left)?;
     while let ["OR", rest @ ..] = *left {
@@ -75,7 +76,7 @@ fn either(left: &mut &[&str]) -> Option<bool> {
     Some(met)
 }
 
-/// `a AND b`, which binds more tightly.
+/// Evaluates `a AND b`, which binds more tightly.
 fn both(left: &mut &[&str]) -> Option<bool> {
     let mut met = one(left)?;
     while let ["AND", rest @ ..] = *left {

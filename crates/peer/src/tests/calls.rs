@@ -1,4 +1,4 @@
-//! What is answered, and to whom.
+//! Which calls are answered, and which callers are refused.
 
 use super::*;
 
@@ -69,7 +69,7 @@ fn new_cluster(transport: &HttpTransport, id: &str) {
     transport.caller.cluster.set(id.to_owned()).expect("it had none");
 }
 
-/// Says it by hand, and answers the status and the body.
+/// Sends a request that is written by hand. Returns the status and the body.
 async fn by_hand(node: &Node, request: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(&node.address).await.expect("it connects");

@@ -1,4 +1,4 @@
-//! How connections come and go.
+//! How connections are made, kept and closed.
 
 use super::*;
 

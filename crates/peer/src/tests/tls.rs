@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Which certificates are accepted.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Bodies that are too large to hold.
+//! Uploads: bodies that are too large to hold in memory.
 
 use futures::stream;
 use tokio::io::AsyncWriteExt as _;
