@@ -19,7 +19,7 @@ mod web;
 mod witness;
 mod world;
 
-pub use chronos_server::env::Bug;
+pub use chronos_env::Bug;
 pub use counts::Counts;
 pub use run::{Options, Report, run};
 pub use witness::witness;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use chronos_server::env::Bug;
+use chronos_env::Bug;
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::Member;

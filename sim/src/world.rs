@@ -7,7 +7,7 @@ mod random;
 
 use std::sync::Arc;
 
-use chronos_server::env::{Bug, Env};
+use chronos_env::{Bug, Env};
 
 pub(crate) use clock::{SimClock, at_ms, since_start};
 pub(crate) use disk::SimDisk;

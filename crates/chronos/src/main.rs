@@ -5,8 +5,8 @@ mod dev;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chronos_env::Env;
 use chronos_server::config::{self, Config};
-use chronos_server::env::Env;
 use chronos_server::{Node, StartError, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};

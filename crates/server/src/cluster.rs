@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{Env, Scratch};
+use chronos_peer::{Lane, Transport};
 use futures::future::join_all;
 
 pub(crate) use backup::BackupFile;
@@ -16,8 +18,6 @@ pub(crate) use report::{NodeReport, Reception, Reporter};
 
 pub(crate) use crate::raft::{ChangeError, Role};
 
-use crate::env::Env;
-use crate::peer::{Lane, Transport};
 use crate::raft::{MemberStatus, Raft, RaftStatus};
 
 /// A node that does not say how it is within this is not reachable.
@@ -46,11 +46,14 @@ pub(crate) struct Config {
 }
 
 /// Asks about the cluster, and of it.
-pub(crate) struct Cluster(Config);
+pub(crate) struct Cluster {
+    config: Config,
+    backups: Scratch,
+}
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Cluster").field(&self.0.raft).finish()
+        f.debug_tuple("Cluster").field(&self.config.raft).finish()
     }
 }
 
@@ -68,17 +71,17 @@ impl Cluster {
     /// # Errors
     /// The data directory cannot be tidied up.
     pub(crate) fn new(config: Config) -> std::io::Result<Self> {
-        backup::tidy_up(&config.data_dir)?;
-        Ok(Self(config))
+        let backups = Scratch::open(&config.data_dir, backup::PREFIX)?;
+        Ok(Self { config, backups })
     }
 
     /// Where the cluster stands as this node sees it, and how each node is.
     pub(crate) async fn status(&self) -> (RaftStatus, Vec<Member>) {
-        let mut status = self.0.raft.status();
+        let mut status = self.config.raft.status();
         let members = std::mem::take(&mut status.members);
         let asked = members.into_iter().map(|status| async move {
-            let report = if status.name == self.0.node {
-                Some(self.0.reporter.report())
+            let report = if status.name == self.config.node {
+                Some(self.config.reporter.report())
             } else {
                 self.ask(&status.address).await
             };
@@ -95,7 +98,7 @@ impl Cluster {
     }
 
     async fn ask(&self, address: &str) -> Option<NodeReport> {
-        let call = self.0.transport.call(address, Lane::Log, report::KIND, Bytes::new(), ANSWER_WITHIN);
+        let call = self.config.transport.call(address, Lane::Log, report::KIND, Bytes::new(), ANSWER_WITHIN);
         // Why it does not answer is in the log of whoever must reach it.
         NodeReport::decode(&call.await.ok()?)
     }
@@ -103,8 +106,8 @@ impl Cluster {
     /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this
     /// node has applied.
     pub(crate) async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
-        let (name, new) = self.0.raft.add(address).await?;
-        let applied = self.0.raft.status().applied;
+        let (name, new) = self.config.raft.add(address).await?;
+        let applied = self.config.raft.status().applied;
         let caught_up = async {
             loop {
                 let (_, members) = self.status().await;
@@ -123,14 +126,14 @@ impl Cluster {
 
     /// Removes a member, there or not; answers when it is none any more.
     pub(crate) async fn remove(&self, name: &str) -> Result<(), ChangeError> {
-        self.0.raft.remove(name).await
+        self.config.raft.remove(name).await
     }
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
     pub(crate) async fn transfer(&self, to: Option<String>) -> Result<String, ChangeError> {
-        let mut leadership = self.0.raft.leadership();
+        let mut leadership = self.config.raft.leadership();
         let before = leadership.borrow().term;
-        self.0.raft.transfer(to.clone()).await?;
+        self.config.raft.transfer(to.clone()).await?;
         let known = leadership.wait_for(|now| match &to {
             Some(name) => now.leader.as_ref() == Some(name),
             // Until the news comes, this node knows the one before.
@@ -143,6 +146,6 @@ impl Cluster {
 
     /// Makes a backup of what this node has applied.
     pub(crate) async fn backup(&self) -> Result<BackupFile, chronos_state::StateError> {
-        backup::make(&self.0.data_dir, &self.0.env).await
+        backup::make(&self.config.data_dir, &self.backups, &self.config.env).await
     }
 }

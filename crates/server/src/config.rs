@@ -10,13 +10,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chronos_types::DurationMs;
+use chronos_webhook::Network;
 use serde::Deserialize;
 
 pub use load::{ConfigError, load};
 
 pub use crate::raft::LogLimits;
 
-use crate::dispatch::Network;
 use crate::telemetry::LogFormat;
 
 /// The whole configuration.

@@ -6,19 +6,11 @@
 //! what the state holds as unfinished for this node. It never decides *when* a job runs next.
 
 mod capacity;
-mod client;
-mod connect;
 mod fence;
-mod guard;
 mod lane;
 mod owner;
 mod prepared;
 mod report;
-mod tester;
 mod timer;
-mod tls;
 
-pub use client::{Client, ClientConfig};
-pub use guard::{Egress, Network};
 pub use owner::{Config, Dispatcher, Handle};
-pub use tester::{TestOutcome, Tester};

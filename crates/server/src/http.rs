@@ -35,6 +35,8 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use chronos_env::Env;
+use chronos_webhook::Tester;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,8 +45,7 @@ pub(crate) use serve::serve;
 pub(crate) use tls::tls;
 
 use crate::cluster::Cluster;
-use crate::dispatch::{Handle, Tester};
-use crate::env::Env;
+use crate::dispatch::Handle;
 use crate::proposer::Proposer;
 use crate::store::Store;
 use crate::telemetry::Metrics;

@@ -5,10 +5,8 @@
 mod cluster;
 pub mod config;
 mod dispatch;
-pub mod env;
 mod http;
 mod node;
-mod peer;
 mod proposer;
 mod raft;
 mod reassign;

@@ -11,17 +11,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_env::{Env, Listener};
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
 use chronos_types::format_rfc3339;
+use chronos_webhook::{Client, ClientConfig, Egress, Tester};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
 use crate::config::{self, Config};
-use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Tester};
-use crate::env::{Env, Listener};
+use crate::dispatch::{self, Dispatcher};
 use crate::http::{self, App};
 use crate::proposer::Proposer;
 use crate::raft::{self, ChangeError, Handed, Raft, RaftConfig, Replayed, Salvaged};
@@ -322,7 +323,7 @@ fn client(config: &Config, env: &Env) -> Result<Client, StartError> {
         timeout: http.timeout.as_std(),
         max_response_body: http.max_response_body,
         ca_file: http.tls.ca_file.clone(),
-        egress: dispatch::Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
+        egress: Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
     };
     Client::new(&client, env.clone()).map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use chronos_env::Env;
 use chronos_state::{Batch, Command, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::env::Env;
 use crate::raft::{self, Accepted, Raft};
 
 /// Batches under way at once. While one is being synced and applied, all that comes gathers for the

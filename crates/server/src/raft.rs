@@ -3,10 +3,10 @@
 //! A batch goes in through [`Raft::propose`] and comes back as outcomes once it is on the disks of
 //! a quorum and applied here; what it asks of the world goes to the sink given at the start, on
 //! every node, in log order. No type of openraft leaves this module, no clock is read in it, and
-//! threads begin only in `blocking`.
+//! threads begin only through `chronos_env::Worker`.
 
 mod backfill;
-mod blocking;
+
 mod codec;
 mod contact;
 mod error;
@@ -14,6 +14,7 @@ mod forward;
 mod health;
 mod join;
 mod leaving;
+mod lock;
 mod log_file;
 mod log_rows;
 mod log_store;
@@ -46,12 +47,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use chronos_env::Env;
+use chronos_peer::{Caller, Service, Transport};
 use chronos_state::Machine;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-use crate::env::Env;
-use crate::peer::{Caller, Service, Transport};
 
 pub use error::{ChangeError, ProposeError, RaftError};
 pub use forward::OnPropose;
@@ -62,7 +62,7 @@ pub use status::{Leadership, MemberStatus, RaftStatus, Role};
 pub use upkeep::LogLimits;
 pub use view::View;
 
-use blocking::Worker;
+use chronos_env::Worker;
 use contact::{Contact, Signs};
 use health::Health;
 use join::Place;

@@ -9,13 +9,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chronos_env::Env;
 use chronos_state::{Command, Fire, Moved, OpenRun, Proposal, Reader, Reassign, Report, Reported};
 use chronos_types::ExecutionId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::raft::View;
 use crate::spread::node_beside;

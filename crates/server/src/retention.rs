@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chronos_env::Env;
 use chronos_state::{Command, Reader, StateError, Trim};
 use chronos_types::{DurationMs, Millis};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::env::Env;
 use crate::proposer::Proposer;
 use crate::store::Store;
 use crate::telemetry::Metrics;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
+use chronos_env::{Bug, Env, Timer};
 use chronos_schedule::{Schedule, Zone};
 use chronos_state::{Command, DueJob, JobTimes, Plan, PlannedRun, Reader, StateError};
 use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Millis, Trigger};
@@ -19,7 +20,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::env::{Bug, Env, Timer};
 use crate::proposer::Proposer;
 use crate::raft::View;
 use crate::spread::node_beside;

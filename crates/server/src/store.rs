@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use chronos_env::Env;
 use chronos_state::{Reader, Readers, StateError};
 
-use crate::env::Env;
 use crate::proposer::{ProposeError, Proposer};
 
 /// Asks the state questions, away from the async threads. Cheap to clone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chronos_server::env::{BoxFuture, Clock, Timer};
+use chronos_env::{BoxFuture, Clock, Timer};
 use chronos_types::Millis;
 
 /// 2026-01-01T00:00:00Z: every run begins then.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chronos_server::env::Disk;
+use chronos_env::Disk;
 
 use crate::entropy;
 

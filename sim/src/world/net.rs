@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use chronos_server::env::{BoxFuture, Listener, Net, Socket};
+use chronos_env::{BoxFuture, Listener, Net, Socket};
 use turmoil::net::{TcpListener, TcpStream};
 
 /// The network of the host that asks.

@@ -1,6 +1,6 @@
 //! Random bytes for identifiers.
 
-use chronos_server::env::Random;
+use chronos_env::Random;
 
 use crate::entropy;
 

@@ -1,18 +1,18 @@
 //! A backup on its way out: a file in the data directory that is gone when it has been sent.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use chronos_env::{Env, Scratch, ScratchFile};
 use chronos_state::{StateError, backup};
 
-use crate::env::Env;
 use crate::raft::NOTES;
 
-const PREFIX: &str = "backup-";
+/// How the names of backups under way begin.
+pub(super) const PREFIX: &str = "backup-";
 
 /// A whole backup. Removed when dropped.
 pub(crate) struct BackupFile {
-    path: PathBuf,
+    file: ScratchFile,
     /// When it was made, in milliseconds since the Unix epoch.
     pub(crate) at: i64,
 }
@@ -20,37 +20,15 @@ pub(crate) struct BackupFile {
 impl BackupFile {
     /// Where it lies.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
-}
-
-impl Drop for BackupFile {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a backup that was sent could not be removed");
-        }
-    }
-}
-
-/// Removes what a crash left behind.
-pub(super) fn tidy_up(data_dir: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(data_dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Writes a backup of the state as it stands, beside it.
-pub(super) async fn make(data_dir: &Path, env: &Env) -> Result<BackupFile, StateError> {
-    let name = format!("{PREFIX}{:016x}.db", u64::from_be_bytes(env.random_bytes()));
-    let (state, file) = (data_dir.join("state.db"), BackupFile { path: data_dir.join(name), at: env.now() });
+pub(super) async fn make(data_dir: &Path, scratch: &Scratch, env: &Env) -> Result<BackupFile, StateError> {
+    let (state, file) = (data_dir.join("state.db"), BackupFile { file: scratch.file(), at: env.now() });
     env.blocking(move || {
-        backup::write(&state, &file.path, file.at, env!("CARGO_PKG_VERSION"), NOTES)?;
+        backup::write(&state, file.path(), file.at, env!("CARGO_PKG_VERSION"), NOTES)?;
         Ok(file)
     })
     .await

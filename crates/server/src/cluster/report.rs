@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
+use chronos_peer::{Answer, Body, Service};
 use serde::{Deserialize, Serialize};
-
-use crate::env::BoxFuture;
-use crate::peer::{Answer, Body, Service};
 
 /// What asks a node for its [`NodeReport`].
 pub(super) const KIND: &str = "report";

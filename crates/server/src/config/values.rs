@@ -3,11 +3,11 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use chronos_types::{DurationMs, JobName, parse_duration};
+use chronos_webhook::Network;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
 use super::{Auth, RaftTls};
-use crate::dispatch::Network;
 use crate::telemetry::LogFormat;
 
 /// A text, or an error that shows what stands there instead.

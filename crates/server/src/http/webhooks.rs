@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{Problem, TestRequest, TestResponse};
+use chronos_webhook::TestOutcome;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,7 +12,6 @@ use super::body::JsonBody;
 use super::problem::ApiError;
 use super::query::NoQuery;
 use super::{Shared, respond};
-use crate::dispatch::TestOutcome;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(test))

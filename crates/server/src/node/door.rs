@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use chronos_env::{Env, Listener};
+use chronos_peer::{Caller, HttpTransport, PeerTls, TlsError, Transport};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::cluster::Reception;
 use crate::config::{Cluster, RaftTls};
-use crate::env::Env;
-use crate::env::Listener;
-use crate::peer::{self, Caller, HttpTransport, PeerTls, TlsError, Transport};
 
 /// An open port, and nobody behind it yet.
 pub(super) struct Door {
@@ -54,7 +53,7 @@ impl Door {
         stop: CancellationToken,
     ) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
         let Self { listener, tls, caller, .. } = self;
-        peer::serve(listener, tls.as_ref(), caller, Arc::new(reception), stop).map_err(bad_file)
+        chronos_peer::serve(listener, tls.as_ref(), caller, Arc::new(reception), stop).map_err(bad_file)
     }
 }
 

@@ -3,11 +3,9 @@
 use std::io;
 use std::path::Path;
 
+use chronos_env::{Env, Worker};
 use chronos_state::StateError;
 use chronos_state::wal::{Backfill, Done};
-
-use super::blocking::Worker;
-use crate::env::Env;
 
 /// Starts the thread for one file. It ends when what is returned is dropped: the writer's hook,
 /// to be called whenever there is enough to do.

@@ -18,7 +18,7 @@ use openraft::{Instant as _, RaftMetrics};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::blocking::lock;
+use super::lock::lock;
 use super::types::Types;
 use super::upkeep::Openraft;
 

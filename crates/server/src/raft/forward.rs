@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
+use chronos_peer::{Lane, PeerError};
 use chronos_state::{Batch, Proposal};
 use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
@@ -14,8 +16,6 @@ use tokio::time::Instant;
 use super::propose::{Accepted, no_leader};
 use super::types::Member;
 use super::{ProposeError, Raft, wire};
-use crate::env::BoxFuture;
-use crate::peer::{Lane, PeerError};
 
 /// How long a leader is looked for: about what an election takes.
 const SETTLE: Duration = Duration::from_secs(1);

@@ -1,14 +1,14 @@
 //! What ails the storage: a full disk, which passes, and faults, which do not.
 
 use std::fmt::Display;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chronos_env::{BoxFuture, Disk, Gate, pause};
 use tokio::sync::watch;
 
-use super::blocking::{lock, pause};
-use crate::env::Disk;
+use super::lock::lock;
 
 /// How soon a write that found the disk full is tried again. Short, because writers wait for it;
 /// a failed attempt costs one system call.
@@ -19,6 +19,24 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(super) enum Store {
     Log,
     State,
+}
+
+/// Holds back the work of one store while a simulated disk is full.
+pub(super) struct Space {
+    health: Arc<Health>,
+    store: Store,
+}
+
+impl Space {
+    pub(super) fn gate(health: &Arc<Health>, store: Store) -> Box<dyn Gate> {
+        Box::new(Self { health: health.clone(), store })
+    }
+}
+
+impl Gate for Space {
+    fn pass<'a>(&'a self, disk: &'a dyn Disk) -> BoxFuture<'a, ()> {
+        Box::pin(self.health.until_room(self.store, disk))
+    }
 }
 
 /// The state of the storage, written by its threads and watched by everybody.
@@ -103,7 +121,7 @@ impl Health {
     }
 
     /// Waits while a simulated disk is full, as [`Health::until_space`] does on a storage thread.
-    pub(super) async fn until_room(&self, store: Store, disk: &dyn Disk) {
+    async fn until_room(&self, store: Store, disk: &dyn Disk) {
         while disk.is_full() && !self.stopping() {
             self.set(store, Some("the disk is full".to_owned()));
             tokio::time::sleep(RETRY).await;

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Weak;
 use std::time::Duration;
 
+use chronos_peer::{Lane, PeerError};
 use tokio::time::Instant;
 
-use super::blocking::lock;
+use super::lock::lock;
 use super::log_file::Identity;
 use super::membership::{Change, Changed};
 use super::service::{JoinRequest, Standing};
 use super::types::Member;
 use super::{ChangeError, Raft, RaftError, Shared, wire};
-use crate::peer::{Lane, PeerError};
 
 /// Between rounds of asking.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::blocking::lock;
 use super::forward::Leader;
+use super::lock::lock;
 use super::{Raft, Shared, wire};
 
 /// Between two times of saying so: the leader may be another one.

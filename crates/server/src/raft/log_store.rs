@@ -9,21 +9,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use chronos_env::{Bug, Env, Worker};
 use futures::stream::{self, Stream, StreamExt as _};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::{oneshot, watch};
 
 use super::backfill;
-use super::blocking::{Gate, Worker, lock};
+use super::health::Space;
 use super::health::{Health, Store};
+use super::lock::lock;
 use super::log_file::{Change, Found, Identity, LogError, LogFile};
 use super::log_rows::LogRows;
 use super::log_writer::{Done, LogWriter, Shared, Waiting};
 use super::progress::Progress;
 use super::tail::{Tail, next};
 use super::types::{Entry, LogId, Types, Vote};
-use crate::env::{Bug, Env};
 
 /// One reading from the file takes about so much memory, however many entries were asked for.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -72,7 +73,7 @@ impl LogStore {
         #[cfg(test)]
         let room = file.room.clone();
         let writer = Worker::spawn_behind(
-            Gate { health: shared.health.clone(), store: Store::Log },
+            Space::gate(&shared.health, Store::Log),
             env,
             "log-writer",
             LogWriter::new(file, data_lock, shared.clone()),

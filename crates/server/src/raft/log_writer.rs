@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use openraft::storage::IOFlushed;
 use tokio::sync::{oneshot, watch};
 
-use super::blocking::lock;
 use super::health::{Health, Store};
+use super::lock::lock;
 use super::log_file::{Change, LogError, LogFile};
 use super::tail::{Tail, weight};
 use super::types::Types;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chronos_peer::{Lane, PeerError};
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError as OpenraftError};
 use openraft::{ChangeMembers, RaftMetrics};
@@ -15,7 +16,6 @@ use super::service::JoinRequest;
 use super::types::{Member, Types};
 use super::wire::To;
 use super::{ChangeError, Raft, wire};
-use crate::peer::{Lane, PeerError};
 
 /// How long a change may take. It needs a majority of the old members and of the new.
 const PATIENCE: Duration = Duration::from_secs(8);

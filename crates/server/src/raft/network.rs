@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_peer::{Lane, Transport};
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkV2};
 use openraft::raft::{
@@ -17,13 +18,12 @@ use openraft::{OptionalSend, RaftNetworkFactory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blocking::lock;
 use super::contact::Hearing;
+use super::lock::lock;
 use super::snapshot::{LiveSnapshot, SnapshotSource};
 use super::snapshot_send::Outbox;
 use super::types::{Member, Membership, Types, Vote};
 use super::wire::{self, Answered, To};
-use crate::peer::{Lane, Transport};
 
 /// How long entries may take to be on the other disk. openraft's own limit is the heartbeat's,
 /// which a slow sync exceeds; sent again, they would only make it slower.

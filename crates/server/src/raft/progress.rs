@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::blocking::lock;
+use super::lock::lock;
 use super::log_writer::Shared;
 
 /// What passes between the log and the state: how far the one is durable, the other applied.

@@ -3,6 +3,8 @@
 use std::sync::Weak;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
+use chronos_peer::{Answer, Body, PeerError, Service};
 use chronos_state::Batch;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::raft::{AppendEntriesResponse, TransferLeaderRequest, VoteRequest};
@@ -18,8 +20,6 @@ use super::snapshot_send::{CopyId, SnapshotHead};
 use super::types::{Member, Types};
 use super::wire::{self, Answered, Append, To};
 use super::{ChangeError, ProposeError, Raft, Shared};
-use crate::env::BoxFuture;
-use crate::peer::{Answer, Body, PeerError, Service};
 
 /// A node that asks to become a member.
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,19 +5,17 @@
 //! copy carries its own position.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chronos_env::{Env, Scratch, ScratchFile, Worker};
 use chronos_state::StateError;
 use openraft::storage::{RaftSnapshotBuilder, Snapshot};
 
-use super::blocking::Worker;
 use super::health::Health;
 use super::state_file::{self, StateFault, StateFile};
 use super::types::{SnapshotMeta, Types};
-use crate::env::Env;
 
 const PREFIX: &str = "snapshot-";
 
@@ -34,12 +32,12 @@ pub(super) enum SnapshotSource {
     /// The state of this node, as it stands when it is asked for.
     Live(Worker<StateFile>, Arc<SnapshotDirectory>),
     /// A copy of another node's state.
-    Received(Arc<SnapshotFile>),
+    Received(Arc<ScratchFile>),
 }
 
 impl SnapshotSource {
     /// A file with the state, and where it stands; `meta` is where it must stand at least.
-    pub(super) async fn into_file(self, meta: SnapshotMeta) -> io::Result<(Arc<SnapshotFile>, SnapshotMeta)> {
+    pub(super) async fn into_file(self, meta: SnapshotMeta) -> io::Result<(Arc<ScratchFile>, SnapshotMeta)> {
         let (worker, directory) = match self {
             Self::Received(file) => return Ok((file, meta)),
             Self::Live(worker, directory) => (worker, directory),
@@ -59,46 +57,19 @@ impl SnapshotSource {
 
 /// Where copies lie while they travel.
 pub(super) struct SnapshotDirectory {
-    path: PathBuf,
-    count: AtomicU64,
+    files: Scratch,
     env: Env,
 }
 
 impl SnapshotDirectory {
     /// Takes over the data directory, and removes the copies that a crash left behind.
     pub(super) fn open(path: &Path, env: Env) -> io::Result<Self> {
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-                std::fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(Self { path: path.to_owned(), count: AtomicU64::new(0), env })
+        Ok(Self { files: Scratch::open(path, PREFIX)?, env })
     }
 
     /// A name that no other copy has.
-    pub(super) fn file(&self) -> SnapshotFile {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        SnapshotFile(self.path.join(format!("{PREFIX}{count}.db")))
-    }
-}
-
-/// A copy of the state; removed when dropped.
-pub(super) struct SnapshotFile(PathBuf);
-
-impl SnapshotFile {
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for SnapshotFile {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.0.display(), %error, "a copy of the state could not be removed");
-        }
+    pub(super) fn file(&self) -> ScratchFile {
+        self.files.file()
     }
 }
 

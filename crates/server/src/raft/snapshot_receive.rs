@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{Env, ScratchFile, Worker};
+use chronos_peer::Body;
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::blocking::Worker;
-use super::snapshot::{SnapshotDirectory, SnapshotFile};
+use super::snapshot::SnapshotDirectory;
 use super::snapshot_send::CopyId;
-use crate::env::Env;
-use crate::peer::Body;
 
 /// A sender that is silent for so long is gone, and another may begin.
 const IDLE: Duration = Duration::from_secs(10);
@@ -27,7 +26,7 @@ pub(super) struct Inbox {
 
 struct Partial {
     id: CopyId,
-    file: Arc<SnapshotFile>,
+    file: Arc<ScratchFile>,
     length: u64,
 }
 
@@ -48,7 +47,7 @@ impl Inbox {
         id: CopyId,
         offset: u64,
         mut body: Body,
-    ) -> Result<Arc<SnapshotFile>, String> {
+    ) -> Result<Arc<ScratchFile>, String> {
         let mut slot = self.lock()?;
         let partial = match slot.as_mut() {
             Some(partial) if partial.id == id && partial.length == offset => partial,
@@ -124,6 +123,6 @@ fn write(file: &mut Option<File>, chunk: &Bytes) -> io::Result<()> {
     }
 }
 
-fn ended(error: super::blocking::Ended) -> String {
+fn ended(error: chronos_env::Ended) -> String {
     error.to_string()
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{Env, ScratchFile, Worker};
+use chronos_peer::{Body, Lane};
 use futures::StreamExt as _;
 use futures::stream;
 use openraft::errors::{StreamingError, Unreachable};
@@ -15,13 +17,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::blocking::{Worker, lock};
+use super::lock::lock;
 use super::network::Peer;
-use super::snapshot::{LiveSnapshot, SnapshotFile};
+use super::snapshot::LiveSnapshot;
 use super::types::{LogId, SnapshotMeta, Types, Vote};
 use super::wire::{self, To};
-use crate::env::Env;
-use crate::peer::{Body, Lane};
 
 /// What is read from the disk, and sent, at a time.
 const CHUNK: usize = 256 << 10;
@@ -69,7 +69,7 @@ impl CopyId {
 
 /// A copy on its way.
 struct Copy {
-    file: Arc<SnapshotFile>,
+    file: Arc<ScratchFile>,
     meta: SnapshotMeta,
     id: CopyId,
     used: std::sync::Mutex<Instant>,

@@ -6,17 +6,20 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
+use chronos_env::{Env, Worker};
+use chronos_peer::{Caller, Transport};
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backfill;
-use super::blocking::{Gate, Worker, lock};
 use super::contact::{Contact, Hearing, Signs};
+use super::health::Space;
 use super::health::{Health, Store};
 use super::join::{self, Place};
 use super::leaving::Leaving;
+use super::lock::lock;
 use super::log_file::{Found, Identity};
 use super::log_store::LogStore;
 use super::network::{Addresses, Network};
@@ -30,8 +33,6 @@ use super::types::Member;
 use super::upkeep::{self, LogLimits, Openraft};
 use super::view::{Lookout, View};
 use super::{Leadership, Raft, RaftConfig, RaftError, Shared};
-use crate::env::Env;
-use crate::peer::{Caller, Transport};
 
 /// Between looks at who should have a vote.
 const TEND: Duration = Duration::from_millis(250);
@@ -77,7 +78,7 @@ pub(super) async fn start(
     }
     let reporter = health.clone();
     let died = move || reporter.report("the thread of the state machine panicked".to_owned());
-    let gate = Gate { health: health.clone(), store: Store::State };
+    let gate = Space::gate(&health, Store::State);
     let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
     let directory = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
     let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use chronos_env::ScratchFile;
 use chronos_state::{Applied, Batch, Machine, StateError};
 use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::codec;
 use super::health::{Health, Store};
-use super::snapshot::SnapshotFile;
 use super::types::{LogId, Membership, Reply, SnapshotMeta, Types};
 
 /// How the keys of our notes in the state begin.
@@ -175,11 +175,7 @@ impl StateFile {
 
     /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
     /// this returns: what led to it is purged from the log then.
-    pub(super) fn replace_with(
-        &mut self,
-        file: &SnapshotFile,
-        meta: &SnapshotMeta,
-    ) -> Result<(), StateFault> {
+    pub(super) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
         self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
         // Apart: the state is in the write-ahead log now. Where there is no space to bring it back into the file,

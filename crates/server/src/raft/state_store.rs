@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use chronos_env::Worker;
 use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
 
-use super::blocking::Worker;
 use super::health::Health;
 use super::progress::Progress;
 use super::snapshot::{LiveSnapshot, SnapshotBuilder, SnapshotDirectory, SnapshotSource};

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chronos_env::Env;
+use chronos_peer::Caller;
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 
-use super::blocking::lock;
+use super::lock::lock;
 use super::propose::Accepted;
 use super::types::Types;
 use super::{Handed, LogLimits, ProposeError, Raft, RaftConfig, RaftError};
-use crate::env::Env;
-use crate::peer::Caller;
 use crate::proposer::Proposer;
 use hub::Hub;
 

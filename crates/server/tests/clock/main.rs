@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chronos_server::Node;
-use chronos_server::config::Config;
-use chronos_server::env::Env;
+use chronos_env::Env;
+use chronos_server::{Node, config::Config};
 use chronos_types::parse_rfc3339;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chronos_server::env::{BoxFuture, Clock, Timer};
+use chronos_env::{BoxFuture, Clock, Timer};
 use chronos_types::Millis;
 use tokio::sync::watch;
 

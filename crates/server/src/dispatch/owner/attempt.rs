@@ -5,10 +5,10 @@ use std::time::Duration;
 use chronos_state::Reported;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, ExecutionId, JobSpec, Millis, Status};
+use chronos_webhook::{Outcome, is_retryable};
 use tokio::time::Instant;
 
 use super::{Dispatcher, Entry, Message, State};
-use crate::dispatch::client::{Outcome, is_retryable};
 
 /// An attempt that takes longer than this shows as `running`. Shorter ones are over before
 /// anybody could look, and their one report is all that the log carries.

@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chronos_env::Bug;
 use chronos_state::{Fire, Reader};
 use chronos_types::ExecutionId;
 
 use super::{Dispatcher, Entry, Message, PAUSE, State};
 use crate::dispatch::fence::Round;
-use crate::env::Bug;
 use crate::proposer::ProposeError;
 
 /// The answer to a question.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_env::Env;
+use chronos_peer::{Caller, HttpTransport};
 use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
 use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use chronos_webhook::{Client, ClientConfig, Egress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::dispatch::{self, Client, ClientConfig, Dispatcher, Egress};
-use crate::env::Env;
-use crate::peer::{Caller, HttpTransport};
+use crate::dispatch::{self, Dispatcher};
 use crate::proposer::Proposer;
 use crate::raft::{Handed, LogLimits, Raft, RaftConfig, View};
 use crate::reassign;

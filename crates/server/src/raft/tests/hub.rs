@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
+use chronos_peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
 use futures::StreamExt as _;
 
-use crate::env::BoxFuture;
-use crate::peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
-use crate::raft::blocking::lock;
+use crate::raft::lock::lock;
 
 /// All nodes by their addresses, and the links that are cut.
 #[derive(Clone, Default)]

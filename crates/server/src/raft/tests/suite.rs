@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use chronos_env::{Env, Worker};
 use chronos_state::Machine;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 
 use super::runtime;
-use crate::env::Env;
-use crate::raft::blocking::Worker;
 use crate::raft::error::RaftError;
 use crate::raft::health::Health;
 use crate::raft::log_store::LogStore;

@@ -49,7 +49,7 @@ pub trait Listener: Send + fmt::Debug {
 
     /// Stops listening. Answers with the connections that were made and not taken yet: whoever made
     /// them may have sent a request, and would see them reset.
-    fn close(self: Box<Self>) -> Vec<Socket> {
+    fn close(self: Box<Self>) -> Vec<(Socket, SocketAddr)> {
         Vec::new()
     }
 }

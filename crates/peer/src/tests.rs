@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{BoxFuture, Env, Listener, Net, Socket};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Body, Caller, HttpTransport, Lane, PeerError, PeerTls, Service, Transport as _, serve};
-use crate::env::{BoxFuture, Env, Listener, Net, Socket};
 
 /// Long enough for anything that happens at all.
 const LONG: Duration = Duration::from_secs(10);

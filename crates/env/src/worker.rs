@@ -1,20 +1,19 @@
-//! The one place of this module where threads begin and where a thread waits.
+//! A value on a thread of its own: the one way in which blocking work that goes on for long is done.
 //!
 //! A [`Worker`] owns a value and the thread that works on it; everybody else sends closures. Where
 //! there are to be no threads (see [`Env::inline`]), it is a task that does so, one piece of work
 //! after the other, each as late as the simulated disk makes it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use crate::blocking::Blocking;
+use crate::{BoxFuture, Disk, Env};
 use tokio::sync::{mpsc as tasks, oneshot};
-
-use super::health::{Health, Store};
-use crate::env::{Blocking, Env};
 
 /// A value that lives on a thread of its own. Clones share it; the thread ends with [`Worker::stop`]
 /// or with the last clone.
-pub(super) struct Worker<T> {
+pub struct Worker<T> {
     jobs: Jobs<T>,
 }
 
@@ -41,16 +40,17 @@ enum Job<T> {
 
 type Work<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// Who hears of a full disk that is simulated. Work on a thread meets a real one, and says so itself.
-pub(super) struct Gate {
-    pub health: Arc<Health>,
-    pub store: Store,
+/// Holds back work that writes for as long as a simulated disk is full. Work on a thread meets a real
+/// one, and waits itself.
+pub trait Gate: Send + Sync {
+    /// Resolves when there is space.
+    fn pass<'a>(&'a self, disk: &'a dyn Disk) -> BoxFuture<'a, ()>;
 }
 
 /// The worker's thread is gone: it was stopped, or it panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("the storage thread has ended")]
-pub(super) struct Ended;
+pub struct Ended;
 
 impl From<Ended> for std::io::Error {
     fn from(ended: Ended) -> Self {
@@ -70,7 +70,10 @@ impl<T> Clone for Worker<T> {
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread. `died` is called should it panic.
-    pub(super) fn spawn(
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn spawn(
         env: &Env,
         name: &str,
         value: T,
@@ -80,8 +83,11 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     /// The same, for a value that waits where it finds the disk full.
-    pub(super) fn spawn_behind(
-        gate: impl Into<Option<Gate>>,
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn spawn_behind(
+        gate: impl Into<Option<Box<dyn Gate>>>,
         env: &Env,
         name: &str,
         mut value: T,
@@ -97,8 +103,8 @@ impl<T: Send + 'static> Worker<T> {
                     match job {
                         Job::Run(work) => work(&mut value),
                         Job::Write(work) => {
-                            if let Some(Gate { health, store }) = &gate {
-                                health.until_room(*store, &*disk).await;
+                            if let Some(gate) = &gate {
+                                gate.pass(&*disk).await;
                             }
                             work(&mut value);
                         }
@@ -133,17 +139,26 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     /// Has `work` done in its turn, without waiting for it.
-    pub(super) fn cast(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
+    ///
+    /// # Errors
+    /// The worker has ended.
+    pub fn cast(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
         self.jobs.send(Job::Run(Box::new(work)))
     }
 
     /// The same, for work that waits where it finds the disk full.
-    pub(super) fn cast_write(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
+    ///
+    /// # Errors
+    /// The worker has ended.
+    pub fn cast_write(&self, work: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Ended> {
         self.jobs.send(Job::Write(Box::new(work)))
     }
 
     /// Has `work` done in its turn, and waits for its result without blocking the runtime.
-    pub(super) async fn call<R: Send + 'static>(
+    ///
+    /// # Errors
+    /// The worker has ended.
+    pub async fn call<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut T) -> R + Send + 'static,
     ) -> Result<R, Ended> {
@@ -155,7 +170,10 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     /// The same, for work that waits where it finds the disk full.
-    pub(super) async fn write<R: Send + 'static>(
+    ///
+    /// # Errors
+    /// The worker has ended.
+    pub async fn write<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut T) -> R + Send + 'static,
     ) -> Result<R, Ended> {
@@ -167,7 +185,7 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     /// Lets what is waiting finish, then drops the value and ends the thread.
-    pub(super) async fn stop(&self) {
+    pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).is_ok() {
             let _ = ended.await;
@@ -187,12 +205,7 @@ impl<F: FnOnce()> Drop for DeathWatch<F> {
     }
 }
 
-/// Holds up the calling storage thread.
-pub(super) fn pause(duration: Duration) {
+/// Holds up the calling thread, which must be a worker's.
+pub fn pause(duration: Duration) {
     std::thread::sleep(duration);
-}
-
-/// Locks, also after a panic elsewhere: the panic is reported by its own thread.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

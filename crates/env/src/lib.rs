@@ -1,13 +1,18 @@
-//! What the server asks of the world: the time of day, timers, random bytes, sockets between nodes,
-//! and a place where blocking work runs.
+//! What a node asks of the world: the time of day, timers, random bytes, the network between nodes and
+//! to its clients, the disk, and threads for blocking work.
 //!
-//! This is the only module that asks for them, and so the seam where tests and the simulator put
-//! a clock and a network of their own. Everything else takes an [`Env`].
+//! This is the only crate that asks for them, and so the seam where tests and the simulator put
+//! a clock, a network and a disk of their own. Everything else takes an [`Env`]. It knows nothing of what
+//! they are asked for.
 
+mod accept;
 mod blocking;
 mod bug;
 mod net;
+pub mod pem;
 mod real;
+mod scratch;
+mod worker;
 
 use std::fmt;
 use std::future::Future;
@@ -17,10 +22,14 @@ use std::sync::Arc;
 
 use chronos_types::Millis;
 
-pub(crate) use blocking::Blocking;
+use blocking::Blocking;
+
+pub use accept::{Accept, accept};
 pub use blocking::Disk;
 pub use bug::Bug;
 pub use net::{Listener, Net, Socket, Stream};
+pub use scratch::{Scratch, ScratchFile};
+pub use worker::{Ended, Gate, Worker, pause};
 
 /// A boxed future, for the traits below.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -103,7 +112,7 @@ impl Env {
     }
 
     /// Whether this bug is to be there. It never is, but in tests of the tests.
-    pub(crate) fn has(&self, bug: Bug) -> bool {
+    pub fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
 
@@ -175,7 +184,7 @@ impl Env {
     ///
     /// # Errors
     /// It is full.
-    pub(crate) fn room(&self) -> std::io::Result<()> {
+    pub fn room(&self) -> std::io::Result<()> {
         self.blocking.room()
     }
 

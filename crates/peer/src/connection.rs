@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronos_env::{Env, Socket};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -16,7 +17,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::moved::{Moved, Watched};
 use super::wire::root;
-use crate::env::{Env, Socket};
 
 /// What a request carries.
 pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::env::{BoxFuture, Listener, Net, Socket};
+use crate::{BoxFuture, Listener, Net, Socket};
 
 /// For one of several addresses of a name. The last one, and an only one, may take as long as the
 /// caller lets it; one that is dead must not keep the others from being tried.
@@ -22,7 +22,7 @@ const QUEUE: usize = 1024;
 
 /// The machine's own network.
 #[derive(Debug)]
-pub(in crate::env) struct RealNet;
+pub(crate) struct RealNet;
 
 impl Net for RealNet {
     fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
@@ -70,12 +70,12 @@ impl Listener for RealListener {
         self.0.local_addr()
     }
 
-    fn close(self: Box<Self>) -> Vec<Socket> {
+    fn close(self: Box<Self>) -> Vec<(Socket, SocketAddr)> {
         let Ok(listener) = self.0.into_std() else { return Vec::new() };
         let next = || {
-            let (stream, _) = listener.accept().ok()?;
+            let (stream, from) = listener.accept().ok()?;
             stream.set_nonblocking(true).ok()?;
-            TcpStream::from_std(stream).ok().map(ready)
+            Some((ready(TcpStream::from_std(stream).ok()?), from))
         };
         std::iter::from_fn(next).take(QUEUE).collect()
     }

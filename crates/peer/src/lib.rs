@@ -22,9 +22,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::BoxFuture;
 use futures::stream::BoxStream;
-
-use crate::env::BoxFuture;
 
 pub use client::HttpTransport;
 pub use server::serve;

@@ -2,42 +2,34 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{Accept, Listener, Socket};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::door::Door;
 use super::tls::{PeerTls, TlsError};
 use super::wire::{STALL, root};
 use super::{Caller, Service};
-use crate::env::{Listener, Socket};
 
-/// Open at a time. Ten other nodes have some tens at most.
-const MAX_CONNECTIONS: usize = 1024;
 /// For a caller to get through TLS, and then to begin its first call: it connects when it has one.
 const FIRST_CALL: Duration = Duration::from_secs(10);
 /// From one call to the end of the next one's head. Callers let go of a connection after one minute.
 const IDLE: Duration = Duration::from_secs(5 * 60);
-/// For calls under way when the server stops. A caller whose call is cut off makes it again elsewhere.
-const GRACE: Duration = Duration::from_secs(2);
-/// Pause where no connection can be accepted, for want of file descriptors or memory.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Between two log lines about what may go on for long.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// Ten other nodes have some tens of connections at most. A caller whose call is cut off when this node stops
+/// makes it again elsewhere.
+const LIMITS: Accept = Accept { from: "other nodes", most: 1024, grace: Duration::from_secs(2) };
 
 /// Serves until `stop` is cancelled; then takes no more calls, and lets those under way end for a
 /// while. With `tls`, a caller has to show a certificate. The service's future is dropped when its
@@ -58,69 +50,20 @@ pub fn serve(
 }
 
 pub(super) async fn accept(
-    mut listener: Box<dyn Listener>,
+    listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     door: Arc<Door>,
     stop: CancellationToken,
 ) {
-    let connections = TaskTracker::new();
-    let cut = CancellationToken::new();
-    let mut complained = None;
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            // Closed at once, so that the caller knows.
-            Ok(_) if connections.len() >= MAX_CONNECTIONS => complain(&mut complained, || {
-                tracing::warn!(open = connections.len(), "too many connections from other nodes");
-            }),
-            Ok((socket, from)) => {
-                let (tls, door) = (tls.clone(), Arc::clone(&door));
-                let (stop, cut) = (stop.clone(), cut.clone());
-                connections.spawn(async move {
-                    tokio::select! {
-                        () = cut.cancelled() => {}
-                        ended = one(socket, tls, door, stop) => if let Err(error) = ended {
-                            tracing::debug!(%from, %error, "a connection from another node broke");
-                        }
-                    }
-                });
-            }
-            // That one went away again.
-            Err(error) if is_callers(&error) => {}
-            Err(error) => {
-                complain(&mut complained, || {
-                    tracing::warn!(%error, "no connection from another node can be accepted for now");
-                });
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
+    let serve = |socket, from| {
+        let (tls, door, stop) = (tls.clone(), Arc::clone(&door), stop.clone());
+        async move {
+            if let Err(error) = one(socket, tls, door, stop).await {
+                tracing::debug!(%from, %error, "a connection from another node broke");
             }
         }
-    }
-    drop(listener);
-    connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::debug!(open = connections.len(), "calls of other nodes are cut off");
-        cut.cancel();
-        connections.wait().await;
-    }
-}
-
-fn complain(last: &mut Option<Instant>, say: impl FnOnce()) {
-    if last.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY) {
-        say();
-        *last = Some(Instant::now());
-    }
-}
-
-fn is_callers(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    };
+    chronos_env::accept(listener, LIMITS, stop.clone(), serve).await;
 }
 
 /// Serves one connection until it is closed, by either side or by `stop`.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_env::{BoxFuture, Env};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use rustls::ClientConfig;
@@ -23,7 +24,6 @@ use super::wire::{
     PROTOCOL_HEADER, STALL,
 };
 use super::{Answer, Body, Caller, Lane, PeerError, Transport};
-use crate::env::{BoxFuture, Env};
 
 /// For a connection, TLS and all.
 const CONNECT: Duration = Duration::from_secs(2);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use chronos_types::request::Request;
-use chronos_types::{ErrorKind, Millis, Response, Webhook, is_credential_header};
+use chronos_env::Env;
+use chronos_types::{ErrorKind, Millis, Response, Webhook, is_credential_header, request::Request};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::connect::{ConnectFailure, GuardedConnector};
 use super::guard::Egress;
 use super::tls;
-use crate::env::Env;
 
 /// Kept-alive connections to one host. A new TLS connection costs as much as 25 requests on a
 /// kept one, so a burst should find those of the burst before.

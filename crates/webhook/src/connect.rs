@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use chronos_env::{Env, Socket};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use http::Uri;
@@ -17,7 +18,6 @@ use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
-use crate::env::{Env, Socket};
 
 /// Before the next address of a name is tried beside those that have not answered yet (RFC 8305,
 /// section 5, recommends 250 ms).
@@ -25,7 +25,7 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// A connection was not made, and why.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectFailure {
+pub(crate) enum ConnectFailure {
     /// The guard forbids the address.
     #[error("connections to {0} are denied by dispatcher.http.egress")]
     EgressDenied(IpAddr),
@@ -42,13 +42,13 @@ pub(super) enum ConnectFailure {
 /// Looks names up, leaves out denied addresses, and connects to one of the others. TLS is laid over
 /// the connection by others.
 #[derive(Clone, Debug)]
-pub(super) struct GuardedConnector {
+pub(crate) struct GuardedConnector {
     egress: Arc<Egress>,
     env: Env,
 }
 
 impl GuardedConnector {
-    pub(super) fn new(egress: Arc<Egress>, env: Env) -> Self {
+    pub(crate) fn new(egress: Arc<Egress>, env: Env) -> Self {
         Self { egress, env }
     }
 
@@ -123,7 +123,7 @@ impl Service<Uri> for GuardedConnector {
 }
 
 /// A connection, as hyper's client wants it.
-pub(super) struct Wire(TokioIo<Socket>);
+pub(crate) struct Wire(TokioIo<Socket>);
 
 impl Connection for Wire {
     fn connected(&self) -> Connected {

@@ -3,24 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chronos_env::pem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The two TLS policies that webhooks choose from.
-pub(super) struct Policies {
+pub(crate) struct Policies {
     /// Certificates are checked against the machine's roots and the operator's own.
-    pub(super) strict: ClientConfig,
+    pub(crate) strict: ClientConfig,
     /// Any certificate is taken (`tls_skip_verify`).
-    pub(super) skip_verify: ClientConfig,
+    pub(crate) skip_verify: ClientConfig,
 }
 
 /// Loads the trusted roots.
 ///
 /// # Errors
 /// The operator's file cannot be read or holds no certificate.
-pub(super) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
+pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
@@ -29,7 +30,7 @@ pub(super) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     }
     roots.add_parsable_certificates(native.certs);
     if let Some(file) = ca_file {
-        add_file(&mut roots, file)?;
+        pem::add_roots(&mut roots, file)?;
     }
     if roots.is_empty() {
         tracing::warn!("no root certificates found; https webhooks will fail unless they skip verification");
@@ -43,22 +44,6 @@ pub(super) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     let anything = Arc::new(AcceptAnything(Arc::clone(&provider)));
     let skip_verify = builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
     Ok(Policies { strict, skip_verify })
-}
-
-fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
-    let name = file.display();
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("{name}: {error}; expected a file of PEM certificates"))?;
-    if certificates.is_empty() {
-        return Err(format!("{name} holds no certificate; expected a file of PEM certificates"));
-    }
-    for certificate in certificates {
-        roots
-            .add(certificate)
-            .map_err(|error| format!("{name}: {error}; expected a file of PEM certificates"))?;
-    }
-    Ok(())
 }
 
 /// Takes any certificate; the handshake's signatures still have to be right.

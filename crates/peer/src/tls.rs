@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chronos_env::pem;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
@@ -35,6 +35,11 @@ pub struct TlsError {
 }
 
 impl TlsError {
+    /// Of a file that could not be read; its name stands in the problem.
+    fn of(key: &'static str) -> impl Fn(String) -> Self {
+        move |problem| Self { key, problem }
+    }
+
     fn new(key: &'static str, file: &Path, problem: impl Display) -> Self {
         Self { key, problem: format!("{}: {problem}", file.display()) }
     }
@@ -73,22 +78,14 @@ impl PeerTls {
     }
 
     fn identity(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let chain = certificates("cert_file", &self.cert_file)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key_file).map_err(|error| {
-            let problem = format!("{error}; expected a private key in PEM");
-            TlsError::new("key_file", &self.key_file, problem)
-        })?;
+        let chain = pem::certificates(&self.cert_file).map_err(TlsError::of("cert_file"))?;
+        let key = pem::private_key(&self.key_file).map_err(TlsError::of("key_file"))?;
         Ok((chain, key))
     }
 
     fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
-        for certificate in certificates("ca_file", &self.ca_file)? {
-            roots.add(certificate).map_err(|error| {
-                let problem = format!("{error}; expected certificates of an authority in PEM");
-                TlsError::new("ca_file", &self.ca_file, problem)
-            })?;
-        }
+        pem::add_roots(&mut roots, &self.ca_file).map_err(TlsError::of("ca_file"))?;
         Ok(roots)
     }
 
@@ -104,14 +101,4 @@ impl PeerTls {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| TlsError::new(key, file, format!("{error}; expected a file of PEM certificates")))?;
-    if found.is_empty() {
-        return Err(TlsError::new(key, file, "holds no certificate; expected a file of PEM certificates"));
-    }
-    Ok(found)
 }

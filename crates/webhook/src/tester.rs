@@ -1,10 +1,10 @@
 //! Calls a webhook once, on request, outside any job.
 
+use chronos_env::Env;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
 
-use super::Client;
-use crate::env::Env;
+use crate::Client;
 
 /// Tests webhooks with the client that fires them.
 #[derive(Clone, Debug)]
