@@ -14,6 +14,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("chronos-api", &["chronos-types"]),
     ("chronos-server", &["chronos-types", "chronos-schedule", "chronos-state", "chronos-api"]),
     ("chronos-client", &["chronos-types", "chronos-api"]),
+    ("chronos-testkit", &["chronos-client", "chronos-env"]),
     ("chronos", &["chronos-server", "chronos-client"]),
     ("xtask", &["chronos-types", "chronos-schedule", "chronos-state"]),
 ];
