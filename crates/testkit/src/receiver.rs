@@ -207,18 +207,19 @@ impl Receiver {
         self.shared.find(&format!("a client to give {path} up"), PATIENCE, find).await;
     }
 
-    /// Shows each call to `see`, those that have come already first, until it finds what a test waits for.
+    /// Shows the calls to `see`, each once and in their order: first those that have come already, then those
+    /// that are new whenever some are, until it finds what a test waits for.
     pub async fn until<R>(
         &self,
         what: &str,
         patience: Duration,
-        mut see: impl FnMut(&Call) -> Option<R>,
+        mut see: impl FnMut(&[Call]) -> Option<R>,
     ) -> R {
         let mut seen = 0;
         let find = |state: &mut State| {
             let new = &state.calls[seen..];
             seen = state.calls.len();
-            new.iter().find_map(&mut see)
+            see(new)
         };
         self.shared.find(what, patience, find).await
     }
