@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use chronos_server::Node;
 use chronos_server::config::{Config, LogLimits};
+use chronos_types::NodeName;
 use turmoil::Sim;
 
 use crate::run::Options;
@@ -93,7 +94,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config {
     let mut config = Config::default();
-    config.cluster.node_id = name.to_owned();
+    config.cluster.node_id = NodeName::parse(name).expect("a name");
     config.cluster.data_dir = directory;
     config.cluster.bootstrap = Some(founds);
     config.cluster.raft.address = ([0, 0, 0, 0], 7000).into();

@@ -3,7 +3,7 @@
 mod acknowledged_survives;
 mod backlog_drains;
 mod no_instant_lost;
-mod one_execution_per_slot;
+mod one_execution_per_scheduled_time;
 mod received_is_recorded;
 mod states_are_equal;
 mod success_was_delivered;
@@ -16,7 +16,7 @@ const ALL: [(&str, Check); 7] = [
     ("backlog_drains", backlog_drains::check),
     ("states_are_equal", states_are_equal::check),
     ("acknowledged_survives", acknowledged_survives::check),
-    ("one_execution_per_slot", one_execution_per_slot::check),
+    ("one_execution_per_scheduled_time", one_execution_per_scheduled_time::check),
     ("received_is_recorded", received_is_recorded::check),
     ("success_was_delivered", success_was_delivered::check),
     ("no_instant_lost", no_instant_lost::check),

@@ -15,8 +15,8 @@ use crate::counts::Counts;
 
 /// Where it is said, what, and what it counts as.
 const SAID: [(&str, &str, &str); 2] = [
-    ("chronos_server::raft::state_file", "the state was replaced", "snapshot_installed"),
-    ("chronos_server::raft::health", "writes wait for space", "waited_for_space"),
+    ("chronos_replica::state_file", "the state was replaced", "snapshot_installed"),
+    ("chronos_replica::health", "writes wait for space", "waited_for_space"),
 ];
 
 thread_local! {

@@ -145,7 +145,7 @@ impl Execution {
             request: (*attempts >= 1).then(|| RequestView::of(execution, spec)),
             response: response.as_ref().map(Response::from),
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
-            node_id: node_id.clone(),
+            node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
         }
     }

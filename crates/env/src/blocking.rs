@@ -40,7 +40,9 @@ impl Blocking {
             tokio::time::sleep(disk.delay()).await;
             return work();
         }
-        match tokio::task::spawn_blocking(work).await {
+        #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
+        let done = tokio::task::spawn_blocking(work).await;
+        match done {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }

@@ -9,13 +9,13 @@ mod values;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chronos_types::DurationMs;
+use chronos_types::{DurationMs, NodeName};
 use chronos_webhook::Network;
 use serde::Deserialize;
 
 pub use load::{ConfigError, load};
 
-pub use crate::raft::LogLimits;
+pub use chronos_replica::LogLimits;
 
 use crate::telemetry::LogFormat;
 
@@ -47,7 +47,7 @@ pub struct Config {
 pub struct Cluster {
     /// This node's name, for ever: what is planned names it.
     #[serde(deserialize_with = "values::node_id")]
-    pub node_id: String,
+    pub node_id: NodeName,
     /// Everything this node remembers.
     pub data_dir: PathBuf,
     /// Whether to found a cluster. Where nothing is said, a node does that has nobody to join. One of nodes that join each
@@ -244,7 +244,7 @@ pub struct Logging {
 impl Default for Cluster {
     fn default() -> Self {
         Self {
-            node_id: "chronos-1".into(),
+            node_id: NodeName::unchecked("chronos-1"),
             data_dir: "./chronos-data".into(),
             bootstrap: None,
             max_voters: 5,

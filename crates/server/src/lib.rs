@@ -2,18 +2,8 @@
 //!
 //! [`Node`] is the door: a configuration goes in, a running node comes out.
 
-mod cluster;
 pub mod config;
-mod dispatch;
-mod http;
 mod node;
-mod proposer;
-mod raft;
-mod reassign;
-mod retention;
-mod scheduler;
-mod spread;
-mod store;
 pub mod telemetry;
 
 pub use node::{LeaveError, Node, StartError};

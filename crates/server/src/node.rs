@@ -11,24 +11,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_dispatch::{self as dispatch, Dispatcher};
+use chronos_engine::{self as engine, Cluster, ClusterConfig, reassign, retention, scheduler};
 use chronos_env::{Env, Listener};
+use chronos_http::{self as http, App};
+use chronos_replica::{
+    Activity, ChangeError, Handed, Proposer, Raft, RaftConfig, Replayed, Salvaged, Store, Told,
+};
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
-use chronos_types::format_rfc3339;
+use chronos_types::{NodeName, format_rfc3339};
 use chronos_webhook::{Client, ClientConfig, Egress, Tester};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{self, Cluster, NodeReport, Reception, Reporter};
 use crate::config::{self, Config};
-use crate::dispatch::{self, Dispatcher};
-use crate::http::{self, App};
-use crate::proposer::Proposer;
-use crate::raft::{self, ChangeError, Handed, Raft, RaftConfig, Replayed, Salvaged};
-use crate::store::Store;
-use crate::telemetry::Metrics;
-use crate::{reassign, retention, scheduler};
+use crate::telemetry;
 use parting::Parting;
 
 /// Connections for reading the state. Reads are short; more would only compete for the two to
@@ -46,7 +45,7 @@ pub struct StartError(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the node {name} is or may be a member of its cluster still: {error}")]
 pub struct LeaveError {
-    name: String,
+    name: NodeName,
     error: ChangeError,
 }
 
@@ -71,7 +70,14 @@ impl Node {
     pub async fn start(config: Config, env: Env) -> Result<Self, StartError> {
         // Everything that the operator may have got wrong comes first, before anything is opened.
         let client = client(&config, &env)?;
-        let tls = config.server.http.tls.as_ref().map(http::tls).transpose().map_err(StartError)?;
+        let tls = config
+            .server
+            .http
+            .tls
+            .as_ref()
+            .map(|tls| http::tls(&tls.cert_file, &tls.key_file))
+            .transpose()
+            .map_err(StartError)?;
         let listener = listen(config.server.http.address, &env).await?;
         let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
         let door = door::open(&config.cluster, &env).await?;
@@ -92,7 +98,10 @@ impl Node {
         let (machine, readers) = opened.await.map_err(|error| in_directory(&error))?;
         let store = Store::new(Arc::new(readers), env.clone());
 
-        let (dispatcher, inbox) = Dispatcher::channel();
+        let mut registry = telemetry::registry();
+        let activity = Arc::<Activity>::default();
+        let told = Told { activity: activity.clone(), metrics: chronos_replica::Metrics::new(&mut registry) };
+        let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
         let sink = Box::new(move |handed: Handed| {
@@ -126,14 +135,12 @@ impl Node {
             log: config.cluster.raft.log,
         };
         let (transport, caller) = (door.transport.clone(), door.caller.clone());
-        let raft = Raft::start(raft_config, machine, sink, transport.clone(), caller, &env).await;
+        let raft = Raft::start(raft_config, machine, sink, transport, caller, told, &env).await;
         let raft = raft.map_err(|error| StartError(error.to_string()))?;
-        let reporter = reporter(&raft, &dispatcher);
         let stop_peers = CancellationToken::new();
-        let reception = Reception { raft: raft.service(), reporter: reporter.clone() };
-        let peers = tokio::spawn(door.serve(reception, stop_peers.clone())?);
+        let peers = tokio::spawn(door.serve(raft.service(), stop_peers.clone())?);
         let proposer = Proposer::start(raft.clone(), env.clone());
-        let metrics = Metrics::new();
+        let metrics = engine::Metrics::new(&mut registry);
 
         Dispatcher::start(
             dispatch::Config {
@@ -144,7 +151,7 @@ impl Node {
                 client: client.clone(),
                 view: raft.view(),
                 env: env.clone(),
-                metrics: metrics.clone(),
+                metrics: dispatch::Metrics::new(&mut registry),
             },
             inbox,
         )
@@ -193,10 +200,8 @@ impl Node {
             parting.when_asked(stop_planning.clone()),
         ];
 
-        let cluster = Cluster::new(cluster::Config {
+        let cluster = Cluster::new(ClusterConfig {
             raft: raft.clone(),
-            transport,
-            reporter,
             data_dir: directory.clone(),
             node: config.cluster.node_id.clone(),
             env: env.clone(),
@@ -205,17 +210,18 @@ impl Node {
             proposer: proposer.clone(),
             store: store.clone(),
             cluster: cluster.map_err(|error| in_directory(&error))?,
-            dispatcher: dispatcher.clone(),
+            activity,
             tester: Tester::new(client, env.clone()),
             env: env.clone(),
-            metrics,
+            metrics: http::Metrics::new(&mut registry),
+            exposition: telemetry::exposition(registry),
             node_id: config.cluster.node_id.clone(),
             metrics_path: config.metrics.path.clone(),
             stopping: parting.stopping.clone(),
         };
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
-        tracing::info!(%address, node = config.cluster.node_id, "serving");
+        tracing::info!(%address, node = config.cluster.node_id.as_str(), "serving");
         Ok(Self { address, raft, parting, stop_planning, stop_serving, stop_peers, planning, serving, peers })
     }
 
@@ -240,7 +246,7 @@ impl Node {
             return Ok(done(Counts { jobs: info.jobs, executions: info.executions }, info.at));
         }
         let Salvaged { counts, replayed } =
-            raft::salvage(from, data_dir, node_id).map_err(|error| failed(&error))?;
+            chronos_replica::salvage(from, data_dir, node_id).map_err(|error| failed(&error))?;
         let Replayed { node, entries, end, at } = replayed;
         let done = done(counts, at);
         Ok(format!("{done}\n{entries} entries of the log of {node} were replayed; it ends with {end}"))
@@ -299,22 +305,6 @@ impl Node {
         tracing::info!("stopped");
         left
     }
-}
-
-/// Says how this node is, to itself and to others.
-fn reporter(raft: &Raft, dispatcher: &dispatch::Handle) -> Reporter {
-    let (raft, dispatcher) = (raft.clone(), dispatcher.clone());
-    Reporter::new(move || {
-        let status = raft.status();
-        let heard =
-            status.members.into_iter().filter_map(|member| Some((member.name, member.last_contact_ms?)));
-        NodeReport {
-            applied: status.applied,
-            firing: dispatcher.firing() as u64,
-            fenced: raft.view().borrow().fenced,
-            heard: heard.collect(),
-        }
-    })
 }
 
 fn client(config: &Config, env: &Env) -> Result<Client, StartError> {

@@ -9,11 +9,12 @@ mod trigger;
 mod trim;
 mod withdraw;
 
-use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::stored::Code;
-use crate::{Applied, Batch, Command, Effect, Fire, Idempotency, Outcome, Refusal, StateError};
+use crate::run::{Fire, JobSeq, RunRef};
+use crate::stored::{self, Code};
+use crate::{Applied, Batch, Command, Effect, Idempotency, Outcome, Refusal, StateError};
 
 /// What a command's code works with: the transaction, the batch's instant, and the effects so far.
 struct Context<'a> {
@@ -79,7 +80,7 @@ fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Resul
 
 /// A job's row, as far as commands need it.
 struct JobRow {
-    seq: i64,
+    seq: JobSeq,
     version: u64,
     spec: String,
     updated_at: Millis,
@@ -94,13 +95,18 @@ impl Context<'_> {
     fn job(&self, id: JobId) -> Result<Option<JobRow>, StateError> {
         let sql = "SELECT seq, version, spec, updated_at FROM jobs WHERE id = ?1 AND state < 2";
         let read = |row: &Row<'_>| {
-            Ok(JobRow { seq: row.get(0)?, version: row.get(1)?, spec: row.get(2)?, updated_at: row.get(3)? })
+            Ok(JobRow {
+                seq: stored::job_seq(row, 0)?,
+                version: row.get(1)?,
+                spec: row.get(2)?,
+                updated_at: row.get(3)?,
+            })
         };
         Ok(self.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
     }
 
-    fn add_held(&self, job: i64, by: i64) -> Result<(), StateError> {
-        self.db.prepare_cached("UPDATE due SET held = held + ?2 WHERE seq = ?1")?.execute((job, by))?;
+    fn add_held(&self, job: JobSeq, by: i64) -> Result<(), StateError> {
+        self.db.prepare_cached("UPDATE due SET held = held + ?2 WHERE seq = ?1")?.execute((job.get(), by))?;
         Ok(())
     }
 
@@ -109,15 +115,16 @@ impl Context<'_> {
         let sql = "INSERT OR IGNORE INTO executions
             (id, job, version, trigger, slot, fire_at, status, attempts, node, replay_of, seq)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9)";
+        let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
         let seq = self.last_execution + 1;
         let count = self.db.prepare_cached(sql)?.execute((
-            fire.execution.as_bytes(),
-            fire.job,
-            fire.version,
-            fire.trigger.code(),
-            fire.slot,
+            execution.as_bytes(),
+            job.get(),
+            version,
+            trigger.code(),
+            scheduled_time,
             fire.fire_at,
-            &fire.node,
+            fire.node.as_str(),
             replay_of.as_ref().map(ExecutionId::as_bytes),
             seq,
         ))?;
@@ -129,24 +136,27 @@ impl Context<'_> {
     }
 
     /// The unfinished executions of a job, oldest first.
-    fn open(&self, job: i64) -> Result<Vec<Open>, StateError> {
+    fn open(&self, job: JobSeq) -> Result<Vec<Open>, StateError> {
         // Told which index: to spare the sort, SQLite would read all that the job holds.
         let sql = "SELECT seq, id, slot, fire_at, status, trigger, version, node
             FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND status < 3 ORDER BY id";
         let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query([job])?;
+        let mut rows = statement.query([job.get()])?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
             open.push(Open {
                 seq: row.get(0)?,
-                id: ExecutionId::from_bytes(row.get(1)?),
-                slot: row.get(2)?,
+                run: RunRef {
+                    execution: ExecutionId::from_bytes(row.get(1)?),
+                    job,
+                    version: row.get(6)?,
+                    scheduled_time: row.get(2)?,
+                    trigger: Trigger::from_code(row.get(5)?)?,
+                },
                 fire_at: row.get(3)?,
                 status: Status::from_code(row.get(4)?)?,
-                trigger: Trigger::from_code(row.get(5)?)?,
-                version: row.get(6)?,
-                node: row.get(7)?,
+                node: stored::node(row, 7)?,
             });
         }
         Ok(open)
@@ -156,19 +166,16 @@ impl Context<'_> {
 /// An unfinished execution.
 struct Open {
     seq: i64,
-    id: ExecutionId,
-    slot: Millis,
+    run: RunRef,
     fire_at: Millis,
     status: Status,
-    trigger: Trigger,
-    version: u64,
-    node: String,
+    node: NodeName,
 }
 
 impl Open {
     /// What its node holds, of one that no attempt was made of yet.
-    fn planned(self, job: i64) -> Fire {
-        let Self { id: execution, slot, fire_at, trigger, version, node, .. } = self;
-        Fire { execution, job, version, slot, fire_at, attempt: 1, trigger, node, begun: false }
+    fn planned(self) -> Fire {
+        let Self { run, fire_at, node, .. } = self;
+        Fire::first(run, fire_at, node)
     }
 }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Read as _, copy};
 use std::path::Path;
 
-use chronos_types::Millis;
+use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,7 @@ pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
 /// # Errors
 /// The backup is refused by [`check`], there is data in the directory, or the storage failed.
 /// Nothing is changed then.
-pub fn restore(backup: &Path, data_dir: &Path, node: &str) -> Result<Info, StateError> {
+pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, StateError> {
     check_vacant(data_dir)?;
     let (info, length) = checked(backup)?;
     std::fs::create_dir_all(data_dir).map_err(StateError::file(data_dir))?;
@@ -151,7 +151,7 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &str) -> Result<Info, State
 /// # Errors
 /// It is damaged or no state file, there is data in the directory, or the storage failed. Nothing is
 /// in the directory then; the file may have been changed.
-pub fn adopt(state: &Path, data_dir: &Path, node: &str, notes: &str) -> Result<Counts, StateError> {
+pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
     let counts = strip(state, notes)?;
     check_integrity(&schema::open_reader(state)?, state)?;
@@ -160,7 +160,7 @@ pub fn adopt(state: &Path, data_dir: &Path, node: &str, notes: &str) -> Result<C
 }
 
 /// The one way in which a state becomes that of a new cluster. All or nothing.
-fn settle(file: &Path, data_dir: &Path, node: &str) -> Result<(), StateError> {
+fn settle(file: &Path, data_dir: &Path, node: &NodeName) -> Result<(), StateError> {
     take_over(file, node)?;
     schema::sync_file(file)?;
     let state = data_dir.join(STATE);
@@ -179,11 +179,11 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn take_over(state: &Path, node: &str) -> Result<(), StateError> {
+fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
     schema::bring_up_to_date(&db, state)?;
-    db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node])?;
-    db.execute("UPDATE withdrawn SET node = ?1", [node])?;
+    db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node.as_str()])?;
+    db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
     db.close().map_err(|(_, error)| error)?;
     Ok(())
 }

@@ -4,11 +4,11 @@
 //! of command or a changed meaning needs a new version, and a node that meets a version or a
 //! command it does not know stops: skipping it would part the state from that of its peers.
 
-use chronos_types::{ErrorKind, ExecutionId, JobId, JobSpec, Millis, Response, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, JobId, JobSpec, Millis, NodeName, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::stored;
-use crate::{Fire, StateError};
+use crate::run::{Fire, JobSeq, RunRef};
+use crate::{StateError, stored};
 
 /// The newest format understood. A batch is written in the oldest that has all of its commands, so
 /// that nodes of two releases can share a log until a newer command is used.
@@ -90,6 +90,22 @@ impl Command {
             Self::Reassign(_) => 2,
         }
     }
+
+    /// A rough count of its bytes in the log.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::PutJob(put) => 1_000 + put.spec.webhook.body.as_ref().map_or(0, |b| b.source().len()),
+            Self::Plan(plan) => 200 * plan.steps.len(),
+            Self::Report(report) => match &report.what {
+                Reported::Ended { response, .. } => 500 + response.body.as_ref().map_or(0, String::len),
+                _ => 300,
+            },
+            Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
+            Self::Reassign(reassign) => 150 * reassign.runs.len(),
+            Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
+        }
+    }
 }
 
 /// Creates or changes a job.
@@ -133,7 +149,7 @@ pub struct TriggerRun {
     #[serde(default, with = "stored::opt_id", skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ExecutionId>,
     /// The node that is to fire it.
-    pub node: String,
+    pub node: NodeName,
 }
 
 /// Ends an unfinished execution.
@@ -144,58 +160,91 @@ pub struct Cancel {
     pub execution: ExecutionId,
 }
 
-/// Puts coming runs on record, before their instant.
+/// Puts coming runs on record, before their instant, and moves their jobs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The runs, those of one job in order of their instants.
-    pub runs: Vec<PlannedRun>,
+    /// The steps, those of one job in order of their instants.
+    #[serde(rename = "runs")]
+    pub steps: Vec<PlanStep>,
 }
 
-/// One due instant, and where the job goes from there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedRun {
-    /// The machine's own number of the job.
-    pub job: i64,
-    /// The version it was planned from; a job changed since is planned anew.
-    pub version: u64,
+/// Moves a job from one due instant to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep {
     /// The due instant it was planned from; a job that has moved on since is planned anew.
     pub from: Millis,
-    /// The instant to run for; none where the missed-runs policy passes instants over.
-    pub slot: Option<Millis>,
-    /// When to fire: the slot and its jitter.
-    pub fire_at: Millis,
-    /// The execution's identifier, which is a function of the job and the slot.
-    #[serde(default, with = "stored::opt_id", skip_serializing_if = "Option::is_none")]
-    pub execution: Option<ExecutionId>,
-    /// `schedule` or `catch_up`.
-    #[serde(with = "stored::name")]
-    pub trigger: Trigger,
     /// The job's next due instant after this one.
     pub next_due: Option<Millis>,
+    /// What comes of the instant.
+    pub what: Planned,
+}
+
+/// What a plan makes of a due instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// It is run.
+    Run(PlannedRun),
+    /// It is passed over, and whatever else lies before the next due instant, by the job's
+    /// missed-runs policy.
+    PassedOver {
+        /// The job.
+        job: JobSeq,
+        /// The version it was planned from.
+        version: u64,
+    },
+}
+
+/// A run to put on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRun {
+    /// The run, `schedule` or `catch_up`. Its execution's id is a function of the job and the
+    /// scheduled time.
+    pub run: RunRef,
+    /// When to fire: the scheduled time and its jitter.
+    pub fire_at: Millis,
     /// The node that is to fire it.
-    pub node: String,
+    pub node: NodeName,
+}
+
+impl PlanStep {
+    /// The job that moves.
+    #[must_use]
+    pub fn job(&self) -> JobSeq {
+        match &self.what {
+            Planned::Run(planned) => planned.run.job,
+            Planned::PassedOver { job, .. } => *job,
+        }
+    }
+
+    /// The version of the job that this was planned from; a job changed since is planned anew.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        match &self.what {
+            Planned::Run(planned) => planned.run.version,
+            Planned::PassedOver { version, .. } => *version,
+        }
+    }
+
+    /// The run, if there is one.
+    #[must_use]
+    pub fn planned(&self) -> Option<&PlannedRun> {
+        match &self.what {
+            Planned::Run(planned) => Some(planned),
+            Planned::PassedOver { .. } => None,
+        }
+    }
 }
 
 /// What became of one attempt.
 ///
 /// It says all that the record needs, so that a delivery whose record was withdrawn while it was
 /// under way still ends on record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// The execution.
-    #[serde(with = "stored::id")]
-    pub execution: ExecutionId,
-    /// The machine's own number of the job.
-    pub job: i64,
-    /// The version that ran.
-    pub version: u64,
-    /// The scheduled instant.
-    pub slot: Millis,
-    /// What asked for the execution.
-    #[serde(with = "stored::name")]
-    pub trigger: Trigger,
+    /// The run, in the version that the node ran.
+    pub run: RunRef,
     /// The node that speaks.
-    pub node: String,
+    pub node: NodeName,
     /// What happened.
     pub what: Reported,
 }
@@ -251,9 +300,9 @@ pub struct Trim {
     /// The machine's own numbers of finished executions.
     pub executions: Vec<i64>,
     /// Superseded versions of jobs, by the job's number and the version.
-    pub versions: Vec<(i64, u64)>,
+    pub versions: Vec<(JobSeq, u64)>,
     /// Deleted jobs that no execution refers to.
-    pub jobs: Vec<i64>,
+    pub jobs: Vec<JobSeq>,
     /// Idempotency keys older than this are forgotten.
     pub keys_before: Millis,
 }
@@ -272,9 +321,9 @@ pub struct Moved {
     #[serde(with = "stored::id")]
     pub execution: ExecutionId,
     /// The node that must still hold it.
-    pub from: String,
+    pub from: NodeName,
     /// The node that is to fire it from now on.
-    pub to: String,
+    pub to: NodeName,
     /// Whether the node that held it may have begun it, and cannot be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsure: bool,
@@ -284,8 +333,7 @@ impl Report {
     /// What the node that was to fire an execution says about it.
     #[must_use]
     pub fn of(fire: &Fire, what: Reported) -> Self {
-        let Fire { execution, job, version, slot, trigger, ref node, .. } = *fire;
-        Self { execution, job, version, slot, trigger, node: node.clone(), what }
+        Self { run: fire.run, node: fire.node.clone(), what }
     }
 }
 

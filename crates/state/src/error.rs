@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+
 /// A fault of the storage, or of what is stored. A refusal of a command is not one: that is a
 /// value, [`crate::Refusal`].
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// SQLite failed.
     #[error("the state database failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(SqliteError),
     /// A file operation failed.
     #[error("{path}: {error}")]
     File {
@@ -58,12 +61,23 @@ pub enum StateError {
     Corrupt(String),
 }
 
+/// What SQLite says, for people and logs.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SqliteError(rusqlite::Error);
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(SqliteError(error))
+    }
+}
+
 impl StateError {
     /// Whether the cause is a disk without space: it passes when there is space again.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Sqlite(SqliteError(error)) => is_disk_full(error),
             Self::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
@@ -81,4 +95,12 @@ impl StateError {
     pub(crate) fn decode(error: serde_json::Error) -> Self {
         Self::Corrupt(error.to_string())
     }
+}
+
+/// Whether a fault of SQLite's comes from a disk without space: it passes when there is space again.
+#[must_use]
+pub fn is_disk_full(error: &rusqlite::Error) -> bool {
+    // The shared-memory file grows by ftruncate, whose failure has no code of its own.
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(SQLITE_IOERR_SHMSIZE)
 }

@@ -11,18 +11,20 @@ mod copy;
 mod error;
 mod machine;
 mod reader;
+mod run;
 mod schema;
 mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob, Reassign,
-    Report, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun, Proposal,
+    PutJob, Reassign, Report, Reported, TriggerRun, Trim,
 };
 pub use copy::{copy, note};
-pub use error::StateError;
-pub use machine::{Applied, Effect, Fire, Machine, Outcome, Refusal};
+pub use error::{SqliteError, StateError};
+pub use machine::{Applied, Effect, Machine, Outcome, Refusal};
 pub use reader::{
     DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, OpenRun, Page, Reader, Readers,
     VersionRow,
 };
+pub use run::{Fire, JobSeq, RunRef};

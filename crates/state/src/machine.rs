@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use chronos_types::{ExecutionId, JobId, Millis};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use crate::run::Fire;
 use crate::stored;
 use crate::wal::{self, Done};
 use crate::{Batch, Readers, StateError, apply, schema};
@@ -107,39 +108,6 @@ pub enum Effect {
     Settled(ExecutionId),
     /// A job's next due instant changed by other means than a plan.
     DueChanged,
-}
-
-/// An execution that is to be fired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fire {
-    /// The execution.
-    pub execution: ExecutionId,
-    /// The machine's own number of its job.
-    pub job: i64,
-    /// The version to run.
-    pub version: u64,
-    /// The scheduled instant.
-    pub slot: Millis,
-    /// When to fire: the slot and its jitter, or the retry's time.
-    pub fire_at: Millis,
-    /// The attempt that comes next, from 1.
-    pub attempt: u32,
-    /// What asked for it.
-    pub trigger: Trigger,
-    /// The node that is to fire it.
-    pub node: String,
-    /// Whether an attempt was begun: it holds its job's place against newer runs. Of what is withdrawn:
-    /// whether a node that held it before may have begun it.
-    pub begun: bool,
-}
-
-impl Fire {
-    /// The attempt that an unfinished execution comes to next, and whether one was begun.
-    pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
-        // An attempt that was under way is made again, under its own number.
-        let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };
-        (attempt, status != Status::Pending)
-    }
 }
 
 impl Machine {

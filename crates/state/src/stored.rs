@@ -4,18 +4,22 @@
 //! touching what is on disk. Fields may be added with a default. What is read back was checked
 //! when it came in; a value that no longer parses is damage, and is said to be.
 
+mod run;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Method, Millis,
-    MissedRuns, Response, RetryPolicy, Status, SuccessCodes, Tags, TargetUrl, Template, Trigger, Webhook,
+    MissedRuns, NodeName, Response, RetryPolicy, Status, SuccessCodes, Tags, TargetUrl, Template, Trigger,
+    Webhook,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::StateError;
 use crate::reader::JobTimes;
+use crate::run::{Fire, JobSeq, RunRef};
 
 #[derive(Serialize, Deserialize)]
 struct StoredSpec<'a> {
@@ -273,18 +277,25 @@ pub(crate) fn times_from_json(text: &str) -> Result<JobTimes, StateError> {
 }
 
 /// Reads a withdrawn run: `id, job, version, slot, fire_at, node, unsure`.
-pub(crate) fn withdrawn(row: &rusqlite::Row<'_>) -> rusqlite::Result<crate::Fire> {
-    Ok(crate::Fire {
+pub(crate) fn withdrawn(row: &rusqlite::Row<'_>) -> rusqlite::Result<Fire> {
+    let run = RunRef {
         execution: ExecutionId::from_bytes(row.get(0)?),
-        job: row.get(1)?,
+        job: job_seq(row, 1)?,
         version: row.get(2)?,
-        slot: row.get(3)?,
-        fire_at: row.get(4)?,
-        attempt: 1,
+        scheduled_time: row.get(3)?,
         trigger: Trigger::Schedule,
-        node: row.get(5)?,
-        begun: row.get(6)?,
-    })
+    };
+    Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node: node(row, 5)?, begun: row.get(6)? })
+}
+
+/// Reads a job's number from a column.
+pub(crate) fn job_seq(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<JobSeq> {
+    row.get(column).map(JobSeq::new)
+}
+
+/// Reads a node's name from a column.
+pub(crate) fn node(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<NodeName> {
+    Ok(NodeName::unchecked(row.get_ref(column)?.as_str()?))
 }
 
 /// What an execution keeps beside its columns.

@@ -16,6 +16,8 @@ use rusqlite::hooks::Wal;
 
 use crate::StateError;
 
+pub use crate::error::is_disk_full;
+
 /// Pages in the log when it is to be brought back: 16 MiB.
 const ENOUGH: i32 = 4_000;
 /// Pages at which the writer does not wait for the other connection any longer.

@@ -1,7 +1,7 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
 use crate::job::choice;
-use crate::{ExecutionId, JobId, JobName, Millis};
+use crate::{ExecutionId, JobId, JobName, Millis, NodeName};
 
 choice! {
     /// What asked for an execution.
@@ -103,7 +103,7 @@ pub struct Execution {
     /// Every attempt that ended.
     pub attempt_log: Vec<Attempt>,
     /// The node that fires it.
-    pub node_id: String,
+    pub node_id: NodeName,
     /// The execution that this one repeats.
     pub replay_of: Option<ExecutionId>,
 }

@@ -33,16 +33,16 @@ impl JobId {
 }
 
 impl ExecutionId {
-    /// The one identifier of the run of `job` at the instant `slot`.
+    /// The one identifier of the run of `job` at the instant `scheduled_time`.
     #[must_use]
-    pub fn scheduled(job: JobId, slot: Millis) -> Self {
+    pub fn scheduled(job: JobId, scheduled_time: Millis) -> Self {
         let mut hash = Sha256::new();
         hash.update(job.0.as_bytes());
-        hash.update(slot.to_be_bytes());
+        hash.update(scheduled_time.to_be_bytes());
         let digest = hash.finalize();
         let mut tail = [0; 10];
         tail.copy_from_slice(&digest[..10]);
-        Self::at(slot, tail)
+        Self::at(scheduled_time, tail)
     }
 
     /// An identifier for a run that no schedule asked for, from its instant and 80 random bits.
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn execution_ids_are_a_function_of_job_and_slot_and_sort_by_time() {
+    fn execution_ids_are_a_function_of_job_and_scheduled_time_and_sort_by_time() {
         let (a, b) = (JobId::new(1, [1; 10]), JobId::new(1, [2; 10]));
         assert_eq!(ExecutionId::scheduled(a, 1000), ExecutionId::scheduled(a, 1000));
         assert_ne!(ExecutionId::scheduled(a, 1000), ExecutionId::scheduled(b, 1000));

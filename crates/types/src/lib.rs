@@ -9,6 +9,7 @@ mod id;
 mod invalid;
 mod job;
 mod name;
+mod node_name;
 pub mod request;
 mod template;
 mod time;
@@ -20,6 +21,7 @@ pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};
 pub use job::{Concurrency, Job, JobSpec, MissedRuns, RetryPolicy, Tags};
 pub use name::{JobName, NameError};
+pub use node_name::{NodeName, NodeNameError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use time::{Millis, format_rfc3339, parse_rfc3339};
 pub use webhook::{

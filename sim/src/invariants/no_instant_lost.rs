@@ -17,15 +17,15 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let Some(created) = evidence.seen.jobs.get(&job.id.to_string()) else { continue };
         let own = state.executions.iter().filter(|found| found.job_id == job.id);
         let own = own.filter(|found| found.trigger == Trigger::Schedule);
-        let mut slots: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
-        slots.sort_unstable();
+        let mut times: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
+        times.sort_unstable();
         let period = created.every_s * 1_000;
         // As if there had been one when it was created, give or take a second.
-        let begin = slots.first().map(|first| first - (first - job.created_at + 500) / period * period);
+        let begin = times.first().map(|first| first - (first - job.created_at + 500) / period * period);
         if begin.is_some_and(|begin| (begin - job.created_at).abs() >= 1_000) {
-            wrong.push(format!("{name}: created at {}, first run at {:?}", job.created_at, slots.first()));
+            wrong.push(format!("{name}: created at {}, first run at {:?}", job.created_at, times.first()));
         }
-        let pairs = begin.iter().chain(&slots).zip(&slots);
+        let pairs = begin.iter().chain(&times).zip(&times);
         for (last, next) in pairs.filter(|(last, next)| *next - *last != period) {
             let is_due = (next - last) % period == 0 && next > last;
             let goes_on = was_enabled(created, next - period, *next) || was_disabled(created, *last, *next);

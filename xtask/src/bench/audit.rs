@@ -70,13 +70,13 @@ pub async fn audit(
             Ok(value.ok_or_else(|| format!("an execution has no {name}"))?.to_owned())
         };
         known.insert(u128::from_str_radix(&text("id")?.replace('-', ""), 16)?);
-        let slot = parse_rfc3339(&text("scheduled_time")?).ok_or("a scheduled_time is not RFC 3339")?;
-        found.entry((text("job_name")?, slot)).or_default().push(text("status")?);
+        let time = parse_rfc3339(&text("scheduled_time")?).ok_or("a scheduled_time is not RFC 3339")?;
+        found.entry((text("job_name")?, time)).or_default().push(text("status")?);
     }
-    for (job, slots) in expected {
-        for slot in slots {
+    for (job, times) in expected {
+        for time in times {
             audit.expected += 1;
-            let statuses = found.remove(&(job.clone(), *slot)).unwrap_or_default();
+            let statuses = found.remove(&(job.clone(), *time)).unwrap_or_default();
             audit.missing += usize::from(statuses.is_empty());
             audit.doubled += statuses.len().saturating_sub(1);
             for status in statuses {

@@ -113,8 +113,8 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
 fn instants(jobs: &[Job]) -> HashMap<String, Vec<Millis>> {
     let all = jobs.iter().map(|job| {
         let (start, end) = (job.start_at.unwrap_or_default(), job.end_at.unwrap_or_default());
-        let slots = (start + 1000..=end).step_by(1000).collect();
-        (job.name.clone(), slots)
+        let times = (start + 1000..=end).step_by(1000).collect();
+        (job.name.clone(), times)
     });
     all.collect()
 }

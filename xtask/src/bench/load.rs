@@ -4,8 +4,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, PutJob, Report, Reported};
-use chronos_types::{ExecutionId, JobId, Millis, Response, Trigger};
+use chronos_state::{
+    Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, PutJob, Report, Reported,
+    RunRef,
+};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
 
 use super::fleet::Job;
 use super::now_ms;
@@ -39,37 +42,32 @@ impl Loader {
     }
 
     /// Puts jobs in, each with the run of its first instant on record as a success of `node`.
-    pub fn put_with_run(&mut self, jobs: impl Iterator<Item = Job>, node: &str) -> Result<()> {
+    pub fn put_with_run(&mut self, jobs: impl Iterator<Item = Job>, node: &NodeName) -> Result<()> {
         self.in_batches(jobs, |loader, at, jobs| {
-            let (mut puts, mut runs, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut puts, mut steps, mut reports) = (Vec::new(), Vec::new(), Vec::new());
             for job in jobs {
                 let start = job.start_at.ok_or_else(|| format!("{} has no start_at", job.name))?;
-                let slot = job.first_due(start)?.ok_or_else(|| format!("{} is never due", job.name))?;
-                let (id, put) = loader.create(job, at, Some(slot))?;
-                let execution = ExecutionId::scheduled(id, slot);
+                let scheduled_time =
+                    job.first_due(start)?.ok_or_else(|| format!("{} is never due", job.name))?;
+                let (id, put) = loader.create(job, at, Some(scheduled_time))?;
+                let run = RunRef {
+                    execution: ExecutionId::scheduled(id, scheduled_time),
+                    job: JobSeq::new(loader.serial),
+                    version: 1,
+                    scheduled_time,
+                    trigger: Trigger::Schedule,
+                };
                 puts.push(put);
-                runs.push(PlannedRun {
-                    job: loader.serial,
-                    version: 1,
-                    from: slot,
-                    slot: Some(slot),
-                    fire_at: slot,
-                    execution: Some(execution),
-                    trigger: Trigger::Schedule,
+                let planned = PlannedRun { run, fire_at: scheduled_time, node: node.clone() };
+                steps.push(PlanStep {
+                    from: scheduled_time,
                     next_due: job.first_due(at)?,
-                    node: node.to_owned(),
+                    what: Planned::Run(planned),
                 });
-                reports.push(Command::Report(Report {
-                    execution,
-                    job: loader.serial,
-                    version: 1,
-                    slot,
-                    trigger: Trigger::Schedule,
-                    node: node.to_owned(),
-                    what: success(slot),
-                }));
+                let what = success(scheduled_time);
+                reports.push(Command::Report(Report { run, node: node.clone(), what }));
             }
-            puts.push(Command::Plan(Plan { runs }));
+            puts.push(Command::Plan(Plan { steps }));
             puts.append(&mut reports);
             Ok(puts)
         })
@@ -114,10 +112,10 @@ impl Loader {
 }
 
 /// A run that took 12 ms, and what a target might answer.
-fn success(slot: Millis) -> Reported {
+fn success(at: Millis) -> Reported {
     Reported::Ended {
         attempt: 1,
-        started_at: slot,
+        started_at: at,
         duration_ms: 12,
         response: Response {
             status_code: 200,

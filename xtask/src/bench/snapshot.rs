@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use chronos_types::NodeName;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fleet::Job;
@@ -94,13 +95,13 @@ fn load(directory: &Path, jobs: usize, executions: usize) -> Result<()> {
     // Runs over an hour, an hour ago; the next of each is a day later.
     let first = now_ms() - 2 * AGO_MS;
     let daily = |n: usize| {
-        let slot = first + i64::try_from(n).unwrap_or_default() * AGO_MS / i64::try_from(jobs).unwrap_or(1);
+        let time = first + i64::try_from(n).unwrap_or_default() * AGO_MS / i64::try_from(jobs).unwrap_or(1);
         // `@every` counts from `start_at`, and the first run is one period later.
-        Job { start_at: Some(slot - DAY_MS), ..Job::numbered(n, "@every 24h") }
+        Job { start_at: Some(time - DAY_MS), ..Job::numbered(n, "@every 24h") }
     };
     // Nothing fires.
     let mut loader = Loader::open(directory, ([127, 0, 0, 1], 9).into())?;
-    loader.put_with_run((0..executions).map(daily), &name(0))?;
+    loader.put_with_run((0..executions).map(daily), &NodeName::unchecked(&name(0)))?;
     loader.put((executions..jobs).map(daily))?;
     loader.finish()?;
     eprintln!("loaded in {:?}", begun.elapsed());

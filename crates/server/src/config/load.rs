@@ -257,7 +257,7 @@ logging: { level: debug, format: pretty }
         for n in 1..=3 {
             let file = format!("{}/../../examples/cluster/n{n}.yaml", env!("CARGO_MANIFEST_DIR"));
             let config = load(Some(Path::new(&file)), std::iter::empty()).expect("a configuration");
-            assert_eq!(config.cluster.node_id, format!("n{n}"));
+            assert_eq!(config.cluster.node_id.as_str(), format!("n{n}"));
             assert_eq!(config.cluster.bootstrap, (n == 1).then_some(true));
             assert_eq!(config.cluster.raft.join.len(), 3);
         }

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chronos_types::{DurationMs, JobName, parse_duration};
+use chronos_types::{DurationMs, NodeName, parse_duration};
 use chronos_webhook::Network;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
@@ -39,6 +39,10 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let expected = "expected host:port, such as \"127.0.0.1:8080\"";
     let text = text(deserializer, "host:port, such as \"127.0.0.1:8080\"")?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "once, before anything is started, for an address of this machine"
+    )]
     let mut found = text.to_socket_addrs().map_err(|_| D::Error::custom(format!("{text:?}; {expected}")))?;
     found.next().ok_or_else(|| D::Error::custom(format!("{text:?} has no address; {expected}")))
 }
@@ -88,14 +92,8 @@ pub(super) fn raft_tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     }
 }
 
-pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = text(deserializer, "a name")?;
-    match JobName::parse(&text) {
-        Ok(name) if text.len() <= 63 => Ok(name.as_str().to_owned()),
-        _ => Err(D::Error::custom(format!(
-            "{text:?}; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'"
-        ))),
-    }
+pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeName, D::Error> {
+    NodeName::parse(&text(deserializer, "a name")?).map_err(D::Error::custom)
 }
 
 pub(super) fn max_concurrent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

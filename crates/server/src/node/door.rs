@@ -4,11 +4,10 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use chronos_env::{Env, Listener};
-use chronos_peer::{Caller, HttpTransport, PeerTls, TlsError, Transport};
+use chronos_peer::{Caller, HttpTransport, PeerTls, Service, TlsError, Transport};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use crate::cluster::Reception;
 use crate::config::{Cluster, RaftTls};
 
 /// An open port, and nobody behind it yet.
@@ -33,7 +32,7 @@ pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Door, StartError
             ca_file: files.ca_file.clone(),
         }),
     };
-    let caller = Caller { node: config.node_id.clone(), cluster: Arc::new(OnceLock::new()) };
+    let caller = Caller { node: config.node_id.to_string(), cluster: Arc::new(OnceLock::new()) };
     let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
     let address = config.raft.address;
     let cannot = |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));
@@ -49,11 +48,11 @@ impl Door {
     /// Answers other nodes until `stop`.
     pub(super) fn serve(
         self,
-        reception: Reception,
+        service: Arc<dyn Service>,
         stop: CancellationToken,
     ) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
         let Self { listener, tls, caller, .. } = self;
-        chronos_peer::serve(listener, tls.as_ref(), caller, Arc::new(reception), stop).map_err(bad_file)
+        chronos_peer::serve(listener, tls.as_ref(), caller, service, stop).map_err(bad_file)
     }
 }
 

@@ -4,15 +4,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_types::ExecutionId;
+use chronos_dispatch as dispatch;
+use chronos_engine::reassign;
+use chronos_replica::{Proposer, Raft, Store};
+use chronos_types::{ExecutionId, NodeName};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::dispatch;
-use crate::proposer::Proposer;
-use crate::raft::Raft;
-use crate::reassign;
-use crate::store::Store;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);
@@ -26,7 +23,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What it takes.
 #[derive(Clone)]
 pub(super) struct Parting {
-    pub name: String,
+    pub name: NodeName,
     pub raft: Raft,
     pub dispatcher: dispatch::Handle,
     pub proposer: Proposer,
@@ -87,7 +84,7 @@ impl Parting {
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
         let members = self.raft.status().members.into_iter().map(|member| member.name);
-        let others: Vec<String> = members.filter(|name| *name != self.name).collect();
+        let others: Vec<NodeName> = members.filter(|name| *name != self.name).collect();
         let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}

@@ -8,14 +8,13 @@ mod withdrawn;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chronos_engine::{reassign, scheduler, spread};
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
-use chronos_types::{ExecutionId, Response, Status, Trigger};
+use chronos_types::{ExecutionId, NodeName, Response, Status};
 use tokio_util::sync::CancellationToken;
 
 use bench::{Bench, OWN, view};
 use receiver::Receiver;
-
-use crate::{reassign, scheduler, spread};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_is_lifted() {
@@ -25,10 +24,10 @@ async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_i
     let (given, kept) = (bench.trigger(job, OWN).await, bench.trigger(job, OWN).await);
     bench.reassign(given, OWN, "two").await;
     assert_eq!(receiver.all(), [], "begun behind the fence");
-    assert!(!bench.dispatcher.fires());
+    assert!(!bench.activity.may_fire());
     bench.view.send_replace(view(&[OWN], &[], false));
     bench.settled(kept, Status::Success).await;
-    assert!(bench.dispatcher.fires());
+    assert!(bench.activity.may_fire());
     let last = bench.trigger(job, OWN).await;
     bench.settled(last, Status::Success).await;
     assert_eq!(receiver.all(), [kept, last]);
@@ -44,13 +43,13 @@ async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
     let quick = bench.job(&receiver.url("job"), "allow", 0).await;
     let under_way = bench.trigger(slow, OWN).await;
     receiver.wait(under_way, 1).await;
-    bench.until("it counts", || bench.dispatcher.firing() == 1).await;
+    bench.until("it counts", || bench.activity.running() == 1).await;
     bench.view.send_replace(view(&[], &[], true));
-    bench.until("the fence is up", || bench.metrics.encode().contains("chronos_fenced 1")).await;
+    bench.until("the fence is up", || bench.exposition().contains("chronos_fenced 1")).await;
     let held = bench.trigger(quick, OWN).await;
     receiver.open_gate();
     bench.settled(under_way, Status::Success).await;
-    bench.until("none is under way", || bench.dispatcher.firing() == 0).await;
+    bench.until("none is under way", || bench.activity.running() == 0).await;
     assert_eq!(receiver.all(), [under_way], "begun behind the fence");
     bench.view.send_replace(view(&[], &[], false));
     bench.settled(held, Status::Success).await;
@@ -63,7 +62,8 @@ async fn a_retry_is_dropped_when_another_node_has_delivered() {
     let job = bench.job(&receiver.url("fail-once"), "allow", 0).await;
     let execution = bench.trigger(job, OWN).await;
     bench.settled(execution, Status::Retrying).await;
-    let fires = bench.store.read(|reader| reader.open_fires(OWN)).await.expect("the state");
+    let fires =
+        bench.store.read(|reader| reader.open_fires(&NodeName::unchecked(OWN))).await.expect("the state");
     let retry_at = fires.first().expect("a retry").fire_at;
     let what = Reported::Ended {
         attempt: 2,
@@ -73,15 +73,7 @@ async fn a_retry_is_dropped_when_another_node_has_delivered() {
         failure: None,
         retry_at: None,
     };
-    let report = Report {
-        execution,
-        job: job.seq,
-        version: 1,
-        slot: fires[0].slot,
-        trigger: Trigger::Manual,
-        node: "two".into(),
-        what,
-    };
+    let report = Report { run: fires[0].run, node: NodeName::unchecked("two"), what };
     bench.propose(Command::Report(report)).await;
     bench.settled(execution, Status::Success).await;
     // What is due later comes later: when it is here, the retry is not coming.
@@ -129,13 +121,11 @@ async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
     let stays = bench.trigger(job, "four").await;
     // `two` is silent, `three` is no member any more, `four` is live.
     bench.view.send_replace(view(&[OWN, "four"], &["two"], false));
-    bench
-        .until("all is reassigned", || bench.metrics.encode().contains("chronos_reassigned_total 40\n"))
-        .await;
-    let live = [OWN.to_owned(), "four".to_owned()];
+    bench.until("all is reassigned", || bench.exposition().contains("chronos_reassigned_total 40\n")).await;
+    let live = [OWN, "four"].map(NodeName::unchecked);
     let mut at_four: Vec<ExecutionId> = gone
         .iter()
-        .filter(|(job, _)| spread::node_for(*job, &live) == Some("four"))
+        .filter(|(job, _)| spread::node_for(*job, &live) == Some(&live[1]))
         .map(|(_, execution)| *execution)
         .chain([stays])
         .collect();
@@ -167,10 +157,11 @@ async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
     let behind = bench.trigger(busy, OWN).await;
     let keep = bench.dispatcher.close().await;
     let free = bench.trigger(idle, OWN).await;
-    let others = ["two".to_owned()];
+    let (own, others) = (NodeName::unchecked(OWN), [NodeName::unchecked("two")]);
     let hand_over = |keep| {
-        let (store, proposer, others) = (bench.store.clone(), bench.proposer.clone(), &others);
-        async move { reassign::hand_over(&store, &proposer, OWN, others, &keep).await }
+        let (store, proposer) = (bench.store.clone(), bench.proposer.clone());
+        let (own, others) = (&own, &others);
+        async move { reassign::hand_over(&store, &proposer, own, others, &keep).await }
     };
     assert_eq!(hand_over(keep).await, Ok(1));
     assert_eq!(bench.open("two").await, [free]);
@@ -182,7 +173,7 @@ async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
     handed.sort_unstable();
     assert_eq!(bench.open("two").await, handed);
     assert_eq!(receiver.all(), [under_way]);
-    assert_eq!(bench.dispatcher.firing(), 0);
+    assert_eq!(bench.activity.running(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +185,7 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
     for n in 0..30 {
         let policy = ["allow", "forbid", "forbid"][n % 3];
         let job = bench.job("http://127.0.0.1:1/", policy, due).await;
-        let home = spread::node_for(job.id, &live).expect("a node").to_owned();
+        let home = spread::node_for(job.id, &live).expect("a node").clone();
         let node = match n % 3 {
             0 => {
                 bench.trigger(job, "three").await;
@@ -202,14 +193,14 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
             }
             1 => {
                 bench.trigger(job, "four").await;
-                "four".to_owned()
+                NodeName::unchecked("four")
             }
             _ => home,
         };
         expected.push((ExecutionId::scheduled(job.id, due), node));
     }
     let config = scheduler::Config {
-        node: OWN.into(),
+        node: NodeName::unchecked(OWN),
         misfire_threshold: chronos_types::DurationMs::from_secs(60),
         catch_up_window: chronos_types::DurationMs::from_secs(60),
         view: bench.view.subscribe(),
@@ -232,6 +223,7 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
 
 /// One execution, from one node to another.
 fn moved(execution: ExecutionId, from: &str, to: &str) -> Command {
-    let moved = Moved { execution, from: from.into(), to: to.into(), unsure: false };
+    let moved =
+        Moved { execution, from: NodeName::unchecked(from), to: NodeName::unchecked(to), unsure: false };
     Command::Reassign(Reassign { runs: vec![moved] })
 }

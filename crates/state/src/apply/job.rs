@@ -4,6 +4,7 @@ use chronos_types::{JobSpec, Status};
 use rusqlite::{ErrorCode, params};
 
 use super::{Context, JobRow, cancel, withdraw};
+use crate::run::JobSeq;
 use crate::{DeleteJob, Effect, Outcome, PutJob, Refusal, StateError, stored};
 
 pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
@@ -28,9 +29,9 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
-    let seq = context.db.last_insert_rowid();
+    let seq = JobSeq::new(context.db.last_insert_rowid());
     let sql = "INSERT INTO due (seq, at, version) VALUES (?1, ?2, 1)";
-    context.db.prepare_cached(sql)?.execute((seq, put.next_due))?;
+    context.db.prepare_cached(sql)?.execute((seq.get(), put.next_due))?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
@@ -42,13 +43,13 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
     let version = job.version + 1;
     let sql =
         "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
-    let values = params![job.seq, name, i64::from(put.spec.enabled), version, context.at, json];
+    let values = params![job.seq.get(), name, i64::from(put.spec.enabled), version, context.at, json];
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     keep_version(context, job)?;
     if old.tags != put.spec.tags {
-        context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
+        context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
     }
     if same_instants(&old, &put.spec) {
@@ -56,14 +57,14 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
         // this moment; and what is planned runs as the job is now.
         withdraw::renew(context, job.seq, version)?;
         let sql = "UPDATE due SET version = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((job.seq, version))?;
+        context.db.prepare_cached(sql)?.execute((job.seq.get(), version))?;
     } else {
         withdraw::planned(context, job.seq)?;
         if old.enabled && !put.spec.enabled {
             end_waiting(context, job.seq, "the job was disabled")?;
         }
         let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((job.seq, put.next_due, version))?;
+        context.db.prepare_cached(sql)?.execute((job.seq.get(), put.next_due, version))?;
     }
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version, at: context.at })
@@ -87,9 +88,9 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
         cancel::end(context, &open, "the job was deleted")?;
     }
     let sql = "UPDATE jobs SET state = 2, name = NULL, updated_at = ?2 WHERE seq = ?1";
-    context.db.prepare_cached(sql)?.execute((job.seq, context.at))?;
-    context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq])?;
-    context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq])?;
+    context.db.prepare_cached(sql)?.execute((job.seq.get(), context.at))?;
+    context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq.get()])?;
+    context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     Ok(Outcome::Done)
 }
 
@@ -104,20 +105,20 @@ fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
 
 fn keep_version(context: &Context<'_>, job: &JobRow) -> Result<(), StateError> {
     let sql = "INSERT INTO versions (seq, version, updated_at, spec) VALUES (?1, ?2, ?3, ?4)";
-    context.db.prepare_cached(sql)?.execute((job.seq, job.version, job.updated_at, &job.spec))?;
+    context.db.prepare_cached(sql)?.execute((job.seq.get(), job.version, job.updated_at, &job.spec))?;
     Ok(())
 }
 
-fn put_tags(context: &Context<'_>, seq: i64, spec: &JobSpec) -> Result<(), StateError> {
+fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), StateError> {
     for (key, value) in spec.tags.as_map() {
         let sql = "INSERT INTO tags (key, value, seq) VALUES (?1, ?2, ?3)";
-        context.db.prepare_cached(sql)?.execute((key, value, seq))?;
+        context.db.prepare_cached(sql)?.execute((key, value, seq.get()))?;
     }
     Ok(())
 }
 
 /// Ends runs whose instant has come and which still wait out their jitter.
-fn end_waiting(context: &mut Context<'_>, job: i64, why: &str) -> Result<(), StateError> {
+fn end_waiting(context: &mut Context<'_>, job: JobSeq, why: &str) -> Result<(), StateError> {
     for open in context.open(job)? {
         if open.status == Status::Pending && open.fire_at > context.at {
             cancel::end(context, &open, why)?;

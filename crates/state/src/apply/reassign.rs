@@ -24,7 +24,7 @@ fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
         row.store(context)?;
     } else {
         let sql = "UPDATE executions SET node = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((row.seq, &row.node))?;
+        context.db.prepare_cached(sql)?.execute((row.seq, row.node.as_str()))?;
     }
     context.effects.push(Effect::Fire(row.owed()));
     Ok(())

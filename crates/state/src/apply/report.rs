@@ -1,24 +1,25 @@
 //! Settling an execution, or arming its next attempt, by what its node reports.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, Response, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
 use rusqlite::params;
 
 use super::{Context, cancel, withdraw};
 use crate::command::Reported;
-use crate::stored::{Code, StoredAttempt, StoredDetail, StoredResponse};
-use crate::{Effect, Fire, Outcome, Report, StateError};
+use crate::run::{Fire, JobSeq, RunRef};
+use crate::stored::{self, Code, StoredAttempt, StoredDetail, StoredResponse};
+use crate::{Effect, Outcome, Report, StateError};
 
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     if let known @ (Reported::NotBegun | Reported::Unknown) = &report.what {
         withdraw::answered(context, report, *known == Reported::NotBegun)?;
         return Ok(Outcome::Done);
     }
-    let Some(row) = load(context, report.execution)? else {
+    let Some(row) = load(context, report.run.execution)? else {
         return bring_back(context, report);
     };
     // What is finished never changes: a late word about it is dropped.
     if row.is_finished() {
-        context.effects.push(Effect::Settled(report.execution));
+        context.effects.push(Effect::Settled(report.run.execution));
         return Ok(Outcome::Done);
     }
     // The execution was given to another node, which makes the attempt again under the same number.
@@ -35,15 +36,16 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
 /// one.
 fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     if !withdraw::bring_back(context, report)? {
-        context.effects.push(Effect::Settled(report.execution));
+        context.effects.push(Effect::Settled(report.run.execution));
         return Ok(Outcome::Done);
     }
-    let row = of_inserted(context, report.execution)?;
+    let row = of_inserted(context, report.run.execution)?;
     let effects = context.effects.len();
     let outcome = settle(context, report, row)?;
     // A deleted job has nothing unfinished: what comes back for it is recorded, and ends here.
-    if is_deleted(context, report.job)? {
-        let open = context.open(report.job)?.into_iter().find(|open| open.id == report.execution);
+    if is_deleted(context, report.run.job)? {
+        let open =
+            context.open(report.run.job)?.into_iter().find(|open| open.run.execution == report.run.execution);
         if let Some(open) = open {
             context.effects.truncate(effects);
             cancel::end(context, &open, "the job was deleted")?;
@@ -58,7 +60,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
             if *attempt <= row.ended() {
                 return Ok(Outcome::Done);
             }
-            row.runs(context, report.version)?;
+            row.runs(context, report.run.version)?;
             row.begin(*attempt, *started_at);
             row.status = Status::Running;
         }
@@ -69,7 +71,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
                 context.effects.push(Effect::Fire(row.owed()));
                 return Ok(Outcome::Done);
             }
-            row.runs(context, report.version)?;
+            row.runs(context, report.run.version)?;
             row.begin(*attempt, *started_at);
             let status_code = (response.status_code != 0).then_some(response.status_code);
             row.log_attempt(*attempt, *started_at, *duration_ms, status_code, failure.clone());
@@ -118,26 +120,22 @@ fn settle(context: &mut Context<'_>, report: &Report, mut row: Row) -> Result<Ou
         Reported::NotBegun | Reported::Unknown => {}
     }
     if row.is_finished() {
-        context.effects.push(Effect::Settled(report.execution));
+        context.effects.push(Effect::Settled(report.run.execution));
     }
     row.store(context)?;
     Ok(Outcome::Done)
 }
 
-fn is_deleted(context: &Context<'_>, job: i64) -> Result<bool, StateError> {
+fn is_deleted(context: &Context<'_>, job: JobSeq) -> Result<bool, StateError> {
     let mut statement = context.db.prepare_cached("SELECT 1 FROM jobs WHERE seq = ?1 AND state = 2")?;
-    Ok(statement.exists([job])?)
+    Ok(statement.exists([job.get()])?)
 }
 
 /// An execution's record.
 pub(super) struct Row {
     pub(super) seq: i64,
-    id: ExecutionId,
-    job: i64,
-    version: u64,
-    slot: Millis,
-    trigger: Trigger,
-    pub(super) node: String,
+    run: RunRef,
+    pub(super) node: NodeName,
     pub(super) attempts: u32,
     status: Status,
     fire_at: Millis,
@@ -160,12 +158,14 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Row>
     let fire_at = row.get(3)?;
     Ok(Some(Row {
         seq: row.get(0)?,
-        id,
-        job: row.get(7)?,
-        version: row.get(8)?,
-        slot: row.get(9)?,
-        trigger: Trigger::from_code(row.get(10)?)?,
-        node: row.get(11)?,
+        run: RunRef {
+            execution: id,
+            job: stored::job_seq(row, 7)?,
+            version: row.get(8)?,
+            scheduled_time: row.get(9)?,
+            trigger: Trigger::from_code(row.get(10)?)?,
+        },
+        node: stored::node(row, 11)?,
         attempts: row.get(1)?,
         status,
         fire_at,
@@ -189,8 +189,8 @@ impl Row {
     /// An attempt was made of this version of the job: of an older one than stands here where its node
     /// had begun before it heard of the newer. What is shown as sent is what was sent.
     fn runs(&mut self, context: &Context<'_>, version: u64) -> Result<(), StateError> {
-        if self.version != version {
-            self.version = version;
+        if self.run.version != version {
+            self.run.version = version;
             let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
             context.db.prepare_cached(sql)?.execute((self.seq, version))?;
         }
@@ -204,17 +204,7 @@ impl Row {
     /// What the node of an unfinished execution owes, as it would be read back.
     pub(super) fn owed(&self) -> Fire {
         let (attempt, begun) = Fire::next(self.status, self.attempts);
-        Fire {
-            execution: self.id,
-            job: self.job,
-            version: self.version,
-            slot: self.slot,
-            fire_at: self.fire_at,
-            attempt,
-            trigger: self.trigger,
-            node: self.node.clone(),
-            begun,
-        }
+        Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
     }
 
     /// Whether a node that held it before may have begun it, and cannot be asked.
@@ -288,7 +278,7 @@ impl Row {
             self.started_at,
             self.completed_at,
             detail,
-            self.node
+            self.node.as_str()
         ])?;
         Ok(())
     }

@@ -4,7 +4,8 @@ use chronos_types::{Concurrency, Trigger};
 use rusqlite::OptionalExtension;
 
 use super::{Context, Open};
-use crate::{Effect, Fire, Outcome, Refusal, StateError, TriggerRun, stored};
+use crate::run::{Fire, RunRef};
+use crate::{Effect, Outcome, Refusal, StateError, TriggerRun, stored};
 
 pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
     let Some(job) = context.job(run.job)? else {
@@ -17,7 +18,7 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
             let version = context
                 .db
                 .prepare_cached(sql)?
-                .query_row((original.as_bytes(), job.seq), |row| row.get(0))
+                .query_row((original.as_bytes(), job.seq.get()), |row| row.get(0))
                 .optional()?;
             let Some(version) = version else {
                 return Context::refuse(Refusal::NoSuchExecution);
@@ -28,23 +29,16 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     // The policy in force is that of the job as it stands, also for a replay of an old version.
     if stored::spec_from_json(&job.spec)?.concurrency == Concurrency::Forbid {
         // The very execution is not in its own way: a trigger may arrive twice.
-        let in_the_way = |open: &Open| open.slot <= context.at && open.id != run.execution;
+        let in_the_way =
+            |open: &Open| open.run.scheduled_time <= context.at && open.run.execution != run.execution;
         let due = context.open(job.seq)?.into_iter().find(in_the_way);
         if let Some(open) = due {
-            return Context::refuse(Refusal::Overlap { unfinished: open.id });
+            return Context::refuse(Refusal::Overlap { unfinished: open.run.execution });
         }
     }
-    let fire = Fire {
-        execution: run.execution,
-        job: job.seq,
-        version,
-        slot: context.at,
-        fire_at: context.at,
-        attempt: 1,
-        trigger,
-        node: run.node.clone(),
-        begun: false,
-    };
+    let identity =
+        RunRef { execution: run.execution, job: job.seq, version, scheduled_time: context.at, trigger };
+    let fire = Fire::first(identity, context.at, run.node.clone());
     if context.insert(&fire, run.replay_of)? {
         context.add_held(job.seq, 1)?;
         context.effects.push(Effect::Fire(fire));

@@ -1,15 +1,16 @@
 //! Forgetting what is past its keeping. The leader chooses, so that every node forgets the same.
 
 use super::Context;
-use crate::{Outcome, StateError, Trim};
+use crate::run::JobSeq;
+use crate::{Outcome, StateError, Trim, stored};
 
 pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, StateError> {
     for seq in &trim.executions {
         let sql = "DELETE FROM executions WHERE seq = ?1 AND status > 2 RETURNING job";
         let mut statement = context.db.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
-        let job: Option<i64> = match rows.next()? {
-            Some(row) => Some(row.get(0)?),
+        let job = match rows.next()? {
+            Some(row) => Some(stored::job_seq(row, 0)?),
             None => None,
         };
         drop(rows);
@@ -26,20 +27,20 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
-        context.db.prepare_cached(sql)?.execute((seq, version))?;
+        context.db.prepare_cached(sql)?.execute((seq.get(), version))?;
     }
     context.db.prepare_cached("DELETE FROM keys WHERE at < ?1")?.execute([trim.keys_before])?;
     Ok(Outcome::Done)
 }
 
 /// Forgets a deleted job once no execution refers to it, nor can come to.
-fn forget_deleted(context: &Context<'_>, job: i64) -> Result<(), StateError> {
+fn forget_deleted(context: &Context<'_>, job: JobSeq) -> Result<(), StateError> {
     let sql = "DELETE FROM jobs WHERE seq = ?1 AND state = 2
         AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
         AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)";
-    if context.db.prepare_cached(sql)?.execute([job])? == 1 {
-        context.db.prepare_cached("DELETE FROM versions WHERE seq = ?1")?.execute([job])?;
-        context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job])?;
+    if context.db.prepare_cached(sql)?.execute([job.get()])? == 1 {
+        context.db.prepare_cached("DELETE FROM versions WHERE seq = ?1")?.execute([job.get()])?;
+        context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;
     }
     Ok(())
 }

@@ -10,39 +10,51 @@ use rusqlite::{OptionalExtension, params};
 
 use super::report;
 use super::{Context, Open};
-use crate::{Effect, Fire, Report, StateError, stored};
+use crate::run::{Fire, JobSeq};
+use crate::{Effect, Report, StateError, stored};
 
 /// The runs of a job that are planned, and whose instant has not come.
-fn to_come(context: &Context<'_>, job: i64) -> Result<Vec<Open>, StateError> {
+fn to_come(context: &Context<'_>, job: JobSeq) -> Result<Vec<Open>, StateError> {
     let mut open = context.open(job)?;
     open.retain(|open| {
-        open.status == Status::Pending && open.trigger == Trigger::Schedule && open.slot > context.at
+        open.status == Status::Pending
+            && open.run.trigger == Trigger::Schedule
+            && open.run.scheduled_time > context.at
     });
     Ok(open)
 }
 
 /// Withdraws the runs of a job whose instant has not come.
-pub(super) fn planned(context: &mut Context<'_>, job: i64) -> Result<(), StateError> {
+pub(super) fn planned(context: &mut Context<'_>, job: JobSeq) -> Result<(), StateError> {
     for open in to_come(context, job)? {
-        let unsure = report::load(context, open.id)?.is_some_and(|row| row.is_unsure());
+        let unsure = report::load(context, open.run.execution)?.is_some_and(|row| row.is_unsure());
         context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
         context.add_held(job, -1)?;
         let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node, unsure)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let values =
-            params![open.id.as_bytes(), job, open.version, open.slot, open.fire_at, open.node, unsure];
+        let fire = Fire { begun: unsure, ..open.planned() };
+        let values = params![
+            fire.run.execution.as_bytes(),
+            job.get(),
+            fire.run.version,
+            fire.run.scheduled_time,
+            fire.fire_at,
+            fire.node.as_str(),
+            unsure
+        ];
         context.db.prepare_cached(sql)?.execute(values)?;
-        context.effects.push(Effect::Withdraw(Fire { begun: unsure, ..open.planned(job) }));
+        context.effects.push(Effect::Withdraw(fire));
     }
     Ok(())
 }
 
 /// Has the runs of a job whose instant has not come run another version of it.
-pub(super) fn renew(context: &mut Context<'_>, job: i64, version: u64) -> Result<(), StateError> {
-    for open in to_come(context, job)? {
+pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Result<(), StateError> {
+    for mut open in to_come(context, job)? {
         let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
         context.db.prepare_cached(sql)?.execute((open.seq, version))?;
-        context.effects.push(Effect::Fire(Open { version, ..open }.planned(job)));
+        open.run.version = version;
+        context.effects.push(Effect::Fire(open.planned()));
     }
     Ok(())
 }
@@ -61,10 +73,10 @@ fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
 /// A run is on record again, whatever comes of what was withdrawn under its id. Where that was of a
 /// node that may have begun it, and cannot be asked any more, that is not forgotten.
 pub(super) fn on_record_again(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
-    let Some(waiting) = find(context, fire.execution)? else { return Ok(()) };
-    forget(context, fire.execution)?;
+    let Some(waiting) = find(context, fire.run.execution)? else { return Ok(()) };
+    forget(context, fire.run.execution)?;
     if waiting.begun || waiting.node != fire.node {
-        let mut row = report::of_inserted(context, fire.execution)?;
+        let mut row = report::of_inserted(context, fire.run.execution)?;
         row.may_have_begun();
         row.store(context)?;
     }
@@ -72,47 +84,37 @@ pub(super) fn on_record_again(context: &Context<'_>, fire: &Fire) -> Result<(), 
 }
 
 /// Whether a job is to be planned for this instant, or one before it.
-fn is_due_by(context: &Context<'_>, job: i64, slot: Millis) -> Result<bool, StateError> {
+fn is_due_by(context: &Context<'_>, job: JobSeq, scheduled_time: Millis) -> Result<bool, StateError> {
     let mut statement = context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1 AND at <= ?2")?;
-    Ok(statement.exists((job, slot))?)
+    Ok(statement.exists((job.get(), scheduled_time))?)
 }
 
 /// Puts a withdrawn run back on record, for it was begun: says whether it was one.
 pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<bool, StateError> {
-    if find(context, report.execution)?.is_none() {
+    if find(context, report.run.execution)?.is_none() {
         return Ok(false);
     }
-    let fire = Fire {
-        execution: report.execution,
-        job: report.job,
-        version: report.version,
-        slot: report.slot,
-        fire_at: report.slot,
-        attempt: 1,
-        trigger: report.trigger,
-        node: report.node.clone(),
-        begun: false,
-    };
+    let fire = Fire::first(report.run, report.run.scheduled_time, report.node.clone());
     context.insert(&fire, None)?;
-    context.add_held(report.job, 1)?;
+    context.add_held(report.run.job, 1)?;
     Ok(true)
 }
 
 /// Its node says that it had not begun, or that nobody knows: that stays on record.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
     // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
-    let counts = |waiting: &Fire| waiting.node == report.node && waiting.version == report.version;
-    let Some(waiting) = find(context, report.execution)?.filter(counts) else { return Ok(()) };
+    let counts = |waiting: &Fire| waiting.node == report.node && waiting.run.version == report.run.version;
+    let Some(waiting) = find(context, report.run.execution)?.filter(counts) else { return Ok(()) };
     if known && !waiting.begun {
-        return forget(context, report.execution);
+        return forget(context, report.run.execution);
     }
-    if is_due_by(context, report.job, report.slot)? {
+    if is_due_by(context, report.run.job, report.run.scheduled_time)? {
         // It may be planned anew in a moment, and a record would stand in the way. Asked once more.
         context.effects.push(Effect::Withdraw(Fire { begun: true, ..waiting }));
         return Ok(());
     }
     bring_back(context, report)?;
-    let mut row = report::of_inserted(context, report.execution)?;
+    let mut row = report::of_inserted(context, report.run.execution)?;
     let why = "the job was changed before this instant; its node stopped about then, so it is not known \
         whether the webhook was called";
     row.fail(ErrorKind::Cancelled, why);

@@ -5,13 +5,14 @@ use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::{Page, Reader};
 use crate::StateError;
+use crate::run::JobSeq;
 use crate::stored::{self, Code, StoredAttempt, StoredDetail};
 
 /// An execution, and the version of its job that it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecutionRow {
     /// The machine's own number of its job.
-    pub job_seq: i64,
+    pub job_seq: JobSeq,
     /// The execution.
     pub execution: Execution,
     /// What its job said in that version.
@@ -22,7 +23,7 @@ pub struct ExecutionRow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
     /// The machine's own number of the job.
-    pub job: Option<i64>,
+    pub job: Option<JobSeq>,
     /// Where the execution stands.
     pub status: Option<Status>,
 }
@@ -66,7 +67,7 @@ impl Reader {
             }
         };
         if let Some(job) = filter.job {
-            values.push(job.into());
+            values.push(job.get().into());
             conditions += " AND e.job = ?2";
         }
         // Written out, since a partial index is used only where its own condition can be seen.
@@ -132,10 +133,10 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         error_kind: kind(detail.error_kind)?,
         response: detail.response.map(Response::from),
         attempt_log: detail.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?,
-        node_id: row.get(9)?,
+        node_id: stored::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
     };
-    Ok(ExecutionRow { job_seq: row.get(1)?, execution, spec })
+    Ok(ExecutionRow { job_seq: stored::job_seq(row, 1)?, execution, spec })
 }
 
 fn attempt(stored: StoredAttempt) -> Result<Attempt, StateError> {

@@ -5,13 +5,14 @@ use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
 
 use super::{Page, Reader};
 use crate::StateError;
+use crate::run::JobSeq;
 use crate::stored::{self, Code};
 
 /// A job, with what the machine knows beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRow {
     /// The machine's own number, in order of creation.
-    pub seq: i64,
+    pub seq: JobSeq,
     /// The job.
     pub job: Job,
     /// The newest run that began: its status, and when it began.
@@ -42,7 +43,7 @@ pub struct JobFilter {
 
 const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at";
 
-fn read_job(row: &Row<'_>) -> Result<(i64, Job), StateError> {
+fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
     let spec: String = row.get(5)?;
     let job = Job {
         id: JobId::from_bytes(row.get(1)?),
@@ -52,7 +53,7 @@ fn read_job(row: &Row<'_>) -> Result<(i64, Job), StateError> {
         spec: stored::spec_from_json(&spec)?,
         next_due: row.get(6)?,
     };
-    Ok((row.get(0)?, job))
+    Ok((stored::job_seq(row, 0)?, job))
 }
 
 impl Reader {
@@ -86,10 +87,10 @@ impl Reader {
     pub fn jobs(
         &self,
         filter: &JobFilter,
-        after: Option<i64>,
+        after: Option<JobSeq>,
         limit: usize,
     ) -> Result<Page<JobRow>, StateError> {
-        let mut values: Vec<Value> = vec![after.unwrap_or(0).into()];
+        let mut values: Vec<Value> = vec![after.unwrap_or_default().get().into()];
         // Which index drives the scan matters: a tag is the narrowest, then the state.
         let mut from = "jobs j".to_owned();
         let mut conditions = String::new();
@@ -139,13 +140,13 @@ impl Reader {
         Ok(page)
     }
 
-    fn last_run(&self, job: i64) -> Result<Option<(Status, Millis)>, StateError> {
+    fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
         // Neither pending nor skipped: those did not run.
         let sql = "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
             WHERE job = ?1 AND +status NOT IN (0, 6) ORDER BY id DESC LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let found: Option<(i64, Millis)> =
-            statement.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            statement.query_row([job.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         found.map(|(status, at)| Ok((Status::from_code(status)?, at))).transpose()
     }
 
@@ -155,7 +156,7 @@ impl Reader {
     /// The storage failed.
     pub fn versions(
         &self,
-        job: i64,
+        job: JobSeq,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<VersionRow>, StateError> {
@@ -165,7 +166,7 @@ impl Reader {
             WHERE version < ?2 ORDER BY version DESC LIMIT ?3";
         let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((job, before, limit + 1))?;
+        let mut rows = statement.query((job.get(), before, limit + 1))?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
             items.push(read_version(row)?);
@@ -177,14 +178,14 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn version(&self, job: i64, version: u64) -> Result<Option<VersionRow>, StateError> {
+    pub fn version(&self, job: JobSeq, version: u64) -> Result<Option<VersionRow>, StateError> {
         let Ok(wanted) = i64::try_from(version) else { return Ok(None) };
         for sql in [
             "SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND version = ?2",
             "SELECT version, updated_at, spec FROM versions WHERE seq = ?1 AND version = ?2",
         ] {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query((job, wanted))?;
+            let mut rows = statement.query((job.get(), wanted))?;
             if let Some(row) = rows.next()? {
                 return Ok(Some(read_version(row)?));
             }

@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 
-use chronos_types::{ExecutionId, JobId, Millis, Status};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
 use rusqlite::OptionalExtension;
 
 use super::Reader;
 use crate::StateError;
-use crate::stored::Code;
+use crate::run::JobSeq;
+use crate::stored::{self, Code};
 
 /// An unfinished execution of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct OpenRun {
     /// The execution.
     pub execution: ExecutionId,
     /// The machine's own number of its job.
-    pub job_seq: i64,
+    pub job_seq: JobSeq,
     /// Its job.
     pub job: JobId,
     /// Where it stands.
@@ -34,11 +35,11 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn open_nodes(&self) -> Result<Vec<(String, u64)>, StateError> {
+    pub fn open_nodes(&self) -> Result<Vec<(NodeName, u64)>, StateError> {
         let sql = "SELECT node, count(*) FROM executions INDEXED BY executions_open
             WHERE status < 3 GROUP BY node ORDER BY node";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((stored::node(row, 0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -48,7 +49,7 @@ impl Reader {
     /// The storage failed.
     pub fn open_of(
         &self,
-        node: &str,
+        node: &NodeName,
         after: Option<&OpenRun>,
         limit: usize,
     ) -> Result<Vec<OpenRun>, StateError> {
@@ -57,15 +58,15 @@ impl Reader {
             FROM executions e INDEXED BY executions_open CROSS JOIN jobs j ON j.seq = e.job
             WHERE e.status < 3 AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1
             ORDER BY e.job, e.seq LIMIT ?4";
-        let (job, seq) = after.map_or((0, 0), |run| (run.job_seq, run.seq));
+        let (job, seq) = after.map_or((0, 0), |run| (run.job_seq.get(), run.seq));
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((node, job, seq, limit))?;
+        let mut rows = statement.query((node.as_str(), job, seq, limit))?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
             open.push(OpenRun {
                 seq: row.get(0)?,
                 execution: ExecutionId::from_bytes(row.get(1)?),
-                job_seq: row.get(2)?,
+                job_seq: stored::job_seq(row, 2)?,
                 job: JobId::from_bytes(row.get(3)?),
                 status: Status::from_code(row.get(4)?)?,
                 fire_at: row.get(5)?,
@@ -79,13 +80,13 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn holders(&self, jobs: &[i64]) -> Result<HashMap<i64, String>, StateError> {
+    pub fn holders(&self, jobs: &[JobSeq]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
         let sql = "SELECT node FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND status < 3 ORDER BY id DESC LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();
         for job in jobs {
-            if let Some(node) = statement.query_row([job], |row| row.get(0)).optional()? {
+            if let Some(node) = statement.query_row([job.get()], |row| stored::node(row, 0)).optional()? {
                 holders.insert(*job, node);
             }
         }

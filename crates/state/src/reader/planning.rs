@@ -1,18 +1,19 @@
 //! What the scheduler, the dispatcher and retention ask.
 
 use chronos_types::{
-    Concurrency, DurationMs, ExecutionId, JobId, JobSpec, Millis, MissedRuns, Status, Trigger,
+    Concurrency, DurationMs, ExecutionId, JobId, JobSpec, Millis, MissedRuns, NodeName, Status, Trigger,
 };
 
 use super::Reader;
+use crate::StateError;
+use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::{self, Code};
-use crate::{Fire, StateError};
 
 /// A job that falls due.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DueJob {
     /// The machine's own number.
-    pub seq: i64,
+    pub seq: JobSeq,
     /// The job.
     pub id: JobId,
     /// Its version.
@@ -74,7 +75,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let spec: String = row.get(5)?;
             due.push(DueJob {
-                seq: row.get(0)?,
+                seq: stored::job_seq(row, 0)?,
                 id: JobId::from_bytes(row.get(1)?),
                 version: row.get(2)?,
                 created_at: row.get(3)?,
@@ -98,28 +99,25 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn open_fires(&self, node: &str) -> Result<Vec<Fire>, StateError> {
+    pub fn open_fires(&self, node: &NodeName) -> Result<Vec<Fire>, StateError> {
         // Told which index: to spare the sort, SQLite would read every execution there is.
-        let sql = "SELECT id, job, version, slot, fire_at, status, attempts, trigger, node
+        let sql = "SELECT id, job, version, slot, fire_at, status, attempts, trigger
             FROM executions INDEXED BY executions_open
             WHERE status < 3 AND node = ?1 ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([node])?;
+        let mut rows = statement.query([node.as_str()])?;
         let mut fires = Vec::new();
         while let Some(row) = rows.next()? {
             let status = Status::from_code(row.get(5)?)?;
             let (attempt, begun) = Fire::next(status, row.get(6)?);
-            fires.push(Fire {
+            let run = RunRef {
                 execution: ExecutionId::from_bytes(row.get(0)?),
-                job: row.get(1)?,
+                job: stored::job_seq(row, 1)?,
                 version: row.get(2)?,
-                slot: row.get(3)?,
-                fire_at: row.get(4)?,
-                attempt,
+                scheduled_time: row.get(3)?,
                 trigger: Trigger::from_code(row.get(7)?)?,
-                node: row.get(8)?,
-                begun,
-            });
+            };
+            fires.push(Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun });
         }
         Ok(fires)
     }
@@ -139,12 +137,12 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn spec(&self, job: i64, version: u64) -> Result<Option<(JobId, JobSpec)>, StateError> {
+    pub fn spec(&self, job: JobSeq, version: u64) -> Result<Option<(JobId, JobSpec)>, StateError> {
         let sql = "SELECT j.id, CASE WHEN j.version = ?2 THEN j.spec ELSE
                 (SELECT spec FROM versions v WHERE v.seq = ?1 AND v.version = ?2) END
             FROM jobs j WHERE j.seq = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((job, version))?;
+        let mut rows = statement.query((job.get(), version))?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let Some(spec) = row.get::<_, Option<String>>(1)? else { return Ok(None) };
         Ok(Some((JobId::from_bytes(row.get(0)?), stored::spec_from_json(&spec)?)))
@@ -163,26 +161,26 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn overfull_jobs(&self, max: u64) -> Result<Vec<i64>, StateError> {
-        self.numbers("SELECT seq FROM due WHERE held > ?1", [i64::try_from(max).unwrap_or(i64::MAX)])
+    pub fn overfull_jobs(&self, max: u64) -> Result<Vec<JobSeq>, StateError> {
+        self.jobs_by("SELECT seq FROM due WHERE held > ?1", [i64::try_from(max).unwrap_or(i64::MAX)])
     }
 
     /// A job's finished executions past its newest `keep`.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn surplus_executions(&self, job: i64, keep: u64, limit: usize) -> Result<Vec<i64>, StateError> {
+    pub fn surplus_executions(&self, job: JobSeq, keep: u64, limit: usize) -> Result<Vec<i64>, StateError> {
         // The limit counts finished ones, so that unfinished ones never hide what is behind them.
         let sql = "SELECT seq FROM (SELECT seq, status FROM executions WHERE job = ?1
             ORDER BY id DESC LIMIT -1 OFFSET ?2) WHERE status > 2 LIMIT ?3";
-        self.numbers(sql, (job, i64::try_from(keep).unwrap_or(i64::MAX), limit))
+        self.numbers(sql, (job.get(), i64::try_from(keep).unwrap_or(i64::MAX), limit))
     }
 
     /// Superseded versions past each job's newest `keep` that no execution on record ran, or may have.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(i64, u64)>, StateError> {
+    pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(JobSeq, u64)>, StateError> {
         // Found by the narrow rows of those few jobs that changed so often. What a job's executions
         // ran is gathered once for the job, not asked once for each of its versions.
         let sql = "SELECT seq, version - ?1 FROM due WHERE version - ?1 > 1
@@ -200,7 +198,7 @@ impl Reader {
             let (seq, before): (i64, i64) = (row.get(0)?, row.get(1)?);
             let found = versions.query_map((seq, before, limit - surplus.len()), |row| row.get(0))?;
             for version in found {
-                surplus.push((seq, version?));
+                surplus.push((JobSeq::new(seq), version?));
             }
         }
         Ok(surplus)
@@ -210,11 +208,11 @@ impl Reader {
     ///
     /// # Errors
     /// The storage failed.
-    pub fn forgotten_jobs(&self, limit: usize) -> Result<Vec<i64>, StateError> {
+    pub fn forgotten_jobs(&self, limit: usize) -> Result<Vec<JobSeq>, StateError> {
         let sql = "SELECT seq FROM jobs WHERE state = 2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = jobs.seq) LIMIT ?1";
-        self.numbers(sql, [limit])
+        self.jobs_by(sql, [limit])
     }
 
     /// Whether any idempotency key is older than this.
@@ -224,6 +222,10 @@ impl Reader {
     pub fn has_keys_before(&self, at: Millis) -> Result<bool, StateError> {
         let mut statement = self.connection.prepare_cached("SELECT 1 FROM keys WHERE at < ?1 LIMIT 1")?;
         Ok(statement.exists([at])?)
+    }
+
+    fn jobs_by(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<JobSeq>, StateError> {
+        Ok(self.numbers(sql, values)?.into_iter().map(JobSeq::new).collect())
     }
 
     fn numbers(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<i64>, StateError> {

@@ -14,10 +14,10 @@ fn backed_up() -> (World, std::path::PathBuf) {
     let (job, fire) = world.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
     let under_way = fire_of(&world.done(1500, plan([run(&job, 2000)])));
     world.done(1600, reassign(&under_way, NODE, "n2"));
-    world.done(2100, report(&Fire { node: "n2".into(), ..under_way }, begun(1, 2000)));
+    world.done(2100, report(&Fire { node: node("n2"), ..under_way }, begun(1, 2000)));
     world.done(2200, report(&fire, delivered(1, 1000)));
     let gone = world.create("gone");
-    world.done(2250, plan([chronos_state::PlannedRun { from: 1000, ..run(&gone, 3000) }]));
+    world.done(2250, plan([chronos_state::PlanStep { from: 1000, ..run(&gone, 3000) }]));
     world.done(2300, delete(&gone));
     world.machine.apply(&[], &[("raft.position", b"7"), ("raftery", b"8"), ("other", b"9")]).unwrap();
     let file = world.file("backup");
@@ -39,7 +39,7 @@ fn names(directory: &Path) -> Vec<String> {
 fn refusal(file: &Path) -> String {
     let directory = tempfile::tempdir().unwrap();
     let error = backup::check(file).unwrap_err().to_string();
-    assert_eq!(backup::restore(file, directory.path(), "n9").unwrap_err().to_string(), error);
+    assert_eq!(backup::restore(file, directory.path(), &node("n9")).unwrap_err().to_string(), error);
     assert_eq!(names(directory.path()), [""; 0], "{error}");
     error
 }
@@ -49,7 +49,7 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
     let (world, file) = backed_up();
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    let info = backup::restore(&file, &data, "n9").unwrap();
+    let info = backup::restore(&file, &data, &node("n9")).unwrap();
     assert_eq!(info, backup::check(&file).unwrap());
     assert_eq!(names(&data), ["state.db"]);
 
@@ -59,12 +59,12 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
     assert_eq!(machine.meta("other").unwrap(), Some(b"9".to_vec()));
     let readers = machine.readers(1).unwrap();
     readers.with(|reader| {
-        let owed = world.ask(|r| r.open_fires("n2"));
+        let owed = world.ask(|r| r.open_fires(&node("n2")));
         assert_eq!(owed.len(), 1);
         let mut taken = owed.clone();
-        taken[0].node = "n9".into();
-        assert_eq!(reader.open_fires("n9").unwrap(), taken);
-        assert_eq!(reader.open_nodes().unwrap(), [("n9".to_owned(), 1)]);
+        taken[0].node = node("n9");
+        assert_eq!(reader.open_fires(&node("n9")).unwrap(), taken);
+        assert_eq!(reader.open_nodes().unwrap(), [(node("n9"), 1)]);
         let withdrawn = reader.withdrawn().unwrap();
         assert_eq!(withdrawn.iter().map(|fire| fire.node.as_str()).collect::<Vec<_>>(), ["n9"]);
         let over = reader.executions(&Default::default(), None, 9).unwrap().items;
@@ -88,15 +88,15 @@ fn a_state_that_is_adopted_is_what_its_backup_would_have_been() {
     let (world, file) = backed_up();
     let directory = tempfile::tempdir().unwrap();
     let (data, other) = (directory.path().join("data"), directory.path().join("other"));
-    backup::restore(&file, &data, "n9").unwrap();
+    backup::restore(&file, &data, &node("n9")).unwrap();
     // As a crash leaves it: the file, and most of it in the write-ahead log.
     let state = world.file("left.db");
     std::fs::copy(world.path(), &state).unwrap();
     std::fs::copy(world.file("state.db-wal"), world.file("left.db-wal")).unwrap();
-    let refused = backup::adopt(&state, &data, "n9", "raft.").unwrap_err();
+    let refused = backup::adopt(&state, &data, &node("n9"), "raft.").unwrap_err();
     assert!(matches!(refused, StateError::Occupied { .. }), "{refused:?}");
     std::fs::create_dir(&other).unwrap();
-    let counts = backup::adopt(&state, &other, "n9", "raft.").unwrap();
+    let counts = backup::adopt(&state, &other, &node("n9"), "raft.").unwrap();
     assert_eq!((counts.jobs, counts.executions), (1, 2));
     assert_eq!(names(&other), ["state.db"]);
     assert_eq!(dump(&other.join("state.db")), dump(&data.join("state.db")));
@@ -188,7 +188,7 @@ fn data_that_is_there_is_never_touched() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(name);
         std::fs::write(&path, "mine").unwrap();
-        let error = backup::restore(&file, directory.path(), "n9").unwrap_err();
+        let error = backup::restore(&file, directory.path(), &node("n9")).unwrap_err();
         let wanted = format!(
             "{} exists; a cluster is restored into a data directory that holds no data",
             path.display()
@@ -206,8 +206,8 @@ fn what_a_crash_left_behind_is_not_in_the_way() {
     std::fs::write(directory.path().join("restore.tmp"), "half a state, and longer ".repeat(100_000))
         .unwrap();
     std::fs::write(directory.path().join("lock"), "").unwrap();
-    backup::restore(&file, directory.path(), "n9").unwrap();
+    backup::restore(&file, directory.path(), &node("n9")).unwrap();
     assert_eq!(names(directory.path()), ["lock", "state.db"]);
     let machine = Machine::open(&directory.path().join("state.db")).unwrap();
-    assert_eq!(machine.readers(1).unwrap().with(|r| r.open_nodes()).unwrap(), [("n9".to_owned(), 1)]);
+    assert_eq!(machine.readers(1).unwrap().with(|r| r.open_nodes()).unwrap(), [(node("n9"), 1)]);
 }

@@ -5,7 +5,7 @@ mod equal_logs_give_equal_state;
 mod finished_executions_never_change;
 mod held_counts_equal_the_rows;
 mod no_due_instant_is_lost;
-mod one_execution_per_slot;
+mod one_execution_per_scheduled_time;
 
 use chronos_state::Batch;
 use rusqlite::Connection;
@@ -25,6 +25,6 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(finished_executions_never_change::Check::default()),
         Box::new(held_counts_equal_the_rows::Check),
         Box::new(no_due_instant_is_lost::Check::default()),
-        Box::new(one_execution_per_slot::Check),
+        Box::new(one_execution_per_scheduled_time::Check),
     ]
 }

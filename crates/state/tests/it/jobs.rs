@@ -106,7 +106,7 @@ fn a_deleted_job_is_gone_and_its_executions_stay_readable() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));
     world.done(1000, report(&fire, delivered(1, 1000)));
-    let before = world.ask(|r| r.execution(fire.execution)).unwrap();
+    let before = world.ask(|r| r.execution(fire.run.execution)).unwrap();
     let wrong = Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(2) });
     assert_eq!(world.refused(1100, wrong), Refusal::VersionMismatch { current: 1 });
     let effects = world.done(1100, Command::DeleteJob(DeleteJob { id: job.job.id, if_version: Some(1) }));
@@ -115,7 +115,7 @@ fn a_deleted_job_is_gone_and_its_executions_stay_readable() {
     assert_eq!(world.ask(|r| r.find_job(&job.job.id.to_string())), None);
     assert_eq!(world.ask(|r| r.jobs(&Default::default(), None, 9)).items, []);
     assert_eq!(world.ask(|r| r.first_due()), None);
-    assert_eq!(world.ask(|r| r.execution(fire.execution)).unwrap(), before);
+    assert_eq!(world.ask(|r| r.execution(fire.run.execution)).unwrap(), before);
     assert_eq!(world.refused(1200, delete(&job)), Refusal::NoSuchJob);
     assert_eq!(world.refused(1200, put(job.job.id, Some(1), spec("a"), None)), Refusal::NoSuchJob);
     assert_eq!(world.refused(1200, trigger(&job, ExecutionId::floor(9), None)), Refusal::NoSuchJob);
@@ -128,36 +128,37 @@ fn deleting_withdraws_what_is_planned_and_ends_what_is_under_way() {
     world.done(1000, report(&running, begun(1, 1000)));
     let planned = fire_of(&world.done(1100, plan([run(&job, 2000)])));
     let effects = world.done(1500, delete(&job));
-    let wanted = [Effect::Withdraw(planned.clone()), Effect::Cancel(running.execution)];
+    let wanted = [Effect::Withdraw(planned.clone()), Effect::Cancel(running.run.execution)];
     assert_eq!(effects, wanted);
-    assert_eq!(world.ask(|r| r.execution(planned.execution)), None);
-    let ended = world.execution(running.execution);
+    assert_eq!(world.ask(|r| r.execution(planned.run.execution)), None);
+    let ended = world.execution(running.run.execution);
     assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1500)));
     assert_eq!(ended.last_error.as_deref(), Some("the job was deleted"));
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), []);
 }
 
 #[test]
 fn disabling_withdraws_planned_runs_and_cancels_those_that_wait_out_their_jitter() {
     let mut world = World::new();
     let job = world.create("a");
-    let late = |slot, by| chronos_state::PlannedRun { fire_at: slot + by, ..run(&job, slot) };
+    let late = |at, by| with(run(&job, at), |planned| planned.fire_at = at + by);
     let effects = world.done(500, plan([late(1000, 0), late(2000, 1000), late(3000, 900), late(4000, 900)]));
     let [running, pending, waiting, planned] = fires(&effects).try_into().unwrap();
     world.done(1000, report(&running, begun(1, 1000)));
     let off = JobSpec { enabled: false, ..spec("a") };
-    // At 3000 the slot 3000 has come, and it still waits out its jitter; that of 2000 has just done so.
+    // At 3000 the run of 3000 has come, and it still waits out its jitter; that of 2000 has just done so.
     let (_, effects) = world.run(3000, put(job.job.id, Some(1), off, None));
-    let wanted = [Effect::Withdraw(planned.clone()), Effect::Cancel(waiting.execution), Effect::DueChanged];
+    let wanted =
+        [Effect::Withdraw(planned.clone()), Effect::Cancel(waiting.run.execution), Effect::DueChanged];
     assert_eq!(effects, wanted);
-    let ended = world.execution(waiting.execution);
+    let ended = world.execution(waiting.run.execution);
     assert_eq!(
         (ended.status, ended.last_error.as_deref()),
         (Status::Cancelled, Some("the job was disabled"))
     );
     // What has begun, or must have by now, goes on.
-    assert_eq!(world.execution(running.execution).status, Status::Running);
-    assert_eq!(world.execution(pending.execution).status, Status::Pending);
+    assert_eq!(world.execution(running.run.execution).status, Status::Running);
+    assert_eq!(world.execution(pending.run.execution).status, Status::Pending);
     assert_eq!((world.due("a"), world.ask(|r| r.count_jobs())), (None, (0, 1)));
     // Enabling starts from where the proposer says, without a backlog.
     world.run(9000, put(job.job.id, Some(2), spec("a"), Some(10_000)));
@@ -170,7 +171,7 @@ fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
     let other = || JobSpec { schedule: "@every 2s".into(), ..spec("a") };
     let zone = || JobSpec { timezone: "Europe/Rome".into(), ..spec("a") };
     let bounded = || JobSpec { end_at: Some(99_000), ..spec("a") };
-    // planned slots, the change and its instant, the next due instant then, and those that run as the
+    // planned times, the change and its instant, the next due instant then, and those that run as the
     // job is now, or are withdrawn
     let cases = [
         ("nothing is planned", &[][..], same(), 100, Some(1000), &[][..], &[][..]),
@@ -182,20 +183,20 @@ fn a_change_that_leaves_the_instants_alone_goes_on_where_planning_stood() {
         ("another zone", &[1000], zone(), 600, Some(7777), &[], &[1000]),
         ("another end", &[1000], bounded(), 600, Some(7777), &[], &[1000]),
     ];
-    for (say, slots, change, at, due, renewed, withdrawn) in cases {
+    for (say, planned, change, at, due, renewed, withdrawn) in cases {
         let mut world = World::new();
         let job = world.create("a");
-        for slot in slots {
-            world.done(500, plan([run(&job, *slot)]));
+        for time in planned {
+            world.done(500, plan([run(&job, *time)]));
         }
         let (_, effects) = world.run(at, put(job.job.id, Some(1), change, Some(7777)));
         assert_eq!(world.due("a"), due, "{say}");
         let fired = fires(&effects);
-        assert_eq!(fired.iter().map(|fire| fire.slot).collect::<Vec<_>>(), renewed, "{say}");
+        assert_eq!(fired.iter().map(|fire| fire.run.scheduled_time).collect::<Vec<_>>(), renewed, "{say}");
         for fire in &fired {
-            assert_eq!((fire.version, world.execution(fire.execution).job_version), (2, 2), "{say}");
+            assert_eq!((fire.run.version, world.execution(fire.run.execution).job_version), (2, 2), "{say}");
         }
-        let gone: Vec<_> = world.ask(|r| r.withdrawn()).iter().map(|fire| fire.slot).collect();
+        let gone: Vec<_> = world.ask(|r| r.withdrawn()).iter().map(|fire| fire.run.scheduled_time).collect();
         assert_eq!(gone, withdrawn, "{say}");
     }
 }
@@ -206,8 +207,8 @@ fn a_withdrawn_run_is_planned_again_under_its_own_id() {
     let (job, first) = world.with_run(spec("a"));
     let other = JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
     world.run(600, put(job.job.id, Some(1), other, Some(1000)));
-    assert_eq!(world.ask(|r| r.execution(first.execution)), None);
+    assert_eq!(world.ask(|r| r.execution(first.run.execution)), None);
     let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
-    assert_eq!((again.execution, again.version, again.attempt), (first.execution, 2, 1));
+    assert_eq!((again.run.execution, again.run.version, again.attempt), (first.run.execution, 2, 1));
     assert_eq!(world.due("a"), Some(2000));
 }

@@ -5,16 +5,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Outcome, PlannedRun, Proposal, PutJob,
-    Refusal, Report, Reported, TriggerRun, Trim,
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, Planned,
+    Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Status, Trigger,
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, NodeName, Status,
+    Trigger,
 };
 
 #[derive(Clone, Debug)]
 pub struct Job {
-    pub seq: i64,
+    pub seq: JobSeq,
     pub id: JobId,
     pub version: u64,
     pub deleted: bool,
@@ -32,7 +33,7 @@ impl Job {
 
 #[derive(Clone, Debug)]
 pub struct Run {
-    pub job: i64,
+    pub job: JobSeq,
     pub fire_at: Millis,
     pub execution: Execution,
     /// A node that held it before may have begun it.
@@ -48,16 +49,18 @@ impl Run {
     fn owed(&self) -> Fire {
         let execution = &self.execution;
         Fire {
-            execution: execution.id,
-            job: self.job,
-            version: execution.job_version,
-            slot: execution.scheduled_time,
+            run: RunRef {
+                execution: execution.id,
+                job: self.job,
+                version: execution.job_version,
+                scheduled_time: execution.scheduled_time,
+                trigger: execution.trigger,
+            },
             fire_at: self.fire_at,
             attempt: match execution.status {
                 Status::Running => execution.attempts,
                 _ => execution.attempts + 1,
             },
-            trigger: execution.trigger,
             node: execution.node_id.clone(),
             begun: execution.status != Status::Pending,
         }
@@ -107,7 +110,7 @@ impl Run {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub at: Millis,
-    pub jobs: BTreeMap<i64, Job>,
+    pub jobs: BTreeMap<JobSeq, Job>,
     pub runs: BTreeMap<ExecutionId, Run>,
     /// Taken off the record, and no word has come of whether they had begun.
     pub withdrawn: BTreeMap<ExecutionId, Fire>,
@@ -146,7 +149,7 @@ impl Model {
             Command::Trigger(run) => self.trigger(run),
             Command::Cancel(Cancel { execution }) => self.cancel(*execution),
             Command::Plan(plan) => {
-                plan.runs.iter().for_each(|run| self.plan(run));
+                plan.steps.iter().for_each(|step| self.plan(step));
                 Outcome::Done
             }
             Command::Report(report) => self.report(report),
@@ -163,16 +166,16 @@ impl Model {
         self.jobs.values().filter(|job| !job.deleted)
     }
 
-    fn find(&self, id: JobId) -> Option<i64> {
+    fn find(&self, id: JobId) -> Option<JobSeq> {
         self.live().find(|job| job.id == id).map(|job| job.seq)
     }
 
     /// The runs of a job, the newest first.
-    pub fn of(&self, job: i64) -> impl Iterator<Item = &Run> {
+    pub fn of(&self, job: JobSeq) -> impl Iterator<Item = &Run> {
         self.runs.values().rev().filter(move |run| run.job == job)
     }
 
-    fn open(&self, job: i64) -> Vec<ExecutionId> {
+    fn open(&self, job: JobSeq) -> Vec<ExecutionId> {
         let open = self.runs.values().filter(|run| run.job == job && run.is_open());
         open.map(|run| run.execution.id).collect()
     }
@@ -187,7 +190,7 @@ impl Model {
                 return refuse(Refusal::NameTaken { name: name.as_str().to_owned() });
             }
             self.last_job += 1;
-            let seq = self.last_job;
+            let seq = JobSeq::new(self.last_job);
             let versions = BTreeMap::from([(1, (put.created_at, put.spec.clone()))]);
             let due = put.next_due;
             self.jobs.insert(
@@ -247,7 +250,7 @@ impl Model {
     }
 
     /// Planned, and the instant has not come.
-    fn to_come(&self, job: i64) -> Vec<ExecutionId> {
+    fn to_come(&self, job: JobSeq) -> Vec<ExecutionId> {
         let mut open = self.open(job);
         open.retain(|id| {
             let Run { execution, .. } = &self.runs[id];
@@ -257,7 +260,7 @@ impl Model {
         open
     }
 
-    fn withdraw(&mut self, job: i64) {
+    fn withdraw(&mut self, job: JobSeq) {
         for id in self.to_come(job) {
             let fire = Fire { begun: self.runs[&id].unsure, ..self.runs[&id].owed() };
             self.forget(id);
@@ -291,17 +294,17 @@ impl Model {
 
     /// Puts a run on record unless one with its id is.
     fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>) -> bool {
-        if self.runs.contains_key(&fire.execution) {
+        if self.runs.contains_key(&fire.run.execution) {
             return false;
         }
-        let job = &self.jobs[&fire.job];
+        let job = &self.jobs[&fire.run.job];
         let execution = Execution {
-            id: fire.execution,
+            id: fire.run.execution,
             job_id: job.id,
-            job_name: job.versions.get(&fire.version).map_or(job.spec(), |(_, spec)| spec).name.clone(),
-            job_version: fire.version,
-            trigger: fire.trigger,
-            scheduled_time: fire.slot,
+            job_name: job.versions.get(&fire.run.version).map_or(job.spec(), |(_, spec)| spec).name.clone(),
+            job_version: fire.run.version,
+            trigger: fire.run.trigger,
+            scheduled_time: fire.run.scheduled_time,
             started_at: None,
             completed_at: None,
             status: Status::Pending,
@@ -313,11 +316,12 @@ impl Model {
             node_id: fire.node.clone(),
             replay_of,
         };
-        let was = self.withdrawn.remove(&fire.execution);
+        let was = self.withdrawn.remove(&fire.run.execution);
         let unsure = was.is_some_and(|was| was.begun || was.node != fire.node);
-        self.runs.insert(fire.execution, Run { job: fire.job, fire_at: fire.fire_at, execution, unsure });
+        self.runs
+            .insert(fire.run.execution, Run { job: fire.run.job, fire_at: fire.fire_at, execution, unsure });
         self.last_number += 1;
-        self.numbers.insert(self.last_number, fire.execution);
+        self.numbers.insert(self.last_number, fire.run.execution);
         true
     }
 
@@ -340,17 +344,9 @@ impl Model {
                 return refuse(Refusal::Overlap { unfinished });
             }
         }
-        let fire = Fire {
-            execution: run.execution,
-            job: seq,
-            version,
-            slot: self.at,
-            fire_at: self.at,
-            attempt: 1,
-            trigger,
-            node: run.node.clone(),
-            begun: false,
-        };
+        let execution = run.execution;
+        let identity = RunRef { execution, job: seq, version, scheduled_time: self.at, trigger };
+        let fire = first(identity, self.at, &run.node);
         if self.insert(&fire, run.replay_of) {
             self.effects.push(Effect::Fire(fire));
         }
@@ -369,27 +365,18 @@ impl Model {
         Outcome::Done
     }
 
-    fn plan(&mut self, run: &PlannedRun) {
-        let Some(job) = self.jobs.get_mut(&run.job) else {
+    fn plan(&mut self, step: &PlanStep) {
+        let Some(job) = self.jobs.get_mut(&step.job()) else {
             return;
         };
         let Some(due) = job.due else { return };
-        if (job.version, due) != (run.version, run.from) || run.next_due.is_some_and(|next| next <= due) {
+        let moves_on = step.next_due.is_none_or(|next| next > due);
+        if (job.version, due) != (step.version(), step.from) || !moves_on {
             return;
         }
-        job.due = run.next_due;
-        if let (Some(slot), Some(execution)) = (run.slot, run.execution) {
-            let fire = Fire {
-                execution,
-                job: run.job,
-                version: run.version,
-                slot,
-                fire_at: run.fire_at,
-                attempt: 1,
-                trigger: run.trigger,
-                node: run.node.clone(),
-                begun: false,
-            };
+        job.due = step.next_due;
+        if let Planned::Run(planned) = &step.what {
+            let fire = first(planned.run, planned.fire_at, &planned.node);
             if self.insert(&fire, None) {
                 self.effects.push(Effect::Fire(fire));
             }
@@ -397,27 +384,18 @@ impl Model {
     }
 
     fn report(&mut self, report: &Report) -> Outcome {
-        let id = report.execution;
-        let fire = Fire {
-            execution: id,
-            job: report.job,
-            version: report.version,
-            slot: report.slot,
-            fire_at: report.slot,
-            attempt: 1,
-            trigger: report.trigger,
-            node: report.node.clone(),
-            begun: false,
-        };
+        let id = report.run.execution;
+        let fire = first(report.run, report.run.scheduled_time, &report.node);
         let waiting = self.withdrawn.get(&id).cloned();
         if matches!(report.what, Reported::NotBegun | Reported::Unknown) {
-            let own = waiting.filter(|own| (&own.node, own.version) == (&report.node, report.version));
+            let own =
+                waiting.filter(|own| (&own.node, own.run.version) == (&report.node, report.run.version));
             if let Some(own) = own {
                 let known = report.what == Reported::NotBegun && !own.begun;
-                let due = self.jobs.get(&own.job).and_then(|job| job.due);
+                let due = self.jobs.get(&own.run.job).and_then(|job| job.due);
                 if known {
                     self.withdrawn.remove(&id);
-                } else if due.is_some_and(|due| due <= own.slot) {
+                } else if due.is_some_and(|due| due <= own.run.scheduled_time) {
                     self.effects.push(Effect::Withdraw(Fire { begun: true, ..own }));
                 } else {
                     self.insert(&fire, None);
@@ -447,7 +425,7 @@ impl Model {
         match &report.what {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
             Reported::Begun { attempt, started_at } => {
-                run.execution.job_version = report.version;
+                run.execution.job_version = report.run.version;
                 run.begin(*attempt, *started_at);
                 run.execution.status = Status::Running;
             }
@@ -456,7 +434,7 @@ impl Model {
                 self.effects.push(Effect::Fire(run.owed()));
             }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
-                run.execution.job_version = report.version;
+                run.execution.job_version = report.run.version;
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
                 run.execution.attempt_log.push(Attempt {
@@ -548,14 +526,14 @@ impl Model {
     }
 
     /// Whether an execution of the job is on record, or may come to be again.
-    pub fn is_referred_to(&self, job: i64) -> bool {
-        self.of(job).next().is_some() || self.withdrawn.values().any(|fire| fire.job == job)
+    pub fn is_referred_to(&self, job: JobSeq) -> bool {
+        self.of(job).next().is_some() || self.withdrawn.values().any(|fire| fire.run.job == job)
     }
 
     /// Whether an execution ran a version of the job, or may have.
-    pub fn ran(&self, job: i64, version: u64) -> bool {
+    pub fn ran(&self, job: JobSeq, version: u64) -> bool {
         self.of(job).any(|run| run.execution.job_version == version)
-            || self.withdrawn.values().any(|fire| (fire.job, fire.version) == (job, version))
+            || self.withdrawn.values().any(|fire| (fire.run.job, fire.run.version) == (job, version))
     }
 
     /// What a node owes the world.
@@ -565,7 +543,7 @@ impl Model {
     }
 
     /// How many each node owes.
-    pub fn open_nodes(&self) -> Vec<(String, u64)> {
+    pub fn open_nodes(&self) -> Vec<(NodeName, u64)> {
         let mut counts = BTreeMap::new();
         for run in self.runs.values().filter(|run| run.is_open()) {
             *counts.entry(run.execution.node_id.clone()).or_default() += 1;
@@ -574,11 +552,15 @@ impl Model {
     }
 
     /// Who holds the newest open run of each job.
-    pub fn holders(&self) -> HashMap<i64, String> {
+    pub fn holders(&self) -> HashMap<JobSeq, NodeName> {
         // Oldest first, so that the newest stays.
         let open = self.runs.values().filter(|run| run.is_open());
         open.map(|run| (run.job, run.execution.node_id.clone())).collect()
     }
+}
+
+fn first(run: RunRef, fire_at: Millis, node: &NodeName) -> Fire {
+    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false }
 }
 
 fn refuse(refusal: Refusal) -> Outcome {

@@ -2,18 +2,18 @@
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
 use chronos_state::{
-    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlannedRun, Proposal, PutJob,
-    Reassign, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
+    Proposal, PutJob, Reassign, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
-    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, Response, Status, Trigger,
+    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
 };
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::model::{Job, Model};
-use crate::support;
+use crate::support::{self, with};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
 
@@ -203,7 +203,7 @@ fn act() -> impl Strategy<Value = Act> {
 pub struct Maker {
     /// Every run that was ever to be fired, also those withdrawn or forgotten since.
     fires: Vec<Fire>,
-    planned: Vec<PlannedRun>,
+    planned: Vec<PlanStep>,
     made: u8,
 }
 
@@ -224,7 +224,7 @@ impl Maker {
 
     pub fn learn(&mut self, effects: &[Effect]) {
         for fire in support::fires(effects) {
-            if !self.fires.iter().any(|known| known.execution == fire.execution) {
+            if !self.fires.iter().any(|known| known.run.execution == fire.run.execution) {
                 self.fires.push(fire);
             }
         }
@@ -267,30 +267,30 @@ impl Maker {
                     return nothing();
                 };
                 let execution = ExecutionId::manual(100_000, self.random(*doubled));
-                let replay_of = replay.and_then(|run| self.fire(run)).map(|fire| fire.execution);
-                let known = self.fires.iter().find(|fire| fire.execution == execution);
-                if known.is_some_and(|fire| fire.job != job.seq) {
+                let replay_of = replay.and_then(|run| self.fire(run)).map(|fire| fire.run.execution);
+                let known = self.fires.iter().find(|fire| fire.run.execution == execution);
+                if known.is_some_and(|fire| fire.run.job != job.seq) {
                     return nothing();
                 }
-                let node = NODES[*node].to_owned();
+                let node = support::node(NODES[*node]);
                 Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node })
             }
             Act::Cancel { run } => match self.fire(*run) {
-                Some(fire) => Command::Cancel(Cancel { execution: fire.execution }),
+                Some(fire) => Command::Cancel(Cancel { execution: fire.run.execution }),
                 None => nothing(),
             },
             Act::Plan(picks) => {
-                let runs = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
-                Command::Plan(Plan { runs })
+                let steps = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
+                Command::Plan(Plan { steps })
             }
             Act::Reassign(moves, unsure) => {
                 let moved = |(run, wrong, to): &(Index, bool, usize)| {
                     let fire = self.fire(*run)?;
                     let from = holder(fire, *wrong, model);
                     Some(Moved {
-                        execution: fire.execution,
+                        execution: fire.run.execution,
                         from,
-                        to: NODES[*to].to_owned(),
+                        to: support::node(NODES[*to]),
                         unsure: *unsure,
                     })
                 };
@@ -304,7 +304,8 @@ impl Maker {
                 let known = usize::try_from(model.last_number).unwrap() + 2;
                 let number = |index: &Index| i64::try_from(index.index(known)).unwrap();
                 // A version that a delivery under way may still name is too new to be trimmed.
-                let named = |seq, version| self.fires.iter().any(|f| f.job == seq && f.version == version);
+                let named =
+                    |seq, version| self.fires.iter().any(|f| f.run.job == seq && f.run.version == version);
                 let versions =
                     versions.iter().filter_map(|(job, v)| pick(*job, model).map(|job| (job.seq, *v)));
                 Command::Trim(Trim {
@@ -324,7 +325,7 @@ impl Maker {
         (!from.is_empty()).then(|| index.get(from))
     }
 
-    fn plan(&mut self, index: Index, what: Pick, model: &Model, at: Millis) -> Vec<PlannedRun> {
+    fn plan(&mut self, index: Index, what: Pick, model: &Model, at: Millis) -> Vec<PlanStep> {
         if matches!(what, Pick::Doubled) {
             return if self.planned.is_empty() { vec![] } else { vec![index.get(&self.planned).clone()] };
         }
@@ -334,53 +335,53 @@ impl Maker {
         let period = period(job.spec());
         // Of a job that is not due, too: such a plan must do nothing.
         let due = job.due.unwrap_or(at / period * period);
-        let run = |slot: Millis, next_due| PlannedRun {
-            job: job.seq,
-            version: job.version,
-            from: slot,
-            slot: Some(slot),
-            fire_at: slot,
-            execution: Some(ExecutionId::scheduled(job.id, slot)),
-            trigger: Trigger::Schedule,
-            next_due,
-            node: NODES[usize::try_from(slot / 1000 % 2).unwrap()].to_owned(),
+        let run = |scheduled_time: Millis, next_due| {
+            let run = RunRef {
+                execution: ExecutionId::scheduled(job.id, scheduled_time),
+                job: job.seq,
+                version: job.version,
+                scheduled_time,
+                trigger: Trigger::Schedule,
+            };
+            let node = support::node(NODES[usize::try_from(scheduled_time / 1000 % 2).unwrap()]);
+            let what = Planned::Run(PlannedRun { run, fire_at: scheduled_time, node });
+            PlanStep { from: scheduled_time, next_due, what }
         };
         let first = run(due, Some(due + period));
         let past = (at / period * period).max(due);
-        let runs = match what {
+        let steps = match what {
             Pick::Next | Pick::Doubled => vec![first],
-            Pick::NextWithJitter => vec![PlannedRun { fire_at: due + 700, ..first }],
+            Pick::NextWithJitter => vec![with(first, |planned| planned.fire_at = due + 700)],
             Pick::Two => vec![first, run(due + period, Some(due + 2 * period))],
-            Pick::Last => vec![PlannedRun { next_due: None, ..first }],
-            Pick::Stale => vec![PlannedRun { version: job.version - 1, ..first }],
-            Pick::MovedOn => vec![PlannedRun { from: due - period, ..first }],
+            Pick::Last => vec![PlanStep { next_due: None, ..first }],
+            Pick::Stale => vec![with(first, |planned| planned.run.version -= 1)],
+            Pick::MovedOn => vec![PlanStep { from: due - period, ..first }],
             Pick::PassOver => {
-                vec![PlannedRun { slot: None, execution: None, next_due: Some(past + period), ..first }]
+                vec![PlanStep { next_due: Some(past + period), ..support::passed_over(first) }]
             }
             Pick::CatchUp if due <= at => {
-                vec![PlannedRun {
-                    trigger: Trigger::CatchUp,
-                    from: due,
-                    fire_at: at,
-                    ..run(past, Some(past + period))
-                }]
+                let caught = with(run(past, Some(past + period)), |planned| {
+                    planned.run.trigger = Trigger::CatchUp;
+                    planned.fire_at = at;
+                });
+                vec![PlanStep { from: due, ..caught }]
             }
             Pick::CatchUp => vec![],
         };
-        self.planned.extend(runs.clone());
-        runs
+        self.planned.extend(steps.clone());
+        steps
     }
 }
 
 /// The node that holds a run, or the one that does not.
-fn holder(fire: &Fire, other: bool, model: &Model) -> String {
-    let holder = model.runs.get(&fire.execution).map_or(&fire.node, |run| &run.execution.node_id);
-    let place = usize::from((holder == NODES[1]) != other);
-    NODES[place].to_owned()
+fn holder(fire: &Fire, other: bool, model: &Model) -> NodeName {
+    let holder = model.runs.get(&fire.run.execution).map_or(&fire.node, |run| &run.execution.node_id);
+    let place = usize::from((*holder == NODES[1]) != other);
+    support::node(NODES[place])
 }
 
 fn report(fire: &Fire, other: bool, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
-    let natural = match model.runs.get(&fire.execution).map(|run| &run.execution) {
+    let natural = match model.runs.get(&fire.run.execution).map(|run| &run.execution) {
         Some(run) if run.status == Status::Running => run.attempts,
         Some(run) => run.attempts + 1,
         None => 1,
@@ -418,7 +419,7 @@ fn pick(index: Index, model: &Model) -> Option<&Job> {
 }
 
 fn nothing() -> Command {
-    Command::Plan(Plan { runs: vec![] })
+    Command::Plan(Plan { steps: vec![] })
 }
 
 fn changed(old: &JobSpec, change: Change) -> JobSpec {

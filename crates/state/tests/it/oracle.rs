@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 
-use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, OpenRun};
-use chronos_types::{Job, Millis, Status};
+use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, OpenRun};
+use chronos_types::{Job, Millis, NodeName, Status};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{World, look};
+use crate::support::{World, look, node};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -34,19 +34,19 @@ pub struct View {
     pub first_due: Option<Millis>,
     pub open: Vec<Fire>,
     withdrawn: Vec<Fire>,
-    open_nodes: Vec<(String, u64)>,
-    holders: HashMap<i64, String>,
+    open_nodes: Vec<(NodeName, u64)>,
+    holders: HashMap<JobSeq, NodeName>,
     /// By job: its number, its versions, its finished executions' numbers past the newest two.
-    kept: Vec<(i64, Vec<u64>, Vec<i64>)>,
+    kept: Vec<(JobSeq, Vec<u64>, Vec<i64>)>,
     finished: Vec<i64>,
-    forgotten: Vec<i64>,
-    unused: Vec<(i64, u64)>,
+    forgotten: Vec<JobSeq>,
+    unused: Vec<(JobSeq, u64)>,
 }
 
 fn read(world: &World, model: &Model) -> View {
     world.ask(|r| {
         let mut open = Vec::new();
-        for node in NODES {
+        for node in &NODES.map(node) {
             open.extend(r.open_fires(node)?);
         }
         let mut kept = Vec::new();
@@ -58,7 +58,7 @@ fn read(world: &World, model: &Model) -> View {
             kept.push((*seq, versions, surplus));
         }
         // In pages, which must come to the same as what each node owes.
-        for node in NODES {
+        for node in &NODES.map(node) {
             let (mut runs, mut last): (Vec<OpenRun>, _) = (Vec::new(), None);
             loop {
                 let page = r.open_of(node, last.as_ref(), 2)?;
@@ -68,11 +68,11 @@ fn read(world: &World, model: &Model) -> View {
             }
             let mut ids: Vec<_> = runs.iter().map(|run| run.execution).collect();
             ids.sort_unstable();
-            let owed = open.iter().filter(|fire| fire.node == node);
-            assert_eq!(ids, owed.map(|fire| fire.execution).collect::<Vec<_>>(), "of {node}");
+            let owed = open.iter().filter(|fire| fire.node == *node);
+            assert_eq!(ids, owed.map(|fire| fire.run.execution).collect::<Vec<_>>(), "of {node}");
             assert!(runs.iter().all(|run| model.jobs[&run.job_seq].id == run.job), "{runs:?}");
         }
-        let jobs: Vec<i64> = model.jobs.keys().copied().collect();
+        let jobs: Vec<JobSeq> = model.jobs.keys().copied().collect();
         Ok(View {
             jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
             executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,

@@ -1,6 +1,6 @@
 //! Plans: runs come on record once, and due instants move forward only.
 
-use chronos_state::{Effect, PlannedRun};
+use chronos_state::{Effect, JobSeq, PlanStep};
 use chronos_types::{JobSpec, Status, Trigger};
 
 use crate::support::*;
@@ -9,19 +9,22 @@ use crate::support::*;
 fn a_planned_run_is_on_record_before_it_is_fired() {
     let mut world = World::new();
     let job = world.create("a");
-    let planned = PlannedRun { fire_at: 1250, node: "n2".into(), ..run(&job, 1000) };
+    let planned = with(run(&job, 1000), |p| (p.fire_at, p.node) = (1250, node("n2")));
     let fire = fire_of(&world.done(500, plan([planned.clone()])));
-    assert_eq!((fire.execution, fire.job, fire.version), (planned.execution.unwrap(), job.seq, 1));
-    assert_eq!((fire.slot, fire.fire_at, fire.attempt, fire.begun), (1000, 1250, 1, false));
-    assert_eq!((fire.trigger, fire.node.as_str()), (Trigger::Schedule, "n2"));
-    let row = world.ask(|r| r.execution(fire.execution)).unwrap();
+    assert_eq!(
+        (fire.run.execution, fire.run.job, fire.run.version),
+        (planned.planned().unwrap().run.execution, job.seq, 1)
+    );
+    assert_eq!((fire.run.scheduled_time, fire.fire_at, fire.attempt, fire.begun), (1000, 1250, 1, false));
+    assert_eq!((fire.run.trigger, fire.node.as_str()), (Trigger::Schedule, "n2"));
+    let row = world.ask(|r| r.execution(fire.run.execution)).unwrap();
     assert_eq!((row.job_seq, row.spec), (job.seq, job.job.spec));
     let execution = row.execution;
     assert_eq!((execution.job_id, execution.job_name.as_str()), (job.job.id, "a"));
     assert_eq!((execution.status, execution.attempts, execution.scheduled_time), (Status::Pending, 0, 1000));
     assert_eq!((execution.started_at, execution.completed_at, execution.response), (None, None, None));
-    assert_eq!(world.ask(|r| r.open_fires("n2")), [fire]);
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+    assert_eq!(world.ask(|r| r.open_fires(&node("n2"))), [fire]);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), []);
     // It is no run of the job yet.
     assert_eq!(world.job("a").last_run, None);
 }
@@ -30,28 +33,20 @@ fn a_planned_run_is_on_record_before_it_is_fired() {
 fn what_a_plan_does_depends_on_where_the_job_stands() {
     let none = |due| (0, due);
     let one = |due| (1, due);
-    let change = |f: fn(PlannedRun) -> PlannedRun| f;
+    let change = |f: fn(PlanStep) -> PlanStep| f;
     // The job is at version 2 and due at 2000; the run of 1000 is on record.
     let cases = [
         ("the next", change(|r| r), one(Some(3000))),
-        ("planned from an older version", change(|r| PlannedRun { version: 1, ..r }), none(Some(2000))),
-        ("planned from a newer version", change(|r| PlannedRun { version: 3, ..r }), none(Some(2000))),
-        (
-            "planned from where the job was before",
-            change(|r| PlannedRun { from: 1000, ..r }),
-            none(Some(2000)),
-        ),
-        (
-            "planned from where the job is not yet",
-            change(|r| PlannedRun { from: 3000, ..r }),
-            none(Some(2000)),
-        ),
-        ("of another job", change(|r| PlannedRun { job: 99, ..r }), none(Some(2000))),
-        ("standing still", change(|r| PlannedRun { next_due: Some(2000), ..r }), none(Some(2000))),
-        ("backwards", change(|r| PlannedRun { next_due: Some(1999), ..r }), none(Some(2000))),
-        ("by one millisecond", change(|r| PlannedRun { next_due: Some(2001), ..r }), one(Some(2001))),
-        ("the last", change(|r| PlannedRun { next_due: None, ..r }), one(None)),
-        ("passed over", change(|r| PlannedRun { slot: None, execution: None, ..r }), none(Some(3000))),
+        ("planned from an older version", change(|r| with(r, |p| p.run.version = 1)), none(Some(2000))),
+        ("planned from a newer version", change(|r| with(r, |p| p.run.version = 3)), none(Some(2000))),
+        ("planned from where the job was before", change(|r| PlanStep { from: 1000, ..r }), none(Some(2000))),
+        ("planned from where the job is not yet", change(|r| PlanStep { from: 3000, ..r }), none(Some(2000))),
+        ("of another job", change(|r| with(r, |p| p.run.job = JobSeq::new(99))), none(Some(2000))),
+        ("standing still", change(|r| PlanStep { next_due: Some(2000), ..r }), none(Some(2000))),
+        ("backwards", change(|r| PlanStep { next_due: Some(1999), ..r }), none(Some(2000))),
+        ("by one millisecond", change(|r| PlanStep { next_due: Some(2001), ..r }), one(Some(2001))),
+        ("the last", change(|r| PlanStep { next_due: None, ..r }), one(None)),
+        ("passed over", passed_over, none(Some(3000))),
     ];
     for (say, change, wanted) in cases {
         let mut world = World::new();
@@ -88,7 +83,7 @@ fn a_due_instant_whose_execution_is_on_record_is_passed_without_another() {
     world.done(1000, report(&fire, begun(1, 999)));
     assert_eq!(world.due("a"), Some(1000));
     assert_eq!(world.done(1001, plan([run(&world.job("a"), 1000)])), []);
-    assert_eq!((world.due("a"), world.execution(fire.execution).status), (Some(2000), Status::Running));
+    assert_eq!((world.due("a"), world.execution(fire.run.execution).status), (Some(2000), Status::Running));
     assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
     assert!(world.ask(|r| r.overfull_jobs(1)).is_empty());
 }
@@ -97,15 +92,13 @@ fn a_due_instant_whose_execution_is_on_record_is_passed_without_another() {
 fn missed_instants_are_left_behind_in_one_step() {
     let mut world = World::new();
     let job = world.create("a");
-    let caught = PlannedRun {
-        trigger: Trigger::CatchUp,
-        from: 1000,
-        fire_at: 90_500,
-        next_due: Some(91_000),
-        ..run(&job, 90_000)
-    };
+    let caught = with(run(&job, 90_000), |planned| {
+        planned.run.trigger = Trigger::CatchUp;
+        planned.fire_at = 90_500;
+    });
+    let caught = PlanStep { from: 1000, ..caught };
     let fire = fire_of(&world.done(90_500, plan([caught])));
-    assert_eq!((fire.slot, fire.trigger), (90_000, Trigger::CatchUp));
+    assert_eq!((fire.run.scheduled_time, fire.run.trigger), (90_000, Trigger::CatchUp));
     assert_eq!(world.due("a"), Some(91_000));
     // A run that makes up for a missed instant is not withdrawn by a change.
     let (_, effects) = world.run(90_600, put(job.job.id, Some(1), spec("a"), None));

@@ -1,6 +1,6 @@
 //! Executions that are given to another node: the record says whose they are.
 
-use chronos_state::{Effect, Fire, Reported};
+use chronos_state::{Effect, Fire, JobSeq, Reported, RunRef};
 use chronos_types::{JobSpec, Status};
 
 use crate::support::*;
@@ -15,8 +15,8 @@ fn run_with(before: &[Reported]) -> (World, Fire) {
     (world, fire)
 }
 
-fn by(node: &str, fire: &Fire) -> Fire {
-    Fire { node: node.into(), ..fire.clone() }
+fn by(other: &str, fire: &Fire) -> Fire {
+    Fire { node: node(other), ..fire.clone() }
 }
 
 #[test]
@@ -29,13 +29,13 @@ fn an_open_execution_goes_to_the_other_node_with_the_attempt_that_it_owes() {
     ];
     for (say, before, fire_at, attempt, begun) in cases {
         let (mut world, fire) = run_with(before);
-        let status = world.execution(fire.execution).status;
+        let status = world.execution(fire.run.execution).status;
         let wanted = Fire { fire_at, attempt, begun, ..by("n2", &fire) };
         let effects = world.done(3000, reassign(&fire, NODE, "n2"));
         assert_eq!(effects, [Effect::Fire(wanted.clone())], "{say}");
-        assert_eq!(world.ask(|r| r.open_fires("n2")), [wanted], "{say}");
-        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{say}");
-        let moved = world.execution(fire.execution);
+        assert_eq!(world.ask(|r| r.open_fires(&node("n2"))), [wanted], "{say}");
+        assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [], "{say}");
+        let moved = world.execution(fire.run.execution);
         assert_eq!((moved.status, moved.node_id.as_str()), (status, "n2"), "{say}");
     }
 }
@@ -57,7 +57,8 @@ fn what_is_over_or_elsewhere_or_unknown_is_not_moved() {
     let (mut world, fire) = run_with(&[]);
     assert_eq!(fires(&world.done(900, reassign(&fire, NODE, "n2"))).len(), 1);
     let before = dump(&world.path());
-    let unknown = Fire { execution: chronos_types::ExecutionId::floor(5), ..fire.clone() };
+    let unknown =
+        Fire { run: RunRef { execution: chronos_types::ExecutionId::floor(5), ..fire.run }, ..fire.clone() };
     for late in [reassign(&fire, NODE, "n2"), reassign(&fire, NODE, "n3"), reassign(&unknown, NODE, "n2")] {
         assert_eq!(world.done(3000, late), []);
     }
@@ -85,8 +86,8 @@ fn only_a_success_counts_from_the_node_of_before() {
         // The attempt of the other node is not taken for one that was reported already.
         let retry = fire_of(&world.done(1300, report(&owed, failed(1, 1200, Some(5000)))));
         assert_eq!(retry, Fire { fire_at: 5000, attempt: 2, begun: true, ..owed }, "{what:?}");
-        assert_eq!(world.ask(|r| r.open_fires("n2")), [retry], "{what:?}");
-        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires(&node("n2"))), [retry], "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [], "{what:?}");
     }
 }
 
@@ -95,11 +96,11 @@ fn a_success_of_the_node_of_before_ends_the_execution_for_both() {
     let (mut world, fire) = run_with(&[]);
     let owed = fire_of(&world.done(1100, reassign(&fire, NODE, "n2")));
     world.done(1150, report(&owed, begun(1, 1120)));
-    assert_eq!(world.done(1200, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.execution)]);
-    let ended = world.execution(fire.execution);
+    assert_eq!(world.done(1200, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.run.execution)]);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.status, ended.node_id.as_str()), (Status::Success, NODE));
     let before = dump(&world.path());
-    assert_eq!(world.done(1300, report(&owed, delivered(1, 1120))), [Effect::Settled(fire.execution)]);
+    assert_eq!(world.done(1300, report(&owed, delivered(1, 1120))), [Effect::Settled(fire.run.execution)]);
     assert_eq!(dump(&world.path()), before);
 }
 
@@ -110,12 +111,12 @@ fn a_retry_runs_the_version_that_the_record_names() {
     // Changed while it is fired, by a node whose clock is ahead.
     let changed = JobSpec { description: "new".into(), ..spec("a") };
     let again = fire_of(&world.run(999, put(job.job.id, Some(1), changed, None)).1);
-    assert_eq!((again.execution, again.version), (fire.execution, 2));
+    assert_eq!((again.run.execution, again.run.version), (fire.run.execution, 2));
     let retry = fire_of(&world.done(1100, report(&fire, failed(1, 999, Some(2500)))));
     // An execution goes on as it began.
-    assert_eq!((retry.version, retry.attempt), (1, 2));
-    assert_eq!(world.execution(fire.execution).job_version, 1);
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), [retry]);
+    assert_eq!((retry.run.version, retry.attempt), (1, 2));
+    assert_eq!(world.execution(fire.run.execution).job_version, 1);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [retry]);
 }
 
 #[test]
@@ -127,21 +128,21 @@ fn the_cluster_sees_who_holds_what() {
     let (c, over) = world.with_run(spec("c"));
     world.done(2000, report(&over, delivered(1, 1000)));
     world.done(2000, reassign(&second, NODE, "n2"));
-    assert_eq!(world.ask(|r| r.open_nodes()), [(NODE.to_owned(), 2), ("n2".to_owned(), 1)]);
-    let holders = world.ask(|r| r.holders(&[a.seq, b.seq, c.seq, 99]));
-    assert_eq!(holders, [(a.seq, "n2".to_owned()), (b.seq, NODE.to_owned())].into());
+    assert_eq!(world.ask(|r| r.open_nodes()), [(node(NODE), 2), (node("n2"), 1)]);
+    let holders = world.ask(|r| r.holders(&[a.seq, b.seq, c.seq, JobSeq::new(99)]));
+    assert_eq!(holders, [(a.seq, node("n2")), (b.seq, node(NODE))].into());
 
-    let page = world.ask(|r| r.open_of(NODE, None, 1));
+    let page = world.ask(|r| r.open_of(&node(NODE), None, 1));
     assert_eq!(
         page.iter().map(|run| (run.execution, run.job)).collect::<Vec<_>>(),
-        [(first.execution, a.job.id)]
+        [(first.run.execution, a.job.id)]
     );
     assert_eq!((page[0].status, page[0].fire_at), (Status::Pending, 1000));
-    let page = world.ask(|r| r.open_of(NODE, page.first(), 9));
+    let page = world.ask(|r| r.open_of(&node(NODE), page.first(), 9));
     assert_eq!(
         page.iter().map(|run| (run.execution, run.job)).collect::<Vec<_>>(),
-        [(other.execution, b.job.id)]
+        [(other.run.execution, b.job.id)]
     );
-    assert_eq!(world.ask(|r| r.open_of(NODE, page.first(), 9)), []);
-    assert_eq!(world.ask(|r| r.open_of("n3", None, 9)), []);
+    assert_eq!(world.ask(|r| r.open_of(&node(NODE), page.first(), 9)), []);
+    assert_eq!(world.ask(|r| r.open_of(&node("n3"), None, 9)), []);
 }

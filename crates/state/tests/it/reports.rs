@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use chronos_state::{Effect, Fire, Reported};
+use chronos_state::{Effect, Fire, JobSeq, Reported, RunRef};
 use chronos_types::{Attempt, ErrorKind, Status};
 
 use crate::support::*;
@@ -25,18 +25,18 @@ fn a_run_goes_from_pending_to_running_to_success() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));
     assert_eq!(world.done(1001, report(&fire, begun(1, 1000))), []);
-    let running = world.execution(fire.execution);
+    let running = world.execution(fire.run.execution);
     assert_eq!((running.status, running.attempts, running.started_at), (Status::Running, 1, Some(1000)));
     assert_eq!(world.job("a").last_run, Some((Status::Running, 1000)));
     let effects = world.done(1020, report(&fire, delivered(1, 1000)));
-    assert_eq!(effects, [Effect::Settled(fire.execution)]);
-    let ended = world.execution(fire.execution);
+    assert_eq!(effects, [Effect::Settled(fire.run.execution)]);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.status, ended.attempts, ended.completed_at), (Status::Success, 1, Some(1010)));
     assert_eq!(ended.attempt_log, [logged(1, 1000, false)]);
     assert_eq!((ended.last_error, ended.error_kind), (None, None));
     assert_eq!(ended.response.and_then(|r| r.body).as_deref(), Some("ok"));
     assert_eq!(world.job("a").last_run, Some((Status::Success, 1000)));
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), []);
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn a_failure_arms_the_next_attempt_at_the_time_its_node_chose() {
     let effects = world.done(1020, report(&fire, failed(1, 1000, Some(2500))));
     let next = Fire { fire_at: 2500, attempt: 2, begun: true, ..fire.clone() };
     assert_eq!(effects, [Effect::Fire(next.clone())]);
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), [next]);
-    let waiting = world.execution(fire.execution);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [next]);
+    let waiting = world.execution(fire.run.execution);
     assert_eq!((waiting.status, waiting.attempts, waiting.completed_at), (Status::Retrying, 1, None));
     assert_eq!(
         (waiting.last_error.as_deref(), waiting.error_kind),
@@ -55,10 +55,10 @@ fn a_failure_arms_the_next_attempt_at_the_time_its_node_chose() {
     );
 
     world.done(2500, report(&fire, begun(2, 2500)));
-    assert_eq!(world.execution(fire.execution).status, Status::Running);
+    assert_eq!(world.execution(fire.run.execution).status, Status::Running);
     let effects = world.done(2520, report(&fire, failed(2, 2500, None)));
-    assert_eq!(effects, [Effect::Settled(fire.execution)]);
-    let ended = world.execution(fire.execution);
+    assert_eq!(effects, [Effect::Settled(fire.run.execution)]);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.status, ended.attempts, ended.started_at), (Status::Failed, 2, Some(1000)));
     assert_eq!(ended.completed_at, Some(2510));
     assert_eq!(ended.attempt_log, [logged(1, 1000, true), logged(2, 2500, true)]);
@@ -91,7 +91,7 @@ fn a_word_that_comes_late_or_twice_changes_nothing() {
         for what in &late {
             let effects = world.done(5000, report(&fire, what.clone()));
             // The node that speaks still learns that it is over.
-            assert_eq!(effects, [Effect::Settled(fire.execution)], "{say}, then {what:?}");
+            assert_eq!(effects, [Effect::Settled(fire.run.execution)], "{say}, then {what:?}");
             assert_eq!(dump(&world.path()), kept, "{say}, then {what:?}");
         }
     }
@@ -115,14 +115,14 @@ fn a_word_about_an_attempt_that_ended_does_not_set_a_retry_back() {
 fn a_success_is_accepted_from_whoever_delivered_it() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));
-    let other = Fire { node: "n2".into(), ..fire.clone() };
+    let other = Fire { node: node("n2"), ..fire.clone() };
     world.done(1100, report(&fire, failed(1, 1000, Some(2500))));
     // The same attempt was also made elsewhere, and arrived.
-    assert_eq!(world.done(1200, report(&other, delivered(1, 1050))), [Effect::Settled(fire.execution)]);
-    let ended = world.execution(fire.execution);
+    assert_eq!(world.done(1200, report(&other, delivered(1, 1050))), [Effect::Settled(fire.run.execution)]);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.status, ended.completed_at), (Status::Success, Some(1060)));
     assert_eq!(ended.attempt_log, [logged(1, 1000, true), logged(1, 1050, false)]);
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), []);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), []);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_attempt_made_again_after_a_crash_keeps_its_number_and_the_first_start() {
     world.done(1000, report(&fire, begun(1, 1000)));
     world.done(7000, report(&fire, begun(1, 6000)));
     world.done(7000, report(&fire, delivered(1, 6000)));
-    let ended = world.execution(fire.execution);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.attempts, ended.started_at, ended.completed_at), (1, Some(1000), Some(6010)));
     assert_eq!(ended.attempt_log, [logged(1, 6000, false)]);
 }
@@ -142,8 +142,8 @@ fn a_skipped_run_says_why() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));
     let effects = world.done(1005, report(&fire, Reported::Skipped { reason: "one is running".into() }));
-    assert_eq!(effects, [Effect::Settled(fire.execution)]);
-    let ended = world.execution(fire.execution);
+    assert_eq!(effects, [Effect::Settled(fire.run.execution)]);
+    let ended = world.execution(fire.run.execution);
     assert_eq!((ended.status, ended.attempts, ended.completed_at), (Status::Skipped, 0, Some(1005)));
     assert_eq!((ended.started_at, ended.attempt_log), (None, vec![]));
     assert_eq!(
@@ -170,8 +170,8 @@ fn a_replaced_run_logs_the_attempt_that_was_cut_off() {
             world.done(1000, report(&fire, what.clone()));
         }
         let effects = world.done(1300, report(&fire, Reported::Replaced { attempt }));
-        assert_eq!(effects, [Effect::Settled(fire.execution)], "{say}");
-        let ended = world.execution(fire.execution);
+        assert_eq!(effects, [Effect::Settled(fire.run.execution)], "{say}");
+        let ended = world.execution(fire.run.execution);
         assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1300)), "{say}");
         assert_eq!((ended.attempts, ended.attempt_log.len()), (attempts, entries), "{say}");
         assert_eq!(ended.error_kind, Some(ErrorKind::Cancelled), "{say}");
@@ -195,9 +195,9 @@ fn a_delivery_whose_record_was_withdrawn_brings_the_record_back() {
         let mut world = World::new();
         let (job, fire) = world.with_run(spec("a"));
         world.run(999, put(job.job.id, Some(1), off.clone(), None));
-        assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+        assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
         world.done(1000, report(&fire, what));
-        let back = world.execution(fire.execution);
+        let back = world.execution(fire.run.execution);
         assert_eq!((back.status, back.job_version, back.scheduled_time), (status, 1, 1000));
         assert_eq!(back.node_id, NODE);
         assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
@@ -217,8 +217,8 @@ fn a_deleted_job_has_nothing_unfinished_even_when_a_withdrawn_delivery_comes_bac
         world.done(999, delete(&job));
         let effects = world.done(1000, report(&fire, what.clone()));
         assert_eq!(fires(&effects), [], "{what:?}");
-        assert_eq!(world.execution(fire.execution).status, status, "{what:?}");
-        assert_eq!(world.ask(|r| r.open_fires(NODE)), [], "{what:?}");
+        assert_eq!(world.execution(fire.run.execution).status, status, "{what:?}");
+        assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [], "{what:?}");
     }
 }
 
@@ -229,8 +229,8 @@ fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
     world.done(999, delete(&job));
     assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&fire));
     // Nobody else's word counts, nor one about another version.
-    let other = Fire { node: "n2".into(), ..fire.clone() };
-    let older = Fire { version: 7, ..fire.clone() };
+    let other = Fire { node: node("n2"), ..fire.clone() };
+    let older = Fire { run: RunRef { version: 7, ..fire.run }, ..fire.clone() };
     for stranger in [&other, &older] {
         for what in [Reported::NotBegun, Reported::Unknown] {
             assert_eq!(world.done(1000, report(stranger, what)), []);
@@ -241,11 +241,11 @@ fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
     assert!(world.ask(|r| r.forgotten_jobs(9)).is_empty());
     world.done(1000, report(&fire, Reported::NotBegun));
     assert_eq!(world.ask(|r| r.withdrawn()), []);
-    assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+    assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
     assert_eq!(world.ask(|r| r.forgotten_jobs(9)), [job.seq]);
     // What nobody waits for any more is not brought back.
-    assert_eq!(world.done(1100, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.execution)]);
-    assert_eq!(world.ask(|r| r.execution(fire.execution)), None);
+    assert_eq!(world.done(1100, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.run.execution)]);
+    assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
     let (job, fire) = world.with_run(spec("a"));
     world.done(999, delete(&job));
     world.done(1000, report(&fire, Reported::Unknown));
-    let back = world.execution(fire.execution);
+    let back = world.execution(fire.run.execution);
     assert_eq!((back.status, back.attempts, back.completed_at), (Status::Cancelled, 0, Some(1000)));
     assert_eq!((back.node_id.as_str(), back.error_kind), (NODE, Some(ErrorKind::Cancelled)));
     assert!(back.last_error.is_some_and(|why| why.contains("not known whether the webhook was called")));
@@ -270,7 +270,7 @@ fn a_withdrawn_run_that_a_node_which_is_gone_may_have_begun_stays_on_record() {
         let taken = fire_of(&world.done(800, moved(&fire, NODE, "n2", unsure)));
         world.done(999, delete(&job));
         world.done(1000, report(&taken, Reported::NotBegun));
-        let found = world.ask(|r| r.execution(fire.execution));
+        let found = world.ask(|r| r.execution(fire.run.execution));
         assert_eq!(found.map(|row| row.execution.status), status, "{unsure}");
         assert_eq!(world.ask(|r| r.withdrawn()), []);
     }
@@ -287,8 +287,8 @@ fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
     for what in [Reported::NotBegun, Reported::Unknown] {
         assert_eq!(world.done(800, report(&fire, what)), []);
     }
-    assert_eq!(world.execution(again.execution).status, Status::Pending);
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), slice::from_ref(&again));
+    assert_eq!(world.execution(again.run.execution).status, Status::Pending);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), slice::from_ref(&again));
     // Withdrawn a second time, the word about the first is not about this one.
     world.run(900, put(job.job.id, Some(2), spec("a"), None));
     world.done(900, report(&fire, Reported::NotBegun));
@@ -308,14 +308,14 @@ fn a_withdrawn_run_that_is_due_again_is_asked_for_once_more_and_never_in_the_way
         assert_eq!(world.done(700, report(&asked, word)), [Effect::Withdraw(asked.clone())]);
         assert_eq!(world.ask(|r| r.withdrawn()), [asked]);
         let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
-        assert_eq!(again.execution, fire.execution);
-        assert_eq!(world.execution(again.execution).status, Status::Pending);
+        assert_eq!(again.run.execution, fire.run.execution);
+        assert_eq!(world.execution(again.run.execution).status, Status::Pending);
         assert_eq!(world.ask(|r| r.withdrawn()), []);
         // Withdrawn once more, it is still not known whether it was called.
         world.run(900, put(job.job.id, Some(2), spec("a"), None));
         assert_eq!(world.ask(|r| r.withdrawn()), [Fire { begun: true, ..again.clone() }]);
         world.done(1000, report(&again, Reported::NotBegun));
-        assert_eq!(world.execution(again.execution).status, Status::Cancelled);
+        assert_eq!(world.execution(again.run.execution).status, Status::Cancelled);
     }
 }
 
@@ -325,12 +325,12 @@ fn an_attempt_that_was_begun_before_its_node_heard_of_a_change_shows_the_version
     let (job, fire) = world.with_run(spec("a"));
     let changed = chronos_types::JobSpec { description: "second".into(), ..spec("a") };
     world.run(999, put(job.job.id, Some(1), changed, Some(1000)));
-    assert_eq!(world.execution(fire.execution).job_version, 2);
+    assert_eq!(world.execution(fire.run.execution).job_version, 2);
     world.done(1000, report(&fire, begun(1, 1000)));
-    assert_eq!(world.execution(fire.execution).job_version, 1);
+    assert_eq!(world.execution(fire.run.execution).job_version, 1);
     let retry = fire_of(&world.done(1100, report(&fire, failed(1, 1000, Some(2000)))));
-    assert_eq!(retry.version, 1, "as it began");
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), [retry]);
+    assert_eq!(retry.run.version, 1, "as it began");
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [retry]);
 }
 
 #[test]
@@ -338,7 +338,10 @@ fn a_report_about_a_job_nobody_remembers_is_dropped() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));
     let before = dump(&world.path());
-    let stray = Fire { job: 99, execution: chronos_types::ExecutionId::floor(5), ..fire };
-    assert_eq!(world.done(1000, report(&stray, delivered(1, 1000))), [Effect::Settled(stray.execution)]);
+    let stray = Fire {
+        run: RunRef { job: JobSeq::new(99), execution: chronos_types::ExecutionId::floor(5), ..fire.run },
+        ..fire
+    };
+    assert_eq!(world.done(1000, report(&stray, delivered(1, 1000))), [Effect::Settled(stray.run.execution)]);
     assert_eq!(dump(&world.path()), before);
 }

@@ -1,11 +1,11 @@
 //! Retention: what is past its keeping is found, and forgotten once no record needs it.
 
-use chronos_state::{Command, Fire, Trim};
+use chronos_state::{Command, Fire, JobSeq, Trim};
 use chronos_types::{ExecutionId, JobSpec};
 
 use crate::support::*;
 
-fn trim(executions: Vec<i64>, versions: Vec<(i64, u64)>, jobs: Vec<i64>) -> Command {
+fn trim(executions: Vec<i64>, versions: Vec<(JobSeq, u64)>, jobs: Vec<JobSeq>) -> Command {
     Command::Trim(Trim { executions, versions, jobs, keys_before: 0 })
 }
 
@@ -34,7 +34,9 @@ fn a_job_that_holds_too_many_is_found_with_its_oldest_finished_runs() {
     let fires = runs(&mut world, "a", 6, 1);
     runs(&mut world, "b", 2, 0);
     let a = world.job("a").seq;
-    for (max, wanted) in [(1, vec![a, a + 1]), (2, vec![a]), (5, vec![a]), (6, vec![]), (u64::MAX, vec![])] {
+    for (max, wanted) in
+        [(1, vec![a, world.job("b").seq]), (2, vec![a]), (5, vec![a]), (6, vec![]), (u64::MAX, vec![])]
+    {
         assert_eq!(world.ask(|r| r.overfull_jobs(max)), wanted, "more than {max}");
     }
     let surplus = |keep, limit| world.ask(|r| r.surplus_executions(a, keep, limit));
@@ -46,7 +48,7 @@ fn a_job_that_holds_too_many_is_found_with_its_oldest_finished_runs() {
     assert_eq!(world.ask(|r| r.overfull_jobs(3)), [a]);
     assert!(world.ask(|r| r.overfull_jobs(4)).is_empty());
     for (n, fire) in fires.iter().enumerate() {
-        assert_eq!(world.ask(|r| r.execution(fire.execution)).is_some(), n >= 2, "run {n}");
+        assert_eq!(world.ask(|r| r.execution(fire.run.execution)).is_some(), n >= 2, "run {n}");
     }
 }
 
@@ -68,7 +70,7 @@ fn an_unfinished_run_is_never_forgotten() {
     let mut world = World::new();
     runs(&mut world, "a", 2, 2);
     let before = dump(&world.path());
-    assert_eq!(world.done(9000, trim((0..100).collect(), vec![], vec![1])), []);
+    assert_eq!(world.done(9000, trim((0..100).collect(), vec![], vec![JobSeq::new(1)])), []);
     assert_eq!(dump(&world.path()), before);
 }
 
@@ -81,11 +83,11 @@ fn a_trim_that_arrives_twice_forgets_nothing_more() {
     assert_eq!((ids(&world), world.ask(|r| r.overfull_jobs(0))), (vec![], vec![]));
     // A run that came after the first must not be taken for one of those.
     let job = world.job("a");
-    let next = chronos_state::PlannedRun { from: world.due("a").unwrap(), ..run(&job, 9000) };
+    let next = chronos_state::PlanStep { from: world.due("a").unwrap(), ..run(&job, 9000) };
     let fire = fire_of(&world.done(9100, plan([next])));
     world.done(9200, report(&fire, delivered(1, 9100)));
     world.done(9300, trim(all, vec![], vec![]));
-    assert_eq!(ids(&world), [fire.execution]);
+    assert_eq!(ids(&world), [fire.run.execution]);
     assert!(!fires.contains(&fire));
 }
 
@@ -125,7 +127,7 @@ fn a_deleted_job_is_forgotten_with_its_last_execution() {
     }
     assert_eq!(world.ask(|r| r.forgotten_jobs(9)), [bare.seq]);
     // The one that still has an execution stays, whatever is asked.
-    world.done(1300, trim(vec![], vec![], vec![job.seq, bare.seq, 99]));
+    world.done(1300, trim(vec![], vec![], vec![job.seq, bare.seq, JobSeq::new(99)]));
     assert!(world.ask(|r| r.version(job.seq, 2)).is_some());
     assert_eq!(world.ask(|r| r.version(bare.seq, 1)), None);
     world.done(1400, trim(world.ask(|r| r.aged_executions(5000, 9)), vec![], vec![]));

@@ -1,6 +1,6 @@
 //! The state file: opened again, copied, replaced, and refused where it is newer.
 
-use chronos_state::{Batch, Command, Machine, StateError, TriggerRun};
+use chronos_state::{Batch, Command, JobSeq, Machine, StateError, TriggerRun};
 use chronos_types::{ExecutionId, JobSpec};
 
 use crate::support::*;
@@ -16,18 +16,18 @@ fn unfinished_executions_survive_a_restart_with_their_attempt_numbers() {
         (Some(vec![failed(1, 4000, Some(4500)), begun(2, 4501)]), 2, 4501, true),
     ];
     let mut wanted = Vec::new();
-    for (slot, (what, attempt, fire_at, begun)) in [1000, 2000, 3000, 4000].into_iter().zip(says) {
-        let fire = fire_of(&world.done(slot - 500, plan([run(&job, slot)])));
+    for (due, (what, attempt, fire_at, begun)) in [1000, 2000, 3000, 4000].into_iter().zip(says) {
+        let fire = fire_of(&world.done(due - 500, plan([run(&job, due)])));
         for what in what.into_iter().flatten() {
-            world.done(slot + 500, report(&fire, what));
+            world.done(due + 500, report(&fire, what));
         }
         wanted.push(chronos_state::Fire { attempt, fire_at, begun, ..fire });
     }
     let over = fire_of(&world.done(4500, plan([run(&job, 5000)])));
     world.done(5000, report(&over, delivered(1, 5000)));
     let world = world.reopen();
-    assert_eq!(world.ask(|r| r.open_fires(NODE)), wanted);
-    assert_eq!(world.ask(|r| r.open_fires("other")), []);
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), wanted);
+    assert_eq!(world.ask(|r| r.open_fires(&node("other"))), []);
     assert_eq!(world.due("a"), Some(6000));
 }
 
@@ -112,10 +112,10 @@ fn every_command_survives_the_log() {
     let commands = [
         put(id_of("a"), Some(3), JobSpec { tags: tags([("k", "v")]), ..spec("a") }, None),
         delete(&job),
-        trigger(&job, fire.execution, Some(fire.execution)),
-        trigger(&job, fire.execution, None),
-        cancel(fire.execution),
-        plan([run(&job, 1000), chronos_state::PlannedRun { slot: None, execution: None, ..run(&job, 9) }]),
+        trigger(&job, fire.run.execution, Some(fire.run.execution)),
+        trigger(&job, fire.run.execution, None),
+        cancel(fire.run.execution),
+        plan([run(&job, 1000), passed_over(run(&job, 9))]),
         report(&fire, begun(1, 2)),
         report(&fire, delivered(1, 2)),
         report(&fire, failed(1, 2, Some(3))),
@@ -125,8 +125,8 @@ fn every_command_survives_the_log() {
         report(&fire, chronos_state::Reported::Unknown),
         Command::Trim(chronos_state::Trim {
             executions: vec![1],
-            versions: vec![(1, 2)],
-            jobs: vec![3],
+            versions: vec![(JobSeq::new(1), 2)],
+            jobs: vec![JobSeq::new(3)],
             keys_before: 4,
         }),
         reassign(&fire, NODE, "n2"),
@@ -154,7 +154,7 @@ fn a_copy_replaces_the_whole_state_of_another() {
     assert_eq!(target.ask(|r| r.jobs(&Default::default(), None, 9)).items.len(), 1);
     target.machine.replace_with(&copy, &[("snapshot", b"s")]).unwrap();
     // A reader that was open all the while sees the new state, and so does the writer.
-    assert_eq!(target.ask(|r| r.open_fires(NODE)), std::slice::from_ref(&fire));
+    assert_eq!(target.ask(|r| r.open_fires(&node(NODE))), std::slice::from_ref(&fire));
     assert_eq!(target.ask(|r| r.find_job("x")), None);
     assert_eq!(target.machine.meta("applied").unwrap(), Some(b"1".to_vec()));
     assert_eq!(target.machine.meta("snapshot").unwrap(), Some(b"s".to_vec()));
@@ -177,7 +177,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
             job,
             execution: ExecutionId::manual(number, [0; 10]),
             replay_of: None,
-            node: NODE.into(),
+            node: node(NODE),
         };
         let items = vec![put(job, None, spec(&name), None).into(), Command::Trigger(run).into()];
         world.batch(&Batch { at: number, items });

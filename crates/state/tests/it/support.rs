@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use chronos_state::{
     Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Moved, Outcome, Plan,
-    PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, StateError, TriggerRun,
+    PlanStep, Planned, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, RunRef,
+    StateError, TriggerRun,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+    MissedRuns, NodeName, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
@@ -166,27 +167,44 @@ pub fn delete(job: &JobRow) -> Command {
     Command::DeleteJob(DeleteJob { id: job.job.id, if_version: None })
 }
 
-/// The run of a job at an instant, the next one a second later.
-pub fn run(job: &JobRow, slot: Millis) -> PlannedRun {
-    PlannedRun {
-        job: job.seq,
-        version: job.job.version,
-        from: slot,
-        slot: Some(slot),
-        fire_at: slot,
-        execution: Some(ExecutionId::scheduled(job.job.id, slot)),
-        trigger: Trigger::Schedule,
-        next_due: Some(slot + 1000),
-        node: NODE.into(),
-    }
+pub fn node(name: &str) -> NodeName {
+    NodeName::parse(name).unwrap()
 }
 
-pub fn plan<const N: usize>(runs: [PlannedRun; N]) -> Command {
-    Command::Plan(Plan { runs: runs.into() })
+/// The run of a job at an instant, the next one a second later.
+pub fn run(job: &JobRow, at: Millis) -> PlanStep {
+    let run = RunRef {
+        execution: ExecutionId::scheduled(job.job.id, at),
+        job: job.seq,
+        version: job.job.version,
+        scheduled_time: at,
+        trigger: Trigger::Schedule,
+    };
+    let what = Planned::Run(PlannedRun { run, fire_at: at, node: node(NODE) });
+    PlanStep { from: at, next_due: Some(at + 1000), what }
+}
+
+/// A step whose run is another.
+pub fn with(mut step: PlanStep, change: impl FnOnce(&mut PlannedRun)) -> PlanStep {
+    match &mut step.what {
+        Planned::Run(planned) => change(planned),
+        Planned::PassedOver { .. } => panic!("no run in {step:?}"),
+    }
+    step
+}
+
+/// The same step without its run.
+pub fn passed_over(step: PlanStep) -> PlanStep {
+    let what = Planned::PassedOver { job: step.job(), version: step.version() };
+    PlanStep { what, ..step }
+}
+
+pub fn plan<const N: usize>(steps: [PlanStep; N]) -> Command {
+    Command::Plan(Plan { steps: steps.into() })
 }
 
 pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<ExecutionId>) -> Command {
-    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of, node: NODE.into() })
+    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of, node: node(NODE) })
 }
 
 pub fn cancel(execution: ExecutionId) -> Command {
@@ -199,7 +217,7 @@ pub fn reassign(fire: &Fire, from: &str, to: &str) -> Command {
 
 /// The same from a node that is gone, where `unsure`.
 pub fn moved(fire: &Fire, from: &str, to: &str, unsure: bool) -> Command {
-    let moved = Moved { execution: fire.execution, from: from.into(), to: to.into(), unsure };
+    let moved = Moved { execution: fire.run.execution, from: node(from), to: node(to), unsure };
     Command::Reassign(Reassign { runs: vec![moved] })
 }
 

@@ -16,8 +16,8 @@ fn a_triggered_run_is_on_record_and_fired_at_once() {
     let (outcome, effects) = world.run(1200, trigger(&job, manual(1), None));
     assert_eq!(outcome, Outcome::Execution { id: manual(1), job: job.job.id });
     let fire = fire_of(&effects);
-    assert_eq!((fire.slot, fire.fire_at, fire.trigger), (1200, 1200, Trigger::Manual));
-    assert_eq!((fire.attempt, fire.version, fire.job), (1, 1, job.seq));
+    assert_eq!((fire.run.scheduled_time, fire.fire_at, fire.run.trigger), (1200, 1200, Trigger::Manual));
+    assert_eq!((fire.attempt, fire.run.version, fire.run.job), (1, 1, job.seq));
     let execution = world.execution(manual(1));
     assert_eq!((execution.status, execution.replay_of), (Status::Pending, None));
     assert_eq!(world.refused(1300, trigger(&ghost(&job), manual(2), None)), Refusal::NoSuchJob);
@@ -50,7 +50,7 @@ fn only_forbid_refuses_a_second_run() {
             }
             if refuses {
                 let refusal = world.refused(1200, trigger(&job, manual(1), None));
-                assert_eq!(refusal, Refusal::Overlap { unfinished: fire.execution }, "{say}");
+                assert_eq!(refusal, Refusal::Overlap { unfinished: fire.run.execution }, "{say}");
             } else {
                 let (outcome, _) = world.run(1200, trigger(&job, manual(1), None));
                 assert!(matches!(outcome, Outcome::Execution { .. }), "{concurrency:?} {say}");
@@ -87,15 +87,18 @@ fn a_replay_runs_the_version_of_that_time() {
     let other = world.create("b");
     world.done(1000, report(&fire, delivered(1, 1000)));
     world.run(1100, put(job.job.id, Some(1), JobSpec { description: "new".into(), ..spec("renamed") }, None));
-    let (outcome, effects) = world.run(1200, trigger(&job, manual(1), Some(fire.execution)));
+    let (outcome, effects) = world.run(1200, trigger(&job, manual(1), Some(fire.run.execution)));
     assert_eq!(outcome, Outcome::Execution { id: manual(1), job: job.job.id });
     let replay = fire_of(&effects);
-    assert_eq!((replay.version, replay.trigger, replay.slot), (1, Trigger::Replay, 1200));
+    assert_eq!(
+        (replay.run.version, replay.run.trigger, replay.run.scheduled_time),
+        (1, Trigger::Replay, 1200)
+    );
     let row = world.ask(|r| r.execution(manual(1))).unwrap();
     assert_eq!((row.spec.description.as_str(), row.execution.job_name.as_str()), ("old", "a"));
-    assert_eq!((row.execution.job_version, row.execution.replay_of), (1, Some(fire.execution)));
+    assert_eq!((row.execution.job_version, row.execution.replay_of), (1, Some(fire.run.execution)));
     // Only what is on record for this very job can be repeated.
-    for (job, original) in [(&job, manual(9)), (&other, fire.execution)] {
+    for (job, original) in [(&job, manual(9)), (&other, fire.run.execution)] {
         assert_eq!(world.refused(1300, trigger(job, manual(2), Some(original))), Refusal::NoSuchExecution);
     }
 }
@@ -106,8 +109,8 @@ fn a_replay_keeps_to_the_policy_in_force() {
     let (job, fire) = world.with_run(JobSpec { concurrency: Concurrency::Allow, ..spec("a") });
     world
         .run(1100, put(job.job.id, Some(1), JobSpec { concurrency: Concurrency::Forbid, ..spec("a") }, None));
-    let refusal = world.refused(1200, trigger(&job, manual(1), Some(fire.execution)));
-    assert_eq!(refusal, Refusal::Overlap { unfinished: fire.execution });
+    let refusal = world.refused(1200, trigger(&job, manual(1), Some(fire.run.execution)));
+    assert_eq!(refusal, Refusal::Overlap { unfinished: fire.run.execution });
 }
 
 #[test]
@@ -126,8 +129,12 @@ fn cancelling_ends_a_run_wherever_it_stands() {
         for what in before {
             world.done(1100, report(&fire, what));
         }
-        assert_eq!(world.done(1300, cancel(fire.execution)), [Effect::Cancel(fire.execution)], "{say}");
-        let ended = world.execution(fire.execution);
+        assert_eq!(
+            world.done(1300, cancel(fire.run.execution)),
+            [Effect::Cancel(fire.run.execution)],
+            "{say}"
+        );
+        let ended = world.execution(fire.run.execution);
         assert_eq!((ended.status, ended.completed_at), (Status::Cancelled, Some(1300)), "{say}");
         assert_eq!((ended.attempts, ended.attempt_log.len()), (attempts, entries), "{say}");
         assert_eq!(ended.last_error.as_deref(), Some("cancelled by request"), "{say}");
@@ -138,9 +145,9 @@ fn cancelling_ends_a_run_wherever_it_stands() {
         }
         // It is over: once is enough, and a delivery that was under way does not bring it back.
         let over = Refusal::Finished { status: "cancelled".into() };
-        assert_eq!(world.refused(1400, cancel(fire.execution)), over, "{say}");
+        assert_eq!(world.refused(1400, cancel(fire.run.execution)), over, "{say}");
         world.done(1500, report(&Fire { attempt: 1, ..fire.clone() }, delivered(1, 1000)));
-        assert_eq!(world.execution(fire.execution), ended, "{say}");
+        assert_eq!(world.execution(fire.run.execution), ended, "{say}");
     }
 }
 
@@ -150,5 +157,8 @@ fn what_is_not_on_record_or_over_cannot_be_cancelled() {
     let (_, fire) = world.with_run(spec("a"));
     assert_eq!(world.refused(1, cancel(manual(1))), Refusal::NoSuchExecution);
     world.done(1100, report(&fire, delivered(1, 1000)));
-    assert_eq!(world.refused(1200, cancel(fire.execution)), Refusal::Finished { status: "success".into() });
+    assert_eq!(
+        world.refused(1200, cancel(fire.run.execution)),
+        Refusal::Finished { status: "success".into() }
+    );
 }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_dispatch::{self as dispatch, Dispatcher};
+use chronos_engine::{self as engine, reassign};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
-use chronos_state::{Batch, Command, Machine, Outcome, Plan, PlannedRun, TriggerRun};
-use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
+use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, Told, View};
+use chronos_state::{
+    Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, RunRef, TriggerRun,
+};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::dispatch::{self, Dispatcher};
-use crate::proposer::Proposer;
-use crate::raft::{Handed, LogLimits, Raft, RaftConfig, View};
-use crate::reassign;
-use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry;
 
 /// The name of the node.
 pub const OWN: &str = "one";
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Made {
     pub id: JobId,
     /// The machine's own number of it.
-    pub seq: i64,
+    pub seq: JobSeq,
 }
 
 pub struct Bench {
@@ -38,14 +38,16 @@ pub struct Bench {
     pub store: Store,
     pub proposer: Proposer,
     pub dispatcher: dispatch::Handle,
-    pub metrics: Metrics,
+    pub activity: Arc<Activity>,
+    pub metrics: engine::Metrics,
+    exposition: Arc<dyn Fn() -> String + Send + Sync>,
     pub view: watch::Sender<View>,
     made: AtomicUsize,
     _directory: tempfile::TempDir,
 }
 
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
     View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
 }
 
@@ -55,14 +57,15 @@ impl Bench {
         let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
         let env = Env::real();
         let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
-        let (dispatcher, inbox) = Dispatcher::channel();
+        let activity = Arc::<Activity>::default();
+        let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let effects = dispatcher.clone();
         let sink = Box::new(move |handed: Handed| match handed {
             Handed::Applied(applied) => effects.effects(applied.effects),
             Handed::Replaced => effects.rescan(),
         });
         let config = RaftConfig {
-            node_id: OWN.into(),
+            node_id: NodeName::unchecked(OWN),
             data_dir: directory.path().to_owned(),
             heartbeat_interval_ms: 100,
             election_timeout_ms: 500,
@@ -79,10 +82,14 @@ impl Bench {
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         // A cluster of one calls nobody.
         let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
-        let raft =
-            Raft::start(config, machine, sink, Arc::new(transport), caller, &env).await.expect("it starts");
+        let told = Told { activity: activity.clone(), ..Told::default() };
+        let raft = Raft::start(config, machine, sink, Arc::new(transport), caller, told, &env)
+            .await
+            .expect("it starts");
         let proposer = Proposer::start(raft, env.clone());
-        let (view, metrics) = (watch::Sender::new(first), Metrics::new());
+        let view = watch::Sender::new(first);
+        let mut registry = telemetry::registry();
+        let metrics = engine::Metrics::new(&mut registry);
         let client = ClientConfig {
             timeout: PATIENCE,
             max_response_body: 1_024,
@@ -90,18 +97,35 @@ impl Bench {
             egress: Egress { deny: Vec::new(), allow: Vec::new() },
         };
         let config = dispatch::Config {
-            node: OWN.into(),
+            node: NodeName::unchecked(OWN),
             max_concurrent: 64,
             store: store.clone(),
             proposer: proposer.clone(),
             client: Client::new(&client, env.clone()).expect("a client"),
             view: view.subscribe(),
             env: env.clone(),
-            metrics: metrics.clone(),
+            metrics: dispatch::Metrics::new(&mut registry),
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
-        Self { env, store, proposer, dispatcher, metrics, view, made, _directory: directory }
+        let exposition = telemetry::exposition(registry);
+        Self {
+            env,
+            store,
+            proposer,
+            dispatcher,
+            activity,
+            metrics,
+            exposition,
+            view,
+            made,
+            _directory: directory,
+        }
+    }
+
+    /// The metrics, as they are read.
+    pub fn exposition(&self) -> String {
+        (self.exposition)()
     }
 
     pub async fn propose(&self, command: Command) -> Outcome {
@@ -129,37 +153,37 @@ impl Bench {
         for item in Batch::decode(json.as_bytes()).expect("a batch").items {
             self.propose(item.command).await;
         }
-        Made { id, seq: i64::try_from(number).expect("a number") }
+        Made { id, seq: JobSeq::new(i64::try_from(number).expect("a number")) }
     }
 
     /// Asks for a run by hand, to be fired by `node`.
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
         let execution = ExecutionId::manual(self.env.now(), self.env.random_bytes());
-        let run = TriggerRun { job: job.id, execution, replay_of: None, node: node.into() };
+        let run = TriggerRun { job: job.id, execution, replay_of: None, node: NodeName::unchecked(node) };
         self.propose(Command::Trigger(run)).await;
         execution
     }
 
-    /// Plans the run of a job that falls due at `slot`.
-    pub async fn plan(&self, job: Made, slot: Millis, node: &str) -> ExecutionId {
-        self.plan_version(job, 1, slot, node).await
+    /// Plans the run of a job that falls due at `scheduled_time`.
+    pub async fn plan(&self, job: Made, scheduled_time: Millis, node: &str) -> ExecutionId {
+        self.plan_version(job, 1, scheduled_time, node).await
     }
 
     /// The same by a version of the job.
-    pub async fn plan_version(&self, job: Made, version: u64, slot: Millis, node: &str) -> ExecutionId {
-        let execution = ExecutionId::scheduled(job.id, slot);
-        let run = PlannedRun {
-            job: job.seq,
-            version,
-            from: slot,
-            slot: Some(slot),
-            fire_at: slot,
-            execution: Some(execution),
-            trigger: Trigger::Schedule,
-            next_due: None,
-            node: node.into(),
-        };
-        self.propose(Command::Plan(Plan { runs: vec![run] })).await;
+    pub async fn plan_version(
+        &self,
+        job: Made,
+        version: u64,
+        scheduled_time: Millis,
+        node: &str,
+    ) -> ExecutionId {
+        let execution = ExecutionId::scheduled(job.id, scheduled_time);
+        let trigger = Trigger::Schedule;
+        let run = RunRef { execution, job: job.seq, version, scheduled_time, trigger };
+        let node = NodeName::unchecked(node);
+        let what = Planned::Run(PlannedRun { run, fire_at: scheduled_time, node });
+        let step = PlanStep { from: scheduled_time, next_due: None, what };
+        self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution
     }
 
@@ -181,7 +205,7 @@ impl Bench {
 
     /// The unfinished executions of a node, in order.
     pub async fn open(&self, node: &str) -> Vec<ExecutionId> {
-        let node = node.to_owned();
+        let node = NodeName::unchecked(node);
         let open = self.store.read(move |reader| reader.open_of(&node, None, 1_000)).await;
         let mut open: Vec<_> = open.expect("the state").into_iter().map(|run| run.execution).collect();
         open.sort_unstable();

@@ -23,7 +23,7 @@ async fn change(bench: &Bench, job: Made, change: impl FnOnce(&mut JobSpec), nex
 
 async fn withdrawn(bench: &Bench) -> Vec<ExecutionId> {
     let withdrawn = bench.store.read(chronos_state::Reader::withdrawn).await.expect("the state");
-    withdrawn.into_iter().map(|fire| fire.execution).collect()
+    withdrawn.into_iter().map(|fire| fire.run.execution).collect()
 }
 
 async fn answered_for(bench: &Bench) {

@@ -11,7 +11,7 @@ pub struct Check;
 impl Invariant for Check {
     fn check(&mut self, _: &Batch, view: &View, _: &Connection) -> Result<(), String> {
         let lives = |seq| view.jobs.iter().any(|row| row.seq == seq);
-        if let Some(fire) = view.open.iter().find(|fire| !lives(fire.job)) {
+        if let Some(fire) = view.open.iter().find(|fire| !lives(fire.run.job)) {
             return Err(format!("a deleted job owes a delivery: {fire:?}"));
         }
         let enabled = |seq| view.jobs.iter().any(|row| row.seq == seq && row.job.spec.enabled);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chronos_state::{Batch, Command, JobRow};
+use chronos_state::{Batch, Command, JobRow, JobSeq, Planned};
 use chronos_types::{ExecutionId, Millis, Trigger};
 use rusqlite::Connection;
 
@@ -13,7 +13,7 @@ use crate::oracle::View;
 
 #[derive(Default)]
 pub struct Check {
-    jobs: BTreeMap<i64, Track>,
+    jobs: BTreeMap<JobSeq, Track>,
     /// Executions that were seen finished, so that only a trim can have taken them.
     finished: BTreeSet<ExecutionId>,
 }
@@ -40,16 +40,15 @@ impl Invariant for Check {
             else {
                 continue;
             };
-            let mut slot = track.from;
-            while slot < track.until {
-                let id = ExecutionId::scheduled(row.job.id, slot);
-                let said = recorded.contains(&id)
-                    || self.finished.contains(&id)
-                    || track.passed_over.contains(&slot);
+            let mut due = track.from;
+            while due < track.until {
+                let id = ExecutionId::scheduled(row.job.id, due);
+                let said =
+                    recorded.contains(&id) || self.finished.contains(&id) || track.passed_over.contains(&due);
                 if !said {
-                    return Err(format!("{:?} was due at {slot} and nothing says so", row.job.spec.name));
+                    return Err(format!("{:?} was due at {due} and nothing says so", row.job.spec.name));
                 }
-                slot += track.period;
+                due += track.period;
             }
             self.jobs.insert(row.seq, track);
         }
@@ -70,22 +69,25 @@ impl Track {
             return self;
         }
         let plan = match &batch.items[0].command {
-            Command::Plan(plan) => plan.runs.as_slice(),
+            Command::Plan(plan) => plan.steps.as_slice(),
             _ => &[],
         };
         let first = self.due.unwrap_or(self.until);
-        for run in plan.iter().filter(|run| run.job == row.seq) {
-            // What stands before a run that catches up, and all of a plan without a run.
-            let end = match run.slot {
-                None => run.next_due.unwrap_or(first),
-                Some(slot) if run.trigger == Trigger::CatchUp => slot,
-                Some(_) => first,
+        let own = || plan.iter().filter(|step| step.job() == row.seq);
+        for step in own() {
+            // What stands before a run that catches up, and all of a step without a run.
+            let end = match &step.what {
+                Planned::PassedOver { .. } => step.next_due.unwrap_or(first),
+                Planned::Run(planned) if planned.run.trigger == Trigger::CatchUp => {
+                    planned.run.scheduled_time
+                }
+                Planned::Run(_) => first,
             };
             self.passed_over.extend((first..end).step_by(usize::try_from(self.period).unwrap()));
         }
-        let last = plan.iter().filter(|run| run.job == row.seq).filter_map(|run| run.slot).max();
+        let last = own().filter_map(|step| Some(step.planned()?.run.scheduled_time)).max();
         // Where the last run was planned, nothing is due, and all up to it is owed.
-        self.until = due.unwrap_or_else(|| last.map_or(self.until, |slot| slot.min(first) + 1));
+        self.until = due.unwrap_or_else(|| last.map_or(self.until, |last| last.min(first) + 1));
         self.due = due;
         self
     }

@@ -1,0 +1,105 @@
+//! What is counted of firing.
+
+use chronos_types::{ErrorKind, Millis, Status};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByStatus {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+/// The counters. Cheap to clone; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    executions: Family<ByStatus, Counter>,
+    execution_duration: Histogram,
+    attempts: Family<ByOutcome, Counter>,
+    lateness: Histogram,
+    running: Gauge,
+    waiting: Gauge,
+    fenced: Gauge,
+}
+
+impl Metrics {
+    /// All of them at zero, to be read through `registry`.
+    #[must_use]
+    pub fn new(registry: &mut Registry) -> Self {
+        let durations = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+        let delays = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0];
+        let metrics = Self {
+            executions: Family::default(),
+            execution_duration: Histogram::new(durations),
+            attempts: Family::default(),
+            lateness: Histogram::new(delays),
+            running: Gauge::default(),
+            waiting: Gauge::default(),
+            fenced: Gauge::default(),
+        };
+        let Self { executions, execution_duration, attempts, lateness, running, waiting, fenced } =
+            metrics.clone();
+        registry.register("executions", "Executions that ended on this node, by status", executions);
+        registry.register_with_unit(
+            "execution_duration",
+            "From the first attempt's begin to the execution's end",
+            Unit::Seconds,
+            execution_duration,
+        );
+        let help = "Attempts that ended, by outcome: success or the error kind";
+        registry.register("attempts", help, attempts);
+        registry.register_with_unit(
+            "schedule_lateness",
+            "From the instant a run was to fire to its first attempt's begin",
+            Unit::Seconds,
+            lateness,
+        );
+        registry.register("executions_running", "Attempts under way", running);
+        registry.register("executions_waiting", "Attempts that wait for a slot", waiting);
+        registry.register("fenced", "1 while this node hears no leader and starts no attempt", fenced);
+        // A status that has not come up is a zero, not a gap.
+        for status in Status::ALL.iter().filter(|status| status.is_finished()) {
+            let _ = metrics.executions.get_or_create(&ByStatus { status: status.as_str() });
+        }
+        let _ = metrics.attempts.get_or_create(&ByOutcome { outcome: "success" });
+        metrics
+    }
+
+    /// An execution ended; `took` is from its first attempt, where there was one.
+    pub(crate) fn execution_ended(&self, status: Status, took: Option<Millis>) {
+        self.executions.get_or_create(&ByStatus { status: status.as_str() }).inc();
+        if let Some(took) = took {
+            self.execution_duration.observe(took.max(0) as f64 / 1e3);
+        }
+    }
+
+    /// An attempt ended, with this error or none.
+    pub(crate) fn attempt_ended(&self, error: Option<ErrorKind>) {
+        let outcome = error.map_or("success", ErrorKind::as_str);
+        self.attempts.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// A first attempt began this many microseconds after its instant.
+    pub(crate) fn lateness(&self, us: i64) {
+        self.lateness.observe(us.max(0) as f64 / 1e6);
+    }
+
+    /// Attempts under way, and attempts that wait for a slot.
+    pub(crate) fn executions_running(&self, running: usize, waiting: usize) {
+        self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Whether this node is cut off and starts no attempt.
+    pub(crate) fn fenced(&self, fenced: bool) {
+        self.fenced.set(i64::from(fenced));
+    }
+}

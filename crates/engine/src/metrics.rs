@@ -1,0 +1,81 @@
+//! What is counted of planning, of giving away what lost nodes hold, and of what is kept.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByEnabled {
+    enabled: &'static str,
+}
+
+/// The counters. Cheap to clone; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    jobs: Family<ByEnabled, Gauge>,
+    missed: Counter,
+    planned: Counter,
+    leader: Gauge,
+    reassigned: Counter,
+    data_bytes: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// All of them at zero, to be read through `registry`.
+    #[must_use]
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            jobs: Family::default(),
+            missed: Counter::default(),
+            planned: Counter::default(),
+            leader: Gauge::default(),
+            reassigned: Counter::default(),
+            data_bytes: Gauge::default(),
+        };
+        let Self { jobs, missed, planned, leader, reassigned, data_bytes } = metrics.clone();
+        registry.register("jobs", "Jobs, by whether they are enabled", jobs);
+        registry.register("missed_instants", "Due instants found later than the misfire threshold", missed);
+        registry.register("planned_runs", "Runs put on record ahead of their instant", planned);
+        registry.register("raft_leader", "1 while this node leads", leader);
+        registry.register(
+            "reassigned",
+            "Executions that this node, leading, gave to another when theirs was gone",
+            reassigned,
+        );
+        registry.register_with_unit("data", "Size of the data directory's files", Unit::Bytes, data_bytes);
+        metrics
+    }
+
+    /// Jobs on record.
+    pub(crate) fn jobs(&self, enabled: u64, disabled: u64) {
+        for (label, count) in [("true", enabled), ("false", disabled)] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.jobs.get_or_create(&ByEnabled { enabled: label }).set(count);
+        }
+    }
+
+    /// Runs were planned, some of them for missed instants.
+    pub(crate) fn planned(&self, runs: usize, missed: usize) {
+        self.planned.inc_by(runs as u64);
+        self.missed.inc_by(missed as u64);
+    }
+
+    /// Whether this node leads.
+    pub(crate) fn leading(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Executions were given to other nodes.
+    pub(crate) fn reassigned(&self, count: usize) {
+        self.reassigned.inc_by(count as u64);
+    }
+
+    /// The data directory's size.
+    pub(crate) fn data_bytes(&self, bytes: u64) {
+        self.data_bytes.set(bytes as f64);
+    }
+}

@@ -1,0 +1,188 @@
+//! `/cluster`: how the nodes are, who is a member, who leads, and a backup.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
+use chronos_engine::Member;
+use chronos_replica::Role;
+use chronos_types::NodeName;
+use futures::stream;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::JsonBody;
+use super::params::Params;
+use super::problem::ApiError;
+use super::query::{Consistent, NoQuery};
+use super::{Shared, find, respond};
+
+/// Read and sent at once.
+const CHUNK: usize = 256 * 1024;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(add))
+        .routes(routes!(remove))
+        .routes(routes!(transfer))
+        .routes(routes!(backup))
+}
+
+/// Say how the cluster and each of its nodes are.
+#[utoipa::path(
+    get, path = "/api/v1/cluster/status", tag = "cluster", operation_id = "cluster_status",
+    responses(
+        (status = 200, description = "The cluster, as this node sees it", body = ClusterStatus),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
+    let (raft, members) = app.cluster.status().await;
+    let Some(cluster_id) = raft.cluster else {
+        let why = app.proposer.is_ready().err().unwrap_or_else(|| "this node has no cluster yet".to_owned());
+        return Err(ApiError::no_cluster(why));
+    };
+    let status = ClusterStatus {
+        cluster_id,
+        node_id: app.node_id.to_string(),
+        leader: raft.leader.map(|leader| leader.to_string()),
+        term: raft.term,
+        commit_index: raft.committed,
+        nodes: members.into_iter().map(node).collect(),
+    };
+    Ok(respond::json(StatusCode::OK, &status))
+}
+
+fn node(member: Member) -> ClusterNode {
+    let Member { status, report } = member;
+    let role = match status.role {
+        Role::Leader => "leader",
+        Role::Voter => "voter",
+        Role::Learner => "learner",
+    };
+    ClusterNode {
+        id: status.name.to_string(),
+        role: role.to_owned(),
+        raft_address: status.address,
+        http_address: status.http,
+        version: status.version,
+        tz_release: status.tz_release,
+        reachable: report.is_some(),
+        last_contact_ms: status.last_contact_ms,
+        applied_index: report.as_ref().and_then(|report| report.applied),
+        firing: report.as_ref().map(|report| report.firing),
+        fenced: report.as_ref().map(|report| report.fenced),
+    }
+}
+
+/// Take in a node that waits for it. Answered when it has everything, and a vote where one is due.
+#[utoipa::path(
+    post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "add_node",
+    request_body = AddNodeRequest,
+    responses(
+        (status = 201, description = "It is a member", body = ClusterNode),
+        (status = 200, description = "It was a member already", body = ClusterNode),
+        (status = 409, description = "It cannot be reached, belongs to another cluster, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn add(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+    let AddNodeRequest { raft_address } = AddNodeRequest::parse(&body.value)?;
+    let (member, new) = app.cluster.add(&raft_address).await?;
+    Ok(respond::json(if new { StatusCode::CREATED } else { StatusCode::OK }, &node(member)))
+}
+
+/// Remove a node, there or not. Answered when it is no member any more.
+#[utoipa::path(
+    delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "remove_node",
+    params(("id" = String, Path, description = "The node's name")),
+    responses(
+        (status = 204, description = "It is no member"),
+        (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is the last voter", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn remove(
+    State(app): State<Shared>,
+    Params(id): Params<String>,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    app.cluster.remove(&NodeName::unchecked(&id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Have another node lead: the one named, or, where nothing is sent, any. Answered when it does.
+#[utoipa::path(
+    post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transfer_leadership",
+    request_body = Option<TransferRequest>,
+    responses(
+        (status = 200, description = "Who leads now", body = TransferResponse),
+        (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has no vote", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn transfer(
+    State(app): State<Shared>,
+    _: NoQuery,
+    body: Option<JsonBody>,
+) -> Result<Response, ApiError> {
+    let request = body.map(|body| TransferRequest::parse(&body.value)).transpose()?;
+    let TransferRequest { to } = request.unwrap_or_default();
+    let leader = app.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
+    Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
+}
+
+/// Take a backup: one file with all jobs, versions and executions, as this node has them now.
+#[utoipa::path(
+    get, path = "/api/v1/cluster/backup", tag = "cluster", operation_id = "backup",
+    params(
+        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+    ),
+    responses(
+        (status = 200, description = "The backup, for `chronos cluster restore`", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn backup(State(app): State<Shared>, Consistent(consistent): Consistent) -> Result<Response, ApiError> {
+    find::catch_up(&app, consistent).await?;
+    let backup = app.cluster.backup().await?;
+    let path = backup.path().to_owned();
+    let opened = app.env.blocking(move || {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await.map_err(ApiError::io)?;
+    let name = format!("attachment; filename=\"chronos-{}.backup\"", backup.at);
+    // The file goes when the last of it is sent, or the client goes.
+    let env = app.env.clone();
+    let bytes = stream::try_unfold((file, backup), move |(file, kept)| {
+        let env = env.clone();
+        async move {
+            let (file, chunk) = env.blocking(move || chunk(file)).await?;
+            Ok::<_, io::Error>((!chunk.is_empty()).then_some((chunk, (file, kept))))
+        }
+    });
+    let mut response = Response::new(Body::from_stream(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+/// Reads the next part of the file; nothing at its end.
+fn chunk(mut file: File) -> io::Result<(File, Bytes)> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    (&mut file).take(CHUNK as u64).read_to_end(&mut chunk)?;
+    Ok((file, chunk.into()))
+}

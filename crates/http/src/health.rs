@@ -1,0 +1,60 @@
+//! `/health`, `/ready` and the metrics: for those who watch over the node.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use chronos_api::{Health, Ready};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{App, Shared, respond};
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
+}
+
+/// Whether the process is alive.
+#[utoipa::path(
+    get, path = "/health", tag = "node", operation_id = "health",
+    responses((status = 200, description = "It answers, so it is", body = Health))
+)]
+async fn health() -> Response {
+    respond::json(StatusCode::OK, &Health { status: "ok".to_owned() })
+}
+
+/// Whether the node does its part: it has a leader, and space on its disk, and fires what it is to fire.
+#[utoipa::path(
+    get, path = "/ready", tag = "node", operation_id = "ready",
+    responses(
+        (status = 200, description = "It does", body = Ready),
+        (status = 503, description = "It does not, and why", body = Ready),
+    )
+)]
+async fn ready(State(app): State<Shared>) -> Response {
+    match obstacle(&app) {
+        Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
+        Err(reason) => {
+            let answer = Ready { status: "not_ready".to_owned(), reason: Some(reason) };
+            respond::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
+        }
+    }
+}
+
+/// What keeps the node from its part, for people.
+fn obstacle(app: &App) -> Result<(), String> {
+    app.proposer.is_ready()?;
+    if app.stopping.is_cancelled() {
+        return Err("this node is stopping".to_owned());
+    }
+    let behind = || "attempts wait until this node knows all that it owes".to_owned();
+    app.activity.may_fire().then_some(()).ok_or_else(behind)
+}
+
+/// The metrics, in the OpenMetrics text format.
+pub(super) fn metrics(app: &App) -> Response {
+    let mut response = Response::new(Body::from((app.exposition)()));
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,46 @@
+//! What is counted of the API.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByRequest {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// The counters. Cheap to clone; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    requests: Family<ByRequest, Counter>,
+    duration: Histogram,
+}
+
+impl Metrics {
+    /// All of them at zero, to be read through `registry`.
+    #[must_use]
+    pub fn new(registry: &mut Registry) -> Self {
+        let durations = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+        let metrics = Self { requests: Family::default(), duration: Histogram::new(durations) };
+        let Self { requests, duration } = metrics.clone();
+        registry.register("http_requests", "API requests, by method, route and status", requests);
+        registry.register_with_unit(
+            "http_request_duration",
+            "From an API request's head to its response's head",
+            Unit::Seconds,
+            duration,
+        );
+        metrics
+    }
+
+    /// An API request was answered.
+    pub(crate) fn request(&self, method: &str, route: &str, status: u16, seconds: f64) {
+        let label = ByRequest { method: method.to_owned(), route: route.to_owned(), status };
+        self.requests.get_or_create(&label).inc();
+        self.duration.observe(seconds);
+    }
+}

@@ -1,0 +1,247 @@
+//! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
+//! stays the same from release to release.
+
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chronos_api::{BadField, JsonError, Problem};
+use chronos_replica::{ChangeError, ProposeError};
+use chronos_state::{Outcome, Refusal, StateError};
+use chronos_types::Invalid;
+
+use super::respond;
+
+/// A request that was not done, and why.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<BadField>,
+    retry_after: Option<&'static str>,
+    closes: bool,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, closes: false }
+    }
+
+    /// What cannot be done now and may be done later.
+    fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
+        let retry_after = Some(retry_after);
+        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+    }
+
+    /// The connection cannot be used again: the rest of the body was not read.
+    fn closing(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { closes: true, ..Self::new(status, code, detail) }
+    }
+
+    /// Whether it says that there is no such thing.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    pub(super) fn no_such_path(path: &str) -> Self {
+        let detail = format!("there is nothing at {path}; the API is described at /api/docs/");
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(super) fn no_job(key: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "job_not_found",
+            format!("there is no job with the id or name {key:?}"),
+        )
+    }
+
+    pub(super) fn no_execution(id: &str, job: &str) -> Self {
+        let detail = format!("there is no execution {id:?} of job {job:?}");
+        Self::new(StatusCode::NOT_FOUND, "execution_not_found", detail)
+    }
+
+    pub(super) fn no_version(version: &str, job: &str) -> Self {
+        let detail = format!("there is no version {version:?} of job {job:?}");
+        Self::new(StatusCode::NOT_FOUND, "version_not_found", detail)
+    }
+
+    pub(super) fn wrong_method(method: &Method) -> Self {
+        let detail = format!("{method} is not for this path; the Allow header lists what is");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    pub(super) fn precondition_failed(current: u64) -> Self {
+        let detail = format!("the job is at version {current}, which If-Match does not list");
+        Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
+    }
+
+    /// Others keep changing the job faster than this request can.
+    pub(super) fn contended() -> Self {
+        let detail = "the job was changed by others each time this change was tried; nothing was changed";
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        let detail = format!("the request body is larger than {limit} bytes (1 MiB)");
+        Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    pub(super) fn body_too_slow(seconds: u64) -> Self {
+        let detail = format!("the request body did not arrive within {seconds} seconds");
+        Self::closing(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    }
+
+    pub(super) fn body_broken() -> Self {
+        Self::closing(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "the request body could not be read to its end",
+        )
+    }
+
+    pub(super) fn wrong_media_type(found: &str) -> Self {
+        let detail = format!(
+            "the Content-Type is {found:?}; expected JSON: send the header 'Content-Type: application/json' \
+             (with curl: -H 'Content-Type: application/json')"
+        );
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// The node has no place in a cluster yet, or none any more.
+    pub(super) fn no_cluster(why: String) -> Self {
+        Self::unavailable("no_cluster", why, "1")
+    }
+
+    /// A file of ours failed.
+    pub(super) fn io(error: std::io::Error) -> Self {
+        tracing::error!(%error, "a file failed");
+        Self::internal()
+    }
+
+    /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
+    pub(super) fn internal() -> Self {
+        let detail = "something went wrong inside Chronos; its log says what";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// An outcome that the command cannot have, or a refusal.
+    pub(super) fn from_outcome(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Refused { refusal } => refusal.into(),
+            other => {
+                tracing::error!(?other, "an outcome that does not fit its command");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        let errors = BadField::all(&invalid);
+        let detail = match errors.as_slice() {
+            [one] if one.field.is_empty() => format!("the request body {}", one.message),
+            [one] => format!("{}: {}", one.field, one.message),
+            many => {
+                let fields: Vec<&str> = many.iter().take(20).map(|error| error.field.as_str()).collect();
+                format!("{} fields are bad: {}", many.len(), fields.join(", "))
+            }
+        };
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail) }
+    }
+}
+
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the request body is not JSON: {error}"))
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NameTaken { name } => Self::new(
+                StatusCode::CONFLICT,
+                "name_taken",
+                format!("there is already a job named {name:?}"),
+            ),
+            Refusal::NoSuchJob => Self::new(StatusCode::NOT_FOUND, "job_not_found", "the job was deleted"),
+            Refusal::NoSuchExecution => Self::new(
+                StatusCode::NOT_FOUND,
+                "execution_not_found",
+                "the execution is not on record any more",
+            ),
+            Refusal::VersionMismatch { current } => Self::precondition_failed(current),
+            Refusal::Overlap { unfinished } => Self::new(
+                StatusCode::CONFLICT,
+                "overlap",
+                format!("the job forbids overlap, and its execution {unfinished} is unfinished"),
+            ),
+            Refusal::Finished { status } => Self::new(
+                StatusCode::CONFLICT,
+                "execution_finished",
+                format!("the execution is over: its status is {status}"),
+            ),
+            Refusal::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
+            ),
+        }
+    }
+}
+
+impl From<ProposeError> for ApiError {
+    fn from(error: ProposeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProposeError::NoLeader { .. } => Self::unavailable("no_leader", detail, "1"),
+            ProposeError::DiskFull(_) => Self::unavailable("disk_full", detail, "10"),
+            ProposeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
+            ProposeError::Stopped(_) => Self::unavailable("stopping", detail, "5"),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChangeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
+            ChangeError::Refused(_) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
+            ChangeError::NoLeader | ChangeError::Outside(_) => Self::unavailable("no_leader", detail, "1"),
+            ChangeError::Unknown(_) | ChangeError::StillThere(_) => {
+                Self::unavailable("outcome_unknown", detail, "1")
+            }
+        }
+    }
+}
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        // Paths and SQL are for the operator's log, not for clients.
+        tracing::error!(%error, "a question to the state failed");
+        if error.is_disk_full() {
+            return Self::unavailable("disk_full", "the disk is full", "10");
+        }
+        Self::internal()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self { status, code, detail, errors, retry_after, closes } = self;
+        let title = status.canonical_reason().unwrap_or("Error");
+        let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
+        let mut response = respond::json(status, &problem);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

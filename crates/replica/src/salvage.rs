@@ -1,0 +1,253 @@
+//! The state of a new cluster, from the data directory of a node that is left when a majority is gone for good.
+//!
+//! What the directory's `state.db` says may be older than what was acknowledged: it is not synced with
+//! each batch, and a follower hears late of what is committed. Its `log.db` has it. So every entry behind
+//! the state is applied, committed or not: which are, the log of one node cannot tell, and of those that
+//! are not nobody was told that they failed.
+//!
+//! The directory is only read. Nothing but copies is opened, and they go with whatever comes of it.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use chronos_state::backup::{self, Counts};
+use chronos_state::{Machine, StateError};
+use chronos_types::NodeName;
+
+use super::health::Health;
+use super::log_file::{LogError, LogFile};
+use super::log_rows::LogRows;
+use super::start::lock_directory;
+use super::state_file::{NOTES, StateFault, StateFile};
+use super::tail::next;
+use super::types::LogId;
+use super::{RaftError, error};
+
+/// What a node's data directory must hold.
+const STATE: &str = "state.db";
+const LOG: &str = "log.db";
+/// What is copied of it: not the `-shm` files, which SQLite makes anew from the write-ahead logs.
+const FILES: [&str; 4] = [STATE, "state.db-wal", LOG, "log.db-wal"];
+/// Where the copies lie, in the new data directory: the state is moved from there, not copied again.
+const SCRATCH: &str = "restore-copies";
+
+/// So much is read from the log, and applied in one transaction, however much there is.
+const PAGE_ENTRIES: u64 = 512;
+const PAGE_BYTES: usize = 4 << 20;
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Salvaged {
+    /// What there is now.
+    pub counts: Counts,
+    /// What the log added.
+    pub replayed: Replayed,
+}
+
+/// What a log had beyond its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Whose log it was.
+    pub node: NodeName,
+    /// So many entries.
+    pub entries: u64,
+    /// Where it ended, for people: of two nodes, the one whose end is the greater in term, then leader,
+    /// then entry has every acknowledged write that the other has.
+    pub end: String,
+    /// The instant of the last batch in the state, in milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// Makes the state for a new cluster in `data_dir`, which must hold no data, from the data directory
+/// of a node that is stopped. What was unfinished is owed by `node`, as after [`backup::restore`].
+///
+/// # Errors
+/// It is no data directory, in use, damaged or from a newer Chronos, an entry is missing between
+/// state and log, or `data_dir` cannot be used. `data_dir` holds no data then.
+pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged, SalvageError> {
+    for name in [STATE, LOG] {
+        if !from.join(name).is_file() {
+            return Err(SalvageError::NoData { from: from.to_owned(), name });
+        }
+    }
+    if lies_within(data_dir, from).map_err(error::file(data_dir))? {
+        return Err(SalvageError::Within { from: from.to_owned(), data_dir: data_dir.to_owned() });
+    }
+    backup::check_vacant(data_dir)?;
+    let in_use = lock_source(from)?;
+    let _owned = lock_directory(data_dir)?;
+    let scratch = Scratch::new(data_dir)?;
+    for name in FILES {
+        scratch.copy(from, name)?;
+    }
+    drop(in_use);
+    // What is wrong with a copy is wrong with what was copied, and that is what the operator knows.
+    let unusable = |fault: &dyn std::fmt::Display| {
+        let why = fault.to_string().replace(&scratch.0.display().to_string(), &from.display().to_string());
+        SalvageError::Unusable { from: from.to_owned(), why }
+    };
+    let replayed = replay(&scratch.0).map_err(|fault| unusable(&fault))?;
+    let counts = backup::adopt(&scratch.0.join(STATE), data_dir, node, NOTES);
+    Ok(Salvaged { counts: counts.map_err(|fault| unusable(&fault))?, replayed })
+}
+
+/// Why there is nothing to begin from.
+#[derive(Debug, thiserror::Error)]
+pub enum SalvageError {
+    /// A file is not there.
+    #[error("{from} is not the data directory of a node: it holds no {name}")]
+    NoData {
+        /// The directory.
+        from: PathBuf,
+        /// The file.
+        name: &'static str,
+    },
+    /// It would be changed.
+    #[error(
+        "cluster.data_dir {data_dir} is, or lies in, the directory {from} that is to be restored from, which stays as it is: \
+         set cluster.data_dir to another one, which holds no data"
+    )]
+    Within {
+        /// The directory to restore from.
+        from: PathBuf,
+        /// The new data directory.
+        data_dir: PathBuf,
+    },
+    /// Another process works on it.
+    #[error("{0} cannot be restored from: a Chronos is running on it; stop that first")]
+    InUse(PathBuf),
+    /// What is in it does not do.
+    #[error("{from} cannot be restored from: {why}")]
+    Unusable {
+        /// The directory.
+        from: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// The new data directory cannot be used, or a file failed.
+    #[error(transparent)]
+    Raft(#[from] RaftError),
+    /// There is data already.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Why a state and a log do not come to one state.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("its log.db names no node")]
+    Nameless,
+    #[error(
+        "entry {0} is neither in its state.db nor in its log.db, and without it what follows cannot be applied; \
+         take another node, or a backup"
+    )]
+    Hole(u64),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    State(#[from] StateFault),
+}
+
+/// Applies to the state in a directory what its log has beyond it.
+fn replay(directory: &Path) -> Result<Replayed, Fault> {
+    let (_, found) = LogFile::open(&directory.join(LOG))?;
+    let node = found.identity.ok_or(Fault::Nameless)?.name;
+    let rows = LogRows::open(&directory.join(LOG))?;
+    let machine = Machine::open(&directory.join(STATE)).map_err(StateFault::from)?;
+    let health = Arc::new(Health::new());
+    // A full disk is told, not waited for: somebody looks on.
+    health.stop();
+    let newest_at = Arc::new(AtomicI64::new(i64::MIN));
+    let mut state = StateFile::new(machine, Box::new(drop), health, newest_at)?;
+    let begin = next(state.position().applied.as_ref());
+    // What is purged may still lie in the file in part.
+    if begin < next(found.purged.as_ref()) {
+        return Err(Fault::Hole(begin));
+    }
+    let (mut at, end) = (begin, next(found.last.as_ref()));
+    while at < end {
+        let page = rows.read(at, end.min(at + PAGE_ENTRIES), PAGE_BYTES)?;
+        let whole = (at..).zip(&page).take_while(|(index, entry)| entry.log_id.index == *index).count();
+        if whole == 0 || whole < page.len() {
+            return Err(Fault::Hole(at + whole as u64));
+        }
+        at += whole as u64;
+        state.apply(page.into_iter().map(|entry| (entry, None)).collect())?;
+    }
+    let position = state.position();
+    Ok(Replayed { node, entries: at - begin, end: told(position.applied), at: position.at })
+}
+
+/// A position as people compare it.
+fn told(position: Option<LogId>) -> String {
+    position.map_or_else(
+        || "before the first entry".to_owned(),
+        |LogId { leader_id: leader, index }| {
+            format!("term {}, leader {:016x}, entry {index}", leader.term, leader.node_id)
+        },
+    )
+}
+
+/// Whether a directory, which need not be there, is another or lies in it.
+fn lies_within(directory: &Path, other: &Path) -> io::Result<bool> {
+    let other = other.canonicalize()?;
+    let directory = std::path::absolute(directory)?;
+    let is_other = |part: &Path| part.canonicalize().is_ok_and(|part| part == other);
+    Ok(directory.ancestors().any(is_other))
+}
+
+/// Keeps a node from starting on the directory for as long as the file is open. One that was killed
+/// left its lock file there, and nobody holds that; where there is none, there is nothing to hold.
+fn lock_source(from: &Path) -> Result<Option<File>, SalvageError> {
+    let path = from.join("lock");
+    // Not for writing: that could change it.
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error::file(&path)(error).into()),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(SalvageError::InUse(from.to_owned())),
+        Err(TryLockError::Error(error)) => Err(error::file(&path)(error).into()),
+    }
+}
+
+/// The copies; removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// An empty directory, also where one that was interrupted left its own.
+    fn new(data_dir: &Path) -> Result<Self, RaftError> {
+        let path = data_dir.join(SCRATCH);
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error::file(&path)(error)),
+            _ => {}
+        }
+        std::fs::create_dir(&path).map_err(error::file(&path))?;
+        Ok(Self(path))
+    }
+
+    /// Copies a file, if it is there. The copy can be written to, whatever is true of the original.
+    fn copy(&self, from: &Path, name: &str) -> Result<(), RaftError> {
+        let (source, target) = (from.join(name), self.0.join(name));
+        let mut original = match File::open(&source) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(error::file(&source))?,
+        };
+        let mut copy = File::create(&target).map_err(error::file(&target))?;
+        io::copy(&mut original, &mut copy).map_err(error::file(&target))?;
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "what a restore had copied could not be removed");
+        }
+    }
+}

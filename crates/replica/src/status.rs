@@ -1,0 +1,136 @@
+//! What can be seen of a node from outside.
+
+use std::collections::BTreeSet;
+
+use chronos_types::NodeName;
+use openraft::Instant as _;
+use openraft::async_runtime::WatchReceiver as _;
+
+use super::Raft;
+use super::types::{Member, Types};
+
+/// Who leads, as far as this node knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// The term of the newest vote.
+    pub term: u64,
+    /// The leader's name, if one is known.
+    pub leader: Option<NodeName>,
+    /// Whether it is this node.
+    pub is_leader: bool,
+}
+
+/// Where this node stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RaftStatus {
+    /// The current term.
+    pub term: u64,
+    /// The leader's name, if one is known and was heard of lately.
+    pub leader: Option<NodeName>,
+    /// Whether it is this node.
+    pub is_leader: bool,
+    /// The cluster's id, once this node belongs to one.
+    pub cluster: Option<String>,
+    /// The members, sorted by name.
+    pub members: Vec<MemberStatus>,
+    /// The last index in the log.
+    pub last_log: Option<u64>,
+    /// The last index known to be on a quorum.
+    pub committed: Option<u64>,
+    /// The last index in the state.
+    pub applied: Option<u64>,
+    /// The last index that the state holds durably without the log.
+    pub snapshot: Option<u64>,
+    /// The last index that the log has dropped.
+    pub purged: Option<u64>,
+    /// The transactions the log has made since the start; each is a sync, shared by all that waited.
+    pub log_commits: u64,
+    /// Why writes wait, while the disk is full.
+    pub disk_full: Option<String>,
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It orders the log.
+    Leader,
+    /// It has a vote.
+    Voter,
+    /// It has everything that a voter has but the vote.
+    Learner,
+}
+
+/// A member, as this node knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// Its name, `cluster.node_id`.
+    pub name: NodeName,
+    /// What it may do.
+    pub role: Role,
+    /// Where other nodes reach it, `host:port`.
+    pub address: String,
+    /// Where its API is.
+    pub http: String,
+    /// The Chronos that it runs.
+    pub version: String,
+    /// The release of its time zone rules.
+    pub tz_release: String,
+    /// Milliseconds since it was last heard of. Only a leader knows, and of itself it says 0.
+    pub last_contact_ms: Option<u64>,
+    /// The last index known to be in its log. Only a leader knows.
+    pub matched: Option<u64>,
+}
+
+impl Raft {
+    /// Where this node stands.
+    #[must_use]
+    pub fn status(&self) -> RaftStatus {
+        let metrics = self.shared.raft.metrics();
+        let now = metrics.borrow_watched();
+        let heard = now.current_leader.filter(|_| !*self.shared.cut_off.borrow());
+        let leader = heard.and_then(|id| now.membership_config.get_node(&id));
+        RaftStatus {
+            term: now.current_term,
+            leader: leader.map(|member| member.name.clone()),
+            is_leader: now.state.is_leader(),
+            cluster: self.shared.caller.cluster.get().cloned(),
+            members: members(&now),
+            last_log: now.last_log_index,
+            committed: now.local_committed.map(|id| id.index),
+            applied: now.last_applied.map(|id| id.index),
+            snapshot: now.snapshot.map(|id| id.index),
+            purged: now.purged.map(|id| id.index),
+            log_commits: self.shared.log.commits(),
+            disk_full: self.shared.health.disk_full().borrow().clone(),
+        }
+    }
+}
+
+fn members(now: &openraft::RaftMetrics<Types>) -> Vec<MemberStatus> {
+    let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+    let leads = now.state.is_leader();
+    let member = |(id, member): (&u64, &Member)| {
+        let heard = now.heartbeat.as_ref().and_then(|heard| *heard.get(id)?);
+        let since = heard.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let matched = now.replication.as_ref().and_then(|matched| *matched.get(id)?);
+        let itself = leads && *id == now.id;
+        let Member { name, address, http, version, tz_release } = member.clone();
+        MemberStatus {
+            name,
+            role: match voters.contains(id) {
+                true if now.current_leader == Some(*id) => Role::Leader,
+                true => Role::Voter,
+                false => Role::Learner,
+            },
+            address,
+            http,
+            version,
+            tz_release,
+            last_contact_ms: if itself { Some(0) } else { since },
+            matched: if itself { now.last_log_index } else { matched.map(|id| id.index) },
+        }
+    };
+    let mut members: Vec<_> = now.membership_config.nodes().map(member).collect();
+    members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    members
+}

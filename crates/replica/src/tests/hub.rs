@@ -1,0 +1,162 @@
+//! A network in memory, whose links can be cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chronos_env::BoxFuture;
+use chronos_peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
+use futures::StreamExt as _;
+
+use crate::lock::lock;
+
+/// All nodes by their addresses, and the links that are cut.
+#[derive(Clone, Default)]
+pub(super) struct Hub(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    services: BTreeMap<String, (Caller, Arc<dyn Service>)>,
+    /// From and to.
+    cut: BTreeSet<(String, String)>,
+    /// So many chunks of the next bodies pass, each.
+    chunks: Option<usize>,
+    sent: Vec<(String, &'static str)>,
+}
+
+struct Port {
+    hub: Hub,
+    address: String,
+    caller: Caller,
+}
+
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+impl Hub {
+    pub(super) fn transport(&self, address: &str, caller: &Caller) -> Arc<dyn Transport> {
+        Arc::new(Port { hub: self.clone(), address: address.to_owned(), caller: caller.clone() })
+    }
+
+    pub(super) fn serve(&self, address: &str, caller: &Caller, service: Arc<dyn Service>) {
+        lock(&self.0).services.insert(address.to_owned(), (caller.clone(), service));
+    }
+
+    /// Nothing passes between this node and any other, either way.
+    pub(super) fn isolate(&self, name: &str) {
+        let mut state = lock(&self.0);
+        let others: Vec<_> = state.services.keys().cloned().collect();
+        let address = format!("{name}:1");
+        for other in others {
+            state.cut.insert((address.clone(), other.clone()));
+            state.cut.insert((other, address.clone()));
+        }
+    }
+
+    /// This node hears all others, and none hears it: neither what it asks nor what it answers.
+    pub(super) fn mute(&self, name: &str) {
+        let mut state = lock(&self.0);
+        let others: Vec<_> = state.services.keys().cloned().collect();
+        let address = format!("{name}:1");
+        state.cut.extend(others.into_iter().map(|other| (address.clone(), other)));
+    }
+
+    /// Others hear this node, and it hears none: not even the answers to what it asks.
+    pub(super) fn deafen(&self, name: &str) {
+        let mut state = lock(&self.0);
+        let others: Vec<_> = state.services.keys().cloned().collect();
+        let address = format!("{name}:1");
+        state.cut.extend(others.into_iter().map(|other| (other, address.clone())));
+    }
+
+    pub(super) fn heal(&self) {
+        lock(&self.0).cut.clear();
+    }
+
+    /// Bodies break after so many chunks.
+    pub(super) fn break_bodies(&self, chunks: Option<usize>) {
+        lock(&self.0).chunks = chunks;
+    }
+
+    /// How many messages of a kind were sent to a node.
+    pub(super) fn count(&self, to: &str, kind: &str) -> usize {
+        let to = format!("{to}:1");
+        lock(&self.0).sent.iter().filter(|(address, sent)| *address == to && *sent == kind).count()
+    }
+
+    fn is_cut(&self, from: &str, to: &str) -> bool {
+        lock(&self.0).cut.contains(&(from.to_owned(), to.to_owned()))
+    }
+}
+
+impl Port {
+    /// As HTTP would have it: strangers are refused before anything is looked at.
+    fn reach(&self, to: &str, kind: &'static str) -> Result<Arc<dyn Service>, PeerError> {
+        let unreachable = || PeerError::Unreachable(format!("{to} cannot be reached"));
+        if self.hub.is_cut(&self.address, to) {
+            return Err(unreachable());
+        }
+        let mut state = lock(&self.hub.0);
+        state.sent.push((to.to_owned(), kind));
+        let (other, service) = state.services.get(to).ok_or_else(unreachable)?;
+        let (mine, theirs) = (self.caller.cluster.get(), other.cluster.get());
+        let others = mine.is_some() && theirs.is_some() && mine != theirs;
+        if others || mine.is_none() && kind != "join" {
+            return Err(PeerError::Stranger(format!(
+                "{to} belongs to {theirs:?}, and this node to {mine:?}"
+            )));
+        }
+        Ok(service.clone())
+    }
+
+    /// An answer comes only while the way back is there.
+    fn returned(&self, to: &str, answer: Answer) -> Answer {
+        if self.hub.is_cut(to, &self.address) {
+            return Err(PeerError::Unreachable(format!("{to} cannot be reached any more")));
+        }
+        answer
+    }
+}
+
+impl Transport for Port {
+    fn call<'a>(
+        &'a self,
+        to: &'a str,
+        _: Lane,
+        kind: &'static str,
+        message: Bytes,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let service = self.reach(to, kind)?;
+            let answer = tokio::time::timeout(timeout, service.call(&self.caller.node, kind, message)).await;
+            self.returned(to, answer.map_err(|_| PeerError::Unreachable(format!("{to} took too long")))?)
+        })
+    }
+
+    fn upload<'a>(
+        &'a self,
+        to: &'a str,
+        kind: &'static str,
+        message: Bytes,
+        body: Body,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let service = self.reach(to, kind)?;
+            let limit = lock(&self.hub.0).chunks;
+            let body = match limit {
+                None => body,
+                Some(chunks) => {
+                    let broken = futures::stream::iter([Err(std::io::Error::other("the connection broke"))]);
+                    body.take(chunks).chain(broken).boxed()
+                }
+            };
+            let answer = service.receive(&self.caller.node, kind, message, body).await;
+            self.returned(to, answer)
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! openraft's own suite for stores, on ours.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use chronos_env::{Env, Worker};
+use chronos_state::Machine;
+use openraft::StorageError;
+use openraft::testing::log::{StoreBuilder, Suite};
+use prometheus_client::metrics::counter::Counter;
+
+use super::runtime;
+use crate::error::RaftError;
+use crate::health::Health;
+use crate::log_store::LogStore;
+use crate::progress::Progress;
+use crate::snapshot::SnapshotDirectory;
+use crate::state_file::StateFile;
+use crate::state_store::StateStore;
+use crate::types::Types;
+
+struct Builder;
+
+impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
+    async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<Types>> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let health = Arc::new(Health::new());
+        let newest_at = Arc::new(AtomicI64::new(0));
+        let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
+        let path = directory.path().join("log.db");
+        let log = LogStore::open(
+            &Env::real(),
+            &path,
+            lock,
+            health.clone(),
+            newest_at.clone(),
+            Counter::default(),
+            |_| Ok::<_, RaftError>(None),
+        )
+        .expect("a log");
+        let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
+        let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
+        let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
+        let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
+        // The suite applies entries that it never appended.
+        let state = StateStore::new(worker, Progress::detached(), copies, health);
+        Ok((directory, log, state))
+    }
+}
+
+#[test]
+fn the_stores_keep_what_openraft_asks_of_them() {
+    runtime().block_on(Suite::test_all(Builder)).expect("the suite passes");
+}

@@ -1,0 +1,113 @@
+//! What this cluster runs openraft with: its ids, its entries and its answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chronos_state::{Batch, Outcome, StateError};
+use chronos_types::NodeName;
+use serde::{Deserialize, Serialize};
+
+// openraft's own name for its tokio runtime is deprecated in favour of a crate that it already
+// brings along; naming that crate would only add a version to keep in step.
+#[allow(deprecated)]
+mod config {
+    openraft::declare_raft_types!(
+        /// The types of this cluster. Leader ids are openraft's totally ordered kind, so that two
+        /// candidates of one term do not tie.
+        pub(crate) Types:
+            D = super::LoggedBatch,
+            R = super::Reply,
+            NodeId = u64,
+            Node = super::Member,
+    );
+}
+
+pub(super) use config::Types;
+
+pub(super) type LogId = openraft::alias::LogIdOf<Types>;
+pub(super) type Entry = openraft::alias::EntryOf<Types>;
+pub(super) type Vote = openraft::alias::VoteOf<Types>;
+pub(super) type Membership = openraft::alias::StoredMembershipOf<Types>;
+pub(super) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
+
+/// What every node knows of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// The name its operator gave it, `cluster.node_id`.
+    #[serde(default)]
+    pub name: NodeName,
+    /// Where other nodes reach it, `host:port`.
+    #[serde(default)]
+    pub address: String,
+    /// Where its API is, for people and for redirects.
+    #[serde(default)]
+    pub http: String,
+    /// The Chronos that it runs.
+    #[serde(default)]
+    pub version: String,
+    /// The release of the time zone rules that it plans by.
+    #[serde(default)]
+    pub tz_release: String,
+}
+
+/// A batch on its way through the log, with its bytes: encoded once, by whoever proposes it, on
+/// that task rather than on the one thread that writes the log. Clones share both.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct LoggedBatch {
+    batch: Arc<Batch>,
+    bytes: Bytes,
+}
+
+impl LoggedBatch {
+    pub(super) fn new(batch: Batch) -> Result<Self, StateError> {
+        let bytes = batch.encode()?.into();
+        Ok(Self { batch: Arc::new(batch), bytes })
+    }
+
+    pub(super) fn decode(bytes: Bytes) -> Result<Self, StateError> {
+        Ok(Self { batch: Arc::new(Batch::decode(&bytes)?), bytes })
+    }
+
+    pub(super) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl From<LoggedBatch> for String {
+    fn from(logged: LoggedBatch) -> Self {
+        // An encoded batch is JSON, hence text; nothing is lost.
+        String::from_utf8_lossy(&logged.bytes).into_owned()
+    }
+}
+
+impl TryFrom<String> for LoggedBatch {
+    type Error = StateError;
+
+    fn try_from(text: String) -> Result<Self, StateError> {
+        Self::decode(text.into_bytes().into())
+    }
+}
+
+impl fmt::Debug for LoggedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "batch of {} commands, {} bytes", self.batch.items.len(), self.bytes.len())
+    }
+}
+
+impl fmt::Display for LoggedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The answer to a batch: one outcome for each of its commands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Reply {
+    pub outcomes: Vec<Outcome>,
+}

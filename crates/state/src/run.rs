@@ -1,0 +1,69 @@
+//! Which run of which job: the identity that plans, effects and reports share, and what a node is
+//! given to fire.
+
+use chronos_types::{ExecutionId, Millis, NodeName, Status, Trigger};
+use serde::{Deserialize, Serialize};
+
+/// The machine's own number of a job, in order of creation, from 1. It is never given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobSeq(i64);
+
+impl JobSeq {
+    /// The job of this number.
+    #[must_use]
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// The identity of one run of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunRef {
+    /// The execution that records it.
+    pub execution: ExecutionId,
+    /// Its job.
+    pub job: JobSeq,
+    /// The version of the job to run.
+    pub version: u64,
+    /// The instant it is scheduled for.
+    pub scheduled_time: Millis,
+    /// What asked for it.
+    pub trigger: Trigger,
+}
+
+/// A run that a node is to fire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fire {
+    /// The run.
+    pub run: RunRef,
+    /// When to fire: the scheduled time and its jitter, or the retry's time.
+    pub fire_at: Millis,
+    /// The attempt that comes next, from 1.
+    pub attempt: u32,
+    /// The node that is to fire it.
+    pub node: NodeName,
+    /// Whether an attempt was begun: it holds its job's place against newer runs. For a withdrawn
+    /// run: whether a node that held it before may have begun it.
+    pub begun: bool,
+}
+
+impl Fire {
+    /// The first attempt of a run, of which none was begun.
+    pub(crate) fn first(run: RunRef, fire_at: Millis, node: NodeName) -> Self {
+        Self { run, fire_at, attempt: 1, node, begun: false }
+    }
+
+    /// The attempt that an unfinished execution comes to next, and whether one was begun.
+    pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
+        // An attempt that was under way is made again, under its own number.
+        let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };
+        (attempt, status != Status::Pending)
+    }
+}
