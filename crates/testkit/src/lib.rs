@@ -6,6 +6,7 @@
 //! not as it must be panics, for a test fails by panicking. It knows nothing of the server but its API, its
 //! configuration keys and what it logs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests stand outside of the world that they give to a node")]
 
 mod api;
 mod jobs;

@@ -43,6 +43,7 @@ impl Exactly {
 impl Connect for Exactly {
     fn connect<'a>(&'a self, server: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
+            #[expect(clippy::disallowed_methods, reason = "it reaches the node from outside")]
             let stream = TcpStream::connect(server).await?;
             let name = ServerName::from(stream.peer_addr()?.ip());
             let stream = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await?;

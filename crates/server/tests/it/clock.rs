@@ -6,6 +6,7 @@ mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_client::ExecutionQuery;
 use chronos_client::api::Execution;
@@ -164,7 +165,8 @@ impl Ran<'_> {
     /// clock stepped from `before` to `after`.
     fn check(&self, policy: &str, (before, after): (i64, i64), until: i64) {
         let Self { name, instants, period, .. } = *self;
-        let gaps = instants.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from != period);
+        let gaps =
+            instants.windows(2).map(|pair| (pair[0], pair[1])).filter(|(from, to)| to - from != period);
         let gaps: Vec<(i64, i64)> = gaps.collect();
         let twice: Vec<_> = gaps.iter().filter(|(from, to)| from == to).collect();
         assert!(twice.is_empty(), "{name}: instants that ran twice: {twice:?}");
