@@ -18,7 +18,7 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, group, percentile};
 use crate::Result;
 
-/// The target of the issue.
+/// The target: the share of the reference.
 const SHARE: f64 = 0.2;
 /// Turns of server and reference.
 const ROUNDS: u32 = 3;

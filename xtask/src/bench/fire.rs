@@ -15,7 +15,7 @@ use super::table::{Row, Table, ms};
 use super::{api, bare, data_directory, now_ms, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The targets.
 const P50_US: i64 = 1_000;
 const P99_US: i64 = 10_000;
 /// Between the creation of the jobs and the first instant.

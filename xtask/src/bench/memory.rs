@@ -12,7 +12,7 @@ use super::table::{Row, Table, ms};
 use super::{api, data_directory, now_ms, percentile, size_of, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The targets.
 const RESIDENT_MIB: f64 = 300.0;
 const READY: Duration = Duration::from_secs(5);
 const P99_US: i64 = 10_000;

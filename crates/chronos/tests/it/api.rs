@@ -1,5 +1,4 @@
-//! The REST API (PRODUCT sections 2 to 4), against the real server: what it answers, and what it
-//! refuses and how.
+//! The REST API, whose conventions are in `docs/api.md`: what it answers, and what it refuses and how.
 
 mod concurrency;
 mod conditions;

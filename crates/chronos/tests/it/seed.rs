@@ -1,6 +1,5 @@
-//! Every clause of `seed/webhooks.md`, and of the rulings on it (PRODUCT section 1), against the
-//! real server and a programmable receiver. The examples are the seed's own, as they stand; only
-//! their URLs are the receiver's.
+//! Every clause of `docs/webhooks.md`, and of "The rules in full" at its end, against the real server and a
+//! programmable receiver. The examples are those of that page, as they stand; only their URLs are the receiver's.
 
 mod authentication;
 mod body;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::*;
 
-/// Every call of PRODUCT section 4 that this version answers.
+/// Calls that this version answers.
 const ROUTES: [(&str, &str); 20] = [
     ("get", "/api/v1/jobs"),
     ("post", "/api/v1/jobs"),

@@ -71,7 +71,7 @@ async fn view_execution_details_has_the_seeds_shape() {
     );
     job["retry_policy"] = json!({"max_attempts": 3, "initial_interval": "1ms"});
     let execution = server.run(&job).await;
-    // The seed's example, member by member.
+    // The example of the documentation, member by member.
     assert_eq!(execution["status"], "failed");
     assert_eq!(execution["attempts"], 3);
     assert!(!execution["last_error"].as_str().unwrap().is_empty());

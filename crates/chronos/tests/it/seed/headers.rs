@@ -1,4 +1,4 @@
-//! "Request Headers", and the ruling on their precedence
+//! "Request Headers", and the rule on their precedence
 
 use crate::support::*;
 

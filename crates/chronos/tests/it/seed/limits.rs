@@ -1,4 +1,4 @@
-//! The rulings on urls, bodies, methods, codes and durations: what is refused, and at which field
+//! The rules on urls, bodies, methods, codes and durations: what is refused, and at which field
 
 use crate::support::*;
 

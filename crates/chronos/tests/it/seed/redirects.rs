@@ -1,4 +1,4 @@
-//! The ruling on redirects: not followed unless asked for, and credentials stay with their host
+//! The rule on redirects: not followed unless asked for, and credentials stay with their host
 
 use crate::support::*;
 

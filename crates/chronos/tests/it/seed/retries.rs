@@ -1,4 +1,4 @@
-//! "Retry Behavior", and the ruling on `Retry-After`
+//! "Retry Behavior", and the rule on `Retry-After`
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The ruling on secrets: write-only, everywhere
+//! The rule on secrets: write-only, everywhere
 
 use crate::support::*;
 
