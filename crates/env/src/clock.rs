@@ -17,7 +17,7 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// Wakes its owner at an instant of its clock.
 pub trait Timer: Send {
-    /// Resolves at `at` or later; earlier too, when the clock was stepped. The owner looks at the
-    /// clock again either way. Dropping the future and waiting anew loses nothing.
+    /// Resolves at `at` or later, or earlier when the clock was stepped. The owner looks at the clock again
+    /// in either case. Dropping the future and waiting anew loses nothing.
     fn wait_until(&mut self, at: Millis) -> BoxFuture<'_, ()>;
 }

@@ -1,9 +1,9 @@
-//! What a node asks of the world: the time of day, timers, random bytes, the network between nodes and
-//! to its clients, the disk, and threads for blocking work.
+//! What a node asks of the world: the time of day, timers, random bytes, the network, the disk, and
+//! threads for blocking work.
 //!
-//! This is the only crate that asks for them, and so the seam where tests and the simulator put
-//! a clock, a network and a disk of their own. Everything else takes an [`Env`]. This crate knows nothing
-//! of what they are asked for.
+//! Within a node, this is the only crate that asks the operating system for these. All other crates take
+//! an [`Env`]. So tests and the simulator can put a clock, a network and a disk of their own in its place.
+//! This crate never knows what the others use these for.
 
 mod accept;
 mod blocking;

@@ -23,13 +23,13 @@ pub struct Env {
 }
 
 impl Env {
-    /// The machine's own clock and network.
+    /// The machine's own clock, network and random bytes, and real threads.
     #[must_use]
     pub fn real() -> Self {
         Self::with_clock(Arc::new(RealClock))
     }
 
-    /// Another clock; the machine's own network.
+    /// The same as [`Env::real`], with another clock.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -41,33 +41,33 @@ impl Env {
         }
     }
 
-    /// The same with another network.
+    /// This world with another network.
     #[must_use]
     pub fn with_net(self, net: Arc<dyn Net>) -> Self {
         Self { net, ..self }
     }
 
-    /// The same with other random bytes.
+    /// This world with another source of random bytes.
     #[must_use]
     pub fn with_random(self, random: Arc<dyn Random>) -> Self {
         Self { random, ..self }
     }
 
-    /// The same without threads: blocking work is done on the caller's runtime, after as long as
-    /// `disk` says that it takes. For a simulator, where one thread is all there is.
+    /// This world without threads, for a simulator that has only one. Blocking work is done on the caller's
+    /// runtime, after as long as `disk` says that it takes.
     #[must_use]
     pub fn inline(self, disk: Arc<dyn Disk>) -> Self {
         Self { blocking: Blocking::Inline(disk), ..self }
     }
 
-    /// The same with a bug.
+    /// This world with a planted bug.
     #[cfg(feature = "planted-bugs")]
     #[must_use]
     pub fn with_bug(self, bug: Bug) -> Self {
         Self { bug: Some(bug), ..self }
     }
 
-    /// Whether this bug is to be there. It never is, but in tests of the tests.
+    /// Whether this bug is planted. It never is, except where the simulator is tested.
     pub fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
@@ -87,7 +87,7 @@ impl Env {
     /// A timer on the clock.
     ///
     /// # Errors
-    /// The operating system has none left.
+    /// The operating system has no timer left.
     pub fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
         self.clock.timer()
     }
@@ -95,7 +95,7 @@ impl Env {
     /// Random bytes, for identifiers.
     ///
     /// # Panics
-    /// The operating system has no random source, without which no id is safe.
+    /// The operating system has no source of random bytes. No id is safe without one.
     #[must_use]
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -106,13 +106,13 @@ impl Env {
     /// The addresses of `address`, a `host:port` whose name is looked up now.
     ///
     /// # Errors
-    /// The name has no address, or nobody could say.
+    /// The name has no address, or the lookup failed.
     pub async fn lookup(&self, address: &str) -> std::io::Result<Vec<SocketAddr>> {
         self.net.lookup(address).await
     }
 
-    /// Connects to `address`, a `host:port` whose name is looked up now. It takes as long as the
-    /// operating system does; bounding that is the caller's.
+    /// Connects to `address`, a `host:port` whose name is looked up now. The caller must bound the time,
+    /// because the operating system may take long.
     ///
     /// # Errors
     /// The name has no address, or none of its addresses answers.
@@ -123,7 +123,7 @@ impl Env {
     /// Listens at `address`, a `host:port`; port 0 takes a free one.
     ///
     /// # Errors
-    /// The address is not one of this machine, or is taken.
+    /// The address is not one of this machine's, or it is in use.
     pub async fn listen(&self, address: &str) -> std::io::Result<Box<dyn Listener>> {
         self.net.listen(address).await
     }
@@ -131,15 +131,16 @@ impl Env {
     /// Runs blocking work away from the async threads.
     ///
     /// # Panics
-    /// Where the work panics.
+    /// The work panics.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         self.blocking.run(work).await
     }
 
-    /// Whether a simulated disk has space. A real one says so when it is written to, and not here.
+    /// Whether a simulated disk has space. A real disk always passes here, and writing to it shows whether it
+    /// is full.
     ///
     /// # Errors
-    /// It is full.
+    /// The simulated disk is full.
     pub fn room(&self) -> std::io::Result<()> {
         self.blocking.room()
     }

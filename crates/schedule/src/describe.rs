@@ -1,7 +1,8 @@
 //! A cron schedule in plain English.
 //!
-//! The words are made from the bit sets and not from the text, so they say what the schedule does: `*/5`, `0/5` and the
-//! twelve minutes listed read alike, and a step that does not divide the hour is never called "every 7 minutes".
+//! The words are made from the bit sets and not from the text, so they say what the schedule does. `*/5`, `0/5` and a list
+//! of the twelve minutes have the same description. A step that does not divide the hour is never called "every 7
+//! minutes".
 
 use crate::cron::Cron;
 use crate::field::LAST_DAY;
@@ -22,7 +23,7 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-/// More clock times than this are told by hours and minutes instead of one by one.
+/// More clock times than this are described by hours and minutes instead of one by one.
 const MAX_CLOCK_TIMES: u32 = 4;
 
 const ALL_60: u64 = (1 << 60) - 1;
@@ -116,7 +117,7 @@ fn days(cron: &Cron) -> Option<String> {
             Some(format!("{}, but only on {}", days_of_month(days), weekday_names(weekdays, "or")))
         }
         (false, false) => Some(format!("{} or on {}", days_of_month(days), weekday_names(weekdays, "or"))),
-        // Either is enough, and one of them is every day.
+        // Either field is enough, and one of them matches every day.
         _ if !cron.both_days => None,
         (false, true) => Some(days_of_month(days)),
         (true, false) => {
@@ -140,7 +141,7 @@ fn days_of_month(days: u64) -> String {
     }
 }
 
-/// The week starts on Monday, unless the days follow one another only if it starts on Sunday.
+/// Names the weekdays. The week starts on Monday, unless the days are consecutive only in a week from Sunday.
 fn weekday_names(weekdays: u64, link: &str) -> String {
     let from_monday = (weekdays >> 1 | weekdays << 6) & ALL_WEEKDAYS;
     let first = if is_run(weekdays) && !is_run(from_monday) { 0 } else { 1 };

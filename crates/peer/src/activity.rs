@@ -1,5 +1,7 @@
-//! When bytes last moved on a connection. Seen at its socket and not at its body: a body is taken in
-//! large bites, and a slow line may chew on one for longer than a dead one is waited for.
+//! When bytes last moved on a connection.
+//!
+//! This is seen at the socket and not at the body. A body is handed over in large parts, and sending one
+//! part over a slow network may take longer than a dead connection is waited for.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,11 +12,11 @@ use chronos_env::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// The instant of the last movement.
+/// The instant at which bytes last moved. Clones share it.
 #[derive(Clone)]
-pub(super) struct Moved(Arc<Mutex<Instant>>);
+pub(super) struct Activity(Arc<Mutex<Instant>>);
 
-impl Moved {
+impl Activity {
     pub(super) fn now() -> Self {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
@@ -23,22 +25,22 @@ impl Moved {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts from now on.
+    /// Sets the instant to now.
     pub(super) fn touch(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
-/// A socket that tells.
+/// A socket that records when bytes move.
 pub(super) struct Watched {
     pub(super) socket: Socket,
-    pub(super) moved: Moved,
+    pub(super) activity: Activity,
 }
 
 impl Watched {
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(1..)) = result {
-            self.moved.touch();
+            self.activity.touch();
         }
         result
     }
@@ -53,7 +55,7 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.socket).poll_read(context, buffer));
         if buffer.filled().len() > before {
-            self.moved.touch();
+            self.activity.touch();
         }
         Poll::Ready(result)
     }

@@ -8,32 +8,33 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 
-/// Calls on one lane to one node at a time, and connections kept for them; more calls wait. A lane
-/// has a few at once (a proposal beside entries), so this only keeps a node that is slow to answer from
-/// collecting connections: with as many from each of ten others it stays below what it takes. Keeping
-/// fewer than are used in a burst would make the others anew in the next one.
+/// How many calls to one node one lane makes at a time, and how many connections it keeps. Further calls
+/// wait. A lane usually has a few calls at once (a proposal beside entries). The limit only keeps a node
+/// that is slow to answer from collecting connections: with as many from each of ten others it stays below
+/// its own limit. If fewer were kept than a burst uses, the next burst would have to make the rest anew.
 const MAX_CALLS: usize = 32;
-/// A connection not used for so long is not used again. Well below the patience of the other end, so
-/// that no call meets a closing connection.
+/// A connection that was not used for this long is not used again. This is well below the other node's
+/// idle limit, so that no call meets a connection that is closing.
 const KEEP: Duration = Duration::from_secs(60);
 
-pub(super) struct Line {
+/// Idle connections, and a limit on the calls that are made at once.
+pub(super) struct Pool {
     calls: Arc<Semaphore>,
-    /// The last one used is at the end, and used first.
+    /// The connection that was used last is at the end, and is used first.
     idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
-impl Line {
+impl Pool {
     pub(super) fn new() -> Self {
         Self { calls: Arc::new(Semaphore::new(MAX_CALLS)), idle: Mutex::default() }
     }
 
-    /// Waits for its turn. `None` never happens: nobody closes a line.
-    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits until a call may be made. It never returns `None`, because nobody closes the semaphore.
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.calls).acquire_owned().await.ok()
     }
 
-    /// A connection that seems to be open.
+    /// Takes an idle connection that seems to be open.
     pub(super) fn take(&self) -> Option<Connection> {
         self.with(|idle| {
             idle.retain(|(connection, since)| !connection.is_closed() && since.elapsed() < KEEP);
@@ -41,7 +42,7 @@ impl Line {
         })
     }
 
-    /// Keeps a connection whose last exchange is over.
+    /// Keeps a connection whose last exchange is over for later calls.
     pub(super) fn put(&self, connection: Connection) {
         self.with(|idle| {
             idle.push((connection, Instant::now()));
@@ -51,7 +52,7 @@ impl Line {
         });
     }
 
-    /// Drops all that wait: what befell one of them (a restart, a cut) befell the others.
+    /// Closes all idle connections: what broke one of them (a restart, a cut) broke the others.
     pub(super) fn clear(&self) {
         self.with(Vec::clear);
     }

@@ -1,4 +1,4 @@
-//! Who may call, and how a call is handed to the service.
+//! Checks who calls, and hands the call to the service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,20 @@ use super::wire::{
 };
 use super::{Caller, PeerError, Service};
 
-/// For reading what is left of a body that nobody wants, beside the answer: a caller that is still
-/// sending, and whose connection is closed meanwhile, may never see it. It closes once it did.
+/// How long the rest of a refused body is read while the answer is sent. A caller that is still sending
+/// may never see the answer if its connection is closed. Once it has seen the answer, it closes the
+/// connection itself.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A call that is not answered with 200, and why.
-type No = (StatusCode, String);
+/// The status of a call that is not answered with 200, and the reason.
+type Rejection = (StatusCode, String);
 
-/// Where calls come in.
-pub(super) struct Door {
+/// Handles the calls that come in.
+pub(super) struct Handler {
     /// This node, and its cluster.
     pub(super) caller: Caller,
     pub(super) service: Arc<dyn Service>,
-    /// For the next part of a body.
+    /// How long the next part of a body may take.
     pub(super) stall: Duration,
 }
 
@@ -37,18 +38,18 @@ pub(super) struct Door {
 struct Call<'a> {
     from: &'a str,
     kind: &'a str,
-    /// How much of the body is the message, where more comes behind it.
+    /// How many bytes of the body are the message, where more comes behind it.
     message_bytes: Option<usize>,
 }
 
-impl Door {
+impl Handler {
     /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Bytes, No> {
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Bytes, Rejection> {
         let (head, body) = request.into_parts();
         let body = Arc::new(Mutex::new(Inbound::new(body, self.stall)));
         let answer = match self.admit(&head) {
             Ok(call) => self.hand_over(call, &body).await,
-            Err(no) => Err(no),
+            Err(rejection) => Err(rejection),
         };
         if answer.is_err() {
             tokio::spawn(tokio::time::timeout(LINGER, drain(body)));
@@ -56,7 +57,7 @@ impl Door {
         answer
     }
 
-    fn admit<'a>(&self, head: &'a Parts) -> Result<Call<'a>, No> {
+    fn admit<'a>(&self, head: &'a Parts) -> Result<Call<'a>, Rejection> {
         let path = head.uri.path();
         let kind = path.strip_prefix(PATH).filter(|kind| !kind.is_empty() && !kind.contains('/'));
         let Some(kind) = kind else {
@@ -91,8 +92,8 @@ impl Door {
         Ok(Call { from, kind, message_bytes })
     }
 
-    /// A node without a cluster takes calls of any: it is being joined to one, whose leader may speak
-    /// before the answer to `join` is here.
+    /// A node without a cluster takes calls of any cluster. It is joining one, and that cluster's leader may
+    /// call before the answer to `join` has arrived.
     fn check_cluster(&self, theirs: Option<&str>, kind: &str) -> Result<(), String> {
         let node = &self.caller.node;
         match (self.caller.cluster.get(), theirs) {
@@ -111,7 +112,7 @@ impl Door {
         }
     }
 
-    async fn hand_over(&self, call: Call<'_>, body: &Arc<Mutex<Inbound>>) -> Result<Bytes, No> {
+    async fn hand_over(&self, call: Call<'_>, body: &Arc<Mutex<Inbound>>) -> Result<Bytes, Rejection> {
         let Call { from, kind, message_bytes } = call;
         let unread = |error: std::io::Error| {
             (StatusCode::BAD_REQUEST, format!("the message of {kind} cannot be read: {error}"))
@@ -140,13 +141,13 @@ fn reason(error: PeerError) -> String {
     }
 }
 
-fn text<'a>(head: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, No> {
+fn text<'a>(head: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, Rejection> {
     let Some(value) = head.headers.get(name) else { return Ok(None) };
     let text = value.to_str();
     text.map(Some).map_err(|_| (StatusCode::BAD_REQUEST, format!("{name} is {value:?}; expected ASCII")))
 }
 
-/// Reads on to the end.
+/// Reads the body to its end.
 async fn drain(body: Arc<Mutex<Inbound>>) {
     let mut body = body.lock().await;
     while let Ok(Some(_)) = body.next().await {}
