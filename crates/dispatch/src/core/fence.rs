@@ -19,7 +19,7 @@ enum State {
 
 /// One try to lift the fence. What belongs to an earlier one comes to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Round(u64);
+pub(crate) struct Round(u64);
 
 impl Fence {
     pub(super) fn new() -> Self {
