@@ -55,3 +55,26 @@ impl Cache {
         self.young.insert(key, prepared);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chronos_types::Concurrency;
+
+    use super::*;
+
+    #[test]
+    fn what_is_fired_now_and_then_stays_and_the_rest_makes_room() {
+        let prepared = Prepared::new(JobId::new(1, [0; 10]), crate::core::tests::spec(1, Concurrency::Allow));
+        let prepared = Arc::new(prepared);
+        let key = |n: usize| (JobSeq::new(i64::try_from(n).expect("a number")), 1);
+        let mut cache = Cache::default();
+        for n in 0..2 * KEPT {
+            cache.put(key(n), Arc::clone(&prepared));
+            if n % 1_000 == 0 {
+                assert!(cache.get(key(0)).is_some(), "after {n}");
+            }
+        }
+        assert!(cache.get(key(2 * KEPT - 1)).is_some() && cache.get(key(1)).is_none());
+        assert!(cache.young.len() + cache.old.len() <= KEPT);
+    }
+}
