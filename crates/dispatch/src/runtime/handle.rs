@@ -9,11 +9,7 @@ use chronos_state::Effect;
 use chronos_types::ExecutionId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Dispatcher;
-use super::attempt::Done;
-use super::stock::Open;
-use crate::fence::Round;
-use crate::prepared::{Key, Prepared};
+use crate::core::{Ended, Event};
 
 /// Speaks to the dispatcher. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,13 +20,13 @@ pub struct Handle {
 impl Handle {
     /// Passes on what applied commands ask for. Never blocks.
     pub fn effects(&self, effects: Vec<Effect>) {
-        // Gone only when the node stops; what is open is fired after the next start.
-        let _ = self.messages.send(Message::Effects(effects));
+        // The dispatcher is gone only when the node stops. What is open is fired after the next start.
+        let _ = self.messages.send(Message::Event(Event::Applied(effects)));
     }
 
     /// The state was replaced as a whole: what is open stands in there. Never blocks.
     pub fn rescan(&self) {
-        let _ = self.messages.send(Message::Rescan);
+        let _ = self.messages.send(Message::Event(Event::StateReplaced));
     }
 
     /// Starts nothing more. Answers the executions that others must leave alone for now: those with
@@ -46,53 +42,35 @@ impl Handle {
     /// Starts nothing more, waits for the attempts under way, at most `grace`, and for their
     /// reports. What is cut off is fired again: by another node, or after the next start.
     pub async fn stop(&self, grace: Duration) {
-        let (done, stopped) = oneshot::channel();
-        if self.messages.send(Message::Stop(grace, done)).is_ok() {
-            let _ = stopped.await;
+        let (stopped, has_stopped) = oneshot::channel();
+        if self.messages.send(Message::Stop { grace, stopped }).is_ok() {
+            let _ = has_stopped.await;
         }
     }
 }
 
-/// The receiving end of a [`Handle`], for [`Dispatcher::start`].
+/// The receiving end of a [`Handle`], for [`crate::Dispatcher::start`].
 pub struct Inbox {
     pub(super) sender: mpsc::UnboundedSender<Message>,
     pub(super) receiver: mpsc::UnboundedReceiver<Message>,
     pub(super) activity: Arc<Activity>,
 }
 
-impl Dispatcher {
-    /// A handle to speak to before the dispatcher runs. What it does is told in `activity`.
-    #[must_use]
-    pub fn channel(activity: Arc<Activity>) -> (Handle, Inbox) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Handle { messages: sender.clone() }, Inbox { sender, receiver, activity })
-    }
+/// A handle, and where what is said to it arrives.
+pub(super) fn channel(activity: Arc<Activity>) -> (Handle, Inbox) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Handle { messages: sender.clone() }, Inbox { sender, receiver, activity })
 }
 
-/// What is said to it.
+/// What is said to the dispatcher's task, by others and by the tasks that it started.
+#[derive(Debug)]
 pub(super) enum Message {
-    Effects(Vec<Effect>),
-    Rescan,
-    /// All that was agreed on when the fence began to be lifted is applied.
-    CaughtUp(Round),
-    Open(Open),
-    Loaded(Vec<Key>, Vec<(Key, Arc<Prepared>)>),
-    Done(Done),
+    /// Something that the core is to know as it is.
+    Event(Event),
+    /// An attempt ended.
+    Ended(Ended),
+    /// See [`Handle::close`].
     Close(oneshot::Sender<HashSet<ExecutionId>>),
-    Stop(Duration, oneshot::Sender<()>),
-}
-
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Effects(_) => "Effects",
-            Self::Rescan => "Rescan",
-            Self::CaughtUp(_) => "CaughtUp",
-            Self::Open(_) => "Open",
-            Self::Loaded(..) => "Loaded",
-            Self::Done(_) => "Done",
-            Self::Close(_) => "Close",
-            Self::Stop(..) => "Stop",
-        })
-    }
+    /// See [`Handle::stop`].
+    Stop { grace: Duration, stopped: oneshot::Sender<()> },
 }

@@ -12,14 +12,15 @@ pub(super) struct Fence {
 enum State {
     /// Others may be firing what was planned for this node.
     Up,
-    /// A leader is heard; what it had agreed on with the others may not be applied here yet.
+    /// A leader is heard. What it had agreed on with the others may not be applied here yet.
     Lifting,
+    /// Attempts may begin.
     Down,
 }
 
-/// One try to lift the fence. What belongs to an earlier one comes to nothing.
+/// One try to lift the fence. Whatever belongs to an earlier one comes to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Round(u64);
+pub(crate) struct Round(u64);
 
 impl Fence {
     pub(super) fn new() -> Self {

@@ -8,7 +8,7 @@ use chronos_types::{Concurrency, ExecutionId, Millis, Trigger};
 /// The unfinished executions of one job whose instant has come.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// Begun and not over; waiting for a retry is begun.
+    /// Those that have begun and are not over. One that waits for a retry has begun.
     active: Vec<ExecutionId>,
     /// Waiting for those.
     waiting: VecDeque<ExecutionId>,

@@ -5,12 +5,13 @@ use std::collections::BinaryHeap;
 
 use chronos_types::{ExecutionId, Millis};
 
-/// Executions by the instant at which they fire. Items are not taken out early: the owner looks,
-/// when one comes up, whether it still means something.
+/// Executions by the instant at which something is to happen to them. Items are not taken out early.
+/// When one comes up, whoever takes it looks whether it still means something.
 #[derive(Debug, Default)]
 pub(super) struct Heap(BinaryHeap<Reverse<(Millis, ExecutionId)>>);
 
 impl Heap {
+    /// Adds an instant of an execution. It may have several.
     pub(super) fn push(&mut self, at: Millis, execution: ExecutionId) {
         self.0.push(Reverse((at, execution)));
     }
