@@ -10,24 +10,13 @@ use std::path::Path;
 
 use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
-use serde::{Deserialize, Serialize};
 
-use crate::{StateError, schema};
+use crate::copy::copy as copy_state;
+use crate::error::StateError;
+use crate::schema;
+use crate::stored::code::{live_job, open};
 
-/// What a backup says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    /// The format of the state in it.
-    pub format: i64,
-    /// When it was made.
-    pub at: Millis,
-    /// The version of the Chronos that made it.
-    pub chronos: String,
-    /// Jobs that are not deleted.
-    pub jobs: u64,
-    /// Executions, also unfinished ones.
-    pub executions: u64,
-}
+pub use seal::Info;
 
 /// What there is in a state, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +43,7 @@ const UNFINISHED: &str = "restore.tmp";
 /// # Errors
 /// `to` exists, the storage failed, or the state is damaged.
 pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
-    crate::copy(state, to)?;
+    copy_state(state, to)?;
     let finish = || {
         let Counts { jobs, executions } = strip(to, notes)?;
         let info = Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions };
@@ -73,7 +62,11 @@ fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
     let db = open_unsafe(copy)?;
     schema::check_format(&db, copy)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
-    let sql = "SELECT (SELECT count(*) FROM jobs WHERE state < 2), (SELECT count(*) FROM executions)";
+    let sql = concat!(
+        "SELECT (SELECT count(*) FROM jobs WHERE ",
+        live_job!(),
+        "), (SELECT count(*) FROM executions)"
+    );
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     db.close().map_err(|(_, error)| error)?;
     Ok(Counts { jobs, executions })
@@ -102,7 +95,11 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
 
 fn check_integrity(db: &Connection, path: &Path) -> Result<(), StateError> {
     let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(refused(path, format!("the state in it is damaged: {found}"))) }
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(StateError::backup(path, format!("the state in it is damaged: {found}")))
+    }
 }
 
 /// Checks that a data directory holds no data; it need not be there.
@@ -174,7 +171,10 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
     let mut target = File::create(to).map_err(StateError::file(to))?;
     let copied = copy(&mut source, &mut target).map_err(StateError::file(to))?;
     if copied != length {
-        return Err(refused(backup, format!("it became shorter while it was read: {copied} bytes")));
+        return Err(StateError::backup(
+            backup,
+            format!("it became shorter while it was read: {copied} bytes"),
+        ));
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
 fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
     schema::bring_up_to_date(&db, state)?;
-    db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node.as_str()])?;
+    db.execute(concat!("UPDATE executions SET node = ?1 WHERE ", open!()), [node.as_str()])?;
     db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
     db.close().map_err(|(_, error)| error)?;
     Ok(())
@@ -195,13 +195,9 @@ fn open_unsafe(path: &Path) -> Result<Connection, StateError> {
     // One that has a write-ahead log must not keep it: it would be left behind when the file moves.
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "OFF", |row| row.get(0))?;
     if mode != "off" {
-        return Err(refused(path, format!("its journal stays in mode {mode}")));
+        return Err(StateError::backup(path, format!("its journal stays in mode {mode}")));
     }
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "cache_size", -2_048)?;
     Ok(db)
-}
-
-fn refused(path: &Path, reason: impl Into<String>) -> StateError {
-    StateError::Backup { path: path.display().to_string(), reason: reason.into() }
 }

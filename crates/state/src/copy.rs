@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::{StateError, schema};
+use crate::error::StateError;
+use crate::schema;
 
 /// Writes a consistent copy of a state file, as it stands now, to a new file, and waits until its
 /// bytes are on the disk. `to` must not exist; where it fails, nothing is left there.

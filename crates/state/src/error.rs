@@ -88,6 +88,11 @@ impl StateError {
         move |error| Self::File { path: path.display().to_string(), error }
     }
 
+    /// A file that is no backup, or not a whole one.
+    pub(crate) fn backup(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Backup { path: path.display().to_string(), reason: reason.into() }
+    }
+
     pub(crate) fn encode(error: serde_json::Error) -> Self {
         Self::Corrupt(format!("a record cannot be written: {error}"))
     }

@@ -6,10 +6,11 @@
 
 mod apply;
 pub mod backup;
-pub mod command;
+mod command;
 mod copy;
 mod error;
 mod machine;
+mod outcome;
 mod reader;
 mod run;
 mod schema;
@@ -17,14 +18,16 @@ mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun, Proposal,
-    PutJob, Reassign, Report, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, FORMAT, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
+    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
-pub use machine::{Applied, Effect, Machine, Outcome, Refusal};
+pub use machine::Machine;
+pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, OpenRun, Page, Reader, Readers,
-    VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,
 };
 pub use run::{Fire, JobSeq, RunRef};
+
+pub use chronos_types::JobTimes;

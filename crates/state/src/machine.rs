@@ -1,113 +1,21 @@
-//! The machine's door: open a state file, apply batches to it, copy it.
+//! The machine: it opens a state file, applies batches to it, and replaces it as a whole.
 
 use std::path::{Path, PathBuf};
 
-use chronos_types::{ExecutionId, JobId, Millis};
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 
-use crate::run::Fire;
-use crate::stored;
+use crate::command::Batch;
+use crate::error::StateError;
+use crate::outcome::Applied;
+use crate::reader::Readers;
 use crate::wal::{self, Done};
-use crate::{Batch, Readers, StateError, apply, schema};
+use crate::{apply, schema};
 
 /// The replicated machine over its state file. One writer; any number of [`Readers`].
 #[derive(Debug)]
 pub struct Machine {
     path: PathBuf,
     connection: Connection,
-}
-
-/// What became of one batch.
-#[derive(Clone, Debug, Default)]
-pub struct Applied {
-    /// The batch's instant.
-    pub at: Millis,
-    /// One for each command, in order.
-    pub outcomes: Vec<Outcome>,
-    /// What the world should now do, in order.
-    pub effects: Vec<Effect>,
-}
-
-/// The answer to one command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    /// Done; nothing more to say.
-    Done,
-    /// The job stands at this version.
-    Job {
-        /// The job.
-        #[serde(with = "stored::id")]
-        id: JobId,
-        /// Its version now.
-        version: u64,
-        /// The instant of the change.
-        at: Millis,
-    },
-    /// The execution is on record.
-    Execution {
-        /// The execution.
-        #[serde(with = "stored::id")]
-        id: ExecutionId,
-        /// Its job.
-        #[serde(with = "stored::id")]
-        job: JobId,
-    },
-    /// Nothing was changed.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-    },
-}
-
-/// Why a command changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Refusal {
-    /// Another job has this name.
-    NameTaken {
-        /// The name.
-        name: String,
-    },
-    /// There is no such job.
-    NoSuchJob,
-    /// There is no such execution.
-    NoSuchExecution,
-    /// The job is at another version.
-    VersionMismatch {
-        /// Its version now.
-        current: u64,
-    },
-    /// The job forbids overlap and has an unfinished execution.
-    Overlap {
-        /// The unfinished execution.
-        #[serde(with = "stored::id")]
-        unfinished: ExecutionId,
-    },
-    /// The execution is over.
-    Finished {
-        /// Its status.
-        status: String,
-    },
-    /// The idempotency key was used with another request.
-    KeyReused,
-}
-
-/// What the world should do now that a batch is applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Fire an execution at its instant.
-    Fire(Fire),
-    /// A planned execution was taken off the record before its instant. Its node does not fire it any
-    /// more, and says whether it had: [`crate::Reported::NotBegun`], or what came of it.
-    Withdraw(Fire),
-    /// An execution was cancelled: stop it.
-    Cancel(ExecutionId),
-    /// An execution is over, or waits for the retry that its node reported.
-    Settled(ExecutionId),
-    /// A job's next due instant changed by other means than a plan.
-    DueChanged,
 }
 
 impl Machine {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::StateError;
+use crate::error::StateError;
+use crate::stored::code::{open, undelivered};
 
 /// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
 pub(crate) const FORMAT: i64 = 2;
 
 /// Milliseconds are integers, ids are 16-byte blobs that sort by time, enums are the numbers of
-/// [`crate::stored::Code`], specifications and details are JSON.
-const TABLES: &str = "
+/// [`Code`](crate::stored::code::Code), specifications and details are JSON.
+const TABLES: &str = concat!(
+    "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 -- state: 0 disabled, 1 enabled, 2 deleted (kept, nameless, while executions refer to it)
@@ -73,14 +75,19 @@ CREATE TABLE executions (
 );
 -- version: so that the index alone says which versions of a job are still referred to.
 CREATE INDEX executions_job ON executions (job, id, version);
-CREATE INDEX executions_open ON executions (job) WHERE status < 3;
-CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
+CREATE INDEX executions_open ON executions (job) WHERE ",
+    open!(),
+    ";
+CREATE INDEX executions_bad ON executions (status, id) WHERE ",
+    undelivered!(),
+    ";
 
 CREATE TABLE keys (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX keys_at ON keys (at);
-";
+"
+);
 
 /// What format 2 added. Runs that were planned, and taken off the record by a change of their job:
 /// kept until their node says whether they had begun by then. Few, and gone within milliseconds.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-use crate::StateError;
+use crate::error::StateError;
 
 pub use crate::error::is_disk_full;
 

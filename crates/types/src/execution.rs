@@ -1,6 +1,6 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
-use crate::job::choice;
+use crate::choice::choice;
 use crate::{ExecutionId, JobId, JobName, Millis, NodeName};
 
 choice! {

@@ -1,8 +1,11 @@
 //! Putting coming runs on record and moving each job to its next due instant, in one step.
 
-use super::Context;
+use super::context::Context;
+use super::insert::insert;
+use crate::command::{Plan, PlanStep, PlannedRun};
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome};
 use crate::run::Fire;
-use crate::{Effect, Outcome, Plan, PlanStep, PlannedRun, StateError};
 
 pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, StateError> {
     for step in &plan.steps {
@@ -26,7 +29,7 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
         return Ok(());
     };
     let fire = Fire::first(*run, *fire_at, node.clone());
-    if context.insert(&fire, None)? {
+    if insert(context, &fire, None)? {
         context.effects.push(Effect::Fire(fire));
     } else {
         context.add_held(run.job, -1)?;

@@ -3,8 +3,9 @@
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
-use super::Reader;
-use crate::{StateError, schema};
+use super::pool::Reader;
+use crate::error::StateError;
+use crate::schema;
 
 impl Reader {
     /// A SHA-256 over every row of the state, in hexadecimal. Machines that applied the same log

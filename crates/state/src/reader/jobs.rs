@@ -3,10 +3,12 @@
 use chronos_types::{Job, JobId, JobSpec, Millis, Status};
 use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
 
-use super::{Page, Reader};
-use crate::StateError;
+use super::page::Page;
+use super::pool::Reader;
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::{self, Code};
+use crate::stored::code::{Code, disabled_job, enabled_job, live_job, ran};
+use crate::stored::{columns, spec};
 
 /// A job, with what the machine knows beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +52,10 @@ fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
         version: row.get(2)?,
         created_at: row.get(3)?,
         updated_at: row.get(4)?,
-        spec: stored::spec_from_json(&spec)?,
+        spec: spec::from_json(&spec)?,
         next_due: row.get(6)?,
     };
-    Ok((stored::job_seq(row, 0)?, job))
+    Ok((columns::job_seq(row, 0)?, job))
 }
 
 impl Reader {
@@ -64,7 +66,7 @@ impl Reader {
     pub fn find_job(&self, key: &str) -> Result<Option<JobRow>, StateError> {
         if let Ok(id) = JobId::parse(key)
             && let Some(row) =
-                self.one_job("j.id = ?1 AND j.state < 2", Value::Blob(id.as_bytes().to_vec()))?
+                self.one_job(concat!("j.id = ?1 AND ", live_job!("j.")), Value::Blob(id.as_bytes().to_vec()))?
         {
             return Ok(Some(row));
         }
@@ -108,9 +110,9 @@ impl Reader {
             }
         }
         conditions += match filter.enabled {
-            Some(true) => " AND j.state = 1",
-            Some(false) => " AND j.state = 0",
-            None => " AND +j.state < 2",
+            Some(true) => concat!(" AND ", enabled_job!("j.")),
+            Some(false) => concat!(" AND ", disabled_job!("j.")),
+            None => concat!(" AND ", live_job!("+j.")),
         };
         if let Some(q) = &filter.q {
             let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -141,9 +143,12 @@ impl Reader {
     }
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
-        // Neither pending nor skipped: those did not run.
-        let sql = "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
-            WHERE job = ?1 AND +status NOT IN (0, 6) ORDER BY id DESC LIMIT 1";
+        let sql = concat!(
+            "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
+            WHERE job = ?1 AND ",
+            ran!("+"),
+            " ORDER BY id DESC LIMIT 1"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         let found: Option<(i64, Millis)> =
             statement.query_row([job.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -160,10 +165,13 @@ impl Reader {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<VersionRow>, StateError> {
-        let sql = "SELECT version, updated_at, spec FROM (
-                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND state < 2
-                UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
-            WHERE version < ?2 ORDER BY version DESC LIMIT ?3";
+        let sql = concat!(
+            "SELECT version, updated_at, spec FROM (
+                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND ",
+            live_job!(),
+            " UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
+            WHERE version < ?2 ORDER BY version DESC LIMIT ?3"
+        );
         let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((job.get(), before, limit + 1))?;
@@ -198,8 +206,13 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn count_jobs(&self) -> Result<(u64, u64), StateError> {
-        let sql =
-            "SELECT (SELECT count(*) FROM jobs WHERE state = 1), (SELECT count(*) FROM jobs WHERE state = 0)";
+        let sql = concat!(
+            "SELECT (SELECT count(*) FROM jobs WHERE ",
+            enabled_job!(),
+            "), (SELECT count(*) FROM jobs WHERE ",
+            disabled_job!(),
+            ")"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
@@ -207,5 +220,5 @@ impl Reader {
 
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     let spec: String = row.get(2)?;
-    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: stored::spec_from_json(&spec)? })
+    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: spec::from_json(&spec)? })
 }

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
 use rusqlite::OptionalExtension;
 
-use super::Reader;
-use crate::StateError;
+use super::pool::Reader;
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::{self, Code};
+use crate::stored::code::{Code, open};
+use crate::stored::columns;
 
 /// An unfinished execution of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +37,13 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn open_nodes(&self) -> Result<Vec<(NodeName, u64)>, StateError> {
-        let sql = "SELECT node, count(*) FROM executions INDEXED BY executions_open
-            WHERE status < 3 GROUP BY node ORDER BY node";
+        let sql = concat!(
+            "SELECT node, count(*) FROM executions INDEXED BY executions_open WHERE ",
+            open!(),
+            " GROUP BY node ORDER BY node"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| Ok((stored::node(row, 0)?, row.get(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((columns::node(row, 0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -54,10 +58,13 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OpenRun>, StateError> {
         // In the order of the index, so that each page goes on where the last one ended.
-        let sql = "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
+        let sql = concat!(
+            "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
             FROM executions e INDEXED BY executions_open CROSS JOIN jobs j ON j.seq = e.job
-            WHERE e.status < 3 AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1
-            ORDER BY e.job, e.seq LIMIT ?4";
+            WHERE ",
+            open!("e."),
+            " AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1 ORDER BY e.job, e.seq LIMIT ?4"
+        );
         let (job, seq) = after.map_or((0, 0), |run| (run.job_seq.get(), run.seq));
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((node.as_str(), job, seq, limit))?;
@@ -66,7 +73,7 @@ impl Reader {
             open.push(OpenRun {
                 seq: row.get(0)?,
                 execution: ExecutionId::from_bytes(row.get(1)?),
-                job_seq: stored::job_seq(row, 2)?,
+                job_seq: columns::job_seq(row, 2)?,
                 job: JobId::from_bytes(row.get(3)?),
                 status: Status::from_code(row.get(4)?)?,
                 fire_at: row.get(5)?,
@@ -81,12 +88,15 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn holders(&self, jobs: &[JobSeq]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
-        let sql = "SELECT node FROM executions INDEXED BY executions_open
-            WHERE job = ?1 AND status < 3 ORDER BY id DESC LIMIT 1";
+        let sql = concat!(
+            "SELECT node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
+            open!(),
+            " ORDER BY id DESC LIMIT 1"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();
         for job in jobs {
-            if let Some(node) = statement.query_row([job.get()], |row| stored::node(row, 0)).optional()? {
+            if let Some(node) = statement.query_row([job.get()], |row| columns::node(row, 0)).optional()? {
                 holders.insert(*job, node);
             }
         }

@@ -1,0 +1,160 @@
+//! Plans: which instants of which jobs are run, and where each job goes from there.
+
+use chronos_types::{ExecutionId, Millis, NodeName, Trigger};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::run::{JobSeq, RunRef};
+use crate::stored::text;
+
+/// Puts coming runs on record, before their instant, and moves their jobs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps, those of one job in order of their instants.
+    #[serde(rename = "runs")]
+    pub steps: Vec<PlanStep>,
+}
+
+/// Moves a job from one due instant to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep {
+    /// The due instant it was planned from; a job that has moved on since is planned anew.
+    pub from: Millis,
+    /// The job's next due instant after this one.
+    pub next_due: Option<Millis>,
+    /// What comes of the instant.
+    pub what: Planned,
+}
+
+/// What a plan makes of a due instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// It is run.
+    Run(PlannedRun),
+    /// It is passed over, and whatever else lies before the next due instant, by the job's
+    /// missed-runs policy.
+    PassedOver {
+        /// The job.
+        job: JobSeq,
+        /// The version it was planned from.
+        version: u64,
+    },
+}
+
+/// A run to put on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRun {
+    /// The run, `schedule` or `catch_up`. Its execution's id is a function of the job and the
+    /// scheduled time.
+    pub run: RunRef,
+    /// When to fire: the scheduled time and its jitter.
+    pub fire_at: Millis,
+    /// The node that is to fire it.
+    pub node: NodeName,
+}
+
+impl PlanStep {
+    /// The job that moves.
+    #[must_use]
+    pub fn job(&self) -> JobSeq {
+        match &self.what {
+            Planned::Run(planned) => planned.run.job,
+            Planned::PassedOver { job, .. } => *job,
+        }
+    }
+
+    /// The version of the job that this was planned from; a job changed since is planned anew.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        match &self.what {
+            Planned::Run(planned) => planned.run.version,
+            Planned::PassedOver { version, .. } => *version,
+        }
+    }
+
+    /// The run, if there is one.
+    #[must_use]
+    pub fn planned(&self) -> Option<&PlannedRun> {
+        match &self.what {
+            Planned::Run(planned) => Some(planned),
+            Planned::PassedOver { .. } => None,
+        }
+    }
+}
+
+/// A [`PlanStep`]. Where instants are passed over, `slot` is null, there is no `execution`, and
+/// `fire_at`, `trigger` and `node` say nothing.
+#[derive(Serialize, Deserialize)]
+struct StoredStep {
+    job: JobSeq,
+    version: u64,
+    from: Millis,
+    slot: Option<Millis>,
+    fire_at: Millis,
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    execution: Option<ExecutionId>,
+    #[serde(with = "text")]
+    trigger: Trigger,
+    next_due: Option<Millis>,
+    node: NodeName,
+}
+
+impl From<&PlanStep> for StoredStep {
+    fn from(step: &PlanStep) -> Self {
+        let PlanStep { from, next_due, what } = step;
+        let (from, next_due) = (*from, *next_due);
+        match what {
+            Planned::Run(PlannedRun { run, fire_at, node }) => {
+                let RunRef { execution, job, version, scheduled_time, trigger } = *run;
+                Self {
+                    job,
+                    version,
+                    from,
+                    slot: Some(scheduled_time),
+                    fire_at: *fire_at,
+                    execution: Some(execution),
+                    trigger,
+                    next_due,
+                    node: node.clone(),
+                }
+            }
+            Planned::PassedOver { job, version } => Self {
+                job: *job,
+                version: *version,
+                from,
+                slot: None,
+                fire_at: from,
+                execution: None,
+                trigger: Trigger::CatchUp,
+                next_due,
+                node: NodeName::default(),
+            },
+        }
+    }
+}
+
+impl From<StoredStep> for PlanStep {
+    fn from(stored: StoredStep) -> Self {
+        let StoredStep { job, version, from, slot, fire_at, execution, trigger, next_due, node } = stored;
+        let what = match (slot, execution) {
+            (Some(scheduled_time), Some(execution)) => Planned::Run(PlannedRun {
+                run: RunRef { execution, job, version, scheduled_time, trigger },
+                fire_at,
+                node,
+            }),
+            _ => Planned::PassedOver { job, version },
+        };
+        Self { from, next_due, what }
+    }
+}
+
+impl Serialize for PlanStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        StoredStep::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PlanStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StoredStep::deserialize(deserializer).map(Self::from)
+    }
+}
