@@ -11,6 +11,16 @@ use serde_json::{Map, Value};
 const MAX_TIMEOUT: DurationMs = DurationMs::from_secs(24 * 3600);
 const DURATION: &str = "a duration string such as \"30s\"";
 
+/// The names of a wire type's fields, in the order in which a message lists them. It does not compile
+/// unless each field is named, so that none which is read can be refused as unknown.
+macro_rules! names_of {
+    ($wire:ident { $($field:ident),* $(,)? }) => {{
+        const _: fn($wire) = |$wire { $($field: _),* }| ();
+        &[$(stringify!($field)),*]
+    }};
+}
+pub(crate) use names_of;
+
 /// One object and where it stands in the input. A `null` is a field left out.
 pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,

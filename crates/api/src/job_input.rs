@@ -5,28 +5,28 @@ use chronos_types::{
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, clip};
+use crate::fields::{Fields, clip, names_of};
 use crate::{JobInput, retry, webhook_input};
 
 /// Judges a schedule and a time zone, each where it is given and a string.
 pub type CheckSchedule<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> Vec<FieldError>;
 
-const FIELDS: [&str; 14] = [
-    "name",
-    "description",
-    "schedule",
-    "timezone",
-    "webhook",
-    "retry_policy",
-    "timeout",
-    "concurrency",
-    "missed_runs",
-    "jitter",
-    "start_at",
-    "end_at",
-    "tags",
-    "enabled",
-];
+const FIELDS: &[&str] = names_of!(JobInput {
+    name,
+    description,
+    schedule,
+    timezone,
+    webhook,
+    retry_policy,
+    timeout,
+    concurrency,
+    missed_runs,
+    jitter,
+    start_at,
+    end_at,
+    tags,
+    enabled
+});
 /// Accepted and ignored, so that what was read can be written back.
 const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "next_run", "last_run"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
@@ -49,7 +49,7 @@ impl JobInput {
         let mut found = Invalid::default();
         let invalid = &mut found;
         let Some(fields) = Fields::open(value, "", invalid) else { return Err(found) };
-        fields.only(&FIELDS, &READ_ONLY, invalid);
+        fields.only(FIELDS, &READ_ONLY, invalid);
         fields.require("name", NAME, invalid);
         let name = fields.parsed("name", JobName::parse, invalid);
         let description = fields.parsed("description", description, invalid).unwrap_or_default();

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::fields::Fields;
+use crate::fields::{Fields, names_of};
 
-const FIELDS: [&str; 5] = ["max_attempts", "initial_interval", "max_interval", "multiplier", "jitter"];
+const FIELDS: &[&str] =
+    names_of!(RetryPolicy { max_attempts, initial_interval, max_interval, multiplier, jitter });
 
 /// What happens after a failed attempt: wait `initial_interval * multiplier^(n-1)`, capped by
 /// `max_interval`, until there were `max_attempts`. Each field has its default.
@@ -50,7 +51,7 @@ impl From<&domain::RetryPolicy> for RetryPolicy {
 /// Reads a policy at `path`.
 pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::RetryPolicy> {
     let fields = Fields::open(value, path, invalid)?;
-    fields.only(&FIELDS, &[], invalid);
+    fields.only(FIELDS, &[], invalid);
     let before = invalid.fields().len();
     let default = domain::RetryPolicy::default();
     let max_attempts = fields.whole("max_attempts", 1, 100, invalid).and_then(|n| u32::try_from(n).ok());

@@ -10,6 +10,10 @@ use crate::calendar::{DAY, civil_from_days};
 pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
 pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
 
+/// The same in Unix milliseconds; no run lies outside.
+pub(crate) const MIN_MS: i64 = MIN_SECOND * 1000;
+pub(crate) const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
+
 /// No local clock is further from UTC than this, in seconds.
 const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
 
@@ -57,7 +61,7 @@ impl Zone {
     /// standard time have seconds, which RFC 3339 cannot say; the time is then given at the offset's whole minutes, so
     /// that the text still means the same instant.
     pub fn format_rfc3339(&self, ms: i64) -> String {
-        let ms = ms.clamp(MIN_SECOND * 1000, MAX_SECOND * 1000 + 999);
+        let ms = ms.clamp(MIN_MS, MAX_MS);
         let offset = self.offset(ms.div_euclid(1000)) / 60 * 60;
         let local = ms.div_euclid(1000) + offset;
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
