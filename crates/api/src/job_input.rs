@@ -1,4 +1,4 @@
-//! Reads jobs.
+//! Reads a job from JSON.
 
 use chronos_types::{
     self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Tags, Webhook,
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fields::{Fields, clip, names_of};
 use crate::{JobInput, retry, webhook_input};
 
-/// Judges a schedule and a time zone, each where it is given and a string.
+/// Checks a schedule and a time zone. Each is `None` if it is not given or no string.
 pub type CheckSchedule<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> Vec<FieldError>;
 
 const FIELDS: &[&str] = names_of!(JobInput {
@@ -27,17 +27,17 @@ const FIELDS: &[&str] = names_of!(JobInput {
     tags,
     enabled
 });
-/// Accepted and ignored, so that what was read can be written back.
+/// These fields are accepted and ignored, so that what was read can be written back.
 const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "next_run", "last_run"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
 const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':'";
-/// What a schedule is, in a message that says that there is none.
+/// What was expected, for a message that says that the schedule is missing.
 pub(crate) const SCHEDULE: &str =
     "a cron expression such as \"0 9 * * 1-5\", \"@every 30s\" or \"@at 2026-11-23T10:00:00Z\"";
 
 impl JobInput {
-    /// Reads a job; `stored` is the webhook whose secrets a `"[redacted]"` stands for, and `check`
-    /// judges schedule and time zone.
+    /// Reads a job. A `"[redacted]"` stands for the secret that `stored` has in the same place. `check`
+    /// checks the schedule and the time zone.
     ///
     /// # Errors
     /// Every bad field: values, types, unknown names, and what is missing.

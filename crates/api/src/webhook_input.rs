@@ -1,4 +1,4 @@
-//! Reads webhooks.
+//! Reads a webhook from JSON.
 
 use chronos_types::{
     self as domain, Auth, HeaderError, Headers, Invalid, MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes,

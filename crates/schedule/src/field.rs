@@ -22,7 +22,7 @@ pub enum Field {
 /// In a day-of-month set, the bit that stands for `L`; day 0 does not exist.
 pub(crate) const LAST_DAY: u32 = 0;
 
-/// Sunday as the end of a week.
+/// Sunday as the last day of a week.
 pub(crate) const SUNDAY_AGAIN: u32 = 7;
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -40,7 +40,7 @@ impl Field {
         }
     }
 
-    /// The names of its values, from the lowest on; none where it has numbers only.
+    /// The names of its values, from the lowest on; empty if it has numbers only.
     pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
             Field::Month => &MONTHS,

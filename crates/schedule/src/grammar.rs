@@ -1,6 +1,6 @@
 //! The grammar of one cron field: its lists, ranges, steps and names.
 //!
-//! A field is read into a bit set, bit `v` for value `v`. It never looks at another field.
+//! A field is read into a bit set, with bit `v` for value `v`. Reading a field never looks at another one.
 
 use crate::error::ParseError;
 use crate::field::{Field, LAST_DAY, SUNDAY_AGAIN};
@@ -39,7 +39,7 @@ impl Field {
             (min, max)
         } else if let Some((low, high)) = range.split_once('-') {
             let low = self.value(item, low)?;
-            // FRI-SUN is no reversed range: as the end of a range, Sunday is 7.
+            // FRI-SUN is no reversed range, because Sunday is 7 at the end of a range.
             let high = match self.value(item, high)? {
                 0 if self == Field::DayOfWeek && low > 0 && high.eq_ignore_ascii_case("sun") => SUNDAY_AGAIN,
                 high => high,
@@ -83,7 +83,8 @@ impl Field {
     }
 }
 
-/// Digits only; a number too long for `u32` saturates, it is out of any range as a value and past any range as a step.
+/// A number that has only digits. One too large for `u32` saturates: it is out of any range as a value, and past any range
+/// as a step.
 fn number(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;

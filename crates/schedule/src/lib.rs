@@ -1,8 +1,8 @@
 //! When a job runs: cron expressions, `@every` and `@at`, in any IANA time zone, across daylight saving.
 //!
-//! A text is parsed once into a [`Schedule`] (32 bytes of bit sets), which then answers which instant comes next. All
-//! instants are Unix milliseconds. The crate is pure: it never asks the time, never reads the machine's time zone database
-//! and keeps no state, so every node computes the same.
+//! A text is parsed once into a [`Schedule`] (32 bytes of bit sets), which then tells which instant comes next. All
+//! instants are Unix milliseconds. The crate is pure: it never reads a clock, never reads the machine's time zone database
+//! and keeps no state. So every node computes the same.
 //!
 //! ```
 //! use chronos_schedule::{Schedule, Zone};
@@ -22,7 +22,7 @@
 //! | `cron` | six bit sets, and the local times they match |
 //! | `calendar` | days, months, leap years |
 //! | `zone` | offsets and transitions |
-//! | `eval` | which instants the local times are: the daylight saving rules |
+//! | `eval` | which instants belong to the local times: the daylight saving rules |
 //! | `every`, `at` | the two schedules that are not cron |
 //! | `describe` | plain English |
 //! | `schedule` | the schedule as a whole, of whichever kind |

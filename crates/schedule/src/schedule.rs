@@ -1,4 +1,4 @@
-//! A schedule, of whichever kind it is.
+//! A schedule: cron, `@every` or `@at`.
 
 use crate::cron::Cron;
 use crate::error::{MAX_LEN, ParseError};
@@ -8,7 +8,7 @@ use crate::{at, describe, eval};
 
 /// A parsed schedule: cron, `@every` or `@at`.
 ///
-/// Compared by what they match and not by their text: `0 9 * * 1-5` equals `0 0 9 ? * MON-FRI`.
+/// Two schedules are equal if they match the same: `0 9 * * 1-5` equals `0 0 9 ? * MON-FRI`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     kind: Kind,
@@ -23,9 +23,9 @@ enum Kind {
 }
 
 impl Schedule {
-    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes; blanks around it are ignored.
+    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes. Blanks around it are ignored.
     ///
-    /// A cron expression that can never fire is refused too. An `@at` in the past is not: this crate has no clock.
+    /// A cron expression that can never fire is refused. An `@at` in the past is accepted, because this crate has no clock.
     pub fn parse(text: &str) -> Result<Schedule, ParseError> {
         if text.len() > MAX_LEN {
             return Err(ParseError::TooLong { len: text.len() });
@@ -42,9 +42,9 @@ impl Schedule {
         Ok(Schedule { kind })
     }
 
-    /// The first instant strictly later than `after_ms`; `None` if there is none (a passed `@at`, or the calendar's end).
+    /// The first instant later than `after_ms`. `None` if there is none: an `@at` has passed, or the calendar ends.
     ///
-    /// `anchor_ms` is where `@every` counts from: its runs are `anchor + k * period` with `k >= 1`. The others ignore it.
+    /// `@every` counts from `anchor_ms`: its runs are `anchor + k * period` with `k >= 1`. The other kinds ignore it.
     pub fn next_after(&self, zone: &Zone, anchor_ms: i64, after_ms: i64) -> Option<i64> {
         match &self.kind {
             Kind::Cron(cron) => Some(eval::next_after(cron, zone, after_ms.div_euclid(1000))? * 1000),
@@ -55,7 +55,7 @@ impl Schedule {
 
     /// The latest instant that is later than `after_ms` and not later than `until_ms`.
     ///
-    /// Searches backwards from `until_ms`, so it costs the same whether one run lies between or a billion.
+    /// The search goes backwards from `until_ms`, so it costs the same for one run in between as for a billion.
     pub fn last_between(&self, zone: &Zone, anchor_ms: i64, after_ms: i64, until_ms: i64) -> Option<i64> {
         let last = match &self.kind {
             Kind::Cron(cron) => eval::last_until(cron, zone, until_ms.div_euclid(1000))? * 1000,

@@ -1,4 +1,4 @@
-//! Applies one batch: each command in its file.
+//! Applies one batch of commands. What each command does is in the file of its name.
 
 mod cancel;
 mod context;
@@ -47,7 +47,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
     }
 }
 
-/// Applies a command unless its key was seen before; then the answer is that of the first time.
+/// Applies a command unless its key was seen before; then it answers what it answered the first time.
 fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Result<Outcome, StateError> {
     let mut find = context.db.prepare_cached("SELECT fingerprint, outcome FROM keys WHERE key = ?1")?;
     let known: Option<(String, String)> =

@@ -1,8 +1,9 @@
-//! What can be asked of the machine: the entries of the replicated log.
+//! Commands: what can be asked of the machine, and the entries of the replicated log.
 //!
-//! Stored as JSON with a format version in front. Fields may be added with a default; a new kind
-//! of command or a changed meaning needs a new version, and a node that meets a version or a
-//! command it does not know stops: skipping it would part the state from that of its peers.
+//! An entry is stored as JSON with a format version in front. A field may be added if it has a
+//! default. A new kind of command, or a changed meaning, needs a new version. A node that finds a
+//! version or a command that it does not know stops: if it skipped the entry, its state would differ
+//! from that of its peers.
 
 mod plan;
 mod report;
@@ -17,20 +18,20 @@ use crate::stored::{spec, text};
 pub use plan::{Plan, PlanStep, Planned, PlannedRun};
 pub use report::{Report, Reported};
 
-/// The newest format understood. A batch is written in the oldest that has all of its commands, so
-/// that nodes of two releases can share a log until a newer command is used.
+/// The newest format that this binary understands. A batch is written in the oldest format that has all
+/// of its commands, so that nodes of two releases can share a log until a newer command is used.
 pub const FORMAT: u32 = 3;
 
-/// One entry of the log: commands that were waiting together, applied in order.
+/// One entry of the log: commands that waited at the same time. They are applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The leader's clock when it proposed, never earlier than the batch before.
+    /// The time by the leader's clock when it proposed the batch; never earlier than that of the batch before.
     pub at: Millis,
     /// The commands.
     pub items: Vec<Proposal>,
 }
 
-/// A command, and the key that makes repeating it harmless.
+/// A command, and the key that makes it harmless to send the command again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Present where the client sent an `Idempotency-Key`.
@@ -51,7 +52,7 @@ impl From<Command> for Proposal {
 pub struct Idempotency {
     /// As sent by the client.
     pub key: String,
-    /// A hash of the request; the same key with another request is refused.
+    /// A hash of the request. A request with the same key and another hash is refused.
     pub fingerprint: String,
 }
 
@@ -121,15 +122,15 @@ pub struct PutJob {
     /// The job.
     #[serde(with = "text")]
     pub id: JobId,
-    /// The version this change was made from; none creates the job.
+    /// The version that this change was made from; `None` creates the job.
     pub from_version: Option<u64>,
-    /// The instant of creation, from the clock that also computed `next_due`: an `@every` schedule
-    /// counts from it, and the two must agree. A change leaves the job's own as it is.
+    /// The instant of creation. An `@every` schedule counts from it, so it comes from the same reading
+    /// of the clock as `next_due`. A change of a job does not alter it.
     pub created_at: Millis,
     /// The whole specification.
     #[serde(with = "spec")]
     pub spec: JobSpec,
-    /// The first instant at which it falls due from now on.
+    /// The first instant from now on at which the job falls due.
     pub next_due: Option<Millis>,
 }
 
@@ -152,7 +153,7 @@ pub struct TriggerRun {
     /// The new execution.
     #[serde(with = "text")]
     pub execution: ExecutionId,
-    /// The execution to repeat, with the job's version of that time.
+    /// The execution to repeat; the new one runs the same version of the job.
     #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ExecutionId>,
     /// The node that is to fire it.
@@ -167,7 +168,7 @@ pub struct Cancel {
     pub execution: ExecutionId,
 }
 
-/// Forgets records that are past their keeping.
+/// Forgets records whose retention has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trim {
     /// The machine's own numbers of finished executions.
@@ -180,14 +181,14 @@ pub struct Trim {
     pub keys_before: Millis,
 }
 
-/// Gives unfinished executions of a node that is gone or leaves to others.
+/// Gives unfinished executions to other nodes, because their node is gone or about to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassign {
     /// The executions.
     pub runs: Vec<Moved>,
 }
 
-/// One execution, from one node to another.
+/// Moves one execution from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// The execution.
@@ -197,18 +198,18 @@ pub struct Moved {
     pub from: NodeName,
     /// The node that is to fire it from now on.
     pub to: NodeName,
-    /// Whether the node that held it may have begun it, and cannot be asked.
+    /// Whether the node that held it may have begun it and cannot be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsure: bool,
 }
 
 impl Batch {
-    /// The bytes kept in the log.
+    /// The bytes that the log keeps.
     ///
     /// # Errors
-    /// None that a batch made by this crate meets.
+    /// None, for a batch that is made of this crate's types.
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
-        // The format stands first, on its own, so that it can be read before the rest is.
+        // The format stands in front, so that it can be read before the rest.
         let format = self.items.iter().map(|item| item.command.format()).max().unwrap_or(1);
         let mut out = format!("{format} ").into_bytes();
         serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;

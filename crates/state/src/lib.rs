@@ -1,8 +1,10 @@
-//! The replicated machine: commands go in, facts are remembered, effects come out.
+//! The replicated state machine. Commands go in; it remembers what they say in its state file, and
+//! effects come out: what the node should do now.
 //!
-//! It is pure and synchronous: it never reads a clock, never draws a random number, never
-//! evaluates a schedule and never touches the network. Every instant, id and next due time comes
-//! in a command, chosen by whoever proposed it, so equal logs give equal states on every node.
+//! It is deterministic and synchronous: it never reads a clock, never draws a random number, never
+//! evaluates a schedule and never touches the network. Every instant, id and next due time comes in
+//! a command. The node that proposes the command chooses them, so equal logs give equal states on
+//! every node.
 
 mod apply;
 pub mod backup;

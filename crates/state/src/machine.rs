@@ -11,7 +11,8 @@ use crate::reader::Readers;
 use crate::wal::{self, Done};
 use crate::{apply, schema};
 
-/// The replicated machine over its state file. One writer; any number of [`Readers`].
+/// The replicated state machine over its state file. It is the one writer; there can be any number of
+/// [`Readers`].
 #[derive(Debug)]
 pub struct Machine {
     path: PathBuf,
@@ -28,11 +29,12 @@ impl Machine {
         Ok(Self { path: path.to_owned(), connection })
     }
 
-    /// Applies batches in one transaction, together with `meta`: the consensus layer's own notes
-    /// (last applied position, membership), which must never part from the state they describe.
+    /// Applies batches in one transaction. The same transaction writes `meta`, the consensus layer's own
+    /// notes (last applied position, membership), because they must always match the state that they
+    /// describe.
     ///
     /// # Errors
-    /// The storage failed; nothing of the batches is applied then, and they can be tried again.
+    /// The storage failed. Then nothing of the batches is applied, and they can be tried again.
     pub fn apply(&mut self, batches: &[&Batch], meta: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -55,7 +57,7 @@ impl Machine {
         schema::meta(&self.connection, key)
     }
 
-    /// Makes everything applied so far survive a power loss. The log may be purged up to here.
+    /// Makes everything applied so far survive a power loss. After that the log may be purged up to here.
     ///
     /// # Errors
     /// The storage failed.
@@ -63,9 +65,9 @@ impl Machine {
         schema::make_durable(&self.connection, &self.path)
     }
 
-    /// Replaces the whole state by that of a file which [`crate::copy`] wrote, and sets `meta` in
-    /// the same step. Readers go on with the state of before until it is done. What does not fit
-    /// into the connection's cache waits in the write-ahead log, so the memory it takes is bounded.
+    /// Replaces the whole state by that of a file which [`crate::copy`] wrote, and sets `meta` in the
+    /// same step. Readers see the old state until this is done. The memory that it takes is bounded:
+    /// what does not fit into the connection's cache waits in the write-ahead log.
     ///
     /// # Errors
     /// The storage failed, or the file is not a state this Chronos can read.
@@ -79,7 +81,7 @@ impl Machine {
         &self.path
     }
 
-    /// Has the write-ahead log brought back into the file by another connection; see [`wal::beside`].
+    /// Has another connection bring the write-ahead log back into the file; see [`wal::beside`].
     ///
     /// # Errors
     /// The storage failed.
@@ -87,7 +89,7 @@ impl Machine {
         wal::beside(&mut self.connection, done, ask)
     }
 
-    /// Connections for reading, which never wait for the writer.
+    /// Opens connections for reading. They never wait for the writer.
     ///
     /// # Errors
     /// The storage failed.

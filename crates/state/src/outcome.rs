@@ -1,4 +1,4 @@
-//! What comes of commands: the answer to each, and what the world should do now.
+//! What comes of commands: the answer to each, and what a node should do now.
 
 use chronos_types::{ExecutionId, JobId, Millis};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use crate::stored::text;
 pub struct Applied {
     /// The batch's instant.
     pub at: Millis,
-    /// One for each command, in order.
+    /// One outcome for each command, in order.
     pub outcomes: Vec<Outcome>,
-    /// What the world should now do, in order.
+    /// What the node should do now, in order.
     pub effects: Vec<Effect>,
 }
 
@@ -21,7 +21,7 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Done; nothing more to say.
+    /// It is done.
     Done,
     /// The job stands at this version.
     Job {
@@ -82,18 +82,18 @@ pub enum Refusal {
     KeyReused,
 }
 
-/// What the world should do now that a batch is applied.
+/// What a node should do now that a batch is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Fire an execution at its instant.
     Fire(Fire),
-    /// A planned execution was taken off the record before its instant. Its node does not fire it any
-    /// more, and says whether it had: [`Reported::NotBegun`](crate::Reported::NotBegun), or what came of it.
+    /// A planned execution was taken off the record before its instant. Its node must not fire it any
+    /// more. It reports [`Reported::NotBegun`](crate::Reported::NotBegun) or, if it had begun, what came of it.
     Withdraw(Fire),
     /// An execution was cancelled: stop it.
     Cancel(ExecutionId),
     /// An execution is over, or waits for the retry that its node reported.
     Settled(ExecutionId),
-    /// A job's next due instant changed by other means than a plan.
+    /// A job's next due instant was changed by something other than a plan.
     DueChanged,
 }

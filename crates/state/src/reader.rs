@@ -1,4 +1,4 @@
-//! Questions to the state, a file for those of each kind.
+//! Questions to the state. Each kind of question has a file.
 
 mod executions;
 mod hash;

@@ -12,8 +12,8 @@ use crate::stored::code::{open, undelivered};
 /// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
 pub(crate) const FORMAT: i64 = 2;
 
-/// Milliseconds are integers, ids are 16-byte blobs that sort by time, enums are the numbers of
-/// [`Code`](crate::stored::code::Code), specifications and details are JSON.
+/// Instants are integers, in milliseconds. Ids are 16-byte blobs that sort by time. Enums are the numbers
+/// that [`Code`](crate::stored::code::Code) gives them. Specifications and details are JSON.
 const TABLES: &str = concat!(
     "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -89,9 +89,9 @@ CREATE INDEX keys_at ON keys (at);
 "
 );
 
-/// What format 2 added. Runs that were planned, and taken off the record by a change of their job:
-/// kept until their node says whether they had begun by then. Few, and gone within milliseconds.
-/// unsure: 1 where a node that held it before may have begun it, and cannot be asked.
+/// What format 2 added: planned runs that a change of their job took off the record. Each is kept until
+/// its node says whether it had begun it by then. There are few, and they go within milliseconds. In
+/// `unsure`, 1 means that a node which held the run before may have begun it and cannot be asked.
 const WITHDRAWN: &str = "
 CREATE TABLE withdrawn (
   id BLOB PRIMARY KEY,
@@ -104,8 +104,8 @@ CREATE TABLE withdrawn (
 ) WITHOUT ROWID;
 ";
 
-/// Every table that is part of the state, with its key. What the consensus layer notes is not: it
-/// may differ between nodes whose states are equal.
+/// Every table that is part of the state, with its key. The consensus layer's notes are not: they may
+/// differ between nodes whose states are equal.
 pub(crate) const REPLICATED: [(&str, &str); 9] = [
     ("counters", "name"),
     ("due", "seq"),
@@ -118,7 +118,7 @@ pub(crate) const REPLICATED: [(&str, &str); 9] = [
     ("withdrawn", "id"),
 ];
 
-/// Opens the state file for writing, creating it where it is not there.
+/// Opens the state file for writing. Creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
@@ -198,7 +198,7 @@ pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Resu
 /// Moves what it can from the write-ahead log into the file, and waits until both, and their
 /// names, are on the disk.
 ///
-/// What a reader still looks at stays in the write-ahead log. It is as durable there, and nobody
+/// Pages that a reader still needs stay in the write-ahead log. They are as durable there, and nobody
 /// waits for the reader.
 pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), StateError> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;

@@ -1,8 +1,8 @@
-//! How things are kept on disk: the stored forms of domain types, and the way there and back.
+//! The stored forms of domain types, and the conversions there and back.
 //!
-//! Stored forms are apart from both the domain and the wire, so that either can change without
-//! touching what is on disk. Fields may be added with a default. What is read back was checked
-//! when it came in; a value that no longer parses is damage, and is reported as such.
+//! They are separate from the domain's types and from those of the API, so that either can change
+//! without a change on the disk. A field may be added if it has a default. Values were checked when
+//! they came in; a stored value that no longer parses is damage, and is reported as such.
 
 pub(crate) mod code;
 pub(crate) mod columns;

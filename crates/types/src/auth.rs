@@ -5,7 +5,7 @@ use std::fmt;
 use crate::headers::{MAX_HEADER_VALUE_BYTES, check_header};
 use crate::{HeaderError, REDACTED};
 
-/// Credentials sent with each request. Shown only redacted.
+/// Credentials that are sent with each request. `Debug` shows them redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Auth {
     /// `Authorization: Bearer <token>`
@@ -33,7 +33,7 @@ impl Auth {
     /// The header that carries an API key where none is named.
     pub const DEFAULT_HEADER: &'static str = "X-API-Key";
 
-    /// Checks the parts; an error names the field inside `auth`.
+    /// Checks the parts. An error names the field inside `auth`.
     ///
     /// # Errors
     /// The field and what was expected of it.
@@ -68,14 +68,14 @@ impl Auth {
         Ok(self)
     }
 
-    /// Puts the stored secret back in place of [`REDACTED`]; an error is the name of the field that
-    /// has no stored secret.
+    /// Puts the stored secret back in place of [`REDACTED`]. The error is the name of the field that has
+    /// no stored secret.
     pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), &'static str> {
         let (field, secret) = self.secret_mut();
         if secret != REDACTED {
             return Ok(());
         }
-        // A secret of another kind is not this one's.
+        // A stored secret of another kind does not fit here.
         let old = stored.map(Self::secret).filter(|(other, _)| *other == field);
         old.ok_or(field)?.1.clone_into(secret);
         Ok(())

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::duration::clip;
 
-/// What stands for a secret wherever one is read back.
+/// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
 /// Most headers of a webhook, and the longest value of one: well inside what servers accept.
@@ -56,7 +56,7 @@ const CONNECTION_HEADERS: [&str; 11] = [
 ];
 
 impl Headers {
-    /// Checks the headers; the index in an error is that of the bad one.
+    /// Checks the headers.
     ///
     /// # Errors
     /// The name of each bad header, and why it is refused.
@@ -87,8 +87,8 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Puts the stored values back in place of [`REDACTED`]; an error is the name of a header that
-    /// has no stored value.
+    /// Puts the stored values back in place of [`REDACTED`]. The error is the name of a header that has no
+    /// stored value.
     pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), String> {
         for (name, value) in &mut self.0 {
             if value == REDACTED {
@@ -113,7 +113,7 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// Whether a header can be sent as it is.
+/// Checks that a header can be sent as it is.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         return Err(HeaderError::Name(clip(name).to_owned()));
@@ -127,7 +127,7 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     HeaderValue::from_str(value).map(|_| ()).map_err(|_| HeaderError::Value)
 }
 
-/// Whether a header's value is taken for a credential, by its name.
+/// Whether a header of this name is taken to carry a credential.
 #[must_use]
 pub fn is_credential_header(name: &str) -> bool {
     const MARKS: [&str; 12] = [

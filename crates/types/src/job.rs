@@ -1,4 +1,4 @@
-//! A job: when a webhook is called, and what happens when it fails, overlaps or was missed.
+//! A job: when a webhook is called, and what happens when a run fails, overlaps another or is missed.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook};
 /// A job as it stands: its specification and what the system adds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Identifier, for ever.
+    /// Its identifier, which never changes.
     pub id: JobId,
     /// What the user asked for.
     pub spec: JobSpec,
-    /// Counts the changes, from 1.
+    /// The number of its version, from 1; each change adds one.
     pub version: u64,
     /// When it was created.
     pub created_at: Millis,
-    /// When this version came to be.
+    /// When this version was made.
     pub updated_at: Millis,
-    /// The next instant at which it falls due; none when disabled or past its end.
+    /// The next instant at which it falls due; `None` when it is disabled or past its end.
     pub next_due: Option<Millis>,
 }
 
@@ -38,13 +38,13 @@ pub struct JobSpec {
     pub webhook: Webhook,
     /// What happens after a failed attempt.
     pub retry_policy: RetryPolicy,
-    /// Time for one attempt where the webhook has none of its own.
+    /// Time for one attempt, if the webhook has no timeout of its own.
     pub timeout: Option<DurationMs>,
     /// What happens when a run falls due while another is unfinished.
     pub concurrency: Concurrency,
-    /// What happens to runs of a time when no node was up.
+    /// What happens to runs that fell due while no node was up.
     pub missed_runs: MissedRuns,
-    /// Each run starts up to this much later than scheduled, by its own fixed share.
+    /// Each run starts up to this much later than scheduled. Its share is a function of the run.
     pub jitter: DurationMs,
     /// No run before this instant.
     pub start_at: Option<Millis>,
@@ -57,10 +57,10 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// Whether a job falls due at the same instants by both specifications.
+    /// Whether both specifications are enabled and fall due at the same instants.
     #[must_use]
     pub fn same_instants(&self, other: &Self) -> bool {
-        // A new field is decided on here: does it move the instants?
+        // Decide on a new field here: does it change the instants?
         let Self {
             schedule,
             timezone,
@@ -83,14 +83,14 @@ impl JobSpec {
     }
 }
 
-/// The part of a specification that planning needs: when the job runs, and beside what.
+/// The part of a specification that planning needs: when the job runs, and whether runs may overlap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobTimes {
     /// The schedule's text.
     pub schedule: String,
     /// IANA time zone name.
     pub timezone: String,
-    /// What happens to runs of a time when no node was up.
+    /// What happens to runs that fell due while no node was up.
     pub missed_runs: MissedRuns,
     /// What happens when a run falls due while another is unfinished.
     pub concurrency: Concurrency,
@@ -141,13 +141,13 @@ choice! {
         Allow "allow",
         /// The unfinished run is cancelled.
         Replace "replace",
-        /// The new run waits; at most one waits, more are skipped.
+        /// The new run waits. At most one waits; further ones are skipped.
         Queue "queue",
     }
 }
 
 choice! {
-    /// What happens to runs of a time when no node was up.
+    /// What happens to runs that fell due while no node was up.
     MissedRuns "a missed-runs policy" {
         /// The latest missed instant runs once.
         ExecuteOne "execute_one",

@@ -1,7 +1,7 @@
-//! The words of Chronos: jobs, webhooks, executions, and the limits on each.
+//! The domain of Chronos: jobs, webhooks, executions, and the limits on each.
 //!
-//! Everything here is plain data with its rules. A value of one of these types is valid: it was
-//! parsed at the door. Nothing here does I/O, reads a clock or draws a random number.
+//! Everything here is plain data with its rules. A value of one of these types is valid, because its
+//! parts were checked when it was made. Nothing here does I/O, reads a clock or draws a random number.
 
 mod auth;
 mod choice;

@@ -1,4 +1,4 @@
-//! When a failed attempt is made again.
+//! Whether and when a failed attempt is made again.
 
 use crate::DurationMs;
 
@@ -25,10 +25,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Checks the parts; each error names its field.
+    /// Checks the parts.
     ///
     /// # Errors
-    /// Every bad field and what was expected of it.
+    /// The name of every bad field, and what was expected of it.
     pub fn new(
         max_attempts: u32,
         initial_interval: DurationMs,
@@ -83,14 +83,14 @@ impl RetryPolicy {
         self.multiplier
     }
 
-    /// Share of a wait that is drawn at random, either way.
+    /// The share of a wait by which it is made longer or shorter at random.
     #[must_use]
     pub fn jitter(&self) -> f64 {
         self.jitter
     }
 
-    /// The wait after failed attempt number `attempt` (from 1). `draw` is from 0.0 to 1.0 and
-    /// places the wait within its jitter; the longest wait holds for the result.
+    /// The wait after the failed attempt number `attempt` (from 1). `draw` is from 0.0 to 1.0 and places
+    /// the wait within its jitter. The result is never longer than the longest wait.
     #[must_use]
     pub fn backoff(&self, attempt: u32, draw: f64) -> DurationMs {
         let cap = self.max_interval.as_millis() as f64;

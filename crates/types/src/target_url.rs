@@ -1,4 +1,4 @@
-//! Where a webhook goes.
+//! The URL that a webhook calls.
 
 use std::fmt;
 
@@ -26,8 +26,8 @@ pub struct UrlError {
 }
 
 impl TargetUrl {
-    /// Parses a URL by the WHATWG rules, as browsers do, so that every spelling of an address
-    /// (`0x7f.1`) becomes its plain form before the egress guard sees it.
+    /// Parses a URL by the WHATWG rules, as browsers do. So every spelling of an address (`0x7f.1`)
+    /// becomes its plain form before the egress guard sees it.
     ///
     /// # Errors
     /// What is wrong with the text. The text is quoted without its user info.

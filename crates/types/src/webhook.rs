@@ -21,18 +21,18 @@ pub struct Webhook {
     pub body: Option<Template>,
     /// Credentials that are sent along.
     pub auth: Option<Auth>,
-    /// Status codes that count as success; any 2xx where none are listed.
+    /// Status codes that count as success; any 2xx if none are listed.
     pub success_codes: Option<SuccessCodes>,
     /// Time for one attempt, from connect to the last body byte.
     pub timeout: Option<DurationMs>,
     /// Accepts any server certificate (for development only).
     pub tls_skip_verify: bool,
-    /// Redirects followed; 0 makes a 3xx a failure.
+    /// How many redirects are followed; with 0 a 3xx is a failure.
     pub max_redirects: u8,
 }
 
 impl Webhook {
-    /// The method used: the given one, else POST where there is a body and GET where there is none.
+    /// The method that is used: the given one, else POST if there is a body and GET if there is none.
     #[must_use]
     pub fn method(&self) -> Method {
         self.method.unwrap_or(if self.body.is_some() { Method::Post } else { Method::Get })
@@ -47,7 +47,7 @@ impl Webhook {
         }
     }
 
-    /// Puts the stored secrets back where `self`, written by a user, says `"[redacted]"`.
+    /// Puts the stored secrets back in place of each `"[redacted]"` that a user has sent.
     ///
     /// # Errors
     /// The path of a redacted value for which `stored` holds no secret.

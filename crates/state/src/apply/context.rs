@@ -1,5 +1,5 @@
-//! What a command's code works with: the transaction, the batch's instant, the effects so far, and
-//! the questions that several commands ask.
+//! What the code of every command works with: the transaction, the instant of the batch, and the effects
+//! so far. The questions that several commands ask of the state are here too.
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -10,19 +10,19 @@ use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, live_job, open};
 use crate::stored::columns;
 
-/// See the module.
+/// A batch that is being applied.
 pub(super) struct Context<'a> {
     pub(super) db: &'a Connection,
     /// The batch's instant.
     pub(super) at: Millis,
     pub(super) effects: Vec<Effect>,
-    /// The last number given to an execution; written back once a batch.
+    /// The last number that was given to an execution. It is written back once a batch.
     last_execution: i64,
-    /// The same when the batch began.
+    /// What that number was when the batch began.
     last_before: i64,
 }
 
-/// A job that is not deleted, as far as commands need it.
+/// What commands need of a job that is not deleted.
 pub(super) struct LiveJob {
     pub(super) seq: JobSeq,
     pub(super) version: u64,
@@ -87,7 +87,7 @@ impl Context<'_> {
         Ok(self.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
     }
 
-    /// Counts executions on record into, or out of, what a job holds.
+    /// Adds to the count of executions that are on record for a job.
     pub(super) fn add_held(&self, job: JobSeq, by: i64) -> Result<(), StateError> {
         self.db.prepare_cached("UPDATE due SET held = held + ?2 WHERE seq = ?1")?.execute((job.get(), by))?;
         Ok(())
@@ -95,7 +95,7 @@ impl Context<'_> {
 
     /// The unfinished executions of a job, oldest first.
     pub(super) fn open_of(&self, job: JobSeq) -> Result<Vec<Open>, StateError> {
-        // Told which index: to spare the sort, SQLite would read all that the job holds.
+        // The index is named, because SQLite would read all executions of the job to avoid the sort.
         let sql = concat!(
             "SELECT seq, id, slot, fire_at, status, trigger, version, node
             FROM executions INDEXED BY executions_open
@@ -126,7 +126,7 @@ impl Context<'_> {
 }
 
 impl Open {
-    /// What its node holds, where no attempt was made yet.
+    /// The run as its node has it, if no attempt was made yet.
     pub(super) fn planned(self) -> Fire {
         let Self { run, fire_at, node, seq: _, status: _ } = self;
         Fire::first(run, fire_at, node)

@@ -8,7 +8,7 @@ use crate::error::StateError;
 use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
 
-/// Puts a pending execution on record; false where it already was.
+/// Puts a pending execution on record. Answers false if it was there already.
 pub(super) fn insert(
     context: &mut Context<'_>,
     fire: &Fire,
@@ -37,8 +37,8 @@ pub(super) fn insert(
     Ok(count == 1)
 }
 
-/// A run is on record again, whatever came of the one that was withdrawn under its id. Where a node that
-/// cannot be asked any more may have begun that one, the new record says so.
+/// Forgets the withdrawn run of the same id, if there is one: the run is on record again. If a node that
+/// cannot be asked any more may have begun the withdrawn one, the new record says so.
 fn settle_withdrawn(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
     let Some(waiting) = withdrawn::find(context, fire.run.execution)? else { return Ok(()) };
     withdrawn::forget(context, fire.run.execution)?;

@@ -60,8 +60,8 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         put_tags(context, job.seq, &put.spec)?;
     }
     if old.same_instants(&put.spec) {
-        // Planning goes on where it stood, so that no instant is lost between the proposer's clock and
-        // this moment; and what is planned runs as the job is now.
+        // The next due instant stays, so that none is lost between the proposer's clock and this moment.
+        // The runs that are planned run the new version.
         withdraw::renew(context, job.seq, version)?;
         let sql = "UPDATE due SET version = ?2 WHERE seq = ?1";
         context.db.prepare_cached(sql)?.execute((job.seq.get(), version))?;
@@ -95,7 +95,7 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-/// Whether an insert or update met a name that another job has.
+/// Whether an insert or update failed because another job has the name.
 fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
     match result {
         Ok(_) => Ok(false),
@@ -118,7 +118,7 @@ fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), St
     Ok(())
 }
 
-/// Ends runs whose instant has come and which still wait out their jitter.
+/// Ends the runs whose instant has come and that still wait for their jitter to pass.
 fn end_waiting(context: &mut Context<'_>, job: JobSeq, why: &str) -> Result<(), StateError> {
     for open in context.open_of(job)? {
         if open.status == Status::Pending && open.fire_at > context.at {

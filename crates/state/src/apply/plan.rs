@@ -15,8 +15,8 @@ pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, St
 }
 
 fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
-    // A job changed or moved on since is planned anew, so a plan that arrives twice or late, also
-    // from a leader of before, changes nothing. Due instants only ever move forward.
+    // If the job has changed or moved on since, it is planned anew. So a plan that arrives twice or late,
+    // even from an earlier leader, changes nothing. Due instants only ever move forward.
     let planned = step.planned();
     let sql = "UPDATE due SET at = ?2, held = held + ?4
         WHERE seq = ?1 AND version = ?3 AND at = ?5 AND (?2 IS NULL OR at < ?2)";

@@ -17,7 +17,7 @@ fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
     let Some(mut record) = record::load(context, moved.execution)? else {
         return Ok(());
     };
-    // Over, or moved already: a command that arrives twice or late changes nothing.
+    // It is over, or was moved already. So a command that arrives twice or late changes nothing.
     if record.is_finished() || record.node != moved.from {
         return Ok(());
     }

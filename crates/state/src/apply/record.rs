@@ -22,7 +22,7 @@ pub(super) struct Record {
     started_at: Option<Millis>,
     completed_at: Option<Millis>,
     detail: StoredDetail,
-    /// When the attempt under way began, where that is known.
+    /// When the attempt under way began, if that is known.
     running_since: Option<Millis>,
 }
 
@@ -57,14 +57,14 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Reco
     }))
 }
 
-/// The record of an execution that was just put there.
+/// The record of an execution that was just inserted.
 pub(super) fn of_inserted(context: &Context<'_>, id: ExecutionId) -> Result<Record, StateError> {
     load(context, id)?.ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))
 }
 
 impl Record {
-    /// An attempt was made of this version of the job: of an older one than stands here where its node
-    /// had begun before it heard of the newer. What is shown as sent is what was sent.
+    /// Notes which version of the job an attempt ran. It is older than the one on record if the node had
+    /// begun before it heard of a change. So what is shown as sent is what was sent.
     pub(super) fn runs(&mut self, context: &Context<'_>, version: u64) -> Result<(), StateError> {
         if self.run.version != version {
             self.run.version = version;
@@ -78,23 +78,23 @@ impl Record {
         self.status.is_finished()
     }
 
-    /// What the node of an unfinished execution owes, as it would be read back.
+    /// What the node of an unfinished execution has to fire. A read of the state gives the same.
     pub(super) fn owed(&self) -> Fire {
         let (attempt, begun) = Fire::next(self.status, self.attempts);
         Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
     }
 
-    /// Whether a node that held it before may have begun it, and cannot be asked.
+    /// Whether a node that held it before may have begun it and cannot be asked.
     pub(super) fn is_unsure(&self) -> bool {
         self.detail.unsure
     }
 
-    /// The node that held it may have begun it, and cannot be asked.
+    /// Notes that a node which held it may have begun it and cannot be asked.
     pub(super) fn may_have_begun(&mut self) {
         self.detail.unsure = true;
     }
 
-    /// Attempts that ended.
+    /// How many attempts have ended.
     pub(super) fn ended(&self) -> u32 {
         self.detail.attempts.last().map_or(0, |attempt| attempt.number)
     }

@@ -1,4 +1,4 @@
-//! Settling an execution, or arming its next attempt, by what its node reports.
+//! Takes in what a node reports: it ends the execution, or arms its next attempt.
 
 use chronos_types::{ErrorKind, Status};
 
@@ -19,14 +19,14 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
     let Some(record) = record::load(context, report.run.execution)? else {
         return bring_back(context, report);
     };
-    // What is finished never changes: a late word about it is dropped.
+    // A finished execution never changes, so a late report about it is dropped.
     if record.is_finished() {
         context.effects.push(Effect::Settled(report.run.execution));
         return Ok(Outcome::Done);
     }
-    // The execution was given to another node, which makes the attempt again under the same number.
-    // A success counts all the same; what else the node of before says would set back the other's
-    // attempt. It is told whose the execution is, and the other is told nothing new.
+    // The execution was given to another node, which makes the attempt again under the same number. A
+    // success of the earlier node counts all the same. Anything else that it reports would set back the
+    // attempt of the other node. The effect tells it whose the execution is now.
     if record.node != report.node && !report.what.is_success() {
         context.effects.push(Effect::Fire(record.owed()));
         return Ok(Outcome::Done);
@@ -34,8 +34,8 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
     settle(context, report, record)
 }
 
-/// Withdrawn while it was being delivered: the record comes back, so that no delivery is without
-/// one.
+/// Puts a run back on record that was withdrawn while it was delivered, so that every delivery has a
+/// record.
 fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     if !withdraw::bring_back(context, report)? {
         context.effects.push(Effect::Settled(report.run.execution));
@@ -44,7 +44,7 @@ fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, Sta
     let record = record::of_inserted(context, report.run.execution)?;
     let effects = context.effects.len();
     let outcome = settle(context, report, record)?;
-    // A deleted job has nothing unfinished: what comes back for it is recorded, and ends here.
+    // A deleted job has no unfinished executions. One that comes back is recorded and ended at once.
     if is_deleted(context, report.run.job)? {
         let open = context
             .open_of(report.run.job)?
@@ -69,9 +69,9 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             record.status = Status::Running;
         }
         Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
-            // A success counts, whoever delivered it, also beside a failure of the same number.
+            // A success counts whoever delivered it, even after a failure of the same number.
             if *attempt <= record.ended() && failure.is_some() {
-                // Its node may have made the attempt twice, and waits for word of the next.
+                // Its node may have made the attempt twice, and waits to be told of the next.
                 context.effects.push(Effect::Fire(record.owed()));
                 return Ok(Outcome::Done);
             }
@@ -113,7 +113,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             record.fail(ErrorKind::Cancelled, why);
             record.finish(Status::Cancelled, context.at);
         }
-        // Answered before: they are about what is not on record.
+        // `report` has answered these: they are about runs that are not on record.
         Reported::NotBegun | Reported::Unknown => {}
     }
     if record.is_finished() {

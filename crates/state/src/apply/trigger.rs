@@ -30,9 +30,9 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
             (version, Trigger::Replay)
         }
     };
-    // The policy in force is that of the job as it stands, also for a replay of an old version.
+    // The policy of the job as it stands now counts, also for a replay of an old version.
     if spec::from_json(&job.spec)?.concurrency == Concurrency::Forbid {
-        // The very execution is not in its own way: a trigger may arrive twice.
+        // A trigger may arrive twice, and its own execution must not be in its way.
         let in_the_way =
             |open: &Open| open.run.scheduled_time <= context.at && open.run.execution != run.execution;
         let due = context.open_of(job.seq)?.into_iter().find(in_the_way);

@@ -1,4 +1,5 @@
-//! Forgetting what is past its keeping. The leader chooses, so that every node forgets the same.
+//! Forgets records whose retention has passed. The leader chooses them, so that every node forgets the
+//! same.
 
 use super::context::Context;
 use crate::command::Trim;
@@ -27,7 +28,7 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
         forget_deleted(context, *job)?;
     }
     for (seq, version) in &trim.versions {
-        // Not while an execution on record ran this version, or may come back to it: it tells what was sent.
+        // A version stays while an execution ran it, or may come to: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
@@ -37,7 +38,7 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it, nor can come to.
+/// Forgets a deleted job once no execution refers to it or may come to.
 fn forget_deleted(context: &Context<'_>, job: JobSeq) -> Result<(), StateError> {
     let sql = concat!(
         "DELETE FROM jobs WHERE seq = ?1 AND ",

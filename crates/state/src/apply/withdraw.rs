@@ -1,9 +1,9 @@
-//! What a change of a job does to its planned runs whose instant has not come: they run as the job is
-//! from then on, or, where it does not fall due at the same instants any more, are taken off the record.
+//! What a change of a job does to its planned runs whose instant has not come. If the job still falls due
+//! at the same instants, they run the new version. Otherwise they are withdrawn: taken off the record.
 //!
-//! The change may be agreed on late, or the node's clock be ahead: then the run has begun by the time
-//! its node hears of it. So what is withdrawn is kept until that node has said what became of it, and
-//! no call is without a record.
+//! A node may have begun such a run before it hears of the change: the change may be agreed on late, or
+//! the node's clock may be ahead. So a withdrawn run is kept until its node has said what became of it.
+//! That way every call has a record.
 
 use chronos_types::{ErrorKind, Millis, Status, Trigger};
 
@@ -15,7 +15,7 @@ use crate::error::StateError;
 use crate::outcome::Effect;
 use crate::run::{Fire, JobSeq};
 
-/// The runs of a job that are planned, and whose instant has not come.
+/// The planned runs of a job whose instant has not come.
 fn to_come(context: &Context<'_>, job: JobSeq) -> Result<Vec<Open>, StateError> {
     let mut open = context.open_of(job)?;
     open.retain(|open| {
@@ -39,7 +39,7 @@ pub(super) fn planned(context: &mut Context<'_>, job: JobSeq) -> Result<(), Stat
     Ok(())
 }
 
-/// Has the runs of a job whose instant has not come run another version of it.
+/// Makes the runs of a job whose instant has not come run another version of it.
 pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Result<(), StateError> {
     for mut open in to_come(context, job)? {
         let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
@@ -50,13 +50,13 @@ pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Res
     Ok(())
 }
 
-/// Whether a job is to be planned for this instant, or one before it.
+/// Whether a job is still to be planned for this instant or one before it.
 fn is_due_by(context: &Context<'_>, job: JobSeq, scheduled_time: Millis) -> Result<bool, StateError> {
     let mut statement = context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1 AND at <= ?2")?;
     Ok(statement.exists((job.get(), scheduled_time))?)
 }
 
-/// Puts a withdrawn run back on record, for it was begun: says whether it was one.
+/// Puts a run back on record if it was withdrawn. Answers whether it was.
 pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<bool, StateError> {
     if withdrawn::find(context, report.run.execution)?.is_none() {
         return Ok(false);
@@ -67,16 +67,18 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
     Ok(true)
 }
 
-/// Its node says that it had not begun, or that nobody knows: that stays on record.
+/// Takes in what became of a withdrawn run that is not delivered. If it had not begun (`known`), it is
+/// forgotten. If nobody knows, that stays on record.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
-    // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
+    // If it was planned anew and withdrawn again meanwhile, the report that counts is still to come.
     let counts = |waiting: &Fire| waiting.node == report.node && waiting.run.version == report.run.version;
     let Some(waiting) = withdrawn::find(context, report.run.execution)?.filter(counts) else { return Ok(()) };
     if known && !waiting.begun {
         return withdrawn::forget(context, report.run.execution);
     }
     if is_due_by(context, report.run.job, report.run.scheduled_time)? {
-        // It may be planned anew in a moment, and a record would stand in the way. Asked once more.
+        // It may be planned anew in a moment, and a record would be in the way of that. So its node is
+        // asked once more.
         context.effects.push(Effect::Withdraw(Fire { begun: true, ..waiting }));
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The runs that were taken off the record, each kept until its node has said whether it had begun.
+//! The runs that were taken off the record. Each is kept until its node has said whether it had begun it.
 
 use chronos_types::ExecutionId;
 use rusqlite::{OptionalExtension, params};
@@ -25,13 +25,13 @@ pub(super) fn keep(context: &Context<'_>, fire: &Fire) -> Result<(), StateError>
     Ok(())
 }
 
-/// A run that its node has not spoken about yet.
+/// A withdrawn run, if it is still kept.
 pub(super) fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Fire>, StateError> {
     let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
     Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], columns::withdrawn).optional()?)
 }
 
-/// Forgets a run.
+/// Forgets a withdrawn run.
 pub(super) fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
     context.db.prepare_cached("DELETE FROM withdrawn WHERE id = ?1")?.execute([id.as_bytes()])?;
     Ok(())

@@ -1,8 +1,8 @@
-//! What stands behind the state in a backup, so that it is known to be whole and unchanged.
+//! The seal at the end of a backup. It shows that the backup is whole and unchanged.
 //!
-//! The state; [`Info`] as JSON and its length (4 bytes); a SHA-256 of all before it (32 bytes); a
-//! mark (8 bytes). It stands at the end, so that the file is still one that `sqlite3` opens, and a
-//! file that was cut short has none.
+//! A backup consists of the state, [`Info`] as JSON, the length of that JSON (4 bytes), a SHA-256 of
+//! everything before it (32 bytes) and a mark (8 bytes). The seal stands at the end for two reasons:
+//! `sqlite3` still opens the file, and a file that was cut short has no seal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
@@ -25,14 +25,14 @@ pub struct Info {
     pub chronos: String,
     /// Jobs that are not deleted.
     pub jobs: u64,
-    /// Executions, also unfinished ones.
+    /// Executions, the unfinished ones too.
     pub executions: u64,
 }
 
 /// Begins the mark; the format of the seal follows.
 const NAME: &[u8; 7] = b"CHRONOS";
 const FORMAT: u8 = 1;
-/// Everything behind the JSON.
+/// The bytes that follow the JSON.
 const TAIL: u64 = 4 + 32 + 8;
 
 /// Seals a state file and waits until it is on the disk.
@@ -56,7 +56,7 @@ pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
     sealed().map_err(StateError::file(path))
 }
 
-/// Reads all of a backup; answers what it says about itself and how long the state in it is.
+/// Reads all of a backup. Answers with its description and the length of the state in it.
 pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     let failed = StateError::file(path);
     let mut file = File::open(path).map_err(&failed)?;

@@ -1,4 +1,4 @@
-//! Plans: which instants of which jobs are run, and where each job goes from there.
+//! Plans: which due instants of which jobs are run, and when each job falls due next.
 
 use chronos_types::{ExecutionId, Millis, NodeName, Trigger};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::run::{JobSeq, RunRef};
 use crate::stored::text;
 
-/// Puts coming runs on record, before their instant, and moves their jobs on.
+/// Puts coming runs on record before their instant, and moves each of their jobs to its next due instant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The steps, those of one job in order of their instants.
@@ -17,11 +17,12 @@ pub struct Plan {
 /// Moves a job from one due instant to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStep {
-    /// The due instant it was planned from; a job that has moved on since is planned anew.
+    /// The due instant that this step was planned from. If the job has moved on since, the step does
+    /// nothing, and the job is planned anew.
     pub from: Millis,
     /// The job's next due instant after this one.
     pub next_due: Option<Millis>,
-    /// What comes of the instant.
+    /// What is done about that instant.
     pub what: Planned,
 }
 
@@ -30,8 +31,8 @@ pub struct PlanStep {
 pub enum Planned {
     /// It is run.
     Run(PlannedRun),
-    /// It is passed over, and whatever else lies before the next due instant, by the job's
-    /// missed-runs policy.
+    /// The job's missed-runs policy passes it over, together with all else that lies before the next
+    /// due instant.
     PassedOver {
         /// The job.
         job: JobSeq,
@@ -43,8 +44,8 @@ pub enum Planned {
 /// A run to put on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedRun {
-    /// The run, `schedule` or `catch_up`. Its execution's id is a function of the job and the
-    /// scheduled time.
+    /// The run. Its trigger is `schedule` or `catch_up`. The id of its execution is a function of the
+    /// job and the scheduled time.
     pub run: RunRef,
     /// When to fire: the scheduled time and its jitter.
     pub fire_at: Millis,
@@ -62,7 +63,8 @@ impl PlanStep {
         }
     }
 
-    /// The version of the job that this was planned from; a job changed since is planned anew.
+    /// The version of the job that this was planned from. If the job has changed since, the step does
+    /// nothing, and the job is planned anew.
     #[must_use]
     pub fn version(&self) -> u64 {
         match &self.what {
@@ -81,8 +83,8 @@ impl PlanStep {
     }
 }
 
-/// A [`PlanStep`]. Where instants are passed over, `slot` is null, there is no `execution`, and
-/// `fire_at`, `trigger` and `node` say nothing.
+/// The stored form of a [`PlanStep`]. If it passes instants over, `slot` is null, there is no
+/// `execution`, and nobody reads `fire_at`, `trigger` and `node`.
 #[derive(Serialize, Deserialize)]
 struct StoredStep {
     job: JobSeq,

@@ -9,30 +9,30 @@ use crate::stored::text;
 
 /// What became of one attempt.
 ///
-/// It says all that the record needs, so that a delivery whose record was withdrawn while it was
-/// under way still ends on record.
+/// It repeats all that the record needs. So a delivery ends on record even if its record was withdrawn
+/// while it was under way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The run, in the version that the node ran.
     pub run: RunRef,
-    /// The node that speaks.
+    /// The node that reports.
     pub node: NodeName,
     /// What happened.
     pub what: Reported,
 }
 
-/// What an attempt came to.
+/// What happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Reported {
-    /// It is under way. Sent only for attempts that take long enough to be looked at.
+    /// An attempt is under way. Sent only for attempts that take long enough for somebody to see them.
     Begun {
         /// From 1.
         attempt: u32,
         /// When it began.
         started_at: Millis,
     },
-    /// It ended.
+    /// An attempt ended.
     Ended {
         /// From 1.
         attempt: u32,
@@ -43,31 +43,31 @@ pub enum Reported {
         /// What came back.
         #[serde(with = "response")]
         response: Response,
-        /// What went wrong and its kind; none is a success.
+        /// What went wrong, and its kind; `None` is a success.
         #[serde(default, with = "failure", skip_serializing_if = "Option::is_none")]
         failure: Option<(ErrorKind, String)>,
-        /// When the next attempt is due; none after a success and where the policy is used up.
+        /// When the next attempt is due; `None` after a success, and when no attempt is left.
         retry_at: Option<Millis>,
     },
-    /// The execution was not delivered, because another of its job was unfinished.
+    /// The run was not delivered, because another run of its job was unfinished.
     Skipped {
         /// Why, for people.
         reason: String,
     },
     /// A newer run ended this one.
     Replaced {
-        /// The attempt that was cut off, and when it had begun.
+        /// The attempt that was cut off, and when it began.
         attempt: Option<(u32, Millis)>,
     },
-    /// It was withdrawn, and this node had not begun it by then.
+    /// The run was withdrawn, and this node had not begun it by then.
     NotBegun,
-    /// It was withdrawn, and nobody can say any more whether an attempt had begun: its node was started
-    /// anew in between, or has left the cluster.
+    /// The run was withdrawn, and nobody knows whether an attempt had begun: its node has restarted since,
+    /// or has left the cluster.
     Unknown,
 }
 
 impl Report {
-    /// What the node that was to fire an execution says about it.
+    /// What the node that was to fire a run says about it.
     #[must_use]
     pub fn of(fire: &Fire, what: Reported) -> Self {
         Self { run: fire.run, node: fire.node.clone(), what }
@@ -75,7 +75,7 @@ impl Report {
 }
 
 impl Reported {
-    /// Whether it says that the target answered as it should.
+    /// Whether it reports a success.
     pub(crate) fn is_success(&self) -> bool {
         matches!(self, Self::Ended { failure: None, .. })
     }

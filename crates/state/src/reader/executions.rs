@@ -47,7 +47,7 @@ impl Reader {
         rows.next()?.map(read).transpose()
     }
 
-    /// Executions, newest first, those before `before`.
+    /// Executions before `before`, the newest first.
     ///
     /// # Errors
     /// The storage failed.
@@ -60,7 +60,7 @@ impl Reader {
         let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
         let mut values: Vec<Value> = vec![ceiling.into()];
         let mut conditions = String::new();
-        // A job's executions are few; across all jobs the rare statuses have an index each.
+        // One job has few executions. Across all jobs, the rare statuses have an index.
         let status = match (filter.status, filter.job) {
             (None, _) => String::new(),
             (Some(status), Some(_)) => format!(" AND +e.status = {}", status.code()),
@@ -73,7 +73,7 @@ impl Reader {
             values.push(job.get().into());
             conditions += " AND e.job = ?2";
         }
-        // Written out, since a partial index is used only where its own condition can be seen.
+        // SQLite uses a partial index only if the statement has the very condition of the index.
         let undelivered = |status: Status| status.is_finished() && status != Status::Success;
         if filter.status.is_some_and(undelivered) && filter.job.is_none() {
             conditions += concat!(" AND ", undelivered!("e."));
@@ -89,7 +89,7 @@ impl Reader {
         Ok(Page::cut(items, limit))
     }
 
-    /// The unfinished are few beside all others: found by their own index, then sorted.
+    /// Unfinished executions. They are few, so they are found by their own index and then sorted.
     fn open_executions(
         &self,
         status: Status,

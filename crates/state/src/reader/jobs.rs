@@ -10,14 +10,14 @@ use crate::run::JobSeq;
 use crate::stored::code::{Code, disabled_job, enabled_job, live_job, ran};
 use crate::stored::{columns, spec};
 
-/// A job, with what the machine knows beside it.
+/// A job, and what the machine knows about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRow {
     /// The machine's own number, in order of creation.
     pub seq: JobSeq,
     /// The job.
     pub job: Job,
-    /// The newest run that began: its status, and when it began.
+    /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
 }
 
@@ -26,7 +26,7 @@ pub struct JobRow {
 pub struct VersionRow {
     /// Its number.
     pub version: u64,
-    /// When it came to be.
+    /// When it was made.
     pub updated_at: Millis,
     /// What it says.
     pub spec: JobSpec,
@@ -39,7 +39,7 @@ pub struct JobFilter {
     pub enabled: Option<bool>,
     /// Labels it must carry.
     pub tags: Vec<(String, String)>,
-    /// A part of its name or description, in any case.
+    /// A text that is part of its name or description, in any case.
     pub q: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl Reader {
         Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)? }))
     }
 
-    /// Jobs in order of creation, those after the number `after`.
+    /// Jobs after the number `after`, in order of creation.
     ///
     /// # Errors
     /// The storage failed.
@@ -93,7 +93,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<JobRow>, StateError> {
         let mut values: Vec<Value> = vec![after.unwrap_or_default().get().into()];
-        // Which index drives the scan matters: a tag is the narrowest, then the state.
+        // The scan must follow the narrowest index: that of a tag, else that of the state.
         let mut from = "jobs j".to_owned();
         let mut conditions = String::new();
         for (number, (key, value)) in filter.tags.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Reader {
         found.map(|(status, at)| Ok((Status::from_code(status)?, at))).transpose()
     }
 
-    /// A job's versions, newest first, those before `before`.
+    /// A job's versions before `before`, the newest first.
     ///
     /// # Errors
     /// The storage failed.
@@ -201,7 +201,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// Jobs that are not deleted.
+    /// How many jobs are enabled, and how many are disabled.
     ///
     /// # Errors
     /// The storage failed.

@@ -1,7 +1,7 @@
-//! What a cluster asks: which node holds what is unfinished.
+//! Which node holds which unfinished executions.
 //!
-//! The unfinished are few beside all others, so their one index is scanned; an index by node would
-//! cost on every plan and every report.
+//! Unfinished executions are few, so these questions scan the index of all of them. An index by node
+//! would make every plan and every report dearer.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::stored::columns;
 /// An unfinished execution of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRun {
-    /// The machine's own number of it.
+    /// The machine's own number of the execution.
     pub seq: i64,
     /// The execution.
     pub execution: ExecutionId,
@@ -32,7 +32,7 @@ pub struct OpenRun {
 }
 
 impl Reader {
-    /// The nodes that hold unfinished executions, and how many, in order of their names.
+    /// The nodes that hold unfinished executions, in order of their names, and how many each holds.
     ///
     /// # Errors
     /// The storage failed.
@@ -47,7 +47,7 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Unfinished executions of a node, those of one job together, those behind `after`.
+    /// Unfinished executions of a node after `after`, those of one job together.
     ///
     /// # Errors
     /// The storage failed.
@@ -57,7 +57,7 @@ impl Reader {
         after: Option<&OpenRun>,
         limit: usize,
     ) -> Result<Vec<OpenRun>, StateError> {
-        // In the order of the index, so that each page goes on where the last one ended.
+        // The order is that of the index, so each page starts where the last one ended.
         let sql = concat!(
             "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
             FROM executions e INDEXED BY executions_open CROSS JOIN jobs j ON j.seq = e.job
@@ -82,8 +82,8 @@ impl Reader {
         Ok(open)
     }
 
-    /// The nodes that hold the newest unfinished executions of these jobs, by the machine's own
-    /// numbers of the jobs. A job without one is not in the answer.
+    /// For each of these jobs, the node that holds its newest unfinished execution. A job that has none is
+    /// not in the answer.
     ///
     /// # Errors
     /// The storage failed.

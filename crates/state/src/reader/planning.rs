@@ -31,7 +31,7 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn due(&self, until: Millis, limit: usize) -> Result<Vec<DueJob>, StateError> {
-        // Of `due` only what its index holds: its rows lie apart from each other, a page to each.
+        // Of `due` this reads only what its index holds: the rows themselves lie on a page each.
         let sql = "SELECT d.seq, j.id, j.version, j.created_at, d.at, j.spec
             FROM due d CROSS JOIN jobs j ON j.seq = d.seq
             WHERE d.at IS NOT NULL AND d.at <= ?1 ORDER BY d.at LIMIT ?2";
@@ -61,12 +61,12 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
-    /// Every unfinished execution of a node, oldest first: what it owes the world.
+    /// Every unfinished execution of a node, oldest first: what it has to fire.
     ///
     /// # Errors
     /// The storage failed.
     pub fn open_fires(&self, node: &NodeName) -> Result<Vec<Fire>, StateError> {
-        // Told which index: to spare the sort, SQLite would read every execution there is.
+        // The index is named, because SQLite would read every execution to avoid the sort.
         let sql = concat!(
             "SELECT id, job, version, slot, fire_at, status, attempts, trigger
             FROM executions INDEXED BY executions_open WHERE ",
@@ -91,7 +91,7 @@ impl Reader {
         Ok(fires)
     }
 
-    /// The runs that were withdrawn, and of which a node has not said yet whether they had begun.
+    /// The withdrawn runs whose nodes have not said yet whether they had begun them.
     ///
     /// # Errors
     /// The storage failed.
@@ -102,7 +102,7 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A version of a job with the job's id: what the dispatcher needs to fire.
+    /// The id of a job and one of its versions: what the dispatcher needs to fire.
     ///
     /// # Errors
     /// The storage failed.

@@ -15,7 +15,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Runs several questions against one and the same state.
+    /// Asks several questions of one and the same state.
     ///
     /// # Errors
     /// The storage failed, or `questions` did.
@@ -30,7 +30,7 @@ impl Reader {
     }
 }
 
-/// A fixed set of readers, lent one at a time.
+/// A fixed number of readers. Each is lent to one caller at a time.
 #[derive(Debug)]
 pub struct Readers {
     idle: Mutex<Vec<Reader>>,
@@ -44,9 +44,9 @@ impl Readers {
         Ok(Self { idle: Mutex::new(idle), returned: Condvar::new() })
     }
 
-    /// Lends a reader, waiting for one where all are out. Blocks: not for async threads.
+    /// Lends a reader. If all are lent, it waits for one; it blocks, so async threads must not call it.
     pub fn with<T>(&self, ask: impl FnOnce(&Reader) -> T) -> T {
-        // A panic in `ask` loses that reader only; the list itself is never half changed.
+        // The lock is never held while `ask` runs, so a panic there leaves the list whole.
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = loop {
             match idle.pop() {
@@ -63,7 +63,7 @@ impl Readers {
     }
 }
 
-/// Gives the reader back, also when the question panicked.
+/// Gives the reader back, even if the question panicked.
 struct Lent<'a> {
     readers: &'a Readers,
     reader: Option<Reader>,

@@ -1,4 +1,4 @@
-//! What retention asks: which records are past their keeping.
+//! What retention asks: which records can be forgotten.
 
 use chronos_types::{ExecutionId, Millis};
 
@@ -31,7 +31,7 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn surplus_executions(&self, job: JobSeq, keep: u64, limit: usize) -> Result<Vec<i64>, StateError> {
-        // The limit counts finished ones, so that unfinished ones never hide what is behind them.
+        // The limit counts finished executions only, so that unfinished ones do not use it up.
         let sql = concat!(
             "SELECT seq FROM (SELECT seq, status FROM executions WHERE job = ?1
             ORDER BY id DESC LIMIT -1 OFFSET ?2) WHERE ",
@@ -41,13 +41,13 @@ impl Reader {
         self.numbers(sql, (job.get(), i64::try_from(keep).unwrap_or(i64::MAX), limit))
     }
 
-    /// Superseded versions past each job's newest `keep` that no execution on record ran, or may have.
+    /// Superseded versions past each job's newest `keep`, but for those that an execution ran or may have.
     ///
     /// # Errors
     /// The storage failed.
     pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(JobSeq, u64)>, StateError> {
-        // Found by the narrow rows of those few jobs that changed so often. What a job's executions
-        // ran is gathered once for the job, not asked once for each of its versions.
+        // Few jobs change so often, and they are found by their narrow rows. Which versions the executions
+        // of a job ran is read once for the job, not once for each version.
         let sql = "SELECT seq, version - ?1 FROM due WHERE version - ?1 > 1
             AND EXISTS (SELECT 1 FROM versions v WHERE v.seq = due.seq AND v.version < due.version - ?1)";
         let mut jobs = self.connection.prepare_cached(sql)?;
@@ -69,7 +69,7 @@ impl Reader {
         Ok(surplus)
     }
 
-    /// Deleted jobs that no execution refers to any more, nor can come to.
+    /// Deleted jobs that no execution refers to or may come to.
     ///
     /// # Errors
     /// The storage failed.

@@ -1,18 +1,18 @@
-//! The numbers of enums in integer columns, and the conditions of SQL that they come to.
+//! The numbers of enums in integer columns, and the SQL conditions on those columns.
 //!
-//! The conditions are literals, so that statements are put together when this is compiled and SQLite
-//! sees the very condition of its partial indexes. No other file writes the number of a status or of a
-//! job's state; the tests below hold the conditions against the numbers, and the other files to that.
+//! The conditions are literals: statements are put together at compile time, and SQLite sees the very
+//! condition of its partial indexes. No other file may write the number of a status or of a job's state.
+//! The tests below check that, and that the conditions match the numbers.
 
 use chronos_types::{Status, Trigger};
 
 use crate::error::StateError;
 
-/// Numbers of enums in integer columns. They are on disk for ever: append, never reorder.
+/// The numbers of an enum's values. They are on the disk for ever: append, never reorder.
 pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
     const ORDER: &'static [Self];
     fn code(self) -> i64 {
-        // Every value stands in its table: the tests below see to it.
+        // A test below checks that every value is in the table.
         Self::ORDER.iter().position(|v| *v == self).and_then(|i| i64::try_from(i).ok()).unwrap_or(-1)
     }
     fn from_code(code: i64) -> Result<Self, StateError> {
@@ -37,14 +37,14 @@ impl Code for Trigger {
     const ORDER: &'static [Self] = &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay];
 }
 
-/// What a job's row is kept for.
+/// Whether a job runs, or is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobState {
     /// It does not run.
     Disabled,
     /// It runs.
     Enabled,
-    /// It is gone; the row stays, without a name, while executions refer to it.
+    /// It is deleted. The row stays, without a name, while executions refer to it.
     Deleted,
 }
 
@@ -59,8 +59,8 @@ impl Code for JobState {
     const ORDER: &'static [Self] = &[Self::Disabled, Self::Enabled, Self::Deleted];
 }
 
-/// Declares conditions. What is given to one stands before the name of its column: the table's
-/// (`"e."`), or a `+`, which keeps SQLite from an index on it.
+/// Declares conditions. Each takes an optional text that is put before its column's name: that of a table
+/// (`"e."`), or a `+`, which keeps SQLite from using an index on the column.
 macro_rules! conditions {
     ($dollar:tt $($(#[$doc:meta])* $name:ident = $column:literal $rest:literal;)*) => { $(
         $(#[$doc])*
@@ -78,7 +78,7 @@ conditions! { $
     finished = "status" " > 2";
     /// An execution that is over and was not delivered.
     undelivered = "status" " > 3";
-    /// An execution that ran, or was to: it neither waits for its first attempt nor was skipped.
+    /// An execution that is neither pending nor skipped.
     ran = "status" " NOT IN (0, 6)";
     /// A job that is not deleted.
     live_job = "state" " < 2";

@@ -1,4 +1,4 @@
-//! How columns that several tables have are read.
+//! Reads the columns that several tables have.
 
 use chronos_types::{ExecutionId, NodeName, Trigger};
 use rusqlite::{Result, Row};

@@ -1,4 +1,4 @@
-//! How an execution's outcome is kept: what stands beside its columns, and what a report says.
+//! The stored form of what came of an execution: its detail column, and parts of reports.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::omit::is_default;
 use crate::error::StateError;
 
-/// What an execution keeps beside its columns.
+/// What a record keeps in its detail column.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StoredDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -19,7 +19,7 @@ pub(crate) struct StoredDetail {
     pub response: Option<StoredResponse<'static>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<StoredAttempt>,
-    /// A node that held it before may have begun it, and cannot be asked.
+    /// Whether a node that held it before may have begun it and cannot be asked.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unsure: bool,
 }
@@ -90,7 +90,7 @@ pub(crate) fn error_kind_of(name: Option<&str>) -> Result<Option<ErrorKind>, Sta
 }
 
 impl StoredDetail {
-    /// Reads the column; where it is null there is nothing to tell yet.
+    /// Reads the column. It is null until there is something to tell.
     pub(crate) fn read(column: Option<&str>) -> Result<Self, StateError> {
         column.map_or_else(
             || Ok(Self::default()),

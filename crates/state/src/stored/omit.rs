@@ -1,6 +1,6 @@
-//! Which values are not written.
+//! Which values are left out when a stored form is written.
 
-/// Whether a value is its type's default, which is what an absent field reads as.
+/// Whether a value is the default of its type. An absent field reads as that.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -1,6 +1,6 @@
-//! How a job's specification is kept. The module is also its `serde(with)`.
+//! The stored form of a job's specification. `serde(with)` can name this module.
 //!
-//! Each conversion names every field, so that a new one is decided on.
+//! Each conversion names every field, so that a new field does not compile until it is decided on.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::omit::is_default;
 use super::webhook::StoredWebhook;
 use crate::error::StateError;
 
-/// A [`JobSpec`].
+/// The stored form of a [`JobSpec`].
 #[derive(Serialize, Deserialize)]
 struct StoredSpec<'a> {
     name: Cow<'a, str>,
@@ -161,8 +161,8 @@ pub(crate) fn from_json(text: &str) -> Result<JobSpec, StateError> {
     JobSpec::try_from(stored).map_err(StateError::Corrupt)
 }
 
-/// The part of a specification that says when it runs. What else is stored is passed over unread:
-/// planning reads thousands of these a second.
+/// The stored form of [`JobTimes`]. The rest of the text is not read, because planning reads thousands of
+/// these a second.
 #[derive(Deserialize)]
 struct StoredTimes<'a> {
     #[serde(borrow)]
@@ -181,7 +181,7 @@ struct StoredTimes<'a> {
     end_at: Option<Millis>,
 }
 
-/// Reads when a specification runs.
+/// Reads the part of a specification that planning needs.
 pub(crate) fn times_from_json(text: &str) -> Result<JobTimes, StateError> {
     let StoredTimes { schedule, timezone, missed_runs, concurrency, jitter_ms, start_at, end_at } =
         serde_json::from_str(text).map_err(StateError::decode)?;

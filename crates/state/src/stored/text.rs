@@ -1,5 +1,5 @@
-//! How ids and the names of choices are kept in commands: as text. The module is also their
-//! `serde(with)`; [`optional`] is that of one which may be absent.
+//! Ids and triggers are kept as text in commands. `serde(with)` can name this module, and [`optional`] for
+//! a value that may be absent.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -46,7 +46,7 @@ pub(crate) fn deserialize<'de, T: Text, D: Deserializer<'de>>(deserializer: D) -
     deserializer.deserialize_str(Reader(PhantomData))
 }
 
-/// Parses the text as it is lent, without a copy of it.
+/// Parses the text in place, without a copy of it.
 struct Reader<T>(PhantomData<T>);
 
 impl<T: Text> Visitor<'_> for Reader<T> {

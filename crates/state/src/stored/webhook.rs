@@ -1,4 +1,4 @@
-//! How a webhook is kept.
+//! The stored form of a webhook.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::omit::is_default;
 
-/// A [`Webhook`].
+/// The stored form of a [`Webhook`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredWebhook<'a> {
     url: Cow<'a, str>,
