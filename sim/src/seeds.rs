@@ -12,13 +12,16 @@ use chronos_sim::Counts;
 /// The start of the line in which a process prints its counts.
 pub(crate) const COUNTS: &str = "  counts: ";
 
+/// The start of the line that names the kinds that never happened under these seeds.
+const MISSING: &str = "never: ";
+
 /// Runs `count` seeds from `first` on, `jobs` at once. `command` makes the process of a seed. Prints the
 /// output of each process, in the order of the seeds, and the sum of their counts. Returns how many seeds
 /// failed.
 pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> Command + Sync) -> u64 {
     let begun = Instant::now();
     let end = first.saturating_add(count);
-    let (mut failed, mut sum) = (0, Counts::default());
+    let (mut failed, mut sum) = (0, Counts::none());
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         let (next, command) = (AtomicU64::new(first), &command);
@@ -46,6 +49,10 @@ pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> 
     });
     println!("{failed} of {count} seeds failed, in {:.0} s; in all:", begun.elapsed().as_secs_f64());
     print!("{}", sum.table());
+    let missing: Vec<_> = sum.missing().collect();
+    if !missing.is_empty() {
+        println!("{MISSING}{}", missing.join(", "));
+    }
     failed
 }
 

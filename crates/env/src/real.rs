@@ -4,7 +4,7 @@ mod net;
 
 use chronos_types::Millis;
 
-use super::{BoxFuture, Clock, Random, Timer};
+use crate::{BoxFuture, Clock, Random, Timer};
 
 pub(super) use net::RealNet;
 

@@ -1,12 +1,12 @@
 //! The proleptic Gregorian calendar in whole days since 1970-01-01, and searches in bit sets.
 //!
-//! It uses plain integers, so that a search over decades costs nanoseconds a month. The day algorithms are Howard Hinnant's
+//! Plain integers, so that a search over decades costs nanoseconds a month. The day algorithms are Howard Hinnant's
 //! (<https://howardhinnant.github.io/date_algorithms.html>, `days_from_civil` and `civil_from_days`).
 
-/// Seconds in a civil day.
+/// Seconds of a civil day.
 pub(crate) const DAY: i64 = 86_400;
 
-/// The years that a schedule looks at: those of jiff's calendar.
+/// The first and the last year that a schedule looks at: those of jiff's calendar.
 pub(crate) const YEARS: std::ops::RangeInclusive<i64> = -9999..=9999;
 
 /// Days from 1970-01-01 to the given date.
@@ -33,7 +33,7 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// How many days a month has, 28 to 31.
+/// 28 to 31.
 pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -43,23 +43,23 @@ pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     }
 }
 
-/// How many days a month has at most: 29 for February.
+/// The most days that the month ever has: 29 for February.
 pub(crate) fn longest_month(month: u32) -> u32 {
     days_in_month(2000, month)
 }
 
-/// The weekday of a day; 0 is Sunday.
+/// Weekday of a day, 0 is Sunday.
 pub(crate) fn weekday(days: i64) -> u32 {
     (days + 4).rem_euclid(7) as u32
 }
 
-/// The lowest member of a set that is at least `from`.
+/// The lowest member that is at least `from`.
 pub(crate) fn at_least(set: u64, from: u32) -> Option<u32> {
     let rest = set & u64::MAX.checked_shl(from)?;
     (rest != 0).then(|| rest.trailing_zeros())
 }
 
-/// The highest member of a set that is at most `to`.
+/// The highest member that is at most `to`.
 pub(crate) fn at_most(set: u64, to: u32) -> Option<u32> {
     let rest = set & (u64::MAX >> 63u32.saturating_sub(to));
     (rest != 0).then(|| 63 - rest.leading_zeros())

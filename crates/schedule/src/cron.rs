@@ -1,10 +1,10 @@
-//! A cron expression as bit sets, and the search for matching *local* times, forwards and backwards.
+//! A cron expression as bit sets, and a search for the *local* times that it matches, forwards and backwards.
 //!
 //! This module knows the calendar but no time zone and no instant: a local time is a count of seconds since
 //! 1970-01-01T00:00:00 on the wall clock. `eval` maps it to instants.
 //!
 //! The day rule is Vixie cron's (crontab(5), and `DOM_STAR`/`DOW_STAR` in its `entry.c`): if day-of-month or day-of-week
-//! starts with a star, a day must match both; otherwise either is enough.
+//! starts with a star, a day must match both; else either is enough.
 
 use crate::calendar::{
     DAY, YEARS, at_least, at_most, civil_from_days, days_from_civil, days_in_month, longest_month, weekday,
@@ -12,7 +12,7 @@ use crate::calendar::{
 use crate::error::ParseError;
 use crate::field::{Field, LAST_DAY};
 
-/// A parsed cron expression: bit sets, 32 bytes in all. Bit `v` stands for value `v`.
+/// Bit sets, 32 bytes in all. Bit `v` stands for value `v`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cron {
     pub(crate) seconds: u64,
@@ -24,9 +24,9 @@ pub(crate) struct Cron {
     pub(crate) months: u16,
     /// Bits 0 (Sunday) to 6.
     pub(crate) weekdays: u8,
-    /// Whether a day must match both day-of-month and day-of-week; otherwise either is enough.
+    /// Whether a day must match both day-of-month and day-of-week; otherwise one of them is enough.
     pub(crate) both_days: bool,
-    /// Whether minute or hour starts with `*`, so that the schedule follows real time.
+    /// Whether minute or hour starts with `*`. Then the schedule follows real time.
     pub(crate) real_time: bool,
 }
 
@@ -71,9 +71,9 @@ impl Cron {
         }
     }
 
-    /// Whether any date matches. No field is empty, and every date of the calendar (29 February too) falls on every
-    /// weekday within 400 years. So only a day-of-month that none of the months has can stop a schedule from firing, and
-    /// only if a day must match it.
+    /// Whether the schedule can ever fire. No field is empty, and every date of the calendar (29 February too) falls on
+    /// every weekday within 400 years. So only a day-of-month that none of the months has can stop a schedule from
+    /// firing, and only if that day is required.
     fn can_fire(&self) -> bool {
         !self.both_days
             || self.days & 1 << LAST_DAY != 0

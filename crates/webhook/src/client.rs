@@ -338,19 +338,3 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: Millis) -> Option<D
         .unwrap_or(UNIX_EPOCH + Duration::from_millis(now.max(0).cast_unsigned()));
     Some(at.duration_since(now).unwrap_or_default())
 }
-
-/// Whether an attempt that failed in this way is worth repeating.
-#[must_use]
-pub fn is_retryable(kind: ErrorKind, status: u16) -> bool {
-    match kind {
-        ErrorKind::Status => matches!(status, 408 | 425 | 429 | 500..=599),
-        ErrorKind::Timeout
-        | ErrorKind::Dns
-        | ErrorKind::Connect
-        | ErrorKind::Tls
-        | ErrorKind::Reset
-        | ErrorKind::Body => true,
-        // The configuration forbids the address; asking again does not change it.
-        ErrorKind::EgressDenied | ErrorKind::Overlap | ErrorKind::Cancelled => false,
-    }
-}

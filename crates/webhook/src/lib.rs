@@ -9,6 +9,6 @@ mod guard;
 mod tester;
 mod tls;
 
-pub use client::{Client, ClientConfig, Outcome, is_retryable};
+pub use client::{Client, ClientConfig, Outcome};
 pub use guard::{Egress, Network};
 pub use tester::{TestOutcome, Tester};

@@ -1,0 +1,5 @@
+//! A node in this process, on a clock that a test sets.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
+
+mod clock;
