@@ -3,7 +3,7 @@
 //! Each seed gets a process of its own: libraries keep things by process, and what a seed comes to must
 //! not depend on those before it.
 
-mod fleet;
+mod seeds;
 
 use std::process::{Command, ExitCode};
 
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     }
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.unwrap_or_else(processors).max(1);
-    let failed = fleet::run(cli.seed, cli.seeds, jobs, |seed| apart(&cli, seed));
+    let failed = seeds::run(cli.seed, cli.seeds, jobs, |seed| apart(&cli, seed));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -90,7 +90,7 @@ fn one(cli: &Cli) -> bool {
                 print!("{}", report.trace);
             }
             println!("seed {seed}: {} deliveries, digest {}", report.deliveries, &report.digest[..16]);
-            println!("{}{}", fleet::COUNTS, report.counts);
+            println!("{}{}", seeds::COUNTS, report.counts);
             report.violations
         }
         Err(error) => vec![error],

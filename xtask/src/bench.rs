@@ -6,7 +6,7 @@
 //! | `sink` | the receiver, a process of its own |
 //! | `bare` | the reference client: the server's HTTP client and nothing around it |
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and how they are spoken to |
-//! | `fleet`, `load` | the jobs, and how a million of them get into a state file |
+//! | `jobs`, `load` | the jobs, and how a million of them get into a state file |
 //! | `search` | the highest rate that is sustained, for `max` and `cluster` |
 //! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot` | one measurement each |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
@@ -19,8 +19,8 @@ mod burst;
 mod cluster;
 mod create;
 mod fire;
-mod fleet;
 mod group;
+mod jobs;
 mod load;
 mod max;
 mod memory;

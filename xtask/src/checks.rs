@@ -1,7 +1,7 @@
 //! `check` reads, `fix` writes, `test` tests: cargo, called with the project's own flags.
 
+mod code_map;
 mod dependencies;
-mod picture;
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ pub fn check(locked: bool) -> Result<()> {
     cargo(&["fmt", "--manifest-path", SIM, "--check"], &[])?;
     eprintln!("$ the code map of ARCHITECTURE.md, and what we accept from dependencies");
     let metadata = [metadata(OURS, locked)?, metadata(SIM, locked)?];
-    picture::check(&std::fs::read_to_string("ARCHITECTURE.md")?, &metadata)?;
+    code_map::check(&std::fs::read_to_string("ARCHITECTURE.md")?, &metadata)?;
     dependencies::check(&metadata)?;
     let clippy = |first: &[&str]| {
         let line = [&["clippy"], first, &["--all-targets"], locked, &["--", "-D", "warnings"]].concat();

@@ -10,7 +10,7 @@ use crate::fields::Fields;
 /// The cluster, as the node that was asked sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterStatus {
-    /// What tells this cluster from all others.
+    /// The cluster's id, which no other cluster has.
     pub cluster_id: String,
     /// The node that answers.
     #[schema(example = "chronos-1")]
@@ -18,7 +18,7 @@ pub struct ClusterStatus {
     /// The node that leads; null while none is known.
     #[schema(example = "chronos-1")]
     pub leader: Option<String>,
-    /// Counts the elections.
+    /// The term; each election begins a new one.
     pub term: u64,
     /// The last entry of the log that is known to be on a majority of the voters.
     pub commit_index: Option<u64>,
@@ -41,20 +41,20 @@ pub struct ClusterNode {
     /// Where its API listens.
     #[schema(example = "127.0.0.1:8080")]
     pub http_address: String,
-    /// Its Chronos.
+    /// The version of Chronos that it runs.
     pub version: String,
-    /// Its time zone rules; nodes that differ in them may plan differently.
+    /// The release of its time zone rules. Nodes with different rules may plan differently.
     #[schema(example = "2026a")]
     pub tz_release: String,
     /// Whether it answered just now.
     pub reachable: bool,
-    /// Milliseconds since the leader heard of it, 0 for the leader itself; null where no leader says so.
+    /// Milliseconds since the leader heard of it, 0 for the leader itself; null if no leader answered.
     pub last_contact_ms: Option<u64>,
-    /// The last entry of the log in its state; null where it did not answer.
+    /// The last entry of the log that it has applied; null if it did not answer.
     pub applied_index: Option<u64>,
-    /// Attempts it has under way; null where it did not answer.
+    /// How many attempts it has under way; null if it did not answer.
     pub firing: Option<u64>,
-    /// Whether it starts no attempts, for want of a leader; null where it did not answer.
+    /// Whether it starts no attempts because it hears of no leader; null if it did not answer.
     pub fenced: Option<bool>,
 }
 
@@ -95,14 +95,14 @@ impl AddNodeRequest {
 /// What `POST /cluster/transfer-leadership` takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransferRequest {
-    /// The voter that is to lead; the one that is furthest where nothing is said.
+    /// The voter that is to lead; if omitted, the one whose log is furthest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "chronos-2")]
     pub to: Option<String>,
 }
 
 impl TransferRequest {
-    /// Reads the request; nothing at all is a request, too.
+    /// Reads the request. Without a body it is null, and any voter may lead.
     ///
     /// # Errors
     /// Every bad field.

@@ -1,4 +1,4 @@
-//! Executions as they are read.
+//! Executions as clients read them.
 
 use chronos_types::request::{self, Occasion};
 use chronos_types::{self as domain, format_rfc3339};
@@ -30,7 +30,7 @@ pub struct Execution {
     /// When it was over.
     #[schema(format = DateTime)]
     pub completed_at: Option<String>,
-    /// From the first attempt's begin to the end, waits included.
+    /// How long it took from the begin of the first attempt to the end, waits included.
     pub duration_ms: Option<u64>,
     /// `pending`, `running`, `retrying`, `success`, `failed`, `cancelled` or `skipped`.
     #[schema(example = "success")]
@@ -106,7 +106,7 @@ pub struct Attempt {
 }
 
 impl Execution {
-    /// An execution as clients see it; `spec` is the version of the job that ran.
+    /// The execution as clients see it. `spec` is the version of the job that ran.
     #[must_use]
     pub fn new(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
         let domain::Execution {

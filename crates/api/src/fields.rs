@@ -1,6 +1,6 @@
-//! Reads the fields of one JSON object, and notes whatever is wrong with them.
+//! Reads the fields of one JSON object, and notes everything that is wrong with them.
 //!
-//! A wrong value is quoted in its message, unless the field may hold a secret or the value is long.
+//! A message quotes the wrong value, unless the field may hold a secret or the value is long.
 
 use std::fmt::Display;
 
@@ -11,14 +11,24 @@ use serde_json::{Map, Value};
 const MAX_TIMEOUT: DurationMs = DurationMs::from_secs(24 * 3600);
 const DURATION: &str = "a duration string such as \"30s\"";
 
-/// One object and where it stands in the input. A `null` is a field left out.
+/// The names of a wire type's fields, in the order in which a message lists them. This does not compile
+/// unless every field is named, so no field of the type can be refused as unknown.
+macro_rules! names_of {
+    ($wire:ident { $($field:ident),* $(,)? }) => {{
+        const _: fn($wire) = |$wire { $($field: _),* }| ();
+        &[$(stringify!($field)),*]
+    }};
+}
+pub(crate) use names_of;
+
+/// One object, and its path in the input. A field that is `null` counts as left out.
 pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     path: String,
 }
 
 impl<'a> Fields<'a> {
-    /// Opens an object; notes a value that is none.
+    /// Opens an object. Notes a value that is no object.
     pub(crate) fn open(value: &'a Value, path: &str, invalid: &mut Invalid) -> Option<Self> {
         match value {
             Value::Object(map) => Some(Self { map, path: path.to_owned() }),
@@ -61,7 +71,7 @@ impl<'a> Fields<'a> {
         self.text_as(name, "a string", invalid)
     }
 
-    /// A string that stands for a secret: never quoted.
+    /// A string that may be a secret, so messages never quote it.
     pub(crate) fn secret(&self, name: &str, invalid: &mut Invalid) -> Option<&'a str> {
         match self.get(name)? {
             Value::String(text) => Some(text),
@@ -82,7 +92,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A string that `parse` gives a meaning.
+    /// A string that `parse` turns into a value.
     pub(crate) fn parsed<T, E: Display>(
         &self,
         name: &str,
@@ -157,8 +167,8 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// An object of strings, in the order given; entries that are `null` are left out. Values are
-    /// not quoted in errors, since they may be secrets.
+    /// An object of strings, in the order given. Entries that are `null` are left out. Messages do not
+    /// quote the values, because they may be secrets.
     pub(crate) fn text_map(&self, name: &str, invalid: &mut Invalid) -> Option<Vec<(String, String)>> {
         let path = self.at(name);
         let Self { map, .. } = Fields::open(self.get(name)?, &path, invalid)?;
@@ -191,7 +201,7 @@ pub(crate) fn quoted(value: &Value, expected: &str) -> String {
     }
 }
 
-/// Says that a value has the wrong type, without the value.
+/// Says that a value has the wrong type, without quoting it.
 pub(crate) fn unquoted(value: &Value, expected: &str) -> String {
     let kind = match value {
         Value::Null => "null",

@@ -1,4 +1,4 @@
-//! Whether a node lives, and whether it can serve.
+//! Whether a node is alive, and whether it is ready to serve.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Jobs as they are written and read back.
+//! Jobs as clients write them and read them back.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use crate::{RetryPolicy, Webhook};
 
-/// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`; the
-/// read-only fields of a job are accepted and ignored, so that what was read can be written back;
-/// any other field is refused by its name.
+/// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`. The
+/// read-only fields of a job are accepted and ignored, so that what was read can be written back.
+/// Any other field is refused by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobInput {
     /// Unique; 1 to 255 of letters, digits, `-`, `_`, `.` and `:`.
@@ -68,15 +68,15 @@ pub struct JobInput {
     pub enabled: Option<bool>,
 }
 
-/// A job as it stands, every default filled in and every secret redacted.
+/// A job as it stands, with every default filled in and every secret redacted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// Identifier, for ever.
+    /// Its identifier, which never changes.
     pub id: String,
     /// What the user asked for.
     #[serde(flatten)]
     pub spec: JobInput,
-    /// Counts the changes, from 1. Also the `ETag`.
+    /// The number of its version, from 1; each change adds one. Also the `ETag`.
     pub version: u64,
     /// RFC 3339.
     #[schema(format = DateTime)]
@@ -107,10 +107,10 @@ pub struct LastRun {
 pub struct JobVersion {
     /// Its number.
     pub version: u64,
-    /// When it came to be (RFC 3339).
+    /// When it was made (RFC 3339).
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// What it says, secrets redacted.
+    /// The job in this version, with secrets redacted.
     pub spec: JobInput,
 }
 
@@ -141,7 +141,7 @@ impl JobVersion {
 }
 
 impl From<&domain::JobSpec> for JobInput {
-    /// Every default filled in, every secret redacted.
+    /// Fills in every default and redacts every secret.
     fn from(spec: &domain::JobSpec) -> Self {
         let domain::JobSpec {
             name,

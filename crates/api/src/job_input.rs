@@ -1,43 +1,43 @@
-//! Reads jobs.
+//! Reads a job from JSON.
 
 use chronos_types::{
     self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Tags, Webhook,
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, clip};
+use crate::fields::{Fields, clip, names_of};
 use crate::{JobInput, retry, webhook_input};
 
-/// Judges a schedule and a time zone, each where it is given and a string.
+/// Checks a schedule and a time zone. Each is `None` if it is not given or no string.
 pub type CheckSchedule<'a> = &'a dyn Fn(Option<&str>, Option<&str>) -> Vec<FieldError>;
 
-const FIELDS: [&str; 14] = [
-    "name",
-    "description",
-    "schedule",
-    "timezone",
-    "webhook",
-    "retry_policy",
-    "timeout",
-    "concurrency",
-    "missed_runs",
-    "jitter",
-    "start_at",
-    "end_at",
-    "tags",
-    "enabled",
-];
-/// Accepted and ignored, so that what was read can be written back.
+const FIELDS: &[&str] = names_of!(JobInput {
+    name,
+    description,
+    schedule,
+    timezone,
+    webhook,
+    retry_policy,
+    timeout,
+    concurrency,
+    missed_runs,
+    jitter,
+    start_at,
+    end_at,
+    tags,
+    enabled
+});
+/// These fields are accepted and ignored, so that what was read can be written back.
 const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "next_run", "last_run"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
 const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':'";
-/// What a schedule is, in a message that says that there is none.
+/// What was expected, for a message that says that the schedule is missing.
 pub(crate) const SCHEDULE: &str =
     "a cron expression such as \"0 9 * * 1-5\", \"@every 30s\" or \"@at 2026-11-23T10:00:00Z\"";
 
 impl JobInput {
-    /// Reads a job; `stored` is the webhook whose secrets a `"[redacted]"` stands for, and `check`
-    /// judges schedule and time zone.
+    /// Reads a job. A `"[redacted]"` stands for the secret that `stored` has in the same place. `check`
+    /// checks the schedule and the time zone.
     ///
     /// # Errors
     /// Every bad field: values, types, unknown names, and what is missing.
@@ -49,7 +49,7 @@ impl JobInput {
         let mut found = Invalid::default();
         let invalid = &mut found;
         let Some(fields) = Fields::open(value, "", invalid) else { return Err(found) };
-        fields.only(&FIELDS, &READ_ONLY, invalid);
+        fields.only(FIELDS, &READ_ONLY, invalid);
         fields.require("name", NAME, invalid);
         let name = fields.parsed("name", JobName::parse, invalid);
         let description = fields.parsed("description", description, invalid).unwrap_or_default();

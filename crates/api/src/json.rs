@@ -1,12 +1,12 @@
-//! JSON at the door: malformed text is refused with its line and column, and so is a key that is
-//! given twice, where every other reading would silently drop one of the two.
+//! Reads JSON strictly. Malformed text is refused with its line and column. So is a key that is given
+//! twice, of which a usual reader would silently drop one.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Why a text is not JSON, with its line and column in the message.
+/// Why a text is not JSON. The message has the line and the column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct JsonError(String);

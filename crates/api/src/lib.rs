@@ -1,9 +1,9 @@
-//! The wire types of the REST API, version 1, and how they become the domain's types and back.
+//! The wire types of the REST API, version 1, and the conversions to and from the domain's types.
 //!
-//! A wire type is what a client sees; it never reaches the state or the disk. Input is read field
-//! by field from a JSON value, so that one answer names every bad field: wrong types and unknown
-//! names too. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what
-//! a schedule means: whoever calls brings that check along.
+//! A wire type is what a client sees; it never reaches the state or the disk. Input is read field by
+//! field from a JSON value, so that one answer names every bad field, wrong types and unknown names
+//! included. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what a
+//! schedule means: the caller passes in a function that checks schedules.
 
 mod cluster;
 mod execution;

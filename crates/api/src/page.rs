@@ -1,4 +1,4 @@
-//! Parts of lists. `next_cursor` is there while there is more.
+//! Parts of lists. While there is more, `next_cursor` is set.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

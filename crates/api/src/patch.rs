@@ -1,4 +1,4 @@
-//! PATCH: JSON merge patch (RFC 7396) over a job as it reads back.
+//! PATCH: a JSON merge patch (RFC 7396) is merged into a job as clients read it.
 
 use chronos_types::{Invalid, JobSpec};
 use serde_json::{Map, Value};
@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use crate::JobInput;
 use crate::fields::unquoted;
 
-/// The job with the patch merged in, to be read by [`JobInput::parse`] with the job's own webhook
-/// as the place of secrets. A patch that changes `auth.type` replaces the whole of `auth`: what
-/// belonged to the other type has no meaning left.
+/// Merges a patch into a job. [`JobInput::parse`] reads the result; it takes the secrets from the job's
+/// own webhook. A patch that changes `auth.type` replaces the whole of `auth`, because the fields of the
+/// other type mean nothing any more.
 ///
 /// # Errors
 /// The patch is not an object.
@@ -36,8 +36,8 @@ fn merge(target: &mut Value, changes: &Map<String, Value>) {
     let Value::Object(target) = target else { return };
     for (name, change) in changes {
         match change {
-            // A null stays, where RFC 7396 removes: to the reader both are a field left out, and a
-            // misspelt name is still refused.
+            // RFC 7396 removes the field; here the null stays. To the reader both mean a field left out,
+            // and this way a misspelt name is still refused.
             Value::Null => {
                 target.insert(name.clone(), Value::Null);
             }

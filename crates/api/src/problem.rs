@@ -1,4 +1,4 @@
-//! Errors as clients see them: RFC 9457, `application/problem+json`.
+//! Errors as clients see them: problem documents by RFC 9457, `application/problem+json`.
 
 use chronos_types::{FieldError, Invalid};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct Problem {
     pub errors: Vec<BadField>,
 }
 
-/// A field that cannot be taken.
+/// A field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BadField {
     /// Its path in the body (`webhook.url`), or the name of the query parameter or header.
@@ -55,7 +55,7 @@ impl From<&FieldError> for BadField {
 }
 
 impl BadField {
-    /// All of an input's.
+    /// The bad fields of an input.
     #[must_use]
     pub fn all(invalid: &Invalid) -> Vec<Self> {
         invalid.fields().iter().map(Self::from).collect()

@@ -1,16 +1,17 @@
-//! Retry policies.
+//! Retry policies as clients write them and read them back.
 
 use chronos_types::{self as domain, DurationMs, Invalid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::fields::Fields;
+use crate::fields::{Fields, names_of};
 
-const FIELDS: [&str; 5] = ["max_attempts", "initial_interval", "max_interval", "multiplier", "jitter"];
+const FIELDS: &[&str] =
+    names_of!(RetryPolicy { max_attempts, initial_interval, max_interval, multiplier, jitter });
 
-/// What happens after a failed attempt: wait `initial_interval * multiplier^(n-1)`, capped by
-/// `max_interval`, until there were `max_attempts`. Each field has its default.
+/// What happens after a failed attempt: wait `initial_interval * multiplier^(n-1)`, at most
+/// `max_interval`, until there were `max_attempts` attempts. Each field has a default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RetryPolicy {
     /// Attempts in all, the first included.
@@ -29,7 +30,7 @@ pub struct RetryPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 100, default = 2.0)]
     pub multiplier: Option<f64>,
-    /// Share of each wait that is drawn at random, either way.
+    /// The share of each wait by which it is made longer or shorter at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1, default = 0.0)]
     pub jitter: Option<f64>,
@@ -50,7 +51,7 @@ impl From<&domain::RetryPolicy> for RetryPolicy {
 /// Reads a policy at `path`.
 pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::RetryPolicy> {
     let fields = Fields::open(value, path, invalid)?;
-    fields.only(&FIELDS, &[], invalid);
+    fields.only(FIELDS, &[], invalid);
     let before = invalid.fields().len();
     let default = domain::RetryPolicy::default();
     let max_attempts = fields.whole("max_attempts", 1, 100, invalid).and_then(|n| u32::try_from(n).ok());
@@ -72,7 +73,7 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
         Err(errors) => {
             for (name, message) in errors {
                 let path = fields.at(name);
-                // The two intervals are compared with each other: of no use where one is bad.
+                // The two intervals are compared with each other, which is of no use if one of them is bad.
                 let known = bad.contains(&path)
                     || (name == "max_interval" && bad.contains(&fields.at("initial_interval")));
                 if !known {

@@ -1,4 +1,4 @@
-//! Looking at what a schedule means.
+//! A preview of what a schedule means.
 
 use chronos_types::{Invalid, Millis};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::CheckSchedule;
 use crate::fields::Fields;
 use crate::job_input::SCHEDULE;
 
-/// A schedule to look at.
+/// A schedule to preview.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PreviewRequest {
     /// Cron, a shorthand, `@every` or `@at`.
@@ -19,7 +19,7 @@ pub struct PreviewRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(default = "UTC", example = "America/New_York")]
     pub timezone: Option<String>,
-    /// RFC 3339; the runs are later than this. Now, where omitted. `@every` counts from it.
+    /// The runs are later than this (RFC 3339); now if omitted. `@every` counts from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// How many runs to list.
@@ -31,12 +31,12 @@ pub struct PreviewRequest {
 /// What it means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PreviewResponse {
-    /// Always true: what is not valid is answered with 400.
+    /// Always true: a schedule that is not valid is answered with 400.
     pub valid: bool,
     /// In plain English.
     #[schema(example = "At 09:00, Monday through Friday")]
     pub description: String,
-    /// The next runs, RFC 3339 with the zone's offset; fewer than asked for where the schedule ends.
+    /// The next runs, RFC 3339 with the zone's offset; fewer than asked for if the schedule ends.
     pub next_runs: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct Preview {
 }
 
 impl PreviewRequest {
-    /// Reads the request; `check` judges schedule and time zone.
+    /// Reads the request. `check` checks the schedule and the time zone.
     ///
     /// # Errors
     /// Every bad field.

@@ -1,4 +1,4 @@
-//! Webhooks as they are written and read back. Secrets read back as `"[redacted]"`.
+//! Webhooks as clients write them and read them back. Secrets read back as `"[redacted]"`.
 
 use chronos_types::{self as domain, REDACTED, is_credential_header};
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,7 @@ pub struct Webhook {
     /// An `http` or `https` URL without user info or fragment, at most 2,083 characters.
     #[schema(example = "https://api.example.com/endpoint")]
     pub url: String,
-    /// GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS. Where omitted: POST where there is a body,
-    /// else GET.
+    /// GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS. If omitted: POST if there is a body, else GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "POST")]
     pub method: Option<String>,
@@ -33,8 +32,8 @@ pub struct Webhook {
     /// Status codes that count as success, from 200 to 599; any 2xx where omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_codes: Option<Vec<u16>>,
-    /// Time for one attempt, from connect to the last body byte; at most 24h. Where omitted: the
-    /// job's `timeout`, else the server's.
+    /// Time for one attempt, from connect to the last body byte; at most 24h. If omitted: the job's
+    /// `timeout`, else the server's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30s")]
     pub timeout: Option<String>,
@@ -47,7 +46,7 @@ pub struct Webhook {
     pub max_redirects: u8,
 }
 
-/// Credentials. The secret part reads back as `"[redacted]"`, and writing that keeps what is stored.
+/// Credentials. The secret part reads back as `"[redacted]"`; if that is written, the stored secret stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Auth {
@@ -91,7 +90,7 @@ impl From<&domain::Webhook> for Webhook {
             tls_skip_verify,
             max_redirects,
         } = webhook;
-        // A header that overrides the one of `auth` carries a credential, whatever its name.
+        // A header that overrides the one of `auth` carries a credential, whatever its name is.
         let sent = auth.as_ref().map(|auth| match auth {
             domain::Auth::Bearer { .. } | domain::Auth::Basic { .. } => "Authorization",
             domain::Auth::ApiKey { header, .. } => header.as_deref().unwrap_or(domain::Auth::DEFAULT_HEADER),

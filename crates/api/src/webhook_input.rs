@@ -1,4 +1,4 @@
-//! Reads webhooks.
+//! Reads a webhook from JSON.
 
 use chronos_types::{
     self as domain, Auth, HeaderError, Headers, Invalid, MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes,
@@ -6,25 +6,26 @@ use chronos_types::{
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, clip, quoted, whole};
+use crate::Webhook;
+use crate::fields::{Fields, clip, names_of, quoted, whole};
 
-const FIELDS: [&str; 9] = [
-    "url",
-    "method",
-    "headers",
-    "body",
-    "auth",
-    "success_codes",
-    "timeout",
-    "tls_skip_verify",
-    "max_redirects",
-];
+const FIELDS: &[&str] = names_of!(Webhook {
+    url,
+    method,
+    headers,
+    body,
+    auth,
+    success_codes,
+    timeout,
+    tls_skip_verify,
+    max_redirects
+});
 const URL: &str = "an http or https URL such as \"https://api.example.com/run\"";
 
 /// Reads a webhook at `path`.
 pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::Webhook> {
     let fields = Fields::open(value, path, invalid)?;
-    fields.only(&FIELDS, &[], invalid);
+    fields.only(FIELDS, &[], invalid);
     fields.require("url", URL, invalid);
     let url = fields.parsed("url", TargetUrl::parse, invalid);
     let method = fields.parsed("method", Method::parse, invalid);

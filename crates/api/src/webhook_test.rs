@@ -1,4 +1,4 @@
-//! Trying a webhook out.
+//! A test call of a webhook.
 
 use chronos_types::{self as domain, DurationMs, Invalid};
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ use crate::{Webhook, webhook_input};
 pub struct TestRequest {
     /// The webhook.
     pub webhook: Webhook,
-    /// As a job's `timeout`: holds where the webhook has none of its own.
+    /// Like a job's `timeout`: it applies if the webhook has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "30s")]
     pub timeout: Option<String>,
 }
 
-/// What came of it.
+/// The result of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TestResponse {
     /// Whether an execution would be a success.
@@ -31,7 +31,7 @@ pub struct TestResponse {
     /// Whether the body was longer than what is shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
-    /// From connect to the last byte.
+    /// How long it took from connect to the last byte.
     pub duration_ms: u64,
     /// Why it would not be a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ impl TestRequest {
     /// Reads the request.
     ///
     /// # Errors
-    /// Every bad field. A `"[redacted]"` is one, since nothing is stored here to restore.
+    /// Every bad field. A `"[redacted]"` is one, because no secret is stored that it could stand for.
     pub fn parse(value: &Value) -> Result<(domain::Webhook, Option<DurationMs>), Invalid> {
         let mut invalid = Invalid::default();
         let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };

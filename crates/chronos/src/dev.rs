@@ -1,7 +1,7 @@
 //! `chronos dev`: a receiver and two example jobs beside a node, so that a newcomer sees webhooks being
 //! fired, retried and recorded within seconds.
 //!
-//! It speaks to the node through the API, as any program would, and knows nothing of what is behind that.
+//! It uses the node's API, as any program would, and knows nothing of what is behind it.
 
 mod receiver;
 mod trust;
@@ -16,29 +16,29 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use trust::Exactly;
+use trust::PinnedTls;
 
-/// For the node to elect itself and to come up.
+/// How long the node may take to elect itself and to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// Between looks at whether it is ready.
+/// The time between checks whether the node is ready.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The names of the example jobs, which are also the paths that they call; their schedules; what they show.
+/// Name, schedule and description of each example job. The name is also the path that the job calls.
 const EXAMPLES: [(&str, &str, &str); 2] = [
     ("hello", "@every 5s", "An example: calls the built-in receiver every five seconds"),
     ("flaky", "@every 20s", "An example: its receiver fails the first attempt, so that you see the retry"),
 ];
 
-/// Starts the receiver, and creates the example jobs of the node whose API is at `api`, or points those of
-/// an earlier start at this start's receiver; then says where everything is. `tls` is the node's own
-/// certificate, where it serves HTTPS.
+/// Starts the receiver, and creates the example jobs at the node whose API is at `api`. Example jobs of an
+/// earlier start are pointed at the new receiver. Then this prints where everything is. `tls` has the node's
+/// own certificate, where the node serves HTTPS.
 ///
 /// # Errors
-/// One sentence for the person at the terminal.
+/// The receiver or the API failed. The error is one sentence for the person at the terminal.
 pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), String> {
     let client = match tls {
         None => Client::new(api.to_string(), Tcp),
-        Some(tls) => Client::new(api.to_string(), Exactly::the_certificate_in(&tls.cert_file)?),
+        Some(tls) => Client::new(api.to_string(), PinnedTls::from_file(&tls.cert_file)?),
     };
     let client = client.map_err(|error| error.to_string())?;
     let receiver = receiver::start().await?;
@@ -66,8 +66,8 @@ async fn until_ready(client: &Client) -> Result<(), String> {
     }
 }
 
-/// Creates an example, or corrects the port of one that is there: a user may have changed it, and nothing
-/// but the receiver's port is ours.
+/// Creates an example job. Where it exists already, only the receiver's port is corrected, because a user may
+/// have changed everything else.
 async fn put(
     client: &Client,
     (name, schedule, description): (&str, &str, &str),
@@ -117,7 +117,7 @@ fn example(name: &str, schedule: &str, description: &str, url: String) -> JobInp
     }
 }
 
-/// The URL of a receiver of an earlier start, with another port; none where it leads elsewhere.
+/// Puts another port into the URL of an earlier start's receiver. Returns `None` where the URL leads elsewhere.
 fn at_port(url: &str, port: u16) -> Option<String> {
     let mut url = Url::parse(url).ok()?;
     let is_loopback = matches!(url.host(), Some(Host::Ipv4(address)) if address.is_loopback());

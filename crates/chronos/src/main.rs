@@ -11,8 +11,8 @@ use chronos_server::{Node, StartError, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A fire allocates some hundred small pieces that are freed by another thread; with glibc's allocator
-/// that was a fifth of the time under load.
+/// A fire allocates some hundred small pieces, which another thread frees. With glibc's allocator this took
+/// a fifth of the time under load.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -28,21 +28,21 @@ struct Cli {
 enum Command {
     /// Runs a node.
     Server {
-        /// The configuration file; without one, every key has its default.
+        /// The configuration file. Without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Leave the cluster when stopped: for a node that will not come back.
+        /// Leave the cluster when stopped, for a node that will not come back.
         #[arg(long)]
         leave: bool,
     },
-    /// Looks after the data of a cluster.
+    /// Manages the data of a cluster.
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
     },
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
-        /// The configuration file; without one, every key has its default.
+        /// The configuration file. Without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -50,13 +50,13 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ClusterCommand {
-    /// Makes a new cluster, of this node alone, from a backup (`GET /api/v1/cluster/backup`), or from
-    /// the data directory of a node that is left when a majority is gone for good. This node's own
-    /// data directory (`cluster.data_dir`) must hold no data.
+    /// Makes a new cluster of this node alone, from a backup (`GET /api/v1/cluster/backup`) or, when a
+    /// majority is gone for good, from the data directory of a node that is left. This node's own data
+    /// directory (`cluster.data_dir`) must hold no data.
     Restore {
-        /// The backup, or the data directory of a node that is stopped; it is only read.
+        /// The backup, or the data directory of a stopped node. It is only read.
         from: PathBuf,
-        /// The configuration file; without one, every key has its default.
+        /// The configuration file. Without one, every key has its default.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -85,9 +85,9 @@ fn main() -> ExitCode {
 }
 
 enum Failure {
-    /// Something the operator can set right.
+    /// The start failed, and the operator can correct the cause.
     Start(String),
-    /// Something that broke.
+    /// Something broke while the node ran.
     Fault(String),
 }
 
@@ -97,7 +97,7 @@ impl From<StartError> for Failure {
     }
 }
 
-/// What kind of node.
+/// What kind of node to run.
 #[derive(Clone, Copy, PartialEq)]
 enum Run {
     /// As configured.
@@ -110,7 +110,7 @@ fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
     let mut config =
         config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
     if kind == Run::Example {
-        // People read along; and an example must never be open to a network.
+        // People read the logs, and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
         if !config.server.http.address.ip().is_loopback() {
             let address = config.server.http.address;
@@ -136,7 +136,7 @@ fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
-    // Before anything starts: whoever asks early asks for a stop in order, too.
+    // This comes before anything starts, so that an early signal stops the node in order, too.
     let stop = asked_to_stop()?;
     let tls = config.server.http.tls.clone();
     let node = Node::start(config, Env::real()).await?;
@@ -165,12 +165,12 @@ async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     }
 }
 
-/// Listens for SIGTERM and Ctrl-C from now on; the future resolves at the first of them. A second
-/// Ctrl-C ends the process at once.
+/// Listens for SIGTERM and Ctrl-C from now on. The future resolves at the first of them. A second Ctrl-C
+/// ends the process at once.
 fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    let deaf = |error| Failure::Start(format!("signals cannot be listened for: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    let failed = |error| Failure::Start(format!("signals cannot be listened for: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,18 +1,14 @@
 //! Fires executions: holds each until its instant, applies the job's concurrency policy, calls the
 //! webhook, and reports what came of it.
 //!
-//! One task owns all of it ([`Dispatcher`]); attempts run as tasks of their own and send back how
-//! they ended. The dispatcher remembers nothing that a restart may not forget: what it owes is
-//! what the state holds as unfinished for this node. It never decides *when* a job runs next.
+//! Two parts. [`core`] decides: events go in, actions come out, and it touches nothing else. [`runtime`]
+//! is the task around it: it turns what happens into events and carries out the actions. The dispatcher
+//! remembers nothing that a restart may not forget, because what a node owes is what the state holds as
+//! unfinished for it. It never decides *when* a job runs next.
 
-mod capacity;
-mod fence;
-mod lane;
+mod core;
 mod metrics;
-mod owner;
-mod prepared;
-mod report;
-mod timer;
+mod runtime;
 
 pub use metrics::Metrics;
-pub use owner::{Config, Dispatcher, Handle};
+pub use runtime::{Config, Dispatcher, Handle, Inbox};

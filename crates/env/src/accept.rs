@@ -1,5 +1,5 @@
-//! The accept loop of everything that listens: connections are taken until the server stops, each is
-//! served in a task of its own, and those under way then get a while to end.
+//! The accept loop of everything that listens. It takes connections until the server stops and serves each
+//! in a task of its own. When the server stops, connections under way get a while to end.
 
 use std::future::Future;
 use std::io;
@@ -12,25 +12,26 @@ use tokio_util::task::TaskTracker;
 
 use crate::{Listener, Socket};
 
-/// Pause where no connection can be accepted, for want of file descriptors or memory: some are
-/// freed meanwhile, and the loop does not spin. The kernel's queue keeps who is waiting.
+/// How long the loop pauses when no connection can be accepted for want of file descriptors or memory.
+/// Meanwhile some are freed, and the loop does not spin. The kernel's queue keeps the connections that wait.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Between two log lines about what may go on for long.
+/// The time between two log lines about a condition that may last.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// What a server allows.
+/// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Accept {
-    /// Who connects, for the log: `clients`, `other nodes`.
+    /// Names the callers in the log: `clients`, `other nodes`.
     pub from: &'static str,
-    /// Connections open at a time; one more is closed at once, so that its maker knows.
+    /// How many connections may be open at a time. A further one is closed at once, so that the client
+    /// notices.
     pub most: usize,
     /// How long connections under way may take to end when the server stops.
     pub grace: Duration,
 }
 
-/// Serves connections until `stop` is cancelled; then takes no more, and lets those under way end. What
-/// `serve` returns is dropped where it takes longer than the grace.
+/// Serves connections until `stop` is cancelled. Then it takes no more, and lets those under way end. The
+/// future that `serve` returns is dropped if it takes longer than the grace.
 pub async fn accept<F>(
     mut listener: Box<dyn Listener>,
     limits: Accept,
@@ -63,7 +64,7 @@ pub async fn accept<F>(
                 tracing::warn!(from, open = connections.len(), "too many connections");
             }),
             Ok((socket, address)) => take(socket, address),
-            // Whoever made that one went away again.
+            // The client that made this connection went away again.
             Err(error) if is_the_others(&error) => {}
             Err(error) => {
                 complain(&mut complained, || {

@@ -1,32 +1,33 @@
-//! Where work runs that would hold up an async thread.
+//! Runs work that would hold up an async thread.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The disk where blocking work is done inline: it would take no time at all, and have space for ever.
+/// A simulated disk, for blocking work that is done inline. It decides how long the work takes and whether
+/// there is space.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// Before the next piece of work is done.
+    /// How long the next piece of work takes.
     fn delay(&self) -> Duration;
 
-    /// Whether what is written now finds no space.
+    /// Whether a write would find no space now.
     fn is_full(&self) -> bool {
         false
     }
 }
 
-/// On threads, or without.
+/// Where blocking work is done.
 #[derive(Clone, Debug)]
 pub(crate) enum Blocking {
     /// On threads of the runtime, or of the worker.
     Threads,
-    /// On the caller's runtime, when the disk says so.
+    /// On the caller's runtime, after as long as the disk says.
     Inline(Arc<dyn Disk>),
 }
 
 impl Blocking {
-    /// See [`Env::room`](super::Env::room).
+    /// See [`Env::room`](crate::Env::room).
     pub(super) fn room(&self) -> io::Result<()> {
         match self {
             Self::Inline(disk) if disk.is_full() => Err(io::ErrorKind::StorageFull.into()),
@@ -34,7 +35,7 @@ impl Blocking {
         }
     }
 
-    /// See [`Env::blocking`](super::Env::blocking).
+    /// See [`Env::blocking`](crate::Env::blocking).
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         if let Self::Inline(disk) = self {
             tokio::time::sleep(disk.delay()).await;

@@ -1,4 +1,4 @@
-//! The network between nodes, as the server sees it.
+//! The network, as the server sees it.
 
 use std::fmt;
 use std::io;
@@ -6,21 +6,21 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::BoxFuture;
+use crate::BoxFuture;
 
 /// A two-way stream of bytes.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A connection. What is written leaves at once, and a peer that vanished is found out within a
-/// minute or so of silence.
+/// A connection. Bytes that are written leave at once. A peer that vanished is noticed after a minute or so
+/// of silence.
 pub type Socket = Box<dyn Stream>;
 
-/// Finds addresses and makes connections. [`Env::lookup`](super::Env::lookup), [`Env::connect`](super::Env::connect) and [`Env::listen`](super::Env::listen)
-/// say what is asked of it.
+/// Finds addresses and makes connections. [`Env::lookup`](crate::Env::lookup),
+/// [`Env::connect`](crate::Env::connect) and [`Env::listen`](crate::Env::listen) say what each method does.
 pub trait Net: Send + Sync + fmt::Debug {
-    /// Looks the name up. A network without names knows addresses only.
+    /// Looks the name up. By default a network has no names, and only addresses are found.
     fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         Box::pin(async move {
             let parsed = address.parse().map(|found| vec![found]);
@@ -31,24 +31,24 @@ pub trait Net: Send + Sync + fmt::Debug {
     /// Looks the name up and connects.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>>;
 
-    /// Takes an address of this machine.
+    /// Listens at an address of this machine.
     fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
 }
 
 /// Takes connections, until it is dropped.
 pub trait Listener: Send + fmt::Debug {
-    /// Waits for the next connection, and says where it comes from. Dropping the future and calling
-    /// anew loses none.
+    /// Waits for the next connection. Returns it with the address it comes from. Dropping the future and
+    /// calling anew loses no connection.
     fn accept(&mut self) -> BoxFuture<'_, io::Result<(Socket, SocketAddr)>>;
 
-    /// Where it listens, with the port it was given.
+    /// The address it listens at, with the actual port.
     ///
     /// # Errors
     /// The operating system does not say.
     fn local_address(&self) -> io::Result<SocketAddr>;
 
-    /// Stops listening. Answers with the connections that were made and not taken yet: whoever made
-    /// them may have sent a request, and would see them reset.
+    /// Stops listening. Returns the connections that were made and not accepted yet. Their clients may have
+    /// sent a request already, and would otherwise see the connection reset.
     fn close(self: Box<Self>) -> Vec<(Socket, SocketAddr)> {
         Vec::new()
     }

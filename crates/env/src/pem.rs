@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// All certificates of a file, in its order; at least one.
+/// Reads all certificates of a file, in their order. There is at least one.
 ///
 /// # Errors
 /// The file cannot be read, is not PEM, or holds no certificate.
@@ -20,7 +20,7 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     Ok(found)
 }
 
-/// The private key of a file.
+/// Reads the private key of a file.
 ///
 /// # Errors
 /// The file cannot be read, is not PEM, or holds no private key.
@@ -29,10 +29,10 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
         .map_err(|error| bad(file, &format_args!("{error}; expected a private key in PEM")))
 }
 
-/// Trusts all certificates of a file.
+/// Adds all certificates of a file to the trusted roots.
 ///
 /// # Errors
-/// As [`certificates`], or one of them cannot be an authority's.
+/// As for [`certificates`], or a certificate cannot be an authority's.
 pub fn add_roots(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
     for certificate in certificates(file)? {
         let added = roots.add(certificate);

@@ -4,7 +4,7 @@ mod net;
 
 use chronos_types::Millis;
 
-use super::{BoxFuture, Clock, Random, Timer};
+use crate::{BoxFuture, Clock, Random, Timer};
 
 pub(super) use net::RealNet;
 
@@ -29,7 +29,7 @@ impl Clock for RealClock {
     }
 }
 
-/// The operating system's.
+/// The operating system's random bytes.
 #[derive(Debug)]
 pub(super) struct RealRandom;
 
@@ -42,8 +42,8 @@ impl Random for RealRandom {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    //! A timerfd on the wall clock: it keeps to the instant within some tens of microseconds, and
-    //! says when somebody sets the clock. See `timerfd_create(2)`.
+    //! A timerfd on the wall clock. It keeps to the instant within some tens of microseconds, and reports
+    //! when somebody sets the clock. See `timerfd_create(2)`.
 
     use std::os::fd::OwnedFd;
 
@@ -64,15 +64,15 @@ mod linux {
         pub(super) fn new() -> std::io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let fd = timerfd_create(TimerfdClockId::Realtime, flags)?;
-            // Deprecated since a type may give another descriptor each time it is asked; an OwnedFd
-            // always gives its own. The replacement is unsafe, which we forbid.
+            // It is deprecated because a type may return another descriptor each time it is asked. An OwnedFd
+            // always returns the same one. The replacement is unsafe, which we forbid.
             #[expect(deprecated, reason = "sound for an OwnedFd")]
             let fd = AsyncFd::new(fd)?;
             Ok(Self { fd, armed: None })
         }
 
         fn arm(&mut self, at: Millis) -> std::io::Result<()> {
-            // Zero would disarm it; any instant in the past rings at once.
+            // Zero would disarm the timer. Any instant in the past expires at once.
             let at = at.max(1);
             let value = Timespec { tv_sec: at / 1000, tv_nsec: at % 1000 * 1_000_000 };
             let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -88,7 +88,7 @@ mod linux {
             }
             let mut ready = self.fd.readable().await?;
             let mut ticks = [0; 8];
-            // ECANCELED says that the clock was set; that is a reason to look, like the ring.
+            // ECANCELED says that the clock was set. That is a reason to look at the clock, as the instant is.
             let _ = rustix::io::read(ready.get_inner(), &mut ticks);
             ready.clear_ready();
             self.armed = None;
@@ -110,7 +110,8 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod portable {
-    //! tokio's timer, a millisecond coarse, looking at the clock once a second for steps.
+    //! tokio's timer. Its steps are a millisecond, and it looks at the clock once a second in case the clock
+    //! was set.
 
     use std::time::Duration;
 

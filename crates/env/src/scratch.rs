@@ -1,12 +1,12 @@
-//! Files that lie in the data directory only for a while: they go when they have served, and those
-//! that a crash left behind go at the next start.
+//! Temporary files in the data directory. A file is removed when it is dropped. The files that a crash left
+//! behind are removed at the next start.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where the files of one kind lie. Cheap to clone.
+/// Makes temporary files of one kind. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Scratch {
     directory: PathBuf,
@@ -15,10 +15,10 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Takes over a directory's files whose names begin with `prefix`, and removes those that are there.
+    /// Uses names in `directory` that begin with `prefix`, and removes the files that have such names now.
     ///
     /// # Errors
-    /// The directory cannot be read, or a file not removed.
+    /// The directory cannot be read, or a file cannot be removed.
     pub fn open(directory: &Path, prefix: &'static str) -> io::Result<Self> {
         for entry in std::fs::read_dir(directory)? {
             let entry = entry?;
@@ -29,7 +29,7 @@ impl Scratch {
         Ok(Self { directory: directory.to_owned(), prefix, count: Arc::default() })
     }
 
-    /// A name that no other file has. Nothing is created.
+    /// Returns a file with a name of its own. The file is not created yet.
     #[must_use]
     pub fn file(&self) -> ScratchFile {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl Scratch {
 pub struct ScratchFile(PathBuf);
 
 impl ScratchFile {
-    /// Where it lies, or is to lie.
+    /// The path of the file, whether or not it was created.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
@@ -54,7 +54,7 @@ impl Drop for ScratchFile {
         if let Err(error) = std::fs::remove_file(&self.0)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.0.display(), %error, "a file that has served could not be removed");
+            tracing::warn!(path = %self.0.display(), %error, "a temporary file could not be removed");
         }
     }
 }

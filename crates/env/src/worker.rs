@@ -1,8 +1,8 @@
-//! A value on a thread of its own: the one way in which blocking work that goes on for long is done.
+//! A value on a thread of its own. All blocking work that goes on for long is done this way.
 //!
-//! A [`Worker`] owns a value and the thread that works on it; everybody else sends closures. Where
-//! there are to be no threads (see [`Env::inline`]), it is a task that does so, one piece of work
-//! after the other, each as late as the simulated disk makes it.
+//! A [`Worker`] owns a value and the thread that works on it, and everybody else sends closures. Where
+//! there are no threads (see [`Env::inline`]), a task takes the thread's place. It does one piece of work
+//! after the other, each after as long as the simulated disk says.
 
 #![expect(clippy::disallowed_methods, reason = "this is where threads begin, and where they wait")]
 
@@ -13,8 +13,8 @@ use crate::blocking::Blocking;
 use crate::{BoxFuture, Disk, Env};
 use tokio::sync::{mpsc as tasks, oneshot};
 
-/// A value that lives on a thread of its own. Clones share it; the thread ends with [`Worker::stop`]
-/// or with the last clone.
+/// A handle on a value that lives on a thread of its own. Clones share the value. The thread ends with
+/// [`Worker::stop`] or with the last clone.
 pub struct Worker<T> {
     jobs: Jobs<T>,
 }
@@ -35,15 +35,15 @@ impl<T> Jobs<T> {
 
 enum Job<T> {
     Run(Work<T>),
-    /// The same, for work that finds out whether the disk is full.
+    /// Work that waits where it finds the disk full.
     Write(Work<T>),
     Stop(oneshot::Sender<()>),
 }
 
 type Work<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// Holds back work that writes for as long as a simulated disk is full. Work on a thread meets a real
-/// one, and waits itself.
+/// Holds back work that writes while a simulated disk is full. On a thread there is a real disk, and the
+/// work itself waits.
 pub trait Gate: Send + Sync {
     /// Resolves when there is space.
     fn pass<'a>(&'a self, disk: &'a dyn Disk) -> BoxFuture<'a, ()>;
@@ -71,10 +71,10 @@ impl<T> Clone for Worker<T> {
 }
 
 impl<T: Send + 'static> Worker<T> {
-    /// Starts the thread. `died` is called should it panic.
+    /// Starts the thread. `died` is called if the thread panics.
     ///
     /// # Errors
-    /// The operating system gives no thread.
+    /// The operating system cannot start a thread.
     pub fn spawn(
         env: &Env,
         name: &str,
@@ -84,10 +84,10 @@ impl<T: Send + 'static> Worker<T> {
         Self::spawn_behind(None, env, name, value, died)
     }
 
-    /// The same, for a value that waits where it finds the disk full.
+    /// As [`Worker::spawn`], for a value that waits where it finds the disk full.
     ///
     /// # Errors
-    /// The operating system gives no thread.
+    /// The operating system cannot start a thread.
     pub fn spawn_behind(
         gate: impl Into<Option<Box<dyn Gate>>>,
         env: &Env,
@@ -128,7 +128,7 @@ impl<T: Send + 'static> Worker<T> {
                 match job {
                     Job::Run(work) | Job::Write(work) => work(&mut value),
                     Job::Stop(done) => {
-                        // What waits behind the stop is dropped, and its callers hear of it.
+                        // Work that is queued behind the stop is dropped, and its callers get an error.
                         drop(inbox);
                         drop(value);
                         let _ = done.send(());
@@ -140,7 +140,7 @@ impl<T: Send + 'static> Worker<T> {
         Ok(Self { jobs: Jobs::Thread(Arc::new(jobs)) })
     }
 
-    /// Has `work` done in its turn, without waiting for it.
+    /// Queues `work`, without waiting for it.
     ///
     /// # Errors
     /// The worker has ended.
@@ -148,7 +148,7 @@ impl<T: Send + 'static> Worker<T> {
         self.jobs.send(Job::Run(Box::new(work)))
     }
 
-    /// The same, for work that waits where it finds the disk full.
+    /// As [`Worker::cast`], for work that waits where it finds the disk full.
     ///
     /// # Errors
     /// The worker has ended.
@@ -156,7 +156,7 @@ impl<T: Send + 'static> Worker<T> {
         self.jobs.send(Job::Write(Box::new(work)))
     }
 
-    /// Has `work` done in its turn, and waits for its result without blocking the runtime.
+    /// Queues `work`, and waits for its result without blocking the runtime.
     ///
     /// # Errors
     /// The worker has ended.
@@ -171,7 +171,7 @@ impl<T: Send + 'static> Worker<T> {
         result.await.map_err(|_| Ended)
     }
 
-    /// The same, for work that waits where it finds the disk full.
+    /// As [`Worker::call`], for work that waits where it finds the disk full.
     ///
     /// # Errors
     /// The worker has ended.
@@ -186,7 +186,7 @@ impl<T: Send + 'static> Worker<T> {
         result.await.map_err(|_| Ended)
     }
 
-    /// Lets what is waiting finish, then drops the value and ends the thread.
+    /// Lets the queued work finish, then drops the value and ends the thread.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).is_ok() {
@@ -207,7 +207,7 @@ impl<F: FnOnce()> Drop for DeathWatch<F> {
     }
 }
 
-/// Holds up the calling thread, which must be a worker's.
+/// Blocks the calling thread, which must be a worker's.
 pub fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::connection::{Connection, Failure, Outgoing};
 use super::inbound::Inbound;
-use super::line::Line;
+use super::pool::Pool;
 use super::tls::{PeerTls, TlsError};
 use super::upload::Upload;
 use super::wire::{
@@ -25,16 +25,17 @@ use super::wire::{
 };
 use super::{Answer, Body, Caller, Lane, PeerError, Transport};
 
-/// For a connection, TLS and all.
+/// How long making a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Speaks HTTP/1.1 to other nodes, in plain text or in mutual TLS. A call that overlaps another to the
-/// same address on the same lane has a connection of its own; connections are kept for later calls.
+
+/// Calls other nodes over HTTP/1.1, in plain text or over mutual TLS. A call that overlaps another one to
+/// the same address on the same lane has a connection of its own. Connections are kept for later calls.
 pub struct HttpTransport {
     env: Env,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) caller: Caller,
-    lines: Mutex<HashMap<(String, Lane), Arc<Line>>>,
-    /// [`STALL`], but in tests.
+    pools: Mutex<HashMap<(String, Lane), Arc<Pool>>>,
+    /// [`STALL`], except in tests.
     pub(super) stall: Duration,
 }
 
@@ -42,16 +43,16 @@ impl HttpTransport {
     /// Reads the files of `tls`.
     ///
     /// # Errors
-    /// One of them is not what it should be.
+    /// One of the files cannot be used.
     pub fn new(tls: Option<&PeerTls>, caller: Caller, env: Env) -> Result<Self, TlsError> {
         let tls = tls.map(PeerTls::client).transpose()?;
-        Ok(Self { env, tls, caller, lines: Mutex::default(), stall: STALL })
+        Ok(Self { env, tls, caller, pools: Mutex::default(), stall: STALL })
     }
 
-    fn line(&self, to: &str, lane: Lane) -> Arc<Line> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry((to.to_owned(), lane)).or_insert_with(|| Arc::new(Line::new()));
-        Arc::clone(line)
+    fn pool(&self, to: &str, lane: Lane) -> Arc<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = pools.entry((to.to_owned(), lane)).or_insert_with(|| Arc::new(Pool::new()));
+        Arc::clone(pool)
     }
 
     fn request(&self, to: &str, kind: &str, body: Outgoing) -> Result<Request<Outgoing>, http::Error> {
@@ -66,44 +67,44 @@ impl HttpTransport {
         request.body(body)
     }
 
-    /// Sends a request on a kept connection or a new one. Where a kept one was closed meanwhile, and
-    /// nothing was sent, a new one is tried. `sent` is set once there is a connection.
+    /// Sends a request on a kept connection or a new one. Where the kept connection was closed meanwhile
+    /// and nothing was sent, a new one is tried. `sent` is set once there is a connection.
     async fn exchange(
         &self,
-        line: &Arc<Line>,
-        turn: OwnedSemaphorePermit,
+        pool: &Arc<Pool>,
+        permit: OwnedSemaphorePermit,
         to: &str,
         mut request: Request<Outgoing>,
         upload: Option<&Upload>,
         sent: &AtomicBool,
     ) -> Answer {
-        let turn = Arc::new(turn);
-        let mut kept = line.take();
+        let permit = Arc::new(permit);
+        let mut kept = pool.take();
         loop {
             let is_kept = kept.is_some();
             let mut connection = match kept.take() {
                 Some(connection) => connection,
-                None => self.connect(line, &turn, to).await?,
+                None => self.connect(pool, &permit, to).await?,
             };
             sent.store(true, Ordering::Relaxed);
-            let moved = connection.moved.clone();
+            let activity = connection.activity.clone();
             let spoken = speak(&mut connection, to, request);
             let spoken = match upload {
                 None => spoken.await,
                 Some(upload) => tokio::select! {
                     spoken = spoken => spoken,
-                    why = upload.stalls(&moved) => Err(Failure { why, unsent: None }),
+                    why = upload.stalls(&activity) => Err(Failure { why, unsent: None }),
                 },
             };
             match spoken {
                 Ok((answer, is_over)) => {
                     if is_over && upload.is_none_or(Upload::is_out) {
-                        line.put(connection);
+                        pool.put(connection);
                     }
                     return answer;
                 }
                 Err(failure) => {
-                    line.clear();
+                    pool.clear();
                     match failure.unsent {
                         Some(unsent) if is_kept => request = unsent,
                         _ => return Err(PeerError::Unreachable(format!("{to}: {}", failure.why))),
@@ -113,24 +114,25 @@ impl HttpTransport {
         }
     }
 
-    /// Makes a connection. It goes on where the call that wants it gives up, and is kept for the next
-    /// one: else calls that wait for less than a connection takes would never have one.
+    /// Makes a connection. It is made to the end even where the call that wants it gives up, and is then
+    /// kept for the next call. Otherwise calls with a timeout shorter than connecting takes would never
+    /// get a connection.
     async fn connect(
         &self,
-        line: &Arc<Line>,
-        turn: &Arc<OwnedSemaphorePermit>,
+        pool: &Arc<Pool>,
+        permit: &Arc<OwnedSemaphorePermit>,
         to: &str,
     ) -> Result<Connection, PeerError> {
         let (env, tls, to) = (self.env.clone(), self.tls.clone(), to.to_owned());
-        let (line, turn) = (Arc::clone(line), Arc::clone(turn));
+        let (pool, permit) = (Arc::clone(pool), Arc::clone(permit));
         let (hand_over, connected) = oneshot::channel();
         tokio::spawn(async move {
             let opening = tokio::time::timeout(CONNECT, Connection::open(&env, tls, &to));
             let late = |_| Err(format!("cannot connect to {to}: no answer within {} s", CONNECT.as_secs()));
             if let Err(Ok(connection)) = hand_over.send(opening.await.unwrap_or_else(late)) {
-                line.put(connection);
+                pool.put(connection);
             }
-            drop(turn);
+            drop(permit);
         });
         match connected.await {
             Ok(connected) => connected.map_err(PeerError::Unreachable),
@@ -152,18 +154,18 @@ impl Transport for HttpTransport {
             check_size(kind, &message)?;
             let body = Full::new(message).map_err(|never| match never {}).boxed_unsync();
             let request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
-            let line = self.line(to, lane);
+            let pool = self.pool(to, lane);
             let sent = AtomicBool::new(false);
             let call = async {
-                let turn = line.turn().await.ok_or_else(stopping)?;
-                self.exchange(&line, turn, to, request, None, &sent).await
+                let permit = pool.permit().await.ok_or_else(stopping)?;
+                self.exchange(&pool, permit, to, request, None, &sent).await
             };
             match tokio::time::timeout(timeout, call).await {
                 Ok(answer) => answer,
                 Err(_) => {
-                    // Else the connection made for it, or for one before it, may be among them.
+                    // If nothing was sent yet, an idle connection may be one that was just made for a call.
                     if sent.load(Ordering::Relaxed) {
-                        line.clear();
+                        pool.clear();
                     }
                     let ms = timeout.as_millis();
                     Err(PeerError::Unreachable(format!("{to}: no answer to {kind} within {ms} ms")))
@@ -186,13 +188,13 @@ impl Transport for HttpTransport {
             let body = upload.watch(message, body);
             let mut request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
             request.headers_mut().insert(MESSAGE_BYTES_HEADER, bytes);
-            let line = self.line(to, Lane::Bulk);
-            let Ok(turn) = tokio::time::timeout(self.stall, line.turn()).await else {
+            let pool = self.pool(to, Lane::Bulk);
+            let Ok(permit) = tokio::time::timeout(self.stall, pool.permit()).await else {
                 let why = format!("{to}: too many uploads are under way for {kind} to begin");
                 return Err(PeerError::Unreachable(why));
             };
-            let turn = turn.ok_or_else(stopping)?;
-            self.exchange(&line, turn, to, request, Some(&upload), &AtomicBool::new(false)).await
+            let permit = permit.ok_or_else(stopping)?;
+            self.exchange(&pool, permit, to, request, Some(&upload), &AtomicBool::new(false)).await
         })
     }
 }
@@ -203,7 +205,8 @@ impl fmt::Debug for HttpTransport {
     }
 }
 
-/// One exchange; answers too whether it is over, so that the connection can carry another.
+/// Makes one exchange. Returns the answer, and whether the exchange is over, so that the connection can
+/// carry another one.
 async fn speak(
     connection: &mut Connection,
     to: &str,
@@ -219,7 +222,7 @@ async fn speak(
     }
     let reason = String::from_utf8_lossy(&body).into_owned();
     let error = wire::error_of(status, to, reason);
-    // A refusal comes from behind the message; another answer may have come before its end.
+    // A refusal is made after the message was read. Other errors may have come before its end.
     let is_over = matches!(error, PeerError::Refused(_));
     Ok((Err(error), is_over))
 }

@@ -15,29 +15,29 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::moved::{Moved, Watched};
+use super::activity::{Activity, Watched};
 use super::wire::root;
 
 /// What a request carries.
 pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Dropping it closes it, whatever is under way.
+/// Dropping a connection closes it, whatever is under way.
 pub(super) struct Connection {
     sender: SendRequest<Outgoing>,
     driver: AbortOnDropHandle<hyper::Result<()>>,
     /// When bytes last moved on it.
-    pub(super) moved: Moved,
+    pub(super) activity: Activity,
 }
 
-/// A request has no answer.
+/// Why a request has no answer.
 pub(super) struct Failure {
     pub(super) why: String,
-    /// The request, where nothing of it was sent.
+    /// The request, where no byte of it was sent.
     pub(super) unsent: Option<Request<Outgoing>>,
 }
 
 impl Connection {
-    /// Connects to `address`. With TLS, the other one's certificate has to be for its host.
+    /// Connects to `address`. With TLS, the other node's certificate has to name the host of that address.
     pub(super) async fn open(
         env: &Env,
         tls: Option<Arc<ClientConfig>>,
@@ -45,8 +45,8 @@ impl Connection {
     ) -> Result<Self, String> {
         let socket =
             env.connect(address).await.map_err(|error| format!("cannot connect to {address}: {error}"))?;
-        let moved = Moved::now();
-        let mut socket: Socket = Box::new(Watched { socket, moved: moved.clone() });
+        let activity = Activity::now();
+        let mut socket: Socket = Box::new(Watched { socket, activity: activity.clone() });
         if let Some(tls) = tls {
             let host = host_of(address);
             let name = ServerName::try_from(host)
@@ -60,7 +60,7 @@ impl Connection {
             .handshake(TokioIo::new(socket))
             .await
             .map_err(|error| format!("cannot speak to {address}: {}", root(&error)))?;
-        Ok(Self { sender, driver: AbortOnDropHandle::new(tokio::spawn(driver)), moved })
+        Ok(Self { sender, driver: AbortOnDropHandle::new(tokio::spawn(driver)), activity })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -69,7 +69,7 @@ impl Connection {
 
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, Failure> {
-        // The end of the last exchange may not have been seen yet.
+        // The other node may have closed the connection without our having seen it yet.
         if self.sender.ready().await.is_err() {
             return Err(Failure { why: self.closed().await, unsent: Some(request) });
         }
@@ -82,7 +82,7 @@ impl Connection {
         }
     }
 
-    /// Why it was closed.
+    /// Why the connection was closed.
     async fn closed(&mut self) -> String {
         match (&mut self.driver).await {
             Ok(Err(error)) => root(&error),
@@ -91,7 +91,7 @@ impl Connection {
     }
 }
 
-/// `host` of `host:port`; without the brackets of an IPv6 address.
+/// The host of `host:port`, without the brackets of an IPv6 address.
 fn host_of(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)

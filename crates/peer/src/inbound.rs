@@ -1,4 +1,4 @@
-//! A body as it comes in: in parts, and not for ever.
+//! A body that is being received, in parts, each with a time limit.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::wire::root;
 
-/// A body, and what of it was received but not asked for yet.
+/// A body, and the part of it that was received but not asked for yet.
 pub(super) struct Inbound {
     body: Incoming,
     rest: Bytes,
@@ -21,10 +21,10 @@ impl Inbound {
         Self { body, rest: Bytes::new(), stall }
     }
 
-    /// The next part; `None` at the end.
+    /// Returns the next part, or `None` at the end.
     ///
     /// # Errors
-    /// The connection broke, or nothing came for the time of a stall.
+    /// The connection broke, or no byte came within the time that a body may stall.
     pub(super) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if !self.rest.is_empty() {
             return Ok(Some(std::mem::take(&mut self.rest)));
@@ -37,7 +37,7 @@ impl Inbound {
             let frame = tokio::time::timeout(self.stall, self.body.frame()).await.map_err(late)?;
             let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| io::Error::other(root(&error)))?;
-            // The other kind is trailers, of which there are none.
+            // A frame that is not data holds trailers, and nobody sends those.
             if let Ok(part) = frame.into_data()
                 && !part.is_empty()
             {
@@ -46,7 +46,7 @@ impl Inbound {
         }
     }
 
-    /// The next `bytes`, in one piece.
+    /// Returns the next `bytes` bytes, in one piece.
     ///
     /// # Errors
     /// As [`Self::next`], or the body is shorter.
@@ -60,13 +60,13 @@ impl Inbound {
         Ok(taken.freeze())
     }
 
-    /// All of it, in one piece.
+    /// Returns the rest of the body, in one piece.
     ///
     /// # Errors
     /// As [`Self::next`], or the body is larger than `limit`.
     pub(super) async fn all(&mut self, limit: usize) -> io::Result<Bytes> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
-        // Most come in one part, and then there is nothing to copy.
+        // Most bodies come in one part, and then there is nothing to copy.
         let Some(second) = self.next().await? else { return Ok(first) };
         let mut all = BytesMut::from(first);
         all.extend_from_slice(&second);

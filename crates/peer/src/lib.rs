@@ -1,15 +1,16 @@
-//! Between nodes: one node calls another and gets an answer. What the calls say is their callers'
-//! business (`raft/network` and `raft/service`); how they travel is that of an implementation:
-//! [`HttpTransport`] and [`serve`].
+//! How nodes call each other: one node sends a message to another and gets an answer.
+//!
+//! [`Transport`] and [`Service`] are the two ends of a call. [`HttpTransport`] and [`serve`] implement
+//! them over HTTP/1.1. This crate never looks into a message: only its users know what the calls say.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests speak to it from outside"))]
 
+mod activity;
 mod client;
 mod connection;
-mod door;
+mod handler;
 mod inbound;
-mod line;
-mod moved;
+mod pool;
 mod server;
 mod tls;
 mod upload;
@@ -36,11 +37,11 @@ pub type Answer = Result<Bytes, PeerError>;
 /// A body that is too large to hold.
 pub type Body = BoxStream<'static, io::Result<Bytes>>;
 
-/// The connection on which a call travels. Each is its own, so that a sign of life never waits
-/// behind entries, nor entries behind a snapshot.
+/// Which connections a call travels on. Each lane has connections of its own, so that a heartbeat never
+/// waits behind entries, nor entries behind a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Votes and signs of life.
+    /// Votes and heartbeats.
     Control,
     /// Entries, proposals, and questions.
     Log,
@@ -51,13 +52,13 @@ pub enum Lane {
 /// Why a call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
-    /// It could not be sent, or no answer came in time. It may have been acted on.
+    /// The call could not be sent, or no answer came in time. The other node may have acted on it.
     #[error("{0}")]
     Unreachable(String),
-    /// The other one belongs to another cluster, or to none. Nothing was done.
+    /// The other node belongs to another cluster, or to none. Nothing was done.
     #[error("{0}")]
     Stranger(String),
-    /// The other one says no, and why.
+    /// The other node refuses, with its reason.
     #[error("{0}")]
     Refused(String),
 }
@@ -67,13 +68,13 @@ pub enum PeerError {
 pub struct Caller {
     /// This node's name.
     pub node: String,
-    /// The id of its cluster, once it has one. It goes with every call, and one from another
-    /// cluster is not answered; a node without one may only ask to `join`.
+    /// The id of its cluster, once it has one. Every call carries it, and a call from another cluster is
+    /// refused. A node without a cluster may only ask to `join`.
     pub cluster: Arc<OnceLock<String>>,
 }
 
-/// Calls other nodes. `to` is an address as its owner advertises it, `host:port`; the name is looked
-/// up anew for each connection.
+/// Calls other nodes. `to` is the address that a node advertises, `host:port`. Its name is looked up
+/// anew for each connection.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Sends a message and waits for its answer.
     fn call<'a>(
@@ -85,8 +86,7 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
         timeout: Duration,
     ) -> BoxFuture<'a, Answer>;
 
-    /// Sends a message with a body behind it, on [`Lane::Bulk`]. It may take as long as it takes, so
-    /// long as bytes move.
+    /// Sends a message with a body behind it, on [`Lane::Bulk`]. There is no timeout while bytes move.
     fn upload<'a>(
         &'a self,
         to: &'a str,
@@ -96,8 +96,8 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     ) -> BoxFuture<'a, Answer>;
 }
 
-/// Answers other nodes. `from` is the name of the caller. [`PeerError::Refused`] travels back; the
-/// other errors are the transport's own.
+/// Answers other nodes. `from` is the name of the caller. A service answers errors as
+/// [`PeerError::Refused`]. The transport makes the other errors itself.
 pub trait Service: Send + Sync + 'static {
     /// Answers a message.
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer>;

@@ -18,25 +18,27 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::door::Door;
+use super::handler::Handler;
 use super::tls::{PeerTls, TlsError};
 use super::wire::{STALL, root};
 use super::{Caller, Service};
 
-/// For a caller to get through TLS, and then to begin its first call: it connects when it has one.
+/// How long a caller may take for its TLS handshake, and then until its first call begins. A caller connects
+/// only when it has a call to make.
 const FIRST_CALL: Duration = Duration::from_secs(10);
-/// From one call to the end of the next one's head. Callers let go of a connection after one minute.
+/// How long a connection may be idle: from the end of one call to the end of the next call's head. Callers
+/// stop using a connection after one minute.
 const IDLE: Duration = Duration::from_secs(5 * 60);
-/// Ten other nodes have some tens of connections at most. A caller whose call is cut off when this node stops
-/// makes it again elsewhere.
+/// Ten other nodes have some tens of connections at most. When a call is cut off because this node stops, the
+/// caller makes it again elsewhere.
 const LIMITS: Accept = Accept { from: "other nodes", most: 1024, grace: Duration::from_secs(2) };
 
-/// Serves until `stop` is cancelled; then takes no more calls, and lets those under way end for a
-/// while. With `tls`, a caller has to show a certificate. The service's future is dropped when its
-/// caller is seen to have gone away; while a body is not read, that is not seen.
+/// Serves until `stop` is cancelled. Then it takes no more calls, and gives those under way a while to
+/// end. With `tls`, a caller has to show a certificate. The service's future is dropped when its caller
+/// is seen to have gone away. This is not seen while a body is not read.
 ///
 /// # Errors
-/// A file of `tls` is not what it should be.
+/// A file of `tls` cannot be used.
 pub fn serve(
     listener: Box<dyn Listener>,
     tls: Option<&PeerTls>,
@@ -45,20 +47,20 @@ pub fn serve(
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
     let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
-    let door = Door { caller, service, stall: STALL };
-    Ok(accept(listener, tls, Arc::new(door), stop))
+    let handler = Handler { caller, service, stall: STALL };
+    Ok(accept(listener, tls, Arc::new(handler), stop))
 }
 
 pub(super) async fn accept(
     listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
-    door: Arc<Door>,
+    handler: Arc<Handler>,
     stop: CancellationToken,
 ) {
     let serve = |socket, from| {
-        let (tls, door, stop) = (tls.clone(), Arc::clone(&door), stop.clone());
+        let (tls, handler, stop) = (tls.clone(), Arc::clone(&handler), stop.clone());
         async move {
-            if let Err(error) = one(socket, tls, door, stop).await {
+            if let Err(error) = serve_connection(socket, tls, handler, stop).await {
                 tracing::debug!(%from, %error, "a connection from another node broke");
             }
         }
@@ -67,10 +69,10 @@ pub(super) async fn accept(
 }
 
 /// Serves one connection until it is closed, by either side or by `stop`.
-async fn one(
+async fn serve_connection(
     socket: Socket,
     tls: Option<TlsAcceptor>,
-    door: Arc<Door>,
+    handler: Arc<Handler>,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let socket: Socket = match tls {
@@ -88,8 +90,8 @@ async fn one(
         let has_called = Arc::clone(&has_called);
         service_fn(move |request: Request<Incoming>| {
             has_called.store(true, Ordering::Relaxed);
-            let door = Arc::clone(&door);
-            async move { Ok::<_, Infallible>(response(door.answer(request).await)) }
+            let handler = Arc::clone(&handler);
+            async move { Ok::<_, Infallible>(response(handler.answer(request).await)) }
         })
     };
     let connection = http1::Builder::new()
@@ -111,7 +113,7 @@ async fn one(
             }
             () = stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
-                // Of a connection that never carried a call hyper does not know that it is idle.
+                // hyper does not know that a connection is idle if it never carried a call.
                 if !has_called.load(Ordering::Relaxed) {
                     return Ok(());
                 }

@@ -1,4 +1,4 @@
-//! The promises of this module: a real server, a real client, and the loopback between them.
+//! Tests of this crate's promises, with a real server and a real client over loopback.
 
 mod calls;
 mod connections;

@@ -11,20 +11,20 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// The files, all PEM. The certificate is shown both when calling and when called, so its extended
-/// key usage, where it has one, allows both; its names are those of the address that this node
-/// advertises.
+/// The files, all PEM. A node shows its certificate both when it calls and when it is called. So the
+/// certificate's extended key usage, where it has one, must allow both. Its names are those of the address
+/// that this node advertises.
 #[derive(Clone, Debug)]
 pub struct PeerTls {
     /// This node's certificate and the chain behind it.
     pub cert_file: PathBuf,
     /// Its private key.
     pub key_file: PathBuf,
-    /// Whose certificates are trusted, and nobody else's.
+    /// The authorities whose certificates are trusted. No others are.
     pub ca_file: PathBuf,
 }
 
-/// A file is not what it should be.
+/// A file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct TlsError {
@@ -35,7 +35,7 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    /// Of a file that could not be read; its name stands in the problem.
+    /// For a file that could not be read. The problem already names the file.
     fn of(key: &'static str) -> impl Fn(String) -> Self {
         move |problem| Self { key, problem }
     }
@@ -46,7 +46,7 @@ impl TlsError {
 }
 
 impl PeerTls {
-    /// For calling others.
+    /// Sets TLS up for calling other nodes.
     pub(super) fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let (chain, key) = self.identity()?;
         let roots = self.roots()?;
@@ -60,7 +60,7 @@ impl PeerTls {
         Ok(Arc::new(client))
     }
 
-    /// For answering others.
+    /// Sets TLS up for answering other nodes.
     pub(super) fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let (chain, key) = self.identity()?;
         let roots = Arc::new(self.roots()?);

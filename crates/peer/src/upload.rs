@@ -1,4 +1,4 @@
-//! A body on its way out, and how long it may stand still.
+//! A body that is being sent, and how long it may stand still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,14 +11,14 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
 use super::Body;
+use super::activity::Activity;
 use super::connection::Outgoing;
-use super::moved::Moved;
 
-/// For the answer to an upload, once all of it is out: the other one brings gigabytes to its disk.
-/// A node that vanishes meanwhile is found out sooner, by its connection.
-const DIGEST: Duration = Duration::from_secs(5 * 60);
+/// How long the answer to an upload may take once all of it is sent: the other node writes gigabytes to
+/// its disk. A node that vanishes meanwhile is noticed sooner, by its connection.
+const ANSWER: Duration = Duration::from_secs(5 * 60);
 
-/// How far an upload is.
+/// How far an upload has come.
 pub(super) struct Upload {
     is_out: Arc<AtomicBool>,
     stall: Duration,
@@ -29,7 +29,7 @@ impl Upload {
         Self { is_out: Arc::default(), stall }
     }
 
-    /// The body of the request: the message, and `body` behind it.
+    /// Makes the body of the request: the message, and `body` behind it.
     pub(super) fn watch(&self, message: Bytes, mut body: Body) -> Outgoing {
         let is_out = Arc::clone(&self.is_out);
         let body = stream::poll_fn(move |context| {
@@ -49,12 +49,12 @@ impl Upload {
         self.is_out.load(Ordering::Relaxed)
     }
 
-    /// Waits until nothing has moved for too long, and says so.
-    pub(super) async fn stalls(&self, moved: &Moved) -> String {
-        moved.touch();
+    /// Waits until no byte has moved for too long. Returns the sentence that says so.
+    pub(super) async fn stalls(&self, activity: &Activity) -> String {
+        activity.touch();
         loop {
-            let patience = if self.is_out() { DIGEST } else { self.stall };
-            if moved.last().elapsed() >= patience {
+            let patience = if self.is_out() { ANSWER } else { self.stall };
+            if activity.last().elapsed() >= patience {
                 return format!("no byte moved for {} s", patience.as_secs_f64());
             }
             tokio::time::sleep(self.stall / 8).await;

@@ -7,27 +7,28 @@ use http::{HeaderName, StatusCode};
 
 use super::PeerError;
 
-/// The kind of the call stands behind it.
+/// The start of a call's path. The kind of the call follows.
 pub(super) const PATH: &str = "/raft/";
-/// Of this file. A newer Chronos has to be able to speak to an older one, so the caller adapts.
+/// The version of what this file says. A newer Chronos has to be able to call an older one, so the caller
+/// adapts.
 pub(super) const PROTOCOL: &str = "1";
 pub(super) const PROTOCOL_HEADER: HeaderName = HeaderName::from_static("chronos-protocol");
 /// The id of the caller's cluster; absent while it has none.
 pub(super) const CLUSTER_HEADER: HeaderName = HeaderName::from_static("chronos-cluster");
 /// The caller's name.
 pub(super) const NODE_HEADER: HeaderName = HeaderName::from_static("chronos-node");
-/// How many bytes of the body are the message, where more comes behind it. Absent where the message
-/// is all.
+/// How many bytes of the body are the message, where more comes behind it. Absent where the body is the
+/// message and nothing else.
 pub(super) const MESSAGE_BYTES_HEADER: HeaderName = HeaderName::from_static("chronos-message-bytes");
-/// The kind of call that needs no cluster id: it is asked to get one.
+/// The kind of call that needs no cluster id, because a node calls it to get one.
 pub(super) const JOIN: &str = "join";
 
-/// Of a message and of an answer. Entries travel in messages, and a batch of them is far smaller.
+/// The limit on a message and on an answer. Entries travel in messages, and a batch of them is far smaller.
 pub(super) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// A body of which nothing came or went for so long is given up.
+/// A body is given up when no byte of it moved for this long.
 pub(super) const STALL: Duration = Duration::from_secs(10);
 
-/// The status that says it.
+/// The status that carries an error.
 pub(super) fn status_of(error: &PeerError) -> StatusCode {
     match error {
         PeerError::Stranger(_) => StatusCode::CONFLICT,
@@ -36,7 +37,7 @@ pub(super) fn status_of(error: &PeerError) -> StatusCode {
     }
 }
 
-/// What a status other than 200 says.
+/// The error that a status other than 200 carries.
 pub(super) fn error_of(status: StatusCode, to: &str, reason: String) -> PeerError {
     match status {
         StatusCode::CONFLICT => PeerError::Stranger(reason),
@@ -45,7 +46,7 @@ pub(super) fn error_of(status: StatusCode, to: &str, reason: String) -> PeerErro
     }
 }
 
-/// The innermost cause, in its own words.
+/// The message of the innermost cause.
 pub(super) fn root(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {

@@ -2,12 +2,12 @@
 
 use crate::calendar::{DAY, days_from_civil, days_in_month};
 use crate::error::ParseError;
-use crate::{MAX_MS, MIN_MS};
+use crate::zone::{MAX_MS, MIN_MS};
 
 /// The instant in Unix milliseconds; digits beyond milliseconds are dropped.
 ///
-/// As RFC 3339 has it, `T` and `Z` may be lower case, the offset is required, and second 60 is a leap second: it is accepted
-/// where one can be (23:59:60 UTC) and means, as in POSIX time, the instant after it.
+/// By RFC 3339, `T` and `Z` may be lower case and the offset is required. Second 60 is a leap second: it is accepted where
+/// there can be one (23:59:60 UTC), and it means the instant after it, as in POSIX time.
 pub(crate) fn parse(text: &str) -> Result<i64, ParseError> {
     let refuse = |why: &str| ParseError::At { value: text.to_owned(), why: why.to_owned() };
     let mut rest = Reader { text: text.as_bytes() };
@@ -82,7 +82,7 @@ impl Reader<'_> {
         (0..width).try_fold(0, |n, _| Some(n * 10 + self.digit()?))
     }
 
-    /// One digit or more, the first three kept.
+    /// One digit or more, of which the first three are kept.
     fn fraction(&mut self) -> Option<i64> {
         let mut millis = self.digit()? * 100;
         let mut unit = 10;

@@ -6,7 +6,7 @@
 /// Seconds of a civil day.
 pub(crate) const DAY: i64 = 86_400;
 
-/// The first and the last year a schedule looks at: jiff's calendar.
+/// The first and the last year that a schedule looks at: those of jiff's calendar.
 pub(crate) const YEARS: std::ops::RangeInclusive<i64> = -9999..=9999;
 
 /// Days from 1970-01-01 to the given date.
@@ -43,7 +43,7 @@ pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     }
 }
 
-/// The longest the month ever gets: 29 for February.
+/// The most days that the month ever has: 29 for February.
 pub(crate) fn longest_month(month: u32) -> u32 {
     days_in_month(2000, month)
 }

@@ -1,4 +1,4 @@
-//! A cron expression as bit sets, and its matching of *local* times, forwards and backwards.
+//! A cron expression as bit sets, and a search for the *local* times that it matches, forwards and backwards.
 //!
 //! This module knows the calendar but no time zone and no instant: a local time is a count of seconds since
 //! 1970-01-01T00:00:00 on the wall clock. `eval` maps it to instants.
@@ -24,9 +24,9 @@ pub(crate) struct Cron {
     pub(crate) months: u16,
     /// Bits 0 (Sunday) to 6.
     pub(crate) weekdays: u8,
-    /// A day must match day-of-month and day-of-week (else: either).
+    /// Whether a day must match both day-of-month and day-of-week; otherwise one of them is enough.
     pub(crate) both_days: bool,
-    /// Minute or hour starts with `*`: the schedule follows real time.
+    /// Whether minute or hour starts with `*`. Then the schedule follows real time.
     pub(crate) real_time: bool,
 }
 
@@ -71,8 +71,9 @@ impl Cron {
         }
     }
 
-    /// No field is empty, and every date of the calendar (29 February too) falls on every weekday within 400 years, so
-    /// only a day-of-month that none of the months has can stop a schedule from firing, and only if it is required.
+    /// Whether the schedule can ever fire. No field is empty, and every date of the calendar (29 February too) falls on
+    /// every weekday within 400 years. So only a day-of-month that none of the months has can stop a schedule from
+    /// firing, and only if that day is required.
     fn can_fire(&self) -> bool {
         !self.both_days
             || self.days & 1 << LAST_DAY != 0

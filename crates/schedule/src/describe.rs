@@ -1,7 +1,7 @@
 //! A cron schedule in plain English.
 //!
-//! The words are made from the bit sets and not from the text, so they say what the schedule does: `*/5`, `0/5` and the
-//! twelve minutes listed read alike, and a step that does not divide the hour is never called "every 7 minutes".
+//! The words are made from the bit sets and not from the text, so they say what the schedule does. `*/5`, `0/5` and a list
+//! of the twelve minutes read alike. A step that does not divide the hour is never called "every 7 minutes".
 
 use crate::cron::Cron;
 use crate::field::LAST_DAY;
@@ -22,7 +22,7 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-/// More clock times than this are told by hours and minutes instead of one by one.
+/// If there are more clock times than this, hours and minutes are described instead of each time.
 const MAX_CLOCK_TIMES: u32 = 4;
 
 const ALL_60: u64 = (1 << 60) - 1;
@@ -90,7 +90,7 @@ fn hours_phrase(hours: u64) -> String {
     if hours == ALL_HOURS { "every hour".to_owned() } else { phrase(hours, "hour") }
 }
 
-/// `At 09:00 and 17:30`, where there are few times and one second.
+/// `At 09:00 and 17:30`, if there are few times and only one second.
 fn clock_times(seconds: u64, minutes: u64, hours: u64) -> Option<String> {
     if seconds.count_ones() != 1 || minutes.count_ones() * hours.count_ones() > MAX_CLOCK_TIMES {
         return None;
@@ -116,7 +116,7 @@ fn days(cron: &Cron) -> Option<String> {
             Some(format!("{}, but only on {}", days_of_month(days), weekday_names(weekdays, "or")))
         }
         (false, false) => Some(format!("{} or on {}", days_of_month(days), weekday_names(weekdays, "or"))),
-        // Either is enough, and one of them is every day.
+        // One of the two is enough, and one of them is every day.
         _ if !cron.both_days => None,
         (false, true) => Some(days_of_month(days)),
         (true, false) => {
@@ -195,7 +195,7 @@ fn every(step: u32, unit: &str) -> String {
     if step == 1 { format!("Every {unit}") } else { format!("Every {step} {unit}s") }
 }
 
-/// `Some(n)` if the set is 0, n, 2n, ... and goes on evenly across the end of the hour or day.
+/// `Some(n)` if the set is 0, n, 2n, ... and stays even across the end of the hour or day.
 fn whole_step(set: u64, size: u32) -> Option<u32> {
     let step = members(set).nth(1)?;
     let even = size.is_multiple_of(step) && members(set).eq((0..size).step_by(step as usize));

@@ -1,20 +1,23 @@
-//! What can be wrong with a schedule's text, in words for the person who wrote it.
+//! What can be wrong with the text of a schedule, told to the person who wrote it.
 
 use thiserror::Error;
 
 use crate::field::Field;
 
+/// The longest schedule that is read, in bytes.
+pub const MAX_LEN: usize = 1024;
+
 /// Why a schedule was refused. `Display` names the field, quotes the value and says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// Nothing but blanks.
+    /// The text has only blanks.
     #[error(
         "the schedule is empty; expected a cron expression, an @ shorthand, @every <duration> or @at <RFC 3339 time>"
     )]
     Empty,
-    /// Longer than [`crate::MAX_LEN`] bytes.
-    #[error("the schedule has {len} bytes; expected at most {max}", max = crate::MAX_LEN)]
+    /// Longer than [`MAX_LEN`] bytes.
+    #[error("the schedule has {len} bytes; expected at most {max}", max = MAX_LEN)]
     TooLong {
         /// Length of the text in bytes.
         len: usize,
@@ -25,7 +28,7 @@ pub enum ParseError {
         /// The first such character.
         found: char,
     },
-    /// Not five or six fields.
+    /// The expression does not have five or six fields.
     #[error(
         "{text:?} has {found} field{s}; expected 5 (minute hour day-of-month month day-of-week), or 6 with leading seconds",
         s = if *found == 1 { "" } else { "s" }
@@ -41,7 +44,7 @@ pub enum ParseError {
     Field {
         /// Which field.
         field: Field,
-        /// The list item that is wrong (the whole field where an item is empty).
+        /// The list item that is wrong; the whole field if an item is empty.
         value: String,
         /// What is wrong with it.
         why: String,

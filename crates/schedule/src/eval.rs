@@ -1,4 +1,4 @@
-//! From matching local times to instants: what daylight saving does to a cron schedule.
+//! Turns matching local times into instants: what daylight saving does to a cron schedule.
 //!
 //! A zone is a row of segments of constant offset. A **real-time** schedule runs at every instant whose local time matches,
 //! so it is searched segment by segment. A **fixed** schedule runs for each matching local time `L` once, at
@@ -44,8 +44,8 @@ pub(crate) fn last_until(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
 
 fn next_real(cron: &Cron, zone: &Zone, from: i64) -> Option<i64> {
     let mut at = from;
-    // The match found in an earlier segment stays the first one as long as the clock neither went back behind the
-    // search's start nor passed it, so that a sparse schedule is searched once and not once per segment.
+    // A match that was found in an earlier segment stays the first one, unless the clock went back behind the start of the
+    // search or passed the match. So a sparse schedule is searched once and not once per segment.
     let mut found: Option<(i64, i64)> = None;
     loop {
         let offset = zone.offset(at);

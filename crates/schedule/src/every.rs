@@ -1,7 +1,7 @@
-//! `@every`: a period in whole seconds, counted from an anchor, so it never drifts and never knows a time zone.
+//! `@every`: a period in whole seconds that is counted from an anchor. So it never drifts, and no time zone matters.
 
 use crate::error::ParseError;
-use crate::{MAX_MS, MIN_MS};
+use crate::zone::{MAX_MS, MIN_MS};
 
 /// A period, at least one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ const MAX_SECONDS: u64 = i64::MAX as u64 / NANOS as u64;
 /// Nanoseconds of a second.
 const NANOS: u128 = 1_000_000_000;
 
-/// Fractions are summed in units of 10^-18 ns: exact for 18 digits of any unit, and the longest duration fits a u128.
+/// Fractions are summed in units of 10^-18 ns. This is exact for 18 digits of any unit, and the longest duration fits a u128.
 const FRACTION_DIGITS: usize = 18;
 const FRACTION: u128 = 10u128.pow(FRACTION_DIGITS as u32);
 
@@ -112,7 +112,7 @@ fn take<'t>(rest: &mut &'t str, part: impl Fn(u8) -> bool) -> &'t str {
     taken
 }
 
-/// A number of digits only (none is 0); `None` where it is too large.
+/// A number that has only digits; no digits are 0. `None` if it is too large.
 fn digits(text: &str) -> Option<u128> {
     text.bytes().try_fold(0u128, |n, b| n.checked_mul(10)?.checked_add(u128::from(b - b'0')))
 }

@@ -1,4 +1,4 @@
-//! Time zones: the bundled IANA database only, never the machine's, so that all nodes agree.
+//! Time zones. Only the bundled IANA database is used, never the machine's, so that all nodes agree.
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
@@ -6,9 +6,13 @@ use thiserror::Error;
 
 use crate::calendar::{DAY, civil_from_days};
 
-/// The calendar's ends, in Unix seconds: jiff's, within the years -9999 and 9999.
+/// The ends of jiff's calendar in Unix seconds, within the years -9999 and 9999.
 pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
 pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
+
+/// The same in Unix milliseconds; no run lies outside.
+pub(crate) const MIN_MS: i64 = MIN_SECOND * 1000;
+pub(crate) const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
 
 /// No local clock is further from UTC than this, in seconds.
 const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
@@ -20,11 +24,11 @@ pub struct Zone {
     name: &'static str,
 }
 
-/// The name is not that of a zone.
+/// No time zone has this name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name:?} is not a known time zone; expected an IANA name such as \"Europe/Berlin\" or \"UTC\"")]
 pub struct ZoneError {
-    /// The name, cut after 64 characters.
+    /// The name, cut off after 64 characters.
     pub name: String,
 }
 
@@ -52,12 +56,12 @@ impl Zone {
         self.name
     }
 
-    /// The local time with its offset, as RFC 3339: `2026-11-23T10:00:00+01:00`, `Z` in UTC. Milliseconds are shown when
-    /// they are not zero; an instant outside the calendar is shown as the calendar's end. Offsets of the time before
-    /// standard time have seconds, which RFC 3339 cannot say; the time is then given at the offset's whole minutes, so
-    /// that the text still means the same instant.
+    /// The local time with its offset by RFC 3339: `2026-11-23T10:00:00+01:00`, `Z` in UTC. Milliseconds are shown if they
+    /// are not zero. An instant outside the calendar is shown as the calendar's end. Before standard time, offsets had
+    /// seconds, which RFC 3339 cannot express. Such a time is shown at the offset's whole minutes, so that the text still
+    /// means the same instant.
     pub fn format_rfc3339(&self, ms: i64) -> String {
-        let ms = ms.clamp(MIN_SECOND * 1000, MAX_SECOND * 1000 + 999);
+        let ms = ms.clamp(MIN_MS, MAX_MS);
         let offset = self.offset(ms.div_euclid(1000)) / 60 * 60;
         let local = ms.div_euclid(1000) + offset;
         let (year, month, day) = civil_from_days(local.div_euclid(DAY));
@@ -96,11 +100,11 @@ impl Zone {
         self.tz.preceding(timestamp(second + 1)).next().map(|transition| transition.timestamp().as_second())
     }
 
-    /// The furthest that the local clock has ever been, up to and including this instant.
+    /// The latest local time that the clock has ever shown, up to and including this instant.
     pub(crate) fn furthest_local(&self, second: i64) -> i64 {
         let mut furthest = second + self.offset(second);
         let mut before = second;
-        // Older transitions cannot matter: no two offsets are further apart than twice the largest.
+        // Older transitions cannot matter, because two offsets differ by at most twice the largest.
         while let Some(transition) = self.transition_at_or_before(before)
             && transition > second - 2 * MAX_OFFSET
         {
@@ -110,7 +114,7 @@ impl Zone {
         furthest
     }
 
-    /// The first instant at which the local clock has reached `local`, where the calendar has one.
+    /// The first instant at which the local clock has reached `local`, if the calendar has one.
     pub(crate) fn first_reached(&self, local: i64) -> Option<i64> {
         if local < MIN_SECOND + self.offset(MIN_SECOND) {
             return None;
@@ -135,7 +139,7 @@ impl PartialEq for Zone {
 
 impl Eq for Zone {}
 
-/// The instant, or the calendar's nearer end.
+/// The instant, or the nearer end of the calendar.
 fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second.clamp(MIN_SECOND, MAX_SECOND)).unwrap_or(Timestamp::MAX)
 }

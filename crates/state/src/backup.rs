@@ -10,51 +10,40 @@ use std::path::Path;
 
 use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
-use serde::{Deserialize, Serialize};
 
-use crate::{StateError, schema};
+use crate::copy::copy as copy_state;
+use crate::error::StateError;
+use crate::schema;
+use crate::stored::code::{live_job, open};
 
-/// What a backup says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    /// The format of the state in it.
-    pub format: i64,
-    /// When it was made.
-    pub at: Millis,
-    /// The version of the Chronos that made it.
-    pub chronos: String,
-    /// Jobs that are not deleted.
-    pub jobs: u64,
-    /// Executions, also unfinished ones.
-    pub executions: u64,
-}
+pub use seal::Info;
 
-/// What there is in a state, for people.
+/// How much is in a state, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Jobs that are not deleted.
     pub jobs: u64,
-    /// Executions, also unfinished ones.
+    /// Executions, the unfinished ones too.
     pub executions: u64,
 }
 
-/// Where the state and the log lie in a data directory. Also their write-ahead logs are data: one
-/// that is left alone would be taken for that of a file which comes to lie beside it.
+/// The files of a data directory that hold the state and the log. Their write-ahead logs are data too:
+/// SQLite would take a write-ahead log that was left behind for that of a new file of the same name.
 const DATA: [&str; 4] = [STATE, "state.db-wal", "log.db", "log.db-wal"];
 const STATE: &str = "state.db";
-/// Where a state lies until it is whole.
+/// The file in which a state is put together.
 const UNFINISHED: &str = "restore.tmp";
 
-/// Writes a backup of a state file, as it stands now, to a new file, while its machine goes on.
-/// The backup is on the disk and was checked when this returns; where it fails, nothing is left.
+/// Writes a backup of a state file, as it stands now, to a new file, while its machine goes on. When
+/// this returns, the backup is on the disk and was checked. If it fails, it removes the new file.
 ///
-/// Notes of the consensus layer whose keys begin with `notes` stay out of it; `at` is the time and
-/// `chronos` this binary's version.
+/// The backup leaves out the consensus layer's notes whose keys begin with `notes`. `at` is the time
+/// and `chronos` the version of this binary; the backup tells both.
 ///
 /// # Errors
 /// `to` exists, the storage failed, or the state is damaged.
 pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
-    crate::copy(state, to)?;
+    copy_state(state, to)?;
     let finish = || {
         let Counts { jobs, executions } = strip(to, notes)?;
         let info = Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions };
@@ -63,17 +52,21 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
         check(to)
     };
     finish().inspect_err(|_| {
-        // The fault that is told is the one that cut it short.
+        // The caller hears of the first fault, not of one in tidying up after it.
         let _ = std::fs::remove_file(to);
     })
 }
 
-/// Takes out what belongs to the old cluster only, and counts what is left.
+/// Removes what belongs only to the old cluster, and counts what is left.
 fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
     let db = open_unsafe(copy)?;
     schema::check_format(&db, copy)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
-    let sql = "SELECT (SELECT count(*) FROM jobs WHERE state < 2), (SELECT count(*) FROM executions)";
+    let sql = concat!(
+        "SELECT (SELECT count(*) FROM jobs WHERE ",
+        live_job!(),
+        "), (SELECT count(*) FROM executions)"
+    );
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     db.close().map_err(|(_, error)| error)?;
     Ok(Counts { jobs, executions })
@@ -83,7 +76,7 @@ fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
 /// tables and indexes agree.
 ///
 /// # Errors
-/// It is not; or the file cannot be read.
+/// The backup is not whole or not readable by this Chronos, or the file cannot be read.
 pub fn check(backup: &Path) -> Result<Info, StateError> {
     checked(backup).map(|(info, _)| info)
 }
@@ -102,13 +95,17 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
 
 fn check_integrity(db: &Connection, path: &Path) -> Result<(), StateError> {
     let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(refused(path, format!("the state in it is damaged: {found}"))) }
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(StateError::backup(path, format!("the state in it is damaged: {found}")))
+    }
 }
 
-/// Checks that a data directory holds no data; it need not be there.
+/// Checks that a data directory holds no data. It need not exist.
 ///
 /// # Errors
-/// There is data, and what.
+/// There is data; the error names the file.
 pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
     for name in DATA {
         let path = data_dir.join(name);
@@ -119,15 +116,16 @@ pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Checks a backup and puts its state into a data directory that holds no data, which is created
-/// where it is not there. The node that starts on it founds a new cluster.
+/// Checks a backup and puts its state into a data directory that holds no data. The directory is
+/// created if it does not exist. The node that starts on it founds a new cluster.
 ///
-/// What was unfinished stays so, and is owed by `node`, the one that is to start there: nobody
-/// knows what the nodes of before came to, so it fires those executions again, under their ids.
+/// Unfinished executions stay unfinished, and now belong to `node`, the node that is to start there.
+/// Nobody knows how far the nodes of the old cluster came, so it fires those executions again, under
+/// the same ids.
 ///
 /// # Errors
 /// The backup is refused by [`check`], there is data in the directory, or the storage failed.
-/// Nothing is changed then.
+/// Then nothing was changed.
 pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, StateError> {
     check_vacant(data_dir)?;
     let (info, length) = checked(backup)?;
@@ -144,13 +142,14 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, 
     result.map(|()| info)
 }
 
-/// Moves a state file that nobody has open, on the same file system, into a data directory that holds
-/// no data: what [`write()`] and [`restore`] come to, without a file between them. Notes whose keys
-/// begin with `notes` are taken out; what was unfinished is owed by `node`.
+/// Moves a state file into a data directory that holds no data. This does what [`write()`] and
+/// [`restore`] do together, without a backup file between them: it removes the notes whose keys begin
+/// with `notes`, and gives the unfinished executions to `node`. Nobody may have the file open, and it
+/// must lie on the same file system.
 ///
 /// # Errors
-/// It is damaged or no state file, there is data in the directory, or the storage failed. Nothing is
-/// in the directory then; the file may have been changed.
+/// The file is damaged or is no state file, there is data in the directory, or the storage failed. Then
+/// the directory is as it was; the file may have been changed.
 pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
     let counts = strip(state, notes)?;
@@ -159,7 +158,7 @@ pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Res
     Ok(counts)
 }
 
-/// The one way in which a state becomes that of a new cluster. All or nothing.
+/// Makes a state that of a new cluster, all or nothing. There is no other way to do it.
 fn settle(file: &Path, data_dir: &Path, node: &NodeName) -> Result<(), StateError> {
     take_over(file, node)?;
     schema::sync_file(file)?;
@@ -168,13 +167,16 @@ fn settle(file: &Path, data_dir: &Path, node: &NodeName) -> Result<(), StateErro
     schema::sync_directory(&state)
 }
 
-/// Writes the state in a backup to a file, also over one that a crash left behind.
+/// Writes the state in a backup to a file. It overwrites a file that a crash left behind.
 fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
     let mut source = File::open(backup).map_err(StateError::file(backup))?.take(length);
     let mut target = File::create(to).map_err(StateError::file(to))?;
     let copied = copy(&mut source, &mut target).map_err(StateError::file(to))?;
     if copied != length {
-        return Err(refused(backup, format!("it became shorter while it was read: {copied} bytes")));
+        return Err(StateError::backup(
+            backup,
+            format!("it became shorter while it was read: {copied} bytes"),
+        ));
     }
     Ok(())
 }
@@ -182,26 +184,22 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
 fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
     schema::bring_up_to_date(&db, state)?;
-    db.execute("UPDATE executions SET node = ?1 WHERE status < 3", [node.as_str()])?;
+    db.execute(concat!("UPDATE executions SET node = ?1 WHERE ", open!()), [node.as_str()])?;
     db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
     db.close().map_err(|(_, error)| error)?;
     Ok(())
 }
 
-/// Opens a file that is worth nothing until it is finished: no journal is kept, and none is left.
+/// Opens a file for work that is thrown away unless it is finished: SQLite keeps no journal for it.
 fn open_unsafe(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    // One that has a write-ahead log must not keep it: it would be left behind when the file moves.
+    // A write-ahead log would be left behind when the file is moved.
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "OFF", |row| row.get(0))?;
     if mode != "off" {
-        return Err(refused(path, format!("its journal stays in mode {mode}")));
+        return Err(StateError::backup(path, format!("its journal stays in mode {mode}")));
     }
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "cache_size", -2_048)?;
     Ok(db)
-}
-
-fn refused(path: &Path, reason: impl Into<String>) -> StateError {
-    StateError::Backup { path: path.display().to_string(), reason: reason.into() }
 }

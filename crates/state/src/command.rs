@@ -1,29 +1,37 @@
-//! What can be asked of the machine: the entries of the replicated log.
+//! Commands: what can be asked of the machine, and the entries of the replicated log.
 //!
-//! Stored as JSON with a format version in front. Fields may be added with a default; a new kind
-//! of command or a changed meaning needs a new version, and a node that meets a version or a
-//! command it does not know stops: skipping it would part the state from that of its peers.
+//! An entry is stored as JSON with a format version in front. A field may be added if it has a
+//! default. A new kind of command, or a changed meaning, needs a new version. A node that finds a
+//! version or a command that it does not know stops: if it skipped the entry, its state would differ
+//! from that of its peers.
 
-use chronos_types::{ErrorKind, ExecutionId, JobId, JobSpec, Millis, NodeName, Response};
+mod plan;
+mod report;
+
+use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName};
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Fire, JobSeq, RunRef};
-use crate::{StateError, stored};
+use crate::error::StateError;
+use crate::run::JobSeq;
+use crate::stored::{spec, text};
 
-/// The newest format understood. A batch is written in the oldest that has all of its commands, so
-/// that nodes of two releases can share a log until a newer command is used.
+pub use plan::{Plan, PlanStep, Planned, PlannedRun};
+pub use report::{Report, Reported};
+
+/// The newest format that this binary understands. A batch is written in the oldest format that has all
+/// of its commands, so that nodes of two releases can share a log until a newer command is used.
 pub const FORMAT: u32 = 3;
 
-/// One entry of the log: commands that were waiting together, applied in order.
+/// One entry of the log: commands that waited at the same time. They are applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The leader's clock when it proposed, never earlier than the batch before.
+    /// The time by the leader's clock when it proposed the batch; never earlier than that of the batch before.
     pub at: Millis,
     /// The commands.
     pub items: Vec<Proposal>,
 }
 
-/// A command, and the key that makes repeating it harmless.
+/// A command, and the key that makes it harmless to send the command again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Present where the client sent an `Idempotency-Key`.
@@ -44,7 +52,7 @@ impl From<Command> for Proposal {
 pub struct Idempotency {
     /// As sent by the client.
     pub key: String,
-    /// A hash of the request; the same key with another request is refused.
+    /// A hash of the request. A request with the same key and another hash is refused.
     pub fingerprint: String,
 }
 
@@ -112,17 +120,17 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PutJob {
     /// The job.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub id: JobId,
-    /// The version this change was made from; none creates the job.
+    /// The version that this change was made from; `None` creates the job.
     pub from_version: Option<u64>,
-    /// The instant of creation, from the clock that also computed `next_due`: an `@every` schedule
-    /// counts from it, and the two must agree. A change leaves the job's own as it is.
+    /// The instant of creation. An `@every` schedule counts from it, so it comes from the same reading
+    /// of the clock as `next_due`. A change of a job does not alter it.
     pub created_at: Millis,
     /// The whole specification.
-    #[serde(with = "stored::spec")]
+    #[serde(with = "spec")]
     pub spec: JobSpec,
-    /// The first instant at which it falls due from now on.
+    /// The first instant from now on at which the job falls due.
     pub next_due: Option<Millis>,
 }
 
@@ -130,7 +138,7 @@ pub struct PutJob {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteJob {
     /// The job.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub id: JobId,
     /// Refused unless the job is at this version.
     pub if_version: Option<u64>,
@@ -140,13 +148,13 @@ pub struct DeleteJob {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerRun {
     /// The job.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub job: JobId,
     /// The new execution.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub execution: ExecutionId,
-    /// The execution to repeat, with the job's version of that time.
-    #[serde(default, with = "stored::opt_id", skip_serializing_if = "Option::is_none")]
+    /// The execution to repeat; the new one runs the same version of the job.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ExecutionId>,
     /// The node that is to fire it.
     pub node: NodeName,
@@ -156,145 +164,11 @@ pub struct TriggerRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancel {
     /// The execution.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub execution: ExecutionId,
 }
 
-/// Puts coming runs on record, before their instant, and moves their jobs on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The steps, those of one job in order of their instants.
-    #[serde(rename = "runs")]
-    pub steps: Vec<PlanStep>,
-}
-
-/// Moves a job from one due instant to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanStep {
-    /// The due instant it was planned from; a job that has moved on since is planned anew.
-    pub from: Millis,
-    /// The job's next due instant after this one.
-    pub next_due: Option<Millis>,
-    /// What comes of the instant.
-    pub what: Planned,
-}
-
-/// What a plan makes of a due instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Planned {
-    /// It is run.
-    Run(PlannedRun),
-    /// It is passed over, and whatever else lies before the next due instant, by the job's
-    /// missed-runs policy.
-    PassedOver {
-        /// The job.
-        job: JobSeq,
-        /// The version it was planned from.
-        version: u64,
-    },
-}
-
-/// A run to put on record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedRun {
-    /// The run, `schedule` or `catch_up`. Its execution's id is a function of the job and the
-    /// scheduled time.
-    pub run: RunRef,
-    /// When to fire: the scheduled time and its jitter.
-    pub fire_at: Millis,
-    /// The node that is to fire it.
-    pub node: NodeName,
-}
-
-impl PlanStep {
-    /// The job that moves.
-    #[must_use]
-    pub fn job(&self) -> JobSeq {
-        match &self.what {
-            Planned::Run(planned) => planned.run.job,
-            Planned::PassedOver { job, .. } => *job,
-        }
-    }
-
-    /// The version of the job that this was planned from; a job changed since is planned anew.
-    #[must_use]
-    pub fn version(&self) -> u64 {
-        match &self.what {
-            Planned::Run(planned) => planned.run.version,
-            Planned::PassedOver { version, .. } => *version,
-        }
-    }
-
-    /// The run, if there is one.
-    #[must_use]
-    pub fn planned(&self) -> Option<&PlannedRun> {
-        match &self.what {
-            Planned::Run(planned) => Some(planned),
-            Planned::PassedOver { .. } => None,
-        }
-    }
-}
-
-/// What became of one attempt.
-///
-/// It says all that the record needs, so that a delivery whose record was withdrawn while it was
-/// under way still ends on record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// The run, in the version that the node ran.
-    pub run: RunRef,
-    /// The node that speaks.
-    pub node: NodeName,
-    /// What happened.
-    pub what: Reported,
-}
-
-/// What an attempt came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Reported {
-    /// It is under way. Sent only for attempts that take long enough to be looked at.
-    Begun {
-        /// From 1.
-        attempt: u32,
-        /// When it began.
-        started_at: Millis,
-    },
-    /// It ended.
-    Ended {
-        /// From 1.
-        attempt: u32,
-        /// When it began.
-        started_at: Millis,
-        /// How long it took.
-        duration_ms: u64,
-        /// What came back.
-        #[serde(with = "stored::response")]
-        response: Response,
-        /// What went wrong and its kind; none is a success.
-        #[serde(default, with = "stored::failure", skip_serializing_if = "Option::is_none")]
-        failure: Option<(ErrorKind, String)>,
-        /// When the next attempt is due; none after a success and where the policy is used up.
-        retry_at: Option<Millis>,
-    },
-    /// The execution was not delivered, because another of its job was unfinished.
-    Skipped {
-        /// Why, for people.
-        reason: String,
-    },
-    /// A newer run ended this one.
-    Replaced {
-        /// The attempt that was cut off, and when it had begun.
-        attempt: Option<(u32, Millis)>,
-    },
-    /// It was withdrawn, and this node had not begun it by then.
-    NotBegun,
-    /// It was withdrawn, and nobody can say any more whether an attempt had begun: its node was started
-    /// anew in between, or has left the cluster.
-    Unknown,
-}
-
-/// Forgets records that are past their keeping.
+/// Forgets records whose retention has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trim {
     /// The machine's own numbers of finished executions.
@@ -307,50 +181,35 @@ pub struct Trim {
     pub keys_before: Millis,
 }
 
-/// Gives unfinished executions of a node that is gone or leaves to others.
+/// Gives unfinished executions to other nodes, because their node is gone or about to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassign {
     /// The executions.
     pub runs: Vec<Moved>,
 }
 
-/// One execution, from one node to another.
+/// Moves one execution from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// The execution.
-    #[serde(with = "stored::id")]
+    #[serde(with = "text")]
     pub execution: ExecutionId,
     /// The node that must still hold it.
     pub from: NodeName,
     /// The node that is to fire it from now on.
     pub to: NodeName,
-    /// Whether the node that held it may have begun it, and cannot be asked.
+    /// Whether the node that held it may have begun it and cannot be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsure: bool,
 }
 
-impl Report {
-    /// What the node that was to fire an execution says about it.
-    #[must_use]
-    pub fn of(fire: &Fire, what: Reported) -> Self {
-        Self { run: fire.run, node: fire.node.clone(), what }
-    }
-}
-
-impl Reported {
-    /// Whether it says that the target answered as it should.
-    pub(crate) fn is_success(&self) -> bool {
-        matches!(self, Self::Ended { failure: None, .. })
-    }
-}
-
 impl Batch {
-    /// The bytes kept in the log.
+    /// The bytes that the log keeps.
     ///
     /// # Errors
-    /// None that a batch made by this crate meets.
+    /// None, for a batch that is made of this crate's types.
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
-        // The format stands first, on its own, so that it can be read before the rest is.
+        // The format stands in front, so that it can be read before the rest.
         let format = self.items.iter().map(|item| item.command.format()).max().unwrap_or(1);
         let mut out = format!("{format} ").into_bytes();
         serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;
@@ -369,5 +228,53 @@ impl Batch {
             Some(newer) if newer > FORMAT => Err(StateError::NewerCommand { found: newer, known: FORMAT }),
             _ => Err(StateError::Corrupt("a log entry does not begin with its format version".into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chronos_types::Trigger;
+
+    use super::*;
+    use crate::run::RunRef;
+
+    fn kept(command: &Command, json: &str) {
+        assert_eq!(serde_json::to_string(command).expect("JSON"), json);
+        assert_eq!(&serde_json::from_str::<Command>(json).expect("a command"), command);
+    }
+
+    #[test]
+    fn the_log_keeps_its_form() {
+        let execution = ExecutionId::floor(1000);
+        let run = RunRef {
+            execution,
+            job: JobSeq::new(7),
+            version: 2,
+            scheduled_time: 1000,
+            trigger: Trigger::Schedule,
+        };
+        let node = NodeName::unchecked("n1");
+        let planned = PlannedRun { run, fire_at: 1250, node: node.clone() };
+        let plan = |step| Command::Plan(Plan { steps: vec![step] });
+        kept(
+            &plan(PlanStep { from: 1000, next_due: Some(2000), what: Planned::Run(planned) }),
+            &format!(
+                r#"{{"kind":"plan","runs":[{{"job":7,"version":2,"from":1000,"slot":1000,"fire_at":1250,"execution":"{execution}","trigger":"schedule","next_due":2000,"node":"n1"}}]}}"#
+            ),
+        );
+        let passed = Planned::PassedOver { job: JobSeq::new(7), version: 2 };
+        let passed = plan(PlanStep { from: 1000, next_due: None, what: passed });
+        kept(
+            &passed,
+            r#"{"kind":"plan","runs":[{"job":7,"version":2,"from":1000,"slot":null,"fire_at":1000,"trigger":"catch_up","next_due":null,"node":""}]}"#,
+        );
+        let named = r#"{"kind":"plan","runs":[{"job":7,"version":2,"from":1000,"slot":null,"fire_at":1000,"trigger":"catch_up","next_due":null,"node":"n1"}]}"#;
+        assert_eq!(serde_json::from_str::<Command>(named).expect("a command"), passed);
+        kept(
+            &Command::Report(Report { run, node, what: Reported::NotBegun }),
+            &format!(
+                r#"{{"kind":"report","execution":"{execution}","job":7,"version":2,"slot":1000,"trigger":"schedule","node":"n1","what":{{"event":"not_begun"}}}}"#
+            ),
+        );
     }
 }

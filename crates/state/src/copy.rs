@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use crate::{StateError, schema};
+use crate::error::StateError;
+use crate::schema;
 
 /// Writes a consistent copy of a state file, as it stands now, to a new file, and waits until its
-/// bytes are on the disk. `to` must not exist; where it fails, nothing is left there.
+/// bytes are on the disk. `to` must not exist. If copying fails, nothing is left there.
 ///
-/// It reads over a connection of its own, in one transaction: nobody waits for it, and it takes
-/// little memory. Only the write-ahead log cannot begin anew until it is done.
+/// The copy is read over a connection of its own, in one transaction: nobody waits for it, and it
+/// takes little memory. But the write-ahead log cannot start anew until the copy is done.
 ///
 /// # Errors
 /// `to` exists, or the storage failed.
@@ -18,7 +19,7 @@ pub fn copy(state: &Path, to: &Path) -> Result<(), StateError> {
     }
     let result = vacuum(state, to);
     if result.is_err() {
-        // Half a copy is of no use; the fault that is told is the one that cut it short.
+        // Half a copy is of no use. The caller hears of the first fault, not of one in removing it.
         let _ = std::fs::remove_file(to);
     }
     result

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
-/// A fault of the storage, or of what is stored. A refusal of a command is not one: that is a
-/// value, [`crate::Refusal`].
+/// A fault of the storage, or of what is stored. A refused command is no fault; it is answered with a
+/// [`Refusal`](crate::Refusal).
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// SQLite failed.
@@ -17,7 +17,7 @@ pub enum StateError {
     File {
         /// The file.
         path: String,
-        /// The operating system's word.
+        /// The operating system's error.
         error: std::io::Error,
     },
     /// The database was written by a newer Chronos.
@@ -61,7 +61,7 @@ pub enum StateError {
     Corrupt(String),
 }
 
-/// What SQLite says, for people and logs.
+/// An error of SQLite, to be shown to people.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SqliteError(rusqlite::Error);
@@ -73,7 +73,7 @@ impl From<rusqlite::Error> for StateError {
 }
 
 impl StateError {
-    /// Whether the cause is a disk without space: it passes when there is space again.
+    /// Whether the disk has no space left. The fault passes when there is space again.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         match self {
@@ -88,6 +88,11 @@ impl StateError {
         move |error| Self::File { path: path.display().to_string(), error }
     }
 
+    /// A file that is no backup, or not a whole one.
+    pub(crate) fn backup(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Backup { path: path.display().to_string(), reason: reason.into() }
+    }
+
     pub(crate) fn encode(error: serde_json::Error) -> Self {
         Self::Corrupt(format!("a record cannot be written: {error}"))
     }
@@ -97,10 +102,10 @@ impl StateError {
     }
 }
 
-/// Whether a fault of SQLite's comes from a disk without space: it passes when there is space again.
+/// Whether SQLite failed because the disk has no space left. The fault passes when there is space again.
 #[must_use]
 pub fn is_disk_full(error: &rusqlite::Error) -> bool {
-    // The shared-memory file grows by ftruncate, whose failure has no code of its own.
+    // The shared-memory file grows by ftruncate. SQLite has no other code for a failure of that.
     let extended = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(SQLITE_IOERR_SHMSIZE)
 }

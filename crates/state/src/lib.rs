@@ -1,15 +1,18 @@
-//! The replicated machine: commands go in, facts are remembered, effects come out.
+//! The replicated state machine. Commands go in; it remembers what they say in its state file, and
+//! effects come out: what the node should do now.
 //!
-//! It is pure and synchronous: it never reads a clock, never draws a random number, never
-//! evaluates a schedule and never touches the network. Every instant, id and next due time comes
-//! in a command, chosen by whoever proposed it, so equal logs give equal states on every node.
+//! It is deterministic and synchronous: it never reads a clock, never draws a random number, never
+//! evaluates a schedule and never touches the network. Every instant, id and next due time comes in
+//! a command. The node that proposes the command chooses them, so equal logs give equal states on
+//! every node.
 
 mod apply;
 pub mod backup;
-pub mod command;
+mod command;
 mod copy;
 mod error;
 mod machine;
+mod outcome;
 mod reader;
 mod run;
 mod schema;
@@ -17,14 +20,16 @@ mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun, Proposal,
-    PutJob, Reassign, Report, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, FORMAT, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
+    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
-pub use machine::{Applied, Effect, Machine, Outcome, Refusal};
+pub use machine::Machine;
+pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, JobTimes, OpenRun, Page, Reader, Readers,
-    VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,
 };
 pub use run::{Fire, JobSeq, RunRef};
+
+pub use chronos_types::JobTimes;

@@ -1,107 +1,17 @@
-//! Questions to the state. Readers see what is committed and never wait for the writer.
+//! Questions to the state. Each kind of question has a file.
 
 mod executions;
 mod hash;
 mod jobs;
 mod nodes;
+mod page;
 mod planning;
-
-use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
-
-use rusqlite::Connection;
+mod pool;
+mod retention;
 
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
-pub use planning::{DueJob, JobTimes};
-
-use crate::{StateError, schema};
-
-/// A part of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T> {
-    /// The items, at most as many as asked for.
-    pub items: Vec<T>,
-    /// Whether there are more behind them.
-    pub more: bool,
-}
-
-impl<T> Page<T> {
-    /// Cuts a list that was read one item past its limit.
-    fn cut(mut items: Vec<T>, limit: usize) -> Self {
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Self { items, more }
-    }
-}
-
-/// One connection for reading.
-#[derive(Debug)]
-pub struct Reader {
-    connection: Connection,
-}
-
-impl Reader {
-    /// Runs several questions against one and the same state.
-    ///
-    /// # Errors
-    /// The storage failed, or `questions` did.
-    pub fn at_once<T>(
-        &self,
-        questions: impl FnOnce(&Self) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let answer = questions(self)?;
-        transaction.finish()?;
-        Ok(answer)
-    }
-}
-
-/// A fixed set of readers, lent one at a time.
-#[derive(Debug)]
-pub struct Readers {
-    idle: Mutex<Vec<Reader>>,
-    returned: Condvar,
-}
-
-impl Readers {
-    pub(crate) fn open(path: &Path, count: usize) -> Result<Self, StateError> {
-        let open = |_| Ok(Reader { connection: schema::open_reader(path)? });
-        let idle = (0..count.max(1)).map(open).collect::<Result<_, StateError>>()?;
-        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new() })
-    }
-
-    /// Lends a reader, waiting for one where all are out. Blocks: not for async threads.
-    pub fn with<T>(&self, ask: impl FnOnce(&Reader) -> T) -> T {
-        // A panic in `ask` loses that reader only; the list itself is never half changed.
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = loop {
-            match idle.pop() {
-                Some(reader) => break reader,
-                None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
-            }
-        };
-        drop(idle);
-        let lent = Lent { readers: self, reader: Some(reader) };
-        match &lent.reader {
-            Some(reader) => ask(reader),
-            None => unreachable!("a lent reader is there until it is returned"),
-        }
-    }
-}
-
-/// Gives the reader back, also when the question panicked.
-struct Lent<'a> {
-    readers: &'a Readers,
-    reader: Option<Reader>,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-            self.readers.returned.notify_one();
-        }
-    }
-}
+pub use page::Page;
+pub use planning::DueJob;
+pub use pool::{Reader, Readers};

@@ -1,10 +1,10 @@
-//! Which run of which job: the identity that plans, effects and reports share, and what a node is
-//! given to fire.
+//! The identity of a run, which plans, effects and reports share, and the run as a node gets it to fire.
 
 use chronos_types::{ExecutionId, Millis, NodeName, Status, Trigger};
 use serde::{Deserialize, Serialize};
 
-/// The machine's own number of a job, in order of creation, from 1. It is never given twice.
+/// The machine's own number of a job. Jobs are numbered from 1 in order of creation, and no number is
+/// given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobSeq(i64);
@@ -49,8 +49,8 @@ pub struct Fire {
     pub attempt: u32,
     /// The node that is to fire it.
     pub node: NodeName,
-    /// Whether an attempt was begun: it holds its job's place against newer runs. For a withdrawn
-    /// run: whether a node that held it before may have begun it.
+    /// Whether an attempt was begun; then the run keeps its turn against newer runs of its job. Of a
+    /// withdrawn run: whether a node that held it before may have begun it.
     pub begun: bool,
 }
 
@@ -60,7 +60,7 @@ impl Fire {
         Self { run, fire_at, attempt: 1, node, begun: false }
     }
 
-    /// The attempt that an unfinished execution comes to next, and whether one was begun.
+    /// The number of the attempt that comes next in an unfinished execution, and whether one was begun.
     pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
         // An attempt that was under way is made again, under its own number.
         let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };

@@ -6,14 +6,16 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::StateError;
+use crate::error::StateError;
+use crate::stored::code::{open, undelivered};
 
 /// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
 pub(crate) const FORMAT: i64 = 2;
 
-/// Milliseconds are integers, ids are 16-byte blobs that sort by time, enums are the numbers of
-/// [`crate::stored::Code`], specifications and details are JSON.
-const TABLES: &str = "
+/// Instants are integers, in milliseconds. Ids are 16-byte blobs that sort by time. Enums are the numbers
+/// that [`Code`](crate::stored::code::Code) gives them. Specifications and details are JSON.
+const TABLES: &str = concat!(
+    "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 -- state: 0 disabled, 1 enabled, 2 deleted (kept, nameless, while executions refer to it)
@@ -73,18 +75,23 @@ CREATE TABLE executions (
 );
 -- version: so that the index alone says which versions of a job are still referred to.
 CREATE INDEX executions_job ON executions (job, id, version);
-CREATE INDEX executions_open ON executions (job) WHERE status < 3;
-CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
+CREATE INDEX executions_open ON executions (job) WHERE ",
+    open!(),
+    ";
+CREATE INDEX executions_bad ON executions (status, id) WHERE ",
+    undelivered!(),
+    ";
 
 CREATE TABLE keys (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX keys_at ON keys (at);
-";
+"
+);
 
-/// What format 2 added. Runs that were planned, and taken off the record by a change of their job:
-/// kept until their node says whether they had begun by then. Few, and gone within milliseconds.
-/// unsure: 1 where a node that held it before may have begun it, and cannot be asked.
+/// What format 2 added: planned runs that a change of their job took off the record. Each is kept until
+/// its node says whether it had begun it by then. There are few, and they go within milliseconds. In
+/// `unsure`, 1 means that a node which held the run before may have begun it and cannot be asked.
 const WITHDRAWN: &str = "
 CREATE TABLE withdrawn (
   id BLOB PRIMARY KEY,
@@ -97,8 +104,8 @@ CREATE TABLE withdrawn (
 ) WITHOUT ROWID;
 ";
 
-/// Every table that is part of the state, with its key. What the consensus layer notes is not: it
-/// may differ between nodes whose states are equal.
+/// Every table that is part of the state, with its key. The consensus layer's notes are not: they may
+/// differ between nodes whose states are equal.
 pub(crate) const REPLICATED: [(&str, &str); 9] = [
     ("counters", "name"),
     ("due", "seq"),
@@ -111,7 +118,7 @@ pub(crate) const REPLICATED: [(&str, &str); 9] = [
     ("withdrawn", "id"),
 ];
 
-/// Opens the state file for writing, creating it where it is not there.
+/// Opens the state file for writing. Creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
@@ -191,7 +198,7 @@ pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Resu
 /// Moves what it can from the write-ahead log into the file, and waits until both, and their
 /// names, are on the disk.
 ///
-/// What a reader still looks at stays in the write-ahead log. It is as durable there, and nobody
+/// Pages that a reader still needs stay in the write-ahead log. They are as durable there, and nobody
 /// waits for the reader.
 pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), StateError> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;

@@ -1,9 +1,12 @@
-//! Brings a write-ahead log back into its database beside the writer.
+//! Brings a write-ahead log back into its database while the writer goes on.
 //!
-//! SQLite's own way is to do it within a commit, which then waits until megabytes are synced: twenty
-//! milliseconds or more, several times a second under load. Here a second connection does the bulk
-//! of it on a thread of its caller's, and the writer only what came meanwhile, after which SQLite
-//! begins the log anew.
+//! By itself, SQLite does this within a commit. That commit then waits until megabytes are synced:
+//! twenty milliseconds or more, several times a second under load. Here a second connection does most
+//! of the work, on another thread. The writer brings back only what was written meanwhile, and then
+//! SQLite starts the log anew.
+//!
+//! This is the one module of the crate that shows types of rusqlite, for it serves another database too:
+//! the replicated log.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,16 +17,16 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-use crate::StateError;
+use crate::error::StateError;
 
 pub use crate::error::is_disk_full;
 
-/// Pages in the log when it is to be brought back: 16 MiB.
+/// The log is brought back when it has this many pages: 16 MiB.
 const ENOUGH: i32 = 4_000;
-/// Pages at which the writer does not wait for the other connection any longer.
+/// When the log has this many pages, the writer brings it back itself.
 const TOO_MANY: i32 = 4 * ENOUGH;
 
-/// The second connection. Its work blocks and belongs on a thread of its own.
+/// The second connection. Its work blocks, so it belongs on a thread of its own.
 #[derive(Debug)]
 pub struct Backfill {
     connection: Connection,
@@ -50,16 +53,17 @@ impl Backfill {
         Ok(Self { connection, file, path: name, done: Done::default() })
     }
 
-    /// What [`beside`] must know.
+    /// The signal that [`beside`] takes.
     #[must_use]
     pub fn done(&self) -> Done {
         self.done.clone()
     }
 
-    /// Brings back and syncs what the log holds now.
+    /// Brings back what the log holds now, and syncs it.
     ///
     /// # Errors
-    /// The storage failed. Nothing is lost by that: it stays in the log, and the writer tries.
+    /// The storage failed. Nothing is lost: the pages stay in the log, and the writer tries to bring them
+    /// back.
     pub fn run(&mut self) -> Result<(), StateError> {
         let result = self.bring_back();
         self.done.0.store(true, Ordering::Release);
@@ -68,12 +72,13 @@ impl Backfill {
 
     fn bring_back(&self) -> Result<(), StateError> {
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        // SQLite leaves the sync to whoever brings back the last of it, who should find little to do.
+        // SQLite syncs only when the last of the log is brought back, and the writer does that. So the
+        // sync is done here, and the writer finds little to do.
         self.file.sync_data().map_err(|error| StateError::File { path: self.path.clone(), error })
     }
 }
 
-/// Has a writer call `ask` each time that [`Backfill::run`] should be run. It must not block.
+/// Makes a writer call `ask` each time that [`Backfill::run`] should be run. `ask` must not block.
 ///
 /// # Errors
 /// SQLite failed.
@@ -90,7 +95,7 @@ where
             done.0.store(false, Ordering::Release);
             ask();
         } else if done.0.load(Ordering::Acquire) || pages > TOO_MANY {
-            // What a reader still looks at, or the disk has no space for, waits for the next commit.
+            // If a reader still needs the pages, or the disk has no space, the next commit tries again.
             let _ = wal.checkpoint();
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
-use crate::job::choice;
+use crate::choice::choice;
 use crate::{ExecutionId, JobId, JobName, Millis, NodeName};
 
 choice! {
@@ -20,7 +20,7 @@ choice! {
 choice! {
     /// Where an execution stands.
     Status "an execution status" {
-        /// On record, its first attempt not begun.
+        /// It is on record, and its first attempt has not begun.
         Pending "pending",
         /// An attempt is under way.
         Running "running",
@@ -71,7 +71,7 @@ choice! {
     }
 }
 
-/// One execution, whole.
+/// An execution with all that is recorded of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
     /// Identifier; the receiver's idempotency key.
@@ -125,7 +125,7 @@ pub struct Attempt {
     pub error_kind: Option<ErrorKind>,
 }
 
-/// What came back.
+/// What the target answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     /// 0 where there was no response.

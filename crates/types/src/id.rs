@@ -1,5 +1,5 @@
-//! Identifiers of jobs and executions: UUIDs whose first bits are a time, so that they sort by it
-//! and inserts stay at the right edge of an index.
+//! Identifiers of jobs and executions: UUIDs whose first bits are a time. So they sort by time, and
+//! inserts stay at the right edge of an index.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use crate::Millis;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(Uuid);
 
-/// An execution's identifier: a UUIDv8, the scheduled milliseconds in front.
+/// An execution's identifier: a UUIDv8 that begins with the scheduled time in milliseconds.
 ///
-/// For a scheduled run it is a function of the job and the instant, so a run planned twice is one
-/// run.
+/// The identifier of a scheduled run is a function of the job and the instant, so a run that is planned
+/// twice is still one run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExecutionId(Uuid);
 
@@ -33,7 +33,7 @@ impl JobId {
 }
 
 impl ExecutionId {
-    /// The one identifier of the run of `job` at the instant `scheduled_time`.
+    /// The identifier of the run of `job` at `scheduled_time`.
     #[must_use]
     pub fn scheduled(job: JobId, scheduled_time: Millis) -> Self {
         let mut hash = Sha256::new();

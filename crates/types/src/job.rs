@@ -1,24 +1,25 @@
-//! A job: when a webhook is called, and what happens when it fails, overlaps or was missed.
+//! A job: when a webhook is called, and what happens when a run fails, overlaps another or is missed.
 
 use std::collections::BTreeMap;
 
+use crate::choice::choice;
 use crate::duration::clip;
-use crate::{DurationMs, JobId, JobName, Millis, Webhook};
+use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook};
 
 /// A job as it stands: its specification and what the system adds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Identifier, for ever.
+    /// Its identifier, which never changes.
     pub id: JobId,
     /// What the user asked for.
     pub spec: JobSpec,
-    /// Counts the changes, from 1.
+    /// The number of its version, from 1; each change adds one.
     pub version: u64,
     /// When it was created.
     pub created_at: Millis,
-    /// When this version came to be.
+    /// When this version was made.
     pub updated_at: Millis,
-    /// The next instant at which it falls due; none when disabled or past its end.
+    /// The next instant at which it falls due; `None` when it is disabled or past its end.
     pub next_due: Option<Millis>,
 }
 
@@ -37,13 +38,13 @@ pub struct JobSpec {
     pub webhook: Webhook,
     /// What happens after a failed attempt.
     pub retry_policy: RetryPolicy,
-    /// Time for one attempt where the webhook has none of its own.
+    /// Time for one attempt, if the webhook has no timeout of its own.
     pub timeout: Option<DurationMs>,
     /// What happens when a run falls due while another is unfinished.
     pub concurrency: Concurrency,
-    /// What happens to runs of a time when no node was up.
+    /// What happens to runs that fell due while no node was up.
     pub missed_runs: MissedRuns,
-    /// Each run starts up to this much later than scheduled, by its own fixed share.
+    /// Each run starts up to this much later than scheduled. Its share is a function of the run.
     pub jitter: DurationMs,
     /// No run before this instant.
     pub start_at: Option<Millis>,
@@ -55,39 +56,81 @@ pub struct JobSpec {
     pub enabled: bool,
 }
 
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident $what:literal { $($(#[$vdoc:meta])* $variant:ident $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),* }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [$name] = &[$(Self::$variant),*];
-
-            /// Parses the name used in the API.
-            ///
-            /// # Errors
-            /// The text is none of the names.
-            pub fn parse(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(format!(
-                        concat!("{:?} is not ", $what, "; expected one of {}"),
-                        $crate::duration::clip(text), [$($text),*].join(", ")
-                    )),
-                }
-            }
-
-            /// The name used in the API.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-    };
+impl JobSpec {
+    /// Whether both specifications are enabled and fall due at the same instants.
+    #[must_use]
+    pub fn same_instants(&self, other: &Self) -> bool {
+        // Decide on a new field here: does it change the instants?
+        let Self {
+            schedule,
+            timezone,
+            start_at,
+            end_at,
+            enabled,
+            name: _,
+            description: _,
+            webhook: _,
+            retry_policy: _,
+            timeout: _,
+            concurrency: _,
+            missed_runs: _,
+            jitter: _,
+            tags: _,
+        } = self;
+        let same = (schedule, timezone, start_at, end_at)
+            == (&other.schedule, &other.timezone, &other.start_at, &other.end_at);
+        *enabled && other.enabled && same
+    }
 }
-pub(crate) use choice;
+
+/// The part of a specification that planning needs: when the job runs, and whether runs may overlap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobTimes {
+    /// The schedule's text.
+    pub schedule: String,
+    /// IANA time zone name.
+    pub timezone: String,
+    /// What happens to runs that fell due while no node was up.
+    pub missed_runs: MissedRuns,
+    /// What happens when a run falls due while another is unfinished.
+    pub concurrency: Concurrency,
+    /// Each run starts up to this much later than scheduled.
+    pub jitter: DurationMs,
+    /// No run before this instant.
+    pub start_at: Option<Millis>,
+    /// No run after this instant.
+    pub end_at: Option<Millis>,
+}
+
+impl From<&JobSpec> for JobTimes {
+    fn from(spec: &JobSpec) -> Self {
+        let JobSpec {
+            schedule,
+            timezone,
+            missed_runs,
+            concurrency,
+            jitter,
+            start_at,
+            end_at,
+            name: _,
+            description: _,
+            webhook: _,
+            retry_policy: _,
+            timeout: _,
+            tags: _,
+            enabled: _,
+        } = spec;
+        Self {
+            schedule: schedule.clone(),
+            timezone: timezone.clone(),
+            missed_runs: *missed_runs,
+            concurrency: *concurrency,
+            jitter: *jitter,
+            start_at: *start_at,
+            end_at: *end_at,
+        }
+    }
+}
 
 choice! {
     /// What happens when a run falls due while one of the same job is unfinished.
@@ -98,13 +141,13 @@ choice! {
         Allow "allow",
         /// The unfinished run is cancelled.
         Replace "replace",
-        /// The new run waits; at most one waits, more are skipped.
+        /// The new run waits. At most one waits; further ones are skipped.
         Queue "queue",
     }
 }
 
 choice! {
-    /// What happens to runs of a time when no node was up.
+    /// What happens to runs that fell due while no node was up.
     MissedRuns "a missed-runs policy" {
         /// The latest missed instant runs once.
         ExecuteOne "execute_one",
@@ -112,106 +155,6 @@ choice! {
         ExecuteAll "execute_all",
         /// None runs.
         Ignore "ignore",
-    }
-}
-
-/// What happens after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RetryPolicy {
-    max_attempts: u32,
-    initial_interval: DurationMs,
-    max_interval: DurationMs,
-    multiplier: f64,
-    jitter: f64,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            max_attempts: 3,
-            initial_interval: DurationMs::from_secs(1),
-            max_interval: DurationMs::from_secs(60),
-            multiplier: 2.0,
-            jitter: 0.0,
-        }
-    }
-}
-
-impl RetryPolicy {
-    /// Checks the parts; each error names its field.
-    ///
-    /// # Errors
-    /// Every bad field and what was expected of it.
-    pub fn new(
-        max_attempts: u32,
-        initial_interval: DurationMs,
-        max_interval: DurationMs,
-        multiplier: f64,
-        jitter: f64,
-    ) -> Result<Self, Vec<(&'static str, String)>> {
-        let mut errors = Vec::new();
-        if !(1..=100).contains(&max_attempts) {
-            errors.push(("max_attempts", format!("{max_attempts} is out of range; expected 1 to 100")));
-        }
-        if max_interval < initial_interval {
-            let message = format!(
-                "{max_interval} is less than initial_interval ({initial_interval}); expected at least that"
-            );
-            errors.push(("max_interval", message));
-        }
-        if !(1.0..=100.0).contains(&multiplier) {
-            errors.push(("multiplier", format!("{multiplier} is out of range; expected 1.0 to 100.0")));
-        }
-        if !(0.0..=1.0).contains(&jitter) {
-            errors.push(("jitter", format!("{jitter} is out of range; expected 0.0 to 1.0")));
-        }
-        if errors.is_empty() {
-            Ok(Self { max_attempts, initial_interval, max_interval, multiplier, jitter })
-        } else {
-            Err(errors)
-        }
-    }
-
-    /// Attempts in all, the first included.
-    #[must_use]
-    pub fn max_attempts(&self) -> u32 {
-        self.max_attempts
-    }
-
-    /// Wait after the first failed attempt.
-    #[must_use]
-    pub fn initial_interval(&self) -> DurationMs {
-        self.initial_interval
-    }
-
-    /// The longest wait.
-    #[must_use]
-    pub fn max_interval(&self) -> DurationMs {
-        self.max_interval
-    }
-
-    /// Factor from one wait to the next.
-    #[must_use]
-    pub fn multiplier(&self) -> f64 {
-        self.multiplier
-    }
-
-    /// Share of a wait that is drawn at random, either way.
-    #[must_use]
-    pub fn jitter(&self) -> f64 {
-        self.jitter
-    }
-
-    /// The wait after failed attempt number `attempt` (from 1). `draw` is from 0.0 to 1.0 and
-    /// places the wait within its jitter; the longest wait holds for the result.
-    #[must_use]
-    pub fn backoff(&self, attempt: u32, draw: f64) -> DurationMs {
-        let cap = self.max_interval.as_millis() as f64;
-        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-        let plain = (self.initial_interval.as_millis() as f64 * self.multiplier.powi(exponent)).min(cap);
-        let drawn = plain * (1.0 + self.jitter * (2.0 * draw.clamp(0.0, 1.0) - 1.0));
-        // Within 0 and the cap, so the cast keeps the value.
-        DurationMs::from_millis(drawn.clamp(0.0, cap) as u64)
     }
 }
 
@@ -246,29 +189,5 @@ impl Tags {
     #[must_use]
     pub fn as_map(&self) -> &BTreeMap<String, String> {
         &self.0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_is_the_seeds_sequence() {
-        let s = DurationMs::from_secs;
-        let policy = RetryPolicy::new(5, s(10), s(300), 2.0, 0.0).expect("good");
-        let waits: Vec<_> = (1..=6).map(|n| policy.backoff(n, 0.5).as_millis() / 1000).collect();
-        assert_eq!(waits, [10, 20, 40, 80, 160, 300]);
-        assert_eq!(policy.backoff(u32::MAX, 0.5), s(300));
-        let jittered = RetryPolicy::new(5, s(10), s(300), 2.0, 0.5).expect("good");
-        assert_eq!((jittered.backoff(1, 0.0), jittered.backoff(1, 1.0)), (s(5), s(15)));
-    }
-
-    #[test]
-    fn a_bad_policy_names_every_field() {
-        let s = DurationMs::from_secs;
-        let errors = RetryPolicy::new(0, s(10), s(1), 0.5, f64::NAN).expect_err("bad");
-        let fields: Vec<_> = errors.iter().map(|(field, _)| *field).collect();
-        assert_eq!(fields, ["max_attempts", "max_interval", "multiplier", "jitter"]);
     }
 }

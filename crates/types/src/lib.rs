@@ -1,30 +1,36 @@
-//! The words of Chronos: jobs, webhooks, executions, and the limits on each.
+//! The domain of Chronos: jobs, webhooks, executions, and the limits on each.
 //!
-//! Everything here is plain data with its rules. A value of one of these types is valid: it was
-//! parsed at the door. Nothing here does I/O, reads a clock or draws a random number.
+//! Everything here is plain data with its rules. A value of one of these types is valid, because its
+//! parts were checked when it was made. Nothing here does I/O, reads a clock or draws a random number.
 
+mod auth;
+mod choice;
 mod duration;
 mod execution;
+mod headers;
 mod id;
 mod invalid;
 mod job;
 mod name;
 mod node_name;
 pub mod request;
+mod retry;
+mod target_url;
 mod template;
 mod time;
 mod webhook;
 
+pub use auth::Auth;
 pub use duration::{DurationMs, parse_duration};
 pub use execution::{Attempt, ErrorKind, Execution, Response, Status, Trigger};
+pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
 pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};
-pub use job::{Concurrency, Job, JobSpec, MissedRuns, RetryPolicy, Tags};
+pub use job::{Concurrency, Job, JobSpec, JobTimes, MissedRuns, Tags};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
+pub use retry::RetryPolicy;
+pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use time::{Millis, format_rfc3339, parse_rfc3339};
-pub use webhook::{
-    Auth, HeaderError, Headers, MAX_BODY_BYTES, MAX_REDIRECTS, MAX_URL_CHARS, Method, REDACTED, SuccessCodes,
-    TargetUrl, UrlError, Webhook, is_credential_header,
-};
+pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes, Webhook};

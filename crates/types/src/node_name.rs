@@ -11,9 +11,9 @@ use crate::duration::clip;
 
 /// A node's name: 1 to 63 of ASCII letters, digits, `-`, `_`, `.` and `:`. Clones share the text.
 ///
-/// The operator gives it in the configuration, where [`NodeName::parse`] checks it. A name that is
-/// read from a log, a state or a message is not checked again: it was checked there, and every node
-/// must take what the others took. The default is the empty name, of a node that is not known.
+/// The operator gives it in the configuration, where [`NodeName::parse`] checks it. A name that is read
+/// from the log, the state or a message is not checked again, because every node must accept what the
+/// others accepted. The default is the empty name; it stands for a node that is not known.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName(Arc<str>);
 
@@ -35,7 +35,7 @@ impl NodeName {
         }
     }
 
-    /// A name that is not checked: it was, when it was written, or is only looked for.
+    /// Takes a text without a check: a name that a node has recorded, or one to look for.
     #[must_use]
     pub fn unchecked(text: &str) -> Self {
         Self(text.into())
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for NodeName {
     }
 }
 
-/// Takes the text as it is lent, so that a name costs one allocation.
+/// Copies the text once, into the name.
 struct Text;
 
 impl Visitor<'_> for Text {
@@ -117,7 +117,7 @@ mod tests {
     fn a_name_is_a_string_in_json() {
         let json = serde_json::to_string(&NodeName::parse("n1").expect("a name")).expect("JSON");
         assert_eq!(json, "\"n1\"");
-        // Also one that a node of before took, and this one would not.
+        // A name that was recorded is taken even if this release would refuse it.
         let old: NodeName = serde_json::from_str("\"a node\\u0021\"").expect("a name");
         assert_eq!(old, "a node!");
     }

@@ -1,7 +1,8 @@
-//! What one attempt sends: a pure function of the job's version, the execution and the attempt.
+//! The request that one attempt sends: a pure function of the job's version, the execution and the
+//! attempt.
 //!
-//! The dispatcher sends it and the API shows it, from this one place, so what is shown is what was
-//! sent, and a record need not carry a copy.
+//! The dispatcher sends what [`build`] makes, and the API shows what it makes. So what is shown is what
+//! was sent, and a record need not carry a copy.
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ use crate::{
 /// The one header that a user cannot override.
 pub const USER_AGENT: &str = "Chronos/1.0";
 
-/// Which attempt of what a request is for.
+/// The attempt that a request is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Occasion<'a> {
     /// The job.
@@ -37,14 +38,14 @@ pub struct Request {
     pub method: Method,
     /// The URL in its normal form.
     pub url: String,
-    /// Names and values in the order sent; no name twice in any case.
+    /// Names and values in the order in which they are sent. No name occurs twice, in any case.
     pub headers: Vec<(String, String)>,
     /// The body with its variables filled in.
     pub body: Option<String>,
 }
 
-/// Builds the request of one attempt. Precedence of headers: automatic, auth, the user's own;
-/// only `User-Agent` cannot be overridden.
+/// Builds the request of one attempt. The credentials' header overrides an automatic one, and the user's
+/// own headers override both. Only `User-Agent` cannot be overridden.
 #[must_use]
 pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
     let job_id = occasion.job_id.to_string();
@@ -88,7 +89,7 @@ pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
     Request { method: webhook.method(), url: webhook.url.as_str().to_owned(), headers, body }
 }
 
-/// The headers of a request as they may be shown: those that carry credentials redacted.
+/// The headers of a request with the credentials redacted.
 #[must_use]
 pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, String)> {
     let auth = webhook.auth.as_ref().map(Auth::header);
@@ -101,7 +102,7 @@ pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, Strin
     request.headers.iter().map(show).collect()
 }
 
-/// W3C trace context: the execution is the trace, each attempt a span, always sampled.
+/// The W3C trace context: the execution is the trace, and each attempt is a span. It is always sampled.
 fn traceparent(execution: ExecutionId, attempt: u32) -> String {
     let digest =
         Sha256::new().chain_update(execution.as_bytes()).chain_update(attempt.to_be_bytes()).finalize();

@@ -1,13 +1,13 @@
-//! Template variables in webhook bodies: `{{.JobID}}` and its four siblings.
+//! Template variables in webhook bodies: `{{.JobID}}` and four more.
 
 use std::fmt::Write as _;
 
 /// The variables a body may use, in the order the docs list them.
 pub const VARIABLES: [&str; 5] = ["JobID", "JobName", "ExecutionID", "ScheduledTime", "Attempt"];
 
-/// A body with its template variables found.
+/// A body, and where its template variables stand.
 ///
-/// A placeholder is `{{.Name}}`, blanks allowed inside the braces. Any other `{{` is plain text.
+/// A placeholder is `{{.Name}}`; there may be blanks inside the braces. Any other `{{` is plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     source: String,
@@ -79,7 +79,7 @@ impl Template {
         &self.source
     }
 
-    /// Whether the body is JSON, so values go in JSON-escaped.
+    /// Whether the body is JSON. Then values are escaped for JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.json
@@ -121,8 +121,8 @@ fn placeholder(source: &str, open: usize) -> Option<(&str, usize)> {
     (!name.is_empty()).then_some((name, source.len() - rest.len()))
 }
 
-/// Whether the body is JSON once its placeholders hold values: they may stand inside a string, or
-/// bare where a number may (`{"attempt": {{.Attempt}}}`).
+/// Whether the body is JSON once its placeholders hold values. A placeholder may stand inside a string,
+/// or bare in place of a number (`{"attempt": {{.Attempt}}}`).
 fn looks_like_json(source: &str, parts: &[Part]) -> bool {
     let filled: String = parts
         .iter()

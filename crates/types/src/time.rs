@@ -8,7 +8,7 @@ pub type Millis = i64;
 pub fn format_rfc3339(ms: Millis) -> String {
     match jiff::Timestamp::from_millisecond(ms) {
         Ok(timestamp) => timestamp.to_string(),
-        // Outside years -9999 to 9999, which no parsed instant is: still say the number.
+        // No parsed instant lies outside the years -9999 to 9999. One that does is shown as a number.
         Err(_) => format!("{ms}ms"),
     }
 }

@@ -1,4 +1,4 @@
-//! One attempt: a request goes out, and what came of it is told.
+//! Makes one attempt: sends a request and returns its outcome.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -18,21 +18,21 @@ use super::connect::{ConnectFailure, GuardedConnector};
 use super::guard::Egress;
 use super::tls;
 
-/// Kept-alive connections to one host. A new TLS connection costs as much as 25 requests on a
-/// kept one, so a burst should find those of the burst before.
+/// How many idle connections to one host are kept. A new TLS connection costs as much as 25 requests on a
+/// kept one, so a burst should find the connections of the burst before it.
 const IDLE_PER_HOST: usize = 512;
-/// Shorter than the idle timeouts of common servers and balancers (60 s and up), so that we
-/// rather than they close a connection, and no request meets one that is closing.
+/// How long an idle connection is kept. This is shorter than the idle timeouts of common servers and load
+/// balancers (60 s and up). So we close a connection before they do, and no request meets one that is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// How the client is set up.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Time for an attempt where neither webhook nor job says.
+    /// The timeout of an attempt where neither the webhook nor the job has one.
     pub timeout: Duration,
     /// Bytes of a response's body that are kept.
     pub max_response_body: usize,
-    /// Roots trusted beside the machine's own.
+    /// A file of roots that are trusted beside the machine's own.
     pub ca_file: Option<PathBuf>,
     /// Which addresses may be reached.
     pub egress: Egress,
@@ -50,14 +50,14 @@ pub struct Client {
     env: Env,
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What came back.
+    /// The response, or the error where there was none.
     pub response: Response,
-    /// What went wrong; none where the status is a success.
+    /// What went wrong, or `None` where the status is a success.
     pub failure: Option<(ErrorKind, String)>,
-    /// The `Retry-After` of the response, as a wait.
+    /// How long to wait by the response's `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
@@ -91,7 +91,7 @@ impl Client {
         })
     }
 
-    /// Makes one attempt; it takes at most `timeout`, from connect to the last body byte.
+    /// Makes one attempt. It takes at most `timeout`, from connect to the last body byte.
     pub async fn attempt(&self, webhook: &Webhook, request: Request, timeout: Option<Duration>) -> Outcome {
         let timeout = timeout.unwrap_or(self.timeout);
         match tokio::time::timeout(timeout, self.exchange(webhook, request)).await {
@@ -158,7 +158,7 @@ impl Client {
         Outcome { response, failure, retry_after }
     }
 
-    /// Reads the whole body and keeps its start: it is not over before its last byte is there.
+    /// Reads the body to its last byte, because the attempt ends only then. Keeps its start.
     async fn read_body(
         &self,
         mut body: hyper::body::Incoming,
@@ -191,7 +191,7 @@ struct Hop {
 
 impl Hop {
     fn first(webhook: &Webhook, request: Request) -> Result<Self, String> {
-        // All of it was checked when the job came in; what fails here is still an answer.
+        // All of this was checked when the job came in. A failure here is still an outcome, not a panic.
         let uri = request.url.parse().map_err(|error| format!("the URL cannot be requested: {error}"))?;
         let method = request.method.as_str().parse().map_err(|error| format!("the method: {error}"))?;
         let mut headers = HeaderMap::with_capacity(request.headers.len());
@@ -214,8 +214,8 @@ impl Hop {
         request
     }
 
-    /// Where a response sends us, by RFC 9110 section 15.4: 303, and 301 and 302 after a POST,
-    /// turn into a GET; 307 and 308 repeat the request.
+    /// The request that a redirect asks for, by RFC 9110 section 15.4. After a 303, and after a 301 or 302 to
+    /// a POST, it is a GET. A 307 or 308 repeats the request.
     fn redirected<B>(&self, response: &http::Response<B>) -> Option<Self> {
         let status = response.status().as_u16();
         let to_get = match status {
@@ -231,7 +231,7 @@ impl Hop {
         if !matches!(target.scheme(), "http" | "https") {
             return None;
         }
-        // User info in a Location is never used: it is not the operator's credential.
+        // User info in a Location is never used, because it is not the operator's credential.
         target.set_username("").ok()?;
         target.set_password(None).ok()?;
         let mut headers = self.headers.clone();
@@ -291,7 +291,7 @@ impl Outcome {
     }
 }
 
-/// The first error of a type in a chain of causes, looking into I/O errors as well.
+/// Finds the first error of a type in a chain of causes, also inside of I/O errors.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -311,7 +311,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// The innermost cause, in its own words.
+/// The message of the innermost cause.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
@@ -330,26 +330,11 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: Millis) -> Option<D
         return Some(Duration::from_secs(seconds.into()));
     }
     let at = httpdate::parse_http_date(text).ok()?;
-    // The date is the server's; its own Date says how long that is from now, whatever our clocks.
+    // The date is by the server's clock. The server's own Date header shows how far ahead it lies, even where
+    // our clocks differ.
     let now = headers
         .get(header::DATE)
         .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
         .unwrap_or(UNIX_EPOCH + Duration::from_millis(now.max(0).cast_unsigned()));
     Some(at.duration_since(now).unwrap_or_default())
-}
-
-/// Whether an attempt that failed so is worth another.
-#[must_use]
-pub fn is_retryable(kind: ErrorKind, status: u16) -> bool {
-    match kind {
-        ErrorKind::Status => matches!(status, 408 | 425 | 429 | 500..=599),
-        ErrorKind::Timeout
-        | ErrorKind::Dns
-        | ErrorKind::Connect
-        | ErrorKind::Tls
-        | ErrorKind::Reset
-        | ErrorKind::Body => true,
-        // The configuration forbids the address; asking again does not change it.
-        ErrorKind::EgressDenied | ErrorKind::Overlap | ErrorKind::Cancelled => false,
-    }
 }

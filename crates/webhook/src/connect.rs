@@ -1,4 +1,5 @@
-//! Makes connections for the client, past the egress guard, with errors that say what failed.
+//! Makes connections for the client. Asks the egress guard about every address, and says in each error what
+//! failed.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -19,28 +20,28 @@ use tower::Service;
 
 use super::guard::Egress;
 
-/// Before the next address of a name is tried beside those that have not answered yet (RFC 8305,
+/// How long to wait for an address of a name before the next address is tried beside it (RFC 8305,
 /// section 5, recommends 250 ms).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// A connection was not made, and why.
+/// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectFailure {
     /// The guard forbids the address.
     #[error("connections to {0} are denied by dispatcher.http.egress")]
     EgressDenied(IpAddr),
-    /// The name has no address, or nobody could say.
+    /// The name has no address, or the lookup failed.
     #[error("could not resolve {host:?}: {error}")]
     Dns {
         /// The host.
         host: String,
-        /// The resolver's word.
+        /// The resolver's error.
         error: io::Error,
     },
 }
 
-/// Looks names up, leaves out denied addresses, and connects to one of the others. TLS is laid over
-/// the connection by others.
+/// Looks names up, leaves out denied addresses, and connects to one of the others. It knows nothing of TLS:
+/// another connector is wrapped around it for that.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedConnector {
     egress: Arc<Egress>,
@@ -52,9 +53,9 @@ impl GuardedConnector {
         Self { egress, env }
     }
 
-    /// The addresses that may be called.
+    /// Finds the addresses of a host that may be called.
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectFailure> {
-        // An address that stands in the URL is nothing for a resolver.
+        // An address that is written in the URL needs no resolver.
         let found = match host.parse::<IpAddr>() {
             Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
             Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
@@ -74,8 +75,8 @@ impl GuardedConnector {
         }
     }
 
-    /// Connects to the first address that answers. One that is dead does not keep the next from
-    /// being tried, and one that is slow is not given up for it.
+    /// Connects to the first address that answers. A dead address does not keep the next one from being
+    /// tried, and a slow address is not given up when the next one is tried.
     async fn first(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
         let dial = |address: SocketAddr| async move { self.env.connect(&address.to_string()).await };
         let mut left = addresses.into_iter();

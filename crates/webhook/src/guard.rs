@@ -1,11 +1,11 @@
 //! Which addresses a webhook may reach.
 //!
-//! Every address is checked where the connection is made: those a name resolves to as well as
-//! those written in the URL itself, so no spelling and no DNS answer gets around it.
+//! Every address is checked where the connection is made, both the addresses that a name resolves to and
+//! those that are written in the URL. So no spelling and no DNS answer gets around the check.
 
 use std::net::IpAddr;
 
-/// A range of addresses, as in `169.254.0.0/16` or `fe80::/10`; a bare address is itself.
+/// A range of addresses, as in `169.254.0.0/16` or `fe80::/10`. A bare address is a range of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     base: IpAddr,
@@ -13,10 +13,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Parses the usual notation.
+    /// Parses the notation above.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The text is not a range. The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = "expected an address range such as \"10.0.0.0/8\" or \"fe80::/10\"";
         let wrong = || format!("{text:?} is not an address range; {expected}");
@@ -44,7 +44,7 @@ impl Network {
     }
 }
 
-/// The rules. An allowed range wins over a denied one.
+/// The rules for addresses. An allowed range wins over a denied one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Egress {
     /// Ranges that no webhook may reach.
@@ -54,8 +54,8 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Whether a connection to this address may be made. An IPv4 address in an IPv6 coat
-    /// (`::ffff:127.0.0.1`) is judged as what it is.
+    /// Whether a connection to this address may be made. An IPv4-mapped IPv6 address (`::ffff:127.0.0.1`) is
+    /// judged as the IPv4 address.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

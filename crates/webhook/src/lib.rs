@@ -1,8 +1,7 @@
-//! One HTTP call to a target: connections, TLS, the egress guard on resolved addresses, redirects, and
-//! what came of it; and the test call, which is one outside any job.
+//! One HTTP call to a target: connections, TLS, the egress guard on resolved addresses, redirects, and the
+//! outcome. A test call is such a call outside any job.
 //!
-//! It knows nothing of executions, retries or records: those are its caller's. Other kinds of targets
-//! will stand beside it.
+//! This crate knows nothing of executions, retry schedules or records. Its callers do.
 
 mod client;
 mod connect;
@@ -10,6 +9,6 @@ mod guard;
 mod tester;
 mod tls;
 
-pub use client::{Client, ClientConfig, Outcome, is_retryable};
+pub use client::{Client, ClientConfig, Outcome};
 pub use guard::{Egress, Network};
 pub use tester::{TestOutcome, Tester};

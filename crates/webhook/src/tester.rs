@@ -1,4 +1,4 @@
-//! Calls a webhook once, on request, outside any job.
+//! Calls a webhook once, for a test, outside any job.
 
 use chronos_env::Env;
 use chronos_types::request::{self, Occasion};
@@ -6,14 +6,14 @@ use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
 
 use crate::Client;
 
-/// Tests webhooks with the client that fires them.
+/// Tests webhooks with the same client that fires them.
 #[derive(Clone, Debug)]
 pub struct Tester {
     client: Client,
     env: Env,
 }
 
-/// What came of a test.
+/// The outcome of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
     /// Whether an execution would be a success.
@@ -24,23 +24,23 @@ pub struct TestOutcome {
     pub body: String,
     /// Whether the body was longer.
     pub truncated: bool,
-    /// From connect to the last byte.
+    /// Milliseconds from connect to the last byte.
     pub duration_ms: u64,
     /// What went wrong.
     pub error: Option<String>,
 }
 
 impl Tester {
-    /// With this client.
+    /// Makes a tester that uses this client.
     #[must_use]
     pub fn new(client: Client, env: Env) -> Self {
         Self { client, env }
     }
 
-    /// Calls the webhook once. Template variables stand for a job called `test`.
+    /// Calls the webhook once. The template variables have the values of a job named `test`.
     ///
     /// # Panics
-    /// Never: the name is a constant one that parses.
+    /// Never: the name is a constant that parses.
     pub async fn test(&self, webhook: Webhook, timeout: Option<DurationMs>) -> TestOutcome {
         let now = self.env.now();
         let name = JobName::parse("test").expect("a name");

@@ -1,4 +1,4 @@
-//! Whom the client trusts.
+//! Which certificates the client trusts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 /// The two TLS policies that webhooks choose from.
 pub(crate) struct Policies {
-    /// Certificates are checked against the machine's roots and the operator's own.
+    /// Checks certificates against the machine's roots and the operator's own.
     pub(crate) strict: ClientConfig,
-    /// Any certificate is taken (`tls_skip_verify`).
+    /// Accepts any certificate (`tls_skip_verify`).
     pub(crate) skip_verify: ClientConfig,
 }
 
-/// Loads the trusted roots.
+/// Loads the trusted roots and makes both policies.
 ///
 /// # Errors
 /// The operator's file cannot be read or holds no certificate.
@@ -46,7 +46,7 @@ pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     Ok(Policies { strict, skip_verify })
 }
 
-/// Takes any certificate; the handshake's signatures still have to be right.
+/// Accepts any certificate. The signatures of the handshake still have to be right.
 #[derive(Debug)]
 struct AcceptAnything(Arc<CryptoProvider>);
 

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::fleet::Job;
+use super::jobs::Job;
 use super::now_us;
 use super::proc::Cpu;
 use super::sink::Sink;

@@ -7,7 +7,7 @@ use chronos_types::format_rfc3339;
 
 use super::audit::{audit, wait_until_durable};
 use super::bare::{self, Amount};
-use super::fleet::Job;
+use super::jobs::Job;
 use super::load::Loader;
 use super::proc::Cpu;
 use super::server::Server;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::audit::wait_until_durable;
-use super::fleet::{Job, steady, turning};
+use super::jobs::{Job, steady, turning};
 use super::nodes::{Nodes, name};
 use super::search::{P99_US, Step, search, watch};
 use super::sink::Sink;

@@ -11,7 +11,7 @@ use chronos_state::{Batch, Command};
 use rusqlite::{Connection, OpenFlags};
 
 use super::api::create_over;
-use super::fleet::Job;
+use super::jobs::Job;
 use super::proc::Cpu;
 use super::server::Server;
 use super::table::{Row, Table, ms};

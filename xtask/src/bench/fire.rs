@@ -7,7 +7,7 @@ use std::time::Duration;
 use chronos_types::Millis;
 
 use super::audit::{audit, wait_until_durable};
-use super::fleet::{Job, steady};
+use super::jobs::{Job, steady};
 use super::proc::Cpu;
 use super::server::Server;
 use super::sink::Sink;

@@ -10,7 +10,7 @@ use chronos_state::{
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
 
-use super::fleet::Job;
+use super::jobs::Job;
 use super::now_ms;
 use crate::Result;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bare::{self, Amount};
-use super::fleet::steady;
+use super::jobs::steady;
 use super::load::Loader;
 use super::proc::Cpu;
 use super::search::{Found, P99_US, Step, search, watch};

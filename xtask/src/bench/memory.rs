@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::fleet::{Job, steady};
+use super::jobs::{Job, steady};
 use super::load::Loader;
 use super::proc::{Cpu, resident_mib};
 use super::server::Server;

@@ -86,7 +86,7 @@ pub async fn search(first: usize, attempt: impl AsyncFn(usize) -> Result<Step>) 
     Ok(Found { good, bad })
 }
 
-/// Watches servers that hold the jobs of [`super::fleet::steady`] fire them for `seconds` from
+/// Watches servers that hold the jobs of [`super::jobs::steady`] fire them for `seconds` from
 /// `start` on.
 pub async fn watch(sink: &Sink, servers: &[Server], rate: usize, start: i64, seconds: usize) -> Result<Step> {
     let used = || servers.iter().map(|server| Cpu::of(server.pid())).collect::<Result<Vec<_>>>();

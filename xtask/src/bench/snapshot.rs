@@ -8,7 +8,7 @@ use std::time::Instant;
 use chronos_types::NodeName;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fleet::Job;
+use super::jobs::Job;
 use super::load::Loader;
 use super::nodes::{Seat, name, seats, until_all_vote};
 use super::proc::{reset_peak, resident_mib};

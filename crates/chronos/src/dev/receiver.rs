@@ -1,4 +1,5 @@
-//! What the example jobs call: it prints each call, and fails the first attempt of each run of `/flaky`.
+//! The receiver that the example jobs call. It prints each call, and fails the first attempt of each run of
+//! `/flaky`.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,10 +14,10 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Attempts seen of executions of `/flaky`, to fail the first of each.
+/// How many attempts of each execution of `/flaky` were seen, to fail the first of each.
 type Seen = Arc<Mutex<HashMap<String, u32>>>;
 
-/// Starts it on a free port of loopback.
+/// Starts the receiver on a free port of loopback.
 ///
 /// # Errors
 /// No port is free.
@@ -32,7 +33,7 @@ pub(super) async fn start() -> Result<SocketAddr, String> {
             let seen = Arc::clone(&seen);
             tokio::spawn(async move {
                 let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
-                // A connection that breaks is the client's to report.
+                // Where a connection breaks, the client reports it.
                 let _ = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
@@ -50,7 +51,7 @@ async fn answer(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<
     let body = Limited::new(body, 64 * 1024).collect().await.map(http_body_util::Collected::to_bytes);
     let fails = head.uri.path() == "/flaky" && {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only the latest matter; a newcomer's afternoon must not fill the memory.
+        // Only the latest executions matter, and a long session must not fill the memory.
         if seen.len() > 1_000 {
             seen.clear();
         }

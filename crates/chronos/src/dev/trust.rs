@@ -1,5 +1,5 @@
-//! TLS to a node whose certificate lies beside it: that certificate is trusted, whoever signed it and
-//! whatever names it has, and no other.
+//! TLS to a node whose certificate file we can read. That one certificate is trusted, whoever signed it and
+//! whatever names it has. No other certificate is.
 
 use std::io;
 use std::path::Path;
@@ -16,16 +16,16 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
 };
 
-/// Connects to whoever holds the key of one certificate.
+/// Connects over TLS to a server that holds the key of one certificate.
 #[derive(Clone, Debug)]
-pub(super) struct Exactly(Arc<ClientConfig>);
+pub(super) struct PinnedTls(Arc<ClientConfig>);
 
-impl Exactly {
-    /// The first certificate of a PEM file: the server's own, which those of its issuers follow.
+impl PinnedTls {
+    /// Trusts the first certificate of a PEM file. That is the server's own, and its issuers' follow.
     ///
     /// # Errors
-    /// There is none.
-    pub(super) fn the_certificate_in(file: &Path) -> Result<Self, String> {
+    /// The file holds no certificate.
+    pub(super) fn from_file(file: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("server.http.tls.cert_file: {error}");
         let chain = pem::certificates(file).map_err(|error| wrong(&error))?;
         let certificate = chain.into_iter().next().ok_or_else(|| wrong(&"holds no certificate"))?;
@@ -34,13 +34,13 @@ impl Exactly {
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| wrong(&error))?;
-        let verifier = Arc::new(Pinned { certificate, algorithms });
+        let verifier = Arc::new(PinnedVerifier { certificate, algorithms });
         let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }
 }
 
-impl Connect for Exactly {
+impl Connect for PinnedTls {
     fn connect<'a>(&'a self, server: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             #[expect(clippy::disallowed_methods, reason = "it reaches the node from outside")]
@@ -52,14 +52,14 @@ impl Connect for Exactly {
     }
 }
 
-/// Knows one certificate. That the server holds its key is shown by the signature of the handshake.
+/// Accepts one certificate. The signature of the handshake proves that the server holds its key.
 #[derive(Debug)]
-struct Pinned {
+struct PinnedVerifier {
     certificate: CertificateDer<'static>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -1,4 +1,4 @@
-//! TCP.
+//! The machine's network: TCP, and the system's resolver of names.
 
 #![expect(clippy::disallowed_methods, reason = "this is where sockets and names are asked for")]
 
@@ -11,15 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{BoxFuture, Listener, Net, Socket};
 
-/// For one of several addresses of a name. The last one, and an only one, may take as long as the
-/// caller lets it; one that is dead must not keep the others from being tried.
+/// How long connecting to one of a name's several addresses may take. A dead address must not keep the
+/// others from being tried. The last address may take as long as the caller allows.
 const ONE_OF_SEVERAL: Duration = Duration::from_millis(500);
-/// Silence on a connection before the other end is asked whether it is still there, and between
-/// further questions.
+/// How long a connection is silent before the kernel probes whether the other end is still there, and the
+/// time between probes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_QUESTIONS: u32 = 3;
-/// Connections that are taken from the kernel's queue at the end: as many as it holds.
+const KEEPALIVE_PROBES: u32 = 3;
+/// How many connections are taken from the kernel's queue when listening ends: as many as it holds.
 const QUEUE: usize = 1024;
 
 /// The machine's own network.
@@ -83,13 +83,13 @@ impl Listener for RealListener {
     }
 }
 
-/// Sets a connection up. Where an option cannot be set, messages are a little later, or a peer that
-/// vanished is found out later: both better than no connection.
+/// Sets a connection up. Where an option cannot be set, messages are a little later, or a vanished peer is
+/// noticed later. Both are better than no connection.
 fn ready(stream: TcpStream) -> Socket {
     let _ = stream.set_nodelay(true);
     let _ = sockopt::set_socket_keepalive(&stream, true);
     let _ = sockopt::set_tcp_keepidle(&stream, KEEPALIVE_IDLE);
     let _ = sockopt::set_tcp_keepintvl(&stream, KEEPALIVE_INTERVAL);
-    let _ = sockopt::set_tcp_keepcnt(&stream, KEEPALIVE_QUESTIONS);
+    let _ = sockopt::set_tcp_keepcnt(&stream, KEEPALIVE_PROBES);
     Box::new(stream)
 }

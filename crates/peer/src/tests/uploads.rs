@@ -3,7 +3,7 @@
 use futures::stream;
 use tokio::io::AsyncWriteExt as _;
 
-use super::super::door::Door;
+use super::super::handler::Handler;
 use super::super::server::accept;
 use super::*;
 
@@ -116,9 +116,9 @@ async fn a_caller_that_stops_sending_is_given_up() {
     let listener = Env::real().listen("127.0.0.1:0").await.expect("it listens");
     let address = listener.local_address().expect("an address");
     let stall = Duration::from_millis(100);
-    let door = Door { caller: caller("b", Some("c1")), service: Scripted::new("b"), stall };
+    let handler = Handler { caller: caller("b", Some("c1")), service: Scripted::new("b"), stall };
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(accept(listener, None, Arc::new(door), stop.clone()));
+    let serving = tokio::spawn(accept(listener, None, Arc::new(handler), stop.clone()));
     for (kind, more, status) in [("echo", "", "400"), ("hash", "chronos-message-bytes: 2\r\n", "422")] {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("it connects");
         let head = format!(

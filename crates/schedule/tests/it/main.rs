@@ -1,4 +1,4 @@
-//! The schedule crate through its public door: tables for the rules, naive oracles for everything else.
+//! The schedule crate through its public interface: tables for the rules, naive oracles for everything else.
 
 // A test that cannot unwrap has failed, which is what it should do.
 #![allow(clippy::unwrap_used)]

@@ -3,12 +3,17 @@
 use chronos_types::{JobSpec, Status};
 use rusqlite::{ErrorCode, params};
 
-use super::{Context, JobRow, cancel, withdraw};
+use super::context::{Context, LiveJob};
+use super::{record, withdraw};
+use crate::command::{DeleteJob, PutJob};
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::JobSeq;
-use crate::{DeleteJob, Effect, Outcome, PutJob, Refusal, StateError, stored};
+use crate::stored::code::{Code, JobState, deleted_job};
+use crate::stored::spec;
 
 pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
-    let json = stored::spec_to_json(&put.spec)?;
+    let json = spec::to_json(&put.spec)?;
     match put.from_version {
         None => create(context, put, &json),
         Some(from) => match context.job(put.id)? {
@@ -25,7 +30,8 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     let name = put.spec.name.as_str();
     let sql = "INSERT INTO jobs (id, name, state, version, created_at, updated_at, spec)
         VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)";
-    let values = params![put.id.as_bytes(), name, i64::from(put.spec.enabled), put.created_at, json];
+    let values =
+        params![put.id.as_bytes(), name, JobState::of(put.spec.enabled).code(), put.created_at, json];
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
@@ -37,13 +43,14 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
 }
 
-fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> Result<Outcome, StateError> {
-    let old = stored::spec_from_json(&job.spec)?;
+fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) -> Result<Outcome, StateError> {
+    let old = spec::from_json(&job.spec)?;
     let name = put.spec.name.as_str();
     let version = job.version + 1;
     let sql =
         "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
-    let values = params![job.seq.get(), name, i64::from(put.spec.enabled), version, context.at, json];
+    let values =
+        params![job.seq.get(), name, JobState::of(put.spec.enabled).code(), version, context.at, json];
     if taken(context.db.prepare_cached(sql)?.execute(values))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
@@ -52,9 +59,9 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
     }
-    if same_instants(&old, &put.spec) {
-        // Planning goes on where it stood, so that no instant is lost between the proposer's clock and
-        // this moment; and what is planned runs as the job is now.
+    if old.same_instants(&put.spec) {
+        // The next due instant stays, so that none is lost between the proposer's clock and this moment.
+        // The runs that are planned run the new version.
         withdraw::renew(context, job.seq, version)?;
         let sql = "UPDATE due SET version = ?2 WHERE seq = ?1";
         context.db.prepare_cached(sql)?.execute((job.seq.get(), version))?;
@@ -70,12 +77,6 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &JobRow, json: &str) -> 
     Ok(Outcome::Job { id: put.id, version, at: context.at })
 }
 
-/// Whether two specifications of a job fall due at the same instants.
-fn same_instants(old: &JobSpec, new: &JobSpec) -> bool {
-    let instants = |s: &JobSpec| (s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
-    old.enabled && new.enabled && instants(old) == instants(new)
-}
-
 pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Outcome, StateError> {
     let Some(job) = context.job(delete.id)? else {
         return Context::refuse(Refusal::NoSuchJob);
@@ -84,17 +85,17 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
         return Context::refuse(Refusal::VersionMismatch { current: job.version });
     }
     withdraw::planned(context, job.seq)?;
-    for open in context.open(job.seq)? {
-        cancel::end(context, &open, "the job was deleted")?;
+    for open in context.open_of(job.seq)? {
+        record::cancel(context, &open, "the job was deleted")?;
     }
-    let sql = "UPDATE jobs SET state = 2, name = NULL, updated_at = ?2 WHERE seq = ?1";
+    let sql = concat!("UPDATE jobs SET ", deleted_job!(), ", name = NULL, updated_at = ?2 WHERE seq = ?1");
     context.db.prepare_cached(sql)?.execute((job.seq.get(), context.at))?;
     context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq.get()])?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     Ok(Outcome::Done)
 }
 
-/// Whether an insert or update met a name that another job has.
+/// Whether an insert or update failed because another job has the name.
 fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
     match result {
         Ok(_) => Ok(false),
@@ -103,7 +104,7 @@ fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
     }
 }
 
-fn keep_version(context: &Context<'_>, job: &JobRow) -> Result<(), StateError> {
+fn keep_version(context: &Context<'_>, job: &LiveJob) -> Result<(), StateError> {
     let sql = "INSERT INTO versions (seq, version, updated_at, spec) VALUES (?1, ?2, ?3, ?4)";
     context.db.prepare_cached(sql)?.execute((job.seq.get(), job.version, job.updated_at, &job.spec))?;
     Ok(())
@@ -117,11 +118,11 @@ fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), St
     Ok(())
 }
 
-/// Ends runs whose instant has come and which still wait out their jitter.
+/// Ends the runs whose instant has come and that still wait for their jitter to pass.
 fn end_waiting(context: &mut Context<'_>, job: JobSeq, why: &str) -> Result<(), StateError> {
-    for open in context.open(job)? {
+    for open in context.open_of(job)? {
         if open.status == Status::Pending && open.fire_at > context.at {
-            cancel::end(context, &open, why)?;
+            record::cancel(context, &open, why)?;
         }
     }
     Ok(())

@@ -1,8 +1,11 @@
 //! Putting coming runs on record and moving each job to its next due instant, in one step.
 
-use super::Context;
+use super::context::Context;
+use super::insert::insert;
+use crate::command::{Plan, PlanStep, PlannedRun};
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome};
 use crate::run::Fire;
-use crate::{Effect, Outcome, Plan, PlanStep, PlannedRun, StateError};
 
 pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, StateError> {
     for step in &plan.steps {
@@ -12,8 +15,8 @@ pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, St
 }
 
 fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
-    // A job changed or moved on since is planned anew, so a plan that arrives twice or late, also
-    // from a leader of before, changes nothing. Due instants only ever move forward.
+    // If the job has changed or moved on since, it is planned anew. So a plan that arrives twice or late,
+    // even from an earlier leader, changes nothing. Due instants only ever move forward.
     let planned = step.planned();
     let sql = "UPDATE due SET at = ?2, held = held + ?4
         WHERE seq = ?1 AND version = ?3 AND at = ?5 AND (?2 IS NULL OR at < ?2)";
@@ -26,7 +29,7 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
         return Ok(());
     };
     let fire = Fire::first(*run, *fire_at, node.clone());
-    if context.insert(&fire, None)? {
+    if insert(context, &fire, None)? {
         context.effects.push(Effect::Fire(fire));
     } else {
         context.add_held(run.job, -1)?;

@@ -1,7 +1,10 @@
 //! Giving unfinished executions to other nodes.
 
-use super::{Context, report};
-use crate::{Effect, Moved, Outcome, Reassign, StateError};
+use super::context::Context;
+use super::record;
+use crate::command::{Moved, Reassign};
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome};
 
 pub(super) fn reassign(context: &mut Context<'_>, reassign: &Reassign) -> Result<Outcome, StateError> {
     for moved in &reassign.runs {
@@ -11,21 +14,21 @@ pub(super) fn reassign(context: &mut Context<'_>, reassign: &Reassign) -> Result
 }
 
 fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
-    let Some(mut row) = report::load(context, moved.execution)? else {
+    let Some(mut record) = record::load(context, moved.execution)? else {
         return Ok(());
     };
-    // Over, or moved already: a command that arrives twice or late changes nothing.
-    if row.is_finished() || row.node != moved.from {
+    // It is over, or was moved already. So a command that arrives twice or late changes nothing.
+    if record.is_finished() || record.node != moved.from {
         return Ok(());
     }
-    row.node.clone_from(&moved.to);
+    record.node.clone_from(&moved.to);
     if moved.unsure {
-        row.may_have_begun();
-        row.store(context)?;
+        record.may_have_begun();
+        record.store(context)?;
     } else {
         let sql = "UPDATE executions SET node = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((row.seq, row.node.as_str()))?;
+        context.db.prepare_cached(sql)?.execute((record.seq, record.node.as_str()))?;
     }
-    context.effects.push(Effect::Fire(row.owed()));
+    context.effects.push(Effect::Fire(record.owed()));
     Ok(())
 }

@@ -3,9 +3,13 @@
 use chronos_types::{Concurrency, Trigger};
 use rusqlite::OptionalExtension;
 
-use super::{Context, Open};
+use super::context::{Context, Open};
+use super::insert::insert;
+use crate::command::TriggerRun;
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, RunRef};
-use crate::{Effect, Outcome, Refusal, StateError, TriggerRun, stored};
+use crate::stored::spec;
 
 pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
     let Some(job) = context.job(run.job)? else {
@@ -26,12 +30,12 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
             (version, Trigger::Replay)
         }
     };
-    // The policy in force is that of the job as it stands, also for a replay of an old version.
-    if stored::spec_from_json(&job.spec)?.concurrency == Concurrency::Forbid {
-        // The very execution is not in its own way: a trigger may arrive twice.
+    // The policy of the job as it stands now counts, also for a replay of an old version.
+    if spec::from_json(&job.spec)?.concurrency == Concurrency::Forbid {
+        // A trigger may arrive twice, and its own execution must not be in its way.
         let in_the_way =
             |open: &Open| open.run.scheduled_time <= context.at && open.run.execution != run.execution;
-        let due = context.open(job.seq)?.into_iter().find(in_the_way);
+        let due = context.open_of(job.seq)?.into_iter().find(in_the_way);
         if let Some(open) = due {
             return Context::refuse(Refusal::Overlap { unfinished: open.run.execution });
         }
@@ -39,7 +43,7 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     let identity =
         RunRef { execution: run.execution, job: job.seq, version, scheduled_time: context.at, trigger };
     let fire = Fire::first(identity, context.at, run.node.clone());
-    if context.insert(&fire, run.replay_of)? {
+    if insert(context, &fire, run.replay_of)? {
         context.add_held(job.seq, 1)?;
         context.effects.push(Effect::Fire(fire));
     }

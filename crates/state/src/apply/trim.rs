@@ -1,16 +1,21 @@
-//! Forgetting what is past its keeping. The leader chooses, so that every node forgets the same.
+//! Forgets records whose retention has passed. The leader chooses them, so that every node forgets the
+//! same.
 
-use super::Context;
+use super::context::Context;
+use crate::command::Trim;
+use crate::error::StateError;
+use crate::outcome::Outcome;
 use crate::run::JobSeq;
-use crate::{Outcome, StateError, Trim, stored};
+use crate::stored::code::{deleted_job, finished};
+use crate::stored::columns;
 
 pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, StateError> {
     for seq in &trim.executions {
-        let sql = "DELETE FROM executions WHERE seq = ?1 AND status > 2 RETURNING job";
+        let sql = concat!("DELETE FROM executions WHERE seq = ?1 AND ", finished!(), " RETURNING job");
         let mut statement = context.db.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
         let job = match rows.next()? {
-            Some(row) => Some(stored::job_seq(row, 0)?),
+            Some(row) => Some(columns::job_seq(row, 0)?),
             None => None,
         };
         drop(rows);
@@ -23,7 +28,7 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
         forget_deleted(context, *job)?;
     }
     for (seq, version) in &trim.versions {
-        // Not while an execution on record ran this version, or may come back to it: it tells what was sent.
+        // A version stays while an execution ran it, or may come to: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
@@ -33,11 +38,14 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it, nor can come to.
+/// Forgets a deleted job once no execution refers to it or may come to.
 fn forget_deleted(context: &Context<'_>, job: JobSeq) -> Result<(), StateError> {
-    let sql = "DELETE FROM jobs WHERE seq = ?1 AND state = 2
-        AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
-        AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)";
+    let sql = concat!(
+        "DELETE FROM jobs WHERE seq = ?1 AND ",
+        deleted_job!(),
+        " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
+        AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)"
+    );
     if context.db.prepare_cached(sql)?.execute([job.get()])? == 1 {
         context.db.prepare_cached("DELETE FROM versions WHERE seq = ?1")?.execute([job.get()])?;
         context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;

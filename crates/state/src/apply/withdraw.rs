@@ -1,21 +1,23 @@
-//! What a change of a job does to its planned runs whose instant has not come: they run as the job is
-//! from then on, or, where it does not fall due at the same instants any more, are taken off the record.
+//! What a change of a job does to its planned runs whose instant has not come. If the job still falls due
+//! at the same instants, they run the new version. Otherwise they are withdrawn: taken off the record.
 //!
-//! The change may be agreed on late, or the node's clock be ahead: then the run has begun by the time
-//! its node hears of it. So what is withdrawn is kept until that node has said what became of it, and
-//! no call is without a record.
+//! A node may have begun such a run before it hears of the change: the change may be agreed on late, or
+//! the node's clock may be ahead. So a withdrawn run is kept until its node has said what became of it.
+//! That way every call has a record.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Trigger};
-use rusqlite::{OptionalExtension, params};
+use chronos_types::{ErrorKind, Millis, Status, Trigger};
 
-use super::report;
-use super::{Context, Open};
+use super::context::{Context, Open};
+use super::insert::insert;
+use super::{record, withdrawn};
+use crate::command::Report;
+use crate::error::StateError;
+use crate::outcome::Effect;
 use crate::run::{Fire, JobSeq};
-use crate::{Effect, Report, StateError, stored};
 
-/// The runs of a job that are planned, and whose instant has not come.
+/// The planned runs of a job whose instant has not come.
 fn to_come(context: &Context<'_>, job: JobSeq) -> Result<Vec<Open>, StateError> {
-    let mut open = context.open(job)?;
+    let mut open = context.open_of(job)?;
     open.retain(|open| {
         open.status == Status::Pending
             && open.run.trigger == Trigger::Schedule
@@ -27,28 +29,17 @@ fn to_come(context: &Context<'_>, job: JobSeq) -> Result<Vec<Open>, StateError> 
 /// Withdraws the runs of a job whose instant has not come.
 pub(super) fn planned(context: &mut Context<'_>, job: JobSeq) -> Result<(), StateError> {
     for open in to_come(context, job)? {
-        let unsure = report::load(context, open.run.execution)?.is_some_and(|row| row.is_unsure());
+        let unsure = record::load(context, open.run.execution)?.is_some_and(|record| record.is_unsure());
         context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
         context.add_held(job, -1)?;
-        let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node, unsure)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let fire = Fire { begun: unsure, ..open.planned() };
-        let values = params![
-            fire.run.execution.as_bytes(),
-            job.get(),
-            fire.run.version,
-            fire.run.scheduled_time,
-            fire.fire_at,
-            fire.node.as_str(),
-            unsure
-        ];
-        context.db.prepare_cached(sql)?.execute(values)?;
+        withdrawn::keep(context, &fire)?;
         context.effects.push(Effect::Withdraw(fire));
     }
     Ok(())
 }
 
-/// Has the runs of a job whose instant has not come run another version of it.
+/// Makes the runs of a job whose instant has not come run another version of it.
 pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Result<(), StateError> {
     for mut open in to_come(context, job)? {
         let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
@@ -59,65 +50,43 @@ pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Res
     Ok(())
 }
 
-/// A withdrawn run of which word is waited for.
-fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Fire>, StateError> {
-    let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
-    Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], stored::withdrawn).optional()?)
-}
-
-fn forget(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
-    context.db.prepare_cached("DELETE FROM withdrawn WHERE id = ?1")?.execute([id.as_bytes()])?;
-    Ok(())
-}
-
-/// A run is on record again, whatever comes of what was withdrawn under its id. Where that was of a
-/// node that may have begun it, and cannot be asked any more, that is not forgotten.
-pub(super) fn on_record_again(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
-    let Some(waiting) = find(context, fire.run.execution)? else { return Ok(()) };
-    forget(context, fire.run.execution)?;
-    if waiting.begun || waiting.node != fire.node {
-        let mut row = report::of_inserted(context, fire.run.execution)?;
-        row.may_have_begun();
-        row.store(context)?;
-    }
-    Ok(())
-}
-
-/// Whether a job is to be planned for this instant, or one before it.
+/// Whether a job is still to be planned for this instant or one before it.
 fn is_due_by(context: &Context<'_>, job: JobSeq, scheduled_time: Millis) -> Result<bool, StateError> {
     let mut statement = context.db.prepare_cached("SELECT 1 FROM due WHERE seq = ?1 AND at <= ?2")?;
     Ok(statement.exists((job.get(), scheduled_time))?)
 }
 
-/// Puts a withdrawn run back on record, for it was begun: says whether it was one.
+/// Puts a run back on record if it was withdrawn. Answers whether it was.
 pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<bool, StateError> {
-    if find(context, report.run.execution)?.is_none() {
+    if withdrawn::find(context, report.run.execution)?.is_none() {
         return Ok(false);
     }
     let fire = Fire::first(report.run, report.run.scheduled_time, report.node.clone());
-    context.insert(&fire, None)?;
+    insert(context, &fire, None)?;
     context.add_held(report.run.job, 1)?;
     Ok(true)
 }
 
-/// Its node says that it had not begun, or that nobody knows: that stays on record.
+/// Takes in what became of a withdrawn run that is not delivered. If it had not begun (`known`), it is
+/// forgotten. If nobody knows, that stays on record.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
-    // Planned anew meanwhile, and withdrawn again: the word that counts is still to come.
+    // If it was planned anew and withdrawn again meanwhile, the report that counts is still to come.
     let counts = |waiting: &Fire| waiting.node == report.node && waiting.run.version == report.run.version;
-    let Some(waiting) = find(context, report.run.execution)?.filter(counts) else { return Ok(()) };
+    let Some(waiting) = withdrawn::find(context, report.run.execution)?.filter(counts) else { return Ok(()) };
     if known && !waiting.begun {
-        return forget(context, report.run.execution);
+        return withdrawn::forget(context, report.run.execution);
     }
     if is_due_by(context, report.run.job, report.run.scheduled_time)? {
-        // It may be planned anew in a moment, and a record would stand in the way. Asked once more.
+        // It may be planned anew in a moment, and a record would be in the way of that. So its node is
+        // asked once more.
         context.effects.push(Effect::Withdraw(Fire { begun: true, ..waiting }));
         return Ok(());
     }
     bring_back(context, report)?;
-    let mut row = report::of_inserted(context, report.run.execution)?;
+    let mut record = record::of_inserted(context, report.run.execution)?;
     let why = "the job was changed before this instant; its node stopped about then, so it is not known \
         whether the webhook was called";
-    row.fail(ErrorKind::Cancelled, why);
-    row.finish(Status::Cancelled, context.at);
-    row.store(context)
+    record.fail(ErrorKind::Cancelled, why);
+    record.finish(Status::Cancelled, context.at);
+    record.store(context)
 }

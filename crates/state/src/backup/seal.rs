@@ -1,28 +1,45 @@
-//! What stands behind the state in a backup, so that it is known to be whole and unchanged.
+//! The seal at the end of a backup. It shows that the backup is whole and unchanged.
 //!
-//! The state; [`Info`] as JSON and its length (4 bytes); a SHA-256 of all before it (32 bytes); a
-//! mark (8 bytes). It stands at the end, so that the file is still one that `sqlite3` opens, and a
-//! file that was cut short has none.
+//! A backup consists of the state, [`Info`] as JSON, the length of that JSON (4 bytes), a SHA-256 of
+//! everything before it (32 bytes) and a mark (8 bytes). The seal stands at the end for two reasons:
+//! `sqlite3` still opens the file, and a file that was cut short has no seal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use chronos_types::Millis;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Info, refused};
-use crate::StateError;
+use crate::error::StateError;
+
+/// What a backup says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// The format of the state in it.
+    pub format: i64,
+    /// When it was made.
+    pub at: Millis,
+    /// The version of the Chronos that made it.
+    pub chronos: String,
+    /// Jobs that are not deleted.
+    pub jobs: u64,
+    /// Executions, the unfinished ones too.
+    pub executions: u64,
+}
 
 /// Begins the mark; the format of the seal follows.
 const NAME: &[u8; 7] = b"CHRONOS";
 const FORMAT: u8 = 1;
-/// Everything behind the JSON.
+/// The bytes that follow the JSON.
 const TAIL: u64 = 4 + 32 + 8;
 
 /// Seals a state file and waits until it is on the disk.
 pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
     let json = serde_json::to_vec(info).map_err(StateError::encode)?;
-    let length = u32::try_from(json.len()).map_err(|_| refused(path, "its description is too long"))?;
+    let length =
+        u32::try_from(json.len()).map_err(|_| StateError::backup(path, "its description is too long"))?;
     let sealed = || {
         let mut file = OpenOptions::new().read(true).append(true).open(path)?;
         let mut hash = Sha256::new();
@@ -39,12 +56,12 @@ pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
     sealed().map_err(StateError::file(path))
 }
 
-/// Reads all of a backup; answers what it says about itself and how long the state in it is.
+/// Reads all of a backup. Answers with its description and the length of the state in it.
 pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     let failed = StateError::file(path);
     let mut file = File::open(path).map_err(&failed)?;
     let size = file.metadata().map_err(&failed)?.len();
-    let not_whole = || refused(path, "it is not a Chronos backup, or was cut short");
+    let not_whole = || StateError::backup(path, "it is not a Chronos backup, or was cut short");
     let tail_at = size.checked_sub(TAIL).ok_or_else(not_whole)?;
     let tail = read_at::<{ TAIL as usize }>(&mut file, tail_at).map_err(&failed)?;
     let (length, rest) = tail.split_first_chunk::<4>().ok_or_else(not_whole)?;
@@ -52,7 +69,7 @@ pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     match mark.strip_prefix(NAME) {
         Some([FORMAT]) => {}
         Some([found]) => {
-            return Err(refused(
+            return Err(StateError::backup(
                 path,
                 format!(
                     "it has backup format {found}, and this Chronos knows formats up to {FORMAT}; use a newer Chronos"
@@ -65,7 +82,7 @@ pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     let mut hash = Sha256::new();
     add(&mut hash, &mut (&file).take(tail_at + 4)).map_err(&failed)?;
     if hash.finalize()[..] != sum[..] {
-        return Err(refused(path, "it is damaged: its SHA-256 is not the one it was sealed with"));
+        return Err(StateError::backup(path, "it is damaged: its SHA-256 is not the one it was sealed with"));
     }
     let length = u64::from(u32::from_be_bytes(*length));
     let state = tail_at.checked_sub(length).ok_or_else(not_whole)?;

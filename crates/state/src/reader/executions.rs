@@ -1,12 +1,15 @@
 //! Executions and their attempts.
 
-use chronos_types::{Attempt, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger};
+use chronos_types::{Attempt, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger};
 use rusqlite::{Row, params_from_iter, types::Value};
 
-use super::{Page, Reader};
-use crate::StateError;
+use super::page::Page;
+use super::pool::Reader;
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::{self, Code, StoredAttempt, StoredDetail};
+use crate::stored::code::{Code, open, undelivered};
+use crate::stored::execution::{StoredDetail, error_kind_of};
+use crate::stored::{columns, spec};
 
 /// An execution, and the version of its job that it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +47,7 @@ impl Reader {
         rows.next()?.map(read).transpose()
     }
 
-    /// Executions, newest first, those before `before`.
+    /// Executions before `before`, the newest first.
     ///
     /// # Errors
     /// The storage failed.
@@ -57,7 +60,7 @@ impl Reader {
         let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
         let mut values: Vec<Value> = vec![ceiling.into()];
         let mut conditions = String::new();
-        // A job's executions are few; across all jobs the rare statuses have an index each.
+        // One job has few executions. Across all jobs, the rare statuses have an index.
         let status = match (filter.status, filter.job) {
             (None, _) => String::new(),
             (Some(status), Some(_)) => format!(" AND +e.status = {}", status.code()),
@@ -70,9 +73,10 @@ impl Reader {
             values.push(job.get().into());
             conditions += " AND e.job = ?2";
         }
-        // Written out, since a partial index is used only where its own condition can be seen.
-        if matches!(filter.status, Some(s) if s.code() > 3) && filter.job.is_none() {
-            conditions += " AND e.status > 3";
+        // SQLite uses a partial index only if the statement has the very condition of the index.
+        let undelivered = |status: Status| status.is_finished() && status != Status::Success;
+        if filter.status.is_some_and(undelivered) && filter.job.is_none() {
+            conditions += concat!(" AND ", undelivered!("e."));
         }
         let sql =
             format!("{SELECT} WHERE e.id < ?1{conditions}{status} ORDER BY e.id DESC LIMIT {}", limit + 1);
@@ -85,7 +89,7 @@ impl Reader {
         Ok(Page::cut(items, limit))
     }
 
-    /// The unfinished are few beside all others: found by their own index, then sorted.
+    /// Unfinished executions. They are few, so they are found by their own index and then sorted.
     fn open_executions(
         &self,
         status: Status,
@@ -93,9 +97,10 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<ExecutionRow>, StateError> {
         let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
+        let open = open!();
         let sql = format!(
             "{SELECT} WHERE e.seq IN (SELECT seq FROM executions INDEXED BY executions_open
-                WHERE status < 3 AND status = ?2 AND id < ?1 ORDER BY id DESC LIMIT {})
+                WHERE {open} AND status = ?2 AND id < ?1 ORDER BY id DESC LIMIT {})
              ORDER BY e.id DESC",
             limit + 1
         );
@@ -111,12 +116,10 @@ impl Reader {
 
 fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
     let spec: String = row.get(13)?;
-    let spec = stored::spec_from_json(&spec)?;
+    let spec = spec::from_json(&spec)?;
     let detail: Option<String> = row.get(11)?;
-    let detail: StoredDetail = match detail {
-        Some(text) => serde_json::from_str(&text).map_err(StateError::decode)?,
-        None => StoredDetail::default(),
-    };
+    let StoredDetail { error, error_kind, response, attempts, unsure: _ } =
+        StoredDetail::read(detail.as_deref())?;
     let replay_of: Option<[u8; 16]> = row.get(10)?;
     let execution = Execution {
         id: ExecutionId::from_bytes(row.get(0)?),
@@ -129,21 +132,12 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         completed_at: row.get(8)?,
         status: Status::from_code(row.get(5)?)?,
         attempts: row.get(6)?,
-        last_error: detail.error,
-        error_kind: kind(detail.error_kind)?,
-        response: detail.response.map(Response::from),
-        attempt_log: detail.attempts.into_iter().map(attempt).collect::<Result<_, _>>()?,
-        node_id: stored::node(row, 9)?,
+        last_error: error,
+        error_kind: error_kind_of(error_kind.as_deref())?,
+        response: response.map(Response::from),
+        attempt_log: attempts.into_iter().map(Attempt::try_from).collect::<Result<_, _>>()?,
+        node_id: columns::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
     };
-    Ok(ExecutionRow { job_seq: stored::job_seq(row, 1)?, execution, spec })
-}
-
-fn attempt(stored: StoredAttempt) -> Result<Attempt, StateError> {
-    let StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind } = stored;
-    Ok(Attempt { number, started_at, duration_ms, status_code, error, error_kind: kind(error_kind)? })
-}
-
-fn kind(name: Option<String>) -> Result<Option<ErrorKind>, StateError> {
-    name.map(|name| ErrorKind::parse(&name).map_err(StateError::Corrupt)).transpose()
+    Ok(ExecutionRow { job_seq: columns::job_seq(row, 1)?, execution, spec })
 }

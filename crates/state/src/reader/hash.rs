@@ -1,14 +1,15 @@
-//! One number for a whole state.
+//! A hash of the whole state.
 
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
-use super::Reader;
-use crate::{StateError, schema};
+use super::pool::Reader;
+use crate::error::StateError;
+use crate::schema;
 
 impl Reader {
-    /// A SHA-256 over every row of the state, in hexadecimal. Machines that applied the same log
-    /// have the same, whatever the consensus layer noted beside it. Reads the whole state.
+    /// A SHA-256 over every row of the state, in hexadecimal. Machines that applied the same log have the
+    /// same hash, because the consensus layer's notes are left out. This reads the whole state.
     ///
     /// # Errors
     /// The storage failed.
@@ -42,7 +43,7 @@ impl Reader {
     }
 }
 
-/// With its kind and length in front, so that no two sequences of values read the same.
+/// Adds a value with its kind and length in front, so that different sequences of values hash differently.
 fn add(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
     hash.update([kind]);
     hash.update((bytes.len() as u64).to_be_bytes());

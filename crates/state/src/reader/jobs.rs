@@ -3,19 +3,21 @@
 use chronos_types::{Job, JobId, JobSpec, Millis, Status};
 use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
 
-use super::{Page, Reader};
-use crate::StateError;
+use super::page::Page;
+use super::pool::Reader;
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::{self, Code};
+use crate::stored::code::{Code, disabled_job, enabled_job, live_job, ran};
+use crate::stored::{columns, spec};
 
-/// A job, with what the machine knows beside it.
+/// A job, and what the machine knows about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRow {
     /// The machine's own number, in order of creation.
     pub seq: JobSeq,
     /// The job.
     pub job: Job,
-    /// The newest run that began: its status, and when it began.
+    /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
 }
 
@@ -24,7 +26,7 @@ pub struct JobRow {
 pub struct VersionRow {
     /// Its number.
     pub version: u64,
-    /// When it came to be.
+    /// When it was made.
     pub updated_at: Millis,
     /// What it says.
     pub spec: JobSpec,
@@ -37,7 +39,7 @@ pub struct JobFilter {
     pub enabled: Option<bool>,
     /// Labels it must carry.
     pub tags: Vec<(String, String)>,
-    /// A part of its name or description, in any case.
+    /// A text that is part of its name or description, in any case.
     pub q: Option<String>,
 }
 
@@ -50,10 +52,10 @@ fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
         version: row.get(2)?,
         created_at: row.get(3)?,
         updated_at: row.get(4)?,
-        spec: stored::spec_from_json(&spec)?,
+        spec: spec::from_json(&spec)?,
         next_due: row.get(6)?,
     };
-    Ok((stored::job_seq(row, 0)?, job))
+    Ok((columns::job_seq(row, 0)?, job))
 }
 
 impl Reader {
@@ -64,7 +66,7 @@ impl Reader {
     pub fn find_job(&self, key: &str) -> Result<Option<JobRow>, StateError> {
         if let Ok(id) = JobId::parse(key)
             && let Some(row) =
-                self.one_job("j.id = ?1 AND j.state < 2", Value::Blob(id.as_bytes().to_vec()))?
+                self.one_job(concat!("j.id = ?1 AND ", live_job!("j.")), Value::Blob(id.as_bytes().to_vec()))?
         {
             return Ok(Some(row));
         }
@@ -80,7 +82,7 @@ impl Reader {
         Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)? }))
     }
 
-    /// Jobs in order of creation, those after the number `after`.
+    /// Jobs after the number `after`, in order of creation.
     ///
     /// # Errors
     /// The storage failed.
@@ -91,7 +93,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<JobRow>, StateError> {
         let mut values: Vec<Value> = vec![after.unwrap_or_default().get().into()];
-        // Which index drives the scan matters: a tag is the narrowest, then the state.
+        // The scan must follow the narrowest index: that of a tag, else that of the state.
         let mut from = "jobs j".to_owned();
         let mut conditions = String::new();
         for (number, (key, value)) in filter.tags.iter().enumerate() {
@@ -108,9 +110,9 @@ impl Reader {
             }
         }
         conditions += match filter.enabled {
-            Some(true) => " AND j.state = 1",
-            Some(false) => " AND j.state = 0",
-            None => " AND +j.state < 2",
+            Some(true) => concat!(" AND ", enabled_job!("j.")),
+            Some(false) => concat!(" AND ", disabled_job!("j.")),
+            None => concat!(" AND ", live_job!("+j.")),
         };
         if let Some(q) = &filter.q {
             let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -141,16 +143,19 @@ impl Reader {
     }
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
-        // Neither pending nor skipped: those did not run.
-        let sql = "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
-            WHERE job = ?1 AND +status NOT IN (0, 6) ORDER BY id DESC LIMIT 1";
+        let sql = concat!(
+            "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
+            WHERE job = ?1 AND ",
+            ran!("+"),
+            " ORDER BY id DESC LIMIT 1"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         let found: Option<(i64, Millis)> =
             statement.query_row([job.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         found.map(|(status, at)| Ok((Status::from_code(status)?, at))).transpose()
     }
 
-    /// A job's versions, newest first, those before `before`.
+    /// A job's versions before `before`, the newest first.
     ///
     /// # Errors
     /// The storage failed.
@@ -160,10 +165,13 @@ impl Reader {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<VersionRow>, StateError> {
-        let sql = "SELECT version, updated_at, spec FROM (
-                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND state < 2
-                UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
-            WHERE version < ?2 ORDER BY version DESC LIMIT ?3";
+        let sql = concat!(
+            "SELECT version, updated_at, spec FROM (
+                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND ",
+            live_job!(),
+            " UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
+            WHERE version < ?2 ORDER BY version DESC LIMIT ?3"
+        );
         let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((job.get(), before, limit + 1))?;
@@ -193,13 +201,18 @@ impl Reader {
         Ok(None)
     }
 
-    /// Jobs that are not deleted.
+    /// How many jobs are enabled, and how many are disabled.
     ///
     /// # Errors
     /// The storage failed.
     pub fn count_jobs(&self) -> Result<(u64, u64), StateError> {
-        let sql =
-            "SELECT (SELECT count(*) FROM jobs WHERE state = 1), (SELECT count(*) FROM jobs WHERE state = 0)";
+        let sql = concat!(
+            "SELECT (SELECT count(*) FROM jobs WHERE ",
+            enabled_job!(),
+            "), (SELECT count(*) FROM jobs WHERE ",
+            disabled_job!(),
+            ")"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
@@ -207,5 +220,5 @@ impl Reader {
 
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     let spec: String = row.get(2)?;
-    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: stored::spec_from_json(&spec)? })
+    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: spec::from_json(&spec)? })
 }

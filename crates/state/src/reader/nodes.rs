@@ -1,22 +1,23 @@
-//! What a cluster asks: which node holds what is unfinished.
+//! Which node holds which unfinished executions.
 //!
-//! The unfinished are few beside all others, so their one index is scanned; an index by node would
-//! cost on every plan and every report.
+//! Unfinished executions are few, so these questions scan the index of all of them. An index by node
+//! would make every plan and every report dearer.
 
 use std::collections::HashMap;
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
 use rusqlite::OptionalExtension;
 
-use super::Reader;
-use crate::StateError;
+use super::pool::Reader;
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::{self, Code};
+use crate::stored::code::{Code, open};
+use crate::stored::columns;
 
 /// An unfinished execution of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRun {
-    /// The machine's own number of it.
+    /// The machine's own number of the execution.
     pub seq: i64,
     /// The execution.
     pub execution: ExecutionId,
@@ -31,19 +32,22 @@ pub struct OpenRun {
 }
 
 impl Reader {
-    /// The nodes that hold unfinished executions, and how many, in order of their names.
+    /// The nodes that hold unfinished executions, in order of their names, and how many each holds.
     ///
     /// # Errors
     /// The storage failed.
     pub fn open_nodes(&self) -> Result<Vec<(NodeName, u64)>, StateError> {
-        let sql = "SELECT node, count(*) FROM executions INDEXED BY executions_open
-            WHERE status < 3 GROUP BY node ORDER BY node";
+        let sql = concat!(
+            "SELECT node, count(*) FROM executions INDEXED BY executions_open WHERE ",
+            open!(),
+            " GROUP BY node ORDER BY node"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| Ok((stored::node(row, 0)?, row.get(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((columns::node(row, 0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Unfinished executions of a node, those of one job together, those behind `after`.
+    /// Unfinished executions of a node after `after`, those of one job together.
     ///
     /// # Errors
     /// The storage failed.
@@ -53,11 +57,14 @@ impl Reader {
         after: Option<&OpenRun>,
         limit: usize,
     ) -> Result<Vec<OpenRun>, StateError> {
-        // In the order of the index, so that each page goes on where the last one ended.
-        let sql = "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
+        // The order is that of the index, so each page starts where the last one ended.
+        let sql = concat!(
+            "SELECT e.seq, e.id, e.job, j.id, e.status, e.fire_at
             FROM executions e INDEXED BY executions_open CROSS JOIN jobs j ON j.seq = e.job
-            WHERE e.status < 3 AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1
-            ORDER BY e.job, e.seq LIMIT ?4";
+            WHERE ",
+            open!("e."),
+            " AND (e.job, e.seq) > (?2, ?3) AND e.node = ?1 ORDER BY e.job, e.seq LIMIT ?4"
+        );
         let (job, seq) = after.map_or((0, 0), |run| (run.job_seq.get(), run.seq));
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((node.as_str(), job, seq, limit))?;
@@ -66,7 +73,7 @@ impl Reader {
             open.push(OpenRun {
                 seq: row.get(0)?,
                 execution: ExecutionId::from_bytes(row.get(1)?),
-                job_seq: stored::job_seq(row, 2)?,
+                job_seq: columns::job_seq(row, 2)?,
                 job: JobId::from_bytes(row.get(3)?),
                 status: Status::from_code(row.get(4)?)?,
                 fire_at: row.get(5)?,
@@ -75,18 +82,21 @@ impl Reader {
         Ok(open)
     }
 
-    /// The nodes that hold the newest unfinished executions of these jobs, by the machine's own
-    /// numbers of the jobs. A job without one is not in the answer.
+    /// For each of these jobs, the node that holds its newest unfinished execution. A job that has none is
+    /// not in the answer.
     ///
     /// # Errors
     /// The storage failed.
     pub fn holders(&self, jobs: &[JobSeq]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
-        let sql = "SELECT node FROM executions INDEXED BY executions_open
-            WHERE job = ?1 AND status < 3 ORDER BY id DESC LIMIT 1";
+        let sql = concat!(
+            "SELECT node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
+            open!(),
+            " ORDER BY id DESC LIMIT 1"
+        );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();
         for job in jobs {
-            if let Some(node) = statement.query_row([job.get()], |row| stored::node(row, 0)).optional()? {
+            if let Some(node) = statement.query_row([job.get()], |row| columns::node(row, 0)).optional()? {
                 holders.insert(*job, node);
             }
         }

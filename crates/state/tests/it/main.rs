@@ -1,4 +1,4 @@
-//! The state machine through its public door: tables of its rules, then random commands against a
+//! The state machine through its public interface: tables of its rules, then random commands against a
 //! naive model that knows nothing of SQL, with what must always hold checked after each of them.
 
 #![allow(clippy::unwrap_used)]

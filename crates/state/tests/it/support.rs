@@ -257,7 +257,7 @@ pub fn fire_of(effects: &[Effect]) -> Fire {
     fires.remove(0)
 }
 
-/// The state file beside the machine, for what its door does not show.
+/// The state file beside the machine, for what the machine does not show.
 pub fn look(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
 }

@@ -1,0 +1,3 @@
+//! The wire types from outside: what is refused, what is read, and what is shown.
+
+mod jobs;

@@ -1,0 +1,92 @@
+//! Everything that this node holds, and what it knows of whether attempts may begin.
+//!
+//! Only the data and plain answers from it. What is done with it is in `attempts`, `turns`, `outcome` and
+//! `intake`.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use chronos_state::JobSeq;
+use chronos_types::{Concurrency, ExecutionId, NodeName};
+
+use super::capacity::Capacity;
+use super::entry::{Entry, State};
+use super::fence::Fence;
+use super::heap::Heap;
+use super::lane::Lane;
+use super::specs::Specs;
+
+/// The executions of this node that are not settled.
+#[derive(Debug)]
+pub(super) struct Executions {
+    /// This node.
+    pub(super) node: NodeName,
+    pub(super) entries: HashMap<ExecutionId, Entry>,
+    pub(super) heap: Heap,
+    /// Jobs with executions whose instant has come.
+    pub(super) lanes: HashMap<JobSeq, Lane>,
+    pub(super) capacity: Capacity,
+    pub(super) specs: Specs,
+    pub(super) fence: Fence,
+    /// A batch is being taken in. What comes later in it may undo what comes first.
+    pub(super) taking_in: bool,
+    /// Nothing more begins, because the node is about to stop.
+    pub(super) closed: bool,
+    /// What this node had not finished when it was started is taken in. What comes now is new.
+    pub(super) recovered: bool,
+    /// Executions that are, or were, [`State::Held`].
+    pub(super) held: Vec<ExecutionId>,
+    /// Attempts under way.
+    pub(super) running: usize,
+    /// Attempts under way that do not show as running yet, by the time at which they should.
+    pub(super) unseen: VecDeque<Begun>,
+    /// Attempts under way that are fresh, by the time at which they are not any more.
+    pub(super) fresh: VecDeque<Begun>,
+}
+
+/// An attempt under way, at which something is to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    /// When, on the monotonic clock.
+    pub(super) at: Duration,
+    pub(super) execution: ExecutionId,
+    pub(super) attempt: u32,
+}
+
+impl Executions {
+    pub(super) fn new(node: NodeName, max_concurrent: usize) -> Self {
+        Self {
+            node,
+            entries: HashMap::new(),
+            heap: Heap::default(),
+            lanes: HashMap::new(),
+            capacity: Capacity::new(max_concurrent),
+            specs: Specs::default(),
+            fence: Fence::new(),
+            taking_in: false,
+            closed: false,
+            recovered: false,
+            held: Vec::new(),
+            running: 0,
+            unseen: VecDeque::new(),
+            fresh: VecDeque::new(),
+        }
+    }
+
+    /// Whether attempts may begin now.
+    pub(super) fn may_fire(&self) -> bool {
+        !self.closed && !self.taking_in && self.fence.is_down()
+    }
+
+    /// Executions that no other node may fire yet: those that have begun and are not settled, and those
+    /// that may not begin beside them.
+    pub(super) fn to_keep(&self) -> HashSet<ExecutionId> {
+        let overlaps =
+            |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
+        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
+        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
+        let busy: HashSet<JobSeq> = busy.map(|entry| entry.fire.run.job).collect();
+        let keeps = |entry: &Entry| entry.has_begun() || busy.contains(&entry.fire.run.job);
+        self.entries.iter().filter(|(_, entry)| keeps(entry)).map(|(id, _)| *id).collect()
+    }
+}

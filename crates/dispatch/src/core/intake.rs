@@ -1,0 +1,105 @@
+//! Taking in what the state says of executions: planned, armed anew, withdrawn, cancelled, settled.
+
+use chronos_state::{Fire, Reported};
+use chronos_types::{ExecutionId, Status, Trigger};
+
+use super::action::Action;
+use super::entry::{Entry, State};
+use super::executions::Executions;
+use super::step::Step;
+
+/// Specifications of runs this near are read ahead of their instant.
+const READ_AHEAD_MS: i64 = 5_000;
+/// A withdrawn run whose instant has come may be planned anew for so long: what an election takes,
+/// and a plan.
+const PLANNED_ANEW_MS: i64 = 2_000;
+
+impl Executions {
+    /// Takes an execution in, or arms the next attempt of one that is here.
+    pub(super) fn take(&mut self, mut fire: Fire, step: &mut Step<'_>) {
+        let id = fire.run.execution;
+        if matches!(fire.run.trigger, Trigger::Manual | Trigger::Replay) && fire.attempt == 1 {
+            // It was asked for now. A batch's instant never goes back, but the clock may have gone back:
+            // then it would wait until the clock has caught up.
+            fire.fire_at = fire.fire_at.min(step.now.wall);
+        }
+        match self.entries.get_mut(&id) {
+            Some(entry) if matches!(entry.state, State::Reported) && fire.attempt > entry.fire.attempt => {
+                self.heap.push(fire.fire_at, id);
+                entry.fire = fire;
+                entry.state = State::Waiting;
+            }
+            // Its job changed before its instant, or it was withdrawn and is planned anew.
+            Some(Entry {
+                state: State::Waiting | State::Withdrawn { .. }, fire: known, inherited, ..
+            }) if known.run.version < fire.run.version => {
+                let inherited = *inherited;
+                self.entries.remove(&id);
+                self.wait(fire, inherited, step);
+            }
+            // It was told twice, by the state when it was asked and by an effect since. Or it went to
+            // another node, and came back while the attempt was still under way.
+            Some(_) => {}
+            None => self.wait(fire, !self.recovered, step),
+        }
+    }
+
+    /// Holds an execution until its instant.
+    fn wait(&mut self, fire: Fire, inherited: bool, step: &Step<'_>) {
+        let (id, key) = (fire.run.execution, (fire.run.job, fire.run.version));
+        let prepared = self.specs.get(key);
+        if prepared.is_none() && fire.fire_at - step.now.wall < READ_AHEAD_MS {
+            self.specs.want(key, id);
+        }
+        if fire.begun {
+            self.lanes.entry(fire.run.job).or_default().resume(id);
+        }
+        self.heap.push(fire.fire_at, id);
+        let state = State::Waiting;
+        self.entries.insert(id, Entry { fire, state, inherited, prepared, first_started_at: None });
+    }
+
+    /// A run was taken off the record. Once it has begun it goes on, and its report brings the record
+    /// back. Otherwise this node says that it had not begun. Where the run may have begun before this
+    /// dispatcher was started, or on another node, it says that it does not know, once nobody can plan the
+    /// run anew any more.
+    pub(super) fn withdraw(&mut self, fire: Fire, step: &mut Step<'_>) {
+        let id = fire.run.execution;
+        let entry = self.entries.get(&id);
+        if entry.is_some_and(Entry::has_begun) {
+            return;
+        }
+        let inherited = fire.begun || entry.map_or(!self.recovered, |entry| entry.inherited);
+        self.end(id, step);
+        self.entries.remove(&id);
+        if inherited {
+            let tell_at = fire.fire_at.max(step.now.wall) + PLANNED_ANEW_MS;
+            self.heap.push(tell_at, id);
+            let state = State::Withdrawn { tell_at };
+            self.entries.insert(id, Entry { fire, state, inherited, prepared: None, first_started_at: None });
+        } else {
+            step.report(&fire, Reported::NotBegun);
+        }
+    }
+
+    /// An execution was cancelled: it stops at once, whatever it is doing.
+    pub(super) fn cancel(&mut self, id: ExecutionId, step: &mut Step<'_>) {
+        let was = self.end(id, step);
+        if let Some(entry) = self.entries.remove(&id)
+            && was.is_some()
+        {
+            let took_ms = entry.took_ms(step.now.wall);
+            step.push(Action::ExecutionEnded { status: Status::Cancelled, took_ms });
+        }
+    }
+
+    /// Drops an execution that is not ours any more, or is over. An attempt under way goes on: it was begun
+    /// when it was ours to begin, and its report says what came of it. The state takes a success, and
+    /// answers anything else with the node that the execution went to. Then it is dropped.
+    pub(super) fn give_up(&mut self, id: ExecutionId, step: &mut Step<'_>) {
+        if !matches!(self.entries.get(&id), Some(Entry { state: State::Running { .. }, .. })) {
+            self.end(id, step);
+            self.entries.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The machine as a whole: what each event leads to, and what can be asked of it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chronos_state::{Effect, Fire};
+use chronos_types::{ExecutionId, Millis, NodeName};
+
+use super::action::Action;
+use super::backlog::{Answer, Question, Questions};
+use super::event::{Event, Now};
+use super::executions::Executions;
+use super::fence::Round;
+use super::step::Step;
+
+/// Decides about everything that this node is about to fire.
+#[derive(Debug)]
+pub(crate) struct Core {
+    executions: Executions,
+    questions: Questions,
+    /// When the node stops, though attempts are under way: on the monotonic clock.
+    stops_at: Option<Duration>,
+}
+
+/// When the core is to be woken by a [`Event::Tick`], though nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wake {
+    /// When the next execution falls due, on the wall clock.
+    pub(crate) due: Option<Millis>,
+    /// When attempts under way are to be looked at, on the monotonic clock.
+    pub(crate) look: Option<Duration>,
+}
+
+impl Core {
+    /// Holds nothing, and lets nothing begin before the node was proven to be in touch with the cluster.
+    pub(crate) fn new(node: NodeName, max_concurrent: usize) -> Self {
+        let executions = Executions::new(node, max_concurrent);
+        Self { executions, questions: Questions::default(), stops_at: None }
+    }
+
+    /// Takes in an event, and appends what is to be done about it.
+    pub(crate) fn on(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
+        let step = &mut Step::new(now, actions);
+        match event {
+            Event::Tick => self.tick(step),
+            Event::AttemptEnded { ended, draw } => self.executions.attempt_ended(ended, draw, step),
+            Event::Applied(effects) => self.applied(effects, step),
+            Event::Loaded { asked, loaded } => self.executions.loaded(&asked, loaded, step),
+            Event::StateReplaced => self.ask_what_is_open(None, step),
+            Event::Fenced(fenced) => self.fenced(fenced, step),
+            Event::CaughtUp(round) => self.caught_up(round, step),
+            Event::Open { question, fires, withdrawn } => self.open(question, fires, withdrawn, step),
+            Event::Close => self.executions.closed = true,
+            Event::Stop { grace } => {
+                self.executions.closed = true;
+                self.stops_at = Some(now.monotonic + grace);
+            }
+        }
+    }
+
+    /// When to send the next [`Event::Tick`], though nothing happens.
+    pub(crate) fn next_wake(&self) -> Wake {
+        Wake { due: self.executions.next_due(), look: self.next_look() }
+    }
+
+    /// Whether executions are due by `wall` that another [`Event::Tick`] takes up.
+    pub(crate) fn is_due(&self, wall: Millis) -> bool {
+        self.executions.next_due().is_some_and(|due| due <= wall)
+    }
+
+    /// Attempts under way.
+    pub(crate) fn running(&self) -> usize {
+        self.executions.running
+    }
+
+    /// Attempts that wait for a slot.
+    pub(crate) fn waiting(&self) -> usize {
+        self.executions.capacity.waiting()
+    }
+
+    /// Whether attempts may begin.
+    pub(crate) fn may_fire(&self) -> bool {
+        self.executions.may_fire()
+    }
+
+    /// Whether the node stops, and no attempt is waited for any longer.
+    pub(crate) fn is_stopped(&self, now: Now) -> bool {
+        self.stops_at.is_some_and(|at| self.executions.running == 0 || now.monotonic >= at)
+    }
+
+    /// Until when attempts under way are waited for, where the node stops.
+    pub(crate) fn stops_at(&self) -> Option<Duration> {
+        self.stops_at
+    }
+
+    /// Executions that no other node may fire yet: those that have begun and are not settled, and those
+    /// that may not begin beside them.
+    pub(crate) fn to_keep(&self) -> HashSet<ExecutionId> {
+        self.executions.to_keep()
+    }
+
+    fn next_look(&self) -> Option<Duration> {
+        self.stops_at.into_iter().chain(self.executions.next_look()).min()
+    }
+
+    fn tick(&mut self, step: &mut Step<'_>) {
+        if self.next_look().is_some_and(|at| at <= step.now.monotonic) {
+            self.executions.show_running(step);
+            self.executions.grow_old(step);
+        }
+        self.executions.fire_due(step);
+        // One question for all that is wanted, and more may be wanted in the next tick.
+        if !self.is_due(step.now.wall)
+            && let Some(keys) = self.executions.specs.take_wanted()
+        {
+            step.push(Action::Load(keys));
+        }
+    }
+
+    /// Takes in all that one batch asks for, and only then lets anything begin.
+    fn applied(&mut self, effects: Vec<Effect>, step: &mut Step<'_>) {
+        self.executions.taking_in = true;
+        for effect in effects {
+            self.effect(effect, step);
+        }
+        self.executions.taking_in = false;
+        self.executions.begin_held(step);
+    }
+
+    fn effect(&mut self, effect: Effect, step: &mut Step<'_>) {
+        let id = match &effect {
+            Effect::Fire(fire) | Effect::Withdraw(fire) => fire.run.execution,
+            Effect::Cancel(id) | Effect::Settled(id) => *id,
+            Effect::DueChanged => return,
+        };
+        self.questions.spoken_of(id);
+        let executions = &mut self.executions;
+        match effect {
+            Effect::Fire(fire) if fire.node == executions.node => executions.take(fire, step),
+            Effect::Withdraw(fire) if fire.node == executions.node => executions.withdraw(fire, step),
+            Effect::Withdraw(_) | Effect::DueChanged => {}
+            Effect::Cancel(_) => executions.cancel(id, step),
+            // It went to another node; or it was settled: by our own report, while the word of a failed
+            // attempt was on its way, or by another node's delivery while it waited here.
+            Effect::Fire(_) | Effect::Settled(_) => executions.give_up(id, step),
+        }
+    }
+
+    /// Raises the fence, or begins to lift it.
+    fn fenced(&mut self, fenced: bool, step: &mut Step<'_>) {
+        let fence = &mut self.executions.fence;
+        if fenced {
+            step.push(Action::StopCatchingUp);
+            if fence.is_down() {
+                step.push(Action::FenceRaised);
+            }
+            fence.raise();
+        } else if let Some(round) = fence.begin_to_lift() {
+            step.push(Action::CatchUp(round));
+        }
+    }
+
+    /// The effects of all that was applied are taken in. The state is asked for what there were none for.
+    fn caught_up(&mut self, round: Round, step: &mut Step<'_>) {
+        if self.executions.fence.is_lifting(round) {
+            self.ask_what_is_open(Some(round), step);
+        }
+    }
+
+    fn ask_what_is_open(&mut self, round: Option<Round>, step: &mut Step<'_>) {
+        let held = self.executions.entries.keys().copied().collect();
+        step.push(Action::AskWhatIsOpen(self.questions.ask(held, round)));
+    }
+
+    /// Takes up what is open, and drops what was held and is not open any more.
+    fn open(&mut self, question: Question, fires: Vec<Fire>, withdrawn: Vec<Fire>, step: &mut Step<'_>) {
+        let Answer { fires, withdrawn, gone, round } = self.questions.answered(question, fires, withdrawn);
+        let executions = &mut self.executions;
+        executions.taking_in = true;
+        for fire in withdrawn {
+            executions.withdraw(fire, step);
+        }
+        for id in gone {
+            executions.give_up(id, step);
+        }
+        let before = executions.entries.len();
+        for fire in fires {
+            executions.take(fire, step);
+        }
+        executions.taking_in = false;
+        executions.recovered |= round.is_some();
+        let count = executions.entries.len() - before;
+        if count > 0 {
+            step.push(Action::TakenUp { count });
+        }
+        if round.is_some_and(|round| executions.fence.lift(round)) {
+            step.push(Action::FenceLifted);
+        }
+        executions.begin_held(step);
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether a failed attempt is followed by another, and when.
+
+use chronos_types::{ErrorKind, JobSpec, Millis};
+use chronos_webhook::Outcome;
+
+/// Whether an attempt that failed in this way may succeed when it is made again.
+fn is_retryable(kind: ErrorKind, status: u16) -> bool {
+    match kind {
+        ErrorKind::Status => matches!(status, 408 | 425 | 429 | 500..=599),
+        ErrorKind::Timeout
+        | ErrorKind::Dns
+        | ErrorKind::Connect
+        | ErrorKind::Tls
+        | ErrorKind::Reset
+        | ErrorKind::Body => true,
+        // The configuration forbids the address. Asking again does not change it.
+        ErrorKind::EgressDenied | ErrorKind::Overlap | ErrorKind::Cancelled => false,
+    }
+}
+
+/// When the next attempt is due, if there is to be one: after the policy's wait, or after the longer one
+/// that the target asked for, within the policy's longest. `draw` is from 0 to 1, for the jitter.
+pub(super) fn retry_at(
+    spec: &JobSpec,
+    attempt: u32,
+    outcome: &Outcome,
+    ended_at: Millis,
+    draw: f64,
+) -> Option<Millis> {
+    let (kind, _) = outcome.failure.as_ref()?;
+    let policy = &spec.retry_policy;
+    if attempt >= policy.max_attempts() || !is_retryable(*kind, outcome.response.status_code) {
+        return None;
+    }
+    let backoff = policy.backoff(attempt, draw).as_std();
+    let asked = outcome.retry_after.unwrap_or_default().min(policy.max_interval().as_std());
+    let wait = i64::try_from(backoff.max(asked).as_millis()).unwrap_or(i64::MAX);
+    Some(ended_at.saturating_add(wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chronos_types::{Concurrency, DurationMs, Response, RetryPolicy};
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        for (retried, statuses) in
+            [(true, [408, 425, 429, 500, 502, 599]), (false, [301, 400, 401, 404, 410, 422])]
+        {
+            for status in statuses {
+                assert_eq!(is_retryable(ErrorKind::Status, status), retried, "{status}");
+            }
+        }
+        for kind in [
+            ErrorKind::Timeout,
+            ErrorKind::Dns,
+            ErrorKind::Connect,
+            ErrorKind::Tls,
+            ErrorKind::Reset,
+            ErrorKind::Body,
+        ] {
+            // A body that broke off has the status that came before it.
+            assert!(is_retryable(kind, 200), "{kind:?}");
+        }
+        for kind in [ErrorKind::EgressDenied, ErrorKind::Overlap, ErrorKind::Cancelled] {
+            assert!(!is_retryable(kind, 0), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_may_ask_for_a_longer_wait_within_the_policys_longest() {
+        let s = DurationMs::from_secs;
+        let mut spec = crate::core::tests::spec(1, Concurrency::Allow);
+        spec.retry_policy = RetryPolicy::new(3, s(10), s(60), 2.0, 0.0).expect("a policy");
+        for (attempt, asked, waits) in [
+            (1, None, Some(10)),
+            (2, None, Some(20)),
+            (3, None, None),
+            (1, Some(5), Some(10)),
+            (1, Some(30), Some(30)),
+            (1, Some(3_600), Some(60)),
+        ] {
+            let failure = Some((ErrorKind::Status, "503".to_owned()));
+            let response = Response { status_code: 503, ..Response::default() };
+            let outcome = Outcome { response, failure, retry_after: asked.map(Duration::from_secs) };
+            let at = retry_at(&spec, attempt, &outcome, 1_000, 0.5);
+            assert_eq!(at, waits.map(|s| 1_000 + s * 1_000), "{attempt} {asked:?}");
+        }
+        let outcome = Outcome { response: Response::default(), failure: None, retry_after: None };
+        assert_eq!(retry_at(&spec, 1, &outcome, 1_000, 0.5), None, "a success");
+    }
+}

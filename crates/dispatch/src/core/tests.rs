@@ -1,0 +1,11 @@
+//! The rules of the core, a file for each subject. Events go in, and the actions are compared as text.
+
+mod attempts;
+mod bench;
+mod fence;
+mod policies;
+mod specs;
+mod stop;
+mod withdrawal;
+
+pub(super) use bench::spec;

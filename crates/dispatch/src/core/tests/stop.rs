@@ -1,0 +1,73 @@
+//! A node that is about to stop: what it keeps, and when it has stopped.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chronos_state::Effect::Fire;
+use chronos_types::Concurrency::{Allow, Queue};
+use chronos_types::ExecutionId;
+
+use super::bench::{Bench, failure, fire, fire_at, id, retry, success};
+use crate::core::Event;
+
+fn ids<const N: usize>(numbers: [i64; N]) -> HashSet<ExecutionId> {
+    numbers.into_iter().map(id).collect()
+}
+
+#[test]
+fn a_node_that_closes_begins_nothing_and_keeps_what_others_may_not_fire_yet() {
+    let mut bench = Bench::recovered(8);
+    bench.knows(1, 1, Queue);
+    bench.knows(2, 1, Allow);
+    bench.knows(3, 1, Allow);
+    bench.applied([Fire(fire(11)), Fire(fire_at(12, 1)), Fire(fire(21)), Fire(fire(31))]);
+    bench.after(1);
+    bench.ended(21, 1, failure(500));
+    bench.ended(31, 1, success());
+    bench.applied([Fire(fire_at(22, 9_000)), Fire(fire_at(13, 9_000))]);
+    assert_eq!(bench.on(Event::Close), [""; 0]);
+    // Under way; behind it; its outcome is not recorded. 22 may overlap 21, and goes to another node.
+    assert_eq!(bench.core.to_keep(), ids([11, 12, 13, 21, 31]));
+    assert!(!bench.core.may_fire() && !bench.core.is_stopped(bench.now));
+    assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 0"]);
+    bench.applied([Fire(retry(21, 2, 2)), Fire(fire(23))]);
+    assert_eq!(bench.after(60_000), [""; 0]);
+    assert_eq!(bench.core.running(), 0);
+}
+
+#[test]
+fn a_node_has_stopped_when_nothing_is_under_way() {
+    let mut bench = Bench::recovered(8);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(11)), Fire(fire(12))]);
+    bench.tick();
+    let grace = Duration::from_secs(30);
+    bench.on(Event::Stop { grace });
+    assert_eq!(bench.core.stops_at(), Some(grace));
+    assert!(!bench.core.is_stopped(bench.now));
+    bench.ended(11, 1, success());
+    assert!(!bench.core.is_stopped(bench.now));
+    bench.ended(12, 1, failure(500));
+    assert!(bench.core.is_stopped(bench.now));
+}
+
+#[test]
+fn a_node_waits_no_longer_than_its_grace() {
+    let mut bench = Bench::recovered(8);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(1))]);
+    bench.tick();
+    bench.on(Event::Stop { grace: Duration::from_secs(30) });
+    bench.after(29_999);
+    assert!(!bench.core.is_stopped(bench.now));
+    assert_eq!(bench.core.next_wake().look, Some(Duration::from_secs(30)));
+    bench.after(1);
+    assert!(bench.core.is_stopped(bench.now));
+}
+
+#[test]
+fn a_node_that_runs_has_not_stopped() {
+    let bench = Bench::recovered(8);
+    assert!(!bench.core.is_stopped(bench.now));
+    assert_eq!(bench.core.stops_at(), None);
+}

@@ -1,0 +1,157 @@
+//! Whose turn it is: at an execution's instant its job's policy decides, and when one ends the next
+//! of its job goes.
+
+use std::sync::Arc;
+
+use chronos_state::{Fire, JobSeq, Reported, RunRef};
+use chronos_types::{ExecutionId, Millis, Status};
+
+use super::action::Action;
+use super::entry::{Entry, State};
+use super::executions::Executions;
+use super::lane::{Arrival, Verdict};
+use super::prepared::{Key, Prepared};
+use super::step::Step;
+
+/// Executions that are taken up in one step. The first of many that are due at once is not to wait until
+/// the last was looked at.
+const DUE_AT_ONCE: usize = 64;
+/// What is reported of a run whose specification is gone.
+const VERSION_GONE: &str = "the version of the job that was to run is no longer on record";
+
+impl Executions {
+    /// When the next execution falls due that may be taken up then.
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        if self.may_fire() { self.heap.next() } else { None }
+    }
+
+    /// Takes up executions whose instant has come. There may be more of them.
+    pub(super) fn fire_due(&mut self, step: &mut Step<'_>) {
+        if !self.may_fire() {
+            return;
+        }
+        for _ in 0..DUE_AT_ONCE {
+            let Some((at, id)) = self.heap.pop_due(step.now.wall) else { return };
+            let Some(entry) = self.entries.get(&id).filter(|entry| entry.due_at() == at) else {
+                continue;
+            };
+            match entry.state {
+                State::Waiting => self.admit(id, false, step),
+                State::Withdrawn { .. } => {
+                    step.report(&entry.fire, Reported::Unknown);
+                    self.entries.remove(&id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The instant of an execution has come: its job's policy decides. Where the specification is not at
+    /// hand and was not `just_loaded`, it is read first.
+    fn admit(&mut self, id: ExecutionId, just_loaded: bool, step: &mut Step<'_>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let key = entry.key();
+        let prepared = entry.prepared.take().or_else(|| self.specs.get(key));
+        let Some(prepared) = prepared else {
+            if just_loaded {
+                step.push(Action::VersionGone { execution: id, reason: VERSION_GONE });
+                self.skip(id, VERSION_GONE, step);
+            } else {
+                entry.state = State::Loading;
+                self.specs.want(key, id);
+            }
+            return;
+        };
+        let Fire { run: RunRef { job, trigger, .. }, fire_at: due, .. } = entry.fire;
+        let arrival = Arrival { id, policy: prepared.spec.concurrency, trigger, due, now: step.now.wall };
+        entry.prepared = Some(prepared);
+        match self.lanes.entry(job).or_default().admit(arrival) {
+            Verdict::Start => self.begin(id, step),
+            Verdict::Wait => entry.state = State::InLane,
+            Verdict::Skip(reason) => self.skip(id, reason, step),
+            Verdict::Replace(others) => {
+                for other in others {
+                    self.replace(other, step);
+                }
+                self.begin(id, step);
+            }
+        }
+    }
+
+    fn skip(&mut self, id: ExecutionId, reason: &str, step: &mut Step<'_>) {
+        if let Some(entry) = self.entries.get(&id) {
+            step.report(&entry.fire, Reported::Skipped { reason: reason.into() });
+        }
+        self.finish(id, Status::Skipped, step);
+    }
+
+    fn replace(&mut self, id: ExecutionId, step: &mut Step<'_>) {
+        let Some(was) = self.end(id, step) else { return };
+        if let Some(entry) = self.entries.get(&id) {
+            let attempt = match was {
+                State::Running { started_at, .. } => Some((entry.fire.attempt, started_at)),
+                _ => None,
+            };
+            step.report(&entry.fire, Reported::Replaced { attempt });
+        }
+        self.finish(id, Status::Cancelled, step);
+    }
+
+    /// Hands out what was read, and lets those go whose instant came meanwhile.
+    pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Arc<Prepared>)>, step: &mut Step<'_>) {
+        for (key, prepared) in loaded {
+            for id in self.specs.awaiting(key) {
+                if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.key() == key) {
+                    entry.prepared = Some(Arc::clone(&prepared));
+                }
+            }
+            self.specs.put(key, prepared);
+        }
+        for key in asked {
+            for id in self.specs.arrived(*key) {
+                // It may run another version by now, which is asked for too.
+                let entry = self.entries.get_mut(&id).filter(|entry| entry.key() == *key);
+                let Some(Entry { state: state @ State::Loading, fire, .. }) = entry else { continue };
+                if self.fence.is_down() {
+                    self.admit(id, true, step);
+                } else {
+                    // The job's policy decides when it may begin, by what is open then.
+                    *state = State::Waiting;
+                    self.heap.push(fire.fire_at, id);
+                }
+            }
+        }
+    }
+
+    /// Stops whatever an execution is doing and frees what it holds. Answers how it stood, or nothing
+    /// where it was over already.
+    pub(super) fn end(&mut self, id: ExecutionId, step: &mut Step<'_>) -> Option<State> {
+        let was = self.release(id, step)?;
+        if let Some(job) = self.entries.get(&id).map(|entry| entry.fire.run.job) {
+            self.leave_lane(job, id, step);
+        }
+        self.begin_waiting(step);
+        Some(was)
+    }
+
+    /// Marks an execution as over, counts it, and lets the next of its job go.
+    pub(super) fn finish(&mut self, id: ExecutionId, status: Status, step: &mut Step<'_>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.state = State::Over;
+        entry.prepared = None;
+        let (job, took_ms) = (entry.fire.run.job, entry.took_ms(step.now.wall));
+        step.push(Action::ExecutionEnded { status, took_ms });
+        self.leave_lane(job, id, step);
+    }
+
+    fn leave_lane(&mut self, job: JobSeq, id: ExecutionId, step: &mut Step<'_>) {
+        let Some(lane) = self.lanes.get_mut(&job) else { return };
+        let next = lane.leave(id);
+        if lane.is_empty() {
+            self.lanes.remove(&job);
+        }
+        if let Some(next) = next {
+            self.begin(next, step);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The task around the core: it tells the core what happens, and has done what the core decides.
+//!
+//! Here are the clocks, the random draws, the tasks that attempts and questions run in, the logs and the
+//! counters. Nothing here decides about executions.
+
+mod attempt;
+mod config;
+mod executor;
+mod handle;
+mod questions;
+mod reporter;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronos_env::Timer;
+use chronos_replica::Activity;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+pub use self::config::Config;
+use self::executor::Executor;
+use self::handle::Message;
+pub use self::handle::{Handle, Inbox};
+use crate::core::{Action, Core, Event, Now, Wake};
+
+/// Messages that are taken in before anything that is due begins. And actions whose memory is kept.
+const AT_ONCE: usize = 1_024;
+/// How long outcomes may take to be recorded when the last attempt is over and the node stops: an
+/// election may be under way, and without a quorum they never are.
+const RECORD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Fires everything that this node is to fire.
+pub struct Dispatcher {
+    core: Core,
+    executor: Executor,
+    /// Empty but while an event is taken in.
+    actions: Vec<Action>,
+    activity: Arc<Activity>,
+    /// Where the monotonic clock begins.
+    started: Instant,
+    /// Told when everything has stopped.
+    stopped: Option<oneshot::Sender<()>>,
+}
+
+impl Dispatcher {
+    /// A handle to speak to before the dispatcher runs. What it does is told in `activity`.
+    #[must_use]
+    pub fn channel(activity: Arc<Activity>) -> (Handle, Inbox) {
+        handle::channel(activity)
+    }
+
+    /// Takes up what is open from before as soon as this node has caught up with the cluster, and
+    /// everything that comes.
+    ///
+    /// # Errors
+    /// The system has no timer left.
+    pub fn start(config: Config, inbox: Inbox) -> Result<JoinHandle<()>, String> {
+        let timer = config.env.timer().map_err(|error| format!("no timer: {error}"))?;
+        let (reports, to_report) = mpsc::unbounded_channel();
+        let reporter = tokio::spawn(reporter::run(config.proposer.clone(), to_report));
+        let Inbox { sender, receiver, activity } = inbox;
+        let dispatcher = Self {
+            core: Core::new(config.node.clone(), config.max_concurrent),
+            executor: Executor::new(config, sender, reports),
+            actions: Vec::new(),
+            activity,
+            started: Instant::now(),
+            stopped: None,
+        };
+        Ok(tokio::spawn(dispatcher.run(receiver, timer, reporter)))
+    }
+
+    async fn run(
+        mut self,
+        mut messages: mpsc::UnboundedReceiver<Message>,
+        mut timer: Box<dyn Timer>,
+        reporter: JoinHandle<()>,
+    ) {
+        let mut inbox = Vec::new();
+        let mut view = self.executor.config.view.clone();
+        self.follow(view.borrow_and_update().fenced);
+        loop {
+            let Wake { due, look } = self.core.next_wake();
+            let look_at = look.map_or_else(Instant::now, |at| self.started + at);
+            tokio::select! {
+                received = messages.recv_many(&mut inbox, AT_ONCE) => {
+                    if received == 0 { break; }
+                    for message in inbox.drain(..) { self.receive(message); }
+                }
+                // Where nobody looks after the view any more, what it said last holds.
+                Ok(()) = view.changed() => self.follow(view.borrow_and_update().fenced),
+                () = timer.wait_until(due.unwrap_or(i64::MAX / 1000)), if due.is_some() => {}
+                () = tokio::time::sleep_until(look_at), if look.is_some() => {}
+            }
+            let now = self.tick();
+            self.executor.config.metrics.executions_running(self.core.running(), self.core.waiting());
+            self.activity.set(self.core.running(), self.core.may_fire());
+            if self.core.is_stopped(now) {
+                break;
+            }
+        }
+        self.end(reporter).await;
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.on(event),
+            Message::Ended(ended) => {
+                self.executor.attempt_ended(ended.execution, ended.attempt);
+                // To draw is a call to the system, and only a retry makes use of it.
+                let draw = if ended.outcome.failure.is_some() { self.draw() } else { 0.0 };
+                self.on(Event::AttemptEnded { ended, draw });
+            }
+            Message::Close(answer) => {
+                self.on(Event::Close);
+                let _ = answer.send(self.core.to_keep());
+            }
+            Message::Stop { grace, stopped } => {
+                self.on(Event::Stop { grace });
+                self.stopped = Some(stopped);
+            }
+        }
+    }
+
+    /// It was said anew whether this node is cut off.
+    fn follow(&mut self, fenced: bool) {
+        self.on(Event::Fenced(fenced));
+        self.executor.config.metrics.fenced(fenced);
+    }
+
+    /// Has the core take up everything that is due. Answers when that was.
+    fn tick(&mut self) -> Now {
+        loop {
+            let now = self.now();
+            self.on_at(Event::Tick, now);
+            if !self.core.is_due(now.wall) {
+                return now;
+            }
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        self.on_at(event, self.now());
+    }
+
+    /// Tells the core what happened, and has done what it decides.
+    fn on_at(&mut self, event: Event, now: Now) {
+        self.core.on(event, now, &mut self.actions);
+        for action in self.actions.drain(..) {
+            self.executor.carry_out(action);
+        }
+        self.actions.shrink_to(AT_ONCE);
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.executor.config.env.now(), monotonic: self.started.elapsed() }
+    }
+
+    /// A random number from 0 to 1.
+    fn draw(&self) -> f64 {
+        f64::from(u32::from_be_bytes(self.executor.config.env.random_bytes())) / f64::from(u32::MAX)
+    }
+
+    /// Cuts off what is under way still, and waits until what is over is recorded.
+    async fn end(self, reporter: JoinHandle<()>) {
+        let Self { core, executor, activity, started, stopped, .. } = self;
+        executor.stop();
+        activity.set(0, false);
+        let soonest = Instant::now() + RECORD_WITHIN;
+        let until = core.stops_at().map_or(soonest, |at| soonest.max(started + at));
+        let unfinished = reporter.abort_handle();
+        if tokio::time::timeout_at(until, reporter).await.is_err() {
+            tracing::warn!("outcomes could not be recorded in time; they are fired again");
+            unfinished.abort();
+        }
+        if let Some(stopped) = stopped {
+            let _ = stopped.send(());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the dispatcher needs from the rest of the node.
+
+use chronos_env::Env;
+use chronos_replica::{Proposer, Store, View};
+use chronos_types::NodeName;
+use chronos_webhook::Client;
+use tokio::sync::watch;
+
+use crate::Metrics;
+
+/// What the dispatcher needs.
+pub struct Config {
+    /// This node's name, as plans name it.
+    pub node: NodeName,
+    /// Attempts at once.
+    pub max_concurrent: usize,
+    /// The state.
+    pub store: Store,
+    /// Where outcomes go.
+    pub proposer: Proposer,
+    /// What calls the webhooks.
+    pub client: Client,
+    /// Whether this node is cut off.
+    pub view: watch::Receiver<View>,
+    /// The clock.
+    pub env: Env,
+    /// The counters.
+    pub metrics: Metrics,
+}

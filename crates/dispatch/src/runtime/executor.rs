@@ -1,0 +1,144 @@
+//! Carries out what the core decides: makes attempts and cuts them off, asks, reports, counts and logs.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::Future;
+
+use chronos_env::Bug;
+use chronos_state::{Report, Reported};
+use chronos_types::ExecutionId;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::attempt;
+use super::config::Config;
+use super::handle::Message;
+use super::questions;
+use crate::core::{Action, Attempt, Event, Prepared};
+
+/// What acts outside the core.
+pub(super) struct Executor {
+    pub(super) config: Config,
+    /// Attempts under way, with their numbers.
+    attempts: HashMap<ExecutionId, (u32, AbortHandle)>,
+    /// The task that waits for the state to be caught up with.
+    catching_up: Option<AbortHandle>,
+    /// Where the tasks that are started here send what came of them.
+    messages: mpsc::UnboundedSender<Message>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+impl Executor {
+    pub(super) fn new(
+        config: Config,
+        messages: mpsc::UnboundedSender<Message>,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> Self {
+        Self { config, attempts: HashMap::new(), catching_up: None, messages, reports }
+    }
+
+    /// Does what an action says, or sets it going.
+    pub(super) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Attempt(attempt) => self.attempt(attempt),
+            Action::Abort(execution) => {
+                if let Some((_, abort)) = self.attempts.remove(&execution) {
+                    abort.abort();
+                }
+            }
+            Action::AttemptEnded { job, report } => {
+                self.count_attempt(&job, &report);
+                self.report(report);
+            }
+            Action::ExecutionEnded { status, took_ms } => {
+                self.config.metrics.execution_ended(status, took_ms);
+            }
+            Action::Report(report) => self.report(report),
+            Action::Load(keys) => self.ask(questions::load(self.config.store.clone(), keys)),
+            Action::AskWhatIsOpen(question) => {
+                let Config { store, node, env, .. } = &self.config;
+                let forgets = env.has(Bug::ForgetsUnfinished);
+                self.ask(questions::what_is_open(store.clone(), node.clone(), question, forgets));
+            }
+            Action::CatchUp(round) => {
+                let (proposer, messages) = (self.config.proposer.clone(), self.messages.clone());
+                let task = tokio::spawn(async move {
+                    if let Some(event) = questions::catch_up(proposer, round).await {
+                        let _ = messages.send(Message::Event(event));
+                    }
+                });
+                self.catching_up = Some(task.abort_handle());
+            }
+            Action::StopCatchingUp => {
+                if let Some(catching_up) = self.catching_up.take() {
+                    catching_up.abort();
+                }
+            }
+            Action::FenceRaised => tracing::warn!("cut off from the cluster: no attempt is started"),
+            Action::FenceLifted => tracing::debug!("attempts may begin"),
+            Action::TakenUp { count } => tracing::info!(count, "taking up unfinished executions"),
+            Action::VersionGone { execution, reason } => tracing::error!(%execution, reason),
+        }
+    }
+
+    /// An attempt ended on its own, so there is nothing to be cut off any more.
+    pub(super) fn attempt_ended(&mut self, execution: ExecutionId, number: u32) {
+        // The same execution may have another one under way, if this one was to be cut off.
+        if let Entry::Occupied(known) = self.attempts.entry(execution)
+            && known.get().0 == number
+        {
+            known.remove();
+        }
+    }
+
+    /// Cuts off everything that is under way still. The reporter ends once it has sent what it holds.
+    pub(super) fn stop(self) {
+        for (_, abort) in self.attempts.into_values() {
+            abort.abort();
+        }
+        if let Some(catching_up) = self.catching_up {
+            catching_up.abort();
+        }
+    }
+
+    fn attempt(&mut self, attempt: Attempt) {
+        let (execution, number) = (attempt.run.execution, attempt.number);
+        let Config { env, metrics, client, .. } = &self.config;
+        if number == 1 {
+            metrics.lateness(env.now_us() - attempt.fire_at * 1000);
+        }
+        let (client, messages) = (client.clone(), self.messages.clone());
+        let task = tokio::spawn(async move {
+            let ended = attempt::make(&client, &attempt).await;
+            let _ = messages.send(Message::Ended(ended));
+        });
+        self.attempts.insert(execution, (number, task.abort_handle()));
+    }
+
+    /// Starts a task whose answer is an event.
+    fn ask(&self, answer: impl Future<Output = Event> + Send + 'static) {
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let event = answer.await;
+            let _ = messages.send(Message::Event(event));
+        });
+    }
+
+    fn report(&self, report: Report) {
+        // The reporter ends only after the dispatcher's task.
+        let _ = self.reports.send(report);
+    }
+
+    /// Counts and logs how an attempt ended.
+    fn count_attempt(&self, job: &Prepared, report: &Report) {
+        let Reported::Ended { attempt, duration_ms, failure, retry_at, .. } = &report.what else { return };
+        let (id, name) = (report.run.execution, &job.spec.name);
+        self.config.metrics.attempt_ended(failure.as_ref().map(|(kind, _)| *kind));
+        if let Some((kind, why)) = failure {
+            let retrying = retry_at.is_some();
+            tracing::info!(execution = %id, job = %name, attempt, kind = kind.as_str(), why, retrying, "attempt failed");
+        } else {
+            tracing::debug!(execution = %id, job = %name, attempt, duration_ms, "delivered");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A schedule: cron, `@every` or `@at`.
+
+use crate::cron::Cron;
+use crate::error::{MAX_LEN, ParseError};
+use crate::every::Every;
+use crate::zone::Zone;
+use crate::{at, describe, eval};
+
+/// A parsed schedule: cron, `@every` or `@at`.
+///
+/// Two schedules are equal if they match the same: `0 9 * * 1-5` equals `0 0 9 ? * MON-FRI`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Cron(Cron),
+    Every(Every),
+    /// Unix milliseconds.
+    At(i64),
+}
+
+impl Schedule {
+    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes. Blanks around it are ignored.
+    ///
+    /// A cron expression that can never fire is refused. An `@at` in the past is accepted, because this crate has no clock.
+    pub fn parse(text: &str) -> Result<Schedule, ParseError> {
+        if text.len() > MAX_LEN {
+            return Err(ParseError::TooLong { len: text.len() });
+        }
+        if let Some(found) = text.chars().find(|c| !c.is_ascii()) {
+            return Err(ParseError::NonAscii { found });
+        }
+        let text = text.trim_matches([' ', '\t']);
+        if text.is_empty() {
+            return Err(ParseError::Empty);
+        }
+        let kind =
+            if text.starts_with('@') { Kind::parse_at_sign(text)? } else { Kind::Cron(Cron::parse(text)?) };
+        Ok(Schedule { kind })
+    }
+
+    /// The first instant later than `after_ms`. `None` if there is none: an `@at` has passed, or the calendar ends.
+    ///
+    /// `@every` counts from `anchor_ms`: its runs are `anchor + k * period` with `k >= 1`. The other kinds ignore it.
+    pub fn next_after(&self, zone: &Zone, anchor_ms: i64, after_ms: i64) -> Option<i64> {
+        match &self.kind {
+            Kind::Cron(cron) => Some(eval::next_after(cron, zone, after_ms.div_euclid(1000))? * 1000),
+            Kind::Every(every) => every.next_after(anchor_ms, after_ms),
+            Kind::At(at) => (*at > after_ms).then_some(*at),
+        }
+    }
+
+    /// The latest instant that is later than `after_ms` and not later than `until_ms`.
+    ///
+    /// The search goes backwards from `until_ms`, so it costs the same for one run in between as for a billion.
+    pub fn last_between(&self, zone: &Zone, anchor_ms: i64, after_ms: i64, until_ms: i64) -> Option<i64> {
+        let last = match &self.kind {
+            Kind::Cron(cron) => eval::last_until(cron, zone, until_ms.div_euclid(1000))? * 1000,
+            Kind::Every(every) => every.last_until(anchor_ms, until_ms)?,
+            Kind::At(at) => *at,
+        };
+        (after_ms < last && last <= until_ms).then_some(last)
+    }
+
+    /// Plain English, such as `At 09:00, Monday through Friday`.
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Cron(cron) => describe::cron(cron),
+            Kind::Every(every) => every.describe(),
+            Kind::At(at) => format!("Once, at {}", Zone::utc().format_rfc3339(*at)),
+        }
+    }
+
+    /// The instant of `@at`, in Unix milliseconds.
+    pub fn as_once(&self) -> Option<i64> {
+        match self.kind {
+            Kind::At(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Kind {
+    fn parse_at_sign(text: &str) -> Result<Kind, ParseError> {
+        let (word, rest) = match text.split_once([' ', '\t']) {
+            Some((word, rest)) => (word, rest.trim_matches([' ', '\t'])),
+            None => (text, ""),
+        };
+        let cron = match word {
+            "@every" => return Ok(Kind::Every(Every::parse(rest)?)),
+            "@at" => return Ok(Kind::At(at::parse(rest)?)),
+            _ if !rest.is_empty() => {
+                return Err(ParseError::UnknownShorthand { word: text.to_owned() });
+            }
+            "@yearly" | "@annually" => "0 0 1 1 *",
+            "@monthly" => "0 0 1 * *",
+            "@weekly" => "0 0 * * 0",
+            "@daily" | "@midnight" => "0 0 * * *",
+            "@hourly" => "0 * * * *",
+            _ => {
+                return Err(ParseError::UnknownShorthand { word: word.to_owned() });
+            }
+        };
+        Ok(Kind::Cron(Cron::parse(cron)?))
+    }
+}

@@ -1,0 +1,134 @@
+//! What the code of every command works with: the transaction, the instant of the batch, and the effects
+//! so far. The questions that several commands ask of the state are here too.
+
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::error::StateError;
+use crate::outcome::{Effect, Outcome, Refusal};
+use crate::run::{Fire, JobSeq, RunRef};
+use crate::stored::code::{Code, live_job, open};
+use crate::stored::columns;
+
+/// A batch that is being applied.
+pub(super) struct Context<'a> {
+    pub(super) db: &'a Connection,
+    /// The batch's instant.
+    pub(super) at: Millis,
+    pub(super) effects: Vec<Effect>,
+    /// The last number that was given to an execution. It is written back once a batch.
+    last_execution: i64,
+    /// What that number was when the batch began.
+    last_before: i64,
+}
+
+/// What commands need of a job that is not deleted.
+pub(super) struct LiveJob {
+    pub(super) seq: JobSeq,
+    pub(super) version: u64,
+    /// As it is stored.
+    pub(super) spec: String,
+    pub(super) updated_at: Millis,
+}
+
+/// An unfinished execution.
+pub(super) struct Open {
+    pub(super) seq: i64,
+    pub(super) run: RunRef,
+    pub(super) fire_at: Millis,
+    pub(super) status: Status,
+    pub(super) node: NodeName,
+}
+
+impl<'a> Context<'a> {
+    /// Begins a batch.
+    pub(super) fn open(db: &'a Connection, at: Millis) -> Result<Self, StateError> {
+        let sql = "SELECT last FROM counters WHERE name = 'execution'";
+        let last = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(Self { db, at, effects: Vec::new(), last_execution: last, last_before: last })
+    }
+
+    /// Ends the batch, and hands over its effects.
+    pub(super) fn close(self) -> Result<Vec<Effect>, StateError> {
+        if self.last_execution != self.last_before {
+            let sql = "UPDATE counters SET last = ?1 WHERE name = 'execution'";
+            self.db.prepare_cached(sql)?.execute([self.last_execution])?;
+        }
+        Ok(self.effects)
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn refuse(refusal: Refusal) -> Result<Outcome, StateError> {
+        Ok(Outcome::Refused { refusal })
+    }
+
+    /// The number that the next execution gets.
+    pub(super) fn next_execution(&self) -> i64 {
+        self.last_execution + 1
+    }
+
+    /// An execution got the next number.
+    pub(super) fn count_execution(&mut self) {
+        self.last_execution += 1;
+    }
+
+    /// A job that is not deleted.
+    pub(super) fn job(&self, id: JobId) -> Result<Option<LiveJob>, StateError> {
+        let sql = concat!("SELECT seq, version, spec, updated_at FROM jobs WHERE id = ?1 AND ", live_job!());
+        let read = |row: &Row<'_>| {
+            Ok(LiveJob {
+                seq: columns::job_seq(row, 0)?,
+                version: row.get(1)?,
+                spec: row.get(2)?,
+                updated_at: row.get(3)?,
+            })
+        };
+        Ok(self.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
+    }
+
+    /// Adds to the count of executions that are on record for a job.
+    pub(super) fn add_held(&self, job: JobSeq, by: i64) -> Result<(), StateError> {
+        self.db.prepare_cached("UPDATE due SET held = held + ?2 WHERE seq = ?1")?.execute((job.get(), by))?;
+        Ok(())
+    }
+
+    /// The unfinished executions of a job, oldest first.
+    pub(super) fn open_of(&self, job: JobSeq) -> Result<Vec<Open>, StateError> {
+        // The index is named, because SQLite would read all executions of the job to avoid the sort.
+        let sql = concat!(
+            "SELECT seq, id, slot, fire_at, status, trigger, version, node
+            FROM executions INDEXED BY executions_open
+            WHERE job = ?1 AND ",
+            open!(),
+            " ORDER BY id"
+        );
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query([job.get()])?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            open.push(Open {
+                seq: row.get(0)?,
+                run: RunRef {
+                    execution: ExecutionId::from_bytes(row.get(1)?),
+                    job,
+                    version: row.get(6)?,
+                    scheduled_time: row.get(2)?,
+                    trigger: Trigger::from_code(row.get(5)?)?,
+                },
+                fire_at: row.get(3)?,
+                status: Status::from_code(row.get(4)?)?,
+                node: columns::node(row, 7)?,
+            });
+        }
+        Ok(open)
+    }
+}
+
+impl Open {
+    /// The run as its node has it, if no attempt was made yet.
+    pub(super) fn planned(self) -> Fire {
+        let Self { run, fire_at, node, seq: _, status: _ } = self;
+        Fire::first(run, fire_at, node)
+    }
+}

@@ -1,0 +1,51 @@
+//! Putting an execution on record.
+
+use chronos_types::{ExecutionId, Status};
+
+use super::context::Context;
+use super::{record, withdrawn};
+use crate::error::StateError;
+use crate::run::{Fire, RunRef};
+use crate::stored::code::Code;
+
+/// Puts a pending execution on record. Answers false if it was there already.
+pub(super) fn insert(
+    context: &mut Context<'_>,
+    fire: &Fire,
+    replay_of: Option<ExecutionId>,
+) -> Result<bool, StateError> {
+    let sql = "INSERT OR IGNORE INTO executions
+        (id, job, version, trigger, slot, fire_at, status, attempts, node, replay_of, seq)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)";
+    let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
+    let count = context.db.prepare_cached(sql)?.execute((
+        execution.as_bytes(),
+        job.get(),
+        version,
+        trigger.code(),
+        scheduled_time,
+        fire.fire_at,
+        Status::Pending.code(),
+        fire.node.as_str(),
+        replay_of.as_ref().map(ExecutionId::as_bytes),
+        context.next_execution(),
+    ))?;
+    if count == 1 {
+        context.count_execution();
+        settle_withdrawn(context, fire)?;
+    }
+    Ok(count == 1)
+}
+
+/// Forgets the withdrawn run of the same id, if there is one: the run is on record again. If a node that
+/// cannot be asked any more may have begun the withdrawn one, the new record says so.
+fn settle_withdrawn(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
+    let Some(waiting) = withdrawn::find(context, fire.run.execution)? else { return Ok(()) };
+    withdrawn::forget(context, fire.run.execution)?;
+    if waiting.begun || waiting.node != fire.node {
+        let mut record = record::of_inserted(context, fire.run.execution)?;
+        record.may_have_begun();
+        record.store(context)?;
+    }
+    Ok(())
+}

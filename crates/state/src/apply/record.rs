@@ -1,0 +1,186 @@
+//! An execution's record: how it is read, what commands change in it, and how it is written back.
+
+use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
+use rusqlite::params;
+
+use super::context::{Context, Open};
+use crate::error::StateError;
+use crate::outcome::Effect;
+use crate::run::{Fire, RunRef};
+use crate::stored::code::Code;
+use crate::stored::columns;
+use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
+
+/// An execution's record.
+pub(super) struct Record {
+    pub(super) seq: i64,
+    run: RunRef,
+    pub(super) node: NodeName,
+    pub(super) attempts: u32,
+    pub(super) status: Status,
+    pub(super) fire_at: Millis,
+    started_at: Option<Millis>,
+    completed_at: Option<Millis>,
+    detail: StoredDetail,
+    /// When the attempt under way began, if that is known.
+    running_since: Option<Millis>,
+}
+
+/// Reads an execution's record.
+pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Record>, StateError> {
+    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail, job, version, slot,
+        trigger, node FROM executions WHERE id = ?1";
+    let mut statement = context.db.prepare_cached(sql)?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let detail: Option<String> = row.get(6)?;
+    let status = Status::from_code(row.get(2)?)?;
+    let fire_at = row.get(3)?;
+    Ok(Some(Record {
+        seq: row.get(0)?,
+        run: RunRef {
+            execution: id,
+            job: columns::job_seq(row, 7)?,
+            version: row.get(8)?,
+            scheduled_time: row.get(9)?,
+            trigger: Trigger::from_code(row.get(10)?)?,
+        },
+        node: columns::node(row, 11)?,
+        attempts: row.get(1)?,
+        status,
+        fire_at,
+        started_at: row.get(4)?,
+        completed_at: row.get(5)?,
+        detail: StoredDetail::read(detail.as_deref())?,
+        // While an attempt runs, `fire_at` holds when it began.
+        running_since: (status == Status::Running).then_some(fire_at),
+    }))
+}
+
+/// The record of an execution that was just inserted.
+pub(super) fn of_inserted(context: &Context<'_>, id: ExecutionId) -> Result<Record, StateError> {
+    load(context, id)?.ok_or_else(|| StateError::Corrupt("an inserted execution is not there".into()))
+}
+
+impl Record {
+    /// Notes which version of the job an attempt ran. It is older than the one on record if the node had
+    /// begun before it heard of a change. So what is shown as sent is what was sent.
+    pub(super) fn runs(&mut self, context: &Context<'_>, version: u64) -> Result<(), StateError> {
+        if self.run.version != version {
+            self.run.version = version;
+            let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
+            context.db.prepare_cached(sql)?.execute((self.seq, version))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.status.is_finished()
+    }
+
+    /// What the node of an unfinished execution has to fire. A read of the state gives the same.
+    pub(super) fn owed(&self) -> Fire {
+        let (attempt, begun) = Fire::next(self.status, self.attempts);
+        Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
+    }
+
+    /// Whether a node that held it before may have begun it and cannot be asked.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.detail.unsure
+    }
+
+    /// Notes that a node which held it may have begun it and cannot be asked.
+    pub(super) fn may_have_begun(&mut self) {
+        self.detail.unsure = true;
+    }
+
+    /// How many attempts have ended.
+    pub(super) fn ended(&self) -> u32 {
+        self.detail.attempts.last().map_or(0, |attempt| attempt.number)
+    }
+
+    /// When the attempt under way began.
+    pub(super) fn last_started_at(&self) -> Millis {
+        self.running_since.or(self.started_at).unwrap_or(self.fire_at)
+    }
+
+    pub(super) fn begin(&mut self, attempt: u32, started_at: Millis) {
+        self.attempts = self.attempts.max(attempt);
+        self.started_at.get_or_insert(started_at);
+        self.fire_at = started_at;
+    }
+
+    pub(super) fn log_attempt(
+        &mut self,
+        number: u32,
+        started_at: Millis,
+        duration_ms: u64,
+        status_code: Option<u16>,
+        failure: Option<(ErrorKind, String)>,
+    ) {
+        let (error_kind, error) = failure.map(|(kind, message)| (kind.as_str().into(), message)).unzip();
+        self.detail.attempts.push(StoredAttempt {
+            number,
+            started_at,
+            duration_ms,
+            status_code,
+            error,
+            error_kind,
+        });
+    }
+
+    /// Logs an attempt that was ended from outside at the instant `at`.
+    pub(super) fn cut_off(&mut self, number: u32, started_at: Millis, at: Millis, why: &str) {
+        let duration_ms = (at - started_at).max(0).cast_unsigned();
+        let failure = Some((ErrorKind::Cancelled, why.to_owned()));
+        self.log_attempt(number, started_at, duration_ms, None, failure);
+    }
+
+    /// Keeps what came back.
+    pub(super) fn respond(&mut self, response: &Response) {
+        self.detail.response = Some(StoredResponse::from(response.clone()));
+    }
+
+    pub(super) fn fail(&mut self, kind: ErrorKind, message: &str) {
+        self.detail.error = Some(message.to_owned());
+        self.detail.error_kind = Some(kind.as_str().into());
+    }
+
+    pub(super) fn finish(&mut self, status: Status, at: Millis) {
+        self.status = status;
+        self.completed_at = Some(at);
+    }
+
+    pub(super) fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
+        let detail = serde_json::to_string(&self.detail).map_err(StateError::encode)?;
+        let sql = "UPDATE executions SET attempts = ?2, status = ?3, fire_at = ?4, started_at = ?5,
+            completed_at = ?6, detail = ?7, node = ?8 WHERE seq = ?1";
+        context.db.prepare_cached(sql)?.execute(params![
+            self.seq,
+            self.attempts,
+            self.status.code(),
+            self.fire_at,
+            self.started_at,
+            self.completed_at,
+            detail,
+            self.node.as_str()
+        ])?;
+        Ok(())
+    }
+}
+
+/// Ends an unfinished execution as cancelled. An attempt under way counts, and is logged as cut off.
+pub(super) fn cancel(context: &mut Context<'_>, open: &Open, why: &str) -> Result<(), StateError> {
+    let id = open.run.execution;
+    let mut record = load(context, id)?
+        .ok_or_else(|| StateError::Corrupt(format!("execution {id} is in one index only")))?;
+    if open.status == Status::Running {
+        let (number, started_at) = (record.attempts, record.last_started_at());
+        record.cut_off(number, started_at, context.at, why);
+    }
+    record.fail(ErrorKind::Cancelled, why);
+    record.finish(Status::Cancelled, context.at);
+    record.store(context)?;
+    context.effects.push(Effect::Cancel(id));
+    Ok(())
+}

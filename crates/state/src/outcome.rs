@@ -1,0 +1,99 @@
+//! What comes of commands: the answer to each, and what a node should do now.
+
+use chronos_types::{ExecutionId, JobId, Millis};
+use serde::{Deserialize, Serialize};
+
+use crate::run::Fire;
+use crate::stored::text;
+
+/// What became of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The batch's instant.
+    pub at: Millis,
+    /// One outcome for each command, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What the node should do now, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// The answer to one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// The job stands at this version.
+    Job {
+        /// The job.
+        #[serde(with = "text")]
+        id: JobId,
+        /// Its version now.
+        version: u64,
+        /// The instant of the change.
+        at: Millis,
+    },
+    /// The execution is on record.
+    Execution {
+        /// The execution.
+        #[serde(with = "text")]
+        id: ExecutionId,
+        /// Its job.
+        #[serde(with = "text")]
+        job: JobId,
+    },
+    /// Nothing was changed.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Refusal {
+    /// Another job has this name.
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// There is no such job.
+    NoSuchJob,
+    /// There is no such execution.
+    NoSuchExecution,
+    /// The job is at another version.
+    VersionMismatch {
+        /// Its version now.
+        current: u64,
+    },
+    /// The job forbids overlap and has an unfinished execution.
+    Overlap {
+        /// The unfinished execution.
+        #[serde(with = "text")]
+        unfinished: ExecutionId,
+    },
+    /// The execution is over.
+    Finished {
+        /// Its status.
+        status: String,
+    },
+    /// The idempotency key was used with another request.
+    KeyReused,
+}
+
+/// What a node should do now that a batch is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Fire an execution at its instant.
+    Fire(Fire),
+    /// A planned execution was taken off the record before its instant. Its node must not fire it any
+    /// more. It reports [`Reported::NotBegun`](crate::Reported::NotBegun) or, if it had begun, what came of it.
+    Withdraw(Fire),
+    /// An execution was cancelled: stop it.
+    Cancel(ExecutionId),
+    /// An execution is over, or waits for the retry that its node reported.
+    Settled(ExecutionId),
+    /// A job's next due instant was changed by something other than a plan.
+    DueChanged,
+}

@@ -1,0 +1,140 @@
+//! The stored form of what came of an execution: its detail column, and parts of reports.
+
+use std::borrow::Cow;
+
+use chronos_types::{Attempt, ErrorKind, Millis, Response};
+use serde::{Deserialize, Serialize};
+
+use super::omit::is_default;
+use crate::error::StateError;
+
+/// What a record keeps in its detail column.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StoredDetail {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<StoredResponse<'static>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<StoredAttempt>,
+    /// Whether a node that held it before may have begun it and cannot be asked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unsure: bool,
+}
+
+/// An attempt in [`StoredDetail`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredAttempt {
+    pub number: u32,
+    pub started_at: Millis,
+    pub duration_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<Cow<'static, str>>,
+}
+
+/// A response in [`StoredDetail`] and in reports.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredResponse<'a> {
+    #[serde(default, skip_serializing_if = "is_default")]
+    status_code: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    truncated: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, str>>,
+}
+
+impl<'a> From<&'a Response> for StoredResponse<'a> {
+    fn from(response: &'a Response) -> Self {
+        let Response { status_code, body, truncated, error } = response;
+        let (body, error) = (body.as_deref().map(Cow::from), error.as_deref().map(Cow::from));
+        Self { status_code: *status_code, body, truncated: *truncated, error }
+    }
+}
+
+impl From<Response> for StoredResponse<'static> {
+    fn from(response: Response) -> Self {
+        let Response { status_code, body, truncated, error } = response;
+        Self { status_code, body: body.map(Cow::from), truncated, error: error.map(Cow::from) }
+    }
+}
+
+impl From<StoredResponse<'_>> for Response {
+    fn from(stored: StoredResponse<'_>) -> Self {
+        let StoredResponse { status_code, body, truncated, error } = stored;
+        let (body, error) = (body.map(Cow::into_owned), error.map(Cow::into_owned));
+        Self { status_code, body, truncated, error }
+    }
+}
+
+impl TryFrom<StoredAttempt> for Attempt {
+    type Error = StateError;
+
+    fn try_from(stored: StoredAttempt) -> Result<Self, StateError> {
+        let StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind } = stored;
+        let error_kind = error_kind_of(error_kind.as_deref())?;
+        Ok(Self { number, started_at, duration_ms, status_code, error, error_kind })
+    }
+}
+
+/// Reads the kind of an error by its name.
+pub(crate) fn error_kind_of(name: Option<&str>) -> Result<Option<ErrorKind>, StateError> {
+    name.map(|name| ErrorKind::parse(name).map_err(StateError::Corrupt)).transpose()
+}
+
+impl StoredDetail {
+    /// Reads the column. It is null until there is something to tell.
+    pub(crate) fn read(column: Option<&str>) -> Result<Self, StateError> {
+        column.map_or_else(
+            || Ok(Self::default()),
+            |text| serde_json::from_str(text).map_err(StateError::decode),
+        )
+    }
+}
+
+/// `serde(with)` for a response.
+pub(crate) mod response {
+    use chronos_types::Response;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::StoredResponse;
+
+    pub(crate) fn serialize<S: Serializer>(response: &Response, serializer: S) -> Result<S::Ok, S::Error> {
+        StoredResponse::from(response).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Response, D::Error> {
+        StoredResponse::deserialize(deserializer).map(Response::from)
+    }
+}
+
+/// `serde(with)` for what went wrong in an attempt: its kind and a message.
+pub(crate) mod failure {
+    use std::borrow::Cow;
+
+    use chronos_types::ErrorKind;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        failure: &Option<(ErrorKind, String)>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        failure.as_ref().map(|(kind, message)| (kind.as_str(), message)).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<(ErrorKind, String)>, D::Error> {
+        let pair = Option::<(Cow<'_, str>, String)>::deserialize(deserializer)?;
+        pair.map(|(kind, message)| Ok((ErrorKind::parse(&kind).map_err(D::Error::custom)?, message)))
+            .transpose()
+    }
+}

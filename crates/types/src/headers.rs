@@ -1,0 +1,170 @@
+//! The headers that a user gives a webhook.
+
+use std::fmt;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::duration::clip;
+
+/// What is shown in place of a secret.
+pub const REDACTED: &str = "[redacted]";
+
+/// Most headers of a webhook, and the longest value of one: well inside what servers accept.
+const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADER_VALUE_BYTES: usize = 8 * 1024;
+
+/// The user's own headers, in the order given; no name occurs twice in any case.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Headers(Vec<(String, String)>);
+
+/// Why a header is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The name has a character that names cannot have.
+    #[error("{0:?} is not a header name; expected letters, digits and '-'")]
+    Name(String),
+    /// The value has a line break or another character that values cannot have.
+    #[error("the value has a character that no header may carry; expected visible ASCII, blanks and tabs")]
+    Value,
+    /// A header that belongs to the connection, not to the request.
+    #[error("{0:?} is set by the HTTP connection itself and cannot be given")]
+    Connection(String),
+    /// The same name twice.
+    #[error("{0:?} is given twice (names compare in any case)")]
+    Twice(String),
+    /// Too many headers.
+    #[error("there are {0} headers; at most {MAX_HEADERS} are taken")]
+    TooMany(usize),
+    /// Too long a value.
+    #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes")]
+    TooLong,
+}
+
+/// Hop-by-hop headers of RFC 9110 section 7.6.1, and those that frame the message.
+const CONNECTION_HEADERS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
+impl Headers {
+    /// Checks the headers.
+    ///
+    /// # Errors
+    /// The name of each bad header, and why it is refused.
+    pub fn parse(pairs: Vec<(String, String)>) -> Result<Self, Vec<(String, HeaderError)>> {
+        let mut errors = Vec::new();
+        if pairs.len() > MAX_HEADERS {
+            return Err(vec![(String::new(), HeaderError::TooMany(pairs.len()))]);
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, value) in &pairs {
+            if let Err(error) = check_header(name, value) {
+                errors.push((name.clone(), error));
+            } else if !seen.insert(name.to_ascii_lowercase()) {
+                errors.push((name.clone(), HeaderError::Twice(name.clone())));
+            }
+        }
+        if errors.is_empty() { Ok(Self(pairs)) } else { Err(errors) }
+    }
+
+    /// The value of a header, its name in any case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Puts the stored values back in place of [`REDACTED`]. The error is the name of a header that has no
+    /// stored value.
+    pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), String> {
+        for (name, value) in &mut self.0 {
+            if value == REDACTED {
+                let old = stored.and_then(|stored| stored.get(name));
+                *value = old.ok_or_else(|| name.clone())?.to_owned();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.iter().map(|(n, v)| (n, if is_credential_header(n) { REDACTED } else { v }));
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+/// Checks that a header can be sent as it is.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return Err(HeaderError::Name(clip(name).to_owned()));
+    }
+    if CONNECTION_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(HeaderError::Connection(name.to_owned()));
+    }
+    if value.len() > MAX_HEADER_VALUE_BYTES {
+        return Err(HeaderError::TooLong);
+    }
+    HeaderValue::from_str(value).map(|_| ()).map_err(|_| HeaderError::Value)
+}
+
+/// Whether a header of this name is taken to carry a credential.
+#[must_use]
+pub fn is_credential_header(name: &str) -> bool {
+    const MARKS: [&str; 12] = [
+        "auth",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "api-key",
+        "apikey",
+        "api_key",
+        "cookie",
+        "credential",
+        "signature",
+        "access-key",
+    ];
+    let name = name.to_ascii_lowercase();
+    MARKS.iter().any(|mark| name.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_headers_are_named() {
+        for (name, value, say) in [
+            ("X-A", "a\r\nX-B: c", "visible ASCII"),
+            ("X A", "a", "not a header name"),
+            ("", "a", "not a header name"),
+            ("Transfer-Encoding", "chunked", "HTTP connection"),
+            ("content-length", "3", "HTTP connection"),
+        ] {
+            let errors = Headers::parse(vec![(name.into(), value.into())]).expect_err(name);
+            assert!(errors[0].1.to_string().contains(say), "{name}: {}", errors[0].1);
+        }
+        let twice = vec![("X-A".into(), "1".into()), ("x-a".into(), "2".into())];
+        assert!(Headers::parse(twice).is_err());
+    }
+}

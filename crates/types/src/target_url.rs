@@ -1,0 +1,135 @@
+//! The URL that a webhook calls.
+
+use std::fmt;
+
+use crate::REDACTED;
+use crate::duration::clip;
+
+/// Longest URL, in characters: what common clients and proxies take.
+pub const MAX_URL_CHARS: usize = 2_083;
+
+/// An `http` or `https` URL without user info or fragment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TargetUrl {
+    source: String,
+    normal: String,
+    host_at: (usize, usize),
+    authority_end: usize,
+}
+
+/// Why a text is not a webhook URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} {why}; expected an http or https URL such as \"https://api.example.com/run\"")]
+pub struct UrlError {
+    value: String,
+    why: String,
+}
+
+impl TargetUrl {
+    /// Parses a URL by the WHATWG rules, as browsers do. So every spelling of an address (`0x7f.1`)
+    /// becomes its plain form before the egress guard sees it.
+    ///
+    /// # Errors
+    /// What is wrong with the text. The text is quoted without its user info.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let refuse = |why: String| {
+            let value = match (text.find("://"), text.rfind('@')) {
+                (Some(scheme), Some(at)) if at > scheme => {
+                    format!("{}://{REDACTED}{}", &text[..scheme], &text[at..])
+                }
+                _ => text.to_owned(),
+            };
+            Err(UrlError { value: clip(&value).to_owned(), why })
+        };
+        if text.chars().count() > MAX_URL_CHARS {
+            return refuse(format!("is longer than {MAX_URL_CHARS} characters"));
+        }
+        if text.bytes().any(|b| b.is_ascii_control() || b == b' ') {
+            return refuse("contains a blank or a control character".into());
+        }
+        let url = match url::Url::parse(text) {
+            Ok(url) => url,
+            Err(error) => return refuse(format!("is not a URL ({error})")),
+        };
+        if !matches!(url.scheme(), "http" | "https") {
+            return refuse(format!("has the scheme {:?}", clip(url.scheme())));
+        }
+        if !url.username().is_empty() || url.password().is_some() || text.contains("://@") {
+            return refuse("contains user info (use \"auth\" instead)".into());
+        }
+        if url.fragment().is_some() {
+            return refuse("contains a fragment, which is never sent".into());
+        }
+        let normal = url.as_str().to_owned();
+        let start = url.scheme().len() + 3;
+        let authority_end = normal[start..].find(['/', '?']).map_or(normal.len(), |i| start + i);
+        let host = url.host_str().map_or(0, str::len);
+        Ok(Self { source: text.to_owned(), normal, host_at: (start, start + host), authority_end })
+    }
+
+    /// The text as the user wrote it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The normal form that is requested.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.normal
+    }
+
+    /// Scheme, host and port: `https://api.example.com:8443`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.normal[..self.authority_end]
+    }
+
+    /// The host, with brackets where it is an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.normal[self.host_at.0..self.host_at.1]
+    }
+}
+
+impl fmt::Debug for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.source, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked_and_normalised() {
+        for (text, expected) in [
+            ("https://api.example.com/run?a=b", "https://api.example.com/run?a=b"),
+            ("http://LOCALHOST:80", "http://localhost/"),
+            ("http://0x7f.1/x", "http://127.0.0.1/x"),
+            ("http://2130706433/", "http://127.0.0.1/"),
+            ("http://[::ffff:127.0.0.1]:8080/", "http://[::ffff:7f00:1]:8080/"),
+            ("http://h/ä", "http://h/%C3%A4"),
+        ] {
+            let url = TargetUrl::parse(text).expect(text);
+            assert_eq!(url.as_str(), expected, "{text}");
+            assert_eq!(url.source(), text);
+        }
+        for (text, say) in [
+            ("ftp://h/", "scheme"),
+            ("h/path", "not a URL"),
+            ("http://", "not a URL"),
+            ("http://u:secret@h/", "user info"),
+            ("http://h/#f", "fragment"),
+            ("http://h/a b", "blank"),
+            ("http://h/\r\nX: y", "blank or a control"),
+            (&format!("http://h/{}", "a".repeat(2100)), "longer than"),
+        ] {
+            let error = TargetUrl::parse(text).expect_err(text).to_string();
+            assert!(error.contains(say) && !error.contains("secret"), "{text}: {error}");
+        }
+        let url = TargetUrl::parse("https://[::1]:8443/a").expect("url");
+        assert_eq!((url.origin(), url.host()), ("https://[::1]:8443", "[::1]"));
+    }
+}
