@@ -16,15 +16,19 @@ fn trace(seed: u64) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// The rarest bug is seen by one seed in twenty, as counted over 120 of them; so as many are tried as find it
+/// in 95 cases of 100, whichever seeds those are.
+const SEEDS: u64 = 60;
+
 /// Checks that a seed finds the bug, and that the first seed that finds it passes without the bug.
 #[track_caller]
 fn assert_found(bug: &str) {
-    let seed = (1..=20).find(|seed| {
+    let seed = (1..=SEEDS).find(|seed| {
         let output = simulate(*seed, &["--bug", bug]);
         // The bug was found, and the simulation itself did not fail.
         output.status.code() == Some(1) && String::from_utf8_lossy(&output.stdout).contains("reproduce:")
     });
-    let seed = seed.expect("one of 20 seeds sees it");
+    let seed = seed.expect("one of the seeds sees it");
     let clean = simulate(seed, &[]);
     assert!(clean.status.success(), "seed {seed}: {clean:?}");
 }

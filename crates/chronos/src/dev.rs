@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use chronos_client::api::{JobInput, TextMap, Webhook};
-use chronos_client::{Client, Error, Tcp, Write};
+use chronos_client::{Client, Error, Tcp, WriteOptions};
 use chronos_server::config::Tls;
 use serde_json::json;
 use tokio::time::Instant;
@@ -77,7 +77,7 @@ async fn put(
         Ok(job) => {
             let Some(url) = at_port(&job.spec.webhook.url, receiver.port()) else { return Ok(()) };
             let patch = json!({"webhook": {"url": url}});
-            client.patch_job(name, &patch, Write::default()).await.map(drop)
+            client.patch_job(name, &patch, WriteOptions::default()).await.map(drop)
         }
         Err(error) if error.status() == Some(404) => {
             let url = format!("http://{receiver}/{name}");

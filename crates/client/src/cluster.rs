@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use crate::jobs::consistently;
 use crate::path::path;
-use crate::{Client, Connection, Error, Write};
+use crate::{Client, Connection, Error, WriteOptions};
 
 impl Client {
     /// How the cluster and each of its nodes are.
@@ -38,7 +38,7 @@ impl Client {
     /// See [`Error`].
     pub async fn remove_node(&self, id: &str) -> Result<(), Error> {
         let path = path(&["cluster", "nodes", id]);
-        let (write, done) = (Write::default(), StatusCode::NO_CONTENT);
+        let (write, done) = (WriteOptions::default(), StatusCode::NO_CONTENT);
         self.write::<()>(Method::DELETE, &path, write, None, done).await.map(drop)
     }
 

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 
 use crate::jobs::consistently;
 use crate::path::path;
-use crate::{Client, Error, ExecutionQuery, Write};
+use crate::{Client, Error, ExecutionQuery, WriteOptions};
 
 impl Client {
     /// Runs a job now. Answers with the new execution.
@@ -113,7 +113,7 @@ impl Client {
         idempotency_key: Option<&str>,
         expected: StatusCode,
     ) -> Result<Execution, Error> {
-        let write = Write { idempotency_key, ..Write::default() };
+        let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
         self.write::<()>(Method::POST, &path(segments), write, None, expected).await?.json()
     }
 }

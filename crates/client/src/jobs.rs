@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::path::{Query, path};
 use crate::{Client, Error, JobQuery, PageQuery};
 
-/// The conditions of a write.
+/// What holds for one write, beside what is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Write<'a> {
+pub struct WriteOptions<'a> {
     /// Only where the job is at this version; otherwise the server answers with 412.
     pub if_version: Option<u64>,
     /// Makes it harmless to send the same write again: the server carries it out once.
@@ -22,7 +22,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]; 409 where the name is taken.
     pub async fn create_job(&self, job: &JobInput, idempotency_key: Option<&str>) -> Result<Job, Error> {
-        let write = Write { idempotency_key, ..Write::default() };
+        let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
         self.write(Method::POST, &path(&["jobs"]), write, Some(job), StatusCode::CREATED).await?.json()
     }
 
@@ -63,7 +63,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn replace_job(&self, job: &str, by: &JobInput, write: Write<'_>) -> Result<Job, Error> {
+    pub async fn replace_job(&self, job: &str, by: &JobInput, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.write(Method::PUT, &path(&["jobs", job]), write, Some(by), StatusCode::OK).await?.json()
     }
 
@@ -71,7 +71,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn patch_job(&self, job: &str, patch: &Value, write: Write<'_>) -> Result<Job, Error> {
+    pub async fn patch_job(&self, job: &str, patch: &Value, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.write(Method::PATCH, &path(&["jobs", job]), write, Some(patch), StatusCode::OK).await?.json()
     }
 
@@ -79,7 +79,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn delete_job(&self, job: &str, write: Write<'_>) -> Result<(), Error> {
+    pub async fn delete_job(&self, job: &str, write: WriteOptions<'_>) -> Result<(), Error> {
         let path = path(&["jobs", job]);
         self.write::<()>(Method::DELETE, &path, write, None, StatusCode::NO_CONTENT).await.map(drop)
     }
@@ -88,7 +88,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn enable_job(&self, job: &str, write: Write<'_>) -> Result<Job, Error> {
+    pub async fn enable_job(&self, job: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.act_on_job(&path(&["jobs", job, "enable"]), write).await
     }
 
@@ -96,7 +96,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn disable_job(&self, job: &str, write: Write<'_>) -> Result<Job, Error> {
+    pub async fn disable_job(&self, job: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.act_on_job(&path(&["jobs", job, "disable"]), write).await
     }
 
@@ -112,11 +112,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn rollback_job(&self, job: &str, version: u64, write: Write<'_>) -> Result<Job, Error> {
+    pub async fn rollback_job(&self, job: &str, version: u64, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.act_on_job(&path(&["jobs", job, "rollback", &version.to_string()]), write).await
     }
 
-    async fn act_on_job(&self, path: &str, write: Write<'_>) -> Result<Job, Error> {
+    async fn act_on_job(&self, path: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.write::<()>(Method::POST, path, write, None, StatusCode::OK).await?.json()
     }
 
@@ -125,7 +125,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        write: Write<'_>,
+        write: WriteOptions<'_>,
         body: Option<&B>,
         expected: StatusCode,
     ) -> Result<crate::Answer, Error> {

@@ -27,5 +27,5 @@ pub use connect::{BoxFuture, Connect, Stream, Tcp};
 pub use connection::Connection;
 pub use error::Error;
 pub use http::{HeaderMap, Method, StatusCode};
-pub use jobs::Write;
+pub use jobs::WriteOptions;
 pub use query::{ExecutionQuery, JobQuery, PageQuery};

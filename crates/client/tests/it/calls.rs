@@ -1,7 +1,7 @@
 //! What is sent, and what is read.
 
 use chronos_client::api::JobInput;
-use chronos_client::{ExecutionQuery, JobQuery, PageQuery, Write};
+use chronos_client::{ExecutionQuery, JobQuery, PageQuery, WriteOptions};
 use chronos_testkit::{Answer, Receiver, Value, json};
 
 use crate::client;
@@ -43,9 +43,9 @@ async fn a_job_is_sent_and_read_as_the_api_has_it() {
 async fn a_change_says_for_which_version_it_is_meant() {
     let server = Receiver::start().await;
     server.respond(|_| answer(200, &job()));
-    let (client, write) = (client(&server), Write { if_version: Some(3), idempotency_key: None });
+    let (client, write) = (client(&server), WriteOptions { if_version: Some(3), idempotency_key: None });
     client.patch_job("nightly", &json!({"enabled": false}), write).await.unwrap();
-    client.rollback_job("nightly", 2, Write::default()).await.unwrap();
+    client.rollback_job("nightly", 2, WriteOptions::default()).await.unwrap();
     let call = server.next("/api/v1/jobs/nightly").await;
     assert_eq!((call.method.as_str(), call.sent("If-Match")), ("PATCH", "\"3\""));
     assert_eq!(call.sent("Content-Type"), "application/merge-patch+json");

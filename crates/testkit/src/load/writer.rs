@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use chronos_client::{Client, Error, Write};
+use chronos_client::{Client, Error, WriteOptions};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -147,7 +147,8 @@ impl State {
         let (name, number) = (firing(self.n), self.serial);
         let (job, patch) = (name.as_str(), &json!({"description": number.to_string()}));
         self.writes.changed.entry(name.clone()).or_default().0 = number;
-        let change = |node: Client, _| async move { node.patch_job(job, patch, Write::default()).await };
+        let change =
+            |node: Client, _| async move { node.patch_job(job, patch, WriteOptions::default()).await };
         let answer = self.client.ask(change).await;
         if self.heard("change", answer).is_some() {
             self.writes.changed.entry(name).or_default().1 = number;
@@ -183,7 +184,7 @@ impl State {
         self.writes.deleted.insert(name.clone(), Seen::Asked);
         let job = name.as_str();
         let delete = |node: Client, again| async move {
-            match node.delete_job(job, Write::default()).await {
+            match node.delete_job(job, WriteOptions::default()).await {
                 // It was deleted when it was asked for before, and the answer got lost.
                 Err(error) if again && error.status() == Some(404) => Ok(()),
                 answer => answer,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chronos_client::api::Execution;
-use chronos_client::{Client, Tcp, Write};
+use chronos_client::{Client, Tcp, WriteOptions};
 use chronos_state::{Machine, Reader};
 use chronos_testkit::load::{
     AnyNode, Audit, Dice, Expected, Fault, Target, Writer, firing, firing_job, input, number, stop,
@@ -98,7 +98,8 @@ impl Run {
     pub async fn same_history(&mut self) {
         let off = &json!({"enabled": false});
         for name in &(0..self.firing).map(firing).collect::<Vec<_>>() {
-            let disable = |node: Client, _| async move { node.patch_job(name, off, Write::default()).await };
+            let disable =
+                |node: Client, _| async move { node.patch_job(name, off, WriteOptions::default()).await };
             self.client.ask(disable).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         self.one_history().await;
@@ -160,7 +161,7 @@ pub async fn first_write(nodes: &[SocketAddr]) {
             for client in clients.clone() {
                 tries.spawn(async move {
                     let patch = json!({"description": now_ms().to_string()});
-                    client.patch_job(PROBE, &patch, Write::default()).await
+                    client.patch_job(PROBE, &patch, WriteOptions::default()).await
                 });
             }
             let next = tokio::time::sleep(BETWEEN_PROBES);
