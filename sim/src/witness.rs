@@ -15,7 +15,7 @@ use crate::counts::Counts;
 
 /// Where it is said, what, and what it counts as.
 const SAID: [(&str, &str, &str); 2] = [
-    ("chronos_replica::state_file", "the state was replaced", "snapshot_installed"),
+    ("chronos_replica::state", "the state was replaced", "snapshot_installed"),
     ("chronos_replica::health", "writes wait for space", "waited_for_space"),
 ];
 
