@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chronos_env::{Env, Scratch};
-use chronos_replica::{ChangeError, MemberStatus, NodeReport, Raft, RaftStatus, Role};
+use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
 use chronos_types::NodeName;
 use futures::future::join_all;
 
@@ -22,8 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What [`Cluster`] stands on.
 pub struct ClusterConfig {
-    /// The membership.
-    pub raft: Raft,
+    /// This node's replica.
+    pub replica: Replica,
     /// Where the state lies, and where a backup of it may.
     pub data_dir: PathBuf,
     /// This node's name.
@@ -40,7 +40,7 @@ pub struct Cluster {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Cluster").field(&self.config.raft).finish()
+        f.debug_tuple("Cluster").field(&self.config.replica).finish()
     }
 }
 
@@ -64,13 +64,13 @@ impl Cluster {
 
     /// Where the cluster stands as this node sees it, and how each node is.
     pub async fn status(&self) -> (RaftStatus, Vec<Member>) {
-        let mut status = self.config.raft.status();
+        let mut status = self.config.replica.status();
         let members = std::mem::take(&mut status.members);
         let asked = members.into_iter().map(|status| async move {
             let report = if status.name == self.config.node {
-                Some(self.config.raft.report())
+                Some(self.config.replica.presence().report())
             } else {
-                self.config.raft.report_of(&status.address).await
+                self.config.replica.presence().report_of(&status.address).await
             };
             Member { status, report }
         });
@@ -87,8 +87,8 @@ impl Cluster {
     /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this
     /// node has applied.
     pub async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
-        let (name, new) = self.config.raft.add(address).await?;
-        let applied = self.config.raft.status().applied;
+        let (name, new) = self.config.replica.membership().add(address).await?;
+        let applied = self.config.replica.status().applied;
         let caught_up = async {
             loop {
                 let (_, members) = self.status().await;
@@ -107,14 +107,14 @@ impl Cluster {
 
     /// Removes a member, there or not; answers when it is none any more.
     pub async fn remove(&self, name: &NodeName) -> Result<(), ChangeError> {
-        self.config.raft.remove(name).await
+        self.config.replica.membership().remove(name).await
     }
 
     /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
     pub async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, ChangeError> {
-        let mut leadership = self.config.raft.leadership();
+        let mut leadership = self.config.replica.leadership();
         let before = leadership.borrow().term;
-        self.config.raft.transfer(to.clone()).await?;
+        self.config.replica.membership().transfer(to.clone()).await?;
         let known = leadership.wait_for(|now| match &to {
             Some(name) => now.leader.as_ref() == Some(name),
             // Until the news comes, this node knows the one before.

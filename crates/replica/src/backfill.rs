@@ -7,9 +7,9 @@ use chronos_env::{Env, Worker};
 use chronos_state::StateError;
 use chronos_state::wal::{Backfill, Done};
 
-/// Starts the thread for one file. It ends when what is returned is dropped: the writer's hook,
-/// to be called whenever there is enough to do.
-pub(super) fn start(
+/// Starts the thread for one file. Returns what the writer is to call whenever there is enough to do; the
+/// thread ends when that is dropped.
+pub(crate) fn start(
     env: &Env,
     name: &str,
     path: &Path,
@@ -22,7 +22,7 @@ pub(super) fn start(
     let ask = move || {
         let run = |backfill: &mut Backfill| {
             if let Err(error) = backfill.run() {
-                // A full disk, for one; the writer tries as well, and waits for space where it must.
+                // It may be a full disk. The writer does the same work, and waits for space where it must.
                 tracing::debug!(%error, "a write-ahead log was not brought back into its file");
             }
         };

@@ -1,23 +1,20 @@
-//! What a start and a proposal can end in.
+//! Why a replica does not start, a write is not accepted, or the members are not changed.
 
 use std::path::{Path, PathBuf};
 
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
-use super::log_file::LogError;
-use super::state_file::StateFault;
-
-/// Why raft does not start.
+/// Why a replica does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RaftError {
+pub enum ReplicaError {
     /// The data directory cannot be used.
     #[error("{path}: {error}")]
     Directory {
         /// The file or directory.
         path: PathBuf,
-        /// The operating system's word.
+        /// What the operating system says.
         error: std::io::Error,
     },
     /// Another process works on the data.
@@ -36,7 +33,7 @@ pub enum RaftError {
         /// The name in the log.
         found: NodeName,
     },
-    /// The intervals do not go together.
+    /// The intervals contradict each other.
     #[error("cluster.raft: {0}")]
     Config(String),
     /// The state was put back to a time before that of the log.
@@ -55,44 +52,32 @@ pub enum RaftError {
     Storage(String),
 }
 
-impl From<LogError> for RaftError {
-    fn from(error: LogError) -> Self {
-        Self::Storage(error.to_string())
-    }
-}
-
-impl From<StateFault> for RaftError {
-    fn from(error: StateFault) -> Self {
-        Self::Storage(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for RaftError {
+impl From<std::io::Error> for ReplicaError {
     fn from(error: std::io::Error) -> Self {
         Self::Storage(error.to_string())
     }
 }
 
 /// A fault of a file or directory, for `map_err`.
-pub(super) fn file(path: &Path) -> impl Fn(std::io::Error) -> RaftError {
-    move |error| RaftError::Directory { path: path.to_owned(), error }
+pub(crate) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> ReplicaError {
+    move |error| ReplicaError::Directory { path: path.to_owned(), error }
 }
 
-/// Why a batch was not accepted, or is not known to be.
+/// Why a batch was not accepted, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProposeError {
-    /// This node does not lead, or has found nobody who does. Nothing was written.
+    /// This node does not lead and has found no node that does. Nothing was written.
     #[error("{}", .leader.as_ref().map_or_else(|| "no leader is known".to_owned(), |l| format!("this node does not lead; {l} does")))]
     NoLeader {
-        /// The name of the node that does, if it is known.
+        /// The name of the leader, if it is known.
         leader: Option<NodeName>,
     },
     /// The disk is full. Nothing was written.
     #[error("{0}")]
     DiskFull(String),
-    /// The batch was on its way when the disk filled or the leader changed: it may be accepted
-    /// yet, or may have been.
+    /// The batch was on its way when the disk filled up or the leader changed. It may have been
+    /// accepted, or may still be.
     #[error("the outcome of the write is not known yet: {0}")]
     Unknown(String),
     /// This node is stopping, or has met a fault. The batch may have been accepted.
@@ -100,27 +85,27 @@ pub enum ProposeError {
     Stopped(String),
 }
 
-/// Why the membership was not changed, or is not known to be.
+/// Why the membership was not changed, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeError {
     /// There is no such member. Nothing was changed.
     #[error("there is no member named {0}")]
     NotFound(NodeName),
-    /// It must not be done. Nothing was changed.
+    /// The change is not allowed. Nothing was changed.
     #[error("{0}")]
     Refused(String),
     /// No leader was found in time. Nothing was changed.
     #[error("no leader is known")]
     NoLeader,
-    /// The node of this name is heard of. It was asked to leave, which it does once it has ended what it
-    /// fires, or others have it.
+    /// The node of this name is heard from. It was asked to leave. It does so once its attempts have ended, or
+    /// other nodes have taken them over.
     #[error("{0} has not left yet: what it fires has not ended")]
     StillThere(NodeName),
-    /// The node that was asked, of this name, belongs to no cluster itself. Nothing was changed.
+    /// The node that was asked, which has this name, belongs to no cluster itself. Nothing was changed.
     #[error("{0} is not a member of a cluster either")]
     Outside(NodeName),
-    /// It was begun, and may be done yet, or may have been done.
+    /// The change was begun. It may have been made, or may still be made.
     #[error("the outcome is not known: {0}")]
     Unknown(String),
 }

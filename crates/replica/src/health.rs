@@ -1,4 +1,4 @@
-//! What ails the storage: a full disk, which passes, and faults, which do not.
+//! The health of the storage: a full disk, which passes, and faults, which do not.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,27 +8,28 @@ use std::time::Duration;
 use chronos_env::{BoxFuture, Disk, Gate, pause};
 use tokio::sync::watch;
 
-use super::lock::lock;
+use crate::lock::lock;
+use crate::log_targets;
 
 /// How soon a write that found the disk full is tried again. Short, because writers wait for it;
 /// a failed attempt costs one system call.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// A file that can find the disk full.
+/// A file whose writes can find the disk full.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Store {
+pub(crate) enum DataFile {
     Log,
     State,
 }
 
 /// Holds back the work of one store while a simulated disk is full.
-pub(super) struct Space {
+pub(crate) struct Space {
     health: Arc<Health>,
-    store: Store,
+    store: DataFile,
 }
 
 impl Space {
-    pub(super) fn gate(health: &Arc<Health>, store: Store) -> Box<dyn Gate> {
+    pub(crate) fn gate(health: &Arc<Health>, store: DataFile) -> Box<dyn Gate> {
         Box::new(Self { health: health.clone(), store })
     }
 }
@@ -39,8 +40,8 @@ impl Gate for Space {
     }
 }
 
-/// The state of the storage, written by its threads and watched by everybody.
-pub(super) struct Health {
+/// How the storage is: its threads write it, and everybody may watch it.
+pub(crate) struct Health {
     full: Mutex<[Option<String>; 2]>,
     any_full: AtomicBool,
     stopping: AtomicBool,
@@ -49,7 +50,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             full: Mutex::default(),
             any_full: AtomicBool::new(false),
@@ -60,17 +61,17 @@ impl Health {
     }
 
     /// Why writes must wait, while they must.
-    pub(super) fn disk_full(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn disk_full(&self) -> watch::Receiver<Option<String>> {
         self.disk_full.subscribe()
     }
 
     /// The first fault, once there is one.
-    pub(super) fn fault(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn fault(&self) -> watch::Receiver<Option<String>> {
         self.fault.subscribe()
     }
 
-    /// Reports what the node cannot go on with.
-    pub(super) fn report(&self, message: String) {
+    /// Reports a fault that the node cannot go on with. Only the first one counts.
+    pub(crate) fn report(&self, message: String) {
         self.fault.send_if_modified(|fault| {
             let first = fault.is_none();
             if first {
@@ -81,26 +82,26 @@ impl Health {
         });
     }
 
-    /// The storage's own word on what went wrong where it has one, for it says more than what
-    /// openraft makes of it.
-    pub(super) fn word(&self, other: &dyn Display) -> String {
+    /// The storage's own message about what went wrong, if there is one, and otherwise `other`: what
+    /// openraft makes of a fault says less.
+    pub(crate) fn word(&self, other: &dyn Display) -> String {
         self.fault.borrow().clone().unwrap_or_else(|| other.to_string())
     }
 
-    /// From here on nothing is waited for.
-    pub(super) fn stop(&self) {
+    /// The node stops: from now on nothing waits for space.
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn stopping(&self) -> bool {
+    pub(crate) fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
     /// Attempts a write again and again while the disk is full, on the calling storage thread.
     /// Any other outcome is returned, and so is a full disk when the node stops.
-    pub(super) fn until_space<R, E: Display>(
+    pub(crate) fn until_space<R, E: Display>(
         &self,
-        store: Store,
+        store: DataFile,
         is_full: impl Fn(&E) -> bool,
         mut attempt: impl FnMut() -> Result<R, E>,
     ) -> Result<R, E> {
@@ -121,14 +122,14 @@ impl Health {
     }
 
     /// Waits while a simulated disk is full, as [`Health::until_space`] does on a storage thread.
-    async fn until_room(&self, store: Store, disk: &dyn Disk) {
+    async fn until_room(&self, store: DataFile, disk: &dyn Disk) {
         while disk.is_full() && !self.stopping() {
             self.set(store, Some("the disk is full".to_owned()));
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    fn set(&self, store: Store, reason: Option<String>) {
+    fn set(&self, store: DataFile, reason: Option<String>) {
         let mut full = lock(&self.full);
         full[store as usize] = reason;
         let first = full.iter().flatten().next().cloned();
@@ -139,9 +140,11 @@ impl Health {
             }
             match &first {
                 Some(reason) => {
-                    tracing::error!(?store, %reason, "writes wait for space on the disk")
+                    tracing::error!(target: log_targets::HEALTH, ?store, %reason, "writes wait for space on the disk");
                 }
-                None => tracing::info!(?store, "there is space on the disk again"),
+                None => {
+                    tracing::info!(target: log_targets::HEALTH, ?store, "there is space on the disk again");
+                }
             }
             *current = first;
             true

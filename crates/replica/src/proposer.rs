@@ -1,5 +1,5 @@
-//! The one write path: commands go to the log together with all others that are waiting, by way
-//! of the node that leads.
+//! [`Proposer`]: the one write path. Commands go to the log together with all others that are waiting, by
+//! way of the node that leads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,13 +8,17 @@ use chronos_env::Env;
 use chronos_state::{Batch, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Accepted, Leadership, Pending, ProposeError, Raft};
+use crate::error::ProposeError;
+use crate::log::pending::Pending;
+use crate::messages::payload::Accepted;
+use crate::replica::Replica;
+use crate::status::Leadership;
 
-/// Batches under way at once. While one is being synced and applied, all that comes gathers for the
-/// next: with two, batches were half as large and 64 clients created 13.7k jobs a second instead of
+/// Batches under way at once. While one is synced and applied, all commands that come gather for the next. With
+/// two, batches were half as large and 64 clients created 13.7k jobs a second instead of
 /// 19.2k, at 80 µs of CPU each instead of 55 (`cargo xtask bench create`).
 const IN_FLIGHT: usize = 1;
-/// Commands of one batch, and their bytes: what keeps a log entry far below a megabyte or two.
+/// At most so many commands go into one batch, and so many bytes: a log entry stays small.
 const MAX_ITEMS: usize = 1_000;
 const MAX_BYTES: usize = 1 << 20;
 
@@ -29,37 +33,37 @@ struct Waiting {
     for_peer: bool,
 }
 
-/// Takes commands. Cheap to clone.
+/// Takes commands and proposes them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Proposer {
     queue: mpsc::Sender<Waiting>,
-    raft: Raft,
+    replica: Replica,
 }
 
 impl Proposer {
-    /// Starts the task that gathers commands; it ends when the last handle is dropped.
+    /// Starts the task that gathers commands into batches; it ends when the last handle is dropped.
     #[must_use]
-    pub fn start(raft: Raft, env: Env) -> Self {
+    pub fn start(replica: Replica, env: Env) -> Self {
         let (queue, waiting) = mpsc::channel(4_096);
-        let last_at = Arc::new(AtomicI64::new(raft.last_at()));
-        let gather = Gather { raft: raft.clone(), env, last_at };
+        let last_at = Arc::new(AtomicI64::new(replica.last_at()));
+        let gather = Gather { replica: replica.clone(), env, last_at };
         tokio::spawn(Arc::new(gather).run(waiting));
         let (peers, stopped) = (queue.downgrade(), || ProposeError::Stopped("writes are closed".into()));
-        raft.on_propose(Box::new(move |items| {
+        replica.on_propose(Box::new(move |items| {
             let peers = peers.clone();
             Box::pin(async move {
                 let queue = peers.upgrade().ok_or_else(stopped)?;
                 enqueue(&queue, items, true).await.unwrap_or_else(|| Err(stopped()))
             })
         }));
-        Self { queue, raft }
+        Self { queue, replica }
     }
 
     /// Proposes a command, on whichever node leads; answers when it is durable on a quorum and applied
     /// on this node.
     ///
     /// # Errors
-    /// It was not taken, or nobody can say whether it was.
+    /// It was not accepted, or it is not known whether it was.
     pub async fn propose(&self, proposal: Proposal) -> Result<Outcome, ProposeError> {
         let outcomes = self.propose_all(vec![proposal]).await?;
         outcomes.into_iter().next().ok_or_else(|| ProposeError::Stopped("no answer to a command".into()))
@@ -68,7 +72,7 @@ impl Proposer {
     /// Proposes commands that stay together.
     ///
     /// # Errors
-    /// They were not taken, or nobody can say whether they were.
+    /// They were not accepted, or it is not known whether they were.
     pub async fn propose_all(&self, items: Vec<Proposal>) -> Result<Vec<Outcome>, ProposeError> {
         let stopped = || ProposeError::Stopped("writes are closed".into());
         let accepted = enqueue(&self.queue, items, false).await.ok_or_else(stopped)??;
@@ -80,27 +84,27 @@ impl Proposer {
     /// # Errors
     /// The reason, for people.
     pub fn is_ready(&self) -> Result<(), String> {
-        self.raft.is_ready()
+        self.replica.is_ready()
     }
 
-    /// Whether this node leads.
+    /// Follows who leads.
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
-        self.raft.leadership()
+        self.replica.leadership()
     }
 
     /// The log's transactions since the start.
     #[must_use]
     pub fn log_commits(&self) -> u64 {
-        self.raft.status().log_commits
+        self.replica.status().log_commits
     }
 
     /// Waits until this node has applied every write acknowledged before now.
     ///
     /// # Errors
-    /// No leader can vouch for it.
+    /// There is no leader that can confirm it.
     pub async fn barrier(&self) -> Result<(), ProposeError> {
-        self.raft.barrier().await
+        self.replica.barrier().await
     }
 }
 
@@ -117,7 +121,7 @@ async fn enqueue(
 }
 
 struct Gather {
-    raft: Raft,
+    replica: Replica,
     env: Env,
     last_at: Arc<AtomicI64>,
 }
@@ -147,7 +151,7 @@ impl Gather {
                 bytes += next.bytes;
                 group.push(next);
             }
-            let leads = self.raft.is_leader();
+            let leads = self.replica.is_leader();
             if !leads {
                 group = refuse_peers(group);
             }
@@ -180,19 +184,19 @@ impl Gather {
 
     async fn submit(&self, items: Vec<Proposal>) -> Result<Pending, ProposeError> {
         // Another leader may have stamped later ones.
-        let last_at = self.last_at.load(Ordering::Relaxed).max(self.raft.last_at());
+        let last_at = self.last_at.load(Ordering::Relaxed).max(self.replica.last_at());
         let at = self.env.now().max(last_at);
         self.last_at.store(at, Ordering::Relaxed);
-        self.raft.submit(Batch { at, items }).await
+        self.replica.submit(Batch { at, items }).await
     }
 
     async fn forward(&self, items: Vec<Proposal>) -> Result<Accepted, ProposeError> {
         if items.is_empty() {
             return Ok(Accepted { index: 0, outcomes: Vec::new() });
         }
-        match self.raft.forward(&items).await {
-            // Nothing was written, and by now it is this node that leads.
-            Err(ProposeError::NoLeader { .. }) if self.raft.is_leader() => {
+        match self.replica.forward(&items).await {
+            // Nothing was written, and this node leads by now.
+            Err(ProposeError::NoLeader { .. }) if self.replica.is_leader() => {
                 self.submit(items).await?.applied().await
             }
             other => other,
@@ -200,7 +204,7 @@ impl Gather {
     }
 }
 
-/// Answers what other nodes sent, and leaves what this node's own clients want.
+/// Refuses what other nodes sent; what remains is for this node's own clients.
 fn refuse_peers(group: Vec<Waiting>) -> Vec<Waiting> {
     let (peers, own): (Vec<_>, Vec<_>) = group.into_iter().partition(|waiting| waiting.for_peer);
     for waiting in peers {

@@ -1,11 +1,14 @@
 //! The state of a new cluster, from the data directory of a node that is left when a majority is gone for good.
 //!
-//! What the directory's `state.db` says may be older than what was acknowledged: it is not synced with
-//! each batch, and a follower hears late of what is committed. Its `log.db` has it. So every entry behind
-//! the state is applied, committed or not: which are, the log of one node cannot tell, and of those that
-//! are not nobody was told that they failed.
+//! The directory's `state.db` may be older than what was acknowledged: it is not synced with each batch, and
+//! a follower hears late of what is committed. The `log.db` beside it has the rest. So every entry behind the
+//! state is applied. One node's log cannot show which entries were committed; no client was told that the
+//! others failed.
 //!
-//! The directory is only read. Nothing but copies is opened, and they go with whatever comes of it.
+//! The directory is only read. Only copies of its files are opened, and they are removed in the end, also
+//! after a failure.
+
+mod error;
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -13,18 +16,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use chronos_state::Machine;
 use chronos_state::backup::{self, Counts};
-use chronos_state::{Machine, StateError};
 use chronos_types::NodeName;
 
-use super::health::Health;
-use super::log_file::{LogError, LogFile};
-use super::log_rows::LogRows;
-use super::start::lock_directory;
-use super::state_file::{NOTES, StateFault, StateFile};
-use super::tail::next;
-use super::types::LogId;
-use super::{RaftError, error};
+pub use self::error::SalvageError;
+
+use self::error::Fault;
+use crate::directory::lock_directory;
+use crate::error::{ReplicaError, file_error};
+use crate::health::Health;
+use crate::log::file::LogFile;
+use crate::log::rows::LogRows;
+use crate::log::tail::next;
+use crate::state::fault::StateFault;
+use crate::state::file::StateFile;
+use crate::state::position::NOTE_PREFIX;
+use crate::types::LogId;
 
 /// What a node's data directory must hold.
 const STATE: &str = "state.db";
@@ -34,14 +42,14 @@ const FILES: [&str; 4] = [STATE, "state.db-wal", LOG, "log.db-wal"];
 /// Where the copies lie, in the new data directory: the state is moved from there, not copied again.
 const SCRATCH: &str = "restore-copies";
 
-/// So much is read from the log, and applied in one transaction, however much there is.
+/// This much is read from the log, and applied in one transaction, at a time.
 const PAGE_ENTRIES: u64 = 512;
 const PAGE_BYTES: usize = 4 << 20;
 
-/// What came of it.
+/// What was salvaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Salvaged {
-    /// What there is now.
+    /// What the new state holds.
     pub counts: Counts,
     /// What the log added.
     pub replayed: Replayed,
@@ -52,7 +60,7 @@ pub struct Salvaged {
 pub struct Replayed {
     /// Whose log it was.
     pub node: NodeName,
-    /// So many entries.
+    /// How many entries it had.
     pub entries: u64,
     /// Where it ended, for people: of two nodes, the one whose end is the greater in term, then leader,
     /// then entry has every acknowledged write that the other has.
@@ -73,7 +81,7 @@ pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged
             return Err(SalvageError::NoData { from: from.to_owned(), name });
         }
     }
-    if lies_within(data_dir, from).map_err(error::file(data_dir))? {
+    if lies_within(data_dir, from).map_err(file_error(data_dir))? {
         return Err(SalvageError::Within { from: from.to_owned(), data_dir: data_dir.to_owned() });
     }
     backup::check_vacant(data_dir)?;
@@ -84,71 +92,14 @@ pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged
         scratch.copy(from, name)?;
     }
     drop(in_use);
-    // What is wrong with a copy is wrong with what was copied, and that is what the operator knows.
+    // What is wrong with a copy is wrong with the original, and the operator knows only that.
     let unusable = |fault: &dyn std::fmt::Display| {
         let why = fault.to_string().replace(&scratch.0.display().to_string(), &from.display().to_string());
         SalvageError::Unusable { from: from.to_owned(), why }
     };
     let replayed = replay(&scratch.0).map_err(|fault| unusable(&fault))?;
-    let counts = backup::adopt(&scratch.0.join(STATE), data_dir, node, NOTES);
+    let counts = backup::adopt(&scratch.0.join(STATE), data_dir, node, NOTE_PREFIX);
     Ok(Salvaged { counts: counts.map_err(|fault| unusable(&fault))?, replayed })
-}
-
-/// Why there is nothing to begin from.
-#[derive(Debug, thiserror::Error)]
-pub enum SalvageError {
-    /// A file is not there.
-    #[error("{from} is not the data directory of a node: it holds no {name}")]
-    NoData {
-        /// The directory.
-        from: PathBuf,
-        /// The file.
-        name: &'static str,
-    },
-    /// It would be changed.
-    #[error(
-        "cluster.data_dir {data_dir} is, or lies in, the directory {from} that is to be restored from, which stays as it is: \
-         set cluster.data_dir to another one, which holds no data"
-    )]
-    Within {
-        /// The directory to restore from.
-        from: PathBuf,
-        /// The new data directory.
-        data_dir: PathBuf,
-    },
-    /// Another process works on it.
-    #[error("{0} cannot be restored from: a Chronos is running on it; stop that first")]
-    InUse(PathBuf),
-    /// What is in it does not do.
-    #[error("{from} cannot be restored from: {why}")]
-    Unusable {
-        /// The directory.
-        from: PathBuf,
-        /// The reason.
-        why: String,
-    },
-    /// The new data directory cannot be used, or a file failed.
-    #[error(transparent)]
-    Raft(#[from] RaftError),
-    /// There is data already.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-/// Why a state and a log do not come to one state.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error("its log.db names no node")]
-    Nameless,
-    #[error(
-        "entry {0} is neither in its state.db nor in its log.db, and without it what follows cannot be applied; \
-         take another node, or a backup"
-    )]
-    Hole(u64),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    State(#[from] StateFault),
 }
 
 /// Applies to the state in a directory what its log has beyond it.
@@ -158,12 +109,12 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     let rows = LogRows::open(&directory.join(LOG))?;
     let machine = Machine::open(&directory.join(STATE)).map_err(StateFault::from)?;
     let health = Arc::new(Health::new());
-    // A full disk is told, not waited for: somebody looks on.
+    // A full disk is reported, not waited for: an operator is watching.
     health.stop();
     let newest_at = Arc::new(AtomicI64::new(i64::MIN));
     let mut state = StateFile::new(machine, Box::new(drop), health, newest_at)?;
     let begin = next(state.position().applied.as_ref());
-    // What is purged may still lie in the file in part.
+    // The file may still hold a part of what is purged.
     if begin < next(found.purged.as_ref()) {
         return Err(Fault::Hole(begin));
     }
@@ -199,20 +150,20 @@ fn lies_within(directory: &Path, other: &Path) -> io::Result<bool> {
     Ok(directory.ancestors().any(is_other))
 }
 
-/// Keeps a node from starting on the directory for as long as the file is open. One that was killed
-/// left its lock file there, and nobody holds that; where there is none, there is nothing to hold.
+/// Keeps a node from starting on the directory for as long as the file is open. A node that was killed left
+/// its lock file there, and nobody holds it. Where there is no lock file, there is nothing to hold.
 fn lock_source(from: &Path) -> Result<Option<File>, SalvageError> {
     let path = from.join("lock");
-    // Not for writing: that could change it.
+    // Opened for reading only: writing could change it.
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error::file(&path)(error).into()),
+        Err(error) => return Err(file_error(&path)(error).into()),
     };
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(SalvageError::InUse(from.to_owned())),
-        Err(TryLockError::Error(error)) => Err(error::file(&path)(error).into()),
+        Err(TryLockError::Error(error)) => Err(file_error(&path)(error).into()),
     }
 }
 
@@ -220,26 +171,26 @@ fn lock_source(from: &Path) -> Result<Option<File>, SalvageError> {
 struct Scratch(PathBuf);
 
 impl Scratch {
-    /// An empty directory, also where one that was interrupted left its own.
-    fn new(data_dir: &Path) -> Result<Self, RaftError> {
+    /// An empty directory; what an interrupted restore left there is removed.
+    fn new(data_dir: &Path) -> Result<Self, ReplicaError> {
         let path = data_dir.join(SCRATCH);
         match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error::file(&path)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(&path)(error)),
             _ => {}
         }
-        std::fs::create_dir(&path).map_err(error::file(&path))?;
+        std::fs::create_dir(&path).map_err(file_error(&path))?;
         Ok(Self(path))
     }
 
-    /// Copies a file, if it is there. The copy can be written to, whatever is true of the original.
-    fn copy(&self, from: &Path, name: &str) -> Result<(), RaftError> {
+    /// Copies a file, if it is there. The copy can be written to even if the original cannot.
+    fn copy(&self, from: &Path, name: &str) -> Result<(), ReplicaError> {
         let (source, target) = (from.join(name), self.0.join(name));
         let mut original = match File::open(&source) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            opened => opened.map_err(error::file(&source))?,
+            opened => opened.map_err(file_error(&source))?,
         };
-        let mut copy = File::create(&target).map_err(error::file(&target))?;
-        io::copy(&mut original, &mut copy).map_err(error::file(&target))?;
+        let mut copy = File::create(&target).map_err(file_error(&target))?;
+        io::copy(&mut original, &mut copy).map_err(file_error(&target))?;
         Ok(())
     }
 }

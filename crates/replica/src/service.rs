@@ -1,49 +1,154 @@
-//! What other nodes ask of this one.
+//! [`PeerService`]: answers what other nodes ask of this one.
 
-use std::sync::Weak;
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use chronos_env::BoxFuture;
 use chronos_peer::{Answer, Body, PeerError, Service};
-use chronos_state::Batch;
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::raft::{AppendEntriesResponse, TransferLeaderRequest, VoteRequest};
+use chronos_state::{Batch, Proposal};
+use openraft::raft::AppendEntriesResponse;
 use openraft::storage::Snapshot;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::join::Place;
-use super::membership::{Change, Changed};
-use super::propose::Accepted;
-use super::snapshot::SnapshotSource;
-use super::snapshot_send::{CopyId, SnapshotHead};
-use super::types::{Member, Types};
-use super::wire::{self, Answered, Append, To};
-use super::{ChangeError, ProposeError, Raft, Shared, report};
+use crate::error::ProposeError;
+use crate::log::handle::Log;
+use crate::membership::handle::Membership;
+use crate::messages::payload::{Accepted, Append, Appended, Change, JoinRequest, SnapshotHead, To};
+use crate::messages::request::{Request, unknown};
+use crate::messages::wire;
+use crate::presence::handle::Presence;
+use crate::state::snapshot::incoming::IncomingCopy;
+use crate::state::snapshot::source::SnapshotSource;
 
-/// A node that asks to become a member.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct JoinRequest {
-    pub id: u64,
-    pub member: Member,
+/// Takes proposals from other nodes, on the node that leads.
+pub(crate) type OnPropose =
+    Box<dyn Fn(Vec<Proposal>) -> BoxFuture<'static, Result<Accepted, ProposeError>> + Send + Sync>;
+
+/// Answers for a node, part by part.
+pub(crate) struct PeerService {
+    log: Arc<Log>,
+    membership: Arc<Membership>,
+    presence: Arc<Presence>,
+    incoming: IncomingCopy,
+    on_propose: OnceLock<OnPropose>,
 }
 
-/// Whether a raft id is a member, as far as the one who answers knows.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Standing {
-    pub is_member: bool,
-    /// The entry that says so.
-    pub as_of: Option<u64>,
+impl PeerService {
+    pub(crate) fn new(
+        log: Arc<Log>,
+        membership: Arc<Membership>,
+        presence: Arc<Presence>,
+        incoming: IncomingCopy,
+    ) -> Self {
+        Self { log, membership, presence, incoming, on_propose: OnceLock::new() }
+    }
+
+    /// Sets what takes the proposals that other nodes send here because this one leads; once.
+    pub(crate) fn on_propose(&self, handler: OnPropose) {
+        // A second one would be a mistake of ours, and the first serves as well.
+        let _ = self.on_propose.set(handler);
+    }
+
+    async fn answer(&self, request: Request) -> Result<Bytes, String> {
+        let raft = &self.log.raft;
+        match request {
+            Request::Append(append) => wire::encode(&self.append(self.mine(append)?).await?),
+            Request::Vote(request) => wire::encode(&raft.vote(self.mine(request)?).await.map_err(text)?),
+            Request::PreVote(request) => {
+                wire::encode(&raft.pre_vote(self.mine(request)?).await.map_err(text)?)
+            }
+            Request::TransferLeader(request) => {
+                wire::encode(&raft.handle_transfer_leader(self.mine(request)?).await.map_err(text)?)
+            }
+            Request::SnapshotOffset(copy) => wire::encode(&self.incoming.offset(&self.mine(copy)?)?),
+            Request::Propose(batch) => wire::encode(&self.propose(batch).await),
+            Request::ReadIndex => wire::encode(&self.log.read_index().await),
+            Request::Change(change) => wire::encode(&self.membership.changes.carry_out(change).await),
+            Request::Join(JoinRequest { id, member }) => {
+                wire::encode(&self.membership.introduce(Change::Join { id, member }).await?)
+            }
+            Request::Update(JoinRequest { id, member }) => {
+                wire::encode(&self.membership.introduce(Change::Update { id, member }).await?)
+            }
+            Request::Presence(note) => {
+                if !self.log.is_leader() {
+                    return Err(format!("{} does not lead", self.log.name));
+                }
+                self.presence.note(&note);
+                Ok(Bytes::new())
+            }
+            Request::Leave(to) => {
+                // The node at this address may be another one of that name by now.
+                let () = self.mine(to)?;
+                self.presence.ask_to_leave();
+                Ok(Bytes::new())
+            }
+            Request::Invite(address) => wire::encode(&self.membership.joiner.accept(address)),
+            Request::Standing(id) => wire::encode(&self.membership.standing_of(id)),
+            Request::Report => Ok(serde_json::to_vec(&self.presence.report()).unwrap_or_default().into()),
+            // It comes with a body.
+            Request::Snapshot(_) => Err(unknown(request.kind())),
+        }
+    }
+
+    /// Opens what was meant for this node.
+    fn mine<T>(&self, envelope: To<T>) -> Result<T, String> {
+        if envelope.to == self.log.id() {
+            return Ok(envelope.message);
+        }
+        Err(format!(
+            "this is {}, raft id {}; the message is for raft id {}",
+            self.log.name,
+            self.log.id(),
+            envelope.to
+        ))
+    }
+
+    /// Takes entries, or a heartbeat. What is heard from a leader that this node follows counts as a contact.
+    async fn append(&self, Append { request, proven }: Append) -> Result<Appended, String> {
+        let (heard, stamp) = (Instant::now(), self.presence.stamp());
+        let answer = self.log.raft.append_entries(request).await.map_err(text)?;
+        let follows = !matches!(answer, AppendEntriesResponse::HigherVote(_));
+        if follows {
+            self.presence.heard_leader(heard, proven);
+        }
+        Ok(Appended { answer, stamp: follows.then_some(stamp) })
+    }
+
+    async fn propose(&self, batch: Batch) -> Result<Accepted, ProposeError> {
+        match self.on_propose.get() {
+            Some(propose) if self.log.is_leader() => propose(batch.items).await,
+            _ => Err(ProposeError::NoLeader { leader: self.log.leadership().borrow().leader.clone() }),
+        }
+    }
+
+    /// Receives a copy of the state, and installs it.
+    async fn install(&self, from: &str, head: To<SnapshotHead>, body: Body) -> Result<Bytes, String> {
+        let head = self.mine(head)?;
+        tracing::info!(from, bytes = head.copy.length, offset = head.offset, "receiving the state");
+        let file = self.incoming.receive(head.copy, head.offset, body).await?;
+        let snapshot = Snapshot { meta: head.meta, snapshot: SnapshotSource::Received(file) };
+        let installed = self.log.raft.install_full_snapshot(head.vote, snapshot).await;
+        wire::encode(&installed.map_err(text)?.vote)
+    }
 }
 
-/// Answers for a node, while there is one.
-pub(super) struct Desk(pub Weak<Shared>);
+/// The service as the other nodes reach it: it answers for as long as the node is there.
+pub(crate) struct WeakService(pub Weak<PeerService>);
 
-impl Service for Desk {
+impl WeakService {
+    fn node(&self) -> Result<Arc<PeerService>, String> {
+        let node = self.0.upgrade().filter(|node| !node.log.storage.health.stopping());
+        node.ok_or_else(|| "this node is stopping".to_owned())
+    }
+}
+
+impl Service for WeakService {
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            let raft = self.raft().map_err(PeerError::Refused)?;
-            raft.answer(from, kind, message).await.map_err(PeerError::Refused)
+            let node = self.node().map_err(PeerError::Refused)?;
+            let request = Request::decode(from, kind, message).map_err(PeerError::Refused)?;
+            node.answer(request).await.map_err(PeerError::Refused)
         })
     }
 
@@ -55,147 +160,17 @@ impl Service for Desk {
         body: Body,
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            let raft = self.raft().map_err(PeerError::Refused)?;
-            let received = match kind {
-                "snapshot" => raft.install(from, message, body).await,
-                other => Err(unknown(other)),
+            let node = self.node().map_err(PeerError::Refused)?;
+            let request = Request::decode(from, kind, message).map_err(PeerError::Refused)?;
+            let received = match request {
+                Request::Snapshot(head) => node.install(from, head, body).await,
+                other => Err(unknown(other.kind())),
             };
             received.map_err(PeerError::Refused)
         })
     }
 }
 
-impl Desk {
-    fn raft(&self) -> Result<Raft, String> {
-        let stopped = || "this node is stopping".to_owned();
-        let shared = self.0.upgrade().filter(|shared| !shared.health.stopping());
-        shared.map(|shared| Raft { shared }).ok_or_else(stopped)
-    }
-}
-
-impl Raft {
-    async fn answer(&self, from: &str, kind: &str, message: Bytes) -> Result<Bytes, String> {
-        let raft = &self.shared.raft;
-        match kind {
-            "append" => {
-                let Append { request, proven } = self.mine(wire::decode_append(message)?)?;
-                let Shared { contact, lease, signs, .. } = &*self.shared;
-                let (heard, sign) = (Instant::now(), signs.sign());
-                let answer = raft.append_entries(request).await.map_err(|error| error.to_string())?;
-                let follows = !matches!(answer, AppendEntriesResponse::HigherVote(_));
-                if follows {
-                    contact.at(heard);
-                    proven.and_then(|sign| signs.read(sign)).into_iter().for_each(|at| lease.at(at));
-                }
-                wire::encode(&Answered { answer, sign: follows.then_some(sign) })
-            }
-            "vote" => {
-                let request: VoteRequest<Types> = self.mine(wire::decode(&message)?)?;
-                wire::encode(&raft.vote(request).await.map_err(|error| error.to_string())?)
-            }
-            "pre_vote" => {
-                let request: VoteRequest<Types> = self.mine(wire::decode(&message)?)?;
-                wire::encode(&raft.pre_vote(request).await.map_err(|error| error.to_string())?)
-            }
-            "transfer_leader" => {
-                let request: TransferLeaderRequest<Types> = self.mine(wire::decode(&message)?)?;
-                let answer = raft.handle_transfer_leader(request).await;
-                wire::encode(&answer.map_err(|error| error.to_string())?)
-            }
-            "snapshot_offset" => {
-                let copy: CopyId = self.mine(wire::decode(&message)?)?;
-                wire::encode(&self.shared.inbox.offset(&copy)?)
-            }
-            "propose" => wire::encode(&self.propose_for(from, &message).await?),
-            "read_index" => wire::encode(&self.read_index().await),
-            "change" => {
-                let change: Change = wire::decode(&message)?;
-                wire::encode(&self.carry_out(change).await)
-            }
-            "join" => {
-                let JoinRequest { id, member } = wire::decode(&message)?;
-                wire::encode(&self.introduce(Change::Join { id, member }).await?)
-            }
-            "update" => {
-                let JoinRequest { id, member } = wire::decode(&message)?;
-                wire::encode(&self.introduce(Change::Update { id, member }).await?)
-            }
-            "presence" => {
-                if !self.is_leader() {
-                    return Err(format!("{} does not lead", self.name()));
-                }
-                self.shared.leaving.note(&wire::decode(&message)?);
-                Ok(Bytes::new())
-            }
-            "leave" => {
-                // Whoever stands there now may be another node of that name.
-                let () = self.mine(wire::decode(&message)?)?;
-                self.shared.asked_to_leave.send_replace(true);
-                Ok(Bytes::new())
-            }
-            "invite" => wire::encode(&self.accept(wire::decode(&message)?)),
-            "standing" => wire::encode(&self.standing_of(wire::decode(&message)?)),
-            report::KIND => Ok(serde_json::to_vec(&self.report()).unwrap_or_default().into()),
-            other => Err(unknown(other)),
-        }
-    }
-
-    /// Opens what was meant for this node.
-    fn mine<T>(&self, envelope: To<T>) -> Result<T, String> {
-        if envelope.to == self.shared.id {
-            return Ok(envelope.message);
-        }
-        Err(format!(
-            "this is {}, raft id {}; the message is for raft id {}",
-            self.name(),
-            self.shared.id,
-            envelope.to
-        ))
-    }
-
-    async fn propose_for(
-        &self,
-        from: &str,
-        message: &Bytes,
-    ) -> Result<Result<Accepted, ProposeError>, String> {
-        let batch = Batch::decode(message).map_err(|error| format!("proposals of {from}: {error}"))?;
-        Ok(match self.shared.on_propose.get() {
-            Some(propose) if self.is_leader() => propose(batch.items).await,
-            _ => Err(ProposeError::NoLeader { leader: self.leadership().borrow().leader.clone() }),
-        })
-    }
-
-    /// Has the leader do what a node asks that knows no leader.
-    async fn introduce(&self, change: Change) -> Result<Result<Changed, ChangeError>, String> {
-        let place = self.shared.place.borrow().clone();
-        match place {
-            Place::Member => Ok(self.change(change).await),
-            // It has just started, or is just joining: there is a cluster, and who founds one must hear of it.
-            Place::Outside(_) if self.shared.caller.cluster.get().is_some() => Ok(Err(ChangeError::NoLeader)),
-            Place::Outside(_) => Ok(Err(ChangeError::Outside(self.name()))),
-            Place::Removed => Err(format!("{} is no member of its cluster any more", self.name())),
-        }
-    }
-
-    fn standing_of(&self, id: u64) -> Standing {
-        let metrics = self.shared.raft.metrics();
-        let members = metrics.borrow_watched().committed_membership_config.clone();
-        Standing {
-            is_member: members.get_node(&id).is_some(),
-            as_of: members.log_id().as_ref().map(|id| id.index),
-        }
-    }
-
-    async fn install(&self, from: &str, message: Bytes, body: Body) -> Result<Bytes, String> {
-        let head: SnapshotHead = self.mine(wire::decode(&message)?)?;
-        tracing::info!(from, bytes = head.copy.length, offset = head.offset, "receiving the state");
-        let file = self.shared.inbox.receive(head.copy, head.offset, body).await?;
-        let snapshot = Snapshot { meta: head.meta, snapshot: SnapshotSource::Received(file) };
-        let installed = self.shared.raft.install_full_snapshot(head.vote, snapshot).await;
-        wire::encode(&installed.map_err(|error| error.to_string())?.vote)
-    }
-}
-
-fn unknown(kind: &str) -> String {
-    format!("this Chronos does not know the message {kind}")
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }

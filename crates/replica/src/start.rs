@@ -1,213 +1,151 @@
 //! From a data directory to a node that leads, or follows.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
-use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chronos_env::{Env, Worker};
+use chronos_env::Env;
 use chronos_peer::{Caller, Transport};
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::backfill;
-use super::contact::{Contact, Hearing, Signs};
-use super::health::Space;
-use super::health::{Health, Store};
-use super::join::{self, Place};
-use super::leaving::Leaving;
-use super::lock::lock;
-use super::log_file::{Found, Identity};
-use super::log_store::LogStore;
-use super::network::{Addresses, Network};
-use super::snapshot::SnapshotDirectory;
-use super::snapshot_receive::Inbox;
-use super::snapshot_send::Outbox;
-use super::state_file::{Sink, StateFault, StateFile};
-use super::state_store::StateStore;
-use super::tail::next;
-use super::types::Member;
-use super::upkeep::{self, LogLimits, Openraft};
-use super::view::{Lookout, View};
-use super::{Leadership, Raft, RaftConfig, RaftError, Shared, Told};
+use crate::config::{LogLimits, ReplicaConfig};
+use crate::error::ReplicaError;
+use crate::leader::LeaderClient;
+use crate::log::handle::Log;
+use crate::membership::handle::Membership;
+use crate::membership::state::MemberState;
+use crate::metrics::Metrics;
+use crate::network::addresses::Addresses;
+use crate::network::peer::Network;
+use crate::presence::activity::Activity;
+use crate::presence::followers::Followers;
+use crate::presence::handle::Presence;
+use crate::presence::observer::{Observer, Times};
+use crate::presence::stamp::StampClock;
+use crate::raft::Raft;
+use crate::service::PeerService;
+use crate::state::file::Sink;
+use crate::state::snapshot::incoming::IncomingCopy;
+use crate::state::snapshot::outgoing::OutgoingCopies;
+use crate::storage::Storage;
 
-/// Between looks at who should have a vote.
-const TEND: Duration = Duration::from_millis(250);
-/// An election takes so many times the shortest time-out at most, in all but rare cases; who is not
-/// heard of for longer is not counted on.
+/// An election takes at most this many times the shortest time-out, in all but rare cases. A node that is not
+/// heard from for longer is not counted on.
 const STALE_ELECTIONS: u64 = 4;
 
-/// See [`Raft::start`].
-pub(super) async fn start(
-    config: RaftConfig,
-    mut machine: Machine,
-    sink: Sink,
-    transport: Arc<dyn Transport>,
-    caller: Caller,
-    told: Told,
-    env: &Env,
-) -> Result<Raft, RaftError> {
-    let raft_config = raft_config(&config)?;
-    let data_lock = lock_directory(&config.data_dir)?;
-    let health = Arc::new(Health::new());
-    let newest_at = Arc::new(AtomicI64::new(i64::MIN));
+/// What a replica needs beside its settings.
+pub struct Dependencies {
+    /// The state, open.
+    pub machine: Machine,
+    /// Is told of every change of the state.
+    pub sink: Sink,
+    /// The way to other nodes.
+    pub transport: Arc<dyn Transport>,
+    /// Who this node is to them. The id of the cluster is set here, once it is known.
+    pub caller: Caller,
+    /// What this node does with its runs.
+    pub activity: Arc<Activity>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Threads, timers and randomness.
+    pub env: Env,
+}
 
-    let drawn = u64::from_le_bytes(env.random_bytes());
-    let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
-    let log_path = config.data_dir.join("log.db");
-    let log = LogStore::open(
-        env,
-        &log_path,
-        data_lock,
-        health.clone(),
-        newest_at.clone(),
-        told.metrics.log_commits.clone(),
-        |found| claim(&config, found, &mut identity),
-    )?;
-    let id = identity.id;
-    if let Some(cluster) = identity.cluster {
-        // Nobody has set it before: this node has just read it.
-        let _ = caller.cluster.set(cluster);
+impl std::fmt::Debug for Dependencies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dependencies").field("caller", &self.caller).finish_non_exhaustive()
     }
+}
 
-    let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
-    machine.backfill(done, ask).map_err(StateFault::State)?;
-    let file = StateFile::new(machine, sink, health.clone(), newest_at.clone())?;
-    let (state_end, log_begin) = (file.position().applied, log.edges().0);
-    if let Some(begin) = log_begin
-        && next(state_end.as_ref()) <= begin.index
-    {
-        let state = state_end.map(|end| end.index);
-        return Err(RaftError::StateBehindLog { state, log: begin.index });
-    }
-    let reporter = health.clone();
-    let died = move || reporter.report("the thread of the state machine panicked".to_owned());
-    let gate = Space::gate(&health, Store::State);
-    let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
-    let directory = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-    let store = StateStore::new(state.clone(), log.progress(), directory.clone(), health.clone());
+/// A replica, part by part.
+pub(crate) struct Parts {
+    pub log: Arc<Log>,
+    pub membership: Arc<Membership>,
+    pub presence: Arc<Presence>,
+    pub leader: LeaderClient,
+    pub service: Arc<PeerService>,
+}
 
-    let (addresses, outbox) = (Addresses::default(), Arc::new(Outbox::new(env.clone())));
-    let hearing = Arc::new(Hearing::default());
+/// See [`crate::Replica::start`].
+pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) -> Result<Parts, ReplicaError> {
+    let Dependencies { machine, sink, transport, caller, activity, metrics, env } = dependencies;
+    let raft_config = raft_config(config)?;
+    let cluster = caller.cluster;
+    let storage = Storage::open(config, machine, sink, &cluster, &metrics, &env)?;
+    let (id, copies, health) = (storage.id, storage.copies.clone(), storage.health.clone());
+
+    let (addresses, followers) = (Addresses::default(), Arc::<Followers>::default());
+    let outgoing = Arc::new(OutgoingCopies::new(env.clone()));
     let network = Network {
         transport: transport.clone(),
         addresses: addresses.clone(),
-        outbox: outbox.clone(),
-        hearing: hearing.clone(),
+        outgoing: outgoing.clone(),
+        followers: followers.clone(),
     };
-    let raft = Openraft::new(id, raft_config, network, log.clone(), store).await;
-    let raft = raft.map_err(|fatal| storage(&health, &fatal))?;
-    let (sender, leadership) = watch::channel(Leadership::default());
-    hearing.follow(raft.clone());
-    let (contact, lease) = (Arc::new(Contact::default()), Arc::new(Contact::default()));
-    let leaving = Arc::new(Leaving::default());
-    let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
-    let (cut_off_sender, cut_off) = watch::channel(true);
-    let lookout = Lookout {
-        raft: raft.clone(),
-        id,
-        name: config.node_id.clone(),
-        contact: contact.clone(),
-        lease: lease.clone(),
-        hearing,
-        leaving: leaving.clone(),
+    let raft = Raft::new(id, raft_config, network, storage.log.clone(), storage.state_store()).await;
+    let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
+    followers.follow(raft.clone());
+    let times = Times {
         reassign_after: config.reassign_after,
         stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
-        view: view_sender,
-        cut_off: cut_off_sender,
-        elected: None,
     };
+    let (observer, observed) = Observer::new(raft.clone(), id, config.node_id.clone(), followers, times);
+
     let mut tasks = JoinSet::new();
-    tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, health.clone()));
-    tasks.spawn(upkeep::follow_addresses(raft.clone(), addresses));
-    tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), log.clone()));
-    tasks.spawn(upkeep::purge_by_bytes(raft.clone(), log.clone()));
-    tasks.spawn(upkeep::tidy_copies(outbox));
-    let member = Member {
-        name: config.node_id.clone(),
-        address: config.advertise.clone(),
-        http: config.http.clone(),
-        version: config.version.clone(),
-        tz_release: config.tz_release.clone(),
-    };
-    let founds = config.bootstrap.then(|| cluster_id(env));
-    let shared = Shared {
-        raft,
-        log,
-        state,
-        health,
-        newest_at,
-        leadership,
-        view,
-        cut_off,
-        contact,
-        lease,
-        activity: told.activity,
-        signs: Signs::new(u64::from_le_bytes(env.random_bytes())),
-        leaving,
-        asked_to_leave: watch::Sender::new(false),
-        id,
-        member,
-        config,
-        transport,
-        caller,
-        inbox: Inbox::new(directory, env.clone()),
-        on_propose: OnceLock::new(),
-        changes: tokio::sync::Mutex::default(),
-        invited_by: Mutex::default(),
-        place: watch::Sender::new(Place::Outside("it is starting".to_owned())),
-        founds,
-        upkeep: Mutex::new(tasks),
-    };
-    let raft = Raft { shared: Arc::new(shared) };
-    let mut fault = raft.shared.health.fault();
+    tasks.spawn(addresses.follow(raft.clone()));
+    tasks.spawn(outgoing.tidy());
+    let cut_off = observed.cut_off.clone();
+    let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, tasks));
+    let leader = LeaderClient { log: log.clone(), transport };
+    let founds = config.bootstrap.then(|| cluster_id(&env));
+    let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()));
+    let presence = Arc::new(Presence::new(leader.clone(), observed, stamps, activity));
+    let membership = Arc::new(Membership::new(leader.clone(), presence.clone(), config, founds));
+    let incoming = IncomingCopy::new(copies, env.clone());
+    let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming);
+    let parts = Parts { log, membership, presence, leader, service: Arc::new(service) };
+
+    let mut fault = health.fault();
     let was_member = tokio::select! {
         biased;
         Ok(fault) = fault.wait_for(Option::is_some) => {
-            return Err(RaftError::Storage(fault.clone().unwrap_or_default()));
+            return Err(ReplicaError::Storage(fault.clone().unwrap_or_default()));
         }
-        found = found_or_rejoin(&raft, lookout, env) => found?,
+        found = found_or_rejoin(&parts, observer, &env) => found?,
     };
-    let weak = Arc::downgrade(&raft.shared);
-    let mut tasks = lock(&raft.shared.upkeep);
-    tasks.spawn(join::keep_place(weak.clone(), was_member));
-    tasks.spawn(tend(weak));
-    drop(tasks);
-    Ok(raft)
+    parts.membership.keep(was_member);
+    Ok(parts)
 }
 
-/// Founds a cluster where there is nobody to ask whether there is one; where this node is all of it, waits until it leads and the
-/// state is what it was. Returns whether this node has a place already.
-async fn found_or_rejoin(raft: &Raft, mut lookout: Lookout, env: &Env) -> Result<bool, RaftError> {
-    let Shared { raft: openraft, health, id, caller, upkeep, .. } = &*raft.shared;
-    let initialized = openraft.is_initialized().await.map_err(|fatal| storage(health, &fatal))?;
-    let mut alone = initialized && openraft.voter_ids().eq([*id]);
+/// Founds a cluster where there is nobody to ask whether there is one. Where this node is all of its cluster,
+/// waits until it leads and the state is what it was. Returns whether this node is a member already.
+async fn found_or_rejoin(parts: &Parts, mut observer: Observer, env: &Env) -> Result<bool, ReplicaError> {
+    let Parts { log, membership, presence, .. } = parts;
+    let (raft, joiner) = (&log.raft, &membership.joiner);
+    let initialized = raft.is_initialized().await.map_err(|fatal| log.failed(&fatal))?;
+    let mut alone = initialized && raft.voter_ids().eq([log.id()]);
     // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
-    if !initialized && caller.cluster.get().is_none() && raft.founds_alone() {
-        raft.found().await?;
+    if !initialized && log.cluster.get().is_none() && joiner.founds_alone() {
+        joiner.found().await?;
         alone = true;
     }
-    if alone && caller.cluster.get().is_none() {
-        raft.adopt(cluster_id(env)).await?;
-    }
-    if alone {
-        // Nobody else can lead: there is nothing to wait for.
-        raft.shared.place.send_replace(Place::Member);
-        openraft.trigger().elect(false).await.map_err(|fatal| storage(health, &fatal))?;
+    if alone && log.cluster.get().is_none() {
+        log.adopt(cluster_id(env)).await?;
     }
     if !alone {
-        lock(upkeep).spawn(lookout.run());
+        presence.keep_up_to_date(observer);
         return Ok(initialized);
     }
-    openraft.wait_for_recovery(None).await.map_err(|error| storage(health, &error))?;
-    let mut leadership = raft.leadership();
+    // Nobody else can lead: there is nothing to wait for.
+    joiner.state.send_replace(MemberState::Member);
+    raft.trigger().elect(false).await.map_err(|fatal| log.failed(&fatal))?;
+    raft.wait_for_recovery(None).await.map_err(|error| log.failed(&error))?;
+    let mut leadership = log.leadership();
     let leads = leadership.wait_for(|now| now.is_leader).await;
-    leads.map_err(|_| RaftError::Storage("raft ended while it was starting".to_owned()))?;
-    lookout.look();
-    lock(upkeep).spawn(lookout.run());
+    leads.map_err(|_| ReplicaError::Storage("raft ended while it was starting".to_owned()))?;
+    observer.look();
+    presence.keep_up_to_date(observer);
     Ok(true)
 }
 
@@ -216,21 +154,12 @@ fn cluster_id(env: &Env) -> String {
     format!("{:032x}", u128::from_le_bytes(env.random_bytes()))
 }
 
-/// Keeps as many voters as there should be, until the last handle is dropped.
-async fn tend(shared: Weak<Shared>) {
-    loop {
-        tokio::time::sleep(TEND).await;
-        let Some(shared) = shared.upgrade() else { return };
-        Raft { shared }.tend().await;
-    }
-}
-
-fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
+fn raft_config(config: &ReplicaConfig) -> Result<Arc<Config>, ReplicaError> {
     let LogLimits { snapshot_entries, keep_entries } = config.log;
     let raft_config = Config {
         cluster_name: "chronos".to_owned(),
         heartbeat_interval: config.heartbeat_interval_ms,
-        // Around the one that is configured: apart, so that two seldom stand at once.
+        // Around the one that is configured: apart, so that two nodes seldom stand at once.
         election_timeout_min: config.election_timeout_ms * 3 / 5,
         election_timeout_max: config.election_timeout_ms * 6 / 5,
         enable_pre_vote: Some(true),
@@ -246,37 +175,5 @@ fn raft_config(config: &RaftConfig) -> Result<Arc<Config>, RaftError> {
         install_snapshot_timeout: 600_000,
         ..Config::default()
     };
-    Ok(Arc::new(raft_config.validate().map_err(|error| RaftError::Config(error.to_string()))?))
-}
-
-/// Takes a data directory for this process, for as long as the file is open.
-pub(super) fn lock_directory(path: &Path) -> Result<File, RaftError> {
-    let failed = |error| RaftError::Directory { path: path.to_owned(), error };
-    std::fs::create_dir_all(path).map_err(failed)?;
-    let file = File::create(path.join("lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RaftError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
-/// Whose log it is: what it says, and otherwise, from then on, `identity`.
-fn claim(config: &RaftConfig, found: &Found, identity: &mut Identity) -> Result<Option<Identity>, RaftError> {
-    match &found.identity {
-        Some(known) if known.name == config.node_id => {
-            identity.clone_from(known);
-            Ok(None)
-        }
-        Some(other) => Err(RaftError::OtherNode {
-            path: config.data_dir.clone(),
-            configured: config.node_id.clone(),
-            found: other.name.clone(),
-        }),
-        None => Ok(Some(identity.clone())),
-    }
-}
-
-fn storage(health: &Health, error: &dyn std::fmt::Display) -> RaftError {
-    RaftError::Storage(health.word(error))
+    Ok(Arc::new(raft_config.validate().map_err(|error| ReplicaError::Config(error.to_string()))?))
 }

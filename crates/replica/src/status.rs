@@ -1,13 +1,12 @@
-//! What can be seen of a node from outside.
+//! What a node knows of itself and of its cluster, as others see it.
 
 use std::collections::BTreeSet;
 
 use chronos_types::NodeName;
 use openraft::Instant as _;
-use openraft::async_runtime::WatchReceiver as _;
 
-use super::Raft;
-use super::types::{Member, Types};
+use crate::raft::Figures;
+use crate::types::Member;
 
 /// Who leads, as far as this node knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub struct Leadership {
 pub struct RaftStatus {
     /// The current term.
     pub term: u64,
-    /// The leader's name, if one is known and was heard of lately.
+    /// The leader's name, if one is known and was heard from lately.
     pub leader: Option<NodeName>,
     /// Whether it is this node.
     pub is_leader: bool,
@@ -56,7 +55,7 @@ pub enum Role {
     Leader,
     /// It has a vote.
     Voter,
-    /// It has everything that a voter has but the vote.
+    /// It has all data, and no vote.
     Learner,
 }
 
@@ -71,42 +70,18 @@ pub struct MemberStatus {
     pub address: String,
     /// Where its API is.
     pub http: String,
-    /// The Chronos that it runs.
+    /// The version of Chronos that it runs.
     pub version: String,
     /// The release of its time zone rules.
     pub tz_release: String,
-    /// Milliseconds since it was last heard of. Only a leader knows, and of itself it says 0.
+    /// Milliseconds since it was last heard from. Only a leader knows, and of itself it says 0.
     pub last_contact_ms: Option<u64>,
     /// The last index known to be in its log. Only a leader knows.
     pub matched: Option<u64>,
 }
 
-impl Raft {
-    /// Where this node stands.
-    #[must_use]
-    pub fn status(&self) -> RaftStatus {
-        let metrics = self.shared.raft.metrics();
-        let now = metrics.borrow_watched();
-        let heard = now.current_leader.filter(|_| !*self.shared.cut_off.borrow());
-        let leader = heard.and_then(|id| now.membership_config.get_node(&id));
-        RaftStatus {
-            term: now.current_term,
-            leader: leader.map(|member| member.name.clone()),
-            is_leader: now.state.is_leader(),
-            cluster: self.shared.caller.cluster.get().cloned(),
-            members: members(&now),
-            last_log: now.last_log_index,
-            committed: now.local_committed.map(|id| id.index),
-            applied: now.last_applied.map(|id| id.index),
-            snapshot: now.snapshot.map(|id| id.index),
-            purged: now.purged.map(|id| id.index),
-            log_commits: self.shared.log.commits(),
-            disk_full: self.shared.health.disk_full().borrow().clone(),
-        }
-    }
-}
-
-fn members(now: &openraft::RaftMetrics<Types>) -> Vec<MemberStatus> {
+/// The members, sorted by name.
+pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
     let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
     let leads = now.state.is_leader();
     let member = |(id, member): (&u64, &Member)| {

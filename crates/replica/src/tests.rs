@@ -17,16 +17,20 @@ use chronos_peer::Caller;
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
 use chronos_types::NodeName;
 
-use super::lock::lock;
-use super::propose::Accepted;
-use super::types::Types;
-use super::{Handed, LogLimits, ProposeError, Raft, RaftConfig, RaftError, Told};
-use crate::proposer::Proposer;
+use crate::lock::lock;
+use crate::log::handle::Log;
+use crate::membership::state::MemberState;
+use crate::messages::payload::Accepted;
+use crate::raft::Figures;
+use crate::{
+    Activity, Dependencies, LogLimits, Metrics, ProposeError, Proposer, Replica, ReplicaConfig, ReplicaError,
+    StateChange,
+};
 use hub::Hub;
 
 /// A node, and all that its state machine handed on.
 struct Node {
-    raft: Raft,
+    replica: Replica,
     proposer: Proposer,
     applied: Arc<Mutex<Vec<Applied>>>,
     /// How often the state was replaced by a snapshot.
@@ -39,7 +43,7 @@ impl Node {
         Self::try_start(directory, "one").await.expect("it starts")
     }
 
-    async fn try_start(directory: &Path, name: &str) -> Result<Self, RaftError> {
+    async fn try_start(directory: &Path, name: &str) -> Result<Self, ReplicaError> {
         Self::start_in(&Hub::default(), directory, name, |_| {}).await
     }
 
@@ -48,9 +52,9 @@ impl Node {
         hub: &Hub,
         directory: &Path,
         name: &str,
-        change: impl FnOnce(&mut RaftConfig),
-    ) -> Result<Self, RaftError> {
-        let mut config = RaftConfig {
+        change: impl FnOnce(&mut ReplicaConfig),
+    ) -> Result<Self, ReplicaError> {
+        let mut config = ReplicaConfig {
             node_id: named(name),
             data_dir: directory.to_owned(),
             heartbeat_interval_ms: 100,
@@ -73,38 +77,68 @@ impl Node {
         let (sink, replacements) = (applied.clone(), replaced.clone());
         let caller = Caller { node: name.into(), cluster: Arc::default() };
         let address = config.advertise.clone();
-        let raft = Raft::start(
-            config,
+        let dependencies = Dependencies {
             machine,
-            Box::new(move |handed| match handed {
-                Handed::Applied(batch) => lock(&sink).push(batch),
-                Handed::Replaced => drop(replacements.fetch_add(1, Ordering::Relaxed)),
+            sink: Box::new(move |change| match change {
+                StateChange::Applied(batch) => lock(&sink).push(batch),
+                StateChange::Replaced => drop(replacements.fetch_add(1, Ordering::Relaxed)),
             }),
-            hub.transport(&address, &caller),
-            caller.clone(),
-            Told::default(),
-            &Env::real(),
-        )
-        .await?;
-        let proposer = Proposer::start(raft.clone(), Env::real());
-        hub.serve(&address, &caller, raft.service());
-        Ok(Self { raft, proposer, applied, replaced, readers })
+            transport: hub.transport(&address, &caller),
+            caller: caller.clone(),
+            activity: Arc::<Activity>::default(),
+            metrics: Metrics::default(),
+            env: Env::real(),
+        };
+        let replica = Replica::start(config, dependencies).await?;
+        let proposer = Proposer::start(replica.clone(), Env::real());
+        hub.serve(&address, &caller, replica.service());
+        Ok(Self { replica, proposer, applied, replaced, readers })
+    }
+
+    fn log(&self) -> &Log {
+        &self.replica.parts.log
+    }
+
+    /// Proposes a batch, where this node leads. Many can be under way at once.
+    async fn propose(&self, batch: Batch) -> Result<Accepted, ProposeError> {
+        self.replica.submit(batch).await?.applied().await
+    }
+
+    /// Waits until this node is a member of a cluster that has a leader, and has applied what was
+    /// acknowledged before; or until it is known to have been removed.
+    async fn joined(&self) {
+        let state = &self.replica.parts.membership.joiner.state;
+        let mut there = state.subscribe();
+        let joined = async {
+            let there = there.wait_for(|state| !matches!(state, MemberState::Joining(_))).await;
+            if *there.expect("the node lives") == MemberState::Member {
+                self.log().raft.wait_for_recovery(None).await.expect("raft lives");
+            }
+        };
+        // A member that was away may have been removed meanwhile, and then never hears of a leader.
+        let mut later = state.subscribe();
+        tokio::select! {
+            biased;
+            fault = self.replica.fault() => panic!("{fault}"),
+            () = joined => {}
+            Ok(_) = later.wait_for(|state| *state == MemberState::Removed) => {}
+        }
     }
 
     async fn put(&self, number: i64) -> Result<Accepted, ProposeError> {
-        self.raft.propose(put_job(number, "")).await
+        self.propose(put_job(number, "")).await
     }
 
     /// Waits until openraft's own figures say so.
-    async fn until(&self, reached: impl Fn(&openraft::RaftMetrics<Types>) -> bool + Send) {
-        self.raft.shared.raft.wait(None).metrics(reached, "a test").await.expect("raft lives");
+    async fn until(&self, reached: impl Fn(&Figures) -> bool + Send) {
+        self.log().raft.wait(None).metrics(reached, "a test").await.expect("raft lives");
     }
 
     /// Has the state copied, and drops the log up to this index.
     async fn drop_log(&self, last: u64) {
-        self.raft.shared.raft.trigger().snapshot().await.expect("asked for");
+        self.log().raft.trigger().snapshot().await.expect("asked for");
         self.until(|now| now.snapshot.is_some()).await;
-        self.raft.shared.raft.trigger().purge_log(last).await.expect("asked for");
+        self.log().raft.trigger().purge_log(last).await.expect("asked for");
         self.until(|now| now.purged.is_some()).await;
     }
 

@@ -1,4 +1,4 @@
-//! What this cluster runs openraft with: its ids, its entries and its answers.
+//! The types that openraft runs on here: ids, members, entries and answers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ mod config {
         /// The types of this cluster. Leader ids are openraft's totally ordered kind, so that two
         /// candidates of one term do not tie.
         pub(crate) Types:
-            D = super::LoggedBatch,
-            R = super::Reply,
+            D = crate::types::LoggedBatch,
+            R = crate::types::Reply,
             NodeId = u64,
-            Node = super::Member,
+            Node = crate::types::Member,
     );
 }
 
-pub(super) use config::Types;
+pub(crate) use config::Types;
 
-pub(super) type LogId = openraft::alias::LogIdOf<Types>;
-pub(super) type Entry = openraft::alias::EntryOf<Types>;
-pub(super) type Vote = openraft::alias::VoteOf<Types>;
-pub(super) type Membership = openraft::alias::StoredMembershipOf<Types>;
-pub(super) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
+pub(crate) type LogId = openraft::alias::LogIdOf<Types>;
+pub(crate) type Entry = openraft::alias::EntryOf<Types>;
+pub(crate) type Vote = openraft::alias::VoteOf<Types>;
+pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
+pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
 
-/// What every node knows of a node.
+/// A member of the cluster, as every node knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     /// The name its operator gave it, `cluster.node_id`.
@@ -43,7 +43,7 @@ pub(crate) struct Member {
     /// Where its API is, for people and for redirects.
     #[serde(default)]
     pub http: String,
-    /// The Chronos that it runs.
+    /// The version of Chronos that it runs.
     #[serde(default)]
     pub version: String,
     /// The release of the time zone rules that it plans by.
@@ -51,8 +51,8 @@ pub(crate) struct Member {
     pub tz_release: String,
 }
 
-/// A batch on its way through the log, with its bytes: encoded once, by whoever proposes it, on
-/// that task rather than on the one thread that writes the log. Clones share both.
+/// A batch on its way through the log, with its bytes. Whoever proposes it encodes it once, on its own task and
+/// not on the one thread that writes the log. Clones share both.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(crate) struct LoggedBatch {
@@ -61,20 +61,20 @@ pub(crate) struct LoggedBatch {
 }
 
 impl LoggedBatch {
-    pub(super) fn new(batch: Batch) -> Result<Self, StateError> {
+    pub(crate) fn new(batch: Batch) -> Result<Self, StateError> {
         let bytes = batch.encode()?.into();
         Ok(Self { batch: Arc::new(batch), bytes })
     }
 
-    pub(super) fn decode(bytes: Bytes) -> Result<Self, StateError> {
+    pub(crate) fn decode(bytes: Bytes) -> Result<Self, StateError> {
         Ok(Self { batch: Arc::new(Batch::decode(&bytes)?), bytes })
     }
 
-    pub(super) fn batch(&self) -> &Batch {
+    pub(crate) fn batch(&self) -> &Batch {
         &self.batch
     }
 
-    pub(super) fn bytes(&self) -> &Bytes {
+    pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 }

@@ -16,7 +16,8 @@ use chronos_engine::{self as engine, Cluster, ClusterConfig, reassign, retention
 use chronos_env::{Env, Listener};
 use chronos_http::{self as http, App};
 use chronos_replica::{
-    Activity, ChangeError, Handed, Proposer, Raft, RaftConfig, Replayed, Salvaged, Store, Told,
+    Activity, ChangeError, Dependencies, Proposer, Replayed, Replica, ReplicaConfig, Salvaged, StateChange,
+    Store,
 };
 use chronos_state::backup::{self, Counts};
 use chronos_state::{Effect, Machine};
@@ -52,7 +53,7 @@ pub struct LeaveError {
 /// A running node.
 pub struct Node {
     address: SocketAddr,
-    raft: Raft,
+    replica: Replica,
     parting: Parting,
     stop_planning: CancellationToken,
     stop_serving: CancellationToken,
@@ -100,12 +101,11 @@ impl Node {
 
         let mut registry = telemetry::registry();
         let activity = Arc::<Activity>::default();
-        let told = Told { activity: activity.clone(), metrics: chronos_replica::Metrics::new(&mut registry) };
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (changed, changes) = mpsc::channel(1);
         let effects = dispatcher.clone();
-        let sink = Box::new(move |handed: Handed| {
-            let Handed::Applied(mut applied) = handed else {
+        let sink = Box::new(move |change: StateChange| {
+            let StateChange::Applied(mut applied) = change else {
                 let _ = changed.try_send(());
                 return effects.rescan();
             };
@@ -119,7 +119,7 @@ impl Node {
                 effects.effects(applied.effects);
             }
         });
-        let raft_config = RaftConfig {
+        let replica_config = ReplicaConfig {
             node_id: config.cluster.node_id.clone(),
             data_dir: directory.clone(),
             heartbeat_interval_ms: config.cluster.raft.heartbeat_interval.as_millis(),
@@ -134,12 +134,20 @@ impl Node {
             reassign_after: config.cluster.reassign_after.as_std(),
             log: config.cluster.raft.log,
         };
-        let (transport, caller) = (door.transport.clone(), door.caller.clone());
-        let raft = Raft::start(raft_config, machine, sink, transport, caller, told, &env).await;
-        let raft = raft.map_err(|error| StartError(error.to_string()))?;
+        let dependencies = Dependencies {
+            machine,
+            sink,
+            transport: door.transport.clone(),
+            caller: door.caller.clone(),
+            activity: activity.clone(),
+            metrics: chronos_replica::Metrics::new(&mut registry),
+            env: env.clone(),
+        };
+        let replica = Replica::start(replica_config, dependencies).await;
+        let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
-        let peers = tokio::spawn(door.serve(raft.service(), stop_peers.clone())?);
-        let proposer = Proposer::start(raft.clone(), env.clone());
+        let peers = tokio::spawn(door.serve(replica.service(), stop_peers.clone())?);
+        let proposer = Proposer::start(replica.clone(), env.clone());
         let metrics = engine::Metrics::new(&mut registry);
 
         Dispatcher::start(
@@ -149,7 +157,7 @@ impl Node {
                 store: store.clone(),
                 proposer: proposer.clone(),
                 client: client.clone(),
-                view: raft.view(),
+                view: replica.presence().view(),
                 env: env.clone(),
                 metrics: dispatch::Metrics::new(&mut registry),
             },
@@ -161,7 +169,7 @@ impl Node {
             node: config.cluster.node_id.clone(),
             misfire_threshold: config.scheduler.misfire_threshold,
             catch_up_window: config.scheduler.catch_up_window,
-            view: raft.view(),
+            view: replica.presence().view(),
             store: store.clone(),
             proposer: proposer.clone(),
             env: env.clone(),
@@ -178,7 +186,7 @@ impl Node {
             metrics: metrics.clone(),
         };
         let reassign = reassign::Config {
-            view: raft.view(),
+            view: replica.presence().view(),
             store: store.clone(),
             proposer: proposer.clone(),
             env: env.clone(),
@@ -186,7 +194,7 @@ impl Node {
         };
         let parting = Parting {
             name: config.cluster.node_id.clone(),
-            raft: raft.clone(),
+            replica: replica.clone(),
             dispatcher: dispatcher.clone(),
             proposer: proposer.clone(),
             store: store.clone(),
@@ -201,7 +209,7 @@ impl Node {
         ];
 
         let cluster = Cluster::new(ClusterConfig {
-            raft: raft.clone(),
+            replica: replica.clone(),
             data_dir: directory.clone(),
             node: config.cluster.node_id.clone(),
             env: env.clone(),
@@ -222,7 +230,17 @@ impl Node {
         let stop_serving = CancellationToken::new();
         let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = config.cluster.node_id.as_str(), "serving");
-        Ok(Self { address, raft, parting, stop_planning, stop_serving, stop_peers, planning, serving, peers })
+        Ok(Self {
+            address,
+            replica,
+            parting,
+            stop_planning,
+            stop_serving,
+            stop_peers,
+            planning,
+            serving,
+            peers,
+        })
     }
 
     /// Makes the data directory of this node that of a new cluster, from a backup or from the data
@@ -261,7 +279,7 @@ impl Node {
     /// Resolves with the reason when the node cannot go on: its storage failed in a way that
     /// waiting does not cure. The process should end, loudly.
     pub async fn fault(&self) -> String {
-        self.raft.fault().await
+        self.replica.fault().await
     }
 
     /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
@@ -293,13 +311,13 @@ impl Node {
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
         self.parting.hand_over(&HashSet::new()).await;
-        let left = if leave { self.raft.leave().await } else { Ok(()) };
+        let left = if leave { self.replica.membership().leave().await } else { Ok(()) };
         match &left {
             Ok(()) if leave => tracing::info!("left the cluster"),
             Ok(()) => {}
             Err(error) => tracing::error!(%error, "this node is or may be a member of the cluster still"),
         }
-        self.raft.shutdown().await;
+        self.replica.shutdown().await;
         self.stop_peers.cancel();
         let _ = (&mut self.peers).await;
         tracing::info!("stopped");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chronos_env::{Env, Scratch, ScratchFile};
-use chronos_replica::NOTES;
+use chronos_replica::NOTE_PREFIX;
 use chronos_state::{StateError, backup};
 
 /// How the names of backups under way begin.
@@ -27,7 +27,7 @@ impl BackupFile {
 pub(super) async fn make(data_dir: &Path, scratch: &Scratch, env: &Env) -> Result<BackupFile, StateError> {
     let (state, file) = (data_dir.join("state.db"), BackupFile { file: scratch.file(), at: env.now() });
     env.blocking(move || {
-        backup::write(&state, file.path(), file.at, env!("CARGO_PKG_VERSION"), NOTES)?;
+        backup::write(&state, file.path(), file.at, env!("CARGO_PKG_VERSION"), NOTE_PREFIX)?;
         Ok(file)
     })
     .await

@@ -1,6 +1,7 @@
 //! Several nodes: they form one cluster, lose nothing, and change who belongs to it.
 
-mod place;
+mod founding;
+mod members;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,8 +10,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::*;
-use crate::join::Place;
-use crate::state_file::standing_of;
+use crate::state::position::position_of;
 use crate::{ChangeError, MemberStatus, RaftStatus, Role, salvage};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,21 +38,21 @@ impl Cluster {
         self.start_with(name, |config| config.bootstrap = bootstrap).await;
     }
 
-    async fn start_with(&mut self, name: &str, change: impl FnOnce(&mut RaftConfig)) {
+    async fn start_with(&mut self, name: &str, change: impl FnOnce(&mut ReplicaConfig)) {
         let directory = self
             .directories
             .entry(name.to_owned())
             .or_insert_with(|| tempfile::tempdir().expect("a directory"));
-        let with_join = |config: &mut RaftConfig| {
+        let with_join = |config: &mut ReplicaConfig| {
             config.join = ["one:1", "two:1", "three:1"].map(str::to_owned).into();
             change(config);
         };
         let node = Node::start_in(&self.hub, directory.path(), name, with_join).await.expect("it starts");
-        let raft = node.raft.clone();
+        let replica = node.replica.clone();
         tokio::spawn(async move {
             // It fires nothing.
-            raft.asked_to_leave().await;
-            raft.leave().await
+            replica.presence().asked_to_leave().await;
+            replica.membership().leave().await
         });
         self.nodes.insert(name.to_owned(), node);
     }
@@ -62,14 +62,14 @@ impl Cluster {
     async fn formed(&self, members: usize) {
         for (name, node) in &self.nodes {
             let reached = || async {
-                let status = node.raft.status();
-                let settled = node.raft.metrics().membership_config.get_joint_config().len() == 1;
+                let status = node.replica.status();
+                let settled = node.log().figures().membership_config.get_joint_config().len() == 1;
                 let voters = status.members.iter().filter(|member| member.role != Role::Learner).count();
                 status.members.len() == members
                     && voters == members.min(3)
                     && settled
                     && status.leader.is_some()
-                    && node.raft.is_ready().is_ok()
+                    && node.replica.is_ready().is_ok()
             };
             until(&format!("{name} sees {members} members"), reached).await;
         }
@@ -81,7 +81,7 @@ impl Cluster {
 
     /// The leader whom the node of this name knows, and the others that are here.
     fn roles(&self, seen_by: &str) -> (String, Vec<String>) {
-        let leader = self.node(seen_by).raft.status().leader.expect("a leader").to_string();
+        let leader = self.node(seen_by).replica.status().leader.expect("a leader").to_string();
         let others = self.nodes.keys().filter(|name| **name != leader).cloned().collect();
         (leader, others)
     }
@@ -90,12 +90,12 @@ impl Cluster {
     async fn kill(&mut self, name: &str) {
         self.hub.isolate(name);
         let node = self.nodes.remove(name).expect("a node");
-        node.raft.shutdown().await;
+        node.replica.shutdown().await;
     }
 
     async fn stop(self) {
         for node in self.nodes.values() {
-            node.raft.shutdown().await;
+            node.replica.shutdown().await;
         }
     }
 }
@@ -118,11 +118,11 @@ impl Node {
     }
 
     fn member(&self, name: &str) -> Option<MemberStatus> {
-        self.raft.status().members.into_iter().find(|member| member.name == name)
+        self.replica.status().members.into_iter().find(|member| member.name == name)
     }
 
     fn names(&self) -> Vec<String> {
-        self.raft.status().members.into_iter().map(|member| member.name.to_string()).collect()
+        self.replica.status().members.into_iter().map(|member| member.name.to_string()).collect()
     }
 }
 
@@ -134,6 +134,12 @@ async fn until<F: Future<Output = bool>>(what: &str, reached: impl Fn() -> F) {
     }
 }
 
+/// Until a node that is not ready says so in these words.
+async fn outside(node: &Node, words: &str) {
+    let says = || async { node.replica.is_ready().is_err_and(|why| why.contains(words)) };
+    until(&format!("it to say {words:?}"), says).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_form_one_cluster_whatever_the_order_of_their_starts() {
     for order in [["one", "two", "three"], ["three", "two", "one"], ["two", "one", "three"]] {
@@ -142,10 +148,10 @@ async fn three_nodes_form_one_cluster_whatever_the_order_of_their_starts() {
             cluster.start(name, name == "one").await;
         }
         cluster.formed(3).await;
-        let ids: Vec<_> = cluster.nodes.values().map(|node| node.raft.status().cluster).collect();
+        let ids: Vec<_> = cluster.nodes.values().map(|node| node.replica.status().cluster).collect();
         assert!(ids[0].is_some() && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
         for node in cluster.nodes.values() {
-            node.raft.joined().await.expect("it is in");
+            node.joined().await;
         }
         cluster.stop().await;
     }
@@ -167,7 +173,7 @@ async fn every_node_takes_writes_and_shows_them_at_once() {
         number += 1;
         node.write(number).await;
         for other in cluster.nodes.values() {
-            other.raft.barrier().await.expect("a leader vouches for it");
+            other.replica.barrier().await.expect("a leader vouches for it");
             assert_eq!(other.jobs(), number.cast_unsigned());
         }
     }
@@ -186,14 +192,14 @@ async fn what_was_acknowledged_survives_the_leader_and_the_rest_goes_on() {
         cluster.node(&others[0]).write(number).await;
     }
     let survivor = cluster.node(&others[1]);
-    survivor.raft.barrier().await.expect("there is a leader");
+    survivor.replica.barrier().await.expect("there is a leader");
     assert_eq!(survivor.jobs(), 20);
 
     cluster.hub.heal();
     cluster.start(&leader, leader == "one").await;
     let back = cluster.node(&leader);
-    back.raft.joined().await.expect("it rejoins");
-    back.raft.barrier().await.expect("there is a leader");
+    back.joined().await;
+    back.replica.barrier().await.expect("there is a leader");
     assert_eq!(back.jobs(), 20);
     assert_eq!(back.names().len(), 3, "as the one that it was");
     cluster.stop().await;
@@ -205,36 +211,40 @@ async fn a_node_that_is_cut_off_says_so_refuses_and_comes_back() {
     for cut in ["two", &cluster.roles("one").0] {
         let node = cluster.node(cut);
         node.write(1).await;
-        until("the fence to be lifted", || async { !node.raft.view().borrow().fenced }).await;
+        until("the fence to be lifted", || async { !node.replica.presence().view().borrow().fenced }).await;
         cluster.hub.isolate(cut);
-        let mut view = node.raft.view();
+        let mut view = node.replica.presence().view();
         tokio::time::timeout(PATIENCE, view.wait_for(|view| view.fenced))
             .await
             .expect("in time")
             .expect("a view");
         outside(node, "reach").await;
-        let refused = match node.raft.is_leader() {
+        let refused = match node.replica.is_leader() {
             true => node.put(1_000).await.expect_err("refused"),
-            false => node.raft.forward(&put_job(1_000, "").items).await.expect_err("refused"),
+            false => node.replica.forward(&put_job(1_000, "").items).await.expect_err("refused"),
         };
         assert!(matches!(refused, ProposeError::NoLeader { .. }), "{refused:?}: nothing was written");
-        assert!(matches!(node.raft.barrier().await, Err(ProposeError::NoLeader { .. })));
+        assert!(matches!(node.replica.barrier().await, Err(ProposeError::NoLeader { .. })));
 
         let other = cluster.nodes.iter().find(|(name, _)| *name != cut).expect("another").1;
         other.write(2).await;
-        let leads = || async { cluster.nodes.values().any(|node| node.raft.view().borrow().silent == [cut]) };
+        let leads = || async {
+            cluster.nodes.values().any(|node| node.replica.presence().view().borrow().silent == [cut])
+        };
         until("the leader misses it", leads).await;
 
         cluster.hub.heal();
-        let mut view = node.raft.view();
+        let mut view = node.replica.presence().view();
         tokio::time::timeout(PATIENCE, view.wait_for(|view| !view.fenced))
             .await
             .expect("in time")
             .expect("a view");
-        let seen = || async { cluster.nodes.values().any(|node| node.raft.view().borrow().live.len() == 3) };
+        let seen = || async {
+            cluster.nodes.values().any(|node| node.replica.presence().view().borrow().live.len() == 3)
+        };
         until("all are live", seen).await;
         node.write(3).await;
-        node.raft.barrier().await.expect("a leader vouches for it");
+        node.replica.barrier().await.expect("a leader vouches for it");
         assert_eq!(node.jobs(), 3, "and not the one that was refused");
     }
     cluster.stop().await;
@@ -245,11 +255,11 @@ async fn a_node_that_hears_and_is_not_heard_is_fenced_before_others_take_over() 
     let cluster = Cluster::of_three().await;
     let (leader, others) = cluster.roles("one");
     let (mute, leader) = (others[0].as_str(), cluster.node(&leader));
-    let fenced = || cluster.node(mute).raft.view().borrow().fenced;
+    let fenced = || cluster.node(mute).replica.presence().view().borrow().fenced;
     until("the fence to be lifted", || async { !fenced() }).await;
     cluster.hub.mute(mute);
     let heard = cluster.hub.count(mute, "append");
-    let mut view = leader.raft.view();
+    let mut view = leader.replica.presence().view();
     let gone = view.wait_for(|view| view.silent == [mute]);
     drop(tokio::time::timeout(PATIENCE, gone).await.expect("in time").expect("a view"));
     assert!(fenced());
@@ -267,7 +277,7 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     let away = others[0].clone();
     cluster.node(&leader).put(1).await.expect("accepted");
     let has_all = || async {
-        let (all, here) = [&leader, &away].map(|name| cluster.node(name).raft.metrics()).into();
+        let (all, here) = [&leader, &away].map(|name| cluster.node(name).log().figures()).into();
         here.last_applied.map(|id| id.index) == all.last_log_index
     };
     until("it has everything", has_all).await;
@@ -275,13 +285,13 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     // Some megabytes that do not compress into one page.
     for number in 2..=40 {
         let batch = put_job(number, &format!("{number:09}").repeat(10_000));
-        cluster.node(&leader).raft.propose(batch).await.expect("accepted");
+        cluster.node(&leader).propose(batch).await.expect("accepted");
     }
     let node = cluster.node(&leader);
-    node.raft.shared.raft.trigger().snapshot().await.expect("asked for");
+    node.log().raft.trigger().snapshot().await.expect("asked for");
     node.until(|now| now.snapshot.is_some_and(|id| id.index > 40)).await;
-    let last = node.raft.status().snapshot.expect("a snapshot");
-    node.raft.shared.raft.trigger().purge_log(last).await.expect("asked for");
+    let last = node.replica.status().snapshot.expect("a snapshot");
+    node.log().raft.trigger().purge_log(last).await.expect("asked for");
     node.until(|now| now.purged.is_some_and(|id| id.index == last)).await;
 
     // The connection breaks again and again, and each attempt goes on where the last one stopped.
@@ -289,10 +299,11 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     cluster.start(&away, away == "one").await;
     let back = cluster.node(&away);
     // Nor does it end where there is no space for it: that is waited for.
-    let room = back.raft.shared.state.call(|state| state.room.clone()).await.expect("the node lives");
+    let room = back.log().storage.state.call(|state| state.room.clone()).await.expect("the node lives");
     room.store(0, Ordering::Relaxed);
     cluster.hub.heal();
-    until("it to wait for space", || async { back.raft.disk_full().borrow().is_some() }).await;
+    until("it to wait for space", || async { back.log().storage.health.disk_full().borrow().is_some() })
+        .await;
     assert_eq!(back.jobs(), 1);
     // Where there is just enough for the state, it is not written a second time before it is durable.
     room.store(1, Ordering::Relaxed);
@@ -304,15 +315,15 @@ async fn a_node_that_was_away_for_longer_than_the_log_gets_the_state() {
     assert_eq!(back.replaced.load(Ordering::Relaxed), 0, "it is not durable yet");
     assert_eq!(written(), before);
     room.store(i64::MAX, Ordering::Relaxed);
-    tokio::time::timeout(PATIENCE, back.raft.joined()).await.expect("in time").expect("it is in");
-    back.raft.barrier().await.expect("a leader vouches for it");
+    tokio::time::timeout(PATIENCE, back.joined()).await.expect("in time");
+    back.replica.barrier().await.expect("a leader vouches for it");
     assert_eq!(back.jobs(), 40);
     assert!(back.replaced.load(Ordering::Relaxed) > 0);
     // A power cut takes what is not synced, and the log does not reach back any more.
     let after = tempfile::tempdir().expect("a directory");
     let file = after.path().join("state.db");
     std::fs::copy(cluster.directories[&away].path().join("state.db"), &file).expect("a copy");
-    let stands_at = standing_of(&file).expect("a state").last_log_id.map(|id| id.index);
+    let stands_at = position_of(&file).expect("a state").last_log_id.map(|id| id.index);
     assert!(stands_at >= Some(last), "{stands_at:?}, and the snapshot was made at {last}");
     assert!(cluster.hub.count(&away, "snapshot") > 2, "one attempt carries no more than a megabyte");
     back.write(41).await;
@@ -330,9 +341,9 @@ async fn what_a_node_has_in_its_log_only_is_in_what_is_made_of_it() {
     }
     // It does not know yet that nobody hears it: what comes now is in its log and cannot be committed.
     cluster.hub.isolate(&leader);
-    let log = &node.raft.shared.log;
+    let log = &node.log().storage.log;
     let before = log.edges().1;
-    let pending = node.raft.submit(put_job(6, "")).await.expect("handed over");
+    let pending = node.replica.submit(put_job(6, "")).await.expect("handed over");
     until("it to be in the log", || async { log.edges().1 > before }).await;
     let last = log.edges().1.expect("an entry");
     log.progress().durable(last.index).await.expect("the log lives");
@@ -342,198 +353,5 @@ async fn what_a_node_has_in_its_log_only_is_in_what_is_made_of_it() {
         salvage(left.path(), target.expect("a directory").path(), &named("new")).expect("restored");
     assert_eq!(salvaged.counts.jobs, 6);
     drop(pending);
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_is_removed_knows_it_and_another_takes_its_place() {
-    let mut cluster = Cluster::of_three().await;
-    cluster.start("four", false).await;
-    cluster.formed(4).await;
-    let (leader, _) = cluster.roles("one");
-    let voters: Vec<String> = {
-        let members = cluster.node("one").raft.status().members;
-        members
-            .into_iter()
-            .filter(|member| member.role == Role::Voter)
-            .map(|member| member.name.to_string())
-            .collect()
-    };
-    let (removed, asked) = (&voters[0], &voters[1]);
-    assert_eq!(cluster.node("four").member("four").map(|member| member.role), Some(Role::Learner));
-    cluster.node("four").write(1).await;
-
-    cluster.node(asked).raft.remove(&named(removed)).await.expect("it is removed");
-    let gone = cluster.node(&leader).raft.status();
-    assert!(gone.members.iter().all(|member| member.name.as_str() != *removed), "{gone:?}");
-    let told = || async {
-        let ready = cluster.node(removed).raft.is_ready();
-        ready.is_err_and(|why| why.contains("removed from the cluster"))
-    };
-    until("the removed one knows", told).await;
-    let votes = || async { cluster.node(&leader).member("four").is_some_and(|it| it.role == Role::Voter) };
-    until("the learner has a vote", votes).await;
-    let unknown = cluster.node(asked).raft.remove(&named("nobody")).await.expect_err("refused");
-    assert_eq!(unknown, ChangeError::NotFound(named("nobody")));
-
-    // It stays removed when it is started anew, and an empty one takes its place.
-    let removed = removed.clone();
-    cluster.nodes.remove(&removed).expect("a node").raft.shutdown().await;
-    cluster.start(&removed, removed == "one").await;
-    cluster.node(&removed).raft.joined().await.expect("there is nothing to wait for");
-    let why = cluster.node(&removed).raft.is_ready().expect_err("not ready");
-    assert!(why.contains("removed from the cluster"), "{why}");
-    cluster.nodes.remove(&removed).expect("a node").raft.shutdown().await;
-    cluster.directories.remove(&removed);
-    cluster.start(&removed, removed == "one").await;
-    cluster.formed(4).await;
-    cluster.node(&removed).raft.barrier().await.expect("a leader vouches for it");
-    assert_eq!(cluster.node(&removed).jobs(), 1);
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_was_taken_in_and_did_not_hear_of_it_asks_again() {
-    let mut cluster = Cluster::of_three().await;
-    cluster.hub.deafen("four");
-    cluster.start("four", false).await;
-    let known = || async { cluster.node("one").member("four").is_some() };
-    until("it is taken in", known).await;
-    cluster.hub.heal();
-    cluster.formed(4).await;
-    cluster.node("four").write(1).await;
-    assert_eq!(cluster.node("four").jobs(), 1);
-    cluster.stop().await;
-}
-
-/// Until a node that is not ready says so in these words.
-async fn outside(node: &Node, words: &str) {
-    let says = || async { node.raft.is_ready().is_err_and(|why| why.contains(words)) };
-    until(&format!("it to say {words:?}"), says).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_founder_waits_until_most_say_that_there_is_no_cluster() {
-    let mut cluster = Cluster::default();
-    cluster.start("one", true).await;
-    outside(cluster.node("one"), "once most of the 3 nodes to join say that there is none").await;
-    assert!(cluster.node("one").raft.status().members.is_empty());
-    cluster.start("two", false).await;
-    cluster.formed(2).await;
-    cluster.start("three", false).await;
-    cluster.formed(3).await;
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_founder_that_lost_its_data_founds_no_second_cluster_while_it_reaches_nobody() {
-    let mut cluster = Cluster::of_three().await;
-    cluster.kill("one").await;
-    cluster.directories.remove("one");
-    cluster.start("one", true).await;
-    outside(cluster.node("one"), "most of the 3 nodes").await;
-    cluster.hub.heal();
-    outside(cluster.node("one"), "is already a member; remove it first").await;
-    assert!(cluster.node("one").raft.status().members.is_empty());
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_founder_hears_of_its_cluster_also_from_nodes_that_have_just_started() {
-    let mut cluster = Cluster::of_three().await;
-    let starting = Place::Outside("it is starting".to_owned());
-    for node in cluster.nodes.values() {
-        node.raft.shared.place.send_replace(starting.clone());
-    }
-    cluster.start("four", true).await;
-    cluster.formed(4).await;
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_lost_its_data_does_not_come_back_under_its_old_name() {
-    let mut cluster = Cluster::of_three().await;
-    // Also the one that is told to found a cluster: it must not found a second.
-    for name in ["two", "one"] {
-        let cluster_id = cluster.node("three").raft.status().cluster;
-        cluster.kill(name).await;
-        cluster.hub.heal();
-        cluster.directories.remove(name);
-        cluster.start(name, name == "one").await;
-        let refused = || async {
-            let ready = cluster.node(name).raft.is_ready();
-            ready.is_err_and(|why| {
-                why.contains(&format!("a node named {name} is already a member; remove it first"))
-            })
-        };
-        until("it is refused", refused).await;
-        cluster.node("three").raft.remove(&named(name)).await.expect("it is removed");
-        cluster.formed(3).await;
-        assert_eq!(cluster.node(name).raft.status().cluster, cluster_id);
-    }
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leadership_goes_where_it_is_sent_and_a_leader_that_leaves_hands_it_over() {
-    let mut cluster = Cluster::of_three().await;
-    for to in ["two", "three", "one", "three"] {
-        cluster.node("one").raft.transfer(Some(named(to))).await.expect("it is handed over");
-        until("all know", || async {
-            cluster.nodes.values().all(|node| node.raft.status().leader == Some(named(to)))
-        })
-        .await;
-        cluster.node("one").write(1).await;
-    }
-    let unknown = cluster.node("one").raft.transfer(Some(named("nobody"))).await.expect_err("refused");
-    assert_eq!(unknown, ChangeError::NotFound(named("nobody")));
-
-    cluster.node("three").raft.leave().await.expect("the leader leaves");
-    let left = cluster.nodes.remove("three").expect("a node");
-    left.raft.shutdown().await;
-    cluster.formed(2).await;
-    cluster.node("two").write(2).await;
-    let status: RaftStatus = cluster.node("two").raft.status();
-    assert_eq!(status.members.len(), 2, "{status:?}");
-
-    // The last voter cannot.
-    cluster.node("two").raft.leave().await.expect("one of two leaves");
-    let refused = cluster.node("one").raft.leave().await.expect_err("the last one stays");
-    assert!(matches!(refused, ChangeError::Refused(_)), "{refused:?}");
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_stops_hands_over_first() {
-    let mut cluster = Cluster::of_three().await;
-    let (leader, others) = cluster.roles("one");
-    let stopping = cluster.nodes.remove(&leader).expect("a node");
-    stopping.raft.shutdown().await;
-    // Of three, two made it the leader.
-    let next = |name: &String| cluster.node(name).raft.leadership().borrow().leader.clone();
-    assert!(others.iter().any(|name| next(name) != Some(named(&leader))), "it leads when it has stopped");
-    cluster.node(&others[1]).write(1).await;
-    cluster.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_moved_is_found_where_it_is_now() {
-    let mut cluster = Cluster::of_three().await;
-    let moved = cluster.roles("one").1[0].clone();
-    cluster.nodes.remove(&moved).expect("a node").raft.shutdown().await;
-    let elsewhere = format!("{moved}:2");
-    cluster
-        .start_with(&moved, |config| {
-            config.advertise = elsewhere.clone();
-            config.version = "2".into();
-        })
-        .await;
-    let leader = cluster.roles(cluster.nodes.keys().find(|name| **name != moved).expect("another")).0;
-    let known = || async {
-        let member = cluster.node(&leader).member(&moved).expect("a member");
-        member.address == elsewhere && member.version == "2" && cluster.node(&moved).raft.is_ready().is_ok()
-    };
-    until("the new address is known", known).await;
-    cluster.node(&moved).write(1).await;
     cluster.stop().await;
 }

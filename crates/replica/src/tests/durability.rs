@@ -13,12 +13,12 @@ async fn what_was_acknowledged_survives_a_power_cut() {
     let after = copy_files(directory.path());
     let again = Node::start(after.path()).await;
     assert_eq!(again.jobs(), 50);
-    assert_eq!(again.raft.last_at(), 50);
-    assert!(again.raft.is_leader());
+    assert_eq!(again.replica.last_at(), 50);
+    assert!(again.replica.is_leader());
     let repeated = again.put(50).await.expect("accepted");
     assert!(is_name_taken(&repeated.outcomes[0]), "{repeated:?}");
-    again.raft.shutdown().await;
-    node.raft.shutdown().await;
+    again.replica.shutdown().await;
+    node.replica.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +28,7 @@ async fn a_state_that_was_lost_is_told_again_by_the_log() {
     for number in 1..=20 {
         node.put(number).await.expect("accepted");
     }
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     drop(node);
     let after = copy_files(directory.path());
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -38,7 +38,7 @@ async fn a_state_that_was_lost_is_told_again_by_the_log() {
     assert_eq!(again.jobs(), 20);
     let told: Vec<_> = lock(&again.applied).iter().map(|applied| applied.at).collect();
     assert_eq!(told, (1..=20).collect::<Vec<_>>(), "once each, in order");
-    again.raft.shutdown().await;
+    again.replica.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,30 +47,30 @@ async fn each_batch_is_handed_on_once_and_in_order() {
     let node = Node::start(directory.path()).await;
     let mut pending = Vec::new();
     for number in 1..=500 {
-        pending.push(node.raft.submit(put_job(number, "")).await.expect("handed over").applied());
+        pending.push(node.replica.submit(put_job(number, "")).await.expect("handed over").applied());
     }
     let accepted = futures::future::try_join_all(pending).await.expect("accepted");
     let indexes: Vec<_> = accepted.iter().map(|accepted| accepted.index).collect();
     assert!(indexes.is_sorted() && accepted.iter().all(|accepted| is_created(&accepted.outcomes[0])));
     let told: Vec<_> = lock(&node.applied).iter().map(|applied| applied.at).collect();
     assert_eq!(told, (1..=500).collect::<Vec<_>>());
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     drop(node);
     // A restart after a proper end has nothing to tell again.
     let again = Node::start(directory.path()).await;
     assert!(lock(&again.applied).is_empty());
-    again.raft.shutdown().await;
+    again.replica.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn proposals_that_wait_together_share_a_transaction() {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
-    let before = node.raft.status().log_commits;
+    let before = node.replica.status().log_commits;
     futures::future::try_join_all((1..=1_000).map(|number| node.put(number))).await.expect("accepted");
-    let commits = node.raft.status().log_commits - before;
+    let commits = node.replica.status().log_commits - before;
     assert!(commits < 200, "{commits} transactions for 1000 proposals at once");
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,18 +80,18 @@ async fn a_log_that_grows_by_bytes_is_purged_and_the_rest_is_enough_to_start_fro
     let text = "x".repeat(1 << 20);
     // Some 200 MiB, in far fewer entries than a snapshot by entries takes.
     for number in 1..=200 {
-        node.raft.propose(put_job(number, &text)).await.expect("accepted");
+        node.propose(put_job(number, &text)).await.expect("accepted");
     }
     node.until(|now| now.purged.is_some()).await;
-    let purged = node.raft.status().purged.expect("purged");
-    node.raft.shutdown().await;
+    let purged = node.replica.status().purged.expect("purged");
+    node.replica.shutdown().await;
     drop(node);
     let again = Node::start(directory.path()).await;
-    let status = again.raft.status();
+    let status = again.replica.status();
     assert!(status.purged >= Some(purged) && status.snapshot >= status.purged, "{status:?}");
     assert_eq!(again.jobs(), 200);
     again.put(201).await.expect("accepted");
-    again.raft.shutdown().await;
+    again.replica.shutdown().await;
 }
 
 #[tokio::test]
@@ -99,11 +99,11 @@ async fn a_directory_serves_one_node_under_one_name() {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
     let twice = Node::try_start(directory.path(), "one").await.err().expect("refused");
-    assert!(matches!(twice, RaftError::InUse(_)), "{twice}");
-    node.raft.shutdown().await;
+    assert!(matches!(twice, ReplicaError::InUse(_)), "{twice}");
+    node.replica.shutdown().await;
     let other = Node::try_start(directory.path(), "two").await.err().expect("refused");
-    assert!(matches!(other, RaftError::OtherNode { .. }), "{other}");
-    Node::start(directory.path()).await.raft.shutdown().await;
+    assert!(matches!(other, ReplicaError::OtherNode { .. }), "{other}");
+    Node::start(directory.path()).await.replica.shutdown().await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_command_from_a_newer_chronos_stops_the_start_with_its_reason() {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
     let index = node.put(1).await.expect("accepted").index;
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     drop(node);
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = std::fs::remove_file(directory.path().join(name));
@@ -129,11 +129,11 @@ async fn a_state_older_than_the_log_is_refused() {
     let node = Node::start(directory.path()).await;
     node.put(1).await.expect("accepted");
     node.drop_log(1).await;
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     drop(node);
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = std::fs::remove_file(directory.path().join(name));
     }
     let error = Node::try_start(directory.path(), "one").await.err().expect("refused");
-    assert!(matches!(error, RaftError::StateBehindLog { .. }), "{error}");
+    assert!(matches!(error, ReplicaError::StateBehindLog { .. }), "{error}");
 }

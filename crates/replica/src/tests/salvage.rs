@@ -10,13 +10,13 @@ use crate::salvage;
 async fn left_behind(jobs: i64) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().expect("a directory");
     let node = Node::start(directory.path()).await;
-    futures::future::try_join_all((1..=jobs).map(|number| node.raft.propose(put_job(number, ""))))
+    futures::future::try_join_all((1..=jobs).map(|number| node.propose(put_job(number, ""))))
         .await
         .expect("accepted");
     let left = copy_files(directory.path());
     std::fs::remove_file(left.path().join("state.db-wal")).expect("a write-ahead log");
     let hash = node.readers.with(Reader::state_hash).expect("the state can be read");
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     (left, hash)
 }
 
@@ -59,7 +59,7 @@ async fn what_the_state_lost_comes_from_the_log_page_by_page() {
     let node = Node::try_start(target.path(), "new").await.expect("it starts");
     assert_eq!(node.jobs(), 1_200);
     node.put(1_201).await.expect("accepted");
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +89,7 @@ async fn an_interrupted_restore_is_not_in_the_way_and_what_the_log_has_no_more_i
     node.drop_log(1).await;
     node.put(2).await.expect("accepted");
     let left = copy_files(directory.path());
-    node.raft.shutdown().await;
+    node.replica.shutdown().await;
     let target = tempfile::tempdir().expect("a directory");
     let half = target.path().join("restore-copies");
     std::fs::create_dir(&half).expect("a directory");

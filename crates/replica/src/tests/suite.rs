@@ -10,13 +10,13 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use prometheus_client::metrics::counter::Counter;
 
 use super::runtime;
-use crate::error::RaftError;
+use crate::ReplicaError;
 use crate::health::Health;
-use crate::log_store::LogStore;
-use crate::progress::Progress;
-use crate::snapshot::SnapshotDirectory;
-use crate::state_file::StateFile;
-use crate::state_store::StateStore;
+use crate::log::progress::Progress;
+use crate::log::store::LogStore;
+use crate::state::file::StateFile;
+use crate::state::snapshot::source::SnapshotDirectory;
+use crate::state::store::StateStore;
 use crate::types::Types;
 
 struct Builder;
@@ -35,7 +35,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
             health.clone(),
             newest_at.clone(),
             Counter::default(),
-            |_| Ok::<_, RaftError>(None),
+            |_| Ok::<_, ReplicaError>(None),
         )
         .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");

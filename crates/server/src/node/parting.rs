@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chronos_dispatch as dispatch;
 use chronos_engine::reassign;
-use chronos_replica::{Proposer, Raft, Store};
+use chronos_replica::{Proposer, Replica, Store};
 use chronos_types::{ExecutionId, NodeName};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Parting {
     pub name: NodeName,
-    pub raft: Raft,
+    pub replica: Replica,
     pub dispatcher: dispatch::Handle,
     pub proposer: Proposer,
     pub store: Store,
@@ -45,7 +45,7 @@ impl Parting {
     }
 
     async fn leave_when_asked(&self) {
-        self.raft.asked_to_leave().await;
+        self.replica.presence().asked_to_leave().await;
         tracing::warn!(
             "this node is to be removed from its cluster: no new attempts; waiting for those under way"
         );
@@ -53,9 +53,9 @@ impl Parting {
         self.end_firing().await;
         loop {
             // While a leader is heard of: a word that it joins, which waited for its turn, may make it a member once more.
-            if self.raft.status().leader.is_some() {
+            if self.replica.status().leader.is_some() {
                 self.hand_over(&HashSet::new()).await;
-                match self.raft.leave().await {
+                match self.replica.membership().leave().await {
                     Ok(()) => tracing::info!("left the cluster"),
                     Err(error) => tracing::warn!(%error, "this node has not left the cluster yet"),
                 }
@@ -67,23 +67,23 @@ impl Parting {
     /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
     pub(super) async fn hand_on(&self) {
         self.stopping.cancel();
-        if self.raft.status().members.len() < 2 {
+        if self.replica.status().members.len() < 2 {
             return;
         }
-        if self.raft.is_leader() {
-            match tokio::time::timeout(HAND_OVER_WITHIN, self.raft.transfer(None)).await {
+        if self.replica.is_leader() {
+            match tokio::time::timeout(HAND_OVER_WITHIN, self.replica.membership().transfer(None)).await {
                 Ok(Ok(())) => tracing::info!("another node leads"),
                 Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
         }
         // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
-        self.raft.announce_stop().await;
+        self.replica.presence().announce_stop().await;
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
-        let members = self.raft.status().members.into_iter().map(|member| member.name);
+        let members = self.replica.status().members.into_iter().map(|member| member.name);
         let others: Vec<NodeName> = members.filter(|name| *name != self.name).collect();
         let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {

@@ -8,7 +8,9 @@ use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{self as engine, reassign};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
-use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, Told, View};
+use chronos_replica::{
+    Activity, Dependencies, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store, View,
+};
 use chronos_state::{
     Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, RunRef, TriggerRun,
 };
@@ -60,11 +62,11 @@ impl Bench {
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let effects = dispatcher.clone();
-        let sink = Box::new(move |handed: Handed| match handed {
-            Handed::Applied(applied) => effects.effects(applied.effects),
-            Handed::Replaced => effects.rescan(),
+        let sink = Box::new(move |change: StateChange| match change {
+            StateChange::Applied(applied) => effects.effects(applied.effects),
+            StateChange::Replaced => effects.rescan(),
         });
-        let config = RaftConfig {
+        let config = ReplicaConfig {
             node_id: NodeName::unchecked(OWN),
             data_dir: directory.path().to_owned(),
             heartbeat_interval_ms: 100,
@@ -82,11 +84,17 @@ impl Bench {
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         // A cluster of one calls nobody.
         let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
-        let told = Told { activity: activity.clone(), ..Told::default() };
-        let raft = Raft::start(config, machine, sink, Arc::new(transport), caller, told, &env)
-            .await
-            .expect("it starts");
-        let proposer = Proposer::start(raft, env.clone());
+        let dependencies = Dependencies {
+            machine,
+            sink,
+            transport: Arc::new(transport),
+            caller,
+            activity: activity.clone(),
+            metrics: Metrics::default(),
+            env: env.clone(),
+        };
+        let replica = Replica::start(config, dependencies).await.expect("it starts");
+        let proposer = Proposer::start(replica, env.clone());
         let view = watch::Sender::new(first);
         let mut registry = telemetry::registry();
         let metrics = engine::Metrics::new(&mut registry);

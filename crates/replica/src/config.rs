@@ -1,0 +1,58 @@
+//! What a replica must be told before it starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chronos_types::NodeName;
+
+/// The settings of a replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaConfig {
+    /// The name of this node, `cluster.node_id`. It is kept with the log; a log is not opened under
+    /// another name.
+    pub node_id: NodeName,
+    /// Where `log.db` lies, beside the state.
+    pub data_dir: PathBuf,
+    /// How often a leader sends a heartbeat.
+    pub heartbeat_interval_ms: u64,
+    /// How long a follower waits for a heartbeat before it stands for election: three fifths of this at
+    /// least, six fifths at most.
+    pub election_timeout_ms: u64,
+    /// Where other nodes reach this one, `host:port`.
+    pub advertise: String,
+    /// Where the API of this node is, for others to show.
+    pub http: String,
+    /// The version of Chronos that runs here, for others to show.
+    pub version: String,
+    /// The release of its time zone rules, for others to show.
+    pub tz_release: String,
+    /// The addresses of the cluster to join; that of this node may be among them. A node that is a member
+    /// already asks there only whether it still is one, and tells its address.
+    pub join: Vec<String>,
+    /// Found a cluster, if none of those to join knows one.
+    pub bootstrap: bool,
+    /// At most this many members have a vote; the others are learners.
+    pub max_voters: usize,
+    /// A member that is not heard from for this long is silent. A member that is not proven to be heard for
+    /// this long is fenced.
+    pub reassign_after: Duration,
+    /// How long the log may be.
+    pub log: LogLimits,
+}
+
+/// How many entries the log holds. Not for operators: the simulation has shorter logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// A snapshot is due after this many entries, or a fixed number of bytes: entries are batches, of a
+    /// few hundred bytes or of megabytes.
+    pub snapshot_entries: u64,
+    /// At most this many entries stay behind a snapshot, and no more than a fixed number of bytes of them:
+    /// a follower that was away for a moment is served from the log.
+    pub keep_entries: u64,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { snapshot_entries: 20_000, keep_entries: 10_000 }
+    }
+}

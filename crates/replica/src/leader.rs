@@ -1,0 +1,81 @@
+//! Finds the leader, and asks it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chronos_peer::{PeerError, Transport};
+use openraft::async_runtime::WatchReceiver as _;
+use tokio::time::Instant;
+
+use crate::log::handle::Log;
+use crate::messages::request::Message;
+use crate::types::Member;
+
+/// How long a leader that was deposed may still take to answer: about what an election takes.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+/// How long a leader may take. Longer than it waits for its disk, so that its own answer comes first.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who leads.
+pub(crate) enum Leader {
+    Me,
+    Other(Member),
+}
+
+/// The way to the leader, whichever node that is.
+#[derive(Clone)]
+pub(crate) struct LeaderClient {
+    pub log: Arc<Log>,
+    pub transport: Arc<dyn Transport>,
+}
+
+impl LeaderClient {
+    /// The leader, as soon as one is known and was heard from lately; nothing if there is none before `until`.
+    pub(crate) async fn find(&self, until: Instant) -> Option<Leader> {
+        let mut metrics = self.log.raft.server_metrics();
+        let mut cut_off = self.log.cut_off.clone();
+        loop {
+            let known = {
+                let now = metrics.borrow_watched();
+                let member = |id| now.membership_config.get_node(&id).cloned();
+                if now.state.is_leader() {
+                    Some(Leader::Me)
+                } else {
+                    now.current_leader.filter(|id| *id != now.id).and_then(member).map(Leader::Other)
+                }
+            };
+            if known.is_some() && !*cut_off.borrow_and_update() {
+                return known;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return None,
+                changed = metrics.changed() => changed.ok()?,
+                changed = cut_off.changed() => changed.ok()?,
+            }
+        }
+    }
+
+    /// Asks a leader, and gives up when it has not been the leader for a while.
+    pub(crate) async fn ask(&self, leader: &Member, message: Message) -> Result<Bytes, PeerError> {
+        let Message { kind, lane, bytes } = message;
+        let call = self.transport.call(&leader.address, lane, kind, bytes, PATIENCE);
+        let mut leadership = self.log.leadership();
+        let mut cut_off = self.log.cut_off.clone();
+        let deposed = pin!(async {
+            let other = leadership.wait_for(|now| now.leader.as_ref() != Some(&leader.name));
+            tokio::select! {
+                _ = other => {}
+                _ = cut_off.wait_for(|cut_off| *cut_off) => {}
+            }
+            // Its answer may be on its way.
+            tokio::time::sleep(SETTLE).await;
+        });
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            () = deposed => Err(PeerError::Unreachable(format!("{} does not lead any more", leader.name))),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! [`Log`]: the replicated log of this node, and how it goes into the state.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chronos_state::Batch;
+use chronos_types::NodeName;
+use openraft::ReadPolicy;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::{LinearizableReadError, RaftError};
+use openraft::impls::ProgressResponder;
+use openraft::metrics::WaitError;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::change::Identity;
+use super::pending::{Pending, no_leader};
+use super::upkeep;
+use crate::error::{ProposeError, ReplicaError};
+use crate::raft::{Figures, Raft};
+use crate::status::{Leadership, RaftStatus, members};
+use crate::storage::Storage;
+use crate::types::LoggedBatch;
+
+/// The log of this node, in the hands of openraft, and the state behind it.
+pub(crate) struct Log {
+    /// This node's name.
+    pub name: NodeName,
+    /// The id of the cluster that the log belongs to, once it does.
+    pub cluster: Arc<OnceLock<String>>,
+    pub storage: Storage,
+    pub raft: Raft,
+    /// Whether no leader, or as a leader no majority, was heard from lately.
+    pub cut_off: watch::Receiver<bool>,
+    leadership: watch::Receiver<Leadership>,
+    /// They end with this.
+    _tasks: JoinSet<()>,
+}
+
+impl Log {
+    /// Starts what looks after the log. `tasks` go on beside it for as long as it is there.
+    pub(crate) fn new(
+        name: NodeName,
+        cluster: Arc<OnceLock<String>>,
+        storage: Storage,
+        raft: Raft,
+        cut_off: watch::Receiver<bool>,
+        mut tasks: JoinSet<()>,
+    ) -> Self {
+        let (sender, leadership) = watch::channel(Leadership::default());
+        tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, storage.health.clone()));
+        tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone()));
+        tasks.spawn(upkeep::purge_by_bytes(raft.clone(), storage.log.clone()));
+        Self { name, cluster, storage, raft, cut_off, leadership, _tasks: tasks }
+    }
+
+    /// This node's number within raft.
+    pub(crate) fn id(&self) -> u64 {
+        self.storage.id
+    }
+
+    /// openraft's figures as they are now.
+    pub(crate) fn figures(&self) -> Figures {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// Follows who leads.
+    pub(crate) fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Whether a leader is known.
+    pub(crate) fn knows_leader(&self) -> bool {
+        self.leadership.borrow().leader.is_some()
+    }
+
+    /// Whether this node leads, as far as it knows.
+    pub(crate) fn is_leader(&self) -> bool {
+        self.leadership.borrow().is_leader
+    }
+
+    /// Whether no leader, or as a leader no majority, was heard from lately.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        *self.cut_off.borrow()
+    }
+
+    /// The greatest `at` of any batch that this node has appended or applied, also before a
+    /// restart. A batch must not be stamped earlier.
+    pub(crate) fn last_at(&self) -> i64 {
+        self.storage.newest_at.load(Ordering::Relaxed)
+    }
+
+    /// Hands a batch over and returns. Batches are ordered as the calls of this return.
+    ///
+    /// # Errors
+    /// See [`ProposeError`]; nothing was written then.
+    pub(crate) async fn submit(&self, batch: Batch) -> Result<Pending, ProposeError> {
+        let health = self.storage.health.clone();
+        let disk_full = health.disk_full();
+        if let Some(reason) = disk_full.borrow().clone() {
+            return Err(ProposeError::DiskFull(reason));
+        }
+        let cut_off = self.cut_off.clone();
+        if *cut_off.borrow() {
+            return Err(ProposeError::NoLeader { leader: None });
+        }
+        let logged = LoggedBatch::new(batch).map_err(|error| ProposeError::Stopped(error.to_string()))?;
+        let (responder, answer) = ProgressResponder::complete_only();
+        let submitted = self.raft.client_write_ff(logged, Some(responder)).await;
+        submitted.map_err(|fatal| ProposeError::Stopped(health.word(&fatal)))?;
+        Ok(Pending { answer, disk_full, cut_off, health })
+    }
+
+    /// Where this node leads, the index up to which a node must have applied to show all that was
+    /// acknowledged.
+    pub(crate) async fn read_index(&self) -> Result<u64, ProposeError> {
+        match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+            Ok(linearizer) => Ok(linearizer.read_log_id().index()),
+            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(to))) => Err(no_leader(to)),
+            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
+                Err(ProposeError::NoLeader { leader: None })
+            }
+            Err(RaftError::Fatal(fatal)) => Err(ProposeError::Stopped(self.storage.health.word(&fatal))),
+        }
+    }
+
+    /// Waits until this node has applied that entry.
+    pub(crate) async fn applied(&self, index: u64, within: Duration) -> Result<(), ProposeError> {
+        let wait = self.raft.wait(Some(within));
+        match wait.applied_index_at_least(Some(index), "applied").await {
+            Ok(_) => Ok(()),
+            Err(WaitError::Timeout(..)) => Err(ProposeError::Unknown(format!(
+                "it is accepted as entry {index}, and this node has not applied that after {} s",
+                within.as_secs()
+            ))),
+            Err(error) => Err(ProposeError::Stopped(self.storage.health.word(&error))),
+        }
+    }
+
+    /// Belongs to this cluster from now on; durable when it returns.
+    pub(crate) async fn adopt(&self, cluster: String) -> Result<(), ReplicaError> {
+        let identity = Identity { name: self.name.clone(), id: self.id(), cluster: Some(cluster.clone()) };
+        self.storage.log.claim(identity).await?;
+        // Whoever set it before set the same: a node of one cluster is not answered by another.
+        let _ = self.cluster.set(cluster);
+        Ok(())
+    }
+
+    /// Where this node stands.
+    pub(crate) fn status(&self) -> RaftStatus {
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow_watched();
+        let heard = now.current_leader.filter(|_| !self.is_cut_off());
+        let leader = heard.and_then(|id| now.membership_config.get_node(&id));
+        RaftStatus {
+            term: now.current_term,
+            leader: leader.map(|member| member.name.clone()),
+            is_leader: now.state.is_leader(),
+            cluster: self.cluster.get().cloned(),
+            members: members(&now),
+            last_log: now.last_log_index,
+            committed: now.local_committed.map(|id| id.index),
+            applied: now.last_applied.map(|id| id.index),
+            snapshot: now.snapshot.map(|id| id.index),
+            purged: now.purged.map(|id| id.index),
+            log_commits: self.storage.log.commits(),
+            disk_full: self.storage.health.disk_full().borrow().clone(),
+        }
+    }
+
+    /// A fault of openraft, as the node reports it.
+    pub(crate) fn failed(&self, error: &dyn std::fmt::Display) -> ReplicaError {
+        ReplicaError::Storage(self.storage.health.word(error))
+    }
+
+    /// Lets what is being written finish, and closes the files.
+    pub(crate) async fn stop(&self) {
+        self.storage.health.stop();
+        // It fails only where openraft's task panicked, which has been reported.
+        let _ = self.raft.shutdown().await;
+        self.storage.stop().await;
+    }
+}

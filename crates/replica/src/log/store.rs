@@ -1,0 +1,194 @@
+//! The log as openraft writes it: appends, votes, truncations and purges go through one ordered queue.
+//! Entries can be read as soon as they are handed over; see `reader.rs`.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chronos_env::{Bug, Env, Worker};
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{EntryPayload, OptionalSend};
+use prometheus_client::metrics::counter::Counter;
+use tokio::sync::{oneshot, watch};
+
+use super::change::{Change, Found, Identity};
+use super::error::LogError;
+use super::file::LogFile;
+use super::progress::Progress;
+use super::rows::LogRows;
+use super::tail::{Tail, next};
+use super::writer::{Done, LogShared, LogWriter, Waiting};
+use crate::backfill;
+use crate::health::{DataFile, Health, Space};
+use crate::lock::lock;
+use crate::types::{Entry, LogId, Types, Vote};
+
+/// A handle on the log.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    pub(super) shared: Arc<LogShared>,
+    writer: Worker<LogWriter>,
+    pub(super) rows: Worker<LogRows>,
+    too_soon: bool,
+    newest_at: Arc<AtomicI64>,
+    #[cfg(test)]
+    pub(crate) room: Arc<AtomicI64>,
+}
+
+impl LogStore {
+    /// Opens the log file. `claim` is shown what was found in it, and may say whose log it is from now on.
+    /// `newest_at` is raised to the instant of every batch that is appended. `data_lock` is held until the
+    /// writer ends.
+    pub(crate) fn open<E: From<LogError> + From<io::Error>>(
+        env: &Env,
+        path: &Path,
+        data_lock: File,
+        health: Arc<Health>,
+        newest_at: Arc<AtomicI64>,
+        commits: Counter,
+        claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
+    ) -> Result<Self, E> {
+        let (mut file, found) = LogFile::open(path)?;
+        let (done, ask) = backfill::start(env, "log-backfill", path).map_err(LogError::Backfill)?;
+        file.backfill(done, ask).map_err(LogError::Backfill)?;
+        if let Some(identity) = claim(&found)? {
+            file.claim(&identity)?;
+        }
+        let shared = Arc::new(LogShared {
+            queue: Mutex::default(),
+            flushed: watch::Sender::new(next(found.last.as_ref())),
+            total: watch::Sender::new(file.total() - found.bytes),
+            tail: Mutex::new(Tail::new(&found)),
+            health: health.clone(),
+            commits,
+        });
+        let died =
+            move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
+        let rows = Worker::spawn(env, "log-reader", LogRows::open(path)?, died.clone()("log reader"))?;
+        #[cfg(test)]
+        let room = file.room.clone();
+        let writer = Worker::spawn_behind(
+            Space::gate(&shared.health, DataFile::Log),
+            env,
+            "log-writer",
+            LogWriter::new(file, data_lock, shared.clone()),
+            died("log writer"),
+        )?;
+        let store = Self {
+            shared,
+            writer,
+            rows,
+            too_soon: env.has(Bug::DurableTooSoon),
+            newest_at,
+            #[cfg(test)]
+            room,
+        };
+        // An interrupted purge goes on.
+        store.poke()?;
+        Ok(store)
+    }
+
+    /// What is purged, and the last entry.
+    pub(crate) fn edges(&self) -> (Option<LogId>, Option<LogId>) {
+        let tail = lock(&self.shared.tail);
+        (tail.purged, tail.last)
+    }
+
+    /// How many transactions the log has made.
+    pub(crate) fn commits(&self) -> u64 {
+        self.shared.commits.get()
+    }
+
+    /// The bytes ever appended; it is brought up to date in steps of a megabyte.
+    pub(crate) fn total(&self) -> watch::Receiver<u64> {
+        self.shared.total.subscribe()
+    }
+
+    /// What keeps the state in step with this log.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::of(&self.shared)
+    }
+
+    /// Says anew whose log this is; durable when it returns.
+    pub(crate) async fn claim(&self, identity: Identity) -> io::Result<()> {
+        self.write(Change::Identity(identity)).await
+    }
+
+    /// The last index that can be purged if the newest `keep` bytes are to stay.
+    pub(crate) async fn cut(&self, keep: u64) -> io::Result<Option<u64>> {
+        self.rows.call(move |rows| rows.cut(keep)).await?.map_err(io::Error::other)
+    }
+
+    /// Ends both threads and closes the file.
+    pub(crate) async fn stop(&self) {
+        // The last to close merges the write-ahead log into the file, and a reader cannot.
+        self.rows.stop().await;
+        self.writer.stop().await;
+    }
+
+    fn poke(&self) -> io::Result<()> {
+        Ok(self.writer.cast_write(LogWriter::drain)?)
+    }
+
+    fn submit(&self, change: Change, done: Done) -> io::Result<()> {
+        lock(&self.shared.queue).push_back(Waiting { change, done });
+        self.poke()
+    }
+
+    async fn write(&self, change: Change) -> io::Result<()> {
+        let (answer, result) = oneshot::channel();
+        self.submit(change, Done::Answer(answer))?;
+        result.await.unwrap_or_else(|_| Err(io::Error::other("the log is closed")))
+    }
+}
+
+impl RaftLogStorage<Types> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+        let (last_purged_log_id, last_log_id) = self.edges();
+        Ok(LogState { last_purged_log_id, last_log_id })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        self.write(Change::Vote(*vote)).await?;
+        lock(&self.shared.tail).vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        for entry in &entries {
+            if let EntryPayload::Normal(logged) = &entry.payload {
+                self.newest_at.fetch_max(logged.batch().at, Ordering::Relaxed);
+            }
+        }
+        lock(&self.shared.tail).append(&entries).map_err(io::Error::other)?;
+        if self.too_soon {
+            callback.io_completed(Ok(()));
+            return self.submit(Change::Append(entries), Done::Nobody);
+        }
+        self.submit(Change::Append(entries), Done::Flushed(callback))
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
+        self.write(Change::Truncate(last_log_id.map(|id| id.index))).await?;
+        lock(&self.shared.tail).truncate(last_log_id);
+        Ok(())
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
+        lock(&self.shared.tail).purge(log_id);
+        self.submit(Change::Purge(log_id), Done::Nobody)
+    }
+}

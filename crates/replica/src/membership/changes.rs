@@ -1,0 +1,159 @@
+//! [`Changes`]: carries out changes of the membership, where this node leads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronos_peer::Transport;
+use chronos_types::NodeName;
+use openraft::ChangeMembers;
+use tokio::sync::Mutex;
+
+use super::commit::{agreed, begin_behind_a_copy, commit};
+use super::rules::{find, next_voter, stands_apart, voters};
+use super::transfer::hand_over;
+use crate::error::ChangeError;
+use crate::log::handle::Log;
+use crate::messages::payload::{Change, Changed, To};
+use crate::messages::request::{Message, Request};
+use crate::presence::handle::Presence;
+use crate::types::Member;
+
+/// How long a change may take. It needs a majority of the old members and of the new.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a node may take to hear that it is to leave.
+const ASK_WITHIN: Duration = Duration::from_millis(250);
+
+/// Makes changes, one at a time: each is decided by what the one before left.
+pub(crate) struct Changes {
+    log: Arc<Log>,
+    presence: Arc<Presence>,
+    transport: Arc<dyn Transport>,
+    max_voters: usize,
+    /// How long a node that is asked to lead may take before it is asked again.
+    transfer_round: Duration,
+    /// Held while the membership changes.
+    turn: Mutex<()>,
+}
+
+impl Changes {
+    pub(super) fn new(
+        log: Arc<Log>,
+        presence: Arc<Presence>,
+        transport: Arc<dyn Transport>,
+        max_voters: usize,
+        election_timeout: Duration,
+    ) -> Self {
+        let (transfer_round, turn) = (election_timeout * 2, Mutex::default());
+        Self { log, presence, transport, max_voters, transfer_round, turn }
+    }
+
+    /// Makes a change, where this node leads.
+    pub(crate) async fn carry_out(&self, change: Change) -> Result<Changed, ChangeError> {
+        let done = tokio::time::timeout(PATIENCE, async {
+            let _turn = self.turn.lock().await;
+            if !self.log.figures().state.is_leader() {
+                return Err(ChangeError::NoLeader);
+            }
+            match change {
+                Change::Join { id, member } => self.add(id, member, true).await,
+                Change::Update { id, member } => self.add(id, member, false).await,
+                Change::Remove { name } => self.remove(&name, false).await,
+                Change::Leave { name } => self.remove(&name, true).await,
+                Change::Transfer { to } => self.hand_over(to.as_ref()).await,
+            }
+        });
+        let slow = || ChangeError::Unknown(format!("no majority agreed within {} s", PATIENCE.as_secs()));
+        done.await.map_err(|_| slow())??;
+        Ok(Changed { cluster: self.log.cluster.get().cloned().unwrap_or_default() })
+    }
+
+    /// Has another voter lead, the one of this name or any.
+    pub(crate) async fn hand_over(&self, to: Option<&NodeName>) -> Result<(), ChangeError> {
+        hand_over(&self.log, &self.presence, self.transfer_round, to).await
+    }
+
+    /// Takes in a node that is `new`, or learns where a member is now.
+    async fn add(&self, id: u64, member: Member, new: bool) -> Result<(), ChangeError> {
+        if !new && self.log.figures().membership_config.get_node(&id).is_none() {
+            // A node that is told it is no member stops for good. Another node may lead by now, and know better.
+            agreed(&self.log).await?;
+        }
+        let now = self.log.figures();
+        stands_apart(&now, id, &member)?;
+        match now.membership_config.get_node(&id) {
+            Some(known) if *known == member => Ok(()),
+            Some(_) => self.commit(ChangeMembers::SetNodes([(id, member)].into()), true).await,
+            None if !new => Err(ChangeError::NotFound(member.name)),
+            None => {
+                tracing::info!(node = member.name.as_str(), address = member.address, "a node joins");
+                begin_behind_a_copy(&self.log).await?;
+                self.commit(ChangeMembers::AddNodes([(id, member)].into()), true).await
+            }
+        }
+    }
+
+    /// Removes a member. One that may still fire is only asked to leave.
+    async fn remove(&self, name: &NodeName, fires_nothing: bool) -> Result<(), ChangeError> {
+        if find(&self.log.figures(), name).is_none() {
+            agreed(&self.log).await?;
+        }
+        let now = self.log.figures();
+        let (id, member) = find(&now, name).ok_or_else(|| ChangeError::NotFound(name.clone()))?;
+        if id == self.log.id() {
+            // Whoever leads then removes this node.
+            self.hand_over(None).await?;
+            return Err(ChangeError::NoLeader);
+        }
+        if !fires_nothing && !self.presence.is_silent(name) {
+            self.ask_to_leave(id, &member).await?;
+            return Err(ChangeError::StillThere(name.clone()));
+        }
+        tracing::info!(node = name.as_str(), "a node is removed");
+        if voters(&now).contains(&id) {
+            self.commit(ChangeMembers::RemoveVoters([id].into()), false).await
+        } else {
+            self.commit(ChangeMembers::RemoveNodes([id].into()), false).await
+        }
+    }
+
+    /// Asks a member to leave. If that is lost, it is asked again, or soon not heard from any more.
+    async fn ask_to_leave(&self, id: u64, member: &Member) -> Result<(), ChangeError> {
+        let message = Request::Leave(To { to: id, message: () }).encode();
+        let Message { kind, lane, bytes } = message.map_err(ChangeError::Refused)?;
+        let call = self.transport.call(&member.address, lane, kind, bytes, ASK_WITHIN);
+        if let Err(error) = call.await {
+            tracing::debug!(node = member.name.as_str(), %error, "asked to leave");
+        }
+        Ok(())
+    }
+
+    /// Gives a learner a vote where there are too few, and ends a change that an earlier leader
+    /// began. Does nothing where this node does not lead.
+    pub(super) async fn tend_voters(&self) {
+        let now = self.log.figures();
+        if !now.state.is_leader() {
+            return;
+        }
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        let half_done = now.membership_config.get_joint_config().len() > 1;
+        let change = if half_done {
+            ChangeMembers::AddVoterIds(BTreeSet::new())
+        } else {
+            let next = next_voter(&now, &self.presence.live(), self.max_voters);
+            let Some((id, name)) = next else { return };
+            tracing::info!(node = name.as_str(), "a learner is given a vote");
+            ChangeMembers::AddVoterIds([id].into())
+        };
+        // What fails is tried again the next time.
+        match tokio::time::timeout(PATIENCE, self.commit(change, !half_done)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the voters could not be changed"),
+            Err(_) => tracing::warn!("no majority agreed to a change of the voters"),
+        }
+    }
+
+    async fn commit(&self, change: ChangeMembers<u64, Member>, retain: bool) -> Result<(), ChangeError> {
+        commit(&self.log, change, retain).await
+    }
+}

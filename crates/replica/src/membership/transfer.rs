@@ -1,0 +1,53 @@
+//! Handing over the lead.
+
+use std::time::Duration;
+
+use chronos_types::NodeName;
+
+use super::rules::{find, nearest_voter, voters};
+use crate::error::ChangeError;
+use crate::log::handle::Log;
+use crate::presence::handle::Presence;
+use crate::raft::Figures;
+
+/// Has the voter of this name lead, or any, where this node leads. `round` is how long one that was asked may
+/// take before it is asked again.
+pub(super) async fn hand_over(
+    log: &Log,
+    presence: &Presence,
+    round: Duration,
+    to: Option<&NodeName>,
+) -> Result<(), ChangeError> {
+    let now = log.figures();
+    let named = match to {
+        None => None,
+        Some(name) => match find(&now, name) {
+            None => return Err(ChangeError::NotFound(name.clone())),
+            Some((id, _)) if id == log.id() => return Ok(()),
+            Some((id, _)) if !voters(&now).contains(&id) => {
+                return Err(ChangeError::Refused(format!("{name} has no vote, and only a voter can lead")));
+            }
+            Some((id, _)) => Some(id),
+        },
+    };
+    // A message can be lost, and openraft then waits for ever: so the node is asked again.
+    loop {
+        let Some(target) = named.or_else(|| nearest_voter(&log.figures(), &presence.live())) else {
+            return Err(ChangeError::Refused(format!("{} is the only voter", log.name)));
+        };
+        if log.raft.trigger().transfer_leader(target).await.is_err() {
+            return Err(ChangeError::NoLeader);
+        }
+        let moved = |now: &Figures| {
+            !now.state.is_leader() && now.current_leader.is_some_and(|leader| leader != now.id)
+        };
+        if let Ok(now) = log.raft.wait(Some(round)).metrics(moved, "a new leader").await {
+            // Another one than the one named may have been elected, and is asked next.
+            let done = named.is_none_or(|named| now.current_leader == Some(named));
+            return if done { Ok(()) } else { Err(ChangeError::NoLeader) };
+        }
+        if !log.figures().state.is_leader() {
+            return Err(ChangeError::NoLeader);
+        }
+    }
+}

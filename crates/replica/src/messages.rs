@@ -1,0 +1,6 @@
+//! What nodes say to each other: requests, what they carry, and both as bytes.
+
+mod append;
+pub(crate) mod payload;
+pub(crate) mod request;
+pub(crate) mod wire;

@@ -1,0 +1,170 @@
+//! A client for each other node, through which openraft replicates to it.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronos_peer::Transport;
+use chronos_types::NodeName;
+use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::{RPCOption, RaftNetworkV2};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use openraft::{OptionalSend, RaftNetworkFactory};
+use serde::de::DeserializeOwned;
+
+use super::addresses::Addresses;
+use crate::messages::payload::{Append, Appended, SnapshotHead, To};
+use crate::messages::request::{Message, Request};
+use crate::messages::wire;
+use crate::presence::followers::Followers;
+use crate::state::snapshot::outgoing::OutgoingCopies;
+use crate::state::snapshot::source::{SnapshotSource, SourcedSnapshot};
+use crate::types::{Member, Types, Vote};
+
+/// How long entries may take to be on the other disk. openraft's own limit is the heartbeat's,
+/// which a slow sync exceeds; sent again, they would only make it slower.
+const ENTRIES_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a node may take to say how much of a copy it has.
+const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes a client for each peer.
+pub(crate) struct Network {
+    pub transport: Arc<dyn Transport>,
+    pub addresses: Addresses,
+    pub outgoing: Arc<OutgoingCopies>,
+    pub followers: Arc<Followers>,
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Peer;
+
+    async fn new_client(&mut self, id: u64, member: &Member) -> Peer {
+        self.addresses.insert(id, member.address.clone());
+        Peer {
+            id,
+            name: member.name.clone(),
+            transport: self.transport.clone(),
+            addresses: self.addresses.clone(),
+            outgoing: self.outgoing.clone(),
+            followers: self.followers.clone(),
+        }
+    }
+}
+
+/// A client for one peer.
+pub(crate) struct Peer {
+    id: u64,
+    name: NodeName,
+    transport: Arc<dyn Transport>,
+    addresses: Addresses,
+    outgoing: Arc<OutgoingCopies>,
+    followers: Arc<Followers>,
+}
+
+impl Peer {
+    fn address(&self) -> Result<String, Unreachable<Types>> {
+        self.addresses
+            .of(self.id)
+            .ok_or_else(|| Unreachable::from_string(format!("the address of {} is not known", self.name)))
+    }
+
+    fn failed(&self, what: &str, why: &dyn Display) -> Unreachable<Types> {
+        Unreachable::from_string(format!("{what} to {}: {why}", self.name))
+    }
+
+    fn to<T>(&self, message: T) -> To<T> {
+        To { to: self.id, message }
+    }
+
+    /// Sends a request and reads the answer.
+    async fn ask<A: DeserializeOwned>(
+        &self,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<A, Unreachable<Types>> {
+        let address = self.address()?;
+        let failed = |error: &dyn Display| self.failed(request.kind(), error);
+        let Message { kind, lane, bytes } = request.encode().map_err(|error| failed(&error))?;
+        let answer = self.transport.call(&address, lane, kind, bytes, timeout).await;
+        wire::decode(&answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
+    }
+
+    /// Sends a state that stands where `snapshot` says or later; answers with the other's vote.
+    async fn send_state(&self, vote: Vote, snapshot: SourcedSnapshot) -> Result<Vote, StreamingError<Types>> {
+        let failed = |error: &dyn Display| self.failed("a snapshot", error);
+        let copy = self.outgoing.copy(snapshot).await.map_err(|error| failed(&error))?;
+        let had: u64 = self.ask(&Request::SnapshotOffset(self.to(copy.id.clone())), OFFSET_TIMEOUT).await?;
+        let offset = if had <= copy.id.length { had } else { 0 };
+        tracing::info!(to = self.name.as_str(), bytes = copy.id.length, offset, "sending the state");
+        let head = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
+        let message = Request::Snapshot(self.to(head)).encode().map_err(|error| failed(&error))?;
+        let body = self.outgoing.read(copy, offset).await.map_err(|error| failed(&error))?;
+        let answer = self.transport.upload(&self.address()?, message.kind, message.bytes, body).await;
+        let answer = answer.map_err(|error| failed(&error))?;
+        let vote = wire::decode(&answer).map_err(|error| failed(&error));
+        Ok(vote.map_err(|error: Unreachable<Types>| error)?)
+    }
+}
+
+impl RaftNetworkV2<Types> for Peer {
+    type SnapshotData = SnapshotSource;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Types>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        let timeout = if request.entries.is_empty() {
+            option.hard_ttl()
+        } else {
+            option.hard_ttl().max(ENTRIES_TIMEOUT)
+        };
+        let append = Append { request, proven: self.followers.proven(self.id) };
+        let Appended { answer, stamp } = self.ask(&Request::Append(self.to(append)), timeout).await?;
+        if let Some(stamp) = stamp {
+            self.followers.note(self.id, stamp);
+        }
+        Ok(answer)
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        Ok(self.ask(&Request::Vote(self.to(request)), option.hard_ttl()).await?)
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        Ok(self.ask(&Request::PreVote(self.to(request)), option.hard_ttl()).await?)
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: SourcedSnapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        tokio::select! {
+            sent = self.send_state(vote, snapshot) => Ok(SnapshotResponse::new(sent?)),
+            closed = cancel => Err(closed.into()),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        Ok(self.ask(&Request::TransferLeader(self.to(request)), option.hard_ttl()).await?)
+    }
+}

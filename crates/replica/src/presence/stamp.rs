@@ -1,0 +1,63 @@
+//! Stamps: instants that a follower sends with its answers, and that its leader sends back.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// An instant on the clock of one node, for that node alone to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    /// Tells the starts of a node apart: each counts from its own beginning.
+    #[serde(rename = "life")]
+    incarnation: u64,
+    after_us: u64,
+}
+
+/// Makes stamps, and reads those that come back.
+#[derive(Debug)]
+pub(crate) struct StampClock {
+    incarnation: u64,
+    begin: Instant,
+}
+
+impl StampClock {
+    /// `incarnation` is drawn anew for each start.
+    pub(crate) fn new(incarnation: u64) -> Self {
+        Self { incarnation, begin: Instant::now() }
+    }
+
+    /// A stamp of now.
+    pub(crate) fn now(&self) -> Stamp {
+        let after_us = u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Stamp { incarnation: self.incarnation, after_us }
+    }
+
+    /// When this stamp was made; none for one of an earlier start.
+    pub(crate) fn read(&self, stamp: Stamp) -> Option<Instant> {
+        let after = Duration::from_micros(stamp.after_us);
+        (stamp.incarnation == self.incarnation).then(|| self.begin.checked_add(after)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_read_by_the_start_that_made_it() {
+        let clock = StampClock::new(1);
+        let before = Instant::now();
+        let stamp = clock.now();
+        let after = Instant::now() + Duration::from_micros(1);
+        let read = clock.read(stamp).expect("its own");
+        assert!((before - Duration::from_micros(1)..=after).contains(&read));
+        assert_eq!(StampClock::new(2).read(stamp), None);
+    }
+
+    #[test]
+    fn a_stamp_travels_under_its_first_names() {
+        let json = serde_json::to_string(&Stamp { incarnation: 7, after_us: 8 }).expect("JSON");
+        assert_eq!(json, r#"{"life":7,"after_us":8}"#);
+    }
+}

@@ -1,0 +1,148 @@
+//! [`Replica`]: this node's copy of the cluster's state, and its part in keeping all copies the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chronos_peer::Service;
+use chronos_state::{Batch, Proposal};
+use tokio::sync::watch;
+
+use crate::config::ReplicaConfig;
+use crate::error::{ProposeError, ReplicaError};
+use crate::forward;
+use crate::log::pending::Pending;
+use crate::membership::handle::Membership;
+use crate::messages::payload::Accepted;
+use crate::presence::handle::Presence;
+use crate::service::{OnPropose, WeakService};
+use crate::start::{self, Dependencies, Parts};
+use crate::status::{Leadership, RaftStatus};
+
+/// A leader that stops waits at most this long for another one to be elected.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// A handle on this node's replica. Clones are cheap. [`Replica::shutdown`] ends it, and so does dropping the
+/// last handle, which closes nothing in order.
+#[derive(Clone)]
+pub struct Replica {
+    pub(crate) parts: Arc<Parts>,
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Replica").field(&self.status()).finish()
+    }
+}
+
+impl Replica {
+    /// Opens the log. Founds a cluster, where this node is to found one and has nobody to ask. A node that is
+    /// all of its cluster waits until it has applied what it had before and leads; while the disk is full
+    /// that takes until there is space. Any other node comes to its place in the cluster later; serve
+    /// [`Replica::service`] meanwhile.
+    ///
+    /// # Errors
+    /// The data cannot be used: damaged, in use, another node's, or from a newer Chronos.
+    pub async fn start(config: ReplicaConfig, dependencies: Dependencies) -> Result<Self, ReplicaError> {
+        Ok(Self { parts: Arc::new(start::start(&config, dependencies).await?) })
+    }
+
+    /// Who belongs to the cluster.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.parts.membership
+    }
+
+    /// Who is there, and how this node is.
+    #[must_use]
+    pub fn presence(&self) -> &Arc<Presence> {
+        &self.parts.presence
+    }
+
+    /// Answers other nodes for as long as there is a handle on this replica.
+    #[must_use]
+    pub fn service(&self) -> Arc<dyn Service> {
+        Arc::new(WeakService(Arc::downgrade(&self.parts.service)))
+    }
+
+    /// Where this node stands.
+    #[must_use]
+    pub fn status(&self) -> RaftStatus {
+        self.parts.log.status()
+    }
+
+    /// Follows who leads.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.parts.log.leadership()
+    }
+
+    /// Whether this node leads, as far as it knows.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.parts.log.is_leader()
+    }
+
+    /// Whether a write sent now would have somewhere to go, else why not.
+    ///
+    /// # Errors
+    /// The reason, for people.
+    pub fn is_ready(&self) -> Result<(), String> {
+        let Parts { log, membership, .. } = &*self.parts;
+        let health = &log.storage.health;
+        let obstacle = health.fault().borrow().clone().or_else(|| health.disk_full().borrow().clone());
+        match obstacle.or_else(|| membership.obstacle()) {
+            Some(reason) => Err(reason),
+            None if log.is_cut_off() && log.is_leader() => {
+                Err("this node leads, and cannot reach a majority of the nodes".to_owned())
+            }
+            None if log.is_cut_off() => Err("no leader can be reached".to_owned()),
+            None if !log.knows_leader() => Err("no leader is known".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// Resolves with a message when this node cannot go on and must be stopped: its storage is
+    /// damaged, or raft has ended by itself. Never resolves otherwise.
+    pub async fn fault(&self) -> String {
+        let mut fault = self.parts.log.storage.health.fault();
+        match fault.wait_for(Option::is_some).await {
+            Ok(message) => message.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Has another node lead where this one does, stops taking part, lets what is being written finish, and closes the files.
+    pub async fn shutdown(&self) {
+        let Parts { log, membership, .. } = &*self.parts;
+        if log.is_leader() && log.raft.voter_ids().count() > 1 {
+            // Without an answer the others elect one when they miss this one.
+            let _ = tokio::time::timeout(HAND_OVER, membership.changes.hand_over(None)).await;
+        }
+        log.stop().await;
+    }
+
+    /// The greatest `at` of any batch in the log; see [`crate::log::handle::Log::last_at`].
+    pub(crate) fn last_at(&self) -> i64 {
+        self.parts.log.last_at()
+    }
+
+    /// Hands a batch over, where this node leads.
+    pub(crate) async fn submit(&self, batch: Batch) -> Result<Pending, ProposeError> {
+        self.parts.log.submit(batch).await
+    }
+
+    /// Has the leader propose these, and waits until they are applied here; see [`forward::propose`].
+    pub(crate) async fn forward(&self, items: &[Proposal]) -> Result<Accepted, ProposeError> {
+        forward::propose(&self.parts.leader, items).await
+    }
+
+    /// Waits until this node has applied what was acknowledged; see [`forward::barrier`].
+    pub(crate) async fn barrier(&self) -> Result<(), ProposeError> {
+        forward::barrier(&self.parts.leader).await
+    }
+
+    /// Sets what takes the proposals of other nodes, once.
+    pub(crate) fn on_propose(&self, handler: OnPropose) {
+        self.parts.service.on_propose(handler);
+    }
+}

@@ -1,0 +1,27 @@
+//! Why the state cannot go on.
+
+use chronos_state::StateError;
+
+use crate::error::ReplicaError;
+
+/// Why the state cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateFault {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl StateFault {
+    /// Whether the cause is a disk without space, which passes.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::State(error) if error.is_disk_full())
+    }
+}
+
+impl From<StateFault> for ReplicaError {
+    fn from(error: StateFault) -> Self {
+        Self::Storage(error.to_string())
+    }
+}

@@ -1,0 +1,193 @@
+//! The state machine as a thread owns it, with the notes that raft needs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chronos_env::ScratchFile;
+use chronos_state::{Applied, Batch, Machine, StateError};
+use openraft::EntryPayload;
+use openraft::storage::EntryResponder;
+
+use super::fault::StateFault;
+use super::position::{POSITION, Position, SNAPSHOT};
+use crate::health::{DataFile, Health};
+use crate::log::codec;
+use crate::log_targets;
+use crate::types::{Reply, SnapshotMeta, StoredMembership, Types};
+
+/// What happened to the state of this node.
+#[derive(Debug)]
+pub enum StateChange {
+    /// A batch was applied, and this is what it came to. Batches come in log order.
+    Applied(Applied),
+    /// The state was replaced by a snapshot. It holds what the batches in between came to; nothing else
+    /// tells of them.
+    Replaced,
+}
+
+/// Is told of every change of the state, once for each time that it is applied, in log order, on the state's
+/// thread. A batch is applied again after a crash that took the state back.
+pub type Sink = Box<dyn Fn(StateChange) + Send + Sync>;
+
+/// The machine, and this crate's notes in it.
+pub(crate) struct StateFile {
+    machine: Machine,
+    position: Position,
+    snapshot: Option<SnapshotMeta>,
+    sink: Sink,
+    health: Arc<Health>,
+    newest_at: Arc<AtomicI64>,
+    /// For tests: only this many more attempts to write find space on the disk.
+    #[cfg(test)]
+    pub(crate) room: Arc<AtomicI64>,
+}
+
+impl StateFile {
+    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant.
+    pub(crate) fn new(
+        machine: Machine,
+        sink: Sink,
+        health: Arc<Health>,
+        newest_at: Arc<AtomicI64>,
+    ) -> Result<Self, StateFault> {
+        let mut file = Self {
+            machine,
+            position: Position::default(),
+            snapshot: None,
+            sink,
+            health,
+            newest_at,
+            #[cfg(test)]
+            room: Arc::new(AtomicI64::new(i64::MAX)),
+        };
+        file.load()?;
+        Ok(file)
+    }
+
+    /// Where the state stands.
+    pub(crate) fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The last snapshot, if one was made or installed.
+    pub(crate) fn snapshot(&self) -> Option<&SnapshotMeta> {
+        self.snapshot.as_ref()
+    }
+
+    /// Applies entries in one transaction, tells the sink what they came to, and answers their proposers.
+    /// Waits while the disk is full.
+    pub(crate) fn apply(&mut self, entries: Vec<EntryResponder<Types>>) -> Result<(), StateFault> {
+        let mut position = self.position.clone();
+        let mut batches: Vec<&Batch> = Vec::with_capacity(entries.len());
+        for (entry, _) in &entries {
+            position.applied = Some(entry.log_id);
+            match &entry.payload {
+                EntryPayload::Blank => {}
+                EntryPayload::Normal(logged) => {
+                    position.at = position.at.max(logged.batch().at);
+                    batches.push(logged.batch());
+                }
+                EntryPayload::Membership(membership) => {
+                    position.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                }
+            }
+        }
+        let note = codec::json(&position).map_err(StateFault::Damaged)?;
+        let applied = self.write(&batches, &[(POSITION, &note)])?;
+        self.newest_at.fetch_max(position.at, Ordering::Relaxed);
+        self.position = position;
+        let mut applied = applied.into_iter();
+        for (entry, responder) in entries {
+            let mut reply = Reply::default();
+            if matches!(entry.payload, EntryPayload::Normal(_))
+                && let Some(applied) = applied.next()
+            {
+                if responder.is_some() {
+                    reply.outcomes.clone_from(&applied.outcomes);
+                }
+                (self.sink)(StateChange::Applied(applied));
+            }
+            if let Some(responder) = responder {
+                responder.send(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the state as it stands the snapshot: the log may be purged up to it.
+    ///
+    /// # Errors
+    /// A full disk is one too. It is not waited for, because entries must go on being applied.
+    pub(crate) fn make_snapshot(&mut self) -> Result<SnapshotMeta, StateFault> {
+        self.machine.make_durable()?;
+        let meta = SnapshotMeta {
+            last_log_id: self.position.applied,
+            last_membership: self.position.membership.clone(),
+        };
+        let note = codec::json(&meta).map_err(StateFault::Damaged)?;
+        self.machine.apply(&[], &[(SNAPSHOT, &note)])?;
+        self.snapshot = Some(meta.clone());
+        Ok(meta)
+    }
+
+    /// Where the state file is.
+    pub(crate) fn path(&self) -> &Path {
+        self.machine.path()
+    }
+
+    /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
+    /// this returns, because the entries that led to it are purged from the log then.
+    pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
+        let note = codec::json(meta).map_err(StateFault::Damaged)?;
+        self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
+        // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
+        // space to bring it back into the file, writing it once more would leave even less.
+        self.until_space(Machine::make_durable)?;
+        self.load()?;
+        if self.position.applied != meta.last_log_id {
+            return Err(StateFault::Damaged(format!(
+                "a snapshot of {:?} holds the state of {:?}",
+                meta.last_log_id, self.position.applied
+            )));
+        }
+        tracing::info!(
+            target: log_targets::STATE,
+            index = meta.last_log_id.map(|id| id.index),
+            "the state was replaced by that of another node"
+        );
+        (self.sink)(StateChange::Replaced);
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<(), StateFault> {
+        let position = self.machine.meta(POSITION)?.map(|note| codec::from_json(&note));
+        self.position = position.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
+        let snapshot = self.machine.meta(SNAPSHOT)?.map(|note| codec::from_json(&note));
+        self.snapshot = snapshot.transpose().map_err(StateFault::Damaged)?;
+        self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write(&mut self, batches: &[&Batch], notes: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+        self.until_space(|machine| machine.apply(batches, notes))
+    }
+
+    /// Attempts one write again and again while the disk is full.
+    fn until_space<R>(
+        &mut self,
+        mut write: impl FnMut(&mut Machine) -> Result<R, StateError>,
+    ) -> Result<R, StateError> {
+        let machine = &mut self.machine;
+        #[cfg(test)]
+        let room = self.room.clone();
+        self.health.until_space(DataFile::State, StateError::is_disk_full, || {
+            #[cfg(test)]
+            if room.fetch_sub(1, Ordering::Relaxed) <= 0 {
+                let error = std::io::ErrorKind::StorageFull.into();
+                return Err(StateError::File { path: "state.db".into(), error });
+            }
+            write(machine)
+        })
+    }
+}

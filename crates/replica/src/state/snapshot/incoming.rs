@@ -1,0 +1,129 @@
+//! Receives the state of another node into a file, and goes on where a broken transfer stopped.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chronos_env::{Env, ScratchFile, Worker};
+use chronos_peer::Body;
+use futures::StreamExt as _;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::checksum::copy_id;
+use super::source::SnapshotDirectory;
+use crate::messages::payload::CopyId;
+
+/// A sender that sends nothing for this long is gone, and another may begin.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The one copy that is being received, or that was received in part.
+pub(crate) struct IncomingCopy {
+    directory: Arc<SnapshotDirectory>,
+    partial: Mutex<Option<Partial>>,
+    env: Env,
+}
+
+struct Partial {
+    id: CopyId,
+    file: Arc<ScratchFile>,
+    length: u64,
+}
+
+impl IncomingCopy {
+    pub(crate) fn new(directory: Arc<SnapshotDirectory>, env: Env) -> Self {
+        Self { directory, partial: Mutex::default(), env }
+    }
+
+    /// How much of this copy is here.
+    pub(crate) fn offset(&self, id: &CopyId) -> Result<u64, String> {
+        let partial = self.lock()?;
+        Ok(partial.as_ref().filter(|partial| partial.id == *id).map_or(0, |partial| partial.length))
+    }
+
+    /// Takes the bytes of a copy from `offset` on. Resolves with the whole, checked and durable.
+    pub(crate) async fn receive(
+        &self,
+        id: CopyId,
+        offset: u64,
+        mut body: Body,
+    ) -> Result<Arc<ScratchFile>, String> {
+        let mut slot = self.lock()?;
+        let partial = match slot.as_mut() {
+            Some(partial) if partial.id == id && partial.length == offset => partial,
+            _ if offset > 0 => return Err(format!("the first {offset} bytes of this copy are not here")),
+            _ => slot.insert(Partial { id, file: Arc::new(self.directory.file()), length: 0 }),
+        };
+        let path = partial.file.path().to_owned();
+        let open = move |_: &mut Option<File>| {
+            // A part of a chunk that failed may have been written.
+            let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+            file.set_len(offset)?;
+            Ok::<_, io::Error>(file)
+        };
+        let failed = |error: io::Error| format!("the copy cannot be written: {error}");
+        let worker = Worker::spawn(&self.env, "snapshot-write", None, || {}).map_err(failed)?;
+        worker
+            .call(move |slot| open(slot).and_then(|file| place(slot, file, offset)))
+            .await
+            .map_err(ended)?
+            .map_err(failed)?;
+        loop {
+            let chunk = tokio::time::timeout(IDLE, body.next()).await;
+            let chunk = chunk.map_err(|_| format!("no byte for {} s", IDLE.as_secs()))?;
+            let Some(chunk) = chunk else { break };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(_) if partial.length == partial.id.length => break,
+                Err(error) => return Err(format!("the transfer broke: {error}")),
+            };
+            let length = chunk.len() as u64;
+            if partial.length + length > partial.id.length {
+                let expected = partial.id.length;
+                *slot = None;
+                return Err(format!("the copy is longer than the {expected} bytes announced"));
+            }
+            self.env.room().map_err(failed)?;
+            worker.call(move |file| write(file, &chunk)).await.map_err(ended)?.map_err(failed)?;
+            partial.length += length;
+        }
+        if partial.length < partial.id.length {
+            return Err(format!("the transfer ended at byte {} of {}", partial.length, partial.id.length));
+        }
+        let path = partial.file.path().to_owned();
+        let check = move |file: &mut Option<File>| {
+            if let Some(file) = file.take() {
+                file.sync_all()?;
+            }
+            copy_id(&path)
+        };
+        let found = worker.call(check).await.map_err(ended)?.map_err(failed)?;
+        let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned()) };
+        if found != whole.id {
+            return Err(format!("the copy has the checksum {}, expected {}", found.sha256, whole.id.sha256));
+        }
+        Ok(whole.file)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Partial>>, String> {
+        self.partial.try_lock().map_err(|_| "a copy of the state is being received".to_owned())
+    }
+}
+
+fn place(slot: &mut Option<File>, mut file: File, offset: u64) -> io::Result<()> {
+    io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+    *slot = Some(file);
+    Ok(())
+}
+
+fn write(file: &mut Option<File>, chunk: &Bytes) -> io::Result<()> {
+    match file {
+        Some(file) => file.write_all(chunk),
+        None => Err(io::Error::other("the file is closed")),
+    }
+}
+
+fn ended(error: chronos_env::Ended) -> String {
+    error.to_string()
+}

@@ -1,0 +1,93 @@
+//! The state as openraft applies to it.
+
+use std::io;
+use std::sync::Arc;
+
+use chronos_env::Worker;
+use futures::{Stream, TryStreamExt as _};
+use openraft::OptionalSend;
+use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
+
+use super::fault::StateFault;
+use super::file::StateFile;
+use super::snapshot::builder::SnapshotBuilder;
+use super::snapshot::source::{SnapshotDirectory, SnapshotSource, SourcedSnapshot};
+use crate::health::Health;
+use crate::log::progress::Progress;
+use crate::types::{LogId, SnapshotMeta, StoredMembership, Types};
+
+/// At most this many entries go into one transaction of the state. More would save little and keep the
+/// first of them waiting for the last.
+const GROUP: usize = 512;
+
+/// The state, as openraft holds it.
+pub(crate) struct StateStore {
+    worker: Worker<StateFile>,
+    progress: Progress,
+    directory: Arc<SnapshotDirectory>,
+    health: Arc<Health>,
+}
+
+impl StateStore {
+    pub(crate) fn new(
+        worker: Worker<StateFile>,
+        progress: Progress,
+        directory: Arc<SnapshotDirectory>,
+        health: Arc<Health>,
+    ) -> Self {
+        Self { worker, progress, directory, health }
+    }
+
+    fn source(&self) -> SnapshotSource {
+        SnapshotSource::Live(self.worker.clone(), self.directory.clone())
+    }
+
+    fn fail(&self, fault: StateFault) -> io::Error {
+        if !(fault.is_disk_full() && self.health.stopping()) {
+            self.health.report(fault.to_string());
+        }
+        io::Error::other(fault)
+    }
+}
+
+impl RaftStateMachine<Types> for StateStore {
+    type SnapshotData = SnapshotSource;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        let position = self.worker.call(|state| state.position().clone()).await?;
+        Ok((position.applied, position.membership))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+    {
+        let mut groups = entries.try_ready_chunks(GROUP);
+        while let Some(group) = groups.try_next().await.map_err(|error| error.1)? {
+            let last = group.last().map_or(0, |(entry, _)| entry.log_id.index);
+            self.progress.durable(last).await?;
+            let applied = self.worker.write(move |state| state.apply(group)).await?;
+            applied.map_err(|fault| self.fail(fault))?;
+            self.progress.applied(last);
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        let (worker, directory) = (self.worker.clone(), self.directory.clone());
+        SnapshotBuilder { worker, directory, health: self.health.clone() }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotSource) -> io::Result<()> {
+        let meta = meta.clone();
+        let (file, _) = snapshot.into_file(meta.clone()).await?;
+        let replaced = self.worker.write(move |state| state.replace_with(&file, &meta)).await?;
+        replaced.map_err(|fault| self.fail(fault))
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<SourcedSnapshot>> {
+        let meta = self.worker.call(|state| state.snapshot().cloned()).await?;
+        Ok(meta.map(|meta| Snapshot { meta, snapshot: self.source() }))
+    }
+}

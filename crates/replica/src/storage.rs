@@ -1,0 +1,123 @@
+//! The files of a node: `log.db` and `state.db`, opened as those of one node and of one time.
+
+use std::path::Path;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
+
+use chronos_env::{Env, Worker};
+use chronos_state::Machine;
+
+use crate::backfill;
+use crate::config::ReplicaConfig;
+use crate::directory::lock_directory;
+use crate::error::ReplicaError;
+use crate::health::{DataFile, Health, Space};
+use crate::log::change::{Found, Identity};
+use crate::log::store::LogStore;
+use crate::log::tail::next;
+use crate::metrics::Metrics;
+use crate::state::fault::StateFault;
+use crate::state::file::{Sink, StateFile};
+use crate::state::snapshot::source::SnapshotDirectory;
+use crate::state::store::StateStore;
+
+/// The open files of a node, each on a thread of its own.
+pub(crate) struct Storage {
+    /// This node's number within raft.
+    pub id: u64,
+    pub log: LogStore,
+    pub state: Worker<StateFile>,
+    pub health: Arc<Health>,
+    /// The greatest instant of any batch that was appended or applied here.
+    pub newest_at: Arc<AtomicI64>,
+    /// Where copies of the state lie.
+    pub copies: Arc<SnapshotDirectory>,
+}
+
+impl Storage {
+    /// Takes the data directory, and opens the log and the state that is to follow it. `cluster` is set to
+    /// what the log says.
+    pub(crate) fn open(
+        config: &ReplicaConfig,
+        machine: Machine,
+        sink: Sink,
+        cluster: &OnceLock<String>,
+        metrics: &Metrics,
+        env: &Env,
+    ) -> Result<Self, ReplicaError> {
+        let data_lock = lock_directory(&config.data_dir)?;
+        let health = Arc::new(Health::new());
+        let newest_at = Arc::new(AtomicI64::new(i64::MIN));
+        let drawn = u64::from_le_bytes(env.random_bytes());
+        let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
+        let log = LogStore::open(
+            env,
+            &config.data_dir.join("log.db"),
+            data_lock,
+            health.clone(),
+            newest_at.clone(),
+            metrics.log_commits.clone(),
+            |found| claim(&config.data_dir, found, &mut identity),
+        )?;
+        if let Some(id) = identity.cluster {
+            // Nobody has set it before: this node has just read it.
+            let _ = cluster.set(id);
+        }
+        let file = open_state(machine, sink, health.clone(), newest_at.clone(), &log, env)?;
+        let reporter = health.clone();
+        let died = move || reporter.report("the thread of the state machine panicked".to_owned());
+        let gate = Space::gate(&health, DataFile::State);
+        let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
+        let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
+        Ok(Self { id: identity.id, log, state, health, newest_at, copies })
+    }
+
+    /// The state for openraft to apply to.
+    pub(crate) fn state_store(&self) -> StateStore {
+        StateStore::new(self.state.clone(), self.log.progress(), self.copies.clone(), self.health.clone())
+    }
+
+    /// Ends the threads, and closes the files.
+    pub(crate) async fn stop(&self) {
+        self.log.stop().await;
+        self.state.stop().await;
+    }
+}
+
+/// The state on its way to its thread, if the log reaches back to it.
+fn open_state(
+    mut machine: Machine,
+    sink: Sink,
+    health: Arc<Health>,
+    newest_at: Arc<AtomicI64>,
+    log: &LogStore,
+    env: &Env,
+) -> Result<StateFile, ReplicaError> {
+    let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
+    machine.backfill(done, ask).map_err(StateFault::State)?;
+    let file = StateFile::new(machine, sink, health, newest_at)?;
+    let (state_end, log_begin) = (file.position().applied, log.edges().0);
+    match log_begin {
+        Some(begin) if next(state_end.as_ref()) <= begin.index => {
+            let state = state_end.map(|end| end.index);
+            Err(ReplicaError::StateBehindLog { state, log: begin.index })
+        }
+        _ => Ok(file),
+    }
+}
+
+/// Whose log it is: what it says itself, and otherwise, from then on, `identity`.
+fn claim(data_dir: &Path, found: &Found, identity: &mut Identity) -> Result<Option<Identity>, ReplicaError> {
+    match &found.identity {
+        Some(known) if known.name == identity.name => {
+            identity.clone_from(known);
+            Ok(None)
+        }
+        Some(other) => Err(ReplicaError::OtherNode {
+            path: data_dir.to_owned(),
+            configured: identity.name.clone(),
+            found: other.name.clone(),
+        }),
+        None => Ok(Some(identity.clone())),
+    }
+}
