@@ -32,7 +32,7 @@ const MAX_HEADERS: usize = 100;
 const LINGER: Duration = Duration::from_millis(250);
 
 /// Serves one connection until it is closed, by either side or by `stop`.
-pub(super) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
+pub(crate) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

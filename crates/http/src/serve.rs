@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::Router;
 use chronos_env::{Accept, Listener, Socket, accept};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::connection;
+use crate::connection;
+use crate::tls::TlsAcceptor;
 
 /// For a client to speak TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ mod withdrawn;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_engine::{reassign, scheduler, spread};
+use chronos_engine::{Planner, PlannerConfig, hand_over, spread};
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
 use chronos_types::{ExecutionId, NodeName, Response, Status};
 use tokio_util::sync::CancellationToken;
@@ -157,18 +157,16 @@ async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
     let behind = bench.trigger(busy, OWN).await;
     let keep = bench.dispatcher.close().await;
     let free = bench.trigger(idle, OWN).await;
-    let (own, others) = (NodeName::unchecked(OWN), [NodeName::unchecked("two")]);
-    let hand_over = |keep| {
-        let (store, proposer) = (bench.store.clone(), bench.proposer.clone());
-        let (own, others) = (&own, &others);
-        async move { reassign::hand_over(&store, &proposer, own, others, &keep).await }
+    let services = bench.services();
+    let hand_over = async |keep: HashSet<ExecutionId>| {
+        hand_over(&services, &[NodeName::unchecked("two")], &keep).await.expect("it is handed over")
     };
-    assert_eq!(hand_over(keep).await, Ok(1));
+    assert_eq!(hand_over(keep).await, 1);
     assert_eq!(bench.open("two").await, [free]);
     receiver.open_gate();
     bench.dispatcher.stop(Duration::from_secs(30)).await;
     bench.settled(under_way, Status::Success).await;
-    assert_eq!(hand_over(HashSet::new()).await, Ok(1));
+    assert_eq!(hand_over(HashSet::new()).await, 1);
     let mut handed = [free, behind];
     handed.sort_unstable();
     assert_eq!(bench.open("two").await, handed);
@@ -199,19 +197,14 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
         };
         expected.push((ExecutionId::scheduled(job.id, due), node));
     }
-    let config = scheduler::Config {
-        node: NodeName::unchecked(OWN),
+    let config = PlannerConfig {
         misfire_threshold: chronos_types::DurationMs::from_secs(60),
         catch_up_window: chronos_types::DurationMs::from_secs(60),
-        view: bench.view.subscribe(),
-        store: bench.store.clone(),
-        proposer: bench.proposer.clone(),
-        env: bench.env.clone(),
-        metrics: bench.metrics.clone(),
     };
     let (_changed, changes) = tokio::sync::mpsc::channel(1);
+    let planner = Planner::new(bench.services(), config, changes).expect("a timer");
     let stop = CancellationToken::new();
-    let task = scheduler::start(config, changes, stop.clone()).expect("a timer");
+    let task = bench::start(planner.run(), stop.clone());
     for (execution, node) in expected {
         bench.settled(execution, Status::Pending).await;
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
-use chronos_engine::{self as engine, reassign};
+use chronos_engine::{self as engine, Reassignment, Services};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{Activity, Handed, LogLimits, Proposer, Raft, RaftConfig, Store, Told, View};
@@ -49,6 +49,16 @@ pub struct Bench {
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
     let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
     View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
+}
+
+/// Runs a loop until `stop`.
+pub fn start(work: impl Future<Output = ()> + Send + 'static, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
+    })
 }
 
 impl Bench {
@@ -189,14 +199,19 @@ impl Bench {
 
     /// Has this node look after what nodes that are gone hold, as the leader does.
     pub fn look_after_the_gone(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let config = reassign::Config {
-            view: self.view.subscribe(),
+        start(Reassignment::new(self.services()).run(), stop)
+    }
+
+    /// What the loops of this node work with.
+    pub fn services(&self) -> Services {
+        Services {
+            node: NodeName::unchecked(OWN),
+            env: self.env.clone(),
             store: self.store.clone(),
             proposer: self.proposer.clone(),
-            env: self.env.clone(),
+            view: self.view.subscribe(),
             metrics: self.metrics.clone(),
-        };
-        reassign::start(config, stop)
+        }
     }
 
     pub async fn reassign(&self, execution: ExecutionId, from: &str, to: &str) {

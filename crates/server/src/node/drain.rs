@@ -1,14 +1,13 @@
-//! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under
-//! way ends. So it is when the node stops, and when it is removed from its cluster.
+//! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under way ends. A
+//! node is drained when it stops, and when it is to be removed from its cluster.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chronos_dispatch as dispatch;
-use chronos_engine::reassign;
-use chronos_replica::{Proposer, Raft, Store};
+use chronos_engine::{Services, hand_over};
+use chronos_replica::Raft;
 use chronos_types::{ExecutionId, NodeName};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How long attempts under way may take to end.
@@ -20,31 +19,20 @@ const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks whether this node is a member still.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What it takes.
+/// Drains a node.
 #[derive(Clone)]
-pub(super) struct Parting {
-    pub name: NodeName,
+pub(super) struct Drain {
+    pub services: Services,
     pub raft: Raft,
     pub dispatcher: dispatch::Handle,
-    pub proposer: Proposer,
-    pub store: Store,
-    /// Cancelled when it begins.
+    /// Cancelled when draining begins.
     pub stopping: CancellationToken,
 }
 
-impl Parting {
-    /// Leaves the cluster once this node is asked to, since it is to be removed. It goes on answering.
-    pub(super) fn when_asked(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let parting = self.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = parting.leave_when_asked() => {}
-            }
-        })
-    }
-
-    async fn leave_when_asked(&self) {
+impl Drain {
+    /// Drains the node and leaves the cluster once the node is asked to, since it is to be removed. The node goes
+    /// on answering. A loop: it does not end.
+    pub(super) async fn leave_when_asked(self) {
         self.raft.asked_to_leave().await;
         tracing::warn!(
             "this node is to be removed from its cluster: no new attempts; waiting for those under way"
@@ -52,7 +40,8 @@ impl Parting {
         self.hand_on().await;
         self.end_firing().await;
         loop {
-            // While a leader is heard of: a word that it joins, which waited for its turn, may make it a member once more.
+            // Again and again while a leader is heard of: an earlier request to join may have waited for its turn, and
+            // make this node a member once more.
             if self.raft.status().leader.is_some() {
                 self.hand_over(&HashSet::new()).await;
                 match self.raft.leave().await {
@@ -77,19 +66,19 @@ impl Parting {
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
         }
-        // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
+        // The leader of now is told. What was planned for this node meanwhile is handed over.
         self.raft.announce_stop().await;
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
         let members = self.raft.status().members.into_iter().map(|member| member.name);
-        let others: Vec<NodeName> = members.filter(|name| *name != self.name).collect();
-        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
+        let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
+        let given = hand_over(&self.services, &others, keep);
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
-            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
+            Ok(Err(error)) => tracing::warn!(%error, "what is not begun waits for this node or its absence"),
             Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
         }
     }
