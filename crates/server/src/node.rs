@@ -7,8 +7,6 @@ mod loops;
 mod parts;
 mod peers;
 mod restore;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

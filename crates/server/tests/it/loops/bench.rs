@@ -14,11 +14,11 @@ use chronos_state::{
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::telemetry;
 
 /// The name of the node.
 pub const OWN: &str = "one";
@@ -40,7 +40,7 @@ pub struct Bench {
     pub dispatcher: dispatch::Handle,
     pub activity: Arc<Activity>,
     pub metrics: engine::Metrics,
-    exposition: Arc<dyn Fn() -> String + Send + Sync>,
+    registry: Registry,
     pub view: watch::Sender<View>,
     made: AtomicUsize,
     _directory: tempfile::TempDir,
@@ -98,7 +98,7 @@ impl Bench {
             .expect("it starts");
         let proposer = Proposer::start(raft, env.clone());
         let view = watch::Sender::new(first);
-        let mut registry = telemetry::registry();
+        let mut registry = Registry::with_prefix("chronos");
         let metrics = engine::Metrics::new(&mut registry);
         let client = ClientConfig {
             timeout: PATIENCE,
@@ -118,7 +118,6 @@ impl Bench {
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
-        let exposition = telemetry::exposition(registry);
         Self {
             env,
             store,
@@ -126,7 +125,7 @@ impl Bench {
             dispatcher,
             activity,
             metrics,
-            exposition,
+            registry,
             view,
             made,
             _directory: directory,
@@ -135,7 +134,9 @@ impl Bench {
 
     /// The metrics, as they are read.
     pub fn exposition(&self) -> String {
-        (self.exposition)()
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a text takes it");
+        text
     }
 
     pub async fn propose(&self, command: Command) -> Outcome {

@@ -1,0 +1,3 @@
+//! What a node does, seen from outside its crate.
+
+mod loops;
