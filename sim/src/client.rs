@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hyper::Method;
+use chronos_client::Method;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};

@@ -3,13 +3,45 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Everything that is counted: what is done to a cluster (`faults`), what came of it, and what the server
+/// said of itself (`witness`). Over many seeds each of them happens, or the simulation looks past something.
+pub const KINDS: [&str; 17] = [
+    "clock_step",
+    "crash",
+    "cut_off",
+    "delivery",
+    "full_disk",
+    "node_replaced",
+    "one_way_cut",
+    "power_cut",
+    "removal_asked",
+    "restart",
+    "slow_disk",
+    "slow_network",
+    "snapshot_installed",
+    "transfer_asked",
+    "transfer_done",
+    "unsynced_state_lost",
+    "waited_for_space",
+];
+
 /// How often each kind of thing was done or seen. Shown as `crash=2 delivery=180`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
 
 impl Counts {
-    /// One more of this kind.
+    /// None of each kind.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(KINDS.iter().map(|kind| ((*kind).to_owned(), 0)).collect())
+    }
+
+    /// So many more of this kind.
+    ///
+    /// # Panics
+    /// It is none of [`KINDS`].
     pub fn add(&mut self, kind: &str, count: u64) {
+        assert!(KINDS.contains(&kind), "{kind} is none of the kinds that are counted");
         *self.0.entry(kind.to_owned()).or_default() += count;
     }
 
@@ -29,6 +61,11 @@ impl Counts {
         counts
     }
 
+    /// The kinds of which there was none.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        KINDS.into_iter().filter(|kind| self.0.get(*kind).is_none_or(|count| *count == 0))
+    }
+
     /// A line for each kind.
     #[must_use]
     pub fn table(&self) -> String {
@@ -45,7 +82,7 @@ impl fmt::Display for Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::Counts;
+    use super::{Counts, KINDS};
 
     #[test]
     fn what_is_shown_is_read() {
@@ -55,6 +92,7 @@ mod tests {
         assert_eq!(counts.to_string(), "crash=2 snapshot_installed=1");
         assert_eq!(Counts::read(&counts.to_string()), counts);
         counts.add_all(&counts.clone());
+        assert_eq!(counts.missing().count(), KINDS.len() - 2);
         assert_eq!(counts.table(), "        4 crash\n        2 snapshot installed\n");
     }
 }

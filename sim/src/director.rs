@@ -5,7 +5,7 @@ mod replacement;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hyper::Method;
+use chronos_client::Method;
 use serde_json::Value;
 use turmoil::Sim;
 

@@ -12,12 +12,15 @@ use chronos_sim::Counts;
 /// How a process begins the line in which it says what happened.
 pub(crate) const COUNTS: &str = "  counts: ";
 
+/// How the line begins that says what these seeds did not bring about.
+const MISSING: &str = "never: ";
+
 /// Runs `count` seeds from `first` on, `jobs` at once; `command` makes the process of one. Prints what
 /// each says, in their order, and a sum. Says how many failed.
 pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> Command + Sync) -> u64 {
     let begun = Instant::now();
     let end = first.saturating_add(count);
-    let (mut failed, mut sum) = (0, Counts::default());
+    let (mut failed, mut sum) = (0, Counts::none());
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         let (next, command) = (AtomicU64::new(first), &command);
@@ -45,6 +48,10 @@ pub(crate) fn run(first: u64, count: u64, jobs: usize, command: impl Fn(u64) -> 
     });
     println!("{failed} of {count} seeds failed, in {:.0} s; in all:", begun.elapsed().as_secs_f64());
     print!("{}", sum.table());
+    let missing: Vec<_> = sum.missing().collect();
+    if !missing.is_empty() {
+        println!("{MISSING}{}", missing.join(", "));
+    }
     failed
 }
 

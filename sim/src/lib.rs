@@ -20,6 +20,6 @@ mod witness;
 mod world;
 
 pub use chronos_env::Bug;
-pub use counts::Counts;
+pub use counts::{Counts, KINDS};
 pub use run::{Options, Report, run};
 pub use witness::witness;

@@ -13,7 +13,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::counts::Counts;
 
-/// Where it is said, what, and what it counts as.
+/// Where it is said, how it begins, and what it counts as. This is the only place that names them; that they
+/// are heard is seen in the counts of many seeds (`tests/seeds.rs`).
 const SAID: [(&str, &str, &str); 2] = [
     ("chronos_replica::state_file", "the state was replaced", "snapshot_installed"),
     ("chronos_replica::health", "writes wait for space", "waited_for_space"),

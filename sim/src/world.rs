@@ -7,12 +7,17 @@ mod random;
 
 use std::sync::Arc;
 
-use chronos_env::{Bug, Env};
+use chronos_env::{Bug, Env, Listener, Net as _};
 
 pub(crate) use clock::{SimClock, at_ms, since_start};
 pub(crate) use disk::SimDisk;
 use net::SimNet;
 use random::SimRandom;
+
+/// Listens on the network of the host that asks.
+pub(crate) async fn listen(address: &str) -> std::io::Result<Box<dyn Listener>> {
+    SimNet.listen(address).await
+}
 
 /// The world of one node.
 pub(crate) fn env(clock: Arc<SimClock>, disk: Arc<SimDisk>, bug: Option<Bug>) -> Env {

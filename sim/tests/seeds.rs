@@ -45,6 +45,19 @@ fn nothing_is_lost_under_faults() {
     }
 }
 
+/// Else a fault is planned and never done, or the server says something in other words than the witness
+/// listens for.
+#[test]
+fn everything_that_is_counted_happens() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chronos-sim"));
+    let output = command.args(["--seeds", "12", "--seconds", "20"]).output().expect("a process");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !said.contains("never: "), "{said}");
+    for kind in chronos_sim::KINDS {
+        assert!(said.contains(&format!(" {}\n", kind.replace('_', " "))), "{kind} is not counted: {said}");
+    }
+}
+
 #[test]
 fn a_log_that_is_not_durable_is_found() {
     assert_found("durable-too-soon");

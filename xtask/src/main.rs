@@ -22,8 +22,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads only: format, lints, documentation, who depends on whom.
-    Check,
+    /// Reads only: format, lints, documentation, who depends on whom and under which licences.
+    Check {
+        /// The lock files are to be as they are.
+        #[arg(long)]
+        locked: bool,
+    },
     /// Writes: formats, and applies what clippy suggests.
     Fix,
     /// Runs all tests; what follows is passed on to `cargo test`.
@@ -51,7 +55,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Check => checks::check(),
+        Command::Check { locked } => checks::check(locked),
         Command::Fix => checks::fix(),
         Command::Test { arguments } => checks::test(&arguments),
         Command::Sim { arguments } => checks::sim(&arguments),

@@ -7,12 +7,13 @@ mod receiver;
 mod trust;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chronos_client::api::{JobInput, TextMap, Webhook};
 use chronos_client::{Client, Error, Tcp, Write};
 use chronos_server::config::Tls;
 use serde_json::json;
+use tokio::time::Instant;
 use url::{Host, Url};
 
 use trust::Exactly;

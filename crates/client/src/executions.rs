@@ -49,6 +49,27 @@ impl Client {
         self.get(&query.query().of(path(&["jobs", job, "executions"]))).await
     }
 
+    /// All executions of a job that the query asks for, from its page on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn all_job_executions(
+        &self,
+        job: &str,
+        mut query: ExecutionQuery,
+    ) -> Result<Vec<Execution>, Error> {
+        query.page = query.page.largest();
+        let mut all = Vec::new();
+        loop {
+            let page = self.job_executions(job, &query).await?;
+            all.extend(page.executions);
+            match page.next_cursor {
+                Some(cursor) => query.page.cursor = Some(cursor),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// An execution; of a deleted job by the job's id. `consistent` where the answer must know every write
     /// acknowledged before.
     ///

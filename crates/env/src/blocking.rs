@@ -26,7 +26,7 @@ pub(crate) enum Blocking {
 }
 
 impl Blocking {
-    /// See [`Env::room`](super::Env::room).
+    /// See [`Env::room`](crate::Env::room).
     pub(super) fn room(&self) -> io::Result<()> {
         match self {
             Self::Inline(disk) if disk.is_full() => Err(io::ErrorKind::StorageFull.into()),
@@ -34,13 +34,15 @@ impl Blocking {
         }
     }
 
-    /// See [`Env::blocking`](super::Env::blocking).
+    /// See [`Env::blocking`](crate::Env::blocking).
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         if let Self::Inline(disk) = self {
             tokio::time::sleep(disk.delay()).await;
             return work();
         }
-        match tokio::task::spawn_blocking(work).await {
+        #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
+        let done = tokio::task::spawn_blocking(work).await;
+        match done {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }

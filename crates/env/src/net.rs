@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::BoxFuture;
+use crate::BoxFuture;
 
 /// A two-way stream of bytes.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -17,7 +17,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// minute or so of silence.
 pub type Socket = Box<dyn Stream>;
 
-/// Finds addresses and makes connections. [`Env::lookup`](super::Env::lookup), [`Env::connect`](super::Env::connect) and [`Env::listen`](super::Env::listen)
+/// Finds addresses and makes connections. [`Env::lookup`](crate::Env::lookup), [`Env::connect`](crate::Env::connect) and [`Env::listen`](crate::Env::listen)
 /// say what is asked of it.
 pub trait Net: Send + Sync + fmt::Debug {
     /// Looks the name up. A network without names knows addresses only.

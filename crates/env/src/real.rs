@@ -4,7 +4,7 @@ mod net;
 
 use chronos_types::Millis;
 
-use super::{BoxFuture, Clock, Random, Timer};
+use crate::{BoxFuture, Clock, Random, Timer};
 
 pub(super) use net::RealNet;
 
@@ -13,6 +13,7 @@ pub(super) use net::RealNet;
 pub(super) struct RealClock;
 
 impl Clock for RealClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
     fn now_us(&self) -> i64 {
         match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
@@ -33,6 +34,7 @@ impl Clock for RealClock {
 pub(super) struct RealRandom;
 
 impl Random for RealRandom {
+    #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }

@@ -4,6 +4,8 @@
 //! there are to be no threads (see [`Env::inline`]), it is a task that does so, one piece of work
 //! after the other, each as late as the simulated disk makes it.
 
+#![expect(clippy::disallowed_methods, reason = "this is where threads begin, and where they wait")]
+
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //! business (`raft/network` and `raft/service`); how they travel is that of an implementation:
 //! [`HttpTransport`] and [`serve`].
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests speak to it from outside"))]
+
 mod client;
 mod connection;
 mod door;

@@ -2,7 +2,7 @@
 
 use crate::calendar::{DAY, days_from_civil, days_in_month};
 use crate::error::ParseError;
-use crate::{MAX_MS, MIN_MS};
+use crate::zone::{MAX_MS, MIN_MS};
 
 /// The instant in Unix milliseconds; digits beyond milliseconds are dropped.
 ///

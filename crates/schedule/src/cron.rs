@@ -10,7 +10,8 @@ use crate::calendar::{
     DAY, YEARS, at_least, at_most, civil_from_days, days_from_civil, days_in_month, longest_month, weekday,
 };
 use crate::error::ParseError;
-use crate::field::{Field, LAST_DAY};
+use crate::field::LAST_DAY;
+use crate::fields::Field;
 
 /// Bit sets, 32 bytes in all. Bit `v` stands for value `v`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use crate::field::Field;
+use crate::fields::Field;
+
+/// The longest schedule that is read, in bytes.
+pub const MAX_LEN: usize = 1024;
 
 /// Why a schedule was refused. `Display` names the field, quotes the value and says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -13,8 +16,8 @@ pub enum ParseError {
         "the schedule is empty; expected a cron expression, an @ shorthand, @every <duration> or @at <RFC 3339 time>"
     )]
     Empty,
-    /// Longer than [`crate::MAX_LEN`] bytes.
-    #[error("the schedule has {len} bytes; expected at most {max}", max = crate::MAX_LEN)]
+    /// Longer than [`MAX_LEN`] bytes.
+    #[error("the schedule has {len} bytes; expected at most {max}", max = MAX_LEN)]
     TooLong {
         /// Length of the text in bytes.
         len: usize,

@@ -1,7 +1,7 @@
 //! `@every`: a period in whole seconds, counted from an anchor, so it never drifts and never knows a time zone.
 
 use crate::error::ParseError;
-use crate::{MAX_MS, MIN_MS};
+use crate::zone::{MAX_MS, MIN_MS};
 
 /// A period, at least one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,8 @@
 //!
 //! | module | what it knows |
 //! | --- | --- |
-//! | `field` | the grammar of one cron field |
+//! | `fields` | the six fields of cron: their names and ranges |
+//! | `field` | the grammar of one of them |
 //! | `cron` | six bit sets, and the local times they match |
 //! | `calendar` | days, months, leap years |
 //! | `zone` | offsets and transitions |
@@ -33,22 +34,15 @@ mod error;
 mod eval;
 mod every;
 mod field;
+mod fields;
 mod zone;
 
-pub use error::ParseError;
-pub use field::Field;
+pub use error::{MAX_LEN, ParseError};
+pub use fields::Field;
 pub use zone::{Zone, ZoneError, tz_release};
 
 use cron::Cron;
 use every::Every;
-use zone::{MAX_SECOND, MIN_SECOND};
-
-/// The longest schedule that is read, in bytes.
-pub const MAX_LEN: usize = 1024;
-
-/// The calendar's ends in Unix milliseconds; no run lies outside.
-const MIN_MS: i64 = MIN_SECOND * 1000;
-const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
 
 /// A parsed schedule: cron, `@every` or `@at`.
 ///

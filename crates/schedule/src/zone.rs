@@ -10,6 +10,10 @@ use crate::calendar::{DAY, civil_from_days};
 pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
 pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
 
+/// The calendar's ends in Unix milliseconds; no run lies outside.
+pub(crate) const MIN_MS: i64 = MIN_SECOND * 1000;
+pub(crate) const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
+
 /// No local clock is further from UTC than this, in seconds.
 const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::Method;
+use chronos_client::Method;
 use turmoil::Sim;
 
 use super::{Director, now_ms};

@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use chronos_types::{Millis, parse_rfc3339};
+use chronos_client::api::Execution;
+use chronos_client::{Client, ExecutionQuery};
+use chronos_testkit::{Due, Records};
+use chronos_types::Millis;
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
 
-use super::api::Api;
 use crate::Result;
 
 /// What was recorded.
@@ -21,7 +22,7 @@ pub struct Audit {
     pub succeeded: usize,
     /// Instants without a record.
     pub missing: usize,
-    /// Records beyond the first of an instant.
+    /// Instants with several records.
     pub doubled: usize,
     /// Records that say anything but `success`.
     pub other: HashMap<String, usize>,
@@ -58,41 +59,34 @@ impl std::fmt::Display for Audit {
 
 /// Holds the records of all jobs against the instants of each.
 pub async fn audit(
-    api: &Api,
+    client: &Client,
     expected: &HashMap<String, Vec<Millis>>,
     arrived: &HashSet<u128>,
 ) -> Result<Audit> {
-    let mut found: HashMap<(String, Millis), Vec<String>> = HashMap::new();
-    let (mut audit, mut known) = (Audit::default(), HashSet::new());
-    for execution in api.all("/api/v1/executions", "executions").await? {
-        let text = |name: &str| -> Result<String> {
-            let value = execution.get(name).and_then(Value::as_str);
-            Ok(value.ok_or_else(|| format!("an execution has no {name}"))?.to_owned())
-        };
-        known.insert(u128::from_str_radix(&text("id")?.replace('-', ""), 16)?);
-        let time = parse_rfc3339(&text("scheduled_time")?).ok_or("a scheduled_time is not RFC 3339")?;
-        found.entry((text("job_name")?, time)).or_default().push(text("status")?);
-    }
+    let executions = client.all_executions(ExecutionQuery::default()).await?;
+    let number = |execution: &Execution| u128::from_str_radix(&execution.id.replace('-', ""), 16);
+    let known: HashSet<u128> = executions.iter().map(number).collect::<std::result::Result<_, _>>()?;
+    let (mut records, mut due) = (Records::of(executions), Due::default());
     for (job, times) in expected {
-        for time in times {
-            audit.expected += 1;
-            let statuses = found.remove(&(job.clone(), *time)).unwrap_or_default();
-            audit.missing += usize::from(statuses.is_empty());
-            audit.doubled += statuses.len().saturating_sub(1);
-            for status in statuses {
-                if status == "success" {
-                    audit.succeeded += 1;
-                } else {
-                    *audit.other.entry(status).or_default() += 1;
-                }
-            }
-        }
+        // What did not arrive is counted by the receiver.
+        records.check(job, times.iter().copied(), |_| true, &mut due);
     }
-    if !found.is_empty() {
-        *audit.other.entry("of no due instant".into()).or_default() += found.len();
+    let mut other: HashMap<String, usize> = HashMap::new();
+    for record in due.unsuccessful {
+        *other.entry(record.status).or_default() += 1;
     }
-    audit.unknown = arrived.difference(&known).count();
-    Ok(audit)
+    let astray = records.left().count();
+    if astray > 0 {
+        other.insert("of no due instant".into(), astray);
+    }
+    Ok(Audit {
+        expected: due.count,
+        succeeded: due.succeeded,
+        missing: due.unrecorded.len(),
+        doubled: due.doubled.len(),
+        other,
+        unknown: arrived.difference(&known).count(),
+    })
 }
 
 /// Waits until `count` executions are on record and none is unfinished, and says when that was.

@@ -13,11 +13,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::fleet::Job;
+use super::now_us;
 use super::proc::Cpu;
 use super::sink::Sink;
-use super::{api, now_us};
 use crate::Result;
 
 /// Requests under way at once: which is best differs from machine to machine.
@@ -84,6 +85,19 @@ impl Template {
     }
 }
 
+/// The client as the server has it, apart from TLS and the guard.
+fn client() -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(Duration::from_secs(30)));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(50))
+        .pool_max_idle_per_host(512)
+        .build(connector)
+}
+
 async fn exchange(client: &Client<HttpConnector, Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<()> {
     let response = client.request(request).await?;
     if !response.status().is_success() {
@@ -111,7 +125,7 @@ pub async fn best(sink: &Sink, amount: Amount) -> Result<Bare> {
 pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Bare> {
     sink.reset().await?;
     let template = Template::new(sink.address)?;
-    let client = api::client();
+    let client = client();
     let taken = Arc::new(AtomicU64::new(0));
     let (own, other) = (Cpu::of(std::process::id())?, Cpu::of(sink.pid())?);
     let begun = Instant::now();
@@ -157,7 +171,7 @@ pub async fn closed_loop(sink: &Sink, width: usize, amount: Amount) -> Result<Ba
 pub async fn paced(sink: &Sink, rate: usize, seconds: usize) -> Result<()> {
     sink.reset().await?;
     let template = Template::new(sink.address)?;
-    let client = api::client();
+    let client = client();
     let runtime = tokio::runtime::Handle::current();
     let start_ms = now_us() / 1000 + 200;
     let send = move || {

@@ -16,7 +16,7 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, now_ms, sleep_until_ms};
 use crate::Result;
 
-/// The target of the issue: times the bare client's time.
+/// The target: times the bare client's time.
 const TIMES: f64 = 3.0;
 
 /// Runs it.

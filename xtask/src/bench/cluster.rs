@@ -9,7 +9,7 @@ use super::nodes::{Nodes, name};
 use super::search::{P99_US, Step, search, watch};
 use super::sink::Sink;
 use super::table::{Row, Table, ms};
-use super::{now_ms, sleep_until_ms};
+use super::{api, now_ms, sleep_until_ms};
 use crate::Result;
 
 /// The nodes of the cluster.
@@ -148,8 +148,8 @@ async fn create_all(nodes: &Nodes, sink: &Sink, jobs: &[Job]) -> Result<()> {
     for (n, server) in nodes.servers.iter().enumerate() {
         let part = jobs.iter().skip(n).step_by(count).map(|job| job.to_json(sink.address)).collect();
         // 64 among three: 22, 21 and 21.
-        let (api, clients) = (server.api.clone(), (CLIENTS + count - 1 - n) / count);
-        tasks.spawn(async move { api.create_all(part, clients).await });
+        let (client, clients) = (server.api.clone(), (CLIENTS + count - 1 - n) / count);
+        tasks.spawn(async move { api::create_all(&client, part, clients).await });
     }
     while let Some(done) = tasks.join_next().await {
         done??;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use chronos_client::{Client, JobQuery};
 use chronos_state::{Batch, Command};
 use rusqlite::{Connection, OpenFlags};
 
-use super::api::Api;
+use super::api::create_over;
 use super::fleet::Job;
 use super::proc::Cpu;
 use super::server::Server;
@@ -17,7 +18,7 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, group, percentile};
 use crate::Result;
 
-/// The target of the issue.
+/// The target: the share of the reference.
 const SHARE: f64 = 0.2;
 /// Turns of server and reference.
 const ROUNDS: u32 = 3;
@@ -113,15 +114,20 @@ async fn create(
     time: Duration,
     serial: &Arc<AtomicUsize>,
 ) -> Result<Vec<i64>> {
-    let (api, serial) = (server.api.clone(), Arc::clone(serial));
+    let (client, serial) = (server.api.clone(), Arc::clone(serial));
     tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(load(&api, clients, time, &serial))
+        runtime.block_on(load(&client, clients, time, &serial))
     })
     .await?
 }
 
-async fn load(api: &Api, clients: usize, time: Duration, serial: &Arc<AtomicUsize>) -> Result<Vec<i64>> {
+async fn load(
+    client: &Client,
+    clients: usize,
+    time: Duration,
+    serial: &Arc<AtomicUsize>,
+) -> Result<Vec<i64>> {
     // Nobody listens there; nothing is due within the year either.
     let job = Job::numbered(0, "30 4 1 1 *").to_json(([127, 0, 0, 1], 9).into());
     let text = String::from_utf8(job.to_vec())?;
@@ -129,14 +135,14 @@ async fn load(api: &Api, clients: usize, time: Duration, serial: &Arc<AtomicUsiz
     let until = Instant::now() + time;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..clients {
-        let (mut line, serial) = (api.line().await?, Arc::clone(serial));
+        let (mut connection, serial) = (client.connection().await?, Arc::clone(serial));
         let (before, after) = (before.to_owned(), after.to_owned());
         tasks.spawn(async move {
             let mut times = Vec::new();
             while Instant::now() < until {
                 let job = format!("{before}{:07}{after}", serial.fetch_add(1, Ordering::Relaxed));
                 let sent = Instant::now();
-                line.create(job.into()).await?;
+                create_over(&mut connection, job.into()).await?;
                 times.push(i64::try_from(sent.elapsed().as_micros()).unwrap_or(i64::MAX));
             }
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)
@@ -151,7 +157,7 @@ async fn load(api: &Api, clients: usize, time: Duration, serial: &Arc<AtomicUsiz
 
 /// Jobs that the API lists.
 async fn stored(server: &Server) -> Result<usize> {
-    Ok(server.api.all("/api/v1/jobs", "jobs").await?.len())
+    Ok(server.api.all_jobs(JobQuery::default()).await?.len())
 }
 
 /// The log's transactions so far.

@@ -12,10 +12,10 @@ use super::proc::Cpu;
 use super::server::Server;
 use super::sink::Sink;
 use super::table::{Row, Table, ms};
-use super::{bare, data_directory, now_ms, sleep_until_ms};
+use super::{api, bare, data_directory, now_ms, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The targets.
 const P50_US: i64 = 1_000;
 const P99_US: i64 = 10_000;
 /// Between the creation of the jobs and the first instant.
@@ -36,7 +36,7 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
     let start = now_ms() + LEAD_MS;
     let jobs = steady(rate, start, seconds);
     let bodies = jobs.iter().map(|job| job.to_json(sink.address)).collect();
-    server.api.create_all(bodies, 32).await?;
+    api::create_all(&server.api, bodies, 32).await?;
     let left = start - now_ms();
     if left < 1_000 {
         return Err(format!("creating {rate} jobs left {left} ms until the first instant").into());

@@ -13,7 +13,7 @@ use super::table::{Row, Table, ms};
 use super::{data_directory, now_ms};
 use crate::Result;
 
-/// The target of the issue: the share of the bare client's rate.
+/// The target: the share of the bare client's rate.
 const SHARE: f64 = 0.25;
 
 /// Runs it.

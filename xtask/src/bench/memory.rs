@@ -9,10 +9,10 @@ use super::proc::{Cpu, resident_mib};
 use super::server::Server;
 use super::sink::Sink;
 use super::table::{Row, Table, ms};
-use super::{data_directory, now_ms, percentile, size_of, sleep_until_ms};
+use super::{api, data_directory, now_ms, percentile, size_of, sleep_until_ms};
 use crate::Result;
 
-/// The targets of the issue.
+/// The targets.
 const RESIDENT_MIB: f64 = 300.0;
 const READY: Duration = Duration::from_secs(5);
 const P99_US: i64 = 10_000;
@@ -212,7 +212,7 @@ async fn lists(server: &Server) -> Result<Vec<(&'static str, Vec<i64>)>> {
     let mut path = "/api/v1/jobs?limit=500".to_owned();
     for _ in 0..REQUESTS / 5 {
         let begun = Instant::now();
-        let page = server.api.json(&path).await?;
+        let page = api::json(&server.api, &path).await?;
         large.push(micros(begun));
         let Some(cursor) = page["next_cursor"].as_str() else {
             break;
@@ -246,7 +246,7 @@ async fn creates(server: &Server, sink: &Sink) -> Result<Vec<i64>> {
         job.name = format!("created-{n}");
         let body = job.to_json(sink.address);
         let begun = Instant::now();
-        server.api.create(body).await?;
+        api::create(&server.api, body).await?;
         times.push(micros(begun));
     }
     Ok(times)

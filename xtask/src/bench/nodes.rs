@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use chronos_client::api::{ClusterNode, ClusterStatus};
 
 use super::data_directory;
 use super::server::{Server, free_addresses};
@@ -82,7 +82,7 @@ pub async fn until_all_vote(servers: &[Server]) -> Result<()> {
     let begun = Instant::now();
     for server in servers {
         loop {
-            let status = server.api.json("/api/v1/cluster/status").await;
+            let status = server.api.cluster_status().await;
             if status.as_ref().is_ok_and(|status| is_whole(status, servers.len())) {
                 break;
             }
@@ -96,8 +96,7 @@ pub async fn until_all_vote(servers: &[Server]) -> Result<()> {
 }
 
 /// Whether a cluster's status shows a leader and so many nodes, all there and with a vote.
-fn is_whole(status: &Value, count: usize) -> bool {
-    let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
-    let votes = |node: &Value| node["role"] != "learner" && node["reachable"] == true;
-    nodes.len() == count && nodes.iter().all(votes) && !status["leader"].is_null()
+fn is_whole(status: &ClusterStatus, count: usize) -> bool {
+    let votes = |node: &ClusterNode| node.role != "learner" && node.reachable;
+    status.nodes.len() == count && status.nodes.iter().all(votes) && status.leader.is_some()
 }

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
+use chronos_client::{Client, Method, StatusCode};
 
-use super::api::Api;
-use super::binary_directory;
+use super::{api, binary_directory};
 use crate::Result;
 
 /// How long a start may take before it is given up; a node that joins receives the state in it.
@@ -21,7 +20,7 @@ pub struct Server {
     directory: PathBuf,
     begun: Instant,
     /// The API.
-    pub api: Api,
+    pub api: Client,
     /// From the start of the process to a `/ready` that says yes.
     pub ready_after: Duration,
 }
@@ -55,7 +54,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        let (directory, api) = (directory.to_owned(), Api::new(address));
+        let (directory, api) = (directory.to_owned(), api::client(address)?);
         Ok(Self { child, directory, begun, api, ready_after: Duration::ZERO })
     }
 
@@ -69,7 +68,8 @@ impl Server {
     /// Waits until a page says 200.
     pub async fn until_ok(&mut self, page: &str) -> Result<()> {
         loop {
-            if let Ok((StatusCode::OK, _)) = self.api.call(Method::GET, page, None).await {
+            let answer = self.api.request(Method::GET, page, &[], "").await;
+            if answer.is_ok_and(|answer| answer.status == StatusCode::OK) {
                 return Ok(());
             }
             if self.child.try_wait()?.is_some() || self.begun.elapsed() > PATIENCE {

@@ -13,13 +13,13 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use chronos_client::Client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{now_us, percentile};
+use super::{api, now_us, percentile};
 use crate::Result;
-use crate::bench::api::Api;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -288,7 +288,7 @@ pub struct Sink {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    control: Api,
+    control: Client,
 }
 
 impl Sink {
@@ -299,7 +299,7 @@ impl Sink {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line)?;
         let address: SocketAddr = line.trim().parse()?;
-        Ok(Self { child, address, control: Api::new(address) })
+        Ok(Self { child, address, control: api::client(address)? })
     }
 
     /// Its process.

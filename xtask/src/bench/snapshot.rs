@@ -16,7 +16,7 @@ use super::table::{Row, Table};
 use super::{now_ms, size_of};
 use crate::Result;
 
-/// The target of the issue, on either side: resident memory above what the node had idle.
+/// The target, on either side: resident memory above what the node had idle.
 const ABOVE_IDLE_MIB: f64 = 200.0;
 /// The jobs are daily.
 const DAY_MS: i64 = 24 * 3_600_000;

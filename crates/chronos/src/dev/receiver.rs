@@ -22,6 +22,7 @@ type Seen = Arc<Mutex<HashMap<String, u32>>>;
 /// No port is free.
 pub(super) async fn start() -> Result<SocketAddr, String> {
     let failed = |error: std::io::Error| format!("the example receiver cannot listen: {error}");
+    #[expect(clippy::disallowed_methods, reason = "it stands beside the node, on the machine's own network")]
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let seen = Seen::default();

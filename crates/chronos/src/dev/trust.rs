@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chronos_client::{BoxFuture, Connect, Stream};
+use chronos_env::pem;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, WebPkiSupportedAlgorithms};
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
@@ -26,9 +26,9 @@ impl Exactly {
     /// # Errors
     /// There is none.
     pub(super) fn the_certificate_in(file: &Path) -> Result<Self, String> {
-        let wrong =
-            |error: &dyn std::fmt::Display| format!("server.http.tls.cert_file: {}: {error}", file.display());
-        let certificate = CertificateDer::from_pem_file(file).map_err(|error| wrong(&error))?;
+        let wrong = |error: &dyn std::fmt::Display| format!("server.http.tls.cert_file: {error}");
+        let chain = pem::certificates(file).map_err(|error| wrong(&error))?;
+        let certificate = chain.into_iter().next().ok_or_else(|| wrong(&"holds no certificate"))?;
         let provider = Arc::new(crypto::ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -43,6 +43,7 @@ impl Exactly {
 impl Connect for Exactly {
     fn connect<'a>(&'a self, server: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
+            #[expect(clippy::disallowed_methods, reason = "it reaches the node from outside")]
             let stream = TcpStream::connect(server).await?;
             let name = ServerName::from(stream.peer_addr()?.ip());
             let stream = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await?;

@@ -1,5 +1,7 @@
 //! TCP.
 
+#![expect(clippy::disallowed_methods, reason = "this is where sockets and names are asked for")]
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

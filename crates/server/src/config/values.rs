@@ -39,6 +39,10 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let expected = "expected host:port, such as \"127.0.0.1:8080\"";
     let text = text(deserializer, "host:port, such as \"127.0.0.1:8080\"")?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "once, before anything is started, for an address of this machine"
+    )]
     let mut found = text.to_socket_addrs().map_err(|_| D::Error::custom(format!("{text:?}; {expected}")))?;
     found.next().ok_or_else(|| D::Error::custom(format!("{text:?} has no address; {expected}")))
 }

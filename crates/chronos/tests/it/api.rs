@@ -1,0 +1,13 @@
+//! The REST API, whose conventions are in `docs/api.md`: what it answers, and what it refuses and how.
+
+mod concurrency;
+mod conditions;
+mod connections;
+mod documents;
+mod executions;
+mod input;
+mod jobs;
+mod lists;
+mod schedules;
+mod validation;
+mod versions;

@@ -1,0 +1,7 @@
+//! Several nodes: real processes on loopback, which are killed, stopped, removed and joined.
+
+mod backup;
+mod forming;
+mod loss;
+mod members;
+mod reads;

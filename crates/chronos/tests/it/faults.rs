@@ -1,0 +1,8 @@
+//! Bad luck: starts that cannot be, ends that nobody asked for, targets that hang, disks that fill.
+
+mod crash;
+mod disk;
+mod isolation;
+mod missed;
+mod shutdown;
+mod start;

@@ -1,0 +1,63 @@
+//! A slow or dead target never delays the jobs of another
+
+use tokio::net::TcpListener;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn hundreds_of_runs_of_a_dead_target_delay_nobody() {
+    let healthy = Receiver::start().await;
+    // Takes connections, and never says a word.
+    let dead = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/", dead.local_addr().unwrap());
+    let server =
+        CHRONOS.with(&[("dispatcher.max_concurrent", "100"), ("dispatcher.http.timeout", "1h")]).await;
+    let mut hanging = manual("hanging", json!({"url": url}));
+    hanging["concurrency"] = "allow".into();
+    server.create(&hanging).await;
+    let mut taken = Vec::new();
+    for _ in 0..300 {
+        server.trigger("hanging").await;
+    }
+    // As many as one target may hold: half of all, while the others wait in line.
+    for _ in 0..50 {
+        taken.push(soon("a connection to the dead target", dead.accept()).await.unwrap());
+    }
+    for n in 0..20 {
+        let name = format!("healthy-{n}");
+        server.create(&manual(&name, json!({"url": healthy.url(&format!("/{n}"))}))).await;
+        assert_eq!(server.run_again(&name).await["status"], "success");
+    }
+    let scheduled =
+        json!({"name": "scheduled", "schedule": "@every 1s", "webhook": {"url": healthy.url("/s")}});
+    server.create(&scheduled).await;
+    healthy.wait_for("/s", 2).await;
+    let hanging = server.executions("hanging", 300).await;
+    let unfinished = |e: &&Value| matches!(e["status"].as_str(), Some("pending" | "running"));
+    assert_eq!(hanging.iter().filter(unfinished).count(), 300, "the dead target's runs hang all the while");
+    let samples = server.root("/metrics").await.body;
+    assert!(samples.contains("chronos_executions_waiting 250"), "{samples}");
+}
+
+#[tokio::test]
+async fn max_concurrent_bounds_the_attempts_at_once_and_the_rest_follow() {
+    let receiver = Receiver::start().await;
+    let server = CHRONOS.with(&[("dispatcher.max_concurrent", "4")]).await;
+    let gate = Gate::closed();
+    receiver.script("/", [Answer::ok().after(&gate)]);
+    let mut job = manual("job", json!({"url": receiver.url("/")}));
+    job["concurrency"] = "allow".into();
+    server.create(&job).await;
+    for _ in 0..10 {
+        server.trigger("job").await;
+    }
+    receiver.wait_for("/", 2).await;
+    // A target gets at most as many slots as are still free: two of four.
+    assert_eq!(receiver.calls("/").len(), 2);
+    gate.open();
+    receiver.wait_for("/", 10).await;
+    for execution in server.executions("job", 10).await {
+        let end = server.finished("job", execution["id"].as_str().unwrap()).await;
+        assert_eq!(end["status"], "success");
+    }
+}

@@ -1,0 +1,172 @@
+//! Runs of a time when no node was up
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::*;
+
+/// What counts as missed here, in place of a minute.
+const LATE: (&str, &str) = ("scheduler.misfire_threshold", "3s");
+
+fn at(execution: &Value) -> Timestamp {
+    execution["scheduled_time"].as_str().unwrap().parse().unwrap()
+}
+
+/// Runs a job that falls due every second, keeps the server down until some instants were missed, and
+/// starts it again. Answers the server, the time at which it was down, and the time at which it was to
+/// start again.
+async fn absent(policy: &str, receiver: &Receiver, keys: &[(&str, &str)]) -> (Server, Timestamp, Timestamp) {
+    let mut server = CHRONOS.with(&[&[LATE], keys].concat()).await;
+    server
+        .create(&json!({
+            "name": "job", "schedule": "@every 1s", "missed_runs": policy, "webhook": {"url": receiver.url("/")},
+        }))
+        .await;
+    receiver.next("/").await;
+    server.stop().await;
+    let down = Timestamp::now();
+    let back = down + SignedDuration::from_secs(9);
+    until("instants to be missed", || async { (Timestamp::now() > back).then_some(()) }).await;
+    (server.again().await, down, back)
+}
+
+/// The executions of the job, oldest first, once some run of after `back` is among them.
+async fn record(server: &Server, back: Timestamp) -> Vec<Value> {
+    let mut executions = until("the schedule to go on", || async {
+        let executions = server.executions("job", 1).await;
+        let regular = |e: &Value| e["trigger"] == "schedule" && at(e) > back && e["status"] == "success";
+        executions.iter().any(regular).then_some(executions)
+    })
+    .await;
+    executions.reverse();
+    executions
+}
+
+fn caught_up(executions: &[Value]) -> Vec<&Value> {
+    executions.iter().filter(|execution| execution["trigger"] == "catch_up").collect()
+}
+
+fn assert_whole(executions: &[Value]) {
+    for pair in executions.windows(2) {
+        let step = at(&pair[1]).as_millisecond() - at(&pair[0]).as_millisecond();
+        assert_eq!(step, 1_000, "an instant without a record, or with two: {executions:#?}");
+    }
+}
+
+#[tokio::test]
+async fn execute_one_runs_the_latest_missed_instant_under_its_own_time() {
+    let receiver = Receiver::start().await;
+    let (server, down, back) = absent("execute_one", &receiver, &[]).await;
+    let executions = record(&server, back).await;
+    let missed = caught_up(&executions);
+    assert_eq!(missed.len(), 1, "{executions:#?}");
+    let time = at(missed[0]);
+    assert!(down < time, "{time}");
+    assert_eq!(missed[0]["status"], "success");
+    let call = receiver.calls("/").into_iter().find(|call| call.execution() == missed[0]["id"]).unwrap();
+    assert_eq!(call.sent("X-Chronos-Trigger"), "catch_up");
+    assert_eq!(call.sent("X-Chronos-Scheduled-Time"), missed[0]["scheduled_time"]);
+    // From there on there is no gap, and before it the missed ones are passed over.
+    let from = executions.iter().position(|execution| execution["trigger"] == "catch_up").unwrap();
+    assert_whole(&executions[from..]);
+    let gap = at(&executions[from]).as_millisecond() - at(&executions[from - 1]).as_millisecond();
+    assert!(gap > 1_000, "{executions:#?}");
+}
+
+#[tokio::test]
+async fn execute_all_runs_every_missed_instant() {
+    let receiver = Receiver::start().await;
+    let (server, _, back) = absent("execute_all", &receiver, &[]).await;
+    let executions = record(&server, back).await;
+    assert_whole(&executions);
+    let missed = caught_up(&executions);
+    assert!(missed.len() >= 2, "{executions:#?}");
+    for execution in missed {
+        assert_eq!(server.finished("job", execution["id"].as_str().unwrap()).await["status"], "success");
+    }
+}
+
+#[tokio::test]
+async fn execute_all_reaches_back_as_far_as_its_window() {
+    let receiver = Receiver::start().await;
+    let (server, down, back) = absent("execute_all", &receiver, &[("scheduler.catch_up_window", "6s")]).await;
+    let executions = record(&server, back).await;
+    let missed = caught_up(&executions);
+    assert!(!missed.is_empty(), "{executions:#?}");
+    let reach = back - SignedDuration::from_secs(6);
+    assert!(missed.iter().all(|execution| at(execution) >= reach && at(execution) > down), "{executions:#?}");
+}
+
+#[tokio::test]
+async fn ignore_runs_none_of_them() {
+    let receiver = Receiver::start().await;
+    let (server, down, back) = absent("ignore", &receiver, &[]).await;
+    let executions = record(&server, back).await;
+    assert_eq!(caught_up(&executions).len(), 0);
+    // Runs are put on record two seconds ahead, and those of the next quarter of a second with them; and
+    // those less late than the threshold are run.
+    let planned = down + SignedDuration::from_millis(2_250);
+    let reach = back - SignedDuration::from_secs(3);
+    let passed_over = |execution: &&Value| planned < at(execution) && at(execution) < reach;
+    assert_eq!(executions.iter().find(passed_over), None, "{executions:#?}");
+}
+
+#[tokio::test]
+async fn a_run_less_late_than_the_threshold_is_simply_run() {
+    let receiver = Receiver::start().await;
+    let mut server = CHRONOS.start().await;
+    let due = Timestamp::from_second(Timestamp::now().as_second() + 6).unwrap();
+    server
+        .create(&json!({
+            "name": "job", "schedule": format!("@at {due}"), "missed_runs": "ignore",
+            "webhook": {"url": receiver.url("/")},
+        }))
+        .await;
+    server.kill().await;
+    assert!(receiver.calls("/").is_empty());
+    until("the instant to pass", || async { (Timestamp::now() > due).then_some(()) }).await;
+    let server = server.again().await;
+    let call = receiver.next("/").await;
+    assert_eq!(call.sent("X-Chronos-Scheduled-Time"), due.to_string());
+    assert_eq!(server.finished("job", call.execution()).await["trigger"], "schedule");
+}
+
+#[tokio::test]
+async fn runs_that_are_late_together_are_all_run_though_the_job_forbids_overlap() {
+    let receiver = Receiver::start().await;
+    let mut server = CHRONOS.start().await;
+    let job = json!({"name": "job", "schedule": "@every 1s", "webhook": {"url": receiver.url("/")}});
+    server.create(&job).await;
+    let call = receiver.next("/").await;
+    // What was under way would hold the place of those after it.
+    server.finished("job", call.execution()).await;
+    server.kill().await;
+    let back = Timestamp::now() + SignedDuration::from_millis(3_200);
+    until("instants to pass", || async { (Timestamp::now() > back).then_some(()) }).await;
+    let server = server.again().await;
+    let executions = record(&server, back).await;
+    assert_whole(&executions);
+    for execution in executions.iter().filter(|execution| at(execution) <= back) {
+        // At its instant nothing else of the job was under way: nobody was.
+        let end = server.finished("job", execution["id"].as_str().unwrap()).await;
+        assert_eq!((&end["status"], &end["trigger"]), (&json!("success"), &json!("schedule")), "{end:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_time_is_not_a_missed_time() {
+    let receiver = Receiver::start().await;
+    let mut server = CHRONOS.with(&[LATE]).await;
+    let job = json!({
+        "name": "job", "schedule": "@every 1s", "missed_runs": "execute_all", "webhook": {"url": receiver.url("/")},
+    });
+    server.create(&job).await;
+    receiver.next("/").await;
+    server.act("/jobs/job/disable").await.ok(200);
+    server.stop().await;
+    let back = Timestamp::now() + SignedDuration::from_secs(6);
+    until("instants to pass", || async { (Timestamp::now() > back).then_some(()) }).await;
+    let server = server.again().await;
+    server.act("/jobs/job/enable").await.ok(200);
+    let executions = record(&server, back).await;
+    assert_eq!(caught_up(&executions).len(), 0, "{executions:#?}");
+}

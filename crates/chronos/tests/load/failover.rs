@@ -1,0 +1,10 @@
+//! The cluster's promises: nodes are killed, restarted in turn and cut off from each other.
+
+mod figures;
+mod kills;
+mod majority;
+mod network;
+mod partition;
+mod rolling;
+mod run;
+mod slow;

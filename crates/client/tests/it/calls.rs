@@ -1,0 +1,111 @@
+//! What is sent, and what is read.
+
+use chronos_client::api::JobInput;
+use chronos_client::{ExecutionQuery, JobQuery, PageQuery, Write};
+use chronos_testkit::{Answer, Receiver, Value, json};
+
+use crate::client;
+
+fn job() -> Value {
+    json!({
+        "id": "id", "name": "nightly", "schedule": "@daily", "webhook": {"url": "http://h/"}, "version": 3,
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "next_run": null,
+        "last_run": null,
+    })
+}
+
+fn answer(status: u16, body: &Value) -> Answer {
+    Answer::status(status).header("Content-Type", "application/json").body(body.to_string())
+}
+
+#[tokio::test]
+async fn a_job_is_sent_and_read_as_the_api_has_it() {
+    let server = Receiver::start().await;
+    server.script("/api/v1/jobs", [answer(201, &job())]);
+    let input: JobInput = serde_json::from_value(
+        json!({"name": "nightly", "schedule": "@daily", "webhook": {"url": "http://h/"}}),
+    )
+    .unwrap();
+    let created = client(&server).create_job(&input, Some("key-1")).await.unwrap();
+    assert_eq!((created.spec, created.version), (input, 3));
+    let call = server.next("/api/v1/jobs").await;
+    assert_eq!((call.method.as_str(), call.sent("Content-Type")), ("POST", "application/json"));
+    assert_eq!((call.sent("Idempotency-Key"), call.header("If-Match")), ("key-1", None));
+    assert_eq!(call.sent("Host"), format!("127.0.0.1:{}", server.port()));
+    // What was not said is left to the server.
+    assert_eq!(
+        call.json(),
+        json!({"name": "nightly", "schedule": "@daily", "webhook": {"url": "http://h/"}})
+    );
+}
+
+#[tokio::test]
+async fn a_change_says_for_which_version_it_is_meant() {
+    let server = Receiver::start().await;
+    server.respond(|_| answer(200, &job()));
+    let (client, write) = (client(&server), Write { if_version: Some(3), idempotency_key: None });
+    client.patch_job("nightly", &json!({"enabled": false}), write).await.unwrap();
+    client.rollback_job("nightly", 2, Write::default()).await.unwrap();
+    let call = server.next("/api/v1/jobs/nightly").await;
+    assert_eq!((call.method.as_str(), call.sent("If-Match")), ("PATCH", "\"3\""));
+    assert_eq!(call.sent("Content-Type"), "application/merge-patch+json");
+    let call = server.next("/api/v1/jobs/nightly/rollback/2").await;
+    assert_eq!((call.header("If-Match"), call.header("Content-Type"), call.body.as_str()), (None, None, ""));
+}
+
+#[tokio::test]
+async fn names_and_queries_are_encoded() {
+    let server = Receiver::start().await;
+    server.respond(|_| answer(200, &json!({"jobs": [], "next_cursor": null})));
+    let query = JobQuery {
+        enabled: Some(true),
+        tags: vec![("team".to_owned(), "a&b".to_owned())],
+        text: Some("two words".to_owned()),
+        page: PageQuery { limit: Some(7), cursor: Some("c=".to_owned()), consistent: true },
+    };
+    client(&server).jobs(&query).await.unwrap();
+    let target = server.next("/api/v1/jobs").await.target;
+    let expected = "enabled=true&q=two%20words&tag.team=a%26b&limit=7&cursor=c%3D&consistent=true";
+    assert_eq!(target, format!("/api/v1/jobs?{expected}"));
+    client(&server).job("a/b", false).await.unwrap_err();
+    server.next("/api/v1/jobs/a%2Fb").await;
+}
+
+#[tokio::test]
+async fn all_of_a_list_is_read_page_by_page() {
+    let server = Receiver::start().await;
+    let page = |cursor: Value| answer(200, &json!({"executions": [], "next_cursor": cursor}));
+    server.script("/api/v1/executions", [page("one".into()), page("two".into()), page(Value::Null)]);
+    client(&server).all_executions(ExecutionQuery::default()).await.unwrap();
+    let targets: Vec<_> = server.calls("/api/v1/executions").into_iter().map(|call| call.target).collect();
+    let target = |cursor: &str| format!("/api/v1/executions?limit=500{cursor}");
+    assert_eq!(targets, [target(""), target("&cursor=one"), target("&cursor=two")]);
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_ready_says_why() {
+    let server = Receiver::start().await;
+    server.script("/ready", [answer(503, &json!({"status": "not_ready", "reason": "no leader"}))]);
+    let ready = client(&server).ready().await.unwrap();
+    assert_eq!((ready.status.as_str(), ready.reason.as_deref()), ("not_ready", Some("no leader")));
+}
+
+#[tokio::test]
+async fn a_backup_is_read_part_by_part() {
+    let server = Receiver::start().await;
+    let bytes = vec![7; 300_000];
+    server.script("/api/v1/cluster/backup", [Answer::status(200).body(bytes.clone())]);
+    let mut backup = client(&server).backup(true).await.unwrap();
+    assert_eq!(backup.length(), Some(300_000));
+    let mut read = Vec::new();
+    while let Some(part) = backup.part().await.unwrap() {
+        read.extend_from_slice(&part);
+    }
+    assert!(read == bytes, "{} bytes", read.len());
+    assert_eq!(server.next("/api/v1/cluster/backup").await.target, "/api/v1/cluster/backup?consistent=true");
+    server.script("/api/v1/cluster/backup", [Answer::cut_short().body(bytes)]);
+    let mut cut = client(&server).backup(false).await.unwrap();
+    while let Ok(part) = cut.part().await {
+        assert!(part.is_some(), "half of a backup is none");
+    }
+}

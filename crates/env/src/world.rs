@@ -1,0 +1,151 @@
+//! The one value through which a node asks the world.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chronos_types::Millis;
+
+use crate::blocking::Blocking;
+use crate::bug::Bug;
+use crate::clock::{Clock, Timer};
+use crate::random::Random;
+use crate::real::{RealClock, RealNet, RealRandom};
+use crate::{Disk, Listener, Net, Socket};
+
+/// The world as a node sees it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Env {
+    clock: Arc<dyn Clock>,
+    net: Arc<dyn Net>,
+    random: Arc<dyn Random>,
+    blocking: Blocking,
+    bug: Option<Bug>,
+}
+
+impl Env {
+    /// The machine's own clock and network.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::with_clock(Arc::new(RealClock))
+    }
+
+    /// Another clock; the machine's own network.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            net: Arc::new(RealNet),
+            random: Arc::new(RealRandom),
+            blocking: Blocking::Threads,
+            bug: None,
+        }
+    }
+
+    /// The same with another network.
+    #[must_use]
+    pub fn with_net(self, net: Arc<dyn Net>) -> Self {
+        Self { net, ..self }
+    }
+
+    /// The same with other random bytes.
+    #[must_use]
+    pub fn with_random(self, random: Arc<dyn Random>) -> Self {
+        Self { random, ..self }
+    }
+
+    /// The same without threads: blocking work is done on the caller's runtime, after as long as
+    /// `disk` says that it takes. For a simulator, where one thread is all there is.
+    #[must_use]
+    pub fn inline(self, disk: Arc<dyn Disk>) -> Self {
+        Self { blocking: Blocking::Inline(disk), ..self }
+    }
+
+    /// The same with a bug.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn with_bug(self, bug: Bug) -> Self {
+        Self { bug: Some(bug), ..self }
+    }
+
+    /// Whether this bug is to be there. It never is, but in tests of the tests.
+    pub fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now_us().div_euclid(1000)
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
+    /// A timer on the clock.
+    ///
+    /// # Errors
+    /// The operating system has none left.
+    pub fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
+        self.clock.timer()
+    }
+
+    /// Random bytes, for identifiers.
+    ///
+    /// # Panics
+    /// The operating system has no random source, without which no id is safe.
+    #[must_use]
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes);
+        bytes
+    }
+
+    /// The addresses of `address`, a `host:port` whose name is looked up now.
+    ///
+    /// # Errors
+    /// The name has no address, or nobody could say.
+    pub async fn lookup(&self, address: &str) -> std::io::Result<Vec<SocketAddr>> {
+        self.net.lookup(address).await
+    }
+
+    /// Connects to `address`, a `host:port` whose name is looked up now. It takes as long as the
+    /// operating system does; bounding that is the caller's.
+    ///
+    /// # Errors
+    /// The name has no address, or none of its addresses answers.
+    pub async fn connect(&self, address: &str) -> std::io::Result<Socket> {
+        self.net.connect(address).await
+    }
+
+    /// Listens at `address`, a `host:port`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address is not one of this machine, or is taken.
+    pub async fn listen(&self, address: &str) -> std::io::Result<Box<dyn Listener>> {
+        self.net.listen(address).await
+    }
+
+    /// Runs blocking work away from the async threads.
+    ///
+    /// # Panics
+    /// Where the work panics.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.blocking.run(work).await
+    }
+
+    /// Whether a simulated disk has space. A real one says so when it is written to, and not here.
+    ///
+    /// # Errors
+    /// It is full.
+    pub fn room(&self) -> std::io::Result<()> {
+        self.blocking.room()
+    }
+
+    /// Where blocking work is done.
+    pub(crate) fn workers(&self) -> &Blocking {
+        &self.blocking
+    }
+}

@@ -1,0 +1,154 @@
+//! Several nodes on one machine, each a process of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::{Chronos, Server, Setup, until};
+
+/// The nodes of a cluster: `n1`, `n2`, ... Those that are down are none.
+pub struct Cluster {
+    setups: Vec<Setup>,
+    nodes: Vec<Option<Server>>,
+}
+
+/// A leader that the machine keeps from running for a while stays the leader.
+const CALM: (&str, &str) = ("cluster.raft.election_timeout", "3s");
+
+impl Cluster {
+    /// The set-ups of nodes that listen there, to each other and to clients.
+    pub(crate) fn at(chronos: Chronos, raft: &[SocketAddr], http: &[SocketAddr]) -> Self {
+        let count = raft.len();
+        let addresses: Vec<_> = raft.iter().map(|address| format!("\"{address}\"")).collect();
+        let join = format!("[{}]", addresses.join(", "));
+        let setup = |n: usize| {
+            chronos
+                .setup()
+                .key("cluster.node_id", &format!("n{}", n + 1))
+                .key("cluster.bootstrap", if n == 0 { "true" } else { "false" })
+                .key("cluster.raft.address", &raft[n].to_string())
+                .key("cluster.raft.join", &join)
+                .key("server.http.address", &http[n].to_string())
+        };
+        Self { setups: (0..count).map(setup).collect(), nodes: (0..count).map(|_| None).collect() }
+    }
+
+    /// For a test that is not about how fast a leader is replaced.
+    #[must_use]
+    pub fn calm(self) -> Self {
+        self.key(CALM.0, CALM.1)
+    }
+
+    /// Sets a key on every node that is started from now on.
+    #[must_use]
+    pub fn key(mut self, key: &str, value: &str) -> Self {
+        self.setups = self.setups.into_iter().map(|setup| setup.key(key, value)).collect();
+        self
+    }
+
+    /// Sets a key on one node, counted from 1.
+    #[must_use]
+    pub fn key_of(mut self, n: usize, key: &str, value: &str) -> Self {
+        self.setups[n - 1] = self.setups[n - 1].clone().key(key, value);
+        self
+    }
+
+    /// Runs each node in a network namespace of its own.
+    #[must_use]
+    pub fn namespaces(mut self, names: &[String]) -> Self {
+        let put = |(setup, name): (Setup, &String)| setup.namespace(name);
+        self.setups = self.setups.into_iter().zip(names).map(put).collect();
+        self
+    }
+
+    /// Starts all, and waits until all of them vote.
+    pub async fn up(mut self) -> Self {
+        let all = futures::future::join_all(self.setups.iter().cloned().map(Setup::start)).await;
+        self.nodes = all.into_iter().map(Some).collect();
+        self.whole().await;
+        self
+    }
+
+    /// Waits until every node is up, votes, knows the leader, and fires.
+    pub async fn whole(&self) {
+        let count = self.setups.len();
+        for node in self.running() {
+            until("the cluster to be whole", || async {
+                let status = node.get("/cluster/status").await;
+                let status = if status.status == 200 { status.json() } else { return None };
+                let nodes = status["nodes"].as_array()?;
+                let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;
+                let whole = nodes.len() == count && nodes.iter().filter(good).count() == count;
+                let fires = node.root("/ready").await.status == 200;
+                (whole && fires && !status["leader"].is_null()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The nodes that are up.
+    pub fn running(&self) -> impl Iterator<Item = &Server> {
+        self.nodes.iter().flatten()
+    }
+
+    /// A node, counted from 1.
+    #[must_use]
+    #[track_caller]
+    pub fn node(&self, n: usize) -> &Server {
+        self.nodes[n - 1].as_ref().expect("the node is up")
+    }
+
+    /// A node's set-up, counted from 1.
+    #[must_use]
+    pub fn setup(&self, n: usize) -> &Setup {
+        &self.setups[n - 1]
+    }
+
+    /// The number of the node that leads, as those say that are up.
+    pub async fn leader(&self) -> usize {
+        until("a leader that is up", || async {
+            let node = self.running().next()?;
+            let status = node.get("/cluster/status").await;
+            let leader = status.json()["leader"].as_str()?.strip_prefix('n')?.parse::<usize>().ok()?;
+            self.nodes[leader - 1].as_ref().map(|_| leader)
+        })
+        .await
+    }
+
+    /// Ends a node as a power cut would.
+    pub async fn kill(&mut self, n: usize) {
+        let mut node = self.nodes[n - 1].take().expect("the node is up");
+        node.kill().await;
+    }
+
+    /// Ends every node that is up, all at once, and answers where each keeps its data. One may have been
+    /// behind the others by a write.
+    pub async fn kill_all(&mut self) -> Vec<PathBuf> {
+        let up: Vec<_> = (1..=self.nodes.len()).filter(|n| self.nodes[n - 1].is_some()).collect();
+        self.running().for_each(|node| node.signal(Signal::KILL));
+        for n in &up {
+            self.kill(*n).await;
+        }
+        up.iter().map(|n| self.setup(*n).data().to_owned()).collect()
+    }
+
+    /// Stops a node in order.
+    pub async fn stop(&mut self, n: usize) {
+        let mut node = self.nodes[n - 1].take().expect("the node is up");
+        node.stop().await;
+    }
+
+    /// Starts a node that is down, on the data it had, with more arguments.
+    pub async fn revive_with(&mut self, n: usize, arguments: &[&str]) {
+        let setup =
+            arguments.iter().fold(self.setups[n - 1].clone(), |setup, argument| setup.argument(argument));
+        self.nodes[n - 1] = Some(setup.start().await);
+    }
+
+    /// Starts a node that is down, on the data it had.
+    pub async fn revive(&mut self, n: usize) {
+        self.nodes[n - 1] = Some(self.setups[n - 1].clone().start().await);
+    }
+}

@@ -1,0 +1,31 @@
+//! Addresses that stay with a server while it is down.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// None of those that the system gives to outgoing connections and to who asks for any port: one of
+/// these would take a server's place while it is down.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// Addresses of this machine where nobody listens. Another test may take one before we do; then the
+/// start fails and says so.
+#[must_use]
+pub fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    let begin = usize::try_from(now).unwrap() % PORTS.len();
+    let held: Vec<_> = PORTS
+        .cycle()
+        .skip(begin)
+        .take(PORTS.len())
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .take(count)
+        .collect();
+    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
+/// A port of loopback on which nobody listens.
+#[must_use]
+pub fn closed_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -1,0 +1,132 @@
+//! A running server: the real binary, watched and ended by tests.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::process::Child;
+use tokio::task::JoinHandle;
+
+use crate::log::Log;
+use crate::{Api, Setup, soon};
+
+/// A running `chronos server`. Speaks the API; is killed when dropped, and then shows its log if
+/// the test failed.
+pub struct Server {
+    api: Api,
+    setup: Setup,
+    child: Child,
+    log: Log,
+    reading: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) fn of(setup: Setup, mut child: Child, address: SocketAddr) -> Self {
+        let log = Log::default();
+        let reading = log.read(child.stderr.take().unwrap());
+        Self { api: Api::new(address), setup, child, log, reading }
+    }
+
+    /// Waits until it serves, and says where.
+    pub(crate) async fn serving(mut self) -> Self {
+        let address = tokio::select! {
+            line = self.log.find("serving") => line["address"].as_str().unwrap().parse().unwrap(),
+            status = self.child.wait() => {
+                soon("the end of the log", &mut self.reading).await.unwrap();
+                panic!("chronos did not start: {status:?}");
+            }
+        };
+        self.api = Api::new(address);
+        self
+    }
+
+    /// Where its API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.api.address()
+    }
+
+    /// How it was started.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// All that it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// The first line of its log with this message.
+    pub async fn logged(&self, message: &str) -> Value {
+        self.log.find(message).await
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Whether its process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it as a power cut would: nothing is said, nothing is flushed.
+    pub async fn kill(&mut self) {
+        soon("chronos to die", self.child.kill()).await.unwrap();
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        soon("chronos to end", self.child.wait()).await.unwrap()
+    }
+
+    /// Stops it in order.
+    pub async fn stop(&mut self) {
+        self.terminate();
+        let status = self.ended().await;
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// Another start on the same data and the same port, after the end of this one.
+    pub async fn again(mut self) -> Self {
+        assert!(!self.is_running(), "it still runs");
+        let address = self.address().to_string();
+        // The old one's log matters for the end of the test as well.
+        eprintln!("--- log of the process before:\n{}", self.log());
+        let setup = self.setup.clone();
+        drop(self);
+        setup.key("server.http.address", &address).start().await
+    }
+}
+
+impl Deref for Server {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of chronos on {}:\n{}", self.address(), self.log());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! How a server is to be started.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::{Chronos, Server, soon};
+
+/// The tool that makes network namespaces (Debian: `iproute2`).
+const IP: &str = "/sbin/ip";
+/// The address of the API, as an environment variable.
+const ADDRESS: &str = "CHRONOS_SERVER__HTTP__ADDRESS";
+
+/// How a server is to be started.
+#[derive(Clone)]
+pub struct Setup {
+    binary: Chronos,
+    directory: Arc<TempDir>,
+    data_dir: PathBuf,
+    config: Option<PathBuf>,
+    arguments: Vec<String>,
+    namespace: Option<String>,
+    keys: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub(crate) fn of(binary: Chronos) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let data_dir = directory.path().join("data");
+        let (arguments, keys) = (Vec::new(), Vec::new());
+        Self { binary, directory, data_dir, config: None, arguments, namespace: None, keys }
+    }
+
+    /// Sets a key, such as `dispatcher.http.timeout`, by its environment variable.
+    #[must_use]
+    pub fn key(mut self, key: &str, value: &str) -> Self {
+        let name = format!("CHRONOS_{}", key.replace('.', "__").to_uppercase());
+        self.keys.retain(|(have, _)| *have != name);
+        self.keys.push((name, value.to_owned()));
+        self
+    }
+
+    /// Starts it with one more argument.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Keeps its data there.
+    #[must_use]
+    pub fn data_dir(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.data_dir);
+        self
+    }
+
+    /// Runs it in this network namespace.
+    #[must_use]
+    pub fn namespace(mut self, name: &str) -> Self {
+        self.namespace = Some(name.to_owned());
+        self
+    }
+
+    /// Starts it with `--config` and a `chronos.yaml` of this content.
+    #[must_use]
+    pub fn yaml(mut self, content: &str) -> Self {
+        self.config = Some(self.file("chronos.yaml", content));
+        self
+    }
+
+    /// Writes a file into the server's directory.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data_dir
+    }
+
+    fn spawn(&self) -> Child {
+        let binary = self.binary.path();
+        let mut command = match &self.namespace {
+            None => Command::new(binary),
+            Some(name) => {
+                // `ip` becomes the server, so that what is sent to the process reaches it.
+                let mut command = Command::new(IP);
+                command.args(["netns", "exec", name, binary]);
+                command
+            }
+        };
+        command.arg("server").args(&self.arguments).current_dir(self.directory.path());
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        command.env_clear().env("CHRONOS_CLUSTER__DATA_DIR", &self.data_dir);
+        command.envs(self.keys.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.kill_on_drop(true).spawn().unwrap()
+    }
+
+    /// Starts it and waits for nothing. Its API is where `server.http.address` says.
+    #[must_use]
+    pub fn launch(self) -> Server {
+        let address = self.keys.iter().find(|(name, _)| name == ADDRESS);
+        let address = address.and_then(|(_, address)| address.parse().ok());
+        let address = address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let child = self.spawn();
+        Server::of(self, child, address)
+    }
+
+    /// Starts it and waits until it serves.
+    pub async fn start(self) -> Server {
+        self.launch().serving().await
+    }
+
+    /// Starts it and waits until it has refused to run.
+    pub async fn refused(self) -> Refused {
+        let child = self.spawn();
+        let output = soon("chronos to refuse to start", child.wait_with_output()).await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Refused { code: output.status.code(), stderr }
+    }
+}
+
+/// A start that was refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// All of standard error.
+    pub stderr: String,
+}
+
+impl Refused {
+    /// Exit code 2, and one sentence that says all of these.
+    #[track_caller]
+    pub fn names(&self, parts: &[&str]) {
+        assert_eq!(self.code, Some(2), "{self:?}");
+        let said: Vec<_> = self.stderr.lines().filter(|line| line.starts_with("chronos: ")).collect();
+        assert_eq!(said.len(), 1, "one sentence, of one line: {}", self.stderr);
+        for part in parts {
+            assert!(said[0].contains(part), "{} lacks {part:?}", said[0]);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+}
