@@ -5,7 +5,7 @@ use std::path::Path;
 use chronos_types::DurationMs;
 use serde_json::{Map, Value};
 
-use super::Config;
+use super::keys::Config;
 
 /// Before every variable of ours; `__` stands between a key and the one inside it.
 const PREFIX: &str = "CHRONOS_";
