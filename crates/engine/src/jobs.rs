@@ -4,7 +4,7 @@ use chronos_state::{
     Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, Page, Proposal,
     PutJob, Refusal, VersionRow,
 };
-use chronos_types::{Invalid, Job, JobId, JobSpec};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, IfMatch};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -190,7 +190,7 @@ impl Jobs {
 }
 
 /// A job as it is created at an instant.
-fn first_version(id: JobId, spec: JobSpec, at: i64) -> Job {
+fn first_version(id: JobId, spec: JobSpec, at: Millis) -> Job {
     let next_due = first_due(&spec, at, at);
     Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
 }

@@ -1,7 +1,7 @@
-//! One connection: HTTP/1.1, and how long it may keep us waiting.
+//! One connection: HTTP/1.1, and how long it may keep the server waiting.
 //!
-//! An idle connection is cheap and may stay for a while; one that begins a request must get its
-//! head across soon, and one that does not read its answer is closed.
+//! An idle connection is cheap and may stay for a while. A client that begins a request must get its
+//! head across soon, and one that does not read its answer is cut off.
 
 mod watch;
 

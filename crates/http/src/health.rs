@@ -1,4 +1,4 @@
-//! `/health`, `/ready` and the metrics: for those who watch over the node.
+//! `/health`, `/ready` and the metrics: for whatever watches over the node.
 
 use axum::body::Body;
 use axum::extract::State;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::ApiError;
 
-/// The parts, as text. What is not UTF-8 names nothing.
+/// The parts, as text. A path that is not UTF-8 names nothing.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Params<T> {

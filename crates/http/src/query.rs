@@ -13,7 +13,7 @@ use crate::problem::ApiError;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
-/// The parameters that were not asked for yet.
+/// The parameters that no page has asked for yet.
 pub(crate) struct Query {
     pairs: Vec<(String, String)>,
     invalid: Invalid,
@@ -108,7 +108,7 @@ impl Query {
         PageRequest { after, limit, consistency: self.consistency() }
     }
 
-    /// Everything was asked for: what is left is unknown.
+    /// Refuses the request where a value was wrong, or a parameter is left that nothing asked for.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         let known = self.known.join(", ");
         let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };

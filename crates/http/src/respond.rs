@@ -1,4 +1,4 @@
-//! Answers.
+//! How answers are built: their JSON, their entity tag, where what was made is.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -43,12 +43,12 @@ pub(crate) fn job(status: StatusCode, job: &Job) -> Response {
     response
 }
 
-/// A job as it is.
+/// A job that was found.
 pub(crate) fn job_row(row: &JobRow) -> Response {
     job(StatusCode::OK, &Job::new(&row.job, row.last_run))
 }
 
-/// The client has this version already.
+/// 304: the client has this version of the job.
 pub(crate) fn not_modified(version: u64) -> Response {
     (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::of(version))]).into_response()
 }

@@ -28,7 +28,7 @@ use crate::telemetry;
 use drain::Drain;
 use effects::EffectRouter;
 use loops::Loops;
-use parts::Outside;
+use parts::Endpoints;
 
 pub use error::{LeaveError, StartError};
 pub use restore::restore;
@@ -52,7 +52,7 @@ impl Node {
     /// What it needs is not there, is in use, or was written by a newer Chronos.
     pub async fn start(config: Config, env: Env) -> Result<Self, StartError> {
         // Everything that the operator may have got wrong comes first, before anything is opened.
-        let Outside { client, listener, address, tls, peers } = Outside::open(&config, &env).await?;
+        let Endpoints { client, listener, address, tls, peers } = Endpoints::open(&config, &env).await?;
         parts::raise_file_limit();
         let directory = &config.cluster.data_dir;
         let (machine, store) = parts::open_state(directory, &env).await?;
@@ -152,7 +152,7 @@ impl Node {
 
     async fn end(mut self, leave: bool) -> Result<(), ChangeError> {
         tracing::info!("stopping: no new attempts; waiting for those under way");
-        self.drain.hand_on().await;
+        self.drain.step_down().await;
         self.loops.stop().await;
         self.drain.end_firing().await;
         self.stop_serving.cancel();

@@ -105,3 +105,98 @@ fn jitter(execution: ExecutionId, most: DurationMs) -> i64 {
     bytes.copy_from_slice(&digest[..8]);
     (u64::from_be_bytes(bytes) % most).cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    use chronos_state::{JobSeq, JobTimes};
+    use chronos_types::{Concurrency, JobId};
+
+    use super::*;
+
+    /// When the job of the tests was created. All other instants are seconds since then.
+    const CREATED_AT: Millis = 1_700_000_000_000;
+
+    /// The steps for a job that is due at `due`, when it is `now`: from where, the run and its trigger, the next.
+    fn check(schedule: &str, missed_runs: MissedRuns, due: i64, now: i64, expected: &[Step]) {
+        let times = JobTimes {
+            schedule: schedule.to_owned(),
+            timezone: "UTC".to_owned(),
+            missed_runs,
+            concurrency: Concurrency::Allow,
+            jitter: DurationMs::default(),
+            start_at: None,
+            end_at: Some(CREATED_AT + 600_000),
+        };
+        let id = JobId::new(CREATED_AT, [1; 10]);
+        let at = CREATED_AT + due * 1_000;
+        let job = DueJob { seq: JobSeq::new(1), id, version: 3, created_at: CREATED_AT, at, times };
+        let rules = Rules {
+            now: CREATED_AT + now * 1_000,
+            misfire_threshold: 60_000,
+            catch_up_window: 250_000,
+            from_now: false,
+        };
+        let mut steps = Vec::new();
+        rules.plan(&job, &NodeName::unchecked("n1"), &mut steps);
+        let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
+        let step = |step: &PlanStep| {
+            assert_eq!((step.job(), step.version()), (job.seq, job.version));
+            let run = step.planned().map(|planned| {
+                assert_eq!(planned.fire_at, planned.run.scheduled_time, "no jitter");
+                (seconds(planned.run.scheduled_time), planned.run.trigger)
+            });
+            (seconds(step.from), run, step.next_due.map(seconds))
+        };
+        assert_eq!(
+            steps.iter().map(step).collect::<Vec<_>>(),
+            expected,
+            "{schedule} {missed_runs:?} {due} {now}"
+        );
+    }
+
+    type Step = (i64, Option<(i64, Trigger)>, Option<i64>);
+
+    #[test]
+    fn what_is_due_up_to_the_horizon_is_planned() {
+        use Trigger::Schedule;
+        let plan = |schedule, due, now, expected: &[Step]| {
+            check(schedule, MissedRuns::ExecuteOne, due, now, expected);
+        };
+        plan("@every 10s", 10, 9, &[(10, Some((10, Schedule)), Some(20))]);
+        plan("@every 1s", 1, 0, &[(1, Some((1, Schedule)), Some(2)), (2, Some((2, Schedule)), Some(3))]);
+        // Late, and not missed yet.
+        plan(
+            "@every 30s",
+            30,
+            89,
+            &[
+                (30, Some((30, Schedule)), Some(60)),
+                (60, Some((60, Schedule)), Some(90)),
+                (90, Some((90, Schedule)), Some(120)),
+            ],
+        );
+        // The last one before the job's end.
+        plan("@every 10s", 600, 599, &[(600, Some((600, Schedule)), None)]);
+        // A schedule that this release cannot read stops its job.
+        plan("@whenever", 10, 9, &[(10, None, None)]);
+    }
+
+    #[test]
+    fn what_was_missed_goes_by_the_policy_of_the_job() {
+        use Trigger::{CatchUp, Schedule};
+        let on_time = (500, Some((500, Schedule)), Some(600));
+        let missed = |policy, expected: &[Step]| check("@every 100s", policy, 100, 500, expected);
+        missed(MissedRuns::Ignore, &[(100, None, Some(500)), on_time]);
+        missed(MissedRuns::ExecuteOne, &[(100, Some((400, CatchUp)), Some(500)), on_time]);
+        // It reaches 250 seconds back.
+        missed(
+            MissedRuns::ExecuteAll,
+            &[
+                (100, None, Some(300)),
+                (300, Some((300, CatchUp)), Some(400)),
+                (400, Some((400, CatchUp)), Some(500)),
+                on_time,
+            ],
+        );
+    }
+}

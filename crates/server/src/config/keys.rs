@@ -19,9 +19,9 @@ use crate::telemetry::LogFormat;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Who this node is.
+    /// This node, and the cluster it belongs to.
     pub cluster: Cluster,
-    /// What it listens on.
+    /// What clients reach.
     pub server: Server,
     /// When runs count as missed.
     pub scheduler: Scheduler,
@@ -41,19 +41,19 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cluster {
-    /// This node's name, for ever: what is planned names it.
+    /// The name of this node. It never changes, since the record names the node that fires a run.
     #[serde(deserialize_with = "values::node_id")]
     pub node_id: NodeName,
-    /// Everything this node remembers.
+    /// The directory of everything that this node remembers.
     pub data_dir: PathBuf,
-    /// Whether to found a cluster. Where nothing is said, a node does that has nobody to join. One of nodes that join each
-    /// other must; one that must not, and has nobody to join, waits to be taken in.
+    /// Whether this node founds a cluster. Where nothing is said, it does if it has nobody to join. Of nodes that
+    /// join each other, one must. A node that must not, and has nobody to join, waits until it is added.
     pub bootstrap: Option<bool>,
-    /// Members that vote; more only follow and fire.
+    /// How many members have a vote. The others follow and fire.
     #[serde(deserialize_with = "values::max_voters")]
     pub max_voters: usize,
-    /// Silence after which a node's executions are given to others, and after which it starts none; at least six
-    /// fifths of the election timeout. The same on all nodes.
+    /// How long a node may be silent before its executions are given to others, and before it starts no more
+    /// itself. At least six fifths of the election timeout, and the same on all nodes.
     #[serde(deserialize_with = "values::duration")]
     pub reassign_after: DurationMs,
     /// The consensus.
@@ -67,23 +67,24 @@ pub struct Raft {
     /// Where this node listens for others.
     #[serde(deserialize_with = "values::address")]
     pub address: SocketAddr,
-    /// Where others reach it, `host:port`; the address above where nothing is said.
+    /// Where others reach this node, `host:port`. Where nothing is said, it is `address`.
     #[serde(deserialize_with = "values::host_port")]
     pub advertise: Option<String>,
-    /// Members of the cluster to join, `host:port`; any of them will do. A node with data only tells them a
+    /// Members of the cluster to join, `host:port`; any of them will do. A node that has data only tells them its
     /// new address, and hears from them whether it was removed.
     #[serde(deserialize_with = "values::hosts_ports")]
     pub join: Vec<String>,
     /// Who may speak to this node, and how it shows who it is.
     #[serde(deserialize_with = "choices::raft_tls")]
     pub tls: Option<RaftTls>,
-    /// Between a leader's signs of life.
+    /// How often a leader sends a heartbeat.
     #[serde(deserialize_with = "values::duration")]
     pub heartbeat_interval: DurationMs,
-    /// Silence after which another leader is elected, from three fifths to six fifths of it; at least five heartbeats.
+    /// How long a leader may be silent before another one is elected: from three fifths of this to six fifths. At
+    /// least five heartbeats.
     #[serde(deserialize_with = "values::duration")]
     pub election_timeout: DurationMs,
-    /// How long its log may be: no key.
+    /// How long the log may be. It is no key: only tests set it.
     #[serde(skip)]
     pub log: LogLimits,
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);
-/// Between two times that a node which stops gives others what was planned for it meanwhile.
+/// While attempts are under way, how often others are given what was planned for this node meanwhile.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// How long a node that stops may take to give others what it has not begun.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Drain {
         tracing::warn!(
             "this node is to be removed from its cluster: no new attempts; waiting for those under way"
         );
-        self.hand_on().await;
+        self.step_down().await;
         self.end_firing().await;
         loop {
             // Again and again while a leader is heard of: an earlier request to join may have waited for its turn, and
@@ -53,8 +53,8 @@ impl Drain {
         }
     }
 
-    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
-    pub(super) async fn hand_on(&self) {
+    /// Has another node lead and plan, where there is one. This comes first, so that no instant is missed.
+    pub(super) async fn step_down(&self) {
         self.stopping.cancel();
         if self.raft.status().members.len() < 2 {
             return;
@@ -66,7 +66,7 @@ impl Drain {
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
         }
-        // The leader of now is told. What was planned for this node meanwhile is handed over.
+        // To the leader of now, which plans nothing more for this node. What was planned meanwhile is handed over.
         self.raft.announce_stop().await;
     }
 
@@ -83,7 +83,7 @@ impl Drain {
         }
     }
 
-    /// Begins nothing more, and waits for what is under way, while others get what is not begun.
+    /// Begins no more attempts, and waits for those under way. Others get what is not begun meanwhile.
     pub(super) async fn end_firing(&self) {
         let keep = self.dispatcher.close().await;
         let handing_over = async {

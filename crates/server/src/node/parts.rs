@@ -1,4 +1,4 @@
-//! What a node is made of, as its configuration says: the one place where keys become the settings of a part.
+//! The parts of a node as its configuration wants them: the one place where keys become the settings of a part.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -20,13 +20,13 @@ use crate::config::{Cluster, Config, DispatcherHttp};
 /// four cores that they run on.
 const READERS: usize = 4;
 
-/// What a node needs of its machine, before it opens its data.
-pub(super) struct Outside {
+/// Where a node listens, and what it calls targets with.
+pub(super) struct Endpoints {
     /// Calls webhooks.
     pub client: Client,
     /// Where the API listens.
     pub listener: Box<dyn Listener>,
-    /// The same, as a text.
+    /// The address that it has there.
     pub address: SocketAddr,
     /// How the API speaks TLS, where it does.
     pub tls: Option<http::TlsAcceptor>,
@@ -34,7 +34,7 @@ pub(super) struct Outside {
     pub peers: PeerListener,
 }
 
-impl Outside {
+impl Endpoints {
     /// Takes the ports, and reads the certificates: all that the operator may have got wrong.
     pub(super) async fn open(config: &Config, env: &Env) -> Result<Self, StartError> {
         let client = client(&config.dispatcher.http, env)?;
