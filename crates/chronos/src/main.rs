@@ -130,7 +130,7 @@ fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
 
 fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
-    let restored = Node::restore(&config, from)?;
+    let restored = chronos_server::restore(&config, from)?;
     println!("{restored}");
     Ok(())
 }

@@ -1,97 +1,102 @@
-//! The cluster as a whole, for those who look after it: how its nodes are, who is a member, who
-//! leads, and a backup of all it remembers.
+//! The use cases of the cluster as a whole: how its nodes are, who is a member, who leads, and a backup of all
+//! that it remembers.
 
 mod backup;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chronos_env::{Env, Scratch};
+use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
 use chronos_types::NodeName;
 use futures::future::join_all;
 
-pub use backup::BackupFile;
+use crate::error::{MembershipError, ReadError, Unavailable};
+use crate::lookup;
+use crate::read::Consistency;
+use crate::services::Services;
 
-/// For the news of a new leader to come to this node.
+pub use backup::Backup;
+
+/// How long the news of a new leader may take to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
-
-/// For a new member to apply what others have.
+/// How long a new member may take to apply what others have.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// Between looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// What [`Cluster`] stands on.
-pub struct ClusterConfig {
-    /// This node's replica.
-    pub replica: Replica,
-    /// Where the state lies, and where a backup of it may.
-    pub data_dir: PathBuf,
-    /// This node's name.
-    pub node: NodeName,
-    /// The clock, and where blocking work runs.
-    pub env: Env,
-}
-
-/// Asks about the cluster, and of it.
+/// Reads how the cluster is, and changes who belongs to it and who leads it.
+#[derive(Debug)]
 pub struct Cluster {
-    config: ClusterConfig,
+    services: Services,
+    replica: Replica,
+    /// Where the state lies, and where a backup of it is made.
+    data_dir: PathBuf,
     backups: Scratch,
 }
 
-impl std::fmt::Debug for Cluster {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Cluster").field(&self.config.replica).finish()
-    }
+/// Where the cluster stands, as this node sees it.
+#[derive(Clone, Debug)]
+pub struct ClusterStatus {
+    /// The id of the cluster.
+    pub id: String,
+    /// The name of this node.
+    pub node: NodeName,
+    /// The name of the leader, if one is known.
+    pub leader: Option<NodeName>,
+    /// The current term.
+    pub term: u64,
+    /// The index of the last log entry that is known to be on a quorum.
+    pub committed: Option<u64>,
+    /// The members, sorted by name.
+    pub members: Vec<Member>,
 }
 
-/// A member, and what it says of itself, if it answers.
+/// A member of the cluster.
+#[derive(Clone, Debug)]
 pub struct Member {
-    /// As the log has it.
+    /// What the log says of it.
     pub status: MemberStatus,
-    /// As it is.
+    /// What it says of itself, if it answers.
     pub report: Option<NodeReport>,
 }
 
 impl Cluster {
-    /// Ready to be asked.
+    /// The use cases, with what they work with. Backups that a crash left in `data_dir` are removed.
     ///
     /// # Errors
-    /// The data directory cannot be tidied up.
-    pub fn new(config: ClusterConfig) -> std::io::Result<Self> {
-        let backups = Scratch::open(&config.data_dir, backup::PREFIX)?;
-        Ok(Self { config, backups })
+    /// The directory cannot be read, or a backup not removed.
+    pub fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
+        let backups = Scratch::open(data_dir, backup::PREFIX)?;
+        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups })
     }
 
-    /// Where the cluster stands as this node sees it, and how each node is.
-    pub async fn status(&self) -> (RaftStatus, Vec<Member>) {
-        let mut status = self.config.replica.status();
-        let members = std::mem::take(&mut status.members);
-        let asked = members.into_iter().map(|status| async move {
-            let report = if status.name == self.config.node {
-                Some(self.config.replica.presence().report())
-            } else {
-                self.config.replica.presence().report_of(&status.address).await
-            };
-            Member { status, report }
-        });
-        let mut members = join_all(asked).await;
-        // Only a leader knows when each was last heard of.
-        let leader = members.iter().find(|member| member.status.role == Role::Leader);
-        let heard = leader.and_then(|leader| Some(leader.report.as_ref()?.heard.clone())).unwrap_or_default();
-        for Member { status, .. } in &mut members {
-            status.last_contact_ms = status.last_contact_ms.or_else(|| heard.get(&status.name).copied());
-        }
-        (status, members)
+    /// How the cluster and each of its nodes are.
+    ///
+    /// # Errors
+    /// This node belongs to no cluster.
+    pub async fn status(&self) -> Result<ClusterStatus, Unavailable> {
+        let (status, members) = self.look().await;
+        let RaftStatus { cluster, leader, term, committed, .. } = status;
+        let Some(id) = cluster else {
+            let why = self.replica.is_ready().err();
+            let why = why.unwrap_or_else(|| "this node has no cluster yet".to_owned());
+            return Err(Unavailable::NoCluster(why));
+        };
+        Ok(ClusterStatus { id, node: self.services.node.clone(), leader, term, committed, members })
     }
 
-    /// Has the node at an address join. Answers with the member, and whether it is new, when it has what this
-    /// node has applied.
-    pub async fn add(&self, address: &str) -> Result<(Member, bool), ChangeError> {
-        let (name, new) = self.config.replica.membership().add(address).await?;
-        let applied = self.config.replica.status().applied;
+    /// Has the node at an address join. Answers once it has what this node has applied now, with the member and
+    /// whether it is new.
+    ///
+    /// # Errors
+    /// The node cannot join, or has not caught up in time.
+    pub async fn add(&self, address: &str) -> Result<(Member, bool), MembershipError> {
+        let (name, new) = self.replica.membership().add(address).await?;
+        let applied = self.replica.status().applied;
         let caught_up = async {
             loop {
-                let (_, members) = self.status().await;
+                let (_, members) = self.look().await;
                 let found = members.into_iter().find(|member| member.status.name == name);
                 let Some(member) = found else { return Err(ChangeError::NotFound(name.clone())) };
                 if member.report.as_ref().is_some_and(|report| report.applied >= applied) {
@@ -105,28 +110,61 @@ impl Cluster {
         Ok((member, new))
     }
 
-    /// Removes a member, there or not; answers when it is none any more.
-    pub async fn remove(&self, name: &NodeName) -> Result<(), ChangeError> {
-        self.config.replica.membership().remove(name).await
+    /// Removes a member, whether it is there or not. Answers when it is no member any more.
+    ///
+    /// # Errors
+    /// There is no such member, it must stay, or nobody knows yet whether it is removed.
+    pub async fn remove(&self, name: &NodeName) -> Result<(), MembershipError> {
+        Ok(self.replica.membership().remove(name).await?)
     }
 
-    /// Has a voter lead, this one or any; answers with its name when it does and this node knows.
-    pub async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, ChangeError> {
-        let mut leadership = self.config.replica.leadership();
+    /// Has a voter lead: the one named, or any other than the leader. Answers with the name of the new leader
+    /// when this node knows that it leads.
+    ///
+    /// # Errors
+    /// There is no such member, it has no vote, or it is not known yet whether it leads.
+    pub async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, MembershipError> {
+        let mut leadership = self.replica.leadership();
         let before = leadership.borrow().term;
-        self.config.replica.membership().transfer(to.clone()).await?;
+        self.replica.membership().transfer(to.clone()).await?;
         let known = leadership.wait_for(|now| match &to {
             Some(name) => now.leader.as_ref() == Some(name),
-            // Until the news comes, this node knows the one before.
+            // Until the news comes, this node knows the leader before.
             None => now.leader.is_some() && now.term > before,
         });
         let unknown = || ChangeError::Unknown("this node has not heard of the new leader".to_owned());
         let now = tokio::time::timeout(NEWS_WITHIN, known).await.map_err(|_| unknown())?;
-        now.ok().and_then(|now| now.leader.clone()).ok_or_else(unknown)
+        Ok(now.ok().and_then(|now| now.leader.clone()).ok_or_else(unknown)?)
     }
 
     /// Makes a backup of what this node has applied.
-    pub async fn backup(&self) -> Result<BackupFile, chronos_state::StateError> {
-        backup::make(&self.config.data_dir, &self.backups, &self.config.env).await
+    ///
+    /// # Errors
+    /// It cannot be made as demanded, or the storage failed.
+    pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
+        lookup::catch_up(&self.services, consistency).await?;
+        Ok(Backup::make(&self.data_dir, &self.backups, &self.services.env).await?)
+    }
+
+    /// Where this node stands, and how each member is. The members are in the second part only.
+    async fn look(&self) -> (RaftStatus, Vec<Member>) {
+        let mut status = self.replica.status();
+        let members = std::mem::take(&mut status.members);
+        let asked = members.into_iter().map(|status| async move {
+            let report = if status.name == self.services.node {
+                Some(self.replica.presence().report())
+            } else {
+                self.replica.presence().report_of(&status.address).await
+            };
+            Member { status, report }
+        });
+        let mut members = join_all(asked).await;
+        // Only a leader knows when each was last heard of.
+        let leader = members.iter().find(|member| member.status.role == Role::Leader);
+        let heard = leader.and_then(|leader| Some(leader.report.as_ref()?.heard.clone())).unwrap_or_default();
+        for Member { status, .. } in &mut members {
+            status.last_contact_ms = status.last_contact_ms.or_else(|| heard.get(&status.name).copied());
+        }
+        (status, members)
     }
 }

@@ -1,14 +1,46 @@
-//! What a node does, apart from firing: it plans runs, gives what lost nodes hold to others, forgets what
-//! is past its keeping, and answers what is asked of the jobs and of the cluster.
+//! What a node does, apart from firing.
 //!
-//! It knows nothing of HTTP, and fires nothing.
+//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Cluster`] and
+//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`] and [`Retention`].
+//! All of them work with the same [`Services`].
+//!
+//! The crate knows nothing of HTTP, and it never fires a run.
 
+mod change;
 mod cluster;
+mod engine;
+mod error;
+mod executions;
+mod hand_over;
+mod jobs;
+mod lookup;
 mod metrics;
-pub mod reassign;
-pub mod retention;
-pub mod scheduler;
+mod planner;
+mod read;
+mod readiness;
+mod reassignment;
+mod requested;
+mod retention;
+mod schedules;
+mod services;
 pub mod spread;
+mod tick;
+mod times;
 
-pub use cluster::{BackupFile, Cluster, ClusterConfig, Member};
+pub use change::IfMatch;
+pub use cluster::{Backup, Cluster, ClusterStatus, Member};
+pub use engine::Engine;
+pub use error::{ChangeError, LoopError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
+pub use executions::Executions;
+pub use hand_over::hand_over;
+pub use jobs::Jobs;
 pub use metrics::Metrics;
+pub use planner::{Planner, PlannerConfig};
+pub use read::{Consistency, PageRequest};
+pub use readiness::{NotReady, Readiness};
+pub use reassignment::Reassignment;
+pub use retention::{Retention, RetentionConfig};
+pub use schedules::{Preview, Schedules};
+pub use services::Services;
+
+pub use chronos_replica::{MemberStatus, NodeReport, Role};

@@ -1,4 +1,4 @@
-//! What is counted of planning, of giving away what lost nodes hold, and of what is kept.
+//! What is counted of planning, of reassignment, and of the records that are kept.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,88 +1,84 @@
-//! Keeps what is on record within bounds: the leader finds what is past its keeping and proposes
-//! to forget it, so that every node forgets the same.
+//! Keeps what is on record within bounds: the leader finds what is past its keeping and proposes to forget it,
+//! so that every node forgets the same. It deletes nothing itself.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chronos_env::Env;
-use chronos_replica::{Proposer, Store};
 use chronos_state::{Command, Reader, StateError, Trim};
 use chronos_types::{DurationMs, Millis};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use crate::Metrics;
+use crate::error::LoopError;
+use crate::services::Services;
+use crate::tick::Tick;
 
 /// Records forgotten in one command: a few milliseconds of the writer's time.
 const AT_ONCE: usize = 1_000;
 /// A client repeats a request within minutes; a day is what others keep keys for.
 const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
+/// Between looks at what is past its keeping.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// How retention is set up.
-pub struct Config {
+/// How long records are kept.
+#[derive(Clone, Debug)]
+pub struct RetentionConfig {
     /// Executions kept of each job.
     pub max_per_job: u64,
     /// How long an execution is kept.
     pub max_age: DurationMs,
-    /// How often to look.
-    pub every: Duration,
-    /// Whose size is shown.
+    /// The directory whose size is shown.
     pub data_dir: PathBuf,
-    /// The state.
-    pub store: Store,
-    /// Where commands go.
-    pub proposer: Proposer,
-    /// The clock.
-    pub env: Env,
-    /// The counters.
-    pub metrics: Metrics,
 }
 
-/// Starts looking after the records.
-#[must_use]
-pub fn start(config: Config, stop: CancellationToken) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = run(&config) => {}
+/// The loop that keeps the records within bounds.
+#[derive(Debug)]
+pub struct Retention {
+    services: Services,
+    config: RetentionConfig,
+}
+
+impl Retention {
+    /// The loop, with what it works with.
+    #[must_use]
+    pub fn new(services: Services, config: RetentionConfig) -> Self {
+        Self { services, config }
+    }
+
+    /// Looks after the records for as long as the node runs.
+    pub async fn run(self) {
+        loop {
+            match self.tick().await {
+                Ok(Tick::More) => continue,
+                Ok(Tick::Idle(())) => {}
+                Err(error) => tracing::warn!(%error, "old records wait to be forgotten"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-    })
-}
+    }
 
-async fn run(config: &Config) {
-    loop {
-        match tick(config).await {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "old records wait to be forgotten"),
+    /// Forgets a part of what is past its keeping.
+    async fn tick(&self) -> Result<Tick, LoopError> {
+        let Services { env, store, proposer, metrics, .. } = &self.services;
+        let (max_per_job, now) = (self.config.max_per_job, env.now());
+        let oldest = now - self.config.max_age.as_i64();
+        let find = move |reader: &Reader| {
+            let keys = reader.has_keys_before(now - KEYS_KEPT_MS)?;
+            Ok((surplus(reader, max_per_job, oldest, now)?, keys, reader.count_jobs()?))
+        };
+        let (trim, keys, (enabled, disabled)) = store.read(find).await?;
+        metrics.jobs(enabled, disabled);
+        metrics.data_bytes(size_of(&self.config.data_dir));
+        if !proposer.leadership().borrow().is_leader {
+            return Ok(Tick::Idle(()));
         }
-        tokio::time::sleep(config.every).await;
+        let count = trim.executions.len() + trim.versions.len() + trim.jobs.len();
+        if count > 0 || keys {
+            proposer.propose(Command::Trim(trim).into()).await?;
+        }
+        Ok(if count >= AT_ONCE { Tick::More } else { Tick::Idle(()) })
     }
 }
 
-/// Forgets a part of what is past its keeping; says whether there is more.
-async fn tick(config: &Config) -> Result<bool, String> {
-    let (max_per_job, now) = (config.max_per_job, config.env.now());
-    let oldest = now - config.max_age.as_i64();
-    let find = move |reader: &Reader| {
-        let keys = reader.has_keys_before(now - KEYS_KEPT_MS)?;
-        Ok((surplus(reader, max_per_job, oldest, now)?, keys, reader.count_jobs()?))
-    };
-    let (trim, keys, (enabled, disabled)) =
-        config.store.read(find).await.map_err(|error| error.to_string())?;
-    config.metrics.jobs(enabled, disabled);
-    config.metrics.data_bytes(size_of(&config.data_dir));
-    if !config.proposer.leadership().borrow().is_leader {
-        return Ok(false);
-    }
-    let count = trim.executions.len() + trim.versions.len() + trim.jobs.len();
-    let full = count >= AT_ONCE;
-    if count > 0 || keys {
-        config.proposer.propose(Command::Trim(trim).into()).await.map_err(|error| error.to_string())?;
-    }
-    Ok(full)
-}
-
+/// What is past its keeping, as many records as are forgotten at once.
 fn surplus(reader: &Reader, max_per_job: u64, oldest: Millis, now: Millis) -> Result<Trim, StateError> {
     let mut executions = reader.aged_executions(oldest, AT_ONCE)?;
     for job in reader.overfull_jobs(max_per_job)? {

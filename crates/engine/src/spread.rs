@@ -16,8 +16,8 @@ pub fn node_for(job: JobId, live: &[NodeName]) -> Option<&NodeName> {
     }
 }
 
-/// The same, but for a job with unfinished executions the node that holds them, where that is live:
-/// who fires a run judges what it overlaps with, and can judge only what it holds itself.
+/// The same, but a job with unfinished executions stays with the node that holds them, while that is live. The
+/// node that fires a run judges what the run overlaps with, and it knows only what it holds itself.
 #[must_use]
 pub fn node_beside<'a>(job: JobId, holder: Option<&NodeName>, live: &'a [NodeName]) -> Option<&'a NodeName> {
     let holder = holder.and_then(|holder| live.iter().find(|name| *name == holder));

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::problem::ApiError;
+use crate::problem::ApiError;
 
 /// Four times the largest webhook body, so a job with one fits whatever its escapes.
 const MAX_BYTES: usize = 1 << 20;
@@ -28,17 +28,17 @@ const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
 
 /// A JSON body. As an `Option` it may be left out.
-pub(super) struct JsonBody {
+pub(crate) struct JsonBody {
     /// The value.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// Set on a POST with an `Idempotency-Key`.
-    pub(super) idempotency: Option<Idempotency>,
+    pub(crate) idempotency: Option<Idempotency>,
 }
 
 /// No body, or an empty object.
-pub(super) struct NoBody {
+pub(crate) struct NoBody {
     /// Set on a POST with an `Idempotency-Key`.
-    pub(super) idempotency: Option<Idempotency>,
+    pub(crate) idempotency: Option<Idempotency>,
 }
 
 impl<S: Sync> FromRequest<S> for JsonBody {

@@ -1,30 +1,26 @@
 //! `/cluster`: how the nodes are, who is a member, who leads, and a backup.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
-use chronos_engine::Member;
-use chronos_replica::Role;
+use chronos_engine::{self as engine, Member, Role};
 use chronos_types::NodeName;
 use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::JsonBody;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::{Consistent, NoQuery};
-use super::{Shared, find, respond};
+use crate::app::Shared;
+use crate::body::JsonBody;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::{Consistent, NoQuery};
+use crate::respond;
 
-/// Read and sent at once.
-const CHUNK: usize = 256 * 1024;
-
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(status))
         .routes(routes!(add))
@@ -42,17 +38,14 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
-    let (raft, members) = app.cluster.status().await;
-    let Some(cluster_id) = raft.cluster else {
-        let why = app.proposer.is_ready().err().unwrap_or_else(|| "this node has no cluster yet".to_owned());
-        return Err(ApiError::no_cluster(why));
-    };
+    let engine::ClusterStatus { id, node: own, leader, term, committed, members } =
+        app.engine.cluster.status().await?;
     let status = ClusterStatus {
-        cluster_id,
-        node_id: app.node_id.to_string(),
-        leader: raft.leader.map(|leader| leader.to_string()),
-        term: raft.term,
-        commit_index: raft.committed,
+        cluster_id: id,
+        node_id: own.to_string(),
+        leader: leader.map(|leader| leader.to_string()),
+        term,
+        commit_index: committed,
         nodes: members.into_iter().map(node).collect(),
     };
     Ok(respond::json(StatusCode::OK, &status))
@@ -93,7 +86,7 @@ fn node(member: Member) -> ClusterNode {
 )]
 async fn add(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let AddNodeRequest { raft_address } = AddNodeRequest::parse(&body.value)?;
-    let (member, new) = app.cluster.add(&raft_address).await?;
+    let (member, new) = app.engine.cluster.add(&raft_address).await?;
     Ok(respond::json(if new { StatusCode::CREATED } else { StatusCode::OK }, &node(member)))
 }
 
@@ -113,7 +106,7 @@ async fn remove(
     Params(id): Params<String>,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    app.cluster.remove(&NodeName::unchecked(&id)).await?;
+    app.engine.cluster.remove(&NodeName::unchecked(&id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -135,7 +128,7 @@ async fn transfer(
 ) -> Result<Response, ApiError> {
     let request = body.map(|body| TransferRequest::parse(&body.value)).transpose()?;
     let TransferRequest { to } = request.unwrap_or_default();
-    let leader = app.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
+    let leader = app.engine.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
     Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
 }
 
@@ -150,39 +143,24 @@ async fn transfer(
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn backup(State(app): State<Shared>, Consistent(consistent): Consistent) -> Result<Response, ApiError> {
-    find::catch_up(&app, consistent).await?;
-    let backup = app.cluster.backup().await?;
-    let path = backup.path().to_owned();
-    let opened = app.env.blocking(move || {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        Ok((file, length))
-    });
-    let (file, length) = opened.await.map_err(ApiError::io)?;
-    let name = format!("attachment; filename=\"chronos-{}.backup\"", backup.at);
-    // The file goes when the last of it is sent, or the client goes.
-    let env = app.env.clone();
-    let bytes = stream::try_unfold((file, backup), move |(file, kept)| {
-        let env = env.clone();
-        async move {
-            let (file, chunk) = env.blocking(move || chunk(file)).await?;
-            Ok::<_, io::Error>((!chunk.is_empty()).then_some((chunk, (file, kept))))
-        }
+async fn backup(
+    State(app): State<Shared>,
+    Consistent(consistency): Consistent,
+) -> Result<Response, ApiError> {
+    let backup = app.engine.cluster.backup(consistency).await?;
+    let (at, length) = (backup.at, backup.length);
+    // The file is removed when the last of it is sent, or the client goes.
+    let bytes = stream::try_unfold(backup, |backup| async {
+        let (backup, chunk) = backup.chunk().await?;
+        Ok::<_, io::Error>((!chunk.is_empty()).then_some((Bytes::from(chunk), backup)))
     });
     let mut response = Response::new(Body::from_stream(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, length.into());
+    let name = format!("attachment; filename=\"chronos-{at}.backup\"");
     if let Ok(name) = HeaderValue::from_str(&name) {
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
-}
-
-/// Reads the next part of the file; nothing at its end.
-fn chunk(mut file: File) -> io::Result<(File, Bytes)> {
-    let mut chunk = Vec::with_capacity(CHUNK);
-    (&mut file).take(CHUNK as u64).read_to_end(&mut chunk)?;
-    Ok((file, chunk.into()))
 }

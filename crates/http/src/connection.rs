@@ -1,7 +1,7 @@
-//! One connection: HTTP/1.1, and how long it may keep us waiting.
+//! One connection: HTTP/1.1, and how long it may keep the server waiting.
 //!
-//! An idle connection is cheap and may stay for a while; one that begins a request must get its
-//! head across soon, and one that does not read its answer is closed.
+//! An idle connection is cheap and may stay for a while. A client that begins a request must get its
+//! head across soon, and one that does not read its answer is cut off.
 
 mod watch;
 
@@ -32,7 +32,7 @@ const MAX_HEADERS: usize = 100;
 const LINGER: Duration = Duration::from_millis(250);
 
 /// Serves one connection until it is closed, by either side or by `stop`.
-pub(super) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
+pub(crate) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

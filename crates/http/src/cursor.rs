@@ -8,24 +8,24 @@ use sha2::{Digest, Sha256};
 const SEAL: usize = 8;
 
 /// What a list is: its kind and its filters, as a text.
-pub(super) struct Binding(String);
+pub(crate) struct Binding(String);
 
 impl Binding {
     /// The list of `kind` with these filters; their order matters.
-    pub(super) fn new(kind: &str, filters: &[&str]) -> Self {
+    pub(crate) fn new(kind: &str, filters: &[&str]) -> Self {
         // Debug output quotes each part, so no two different lists have one text.
         Self(format!("{kind}{filters:?}"))
     }
 
     /// The cursor of a position.
-    pub(super) fn encode(&self, position: &[u8]) -> String {
+    pub(crate) fn encode(&self, position: &[u8]) -> String {
         let mut bytes = self.seal().to_vec();
         bytes.extend_from_slice(position);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// The position of a cursor that came from this list.
-    pub(super) fn decode<const N: usize>(&self, cursor: &str) -> Option<[u8; N]> {
+    pub(crate) fn decode<const N: usize>(&self, cursor: &str) -> Option<[u8; N]> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (seal, position) = bytes.split_at_checked(SEAL)?;
         if seal != self.seal() {

@@ -12,15 +12,16 @@ use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::problem::ApiError;
-use super::{Shared, respond};
+use crate::app::Shared;
+use crate::problem::ApiError;
+use crate::respond;
 
 const DOCUMENT: &str = "/api/v1/openapi.json";
 const POLICY: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// The description of the API, and the page.
-pub(super) fn routes(document: &OpenApi) -> Router<Shared> {
+pub(crate) fn routes(document: &OpenApi) -> Router<Shared> {
     let text = respond::bytes(document);
     // Without this, the page would send the document's address to a validator on the internet.
     let config = Arc::new(Config::from(DOCUMENT).validator_url("none").try_it_out_enabled(true));

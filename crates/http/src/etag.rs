@@ -1,41 +1,31 @@
 //! Entity tags: a job's version in quotes (RFC 9110, sections 8.8.3 and 13.1).
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use chronos_engine::IfMatch;
 use chronos_types::Invalid;
 
-use super::problem::ApiError;
-
 /// The tag of a version.
-pub(super) fn of(version: u64) -> HeaderValue {
+pub(crate) fn of(version: u64) -> HeaderValue {
     // Digits in quotes are always a good header value.
     HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""))
 }
 
-/// Whether the request has an `If-Match`.
-pub(super) fn is_conditional(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::IF_MATCH)
-}
-
-/// Checks `If-Match` against the job's version. The comparison is strong, so a weak tag never
-/// matches.
-pub(super) fn check(headers: &HeaderMap, version: u64) -> Result<(), ApiError> {
-    if !is_conditional(headers) {
-        return Ok(());
-    }
-    let Some(tags) = tags(headers, &header::IF_MATCH) else {
-        let message = "is not a list of entity tags; expected versions in quotes, such as \"3\", or *";
-        return Err(Invalid::one("If-Match", message).into());
-    };
-    let current = Tag { weak: false, text: version.to_string() };
-    if tags.iter().any(|tag| *tag == Tag::any() || *tag == current) {
-        Ok(())
-    } else {
-        Err(ApiError::precondition_failed(version))
-    }
+/// What `If-Match` demands of the job's version. The comparison is strong, so a weak tag lists nothing.
+pub(crate) fn if_match(headers: &HeaderMap) -> IfMatch<'_> {
+    headers.contains_key(header::IF_MATCH).then(|| -> Box<dyn Fn(u64) -> _ + Send + Sync> {
+        Box::new(|version| {
+            let tags = tags(headers, &header::IF_MATCH).ok_or_else(|| {
+                let expected = "expected versions in quotes, such as \"3\", or *";
+                Invalid::one("If-Match", format!("is not a list of entity tags; {expected}"))
+            })?;
+            let current = Tag { weak: false, text: version.to_string() };
+            Ok(tags.iter().any(|tag| *tag == Tag::any() || *tag == current))
+        })
+    })
 }
 
 /// Whether `If-None-Match` says that the client has this version. The comparison is weak.
-pub(super) fn is_known(headers: &HeaderMap, version: u64) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, version: u64) -> bool {
     let current = version.to_string();
     tags(headers, &header::IF_NONE_MATCH)
         .is_some_and(|tags| tags.iter().any(|tag| *tag == Tag::any() || tag.text == current))
@@ -96,7 +86,9 @@ mod tests {
             (&["3"], false),
             (&[""], false),
         ] {
-            assert_eq!(check(&headers(header::IF_MATCH, values), 3).is_ok(), expected, "{values:?}");
+            let headers = headers(header::IF_MATCH, values);
+            let lists = if_match(&headers).is_none_or(|lists| lists(3).unwrap_or(false));
+            assert_eq!(lists, expected, "{values:?}");
         }
     }
 

@@ -5,18 +5,20 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use chronos_api::{Execution, ExecutionPage, Problem};
-use chronos_state::{ExecutionFilter, JobSeq, Reader, StateError};
-use chronos_types::ExecutionId;
+use chronos_engine::PageRequest;
+use chronos_state::{ExecutionRow, Page};
+use chronos_types::{ExecutionId, Status};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::cursor::Binding;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::{Consistent, Query};
-use super::{Shared, find, respond};
+use crate::app::Shared;
+use crate::cursor::Binding;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::{Consistent, Query};
+use crate::respond;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(list_all)).routes(routes!(get))
 }
 
@@ -40,15 +42,9 @@ async fn list(
     Params(job): Params<String>,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let wanted = Wanted::of(&app, Some(&job), query).await?;
-    let key = job.clone();
-    let text = app.store.read(move |reader| {
-        reader.at_once(|reader| {
-            let Some(row) = reader.find_job(&key)? else { return Ok(None) };
-            wanted.page(reader, Some(row.seq)).map(Some)
-        })
-    });
-    let text = text.await?.ok_or_else(|| ApiError::no_job(&job))?;
+    let list = List::of(Some(&job), query)?;
+    let (status, page) = (list.status, list.page);
+    let text = app.engine.executions.page_of(&job, status, page, move |page| list.text(&page)).await?;
     Ok(respond::ready(StatusCode::OK, text))
 }
 
@@ -67,8 +63,9 @@ async fn list(
     )
 )]
 async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, ApiError> {
-    let wanted = Wanted::of(&app, None, query).await?;
-    let text = app.store.read(move |reader| wanted.page(reader, None)).await?;
+    let list = List::of(None, query)?;
+    let (status, page) = (list.status, list.page);
+    let text = app.engine.executions.page(status, page, move |page| list.text(&page)).await?;
     Ok(respond::ready(StatusCode::OK, text))
 }
 
@@ -88,41 +85,34 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
 async fn get(
     State(app): State<Shared>,
     Params((job, id)): Params<(String, String)>,
-    Consistent(consistent): Consistent,
+    Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
-    find::catch_up(&app, consistent).await?;
-    Ok(respond::execution(StatusCode::OK, &find::execution(&app, &job, &id).await?))
+    let row = app.engine.executions.find(&job, &id, consistency).await?;
+    Ok(respond::execution(StatusCode::OK, &row))
 }
 
-/// Which part of which list.
-struct Wanted {
+/// Which page of which list.
+struct List {
     binding: Binding,
-    filter: ExecutionFilter,
-    before: Option<ExecutionId>,
-    limit: usize,
+    status: Option<Status>,
+    page: PageRequest<ExecutionId>,
 }
 
-impl Wanted {
-    async fn of(app: &Shared, job: Option<&str>, mut query: Query) -> Result<Self, ApiError> {
+impl List {
+    fn of(job: Option<&str>, mut query: Query) -> Result<Self, ApiError> {
         let status = query.status();
         let kind = if job.is_some() { "job executions" } else { "executions" };
-        let name = status.map_or("", chronos_types::Status::as_str);
-        let binding = Binding::new(kind, &[job.unwrap_or_default(), name]);
-        let limit = query.limit();
-        let before = query.cursor(&binding).map(ExecutionId::from_bytes);
-        let consistent = query.consistent();
+        let binding = Binding::new(kind, &[job.unwrap_or_default(), status.map_or("", Status::as_str)]);
+        let page = query.page(&binding, ExecutionId::from_bytes);
         query.finish()?;
-        find::catch_up(app, consistent).await?;
-        Ok(Self { binding, filter: ExecutionFilter { job: None, status }, before, limit })
+        Ok(Self { binding, status, page })
     }
 
-    /// The page as JSON: made here, off the async threads, since it can be large.
-    fn page(&self, reader: &Reader, job: Option<JobSeq>) -> Result<Bytes, StateError> {
-        let filter = ExecutionFilter { job, ..self.filter };
-        let page = reader.executions(&filter, self.before, self.limit)?;
+    /// The page as JSON.
+    fn text(&self, page: &Page<ExecutionRow>) -> Bytes {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| self.binding.encode(row.execution.id.as_bytes()));
         let executions = page.items.iter().map(|row| Execution::new(&row.execution, &row.spec)).collect();
-        Ok(respond::bytes(&ExecutionPage { executions, next_cursor }))
+        respond::bytes(&ExecutionPage { executions, next_cursor })
     }
 }

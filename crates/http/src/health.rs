@@ -1,4 +1,4 @@
-//! `/health`, `/ready` and the metrics: for those who watch over the node.
+//! `/health`, `/ready` and the metrics: for whatever watches over the node.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -8,9 +8,10 @@ use chronos_api::{Health, Ready};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{App, Shared, respond};
+use crate::app::Shared;
+use crate::respond;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
 }
 
@@ -32,27 +33,17 @@ async fn health() -> Response {
     )
 )]
 async fn ready(State(app): State<Shared>) -> Response {
-    match obstacle(&app) {
+    match app.engine.readiness.check() {
         Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
-        Err(reason) => {
-            let answer = Ready { status: "not_ready".to_owned(), reason: Some(reason) };
+        Err(obstacle) => {
+            let answer = Ready { status: "not_ready".to_owned(), reason: Some(obstacle.to_string()) };
             respond::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
         }
     }
 }
 
-/// What keeps the node from its part, for people.
-fn obstacle(app: &App) -> Result<(), String> {
-    app.proposer.is_ready()?;
-    if app.stopping.is_cancelled() {
-        return Err("this node is stopping".to_owned());
-    }
-    let behind = || "attempts wait until this node knows all that it owes".to_owned();
-    app.activity.may_fire().then_some(()).ok_or_else(behind)
-}
-
 /// The metrics, in the OpenMetrics text format.
-pub(super) fn metrics(app: &App) -> Response {
+pub(crate) fn metrics(app: &Shared) -> Response {
     let mut response = Response::new(Body::from((app.exposition)()));
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

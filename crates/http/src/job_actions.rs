@@ -4,18 +4,17 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chronos_api::{Job, Problem};
-use chronos_types::JobSpec;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
-use super::body::NoBody;
-use super::change::change;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::NoQuery;
+use crate::app::Shared;
+use crate::body::NoBody;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::NoQuery;
+use crate::{etag, respond};
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(enable)).routes(routes!(disable))
 }
 
@@ -39,7 +38,7 @@ async fn enable(
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &headers, &body, true).await
+    set(&app, &job, &headers, body, true).await
 }
 
 /// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
@@ -62,19 +61,16 @@ async fn disable(
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &headers, &body, false).await
+    set(&app, &job, &headers, body, false).await
 }
 
 async fn set(
     app: &Shared,
     job: &str,
     headers: &HeaderMap,
-    body: &NoBody,
+    body: NoBody,
     enabled: bool,
 ) -> Result<Response, ApiError> {
-    let next = |row: &chronos_state::JobRow| {
-        let spec = &row.job.spec;
-        Ok((spec.enabled != enabled).then(|| JobSpec { enabled, ..spec.clone() }))
-    };
-    change(app, job, headers, body.idempotency.as_ref(), next).await
+    let if_match = etag::if_match(headers);
+    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, enabled, if_match, body.idempotency).await?))
 }

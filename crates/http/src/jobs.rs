@@ -4,21 +4,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem, merge_patch};
-use chronos_engine::scheduler::first_due;
-use chronos_state::{Command, DeleteJob, JobFilter, JobSeq, Outcome, Proposal, PutJob};
-use chronos_types::{self as domain, JobId, JobSpec};
+use chronos_engine::Schedules;
+use chronos_state::{JobFilter, JobRow, JobSeq, Page};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::JsonBody;
-use super::change::{change, check_schedule};
-use super::cursor::Binding;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::{Consistent, NoQuery, Query};
-use super::{Shared, etag, find, respond};
+use crate::app::Shared;
+use crate::body::JsonBody;
+use crate::cursor::Binding;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::{Consistent, NoQuery, Query};
+use crate::{etag, respond};
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, replace, patch, delete))
 }
 
@@ -34,26 +33,11 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let spec = JobInput::parse(&body.value, None, &check_schedule)?;
-    let now = app.env.now();
-    let own = JobId::new(now, app.env.random_bytes());
-    let next_due = first_due(&spec, now, now);
-    let job = domain::Job { id: own, spec, version: 1, created_at: now, updated_at: now, next_due };
-    let mut answer = Job::new(&job, None);
-    let put = PutJob { id: own, from_version: None, created_at: now, spec: job.spec, next_due };
-    let proposal = Proposal { idempotency: body.idempotency, command: Command::PutJob(Box::new(put)) };
-    let (id, version, at) = match app.proposer.propose(proposal).await? {
-        Outcome::Job { id, version, at } => (id, version, at),
-        other => return Err(ApiError::from_outcome(other)),
-    };
-    if id != own {
-        // This repeats a request that was done before: the answer is that of then.
-        let spec = JobInput::parse(&body.value, None, &check_schedule)?;
-        let next_due = first_due(&spec, at, at);
-        answer = Job::new(&domain::Job { id, spec, version, created_at: at, updated_at: at, next_due }, None);
-    }
-    let mut response = respond::job(StatusCode::CREATED, &answer);
-    respond::locate(&mut response, &format!("{}/{id}", respond::JOBS));
+    let JsonBody { value, idempotency } = body;
+    let spec = || JobInput::parse(&value, None, &Schedules::check);
+    let job = app.engine.jobs.create(idempotency, spec, |job| Job::new(job, None)).await?;
+    let mut response = respond::job(StatusCode::CREATED, &job);
+    respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
     Ok(response)
 }
 
@@ -89,19 +73,15 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     ];
     parts.extend(filter.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
     let binding = Binding::new("jobs", &parts);
-    let limit = query.limit();
-    let after = query.cursor(&binding).map(|bytes| JobSeq::new(i64::from_be_bytes(bytes)));
-    let consistent = query.consistent();
+    let page = query.page(&binding, |bytes| JobSeq::new(i64::from_be_bytes(bytes)));
     query.finish()?;
-    find::catch_up(&app, consistent).await?;
-    let text = app.store.read(move |reader| {
-        let page = reader.jobs(&filter, after, limit)?;
+    let text = move |page: Page<JobRow>| {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| binding.encode(&row.seq.get().to_be_bytes()));
         let jobs = page.items.iter().map(|row| Job::new(&row.job, row.last_run)).collect();
-        Ok(respond::bytes(&JobPage { jobs, next_cursor }))
-    });
-    Ok(respond::ready(StatusCode::OK, text.await?))
+        respond::bytes(&JobPage { jobs, next_cursor })
+    };
+    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(filter, page, text).await?))
 }
 
 /// Get a job.
@@ -120,11 +100,14 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
 async fn get(
     State(app): State<Shared>,
     Params(job): Params<String>,
-    Consistent(consistent): Consistent,
+    Consistent(consistency): Consistent,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    find::catch_up(&app, consistent).await?;
-    Ok(respond::job_row(&find::job(&app, &job).await?, &headers))
+    let row = app.engine.jobs.find(&job, consistency).await?;
+    if etag::is_known(&headers, row.job.version) {
+        return Ok(respond::not_modified(row.job.version));
+    }
+    Ok(respond::job_row(&row))
 }
 
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
@@ -147,10 +130,8 @@ async fn replace(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let parse = |row: &chronos_state::JobRow| -> Result<Option<JobSpec>, ApiError> {
-        Ok(Some(JobInput::parse(&body.value, Some(&row.job.spec.webhook), &check_schedule)?))
-    };
-    change(&app, &job, &headers, None, parse).await
+    let parse = |row: &JobRow| JobInput::parse(&body.value, Some(&row.job.spec.webhook), &Schedules::check);
+    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), parse).await?))
 }
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
@@ -173,11 +154,11 @@ async fn patch(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let merge = |row: &chronos_state::JobRow| -> Result<Option<JobSpec>, ApiError> {
+    let merge = |row: &JobRow| {
         let merged = merge_patch(&row.job.spec, &body.value)?;
-        Ok(Some(JobInput::parse(&merged, Some(&row.job.spec.webhook), &check_schedule)?))
+        JobInput::parse(&merged, Some(&row.job.spec.webhook), &Schedules::check)
     };
-    change(&app, &job, &headers, None, merge).await
+    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), merge).await?))
 }
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
@@ -198,12 +179,6 @@ async fn delete(
     _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let row = find::acknowledged_job(&app, &job).await?;
-    etag::check(&headers, row.job.version)?;
-    let if_version = etag::is_conditional(&headers).then_some(row.job.version);
-    let command = Command::DeleteJob(DeleteJob { id: row.job.id, if_version });
-    match app.proposer.propose(command.into()).await? {
-        Outcome::Done => Ok(StatusCode::NO_CONTENT.into_response()),
-        other => Err(ApiError::from_outcome(other)),
-    }
+    app.engine.jobs.delete(&job, etag::if_match(&headers)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

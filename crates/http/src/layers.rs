@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use super::Shared;
-use super::problem::ApiError;
+use crate::app::Shared;
+use crate::problem::ApiError;
 
 /// Counts the request, and answers 500 where its handler panicked.
-pub(super) async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     // Methods and paths of clients' invention would make a series each.
     let method = match *request.method() {

@@ -4,10 +4,10 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::problem::ApiError;
+use crate::problem::ApiError;
 
-/// The parts, as text. What is not UTF-8 names nothing.
-pub(super) struct Params<T>(pub(super) T);
+/// The parts, as text. A path that is not UTF-8 names nothing.
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;

@@ -4,15 +4,15 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
-use chronos_replica::{ChangeError, ProposeError};
-use chronos_state::{Outcome, Refusal, StateError};
+use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
+use chronos_state::{Refusal, StateError};
 use chronos_types::Invalid;
 
-use super::respond;
+use crate::respond;
 
 /// A request that was not done, and why.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -37,61 +37,38 @@ impl ApiError {
         Self { closes: true, ..Self::new(status, code, detail) }
     }
 
-    /// Whether it says that there is no such thing.
-    pub(super) fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND
-    }
-
-    pub(super) fn no_such_path(path: &str) -> Self {
+    pub(crate) fn no_such_path(path: &str) -> Self {
         let detail = format!("there is nothing at {path}; the API is described at /api/docs/");
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    pub(super) fn no_job(key: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "job_not_found",
-            format!("there is no job with the id or name {key:?}"),
-        )
-    }
-
-    pub(super) fn no_execution(id: &str, job: &str) -> Self {
-        let detail = format!("there is no execution {id:?} of job {job:?}");
-        Self::new(StatusCode::NOT_FOUND, "execution_not_found", detail)
-    }
-
-    pub(super) fn no_version(version: &str, job: &str) -> Self {
-        let detail = format!("there is no version {version:?} of job {job:?}");
-        Self::new(StatusCode::NOT_FOUND, "version_not_found", detail)
-    }
-
-    pub(super) fn wrong_method(method: &Method) -> Self {
+    pub(crate) fn wrong_method(method: &Method) -> Self {
         let detail = format!("{method} is not for this path; the Allow header lists what is");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
-    pub(super) fn precondition_failed(current: u64) -> Self {
+    fn precondition_failed(current: u64) -> Self {
         let detail = format!("the job is at version {current}, which If-Match does not list");
         Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
     }
 
     /// Others keep changing the job faster than this request can.
-    pub(super) fn contended() -> Self {
+    fn contended() -> Self {
         let detail = "the job was changed by others each time this change was tried; nothing was changed";
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
-    pub(super) fn body_too_large(limit: usize) -> Self {
+    pub(crate) fn body_too_large(limit: usize) -> Self {
         let detail = format!("the request body is larger than {limit} bytes (1 MiB)");
         Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
-    pub(super) fn body_too_slow(seconds: u64) -> Self {
+    pub(crate) fn body_too_slow(seconds: u64) -> Self {
         let detail = format!("the request body did not arrive within {seconds} seconds");
         Self::closing(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
     }
 
-    pub(super) fn body_broken() -> Self {
+    pub(crate) fn body_broken() -> Self {
         Self::closing(
             StatusCode::BAD_REQUEST,
             "body_incomplete",
@@ -99,7 +76,7 @@ impl ApiError {
         )
     }
 
-    pub(super) fn wrong_media_type(found: &str) -> Self {
+    pub(crate) fn wrong_media_type(found: &str) -> Self {
         let detail = format!(
             "the Content-Type is {found:?}; expected JSON: send the header 'Content-Type: application/json' \
              (with curl: -H 'Content-Type: application/json')"
@@ -107,32 +84,10 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
 
-    /// The node has no place in a cluster yet, or none any more.
-    pub(super) fn no_cluster(why: String) -> Self {
-        Self::unavailable("no_cluster", why, "1")
-    }
-
-    /// A file of ours failed.
-    pub(super) fn io(error: std::io::Error) -> Self {
-        tracing::error!(%error, "a file failed");
-        Self::internal()
-    }
-
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         let detail = "something went wrong inside Chronos; its log says what";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-    }
-
-    /// An outcome that the command cannot have, or a refusal.
-    pub(super) fn from_outcome(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Refused { refusal } => refusal.into(),
-            other => {
-                tracing::error!(?other, "an outcome that does not fit its command");
-                Self::internal()
-            }
-        }
     }
 }
 
@@ -191,28 +146,72 @@ impl From<Refusal> for ApiError {
     }
 }
 
-impl From<ProposeError> for ApiError {
-    fn from(error: ProposeError) -> Self {
-        let detail = error.to_string();
+impl From<NotFound> for ApiError {
+    fn from(error: NotFound) -> Self {
+        let code = match error {
+            NotFound::Job(_) => "job_not_found",
+            NotFound::Execution { .. } => "execution_not_found",
+            NotFound::Version { .. } => "version_not_found",
+        };
+        Self::new(StatusCode::NOT_FOUND, code, error.to_string())
+    }
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(error: Unavailable) -> Self {
+        let (code, retry_after) = match error {
+            Unavailable::NoCluster(_) => ("no_cluster", "1"),
+            Unavailable::NoLeader(_) => ("no_leader", "1"),
+            Unavailable::DiskFull(_) => ("disk_full", "10"),
+            Unavailable::OutcomeUnknown(_) => ("outcome_unknown", "1"),
+            Unavailable::Stopping(_) => ("stopping", "5"),
+        };
+        Self::unavailable(code, error.to_string(), retry_after)
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
         match error {
-            ProposeError::NoLeader { .. } => Self::unavailable("no_leader", detail, "1"),
-            ProposeError::DiskFull(_) => Self::unavailable("disk_full", detail, "10"),
-            ProposeError::Unknown(_) => Self::unavailable("outcome_unknown", detail, "1"),
-            ProposeError::Stopped(_) => Self::unavailable("stopping", detail, "5"),
+            ReadError::NotFound(error) => error.into(),
+            ReadError::Unavailable(error) => error.into(),
+            ReadError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NotFound(error) => error.into(),
+            WriteError::Refused(refusal) => refusal.into(),
+            WriteError::Unavailable(error) => error.into(),
+            WriteError::Storage(error) => error.into(),
+            WriteError::Unexpected(_) => {
+                tracing::error!(%error, "a command has an outcome that it cannot have");
+                Self::internal()
+            }
         }
     }
 }
 
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
-        let detail = error.to_string();
         match error {
-            ChangeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
-            ChangeError::Refused(_) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
-            ChangeError::NoLeader | ChangeError::Outside(_) => Self::unavailable("no_leader", detail, "1"),
-            ChangeError::Unknown(_) | ChangeError::StillThere(_) => {
-                Self::unavailable("outcome_unknown", detail, "1")
-            }
+            ChangeError::Invalid(invalid) => invalid.into(),
+            ChangeError::Precondition { current } => Self::precondition_failed(current),
+            ChangeError::Contended => Self::contended(),
+            ChangeError::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<MembershipError> for ApiError {
+    fn from(error: MembershipError) -> Self {
+        match error {
+            MembershipError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
+            MembershipError::Refused(detail) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
+            MembershipError::Unavailable(error) => error.into(),
         }
     }
 }

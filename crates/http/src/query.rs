@@ -4,16 +4,17 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use chronos_engine::{Consistency, PageRequest};
 use chronos_types::{Invalid, Status};
 
-use super::cursor::Binding;
-use super::problem::ApiError;
+use crate::cursor::Binding;
+use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
-/// The parameters that were not asked for yet.
-pub(super) struct Query {
+/// The parameters that no page has asked for yet.
+pub(crate) struct Query {
     pairs: Vec<(String, String)>,
     invalid: Invalid,
     known: Vec<&'static str>,
@@ -21,7 +22,7 @@ pub(super) struct Query {
 
 impl Query {
     /// A parameter's value.
-    pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let found = self.pairs.iter().position(|(n, _)| n == name)?;
         let (_, value) = self.pairs.remove(found);
@@ -33,7 +34,7 @@ impl Query {
     }
 
     /// The parameters called `tag.` and a key: the keys and their values.
-    pub(super) fn tags(&mut self) -> Vec<(String, String)> {
+    pub(crate) fn tags(&mut self) -> Vec<(String, String)> {
         self.known.push("tag.KEY");
         let mut tags = Vec::new();
         self.pairs.retain(|(name, value)| match name.strip_prefix("tag.") {
@@ -47,7 +48,7 @@ impl Query {
     }
 
     /// A parameter that `parse` gives a meaning.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -57,7 +58,7 @@ impl Query {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
         self.parsed(name, |text| match text {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -66,7 +67,7 @@ impl Query {
     }
 
     /// How many items to list.
-    pub(super) fn limit(&mut self) -> usize {
+    fn limit(&mut self) -> usize {
         let wrong =
             |text: &str| format!("{text:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}");
         let parse = |text: &str| match text.parse() {
@@ -77,24 +78,38 @@ impl Query {
     }
 
     /// The status to filter by.
-    pub(super) fn status(&mut self) -> Option<Status> {
+    pub(crate) fn status(&mut self) -> Option<Status> {
         self.parsed("status", Status::parse)
     }
 
     /// Where the list goes on.
-    pub(super) fn cursor<const N: usize>(&mut self, list: &Binding) -> Option<[u8; N]> {
+    fn cursor<const N: usize>(&mut self, list: &Binding) -> Option<[u8; N]> {
         let wrong =
             "is not a cursor of this list; expected next_cursor of its page before, with the same filters";
         self.parsed("cursor", |text| list.decode(text).ok_or_else(|| wrong.to_owned()))
     }
 
     /// Whether the answer must know every write acknowledged before.
-    pub(super) fn consistent(&mut self) -> bool {
-        self.boolean("consistent").unwrap_or(false)
+    fn consistency(&mut self) -> Consistency {
+        match self.boolean("consistent") {
+            Some(true) => Consistency::Linearizable,
+            Some(false) | None => Consistency::Local,
+        }
     }
 
-    /// Everything was asked for: what is left is unknown.
-    pub(super) fn finish(mut self) -> Result<(), ApiError> {
+    /// Which page of a list. `position` reads where it goes on from a cursor.
+    pub(crate) fn page<const N: usize, P>(
+        &mut self,
+        list: &Binding,
+        position: impl FnOnce([u8; N]) -> P,
+    ) -> PageRequest<P> {
+        let limit = self.limit();
+        let after = self.cursor(list).map(position);
+        PageRequest { after, limit, consistency: self.consistency() }
+    }
+
+    /// Refuses the request where a value was wrong, or a parameter is left that nothing asked for.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         let known = self.known.join(", ");
         let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };
         for (name, _) in &self.pairs {
@@ -115,7 +130,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 /// No query parameters at all.
-pub(super) struct NoQuery;
+pub(crate) struct NoQuery;
 
 impl<S: Sync> FromRequestParts<S> for NoQuery {
     type Rejection = ApiError;
@@ -131,14 +146,14 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
 }
 
 /// `?consistent=true` and nothing else.
-pub(super) struct Consistent(pub(super) bool);
+pub(crate) struct Consistent(pub(crate) Consistency);
 
 impl<S: Sync> FromRequestParts<S> for Consistent {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Ok(mut query) = Query::from_request_parts(parts, state).await;
-        let consistent = query.consistent();
-        query.finish().map(|()| Self(consistent))
+        let consistency = query.consistency();
+        query.finish().map(|()| Self(consistency))
     }
 }

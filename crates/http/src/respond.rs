@@ -1,30 +1,30 @@
-//! Answers.
+//! How answers are built: their JSON, their entity tag, where what was made is.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chronos_api::{Execution, Job};
 use chronos_state::{ExecutionRow, JobRow};
 use serde::Serialize;
 
-use super::etag;
+use crate::etag;
 
 /// Where the jobs are.
-pub(super) const JOBS: &str = "/api/v1/jobs";
+pub(crate) const JOBS: &str = "/api/v1/jobs";
 
 /// A value as JSON text.
 ///
 /// # Panics
 /// Never: wire types are plain data with string keys.
-pub(super) fn bytes<T: Serialize>(value: &T) -> Bytes {
+pub(crate) fn bytes<T: Serialize>(value: &T) -> Bytes {
     let mut text = Vec::with_capacity(1024);
     serde_json::to_writer(&mut text, value).expect("wire types serialise");
     text.into()
 }
 
 /// JSON text as an answer.
-pub(super) fn ready(status: StatusCode, text: Bytes) -> Response {
+pub(crate) fn ready(status: StatusCode, text: Bytes) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -32,32 +32,34 @@ pub(super) fn ready(status: StatusCode, text: Bytes) -> Response {
 }
 
 /// A value as an answer.
-pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     ready(status, bytes(value))
 }
 
 /// A job, with its version as `ETag`.
-pub(super) fn job(status: StatusCode, job: &Job) -> Response {
+pub(crate) fn job(status: StatusCode, job: &Job) -> Response {
     let mut response = json(status, job);
     response.headers_mut().insert(header::ETAG, etag::of(job.version));
     response
 }
 
-/// A job as it was read, or 304 where the client has that version.
-pub(super) fn job_row(row: &JobRow, headers: &HeaderMap) -> Response {
-    if etag::is_known(headers, row.job.version) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::of(row.job.version))]).into_response();
-    }
+/// A job that was found.
+pub(crate) fn job_row(row: &JobRow) -> Response {
     job(StatusCode::OK, &Job::new(&row.job, row.last_run))
 }
 
+/// 304: the client has this version of the job.
+pub(crate) fn not_modified(version: u64) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::of(version))]).into_response()
+}
+
 /// An execution.
-pub(super) fn execution(status: StatusCode, row: &ExecutionRow) -> Response {
+pub(crate) fn execution(status: StatusCode, row: &ExecutionRow) -> Response {
     json(status, &Execution::new(&row.execution, &row.spec))
 }
 
 /// A new execution and where it is.
-pub(super) fn accepted(row: &ExecutionRow) -> Response {
+pub(crate) fn accepted(row: &ExecutionRow) -> Response {
     let mut response = execution(StatusCode::ACCEPTED, row);
     let place = format!("{JOBS}/{}/executions/{}", row.execution.job_id, row.execution.id);
     locate(&mut response, &place);
@@ -65,7 +67,7 @@ pub(super) fn accepted(row: &ExecutionRow) -> Response {
 }
 
 /// Sets `Location`.
-pub(super) fn locate(response: &mut Response, place: &str) {
+pub(crate) fn locate(response: &mut Response, place: &str) {
     // Made of identifiers, so it is always a good header value.
     if let Ok(value) = HeaderValue::from_str(place) {
         response.headers_mut().insert(header::LOCATION, value);

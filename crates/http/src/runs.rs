@@ -4,18 +4,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{Execution, Problem};
-use chronos_state::{Cancel, Command, ExecutionRow, Idempotency, Outcome, Proposal, Refusal, TriggerRun};
-use chronos_types::{ExecutionId, JobId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::NoBody;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::NoQuery;
-use super::{App, Shared, find, respond};
+use crate::app::Shared;
+use crate::body::NoBody;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::NoQuery;
+use crate::respond;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(trigger)).routes(routes!(cancel)).routes(routes!(replay))
 }
 
@@ -38,8 +37,7 @@ async fn trigger(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = find::acknowledged_job(&app, &job).await?;
-    run(&app, row.job.id, None, body.idempotency).await
+    Ok(respond::accepted(&app.engine.jobs.trigger(&job, body.idempotency).await?))
 }
 
 /// Run an execution's request again, in the version of the job that ran then.
@@ -62,8 +60,7 @@ async fn replay(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let original = find::acknowledged_execution(&app, &job, &id).await?.execution;
-    run(&app, original.job_id, Some(original.id), body.idempotency).await
+    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, body.idempotency).await?))
 }
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
@@ -86,31 +83,6 @@ async fn cancel(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let execution = find::acknowledged_execution(&app, &job, &id).await?.execution.id;
-    let command = Command::Cancel(Cancel { execution });
-    match app.proposer.propose(Proposal { idempotency: body.idempotency, command }).await? {
-        Outcome::Done => Ok(respond::execution(StatusCode::OK, &on_record(&app, execution).await?)),
-        other => Err(ApiError::from_outcome(other)),
-    }
-}
-
-async fn run(
-    app: &App,
-    job: JobId,
-    replay_of: Option<ExecutionId>,
-    idempotency: Option<Idempotency>,
-) -> Result<Response, ApiError> {
-    let execution = ExecutionId::manual(app.env.now(), app.env.random_bytes());
-    let run = TriggerRun { job, execution, replay_of, node: app.node_id.clone() };
-    let proposal = Proposal { idempotency, command: Command::Trigger(run) };
-    match app.proposer.propose(proposal).await? {
-        // Of the first time, where this repeats an earlier request.
-        Outcome::Execution { id, job: _ } => Ok(respond::accepted(&on_record(app, id).await?)),
-        other => Err(ApiError::from_outcome(other)),
-    }
-}
-
-async fn on_record(app: &App, id: ExecutionId) -> Result<ExecutionRow, ApiError> {
-    let found = app.store.read(move |reader| reader.execution(id)).await?;
-    found.ok_or_else(|| Refusal::NoSuchExecution.into())
+    let row = app.engine.executions.cancel(&job, &id, body.idempotency).await?;
+    Ok(respond::execution(StatusCode::OK, &row))
 }

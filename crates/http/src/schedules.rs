@@ -4,18 +4,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{Preview, PreviewRequest, PreviewResponse, Problem};
-use chronos_schedule::{Schedule, Zone};
-use chronos_types::Invalid;
+use chronos_engine::{self as engine, Schedules};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::JsonBody;
-use super::change::check_schedule;
-use super::problem::ApiError;
-use super::query::NoQuery;
-use super::{Shared, respond};
+use crate::app::Shared;
+use crate::body::JsonBody;
+use crate::problem::ApiError;
+use crate::query::NoQuery;
+use crate::respond;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(preview))
 }
 
@@ -29,14 +28,9 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn preview(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let Preview { schedule, timezone, after, count } = PreviewRequest::parse(&body.value, &check_schedule)?;
-    let schedule = Schedule::parse(&schedule).map_err(|error| Invalid::one("schedule", error))?;
-    let zone = Zone::parse(&timezone).map_err(|error| Invalid::one("timezone", error))?;
-    let anchor = after.unwrap_or_else(|| app.env.now());
-    let runs = std::iter::successors(schedule.next_after(&zone, anchor, anchor), |run| {
-        schedule.next_after(&zone, anchor, *run)
-    });
-    let next_runs = runs.take(count).map(|run| zone.format_rfc3339(run)).collect();
-    let answer = PreviewResponse { valid: true, description: schedule.describe(), next_runs };
-    Ok(respond::json(StatusCode::OK, &answer))
+    let asked = PreviewRequest::parse(&body.value, &Schedules::check)?;
+    let Preview { schedule, timezone, after, count } = asked;
+    let found = app.engine.schedules.preview(&schedule, &timezone, after, count)?;
+    let engine::Preview { description, next_runs } = found;
+    Ok(respond::json(StatusCode::OK, &PreviewResponse { valid: true, description, next_runs }))
 }

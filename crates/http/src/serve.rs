@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use axum::Router;
 use chronos_env::{Accept, Listener, Socket, accept};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::connection;
+use crate::connection;
+use crate::tls::TlsAcceptor;
 
-/// For a client to speak TLS.
+/// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Requests under way when the server stops have so long to end.
+/// When the server stops, requests under way have so long to end.
 const LIMITS: Accept = Accept { from: "clients", most: usize::MAX, grace: Duration::from_secs(10) };
 
-/// Serves until `stop` is cancelled; then takes no new connections and requests, and lets those
+/// Serves until `stop` is cancelled. Then it takes no new connections and requests, and lets those
 /// under way end.
 pub async fn serve(
     listener: Box<dyn Listener>,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chronos_env::pem;
 use rustls::ServerConfig;
-use tokio_rustls::TlsAcceptor;
+
+pub use tokio_rustls::TlsAcceptor;
 
 /// Reads the certificate chain and the key.
 ///

@@ -4,18 +4,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chronos_api::{Job, JobVersion, Problem, VersionPage};
+use chronos_state::{Page, VersionRow};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::NoBody;
-use super::change::change;
-use super::cursor::Binding;
-use super::params::Params;
-use super::problem::ApiError;
-use super::query::{NoQuery, Query};
-use super::{Shared, find, respond};
+use crate::app::Shared;
+use crate::body::NoBody;
+use crate::cursor::Binding;
+use crate::params::Params;
+use crate::problem::ApiError;
+use crate::query::{NoQuery, Query};
+use crate::{etag, respond};
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(rollback))
 }
 
@@ -39,28 +40,16 @@ async fn list(
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let binding = Binding::new("versions", &[&job]);
-    let limit = query.limit();
-    let before = query.cursor(&binding).map(u64::from_be_bytes);
-    let consistent = query.consistent();
+    let page = query.page(&binding, u64::from_be_bytes);
     query.finish()?;
-    find::catch_up(&app, consistent).await?;
-    let key = job.clone();
-    let text = app.store.read(move |reader| {
-        reader.at_once(|reader| {
-            let Some(row) = reader.find_job(&key)? else { return Ok(None) };
-            let page = reader.versions(row.seq, before, limit)?;
-            let last = page.items.last().filter(|_| page.more);
-            let next_cursor = last.map(|row| binding.encode(&row.version.to_be_bytes()));
-            let versions = page
-                .items
-                .iter()
-                .map(|row| JobVersion::new(row.version, row.updated_at, &row.spec))
-                .collect();
-            Ok(Some(respond::bytes(&VersionPage { versions, next_cursor })))
-        })
-    });
-    let text = text.await?.ok_or_else(|| ApiError::no_job(&job))?;
-    Ok(respond::ready(StatusCode::OK, text))
+    let text = move |page: Page<VersionRow>| {
+        let last = page.items.last().filter(|_| page.more);
+        let next_cursor = last.map(|row| binding.encode(&row.version.to_be_bytes()));
+        let version = |row: &VersionRow| JobVersion::new(row.version, row.updated_at, &row.spec);
+        let versions = page.items.iter().map(version).collect();
+        respond::bytes(&VersionPage { versions, next_cursor })
+    };
+    Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&job, page, text).await?))
 }
 
 /// Roll a job back: a new version that says what an earlier one said.
@@ -84,11 +73,7 @@ async fn rollback(
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = find::acknowledged_job(&app, &job).await?;
-    let wanted: u64 = version.parse().map_err(|_| ApiError::no_version(&version, &job))?;
-    let found = find::acknowledged_version(&app, row.seq, wanted).await?;
-    let Some(found) = found else { return Err(ApiError::no_version(&version, &job)) };
-    // By id: the name may come to mean another job meanwhile.
-    let id = row.job.id.to_string();
-    change(&app, &id, &headers, body.idempotency.as_ref(), |_| Ok(Some(found.spec.clone()))).await
+    let if_match = etag::if_match(&headers);
+    let row = app.engine.jobs.rollback(&job, &version, if_match, body.idempotency).await?;
+    Ok(respond::job_row(&row))
 }

@@ -8,12 +8,13 @@ use chronos_webhook::TestOutcome;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::JsonBody;
-use super::problem::ApiError;
-use super::query::NoQuery;
-use super::{Shared, respond};
+use crate::app::Shared;
+use crate::body::JsonBody;
+use crate::problem::ApiError;
+use crate::query::NoQuery;
+use crate::respond;
 
-pub(super) fn routes() -> OpenApiRouter<Shared> {
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(test))
 }
 

@@ -1,9 +1,9 @@
-//! Everything of Chronos that touches the world: the consensus, the clock, the network.
+//! A node of Chronos, made of its parts: the configuration, the telemetry, and the order of start and stop.
 //!
-//! [`Node`] is the door: a configuration goes in, a running node comes out.
+//! A [`config::Config`] goes in, and a running [`Node`] comes out.
 
 pub mod config;
 mod node;
 pub mod telemetry;
 
-pub use node::{LeaveError, Node, StartError};
+pub use node::{LeaveError, Node, StartError, restore};

@@ -17,8 +17,8 @@ pub enum LogFormat {
 
 /// Sets up the process's logs, on standard error. The first call wins.
 pub fn init_logs(level: tracing::Level, format: LogFormat) {
-    // openraft warns of each sign of life that a lost node does not answer, ten times a second;
-    // `raft/view` says once that it is lost.
+    // openraft warns of each heartbeat that a lost node does not answer, ten times a second. Ours says once that
+    // the node is lost.
     let filter = EnvFilter::new(format!("{level},openraft=error,hyper=warn,rustls=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where logs are set up already, as in a test that starts two nodes.
@@ -28,7 +28,7 @@ pub fn init_logs(level: tracing::Level, format: LogFormat) {
     };
 }
 
-/// An empty registry; the names of its metrics begin with `chronos_`.
+/// An empty registry. The names of its metrics begin with `chronos_`.
 #[must_use]
 pub(crate) fn registry() -> Registry {
     Registry::with_prefix("chronos")

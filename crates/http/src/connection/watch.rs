@@ -1,5 +1,5 @@
-//! Where a connection stands, and until when it may stay so. Its stream, its handler and its
-//! answers tell; whoever serves the connection asks.
+//! Where a connection stands, and until when it may stay there. Its stream, its handler and the bodies of its
+//! answers report to the watch; the task that serves the connection asks it.
 
 use std::io::IoSlice;
 use std::pin::Pin;

@@ -5,12 +5,12 @@ use std::path::Path;
 use chronos_types::DurationMs;
 use serde_json::{Map, Value};
 
-use super::Config;
+use super::keys::Config;
 
 /// Before every variable of ours; `__` stands between a key and the one inside it.
 const PREFIX: &str = "CHRONOS_";
 
-/// Variables with our prefix that are no keys: the command line reads them.
+/// Variables with our prefix that are no keys. The command line reads them.
 const NOT_KEYS: [&str; 1] = ["CHRONOS_CONFIG"];
 
 /// How a variable that is no key may have come to be there. Kubernetes tells each pod of each Service so.

@@ -7,7 +7,6 @@ use chronos_webhook::Network;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
-use super::{Auth, RaftTls};
 use crate::telemetry::LogFormat;
 
 /// A text, or an error that shows what stands there instead.
@@ -80,18 +79,6 @@ pub(super) fn max_voters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u
     usize::try_from(number).map_err(D::Error::custom)
 }
 
-pub(super) fn raft_tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RaftTls>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Null => Ok(None),
-        Value::String(text) if text == "none" => Ok(Some(RaftTls::None)),
-        Value::Object(files) => {
-            let files = serde::Deserialize::deserialize(Value::Object(files));
-            files.map(|files| Some(RaftTls::Files(files))).map_err(D::Error::custom)
-        }
-        other => Err(D::Error::custom(format!("{other}; expected cert_file, key_file and ca_file, or none"))),
-    }
-}
-
 pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeName, D::Error> {
     NodeName::parse(&text(deserializer, "a name")?).map_err(D::Error::custom)
 }
@@ -158,14 +145,5 @@ pub(super) fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFo
         "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),
         _ => Err(D::Error::custom(format!("{text:?}; expected json or pretty"))),
-    }
-}
-
-impl<'de> Deserialize<'de> for Auth {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) if text == "none" => Ok(Self::None),
-            other => Err(D::Error::custom(format!("{other}; expected none"))),
-        }
     }
 }

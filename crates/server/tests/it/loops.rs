@@ -2,64 +2,64 @@
 //! and report for them.
 
 mod bench;
-mod receiver;
+mod target;
 mod withdrawn;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_engine::{reassign, scheduler, spread};
+use chronos_engine::{Planner, PlannerConfig, hand_over, spread};
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
 use chronos_types::{ExecutionId, NodeName, Response, Status};
 use tokio_util::sync::CancellationToken;
 
 use bench::{Bench, OWN, view};
-use receiver::Receiver;
+use target::Target;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_is_lifted() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &[], true)).await;
-    let job = bench.job(&receiver.url("job"), "allow", 0).await;
+    let job = bench.job(&target.url("job"), "allow", 0).await;
     let (given, kept) = (bench.trigger(job, OWN).await, bench.trigger(job, OWN).await);
     bench.reassign(given, OWN, "two").await;
-    assert_eq!(receiver.all(), [], "begun behind the fence");
+    assert_eq!(target.all(), [], "begun behind the fence");
     assert!(!bench.activity.may_fire());
     bench.view.send_replace(view(&[OWN], &[], false));
     bench.settled(kept, Status::Success).await;
     assert!(bench.activity.may_fire());
     let last = bench.trigger(job, OWN).await;
     bench.settled(last, Status::Success).await;
-    assert_eq!(receiver.all(), [kept, last]);
+    assert_eq!(target.all(), [kept, last]);
     assert_eq!(bench.open(OWN).await, []);
     assert_eq!(bench.open("two").await, [given]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &[], false)).await;
-    let slow = bench.job(&receiver.url("gate"), "allow", 0).await;
-    let quick = bench.job(&receiver.url("job"), "allow", 0).await;
+    let slow = bench.job(&target.url("gate"), "allow", 0).await;
+    let quick = bench.job(&target.url("job"), "allow", 0).await;
     let under_way = bench.trigger(slow, OWN).await;
-    receiver.wait(under_way, 1).await;
+    target.wait(under_way).await;
     bench.until("it counts", || bench.activity.running() == 1).await;
     bench.view.send_replace(view(&[], &[], true));
     bench.until("the fence is up", || bench.exposition().contains("chronos_fenced 1")).await;
     let held = bench.trigger(quick, OWN).await;
-    receiver.open_gate();
+    target.open_gate();
     bench.settled(under_way, Status::Success).await;
     bench.until("none is under way", || bench.activity.running() == 0).await;
-    assert_eq!(receiver.all(), [under_way], "begun behind the fence");
+    assert_eq!(target.all(), [under_way], "begun behind the fence");
     bench.view.send_replace(view(&[], &[], false));
     bench.settled(held, Status::Success).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_is_dropped_when_another_node_has_delivered() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &[], false)).await;
-    let job = bench.job(&receiver.url("fail-once"), "allow", 0).await;
+    let job = bench.job(&target.url("fail-once"), "allow", 0).await;
     let execution = bench.trigger(job, OWN).await;
     bench.settled(execution, Status::Retrying).await;
     let fires =
@@ -77,29 +77,29 @@ async fn a_retry_is_dropped_when_another_node_has_delivered() {
     bench.propose(Command::Report(report)).await;
     bench.settled(execution, Status::Success).await;
     // What is due later comes later: when it is here, the retry is not coming.
-    let marker = bench.job(&receiver.url("job"), "allow", retry_at + 100).await;
+    let marker = bench.job(&target.url("job"), "allow", retry_at + 100).await;
     let marker = bench.plan(marker, retry_at + 100, OWN).await;
     bench.settled(marker, Status::Success).await;
-    assert_eq!(receiver.all(), [execution, marker]);
+    assert_eq!(target.all(), [execution, marker]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_went_to_another_node_is_let_go_of_and_frees_its_place() {
     for (path, ends) in [("gate", Status::Success), ("gate-fail", Status::Pending)] {
-        let receiver = Receiver::start().await;
+        let target = Target::start().await;
         let bench = Bench::start(view(&[OWN], &[], false)).await;
-        let job = bench.job(&receiver.url(path), "queue", 0).await;
+        let job = bench.job(&target.url(path), "queue", 0).await;
         let first = bench.trigger(job, OWN).await;
-        receiver.wait(first, 1).await;
+        target.wait(first).await;
         let second = bench.trigger(job, OWN).await;
         bench.reassign(first, OWN, "two").await;
         bench.reassign(second, OWN, "two").await;
         let third = bench.trigger(job, OWN).await;
-        receiver.open_gate();
+        target.open_gate();
         bench.settled(third, if path == "gate" { Status::Success } else { Status::Retrying }).await;
         // The attempt under way ends. A success counts; a failure is for the other node to judge.
         bench.settled(first, ends).await;
-        assert_eq!(receiver.all(), [first, third], "{path}");
+        assert_eq!(target.all(), [first, third], "{path}");
         let others = if path == "gate" { vec![second] } else { vec![first, second] };
         assert_eq!(bench.open("two").await, others, "{path}");
     }
@@ -148,31 +148,29 @@ async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_hands_over_what_it_has_not_begun() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN, "two"], &[], false)).await;
-    let busy = bench.job(&receiver.url("gate"), "queue", 0).await;
-    let idle = bench.job(&receiver.url("job"), "allow", 0).await;
+    let busy = bench.job(&target.url("gate"), "queue", 0).await;
+    let idle = bench.job(&target.url("job"), "allow", 0).await;
     let under_way = bench.trigger(busy, OWN).await;
-    receiver.wait(under_way, 1).await;
+    target.wait(under_way).await;
     let behind = bench.trigger(busy, OWN).await;
     let keep = bench.dispatcher.close().await;
     let free = bench.trigger(idle, OWN).await;
-    let (own, others) = (NodeName::unchecked(OWN), [NodeName::unchecked("two")]);
-    let hand_over = |keep| {
-        let (store, proposer) = (bench.store.clone(), bench.proposer.clone());
-        let (own, others) = (&own, &others);
-        async move { reassign::hand_over(&store, &proposer, own, others, &keep).await }
+    let services = bench.services();
+    let hand_over = async |keep: HashSet<ExecutionId>| {
+        hand_over(&services, &[NodeName::unchecked("two")], &keep).await.expect("it is handed over")
     };
-    assert_eq!(hand_over(keep).await, Ok(1));
+    assert_eq!(hand_over(keep).await, 1);
     assert_eq!(bench.open("two").await, [free]);
-    receiver.open_gate();
+    target.open_gate();
     bench.dispatcher.stop(Duration::from_secs(30)).await;
     bench.settled(under_way, Status::Success).await;
-    assert_eq!(hand_over(HashSet::new()).await, Ok(1));
+    assert_eq!(hand_over(HashSet::new()).await, 1);
     let mut handed = [free, behind];
     handed.sort_unstable();
     assert_eq!(bench.open("two").await, handed);
-    assert_eq!(receiver.all(), [under_way]);
+    assert_eq!(target.all(), [under_way]);
     assert_eq!(bench.activity.running(), 0);
 }
 
@@ -199,19 +197,14 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
         };
         expected.push((ExecutionId::scheduled(job.id, due), node));
     }
-    let config = scheduler::Config {
-        node: NodeName::unchecked(OWN),
+    let config = PlannerConfig {
         misfire_threshold: chronos_types::DurationMs::from_secs(60),
         catch_up_window: chronos_types::DurationMs::from_secs(60),
-        view: bench.view.subscribe(),
-        store: bench.store.clone(),
-        proposer: bench.proposer.clone(),
-        env: bench.env.clone(),
-        metrics: bench.metrics.clone(),
     };
     let (_changed, changes) = tokio::sync::mpsc::channel(1);
+    let planner = Planner::new(bench.services(), config, changes).expect("a timer");
     let stop = CancellationToken::new();
-    let task = scheduler::start(config, changes, stop.clone()).expect("a timer");
+    let task = bench::start(planner.run(), stop.clone());
     for (execution, node) in expected {
         bench.settled(execution, Status::Pending).await;
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
-use chronos_engine::{self as engine, reassign};
+use chronos_engine::{self as engine, Reassignment, Services};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
@@ -16,11 +16,11 @@ use chronos_state::{
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::telemetry;
 
 /// The name of the node.
 pub const OWN: &str = "one";
@@ -42,7 +42,7 @@ pub struct Bench {
     pub dispatcher: dispatch::Handle,
     pub activity: Arc<Activity>,
     pub metrics: engine::Metrics,
-    exposition: Arc<dyn Fn() -> String + Send + Sync>,
+    registry: Registry,
     pub view: watch::Sender<View>,
     made: AtomicUsize,
     _directory: tempfile::TempDir,
@@ -51,6 +51,16 @@ pub struct Bench {
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
     let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
     View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
+}
+
+/// Runs a loop until `stop`.
+pub fn start(work: impl Future<Output = ()> + Send + 'static, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = work => {}
+        }
+    })
 }
 
 impl Bench {
@@ -96,7 +106,7 @@ impl Bench {
         let replica = Replica::start(config, dependencies).await.expect("it starts");
         let proposer = Proposer::start(replica, env.clone());
         let view = watch::Sender::new(first);
-        let mut registry = telemetry::registry();
+        let mut registry = Registry::with_prefix("chronos");
         let metrics = engine::Metrics::new(&mut registry);
         let client = ClientConfig {
             timeout: PATIENCE,
@@ -116,7 +126,6 @@ impl Bench {
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
-        let exposition = telemetry::exposition(registry);
         Self {
             env,
             store,
@@ -124,7 +133,7 @@ impl Bench {
             dispatcher,
             activity,
             metrics,
-            exposition,
+            registry,
             view,
             made,
             _directory: directory,
@@ -133,7 +142,9 @@ impl Bench {
 
     /// The metrics, as they are read.
     pub fn exposition(&self) -> String {
-        (self.exposition)()
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a text takes it");
+        text
     }
 
     pub async fn propose(&self, command: Command) -> Outcome {
@@ -197,14 +208,19 @@ impl Bench {
 
     /// Has this node look after what nodes that are gone hold, as the leader does.
     pub fn look_after_the_gone(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let config = reassign::Config {
-            view: self.view.subscribe(),
+        start(Reassignment::new(self.services()).run(), stop)
+    }
+
+    /// What the loops of this node work with.
+    pub fn services(&self) -> Services {
+        Services {
+            node: NodeName::unchecked(OWN),
+            env: self.env.clone(),
             store: self.store.clone(),
             proposer: self.proposer.clone(),
-            env: self.env.clone(),
+            view: self.view.subscribe(),
             metrics: self.metrics.clone(),
-        };
-        reassign::start(config, stop)
+        }
     }
 
     pub async fn reassign(&self, execution: ExecutionId, from: &str, to: &str) {

@@ -1,58 +1,47 @@
-//! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under
-//! way ends. So it is when the node stops, and when it is removed from its cluster.
+//! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under way ends. A
+//! node is drained when it stops, and when it is to be removed from its cluster.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chronos_dispatch as dispatch;
-use chronos_engine::reassign;
-use chronos_replica::{Proposer, Replica, Store};
+use chronos_engine::{Services, hand_over};
+use chronos_replica::Replica;
 use chronos_types::{ExecutionId, NodeName};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);
-/// Between two times that a node which stops gives others what was planned for it meanwhile.
+/// While attempts are under way, how often others are given what was planned for this node meanwhile.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// How long a node that stops may take to give others what it has not begun.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(5);
 /// Between looks whether this node is a member still.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What it takes.
+/// Drains a node.
 #[derive(Clone)]
-pub(super) struct Parting {
-    pub name: NodeName,
+pub(super) struct Drain {
+    pub services: Services,
     pub replica: Replica,
     pub dispatcher: dispatch::Handle,
-    pub proposer: Proposer,
-    pub store: Store,
-    /// Cancelled when it begins.
+    /// Cancelled when draining begins.
     pub stopping: CancellationToken,
 }
 
-impl Parting {
-    /// Leaves the cluster once this node is asked to, since it is to be removed. It goes on answering.
-    pub(super) fn when_asked(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let parting = self.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = parting.leave_when_asked() => {}
-            }
-        })
-    }
-
-    async fn leave_when_asked(&self) {
+impl Drain {
+    /// Drains the node and leaves the cluster once the node is asked to, since it is to be removed. The node goes
+    /// on answering. A loop: it does not end.
+    pub(super) async fn leave_when_asked(self) {
         self.replica.presence().asked_to_leave().await;
         tracing::warn!(
             "this node is to be removed from its cluster: no new attempts; waiting for those under way"
         );
-        self.hand_on().await;
+        self.step_down().await;
         self.end_firing().await;
         loop {
-            // While a leader is heard of: a word that it joins, which waited for its turn, may make it a member once more.
+            // Again and again while a leader is heard of: an earlier request to join may have waited for its turn, and
+            // make this node a member once more.
             if self.replica.status().leader.is_some() {
                 self.hand_over(&HashSet::new()).await;
                 match self.replica.membership().leave().await {
@@ -64,8 +53,8 @@ impl Parting {
         }
     }
 
-    /// Has others plan and lead, where there are others: first of all, so that no instant is missed.
-    pub(super) async fn hand_on(&self) {
+    /// Has another node lead and plan, where there is one. This comes first, so that no instant is missed.
+    pub(super) async fn step_down(&self) {
         self.stopping.cancel();
         if self.replica.status().members.len() < 2 {
             return;
@@ -77,24 +66,24 @@ impl Parting {
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
         }
-        // Said to the one who leads from now on. What was planned for this node meanwhile is handed over.
+        // To the leader of now, which plans nothing more for this node. What was planned meanwhile is handed over.
         self.replica.presence().announce_stop().await;
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
         let members = self.replica.status().members.into_iter().map(|member| member.name);
-        let others: Vec<NodeName> = members.filter(|name| *name != self.name).collect();
-        let given = reassign::hand_over(&self.store, &self.proposer, &self.name, &others, keep);
+        let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
+        let given = hand_over(&self.services, &others, keep);
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
-            Ok(Err(error)) => tracing::warn!(error, "what is not begun waits for this node or its absence"),
+            Ok(Err(error)) => tracing::warn!(%error, "what is not begun waits for this node or its absence"),
             Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
         }
     }
 
-    /// Begins nothing more, and waits for what is under way, while others get what is not begun.
+    /// Begins no more attempts, and waits for those under way. Others get what is not begun meanwhile.
     pub(super) async fn end_firing(&self) {
         let keep = self.dispatcher.close().await;
         let handing_over = async {

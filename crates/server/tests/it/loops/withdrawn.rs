@@ -37,12 +37,12 @@ async fn answered_for(bench: &Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     // The fence was never down: what is planned now, the process before this one may have known.
     let bench = Bench::start(view(&[OWN], &[], true)).await;
     let due = bench.env.now() + 6_000;
     let (own, gone) =
-        (bench.job(&receiver.url("job"), "allow", due).await, bench.job("http://h/", "allow", due).await);
+        (bench.job(&target.url("job"), "allow", due).await, bench.job("http://h/", "allow", due).await);
     let (unsure, of_a_stranger) = (bench.plan(own, due, OWN).await, bench.plan(gone, due, "three").await);
     delete(&bench, own).await;
     delete(&bench, gone).await;
@@ -59,22 +59,22 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
     }
     // What was planned since leaves no trace.
     let due = bench.env.now() + 60_000;
-    let job = bench.job(&receiver.url("job"), "allow", due).await;
+    let job = bench.job(&target.url("job"), "allow", due).await;
     let sure = bench.plan(job, due, OWN).await;
     delete(&bench, job).await;
     answered_for(&bench).await;
     assert!(bench.store.read(move |reader| reader.execution(sure)).await.expect("the state").is_none());
-    assert_eq!(receiver.all(), []);
+    assert_eq!(target.all(), []);
     stop.cancel();
     task.await.expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_is_fired() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &[], true)).await;
     let due = bench.env.now() + 6_000;
-    let job = bench.job(&receiver.url("old"), "allow", due).await;
+    let job = bench.job(&target.url("old"), "allow", due).await;
     let execution = bench.plan(job, due, OWN).await;
     bench.view.send_replace(view(&[OWN], &[], false));
     let other = |spec: &mut JobSpec| spec.schedule = "@every 2h".into();
@@ -82,17 +82,17 @@ async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_i
     assert_eq!(withdrawn(&bench).await, [execution]);
     bench.plan_version(job, 2, due, OWN).await;
     bench.settled(execution, Status::Success).await;
-    assert_eq!(receiver.all(), [execution]);
+    assert_eq!(target.all(), [execution]);
     assert_eq!(withdrawn(&bench).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_from_a_node_that_is_gone_is_fired_when_it_is_withdrawn_and_planned_anew() {
-    let receiver = Receiver::start().await;
+    let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &["two"], false)).await;
     let due = bench.env.now() + 6_000;
-    let job = bench.job(&receiver.url("job"), "allow", due).await;
-    let marker = bench.job(&receiver.url("job"), "allow", 0).await;
+    let job = bench.job(&target.url("job"), "allow", due).await;
+    let marker = bench.job(&target.url("job"), "allow", 0).await;
     let execution = bench.plan(job, due, "two").await;
     let Command::Reassign(mut reassign) = moved(execution, "two", OWN) else { unreachable!() };
     reassign.runs[0].unsure = true;
@@ -105,12 +105,12 @@ async fn what_came_from_a_node_that_is_gone_is_fired_when_it_is_withdrawn_and_pl
     assert_eq!(withdrawn(&bench).await, [execution]);
     bench.plan_version(job, 2, due, OWN).await;
     bench.settled(execution, Status::Success).await;
-    assert_eq!(receiver.all(), [later, execution]);
+    assert_eq!(target.all(), [later, execution]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planned_run_is_fired_as_its_job_is_then() {
-    let (old, new) = (Receiver::start().await, Receiver::start().await);
+    let (old, new) = (Target::start().await, Target::start().await);
     let bench = Bench::start(view(&[OWN], &[], false)).await;
     let due = bench.env.now() + 6_000;
     let job = bench.job(&old.url("job"), "allow", due).await;

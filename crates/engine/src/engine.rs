@@ -1,0 +1,37 @@
+//! All use cases of a node, for those who serve them to people and programs.
+
+use crate::cluster::Cluster;
+use crate::executions::Executions;
+use crate::jobs::Jobs;
+use crate::readiness::Readiness;
+use crate::schedules::Schedules;
+use crate::services::Services;
+
+/// The use cases, by subject. Whatever a client reads or writes goes through one of them.
+#[derive(Debug)]
+pub struct Engine {
+    /// Of jobs and their versions.
+    pub jobs: Jobs,
+    /// Of executions.
+    pub executions: Executions,
+    /// Of schedules that no job has yet.
+    pub schedules: Schedules,
+    /// Of the nodes, and of all they remember.
+    pub cluster: Cluster,
+    /// Of this node.
+    pub readiness: Readiness,
+}
+
+impl Engine {
+    /// The use cases, with what they work with.
+    #[must_use]
+    pub fn new(services: &Services, cluster: Cluster, readiness: Readiness) -> Self {
+        Self {
+            jobs: Jobs::new(services.clone()),
+            executions: Executions::new(services.clone()),
+            schedules: Schedules::new(services.env.clone()),
+            cluster,
+            readiness,
+        }
+    }
+}

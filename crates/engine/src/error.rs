@@ -1,0 +1,200 @@
+//! Why a use case or a loop did not do what was asked of it.
+
+use chronos_replica::{ChangeError as ReplicaError, ProposeError};
+use chronos_state::{Outcome, Refusal, StateError};
+use chronos_types::Invalid;
+
+/// There is no record of what was named.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    /// The job, by the id or the name that was given.
+    #[error("there is no job with the id or name {0:?}")]
+    Job(String),
+    /// The execution.
+    #[error("there is no execution {id:?} of job {job:?}")]
+    Execution {
+        /// The text that was given as its id.
+        id: String,
+        /// The id or the name that was given for its job.
+        job: String,
+    },
+    /// The version of a job.
+    #[error("there is no version {version:?} of job {job:?}")]
+    Version {
+        /// The text that was given as its number.
+        version: String,
+        /// The id or the name that was given for the job.
+        job: String,
+    },
+}
+
+/// The cluster cannot answer now, and may be able to later. Each carries its reason, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// This node has no place in a cluster yet, or none any more.
+    #[error("{0}")]
+    NoCluster(String),
+    /// No node is known to lead. Nothing was written.
+    #[error("{0}")]
+    NoLeader(String),
+    /// A disk is full. Nothing was written.
+    #[error("{0}")]
+    DiskFull(String),
+    /// The write was begun; it may be done yet, or may have been done.
+    #[error("{0}")]
+    OutcomeUnknown(String),
+    /// This node is stopping. The write may have been done.
+    #[error("{0}")]
+    Stopping(String),
+}
+
+impl From<ProposeError> for Unavailable {
+    fn from(error: ProposeError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ProposeError::NoLeader { .. } => Self::NoLeader(reason),
+            ProposeError::DiskFull(_) => Self::DiskFull(reason),
+            ProposeError::Unknown(_) => Self::OutcomeUnknown(reason),
+            ProposeError::Stopped(_) => Self::Stopping(reason),
+        }
+    }
+}
+
+/// Why there is no answer to a question.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not there.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// No leader can say which writes were acknowledged before the question.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The storage of this node failed.
+    #[error(transparent)]
+    Storage(#[from] StateError),
+}
+
+/// Why a write was not done, or is not known to have been done.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// What is to be changed is not there.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// The state does not allow it. Nothing was changed.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The write cannot be done now, or nobody knows whether it was.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The storage of this node failed. The write may have been done.
+    #[error(transparent)]
+    Storage(#[from] StateError),
+    /// The machine gave an outcome that the command cannot have: a bug.
+    #[error("an outcome that does not fit its command: {0:?}")]
+    Unexpected(Outcome),
+}
+
+impl WriteError {
+    /// Of an outcome that is not the one hoped for.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Refused { refusal } => Self::Refused(refusal),
+            other => Self::Unexpected(other),
+        }
+    }
+}
+
+impl From<ReadError> for WriteError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound(error) => Self::NotFound(error),
+            ReadError::Unavailable(error) => Self::Unavailable(error),
+            ReadError::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
+impl From<ProposeError> for WriteError {
+    fn from(error: ProposeError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+/// Why a job was not created, changed or deleted, or is not known to have been.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The new specification, or what the client demands of the version, has bad fields.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The job is at another version than the client demands.
+    #[error("the job is at version {current}, which is not demanded")]
+    Precondition {
+        /// The version of the job.
+        current: u64,
+    },
+    /// Each time the change was tried, another change came first. Nothing was changed.
+    #[error("the job was changed by others each time this change was tried")]
+    Contended,
+    /// The write failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl From<ReadError> for ChangeError {
+    fn from(error: ReadError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+impl From<NotFound> for ChangeError {
+    fn from(error: NotFound) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+impl From<ProposeError> for ChangeError {
+    fn from(error: ProposeError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+/// Why the membership was not changed, or is not known to have been. Each carries its reason, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MembershipError {
+    /// There is no such member. Nothing was changed.
+    #[error("{0}")]
+    NotFound(String),
+    /// It must not be done. Nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be done now, or nobody knows whether it was done.
+    #[error(transparent)]
+    Unavailable(Unavailable),
+}
+
+impl From<ReplicaError> for MembershipError {
+    fn from(error: ReplicaError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ReplicaError::NotFound(_) => Self::NotFound(reason),
+            ReplicaError::Refused(_) => Self::Refused(reason),
+            ReplicaError::NoLeader | ReplicaError::Outside(_) => {
+                Self::Unavailable(Unavailable::NoLeader(reason))
+            }
+            ReplicaError::Unknown(_) | ReplicaError::StillThere(_) => {
+                Self::Unavailable(Unavailable::OutcomeUnknown(reason))
+            }
+        }
+    }
+}
+
+/// Why a loop could not do what was due. It tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum LoopError {
+    /// The state could not be read.
+    #[error(transparent)]
+    Storage(#[from] StateError),
+    /// A command was not taken, or is not known to have been.
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+}

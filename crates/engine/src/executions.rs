@@ -1,0 +1,116 @@
+//! The use cases of executions.
+
+use chronos_state::{Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, Page, Proposal};
+use chronos_types::{ExecutionId, Status};
+
+use crate::error::{NotFound, ReadError, WriteError};
+use crate::read::{Consistency, PageRequest};
+use crate::services::Services;
+use crate::{lookup, requested};
+
+/// Reads, cancels and replays executions. They are named by their job, by id or name, and by their own id.
+#[derive(Clone, Debug)]
+pub struct Executions {
+    services: Services,
+}
+
+impl Executions {
+    /// The use cases, with what they work with.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    /// An execution. That of a deleted job is found by the job's id.
+    ///
+    /// # Errors
+    /// There is no such job or execution, or it cannot be read as demanded.
+    pub async fn find(
+        &self,
+        job: &str,
+        id: &str,
+        consistency: Consistency,
+    ) -> Result<ExecutionRow, ReadError> {
+        lookup::catch_up(&self.services, consistency).await?;
+        lookup::execution(&self.services, job, id).await
+    }
+
+    /// A page of the executions of all jobs, newest first; only those with a status where one is given.
+    /// `project` makes the answer of it, on the reader's thread: it may take its time there, as writing a long
+    /// page out does.
+    ///
+    /// # Errors
+    /// The page cannot be read as demanded.
+    pub async fn page<T: Send + 'static>(
+        &self,
+        status: Option<Status>,
+        page: PageRequest<ExecutionId>,
+        project: impl FnOnce(Page<ExecutionRow>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let PageRequest { after, limit, consistency } = page;
+        lookup::catch_up(&self.services, consistency).await?;
+        let filter = ExecutionFilter { job: None, status };
+        let read =
+            self.services.store.read(move |reader| Ok(project(reader.executions(&filter, after, limit)?)));
+        Ok(read.await?)
+    }
+
+    /// The same of one job.
+    ///
+    /// # Errors
+    /// There is no such job, or the page cannot be read as demanded.
+    pub async fn page_of<T: Send + 'static>(
+        &self,
+        job: &str,
+        status: Option<Status>,
+        page: PageRequest<ExecutionId>,
+        project: impl FnOnce(Page<ExecutionRow>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let PageRequest { after, limit, consistency } = page;
+        lookup::catch_up(&self.services, consistency).await?;
+        let key = job.to_owned();
+        let read = self.services.store.read(move |reader| {
+            reader.at_once(|reader| {
+                let Some(job) = reader.find_job(&key)? else { return Ok(None) };
+                let filter = ExecutionFilter { job: Some(job.seq), status };
+                Ok(Some(project(reader.executions(&filter, after, limit)?)))
+            })
+        });
+        Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)
+    }
+
+    /// Cancels an unfinished execution, and cuts off its attempt. Answers with the execution.
+    ///
+    /// # Errors
+    /// There is no such job or execution, it is over already, or the write failed.
+    pub async fn cancel(
+        &self,
+        job: &str,
+        id: &str,
+        idempotency: Option<Idempotency>,
+    ) -> Result<ExecutionRow, WriteError> {
+        let found = lookup::acknowledged_execution(&self.services, job, id).await?;
+        let execution = found.execution.id;
+        let proposal = Proposal { idempotency, command: Command::Cancel(Cancel { execution }) };
+        match self.services.proposer.propose(proposal).await? {
+            Outcome::Done => requested::on_record(&self.services, execution).await,
+            other => Err(WriteError::of(other)),
+        }
+    }
+
+    /// Runs the request of an execution again, in the version of the job that ran then. Answers with the new
+    /// execution.
+    ///
+    /// # Errors
+    /// There is no such job or execution, the job forbids overlap and has an unfinished execution, or the
+    /// write failed.
+    pub async fn replay(
+        &self,
+        job: &str,
+        id: &str,
+        idempotency: Option<Idempotency>,
+    ) -> Result<ExecutionRow, WriteError> {
+        let original = lookup::acknowledged_execution(&self.services, job, id).await?.execution;
+        requested::run(&self.services, original.job_id, Some(original.id), idempotency).await
+    }
+}

@@ -1,0 +1,71 @@
+//! Gives the unfinished executions of one node to others, page by page.
+
+use std::collections::HashSet;
+
+use chronos_state::{Command, Moved, OpenRun, Reader, Reassign};
+use chronos_types::{ExecutionId, NodeName};
+
+use crate::error::LoopError;
+use crate::services::Services;
+use crate::spread::node_beside;
+
+/// Executions moved in one command: a few milliseconds of the writer's time.
+pub(crate) const AT_ONCE: usize = 1_000;
+
+/// Gives the unfinished executions of this node, which is about to stop, to `others`, but for those to `keep`,
+/// which it still has to do with. Answers how many. It sees what this node has applied, and a plan may still
+/// come: so it is called again when the node's attempts are over.
+///
+/// # Errors
+/// There is no leader, or the storage failed. What was not handed over stays open under the name of this node.
+pub async fn hand_over(
+    services: &Services,
+    others: &[NodeName],
+    keep: &HashSet<ExecutionId>,
+) -> Result<usize, LoopError> {
+    give_away(services, (&services.node, false), || others.to_vec(), keep, |_| {}).await
+}
+
+/// Moves the executions of a node for as long as `live` names somebody to take them. With the node comes
+/// whether it may have begun some of them without a record. `moved` is told the count of each page.
+pub(crate) async fn give_away(
+    services: &Services,
+    (from, unsure): (&NodeName, bool),
+    live: impl Fn() -> Vec<NodeName>,
+    keep: &HashSet<ExecutionId>,
+    moved: impl Fn(usize),
+) -> Result<usize, LoopError> {
+    let Services { store, proposer, .. } = services;
+    let (mut count, mut after) = (0, None::<OpenRun>);
+    loop {
+        let live = live();
+        if live.is_empty() {
+            return Ok(count);
+        }
+        let node = from.clone();
+        let read = move |reader: &Reader| {
+            let page = reader.open_of(&node, after.as_ref(), AT_ONCE)?;
+            let holders = reader.holders(&page.iter().map(|run| run.job_seq).collect::<Vec<_>>())?;
+            Ok((page, holders))
+        };
+        let (page, holders) = store.read(read).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some(last.clone());
+        let runs: Vec<Moved> = page
+            .iter()
+            .filter(|run| !keep.contains(&run.execution))
+            .filter_map(|run| {
+                let holder = holders.get(&run.job_seq);
+                let to = node_beside(run.job, holder, &live)?;
+                Some(Moved { execution: run.execution, from: from.clone(), to: to.clone(), unsure })
+            })
+            .collect();
+        if runs.is_empty() {
+            continue;
+        }
+        let page = runs.len();
+        proposer.propose(Command::Reassign(Reassign { runs }).into()).await?;
+        moved(page);
+        count += page;
+    }
+}

@@ -1,0 +1,196 @@
+//! The use cases of jobs and their versions.
+
+use chronos_state::{
+    Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, Page, Proposal,
+    PutJob, Refusal, VersionRow,
+};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
+
+use crate::change::{self, IfMatch};
+use crate::error::{ChangeError, NotFound, ReadError, WriteError};
+use crate::read::{Consistency, PageRequest};
+use crate::services::Services;
+use crate::times::first_due;
+use crate::{lookup, requested};
+
+/// Reads and changes jobs. A job's `key` is its id or its name.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    services: Services,
+}
+
+impl Jobs {
+    /// The use cases, with what they work with.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    /// A job.
+    ///
+    /// # Errors
+    /// There is no such job, or it cannot be read as demanded.
+    pub async fn find(&self, key: &str, consistency: Consistency) -> Result<JobRow, ReadError> {
+        lookup::catch_up(&self.services, consistency).await?;
+        lookup::job(&self.services, key).await
+    }
+
+    /// A page of the jobs, in order of creation. `project` makes the answer of it, on the reader's thread: it
+    /// may take its time there, as writing a long page out does.
+    ///
+    /// # Errors
+    /// The page cannot be read as demanded.
+    pub async fn page<T: Send + 'static>(
+        &self,
+        filter: JobFilter,
+        page: PageRequest<JobSeq>,
+        project: impl FnOnce(Page<JobRow>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let PageRequest { after, limit, consistency } = page;
+        lookup::catch_up(&self.services, consistency).await?;
+        let read = self.services.store.read(move |reader| Ok(project(reader.jobs(&filter, after, limit)?)));
+        Ok(read.await?)
+    }
+
+    /// A page of a job's versions, newest first. `project` is as in [`Jobs::page`].
+    ///
+    /// # Errors
+    /// There is no such job, or the page cannot be read as demanded.
+    pub async fn versions<T: Send + 'static>(
+        &self,
+        key: &str,
+        page: PageRequest<u64>,
+        project: impl FnOnce(Page<VersionRow>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let PageRequest { after, limit, consistency } = page;
+        lookup::catch_up(&self.services, consistency).await?;
+        let wanted = key.to_owned();
+        let read = self.services.store.read(move |reader| {
+            reader.at_once(|reader| {
+                let Some(job) = reader.find_job(&wanted)? else { return Ok(None) };
+                Ok(Some(project(reader.versions(job.seq, after, limit)?)))
+            })
+        });
+        Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)
+    }
+
+    /// Creates a job, and answers with what `project` makes of it. `spec` makes its specification. Both are
+    /// called a second time where the request repeats an earlier one, for the answer is then that of the
+    /// first time.
+    ///
+    /// # Errors
+    /// The specification is bad, the name is taken, or the write failed.
+    pub async fn create<T>(
+        &self,
+        idempotency: Option<Idempotency>,
+        spec: impl Fn() -> Result<JobSpec, Invalid>,
+        project: impl Fn(&Job) -> T,
+    ) -> Result<T, ChangeError> {
+        let Services { env, proposer, .. } = &self.services;
+        let stored = spec()?;
+        let now = env.now();
+        let first = first_version(JobId::new(now, env.random_bytes()), stored, now);
+        // Before the specification goes into the log, so that it is not copied.
+        let answer = project(&first);
+        let Job { id: own, spec: stored, created_at, next_due, .. } = first;
+        let put = PutJob { id: own, from_version: None, created_at, spec: stored, next_due };
+        let proposal = Proposal { idempotency, command: Command::PutJob(Box::new(put)) };
+        match proposer.propose(proposal).await? {
+            Outcome::Job { id, .. } if id == own => Ok(answer),
+            Outcome::Job { id, version, at } => {
+                Ok(project(&Job { version, ..first_version(id, spec()?, at) }))
+            }
+            other => Err(WriteError::of(other).into()),
+        }
+    }
+
+    /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
+    /// job, or none where it stays as it is. It may be called several times, since it is called again where
+    /// another change came first.
+    ///
+    /// # Errors
+    /// There is no such job, it is at another version than demanded, the specification is bad, or the write
+    /// failed.
+    pub async fn change(
+        &self,
+        key: &str,
+        if_match: IfMatch<'_>,
+        next: impl Fn(&JobRow) -> Result<JobSpec, Invalid>,
+    ) -> Result<JobRow, ChangeError> {
+        change::change(&self.services, key, &if_match, None, |row| next(row).map(Some)).await
+    }
+
+    /// Enables or disables a job, and answers with it as it is then.
+    ///
+    /// # Errors
+    /// There is no such job, it is at another version than demanded, or the write failed.
+    pub async fn set_enabled(
+        &self,
+        key: &str,
+        enabled: bool,
+        if_match: IfMatch<'_>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<JobRow, ChangeError> {
+        let next = |row: &JobRow| {
+            let spec = &row.job.spec;
+            Ok((spec.enabled != enabled).then(|| JobSpec { enabled, ..spec.clone() }))
+        };
+        change::change(&self.services, key, &if_match, idempotency.as_ref(), next).await
+    }
+
+    /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
+    ///
+    /// # Errors
+    /// There is no such job or version, the job is at another version than demanded, or the write failed.
+    pub async fn rollback(
+        &self,
+        key: &str,
+        version: &str,
+        if_match: IfMatch<'_>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<JobRow, ChangeError> {
+        let row = lookup::acknowledged_job(&self.services, key).await?;
+        let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
+        // By its id: the name may come to mean another job meanwhile.
+        let id = row.job.id.to_string();
+        let next = |_: &JobRow| Ok(Some(found.spec.clone()));
+        change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
+    }
+
+    /// Deletes a job, and cancels its unfinished executions.
+    ///
+    /// # Errors
+    /// There is no such job, it is at another version than demanded, or the write failed.
+    pub async fn delete(&self, key: &str, if_match: IfMatch<'_>) -> Result<(), ChangeError> {
+        let JobRow { job, .. } = lookup::acknowledged_job(&self.services, key).await?;
+        change::check(&if_match, job.version)?;
+        let if_version = if_match.is_some().then_some(job.version);
+        let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
+        match self.services.proposer.propose(command.into()).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused { refusal: Refusal::VersionMismatch { current } } => {
+                Err(ChangeError::Precondition { current })
+            }
+            other => Err(WriteError::of(other).into()),
+        }
+    }
+
+    /// Runs a job now, also a disabled one. Answers with the execution.
+    ///
+    /// # Errors
+    /// There is no such job, it forbids overlap and has an unfinished execution, or the write failed.
+    pub async fn trigger(
+        &self,
+        key: &str,
+        idempotency: Option<Idempotency>,
+    ) -> Result<ExecutionRow, WriteError> {
+        let row = lookup::acknowledged_job(&self.services, key).await?;
+        requested::run(&self.services, row.job.id, None, idempotency).await
+    }
+}
+
+/// A job as it is created at an instant.
+fn first_version(id: JobId, spec: JobSpec, at: Millis) -> Job {
+    let next_due = first_due(&spec, at, at);
+    Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
+}

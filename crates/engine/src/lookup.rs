@@ -1,0 +1,103 @@
+//! Finds what a request names: a job by its id or its name, an execution or a version of it.
+
+use chronos_state::{ExecutionRow, JobRow, JobSeq, Reader, StateError, VersionRow};
+use chronos_types::{ExecutionId, JobId};
+
+use crate::error::{NotFound, ReadError, Unavailable};
+use crate::read::Consistency;
+use crate::services::Services;
+
+/// Waits, where the read demands it, until this node knows every write that was acknowledged before now.
+pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> Result<(), Unavailable> {
+    match consistency {
+        Consistency::Local => Ok(()),
+        Consistency::Linearizable => Ok(services.proposer.barrier().await?),
+    }
+}
+
+/// A job by its id or its name.
+pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
+    let wanted = key.to_owned();
+    let found = services.store.read(move |reader| reader.find_job(&wanted)).await?;
+    Ok(found.ok_or_else(|| NotFound::Job(key.to_owned()))?)
+}
+
+/// An execution of a job. The executions of a deleted job are found by the job's id.
+pub(crate) async fn execution(services: &Services, job: &str, id: &str) -> Result<ExecutionRow, ReadError> {
+    let (key, wanted) = (job.to_owned(), ExecutionId::parse(id).ok());
+    let find = move |reader: &Reader| reader.at_once(|reader| find_execution(reader, &key, wanted));
+    match services.store.read(find).await? {
+        Found::Execution(row) => Ok(*row),
+        Found::JobOnly => Err(NotFound::Execution { id: id.to_owned(), job: job.to_owned() }.into()),
+        Found::Nothing => Err(NotFound::Job(job.to_owned()).into()),
+    }
+}
+
+/// A job that is to be changed or run. It is found also where this node has not applied its creation yet.
+pub(crate) async fn acknowledged_job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
+    acknowledged(services, || job(services, key)).await
+}
+
+/// An execution that is to be cancelled or replayed, found as [`acknowledged_job`] finds a job.
+pub(crate) async fn acknowledged_execution(
+    services: &Services,
+    job: &str,
+    id: &str,
+) -> Result<ExecutionRow, ReadError> {
+    acknowledged(services, || execution(services, job, id)).await
+}
+
+/// A version to roll back to, found as [`acknowledged_job`] finds a job. `key` is what the job was found by.
+pub(crate) async fn acknowledged_version(
+    services: &Services,
+    job: JobSeq,
+    key: &str,
+    version: &str,
+) -> Result<VersionRow, ReadError> {
+    let none = || NotFound::Version { version: version.to_owned(), job: key.to_owned() };
+    let number: u64 = version.parse().map_err(|_| none())?;
+    let find = || async {
+        let found = services.store.read(move |reader| reader.version(job, number)).await?;
+        Ok(found.ok_or_else(none)?)
+    };
+    acknowledged(services, find).await
+}
+
+/// What this node does not know may have been made through another node. So it is looked for once more, with
+/// all that was acknowledged: no client is told that its own write is not there.
+async fn acknowledged<T, F: Future<Output = Result<T, ReadError>>>(
+    services: &Services,
+    find: impl Fn() -> F,
+) -> Result<T, ReadError> {
+    match find().await {
+        Err(ReadError::NotFound(_)) => {
+            catch_up(services, Consistency::Linearizable).await?;
+            find().await
+        }
+        found => found,
+    }
+}
+
+enum Found {
+    Execution(Box<ExecutionRow>),
+    JobOnly,
+    Nothing,
+}
+
+fn find_execution(reader: &Reader, key: &str, wanted: Option<ExecutionId>) -> Result<Found, StateError> {
+    let row = match wanted {
+        Some(id) => reader.execution(id)?,
+        None => None,
+    };
+    let of_job = |row: &ExecutionRow| JobId::parse(key).is_ok_and(|id| id == row.execution.job_id);
+    let row = match row {
+        Some(row) if of_job(&row) => return Ok(Found::Execution(Box::new(row))),
+        other => other,
+    };
+    let job = reader.find_job(key)?;
+    Ok(match (job, row) {
+        (Some(job), Some(row)) if job.seq == row.job_seq => Found::Execution(Box::new(row)),
+        (Some(_), _) => Found::JobOnly,
+        (None, _) => Found::Nothing,
+    })
+}

@@ -1,0 +1,66 @@
+//! What a schedule means: whether it is one, and when it runs.
+
+use chronos_env::Env;
+use chronos_schedule::{Schedule, Zone};
+use chronos_types::{FieldError, Invalid, Millis};
+
+/// Judges schedules and previews them.
+#[derive(Clone, Debug)]
+pub struct Schedules {
+    env: Env,
+}
+
+/// What a schedule means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The schedule in plain English.
+    pub description: String,
+    /// Its next runs, as RFC 3339 in its time zone; fewer than asked for where the schedule ends.
+    pub next_runs: Vec<String>,
+}
+
+impl Schedules {
+    /// The use cases, on a clock.
+    #[must_use]
+    pub fn new(env: Env) -> Self {
+        Self { env }
+    }
+
+    /// Judges a schedule and a time zone, each where it is given. Answers with what is wrong with them, under
+    /// the fields `schedule` and `timezone`.
+    #[must_use]
+    pub fn check(schedule: Option<&str>, timezone: Option<&str>) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut note =
+            |field: &str, message: String| errors.push(FieldError { field: field.to_owned(), message });
+        if let Some(Err(error)) = schedule.map(Schedule::parse) {
+            note("schedule", error.to_string());
+        }
+        if let Some(Err(error)) = timezone.map(Zone::parse) {
+            note("timezone", error.to_string());
+        }
+        errors
+    }
+
+    /// Says what a schedule means, and its first `count` runs later than `after`, or than now where no instant
+    /// is given. An `@every` schedule counts from that instant.
+    ///
+    /// # Errors
+    /// It is no schedule, or there is no such time zone.
+    pub fn preview(
+        &self,
+        schedule: &str,
+        timezone: &str,
+        after: Option<Millis>,
+        count: usize,
+    ) -> Result<Preview, Invalid> {
+        let schedule = Schedule::parse(schedule).map_err(|error| Invalid::one("schedule", error))?;
+        let zone = Zone::parse(timezone).map_err(|error| Invalid::one("timezone", error))?;
+        let anchor = after.unwrap_or_else(|| self.env.now());
+        let runs = std::iter::successors(schedule.next_after(&zone, anchor, anchor), |run| {
+            schedule.next_after(&zone, anchor, *run)
+        });
+        let next_runs = runs.take(count).map(|run| zone.format_rfc3339(run)).collect();
+        Ok(Preview { description: schedule.describe(), next_runs })
+    }
+}

@@ -1,0 +1,25 @@
+//! What every use case and every loop works with.
+
+use chronos_env::Env;
+use chronos_replica::{Proposer, Store, View};
+use chronos_types::NodeName;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// The parts of a node that use cases and loops share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The name of this node.
+    pub node: NodeName,
+    /// The clock, random bytes, and where blocking work runs.
+    pub env: Env,
+    /// Where the state is read.
+    pub store: Store,
+    /// Where commands go.
+    pub proposer: Proposer,
+    /// Which nodes may fire.
+    pub view: watch::Receiver<View>,
+    /// The counters.
+    pub metrics: Metrics,
+}

@@ -1,0 +1,25 @@
+//! What the pages work with.
+
+use std::sync::Arc;
+
+use chronos_engine::Engine;
+use chronos_webhook::Tester;
+
+use crate::metrics::Metrics;
+
+/// What the pages work with.
+pub struct App {
+    /// The use cases.
+    pub engine: Engine,
+    /// Tries webhooks out.
+    pub tester: Tester,
+    /// What is counted of the API.
+    pub metrics: Metrics,
+    /// Reads the metrics of the whole node, in the OpenMetrics text format.
+    pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The path at which metrics are read.
+    pub metrics_path: String,
+}
+
+/// As each page has it.
+pub(crate) type Shared = Arc<App>;

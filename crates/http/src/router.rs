@@ -1,0 +1,72 @@
+//! All pages under one roof: what answers which path, what answers the others, and what is around all of them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::{App, Shared};
+use crate::problem::ApiError;
+use crate::{
+    cluster, docs, executions, health, job_actions, jobs, layers, runs, schedules, versions, webhooks,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Chronos",
+        description = "A distributed cron that fires HTTP webhooks on time. Errors are \
+            `application/problem+json` (RFC 9457) with a stable `code`.",
+    ),
+    tags(
+        (name = "jobs", description = "What is called, and when"),
+        (name = "executions", description = "What came of it"),
+        (name = "tools", description = "Trying things out before they count"),
+        (name = "cluster", description = "The nodes, and all they remember"),
+        (name = "node", description = "How this node is"),
+    )
+)]
+struct Document;
+
+/// All pages, ready to be served.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    let pages = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(jobs::routes())
+        .merge(job_actions::routes())
+        .merge(versions::routes())
+        .merge(executions::routes())
+        .merge(runs::routes())
+        .merge(schedules::routes())
+        .merge(webhooks::routes())
+        .merge(cluster::routes())
+        .merge(health::routes());
+    let (router, document) = pages.split_for_parts();
+    let fallback = Arc::clone(&app);
+    router
+        .merge(docs::routes(&document))
+        .fallback(move |request: Request| unmatched(Arc::clone(&fallback), request))
+        .method_not_allowed_fallback(
+            |request: Request| async move { ApiError::wrong_method(request.method()) },
+        )
+        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
+        .with_state(app)
+}
+
+/// What no page answers. The metrics are here since their path comes from the configuration,
+/// where it must not be able to take the place of a page.
+async fn unmatched(app: Shared, request: Request) -> Response {
+    if request.uri().path() != app.metrics_path {
+        return ApiError::no_such_path(request.uri().path()).into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let refused = ApiError::wrong_method(request.method());
+        return ([(header::ALLOW, "GET,HEAD")], refused).into_response();
+    }
+    health::metrics(&app)
+}

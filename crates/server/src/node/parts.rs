@@ -1,0 +1,129 @@
+//! The parts of a node as its configuration wants them: the one place where keys become the settings of a part.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use chronos_engine::{PlannerConfig, RetentionConfig};
+use chronos_env::{Env, Listener};
+use chronos_http as http;
+use chronos_replica::{ReplicaConfig, Store};
+use chronos_state::{Machine, StateError};
+use chronos_webhook::{Client, ClientConfig, Egress};
+
+use super::error::StartError;
+use super::peers::PeerListener;
+use crate::config::{Cluster, Config, DispatcherHttp};
+
+/// Connections for reading the state. Reads are short; more would only compete for the two to
+/// four cores that they run on.
+const READERS: usize = 4;
+
+/// Where a node listens, and what it calls targets with.
+pub(super) struct Endpoints {
+    /// Calls webhooks.
+    pub client: Client,
+    /// Where the API listens.
+    pub listener: Box<dyn Listener>,
+    /// The address that it has there.
+    pub address: SocketAddr,
+    /// How the API speaks TLS, where it does.
+    pub tls: Option<http::TlsAcceptor>,
+    /// Where other nodes come in.
+    pub peers: PeerListener,
+}
+
+impl Endpoints {
+    /// Takes the ports, and reads the certificates: all that the operator may have got wrong.
+    pub(super) async fn open(config: &Config, env: &Env) -> Result<Self, StartError> {
+        let client = client(&config.dispatcher.http, env)?;
+        let tls = config.server.http.tls.as_ref();
+        let tls = tls.map(|tls| http::tls(&tls.cert_file, &tls.key_file)).transpose().map_err(StartError)?;
+        let listener = listen(config.server.http.address, env).await?;
+        let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
+        let peers = PeerListener::open(&config.cluster, env).await?;
+        Ok(Self { client, listener, address, tls, peers })
+    }
+}
+
+fn client(http: &DispatcherHttp, env: &Env) -> Result<Client, StartError> {
+    let client = ClientConfig {
+        timeout: http.timeout.as_std(),
+        max_response_body: http.max_response_body,
+        ca_file: http.tls.ca_file.clone(),
+        egress: Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
+    };
+    Client::new(&client, env.clone()).map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
+}
+
+async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {
+    env.listen(&address.to_string())
+        .await
+        .map_err(|error| StartError(format!("server.http.address: cannot listen on {address}: {error}")))
+}
+
+/// Opens the state, to be written and to be read. The directory is made where there is none.
+pub(super) async fn open_state(directory: &Path, env: &Env) -> Result<(Machine, Store), StartError> {
+    std::fs::create_dir_all(directory).map_err(|error| in_directory(directory, &error))?;
+    let path = directory.join("state.db");
+    let opened = env.blocking(move || {
+        let machine = Machine::open(&path)?;
+        let readers = machine.readers(READERS)?;
+        Ok::<_, StateError>((machine, readers))
+    });
+    let (machine, readers) = opened.await.map_err(|error| in_directory(directory, &error))?;
+    Ok((machine, Store::new(Arc::new(readers), env.clone())))
+}
+
+/// Something is wrong with the data directory, or in it.
+pub(super) fn in_directory(directory: &Path, error: &dyn Display) -> StartError {
+    StartError(format!("cluster.data_dir: {}: {error}", directory.display()))
+}
+
+/// What the log is told. Other nodes reach this one at `advertise`, and show that its API is at `http`.
+pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> ReplicaConfig {
+    ReplicaConfig {
+        node_id: cluster.node_id.clone(),
+        data_dir: cluster.data_dir.clone(),
+        heartbeat_interval_ms: cluster.raft.heartbeat_interval.as_millis(),
+        election_timeout_ms: cluster.raft.election_timeout.as_millis(),
+        advertise,
+        http,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        tz_release: chronos_schedule::tz_release(),
+        join: cluster.raft.join.clone(),
+        bootstrap: cluster.bootstrap.unwrap_or(cluster.raft.join.is_empty()),
+        max_voters: cluster.max_voters,
+        reassign_after: cluster.reassign_after.as_std(),
+        log: cluster.raft.log,
+    }
+}
+
+/// What the planner is told.
+pub(super) fn planner(config: &Config) -> PlannerConfig {
+    PlannerConfig {
+        misfire_threshold: config.scheduler.misfire_threshold,
+        catch_up_window: config.scheduler.catch_up_window,
+    }
+}
+
+/// What retention is told.
+pub(super) fn retention(config: &Config) -> RetentionConfig {
+    RetentionConfig {
+        max_per_job: config.history.max_per_job,
+        max_age: config.history.max_age,
+        data_dir: config.cluster.data_dir.clone(),
+    }
+}
+
+/// Each connection is an open file, and the usual limit of 1,024 is for programs that use
+/// `select(2)`. We may raise it to the hard limit without asking.
+pub(super) fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!(%error, ?limit, "the limit on open files stays as it is");
+    }
+}
