@@ -1,5 +1,5 @@
-//! Tests of the simulation: it repeats itself, it passes, and it finds bugs. Each run is a process of its own,
-//! as it is for a person who reproduces a seed.
+//! The simulation itself: it repeats itself, it passes, and it finds what is wrong. Each run is a
+//! process of its own, as for whoever reproduces a seed.
 
 use std::process::{Command, Output};
 
@@ -9,19 +9,19 @@ fn simulate(seed: u64, more: &[&str]) -> Output {
     command.output().expect("a process")
 }
 
-/// Everything that happened under a seed, and the result.
+/// All that happened under a seed, and what it came to.
 fn trace(seed: u64) -> String {
     let output = simulate(seed, &["--trace"]);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Checks that a seed finds the bug, and that the first seed that finds it passes without the bug.
+/// The first seed that sees the bug sees nothing without it.
 #[track_caller]
 fn assert_found(bug: &str) {
     let seed = (1..=20).find(|seed| {
         let output = simulate(*seed, &["--bug", bug]);
-        // The bug was found, and the simulation itself did not fail.
+        // Found, and not fallen over.
         output.status.code() == Some(1) && String::from_utf8_lossy(&output.stdout).contains("reproduce:")
     });
     let seed = seed.expect("one of 20 seeds sees it");
