@@ -8,6 +8,8 @@
 //! No type of openraft or of rusqlite leaves this crate. It reads no clock of the world, and its threads begin only
 //! through `chronos_env::Worker`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests measure real time"))]
+
 mod backfill;
 mod config;
 mod directory;
