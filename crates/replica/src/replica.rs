@@ -21,8 +21,8 @@ use crate::status::{Leadership, RaftStatus};
 /// A leader that stops waits at most this long for another one to be elected.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// A handle on this node's replica. Clones are cheap. [`Replica::shutdown`] ends it, and so does dropping the
-/// last handle, which closes nothing in order.
+/// A handle on this node's replica. Clones are cheap. [`Replica::shutdown`] ends it in order; dropping the handles
+/// does not.
 #[derive(Clone)]
 pub struct Replica {
     pub(crate) parts: Arc<Parts>,

@@ -1,4 +1,4 @@
-//! The promises of this module, through its public door where that can show them.
+//! What this crate promises, seen through its public items where those can show it.
 
 mod cluster;
 mod disk_full;

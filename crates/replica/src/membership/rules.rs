@@ -68,3 +68,74 @@ pub(super) fn nearest_voter(now: &Figures, live: &[NodeName]) -> Option<u64> {
     let others = now.membership_config.voter_ids().filter(|id| *id != now.id);
     others.max_by_key(|id| (is_live(id), matched(id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::types::{LogId, StoredMembership};
+
+    /// What the leader, node 1, sees: of the nodes `one` to `four` the first `voters` have a vote, and of each it
+    /// knows how far its log is. Its own ends at 5,000.
+    fn leader_of(voters: u64, matched: [u64; 4]) -> Figures {
+        let names = ["one", "two", "three", "four"];
+        let members = names.iter().zip(1..).map(|(name, id): (_, u64)| (id, member(name)));
+        let members: BTreeMap<u64, Member> = members.collect();
+        let membership = openraft::Membership::new(vec![(1..=voters).collect()], members).expect("members");
+        let at = |index| LogId {
+            leader_id: openraft::impls::leader_id_adv::LeaderId { term: 1, node_id: 1 },
+            index,
+        };
+        let mut now = Figures::new_initial(1);
+        now.membership_config = Arc::new(StoredMembership::new(Some(at(1)), membership));
+        now.last_log_index = Some(5_000);
+        now.replication = Some((1..).zip(matched.map(|index| Some(at(index)))).collect());
+        now
+    }
+
+    fn member(name: &str) -> Member {
+        Member { name: named(name), address: format!("{name}:1"), ..Member::default() }
+    }
+
+    fn named(name: &str) -> NodeName {
+        NodeName::unchecked(name)
+    }
+
+    fn live(names: &[&str]) -> Vec<NodeName> {
+        names.iter().map(|name| named(name)).collect()
+    }
+
+    #[test]
+    fn a_vote_goes_to_the_live_learner_that_lacks_least() {
+        let all = live(&["one", "two", "three", "four"]);
+        let next = |now: &Figures, live: &[NodeName]| next_voter(now, live, 3).map(|(id, _)| id);
+        let now = leader_of(1, [5_000, 4_100, 4_900, 3_999]);
+        assert_eq!(next(&now, &all), Some(3));
+        assert_eq!(next(&now, &live(&["one", "two", "four"])), Some(2), "a silent one gets none");
+        assert_eq!(next(&now, &live(&["one", "four"])), None, "it lacks too much");
+        assert_eq!(next(&leader_of(3, [5_000; 4]), &all), None, "there are enough");
+    }
+
+    #[test]
+    fn the_lead_goes_to_a_live_voter_first_and_then_to_the_one_that_lacks_least() {
+        let now = leader_of(3, [5_000, 4_000, 4_900, 5_000]);
+        assert_eq!(nearest_voter(&now, &live(&["one", "two", "three", "four"])), Some(3));
+        assert_eq!(nearest_voter(&now, &live(&["one", "two", "four"])), Some(2));
+        assert_eq!(nearest_voter(&now, &[]), Some(3), "of silent ones too, if there is no other");
+        assert_eq!(nearest_voter(&leader_of(1, [5_000; 4]), &[]), None);
+    }
+
+    #[test]
+    fn neither_the_name_nor_the_address_of_a_member_is_taken_by_another() {
+        let now = leader_of(3, [0; 4]);
+        assert_eq!(stands_apart(&now, 2, &member("two")), Ok(()), "it is itself");
+        assert_eq!(stands_apart(&now, 9, &member("nine")), Ok(()));
+        let why = stands_apart(&now, 9, &member("two")).expect_err("refused").to_string();
+        assert!(why.contains("a node named two is already a member"), "{why}");
+        let moved = Member { address: "two:1".into(), ..member("nine") };
+        let why = stands_apart(&now, 9, &moved).expect_err("refused").to_string();
+        assert!(why.contains("two:1 is the address of the member two"), "{why}");
+    }
+}

@@ -6,8 +6,8 @@ use chronos_types::NodeName;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// The names of the members that were heard from within `reassign_after` and do not stop, sorted. Learners
-    /// are among them. Only a leader knows, and counts itself. A node that is alone in its cluster has its own
-    /// name here; elsewhere it is empty.
+    /// are among them. Only a leader knows, and counts itself. Elsewhere it is
+    /// empty, but for the only voter of a cluster, which counts itself also while it does not lead.
     pub live: Vec<NodeName>,
     /// The names of the members that were not, sorted. Only a leader knows.
     pub silent: Vec<NodeName>,
