@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::{Chronos, Server, Setup, until};
+use crate::{Chronos, Server, Setup, free_addresses, until};
 
 /// The nodes of a cluster: `n1`, `n2`, ... Those that are down are none.
 pub struct Cluster {
@@ -17,9 +17,30 @@ pub struct Cluster {
 /// A leader that the machine keeps from running for a while stays the leader.
 const CALM: (&str, &str) = ("cluster.raft.election_timeout", "3s");
 
-impl Cluster {
+impl Chronos {
+    /// The set-ups of `count` nodes, the first of which founds the cluster; none is started.
+    #[must_use]
+    pub fn cluster(self, count: usize) -> Cluster {
+        let addresses = free_addresses(2 * count);
+        let (raft, http) = addresses.split_at(count);
+        self.cluster_at(raft, http)
+    }
+
+    /// The same for a test that is not about how fast a leader is replaced.
+    #[must_use]
+    pub fn calm_cluster(self, count: usize) -> Cluster {
+        self.cluster(count).calm()
+    }
+
     /// The set-ups of nodes that listen there, to each other and to clients.
-    pub(crate) fn at(chronos: Chronos, raft: &[SocketAddr], http: &[SocketAddr]) -> Self {
+    #[must_use]
+    pub fn cluster_at(self, raft: &[SocketAddr], http: &[SocketAddr]) -> Cluster {
+        Cluster::at(self, raft, http)
+    }
+}
+
+impl Cluster {
+    fn at(chronos: Chronos, raft: &[SocketAddr], http: &[SocketAddr]) -> Self {
         let count = raft.len();
         let addresses: Vec<_> = raft.iter().map(|address| format!("\"{address}\"")).collect();
         let join = format!("[{}]", addresses.join(", "));

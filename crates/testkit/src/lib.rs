@@ -29,11 +29,6 @@ mod setup;
 #[cfg(feature = "process")]
 pub mod tls;
 
-/// The seam through which a listener is handed over.
-mod world {
-    pub(crate) use chronos_env::{BoxFuture, Listener, Socket};
-}
-
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -6,94 +6,23 @@
 mod answer;
 mod call;
 mod connection;
+mod shared;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chronos_env::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::PATIENCE;
-use crate::world::Listener;
 pub use answer::{Answer, Gate};
 pub use call::Call;
 use connection::{Incoming, connection};
-
-/// Says what a call is answered that no script is for.
-type Respond = Arc<dyn Fn(&Call) -> Answer + Send + Sync>;
-
-struct State {
-    scripts: HashMap<String, VecDeque<Answer>>,
-    respond: Respond,
-    calls: Vec<Call>,
-    /// Calls handed out by `next`, by path.
-    taken: HashMap<String, usize>,
-    /// Calls whose client went away unanswered, by path.
-    abandoned: HashMap<String, usize>,
-    connections: usize,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    changed: watch::Sender<()>,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.state());
-        self.changed.send_replace(());
-        result
-    }
-
-    /// Records a call, and says what it is answered.
-    fn record(&self, call: Call) -> Answer {
-        let (answer, respond) = self.change(|state| {
-            let answer = match state.scripts.get_mut(call.path()) {
-                Some(answers) if answers.len() > 1 => answers.pop_front(),
-                Some(answers) => answers.front().cloned(),
-                None => None,
-            };
-            state.calls.push(call.clone());
-            (answer, Arc::clone(&state.respond))
-        });
-        answer.unwrap_or_else(|| respond(&call))
-    }
-
-    /// Waits until `find` finds something.
-    async fn find<R>(
-        &self,
-        what: &str,
-        patience: Duration,
-        mut find: impl FnMut(&mut State) -> Option<R>,
-    ) -> R {
-        let mut changed = self.changed.subscribe();
-        let waiting = async {
-            loop {
-                changed.mark_unchanged();
-                if let Some(found) = find(&mut self.state()) {
-                    return found;
-                }
-                // The sender lives as long as `self`.
-                let _ = changed.changed().await;
-            }
-        };
-        match tokio::time::timeout(patience, waiting).await {
-            Ok(found) => found,
-            Err(_) => {
-                let seen: Vec<_> =
-                    self.state().calls.iter().map(|c| format!("{} {}", c.method, c.target)).collect();
-                panic!("waited in vain for {what}; what came: {seen:?}");
-            }
-        }
-    }
-}
+use shared::{Shared, State};
 
 /// A target on a port of its own; it is gone when this value is. Answers `200 {"received": true}` where it
 /// was not told otherwise.

@@ -10,7 +10,7 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use crate::log::Log;
-use crate::{Api, Setup, soon};
+use crate::{Api, Chronos, Refused, Setup, soon};
 
 /// A running `chronos server`. Speaks the API; is killed when dropped, and then shows its log if
 /// the test failed.
@@ -22,15 +22,51 @@ pub struct Server {
     reading: JoinHandle<()>,
 }
 
+impl Chronos {
+    /// Starts a server with every key at its default.
+    pub async fn start(self) -> Server {
+        self.setup().start().await
+    }
+
+    /// Starts a server with these keys.
+    pub async fn with(self, keys: &[(&str, &str)]) -> Server {
+        let set = |setup: Setup, (key, value): &(&str, &str)| setup.key(key, value);
+        keys.iter().fold(self.setup(), set).start().await
+    }
+}
+
+impl Setup {
+    /// Starts it and waits for nothing. Its API is where `server.http.address` says.
+    #[must_use]
+    pub fn launch(self) -> Server {
+        let address = self.address().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let child = self.spawn();
+        Server::of(self, child, address)
+    }
+
+    /// Starts it and waits until it serves.
+    pub async fn start(self) -> Server {
+        self.launch().serving().await
+    }
+
+    /// Starts it and waits until it has refused to run.
+    pub async fn refused(self) -> Refused {
+        let child = self.spawn();
+        let output = soon("chronos to refuse to start", child.wait_with_output()).await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Refused { code: output.status.code(), stderr }
+    }
+}
+
 impl Server {
-    pub(crate) fn of(setup: Setup, mut child: Child, address: SocketAddr) -> Self {
+    fn of(setup: Setup, mut child: Child, address: SocketAddr) -> Self {
         let log = Log::default();
         let reading = log.read(child.stderr.take().unwrap());
         Self { api: Api::new(address), setup, child, log, reading }
     }
 
     /// Waits until it serves, and says where.
-    pub(crate) async fn serving(mut self) -> Self {
+    async fn serving(mut self) -> Self {
         let address = tokio::select! {
             line = self.log.find("serving") => line["address"].as_str().unwrap().parse().unwrap(),
             status = self.child.wait() => {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{Chronos, Server, soon};
+use crate::{Chronos, free_addresses};
 
 /// The tool that makes network namespaces (Debian: `iproute2`).
 const IP: &str = "/sbin/ip";
@@ -27,8 +27,19 @@ pub struct Setup {
     keys: Vec<(String, String)>,
 }
 
+impl Chronos {
+    /// How a server of it is to be started: with every key at its default, in a directory of its own, on
+    /// free ports.
+    #[must_use]
+    pub fn setup(self) -> Setup {
+        Setup::of(self)
+            .key("server.http.address", &free_addresses(1)[0].to_string())
+            .key("cluster.raft.address", "127.0.0.1:0")
+    }
+}
+
 impl Setup {
-    pub(crate) fn of(binary: Chronos) -> Self {
+    fn of(binary: Chronos) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
         let (arguments, keys) = (Vec::new(), Vec::new());
@@ -85,7 +96,13 @@ impl Setup {
         &self.data_dir
     }
 
-    fn spawn(&self) -> Child {
+    /// The address of its API, where the setup says one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let (_, address) = self.keys.iter().find(|(name, _)| name == ADDRESS)?;
+        address.parse().ok()
+    }
+
+    pub(crate) fn spawn(&self) -> Child {
         let binary = self.binary.path();
         let mut command = match &self.namespace {
             None => Command::new(binary),
@@ -104,29 +121,6 @@ impl Setup {
         command.envs(self.keys.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.kill_on_drop(true).spawn().unwrap()
-    }
-
-    /// Starts it and waits for nothing. Its API is where `server.http.address` says.
-    #[must_use]
-    pub fn launch(self) -> Server {
-        let address = self.keys.iter().find(|(name, _)| name == ADDRESS);
-        let address = address.and_then(|(_, address)| address.parse().ok());
-        let address = address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let child = self.spawn();
-        Server::of(self, child, address)
-    }
-
-    /// Starts it and waits until it serves.
-    pub async fn start(self) -> Server {
-        self.launch().serving().await
-    }
-
-    /// Starts it and waits until it has refused to run.
-    pub async fn refused(self) -> Refused {
-        let child = self.spawn();
-        let output = soon("chronos to refuse to start", child.wait_with_output()).await.unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        Refused { code: output.status.code(), stderr }
     }
 }
 

@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use chronos_env::{BoxFuture, Listener, Socket};
+
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(feature = "process")]
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::answer::{Answer, Ending};
-use super::{Call, Shared};
+use super::call::Call;
+use super::shared::Shared;
 use crate::now_ms;
-use crate::world::{BoxFuture, Listener, Socket};
 
 /// Where connections come from.
 pub(super) enum Incoming {
