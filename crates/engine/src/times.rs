@@ -3,8 +3,7 @@
 use std::fmt::Display;
 
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::JobTimes;
-use chronos_types::{JobSpec, Millis};
+use chronos_types::{JobSpec, JobTimes, Millis};
 
 /// The first instant at which a job falls due after `now`; none where it is disabled or over.
 pub(crate) fn first_due(spec: &JobSpec, created_at: Millis, now: Millis) -> Option<Millis> {

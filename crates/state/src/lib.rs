@@ -31,5 +31,3 @@ pub use reader::{
     DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,
 };
 pub use run::{Fire, JobSeq, RunRef};
-
-pub use chronos_types::JobTimes;

@@ -108,8 +108,8 @@ fn jitter(execution: ExecutionId, most: DurationMs) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use chronos_state::{JobSeq, JobTimes};
-    use chronos_types::{Concurrency, JobId};
+    use chronos_state::JobSeq;
+    use chronos_types::{Concurrency, JobId, JobTimes};
 
     use super::*;
 

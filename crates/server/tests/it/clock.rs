@@ -21,7 +21,7 @@ const HOUR_MS: i64 = 3_600_000;
 const MINUTE_MS: i64 = 60_000;
 /// `scheduler.misfire_threshold`: what is less late is simply run.
 const THRESHOLD_MS: i64 = 60_000;
-/// How long after a step the scheduler may have looked at the clock, on a busy machine.
+/// How long after a step the planner may have looked at the clock, on a busy machine.
 const LOOKED_WITHIN_MS: i64 = 20_000;
 
 const POLICIES: [&str; 3] = ["execute_all", "execute_one", "ignore"];
@@ -181,7 +181,7 @@ impl Ran<'_> {
         };
         if let Some((from, to)) = gap {
             // Up to the step they ran, or were planned ahead. From there on, missed is what was a
-            // minute late when the scheduler looked, at the step or soon after.
+            // minute late when the planner looked, at the step or soon after.
             let missed = after - THRESHOLD_MS;
             assert!(
                 from + period > before,

@@ -1,4 +1,4 @@
-//! What the scheduler and the dispatcher ask.
+//! What the planner and the dispatcher ask.
 
 use chronos_types::{ExecutionId, JobId, JobSpec, JobTimes, Millis, NodeName, Status, Trigger};
 
