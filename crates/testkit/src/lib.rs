@@ -1,8 +1,8 @@
-//! What tests, benchmarks and the simulation stand on: the real `chronos` binary ([`Chronos`]) on one side,
-//! a programmable target for its webhooks ([`Receiver`]) on the other, a client of the API that judges what
-//! it is answered ([`Api`]) in between; and a [`load`] whose promises are counted.
+//! What tests, benchmarks and the simulation stand on: the real `chronos` binary (`Chronos`) on one side,
+//! a programmable target for its webhooks (`Receiver`) on the other, a client of the API that judges what
+//! it is answered (`Api`) in between; and a `load` whose promises are counted.
 //!
-//! Everything waits for something to happen, at most [`PATIENCE`]; nothing waits for time to pass. What is
+//! Everything waits for something to happen, at most `PATIENCE`; nothing waits for time to pass. What is
 //! not as it must be panics, for a test fails by panicking. It knows nothing of the server but its API, its
 //! configuration keys and what it logs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
