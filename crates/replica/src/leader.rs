@@ -13,7 +13,8 @@ use crate::log::handle::Log;
 use crate::messages::request::Message;
 use crate::types::Member;
 
-/// How long a leader that was deposed may still take to answer: about what an election takes.
+/// About what an election takes: a leader is looked for so long, and one that was deposed may still answer so
+/// long.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 /// How long a leader may take. Longer than it waits for its disk, so that its own answer comes first.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
