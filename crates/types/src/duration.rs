@@ -161,7 +161,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in ".{0,100}") {
+        fn any_text_is_read_or_refused(text in "(?s).{0,100}") {
             let _ = parse_duration(&text);
         }
     }
