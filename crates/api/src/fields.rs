@@ -126,8 +126,9 @@ impl<'a> Fields<'a> {
     pub(crate) fn instant(&self, name: &str, invalid: &mut Invalid) -> Option<Millis> {
         const EXPECTED: &str = "an RFC 3339 time such as \"2026-11-23T10:00:00Z\"";
         let text = self.text_as(name, EXPECTED, invalid)?;
-        let wrong = || format!("{:?} is not a time; expected {EXPECTED}", clip(text));
-        invalid.check(&self.at(name), parse_rfc3339(text).ok_or_else(wrong))
+        let time =
+            parse_rfc3339(text).map_err(|error| format!("{:?} {error}; expected {EXPECTED}", clip(text)));
+        invalid.check(&self.at(name), time)
     }
 
     /// `true` or `false`.

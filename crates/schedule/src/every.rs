@@ -1,5 +1,7 @@
 //! `@every`: a period in whole seconds that is counted from an anchor. So it never drifts, and no time zone matters.
 
+use chronos_types::ExactDuration;
+
 use crate::error::ParseError;
 use crate::zone::{MAX_MS, MIN_MS};
 
@@ -9,65 +11,22 @@ pub(crate) struct Every {
     seconds: u64,
 }
 
-/// Go's longest `time.Duration`, about 292 years, in whole seconds.
-const MAX_SECONDS: u64 = i64::MAX as u64 / NANOS as u64;
-
 /// Nanoseconds of a second.
-const NANOS: u128 = 1_000_000_000;
-
-/// Fractions are summed in units of 10^-18 ns. This is exact for 18 digits of any unit, and the longest duration fits a u128.
-const FRACTION_DIGITS: usize = 18;
-const FRACTION: u128 = 10u128.pow(FRACTION_DIGITS as u32);
+const SECOND: u64 = 1_000_000_000;
 
 impl Every {
-    /// Parses a Go duration (<https://pkg.go.dev/time#ParseDuration>): decimal numbers, each with its unit.
+    /// Parses a duration of whole seconds.
     pub(crate) fn parse(text: &str) -> Result<Every, ParseError> {
-        let refuse = |why: &str| ParseError::Every { value: text.to_owned(), why: why.to_owned() };
-        if text.starts_with('-') {
-            return Err(refuse("is negative"));
+        let refuse = |why: String| ParseError::Every { value: text.to_owned(), why };
+        let ExactDuration { nanos, is_cut } =
+            ExactDuration::parse(text).map_err(|error| refuse(error.to_string()))?;
+        if nanos < SECOND {
+            return Err(refuse("is shorter than a second".to_owned()));
         }
-        let mut rest = text.strip_prefix('+').unwrap_or(text);
-        if rest.is_empty() {
-            return Err(refuse("is not a duration"));
+        if is_cut || !nanos.is_multiple_of(SECOND) {
+            return Err(refuse("is not a whole number of seconds".to_owned()));
         }
-        let mut total: u128 = 0;
-        while !rest.is_empty() {
-            let number = take(&mut rest, |b| b.is_ascii_digit() || b == b'.');
-            let unit = take(&mut rest, |b| !b.is_ascii_digit() && b != b'.');
-            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-            if whole.len() + fraction.len() == 0 || fraction.contains('.') {
-                return Err(refuse("is not a duration"));
-            }
-            let unit = match unit {
-                "h" => 3600 * NANOS,
-                "m" => 60 * NANOS,
-                "s" => NANOS,
-                "ms" => 1_000_000,
-                "us" => 1000,
-                "ns" => 1,
-                "" => return Err(refuse("has a number without a unit (h, m or s)")),
-                unit => {
-                    return Err(refuse(&format!("has the unknown unit {unit:?} (h, m and s are known)")));
-                }
-            };
-            let (kept, dropped) = fraction.split_at(fraction.len().min(FRACTION_DIGITS));
-            if dropped.bytes().any(|b| b != b'0') {
-                return Err(refuse("is not a whole number of seconds"));
-            }
-            total = digits(whole)
-                .and_then(|whole| whole.checked_mul(FRACTION))
-                .and_then(|whole| whole.checked_add(digits(&format!("{kept:0<FRACTION_DIGITS$}"))?))
-                .and_then(|number| number.checked_mul(unit))
-                .and_then(|part| total.checked_add(part))
-                .ok_or_else(|| refuse("is longer than 292 years"))?;
-        }
-        let second = NANOS * FRACTION;
-        match u64::try_from(total / second) {
-            Ok(0) => Err(refuse("is shorter than a second")),
-            Ok(seconds) if seconds <= MAX_SECONDS && total.is_multiple_of(second) => Ok(Every { seconds }),
-            Ok(seconds) if seconds <= MAX_SECONDS => Err(refuse("is not a whole number of seconds")),
-            _ => Err(refuse("is longer than 292 years")),
-        }
+        Ok(Every { seconds: nanos / SECOND })
     }
 
     /// The first `anchor + k * period` (`k >= 1`) later than `after`.
@@ -103,16 +62,4 @@ impl Every {
     fn period_ms(self) -> i128 {
         i128::from(self.seconds) * 1000
     }
-}
-
-fn take<'t>(rest: &mut &'t str, part: impl Fn(u8) -> bool) -> &'t str {
-    let end = rest.bytes().position(|b| !part(b)).unwrap_or(rest.len());
-    let (taken, left) = rest.split_at(end);
-    *rest = left;
-    taken
-}
-
-/// A number that has only digits; no digits are 0. `None` if it is too large.
-fn digits(text: &str) -> Option<u128> {
-    text.bytes().try_fold(0u128, |n, b| n.checked_mul(10)?.checked_add(u128::from(b - b'0')))
 }

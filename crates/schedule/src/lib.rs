@@ -23,11 +23,10 @@
 //! | `calendar` | days, months, leap years |
 //! | `zone` | offsets and transitions |
 //! | `eval` | which instants belong to the local times: the daylight saving rules |
-//! | `every`, `at` | the two schedules that are not cron |
+//! | `every` | the periods of `@every` |
 //! | `describe` | plain English |
 //! | `schedule` | the schedule as a whole, of whichever kind |
 
-mod at;
 mod calendar;
 mod cron;
 mod describe;

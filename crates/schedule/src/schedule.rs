@@ -1,10 +1,12 @@
 //! A schedule: cron, `@every` or `@at`.
 
+use chronos_types::parse_rfc3339;
+
 use crate::cron::Cron;
 use crate::error::{MAX_LEN, ParseError};
 use crate::every::Every;
 use crate::zone::Zone;
-use crate::{at, describe, eval};
+use crate::{describe, eval};
 
 /// A parsed schedule: cron, `@every` or `@at`.
 ///
@@ -23,17 +25,20 @@ enum Kind {
 }
 
 impl Schedule {
-    /// Parses an expression of at most [`MAX_LEN`] ASCII bytes. Blanks around it are ignored.
+    /// Parses an expression of at most [`MAX_LEN`] bytes. Blanks around it are ignored. All of it is ASCII, but for
+    /// the unit `µs` of `@every`.
     ///
     /// A cron expression that can never fire is refused. An `@at` in the past is accepted, because this crate has no clock.
     pub fn parse(text: &str) -> Result<Schedule, ParseError> {
         if text.len() > MAX_LEN {
             return Err(ParseError::TooLong { len: text.len() });
         }
-        if let Some(found) = text.chars().find(|c| !c.is_ascii()) {
+        let text = text.trim_matches([' ', '\t']);
+        if !text.starts_with("@every")
+            && let Some(found) = text.chars().find(|c| !c.is_ascii())
+        {
             return Err(ParseError::NonAscii { found });
         }
-        let text = text.trim_matches([' ', '\t']);
         if text.is_empty() {
             return Err(ParseError::Empty);
         }
@@ -91,7 +96,7 @@ impl Kind {
         };
         let cron = match word {
             "@every" => return Ok(Kind::Every(Every::parse(rest)?)),
-            "@at" => return Ok(Kind::At(at::parse(rest)?)),
+            "@at" => return Ok(Kind::At(parse_at(rest)?)),
             _ if !rest.is_empty() => {
                 return Err(ParseError::UnknownShorthand { word: text.to_owned() });
             }
@@ -106,4 +111,9 @@ impl Kind {
         };
         Ok(Kind::Cron(Cron::parse(cron)?))
     }
+}
+
+/// The instant of `@at`.
+fn parse_at(text: &str) -> Result<i64, ParseError> {
+    parse_rfc3339(text).map_err(|error| ParseError::At { value: text.to_owned(), why: error.to_string() })
 }

@@ -152,5 +152,10 @@ mod tests {
     fn the_calendar_is_jiffs() {
         assert_eq!(MIN_SECOND, Timestamp::MIN.as_second());
         assert_eq!(MAX_SECOND, Timestamp::MAX.as_second());
+        assert_eq!(
+            chronos_types::parse_rfc3339("9999-12-30T22:00:00.999Z"),
+            Ok(MAX_MS),
+            "the last time that is read"
+        );
     }
 }

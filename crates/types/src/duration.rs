@@ -1,6 +1,10 @@
 //! Durations as users write them: Go style strings such as `1h30m` or `500ms`.
 
+mod exact;
+
 use std::fmt;
+
+pub use exact::{DurationError, ExactDuration};
 
 /// A non-negative duration in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -71,68 +75,21 @@ impl fmt::Display for DurationMs {
     }
 }
 
-/// Parses a Go style duration: one or more `<decimal><unit>` with the units `ns`, `us`, `µs`,
-/// `ms`, `s`, `m` and `h`. Fractions of a millisecond round up, so that nothing positive becomes
-/// zero.
+/// Parses a duration as [`ExactDuration`] does. Fractions of a millisecond round up, so that nothing positive
+/// becomes zero.
 ///
 /// # Errors
 /// One sentence saying what is wrong with `text`.
 pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
-    let expected = "expected a duration such as \"30s\", \"1h30m\" or \"500ms\"";
-    if text.starts_with('-') {
-        return Err(format!("{text:?} is negative; {expected}"));
-    }
-    if text == "0" {
-        return Ok(DurationMs(0));
-    }
-    if text.is_empty() || text.len() > 64 {
-        return Err(format!("{:?} is not a duration; {expected}", clip(text)));
-    }
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(format!("{text:?} has no unit; {expected}"));
-    }
-    let mut nanos: u128 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, tail) = rest.split_at(digits);
-        let unit_len = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit_len);
-        let scale: u128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return Err(format!("{text:?} is not a duration; {expected}")),
-        };
-        let value =
-            decimal(number, scale).ok_or_else(|| format!("{text:?} is not a duration; {expected}"))?;
-        nanos = nanos.saturating_add(value);
-        rest = tail;
-    }
-    let ms = nanos.div_ceil(1_000_000);
-    if ms > u128::from(DurationMs::MAX.0) {
-        return Err(format!("{text:?} is too long; at most 876000h (a hundred years)"));
-    }
-    u64::try_from(ms).map(DurationMs).map_err(|_| format!("{text:?} is too long"))
-}
-
-/// `number * scale` for a plain decimal such as `1.5`, or nothing when it is not one.
-fn decimal(number: &str, scale: u128) -> Option<u128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty())
-        || fraction.contains('.')
-        || whole.len() > 20
-        || fraction.len() > 20
-    {
-        return None;
-    }
-    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let part: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    let divisor = 10u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    whole.checked_mul(scale)?.checked_add(part.checked_mul(scale)?.div_ceil(divisor))
+    let too_long = || format!("{:?} is too long; at most 876000h (a hundred years)", clip(text));
+    let exact = ExactDuration::parse(text).map_err(|error| match error {
+        DurationError::TooLong => too_long(),
+        error => {
+            format!("{:?} {error}; expected a duration such as \"30s\", \"1h30m\" or \"500ms\"", clip(text))
+        }
+    })?;
+    let ms = (exact.nanos + u64::from(exact.is_cut)).div_ceil(1_000_000);
+    if ms > DurationMs::MAX.0 { Err(too_long()) } else { Ok(DurationMs(ms)) }
 }
 
 /// The start of a text, for quoting in an error.
@@ -145,6 +102,9 @@ pub(crate) fn clip(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     #[test]
@@ -156,10 +116,15 @@ mod tests {
             ("1.5s", 1_500, "1.5s"),
             ("1m0.05s", 60_050, "1m0.05s"),
             (".5h", 1_800_000, "30m"),
+            ("1.h", 3_600_000, "1h"),
+            ("+5s", 5_000, "5s"),
             ("1ns", 1, "1ms"),
+            ("0.1ns", 1, "1ms"),
             ("720h", 2_592_000_000, "720h"),
+            ("876000h", DurationMs::MAX.as_millis(), "876000h"),
             ("0s", 0, "0s"),
             ("0", 0, "0s"),
+            ("+0", 0, "0s"),
         ] {
             let got = parse_duration(text).expect(text);
             assert_eq!((got.as_millis(), got.to_string().as_str()), (ms, printed), "{text}");
@@ -170,16 +135,34 @@ mod tests {
     fn what_is_not_a_duration_is_refused() {
         for (text, say) in [
             ("", "not a duration"),
-            ("30", "no unit"),
+            ("30", "\"30\" has a number without a unit; expected a duration such as \"30s\""),
             ("-5s", "negative"),
-            ("5 s", "not a duration"),
-            ("5d", "not a duration"),
+            ("5 s", "the unknown unit \" s\""),
+            ("5d", "the unknown unit \"d\""),
             ("s", "not a duration"),
             ("1.2.3s", "not a duration"),
             ("9999999999h", "too long"),
+            ("876000h1ns", "too long; at most 876000h"),
         ] {
             let error = parse_duration(text).expect_err(text);
             assert!(error.contains(say), "{text}: {error}");
+        }
+        let long = parse_duration(&"x".repeat(1_000)).expect_err("no duration");
+        assert!(long.len() < 200, "{long}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(11), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_prints_parses_back(ms in prop_oneof![0..100_000u64, 0..=DurationMs::MAX.as_millis()]) {
+            let duration = DurationMs::from_millis(ms);
+            prop_assert_eq!(parse_duration(&duration.to_string()), Ok(duration));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "(?s).{0,100}") {
+            let _ = parse_duration(&text);
         }
     }
 }

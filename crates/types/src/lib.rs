@@ -21,7 +21,7 @@ mod time;
 mod webhook;
 
 pub use auth::Auth;
-pub use duration::{DurationMs, parse_duration};
+pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};
 pub use execution::{Attempt, ErrorKind, Execution, Response, Status, Trigger};
 pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
 pub use id::{ExecutionId, IdError, JobId};
@@ -32,5 +32,5 @@ pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
-pub use time::{Millis, format_rfc3339, parse_rfc3339};
+pub use time::{Millis, TimeError, format_rfc3339, parse_rfc3339};
 pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes, Webhook};

@@ -170,7 +170,7 @@ fn answer(request: &Request<'_>, notes: &mut Notes, answers: &mut Vec<u8>) -> bo
     let Some(control) = request.path.strip_prefix("/control/") else {
         notes.arrivals.push(Arrival {
             at_us: now_us(),
-            scheduled_ms: request.scheduled.and_then(chronos_types::parse_rfc3339),
+            scheduled_ms: request.scheduled.and_then(|text| chronos_types::parse_rfc3339(text).ok()),
             execution: request.execution.map_or(0, hex),
         });
         answers.extend_from_slice(OK);

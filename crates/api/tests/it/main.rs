@@ -1,3 +1,4 @@
 //! The wire types from outside: what is refused, what is read, and what is shown.
 
+mod doors;
 mod jobs;

@@ -84,9 +84,14 @@ proptest! {
     }
 
     #[test]
-    fn any_duration_and_instant_is_read_or_refused(duration in "[0-9.hmsun]{0,30}", instant in "[-0-9T:.Z+]{0,30}") {
+    fn any_duration_and_instant_is_read_or_refused(duration in "[-+0-9.hmsunµμ]{0,30}", instant in "[-0-9T:.Z+]{0,30}") {
         read(&format!("@every {duration}"));
         read(&format!("@at {instant}"));
+    }
+
+    #[test]
+    fn the_local_time_that_is_shown_parses_back(zone in any_zone(), at in -62_167_000_000_000..253_402_000_000_000i64) {
+        prop_assert_eq!(chronos_types::parse_rfc3339(&zone.format_rfc3339(at)), Ok(at));
     }
 
     #[test]

@@ -129,7 +129,8 @@ fn shorthands() {
 fn durations() {
     refused("@every", &["@every: \"\" is not a duration; expected a duration of whole seconds, at least 1s"]);
     refused("@every 500ms", &["\"500ms\" is shorter than a second"]);
-    refused("@every 0", &["without a unit"]);
+    refused("@every 0", &["\"0\" is shorter than a second"]);
+    refused("@every 00", &["without a unit"]);
     refused("@every 0s", &["shorter than a second"]);
     refused("@every 1.5s", &["\"1.5s\" is not a whole number of seconds"]);
     refused("@every 1500ms", &["not a whole number"]);
@@ -138,12 +139,16 @@ fn durations() {
     refused("@every -5s", &["\"-5s\" is negative"]);
     refused("@every 90", &["\"90\" has a number without a unit"]);
     refused("@every 1h30", &["without a unit"]);
-    refused("@every 1d", &["unknown unit \"d\"", "h, m and s"]);
+    refused("@every 1d", &["unknown unit \"d\" (the units are h, m, s, ms, us and ns)"]);
     refused("@every 1 h", &["unknown unit \" h\""]);
     refused("@every h", &["is not a duration"]);
     refused("@every 1.2.3s", &["is not a duration"]);
     refused("@every .s", &["is not a duration"]);
+    refused("@every -0", &["\"-0\" is negative"]);
+    refused("@every 0.3333333333333333333h", &["not a whole number"]);
+    refused("@every 1.9999999995s0.0000000005s", &["not a whole number"]);
     refused("@every 2562048h", &["longer than 292 years"]);
+    refused("@every 2562047h47m17s", &["longer than 292 years"]);
     refused(&format!("@every {}h", "9".repeat(900)), &["longer than 292 years"]);
 }
 
@@ -167,4 +172,6 @@ fn instants() {
     refused("@at 2026-01-01T10:60:00Z", &["a time of day that does not exist"]);
     refused("@at 2026-01-01T10:00:60Z", &["a time of day that does not exist"]);
     refused("@at 9999-12-31T23:59:59Z", &["is beyond the calendar"]);
+    refused("@at 0000-01-01T00:00:00+00:01", &["is beyond the calendar"]);
+    refused("@at 2026-11-23T10:00:00\u{2212}01:00", &["'\u{2212}'", "ASCII"]);
 }

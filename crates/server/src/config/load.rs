@@ -274,6 +274,26 @@ logging: { level: debug, format: pretty }
             ("dispatcher: { max_concurrent: 0 }", &["dispatcher.max_concurrent", "0", "1 to 100000"]),
             ("dispatcher: { http: { max_response_body: 1MiB } }", &["max_response_body", "1MiB", "64KiB"]),
             ("dispatcher: { http: { egress: { deny: [here] } } }", &["egress.deny", "here", "10.0.0.0/8"]),
+            (
+                "dispatcher: { http: { egress: { deny: [010.0.0.0/8] } } }",
+                &["egress.deny", "\"010.0.0.0/8\" is not an address range", "expected", "\"fe80::/10\""],
+            ),
+            (
+                "dispatcher: { http: { egress: { allow: 10.1.1.1 } } }",
+                &["egress.allow", "10.1.1.1", "a list"],
+            ),
+            (
+                "scheduler: { misfire_threshold: 1d }",
+                &["scheduler.misfire_threshold", "unknown unit \"d\"", "\"30s\""],
+            ),
+            (
+                "scheduler: { misfire_threshold: -1m }",
+                &["scheduler.misfire_threshold", "\"-1m\" is negative"],
+            ),
+            (
+                "scheduler: { misfire_threshold: +0s }",
+                &["scheduler.misfire_threshold", "+0s", "more than nothing"],
+            ),
             ("logging: { level: loud }", &["logging.level", "loud", "error, warn"]),
             ("auth: some", &["auth", "some", "none"]),
             ("cluster: { node_id: \"a b\" }", &["cluster.node_id", "a b"]),
