@@ -1,6 +1,6 @@
 //! The cluster, as clients see it.
 
-use chronos_types::Invalid;
+use chronos_types::{HostPortError, Invalid, check_host_port};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -73,19 +73,15 @@ impl AddNodeRequest {
     /// Every bad field.
     pub fn parse(value: &Value) -> Result<Self, Invalid> {
         const FIELD: &str = "raft_address";
-        const EXPECTED: &str = "host:port, such as \"chronos-4:7000\"";
         let mut invalid = Invalid::default();
         let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };
         fields.only(&[FIELD], &[], &mut invalid);
-        fields.require(FIELD, EXPECTED, &mut invalid);
+        fields.require(FIELD, HostPortError::EXPECTED, &mut invalid);
         let address = fields.text(FIELD, &mut invalid).unwrap_or_default();
-        let is_good = address.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty()
-                && !host.contains(['/', ' ', '@'])
-                && port.parse::<u16>().is_ok_and(|port| port > 0)
-        });
-        if invalid.is_empty() && !is_good {
-            invalid.add(FIELD, format!("{address:?}; expected {EXPECTED}"));
+        if invalid.is_empty()
+            && let Err(error) = check_host_port(address)
+        {
+            invalid.add(FIELD, error.to_string());
         }
         invalid.into_result()?;
         Ok(Self { raft_address: address.to_owned() })

@@ -1,7 +1,7 @@
 //! One grammar for durations and one for times: a text means the same wherever it is written, or it is
 //! refused with the same reason.
 
-use chronos_api::{JobInput, PreviewRequest};
+use chronos_api::{AddNodeRequest, JobInput, PreviewRequest};
 use chronos_schedule::{Schedule, Zone};
 use chronos_types::{FieldError, Invalid, JobSpec};
 use proptest::prelude::*;
@@ -187,5 +187,17 @@ proptest! {
                 "{} ms: {}", ms, message
             );
         }
+    }
+}
+
+#[test]
+fn the_address_of_a_node_is_what_the_configuration_takes() {
+    let refused = |address: &str| AddNodeRequest::parse(&json!({"raft_address": address})).err();
+    for address in ["chronos-4:7000", "10.0.0.4:7000", "[::1]:7000"] {
+        assert_eq!(refused(address), None, "{address}");
+    }
+    for address in ["::1:7000", "a:b:7000", "chronos-4:+7000", "chronos-4:0", ""] {
+        let error = only(&refused(address).expect(address), "raft_address");
+        assert_eq!(error, format!("{address:?}; expected host:port, such as \"chronos-1:7000\""));
     }
 }

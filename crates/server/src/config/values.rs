@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chronos_types::{DurationMs, NodeName, parse_duration};
+use chronos_types::{DurationMs, HostPortError, NodeName, check_host_port, parse_duration};
 use chronos_webhook::Network;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
@@ -48,27 +48,21 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 
 /// `host:port`, the host by name or by number. It is not looked up: others do, when they need it.
 pub(super) fn host_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = text(deserializer, HOST_PORT)?;
-    parse_host_port(&text).map(Some).map_err(D::Error::custom)
+    let text = text(deserializer, HostPortError::EXPECTED)?;
+    check_host_port(&text).map_err(D::Error::custom)?;
+    Ok(Some(text))
 }
 
 pub(super) fn hosts_ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let wrong = || D::Error::custom(format!("{value}; expected a list such as [\"chronos-1:7000\"]"));
     let items = value.as_array().ok_or_else(wrong)?;
-    let parse = |item: &Value| parse_host_port(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
+    let parse = |item: &Value| {
+        let text = item.as_str().ok_or_else(wrong)?;
+        check_host_port(text).map_err(D::Error::custom)?;
+        Ok(text.to_owned())
+    };
     items.iter().map(parse).collect()
-}
-
-const HOST_PORT: &str = "host:port, such as \"chronos-1:7000\"";
-
-fn parse_host_port(text: &str) -> Result<String, String> {
-    let good = text.rsplit_once(':').is_some_and(|(host, port)| {
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let plain = !host.is_empty() && !host.contains([':', '/', ' ', '@', '[', ']']);
-        (bracketed || plain) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if good { Ok(text.to_owned()) } else { Err(format!("{text:?}; expected {HOST_PORT}")) }
 }
 
 pub(super) fn max_voters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
