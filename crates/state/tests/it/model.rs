@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, Planned,
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, PlannedRun,
     Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, NodeName, Status,
-    Trigger,
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName,
+    Status, Trigger,
 };
 
 #[derive(Clone, Debug)]
@@ -28,6 +28,11 @@ pub struct Job {
 impl Job {
     pub fn spec(&self) -> &JobSpec {
         &self.versions[&self.version].1
+    }
+
+    /// What a version calls the job, or, where it is forgotten, what the one in force does.
+    fn name_at(&self, version: u64) -> JobName {
+        self.versions.get(&version).map_or(self.spec(), |(_, spec)| spec).name.clone()
     }
 }
 
@@ -154,6 +159,9 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
+            #[cfg(feature = "next")]
+            Command::Probe => unreachable!("the operations do not probe"),
             Command::Reassign(reassign) => {
                 reassign.runs.iter().for_each(|moved| self.reassign(moved));
                 Outcome::Done
@@ -301,7 +309,7 @@ impl Model {
         let execution = Execution {
             id: fire.run.execution,
             job_id: job.id,
-            job_name: job.versions.get(&fire.run.version).map_or(job.spec(), |(_, spec)| spec).name.clone(),
+            job_name: job.name_at(fire.run.version),
             job_version: fire.run.version,
             trigger: fire.run.trigger,
             scheduled_time: fire.run.scheduled_time,
@@ -366,17 +374,20 @@ impl Model {
     }
 
     fn plan(&mut self, step: &PlanStep) {
-        let Some(job) = self.jobs.get_mut(&step.job()) else {
+        let Some(job) = self.jobs.get_mut(&step.job) else {
             return;
         };
         let Some(due) = job.due else { return };
         let moves_on = step.next_due.is_none_or(|next| next > due);
-        if (job.version, due) != (step.version(), step.from) || !moves_on {
+        if (job.version, due) != (step.version, step.from) || !moves_on {
             return;
         }
         job.due = step.next_due;
-        if let Planned::Run(planned) = &step.what {
-            let fire = first(planned.run, planned.fire_at, &planned.node);
+        if let Some(planned) = &step.run {
+            let PlannedRun { execution, scheduled_time, trigger, fire_at, node } = planned.clone();
+            let PlanStep { job, version, .. } = *step;
+            let run = RunRef { execution, job, version, scheduled_time, trigger };
+            let fire = first(run, fire_at, &node);
             if self.insert(&fire, None) {
                 self.effects.push(Effect::Fire(fire));
             }
@@ -426,6 +437,7 @@ impl Model {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
             Reported::Begun { attempt, started_at } => {
                 run.execution.job_version = report.run.version;
+                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
                 run.begin(*attempt, *started_at);
                 run.execution.status = Status::Running;
             }
@@ -435,6 +447,7 @@ impl Model {
             }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
                 run.execution.job_version = report.run.version;
+                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
                 run.execution.attempt_log.push(Attempt {
