@@ -3,6 +3,7 @@
 mod figures;
 mod kills;
 mod majority;
+mod mixed;
 mod network;
 mod partition;
 mod rolling;

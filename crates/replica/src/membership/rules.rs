@@ -6,6 +6,7 @@ use chronos_types::NodeName;
 
 use crate::error::ChangeError;
 use crate::raft::Figures;
+use crate::state::version::followed_by_all;
 use crate::types::Member;
 
 /// A learner that lacks no more entries than this can have a vote.
@@ -39,6 +40,22 @@ pub(super) fn stands_apart(now: &Figures, id: u64, member: &Member) -> Result<()
         )));
     }
     Ok(())
+}
+
+/// Whether a node can follow a cluster of this version.
+pub(super) fn can_follow(version: u32, member: &Member) -> Result<(), ChangeError> {
+    let Member { name, follows, .. } = member;
+    if *follows < version {
+        return Err(ChangeError::CannotFollow { name: name.clone(), follows: *follows, version });
+    }
+    Ok(())
+}
+
+/// The version that the cluster is to be raised to: the next one, where every member and `own`, this binary,
+/// can follow it. This node may run an older one than the members know yet.
+pub(super) fn next_version(now: &Figures, version: u32, own: u32) -> Option<u32> {
+    let next = version + 1;
+    (next <= own && next <= followed_by_all(now.membership_config.nodes())).then_some(next)
 }
 
 /// The learner that is to have a vote next: a live one that lacks little, where there are fewer than
