@@ -45,8 +45,8 @@ const UNFINISHED: &str = "restore.tmp";
 pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
     copy_state(state, to)?;
     let finish = || {
-        let Counts { jobs, executions } = strip(to, notes)?;
-        let info = Info { format: schema::FORMAT, at, chronos: chronos.to_owned(), jobs, executions };
+        let (version, Counts { jobs, executions }) = strip(to, notes)?;
+        let info = Info { format: version.into(), at, chronos: chronos.to_owned(), jobs, executions };
         seal::put(to, &info)?;
         schema::sync_directory(to)?;
         check(to)
@@ -57,10 +57,10 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
     })
 }
 
-/// Removes what belongs only to the old cluster, and counts what is left.
-fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
+/// Removes what belongs only to the old cluster. Answers the version of the state, and counts what is left.
+fn strip(copy: &Path, notes: &str) -> Result<(u32, Counts), StateError> {
     let db = open_unsafe(copy)?;
-    schema::check_format(&db, copy)?;
+    schema::check_version(&db, copy)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
     let sql = concat!(
         "SELECT (SELECT count(*) FROM jobs WHERE ",
@@ -68,8 +68,9 @@ fn strip(copy: &Path, notes: &str) -> Result<Counts, StateError> {
         "), (SELECT count(*) FROM executions)"
     );
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let version = schema::version(&db)?;
     db.close().map_err(|(_, error)| error)?;
-    Ok(Counts { jobs, executions })
+    Ok((version, Counts { jobs, executions }))
 }
 
 /// Checks that a backup is whole and that this Chronos can read it: every byte of it, and that its
@@ -88,7 +89,7 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(backup, flags)?;
     db.pragma_update(None, "cache_size", -2_048)?;
-    schema::check_format(&db, backup)?;
+    schema::check_version(&db, backup)?;
     check_integrity(&db, backup)?;
     Ok((info, length))
 }
@@ -152,7 +153,7 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, 
 /// the directory is as it was; the file may have been changed.
 pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
-    let counts = strip(state, notes)?;
+    let (_, counts) = strip(state, notes)?;
     check_integrity(&schema::open_reader(state)?, state)?;
     settle(state, data_dir, node)?;
     Ok(counts)
@@ -183,7 +184,6 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
 
 fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
-    schema::bring_up_to_date(&db, state)?;
     db.execute(concat!("UPDATE executions SET node = ?1 WHERE ", open!()), [node.as_str()])?;
     db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
     db.close().map_err(|(_, error)| error)?;

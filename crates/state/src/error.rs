@@ -28,18 +28,18 @@ pub enum StateError {
         /// The file.
         path: String,
         /// Its format.
-        found: i64,
-        /// The newest format known here.
-        known: i64,
-    },
-    /// The log holds a command from a newer Chronos.
-    #[error(
-        "the log holds a command of format {found}, and this Chronos knows formats up to {known}; start a newer Chronos"
-    )]
-    NewerCommand {
-        /// Its format.
         found: u32,
         /// The newest format known here.
+        known: u32,
+    },
+    /// A command needs a higher version of the cluster than this binary can follow.
+    #[error(
+        "the log holds a command of cluster version {found}, and this Chronos follows versions up to {known}; start a newer Chronos"
+    )]
+    NewerVersion {
+        /// The version that the command needs.
+        found: u32,
+        /// The highest version that this binary can follow.
         known: u32,
     },
     /// A file is no backup, or not a whole one.

@@ -20,8 +20,8 @@ mod stored;
 pub mod wal;
 
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, FORMAT, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
-    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun, Proposal,
+    PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};

@@ -6,11 +6,9 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::command::{FIRST, VERSION};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
-
-/// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
-pub(crate) const FORMAT: i64 = 2;
 
 /// Instants are integers, in milliseconds. Ids are 16-byte blobs that sort by time. Enums are the numbers
 /// that [`Code`](crate::stored::code::Code) gives them. Specifications and details are JSON.
@@ -89,7 +87,7 @@ CREATE INDEX keys_at ON keys (at);
 "
 );
 
-/// What format 2 added: planned runs that a change of their job took off the record. Each is kept until
+/// Planned runs that a change of their job took off the record. Each is kept until
 /// its node says whether it had begun it by then. There are few, and they go within milliseconds. In
 /// `unsure`, 1 means that a node which held the run before may have begun it and cannot be asked.
 const WITHDRAWN: &str = "
@@ -103,6 +101,12 @@ CREATE TABLE withdrawn (
   unsure INTEGER NOT NULL
 ) WITHOUT ROWID;
 ";
+
+/// What each version after the first changes in the tables; the first of these makes the second version.
+pub(crate) const STEPS: &[&str] = &[
+    #[cfg(feature = "next")]
+    "INSERT INTO counters (name, last) VALUES ('probe', 0);",
+];
 
 /// Every table that is part of the state, with its key. The consensus layer's notes are not: they may
 /// differ between nodes whose states are equal.
@@ -131,21 +135,33 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     keep_plans(&connection)?;
-    bring_up_to_date(&connection, path)?;
+    create_if_new(&connection)?;
+    check_version(&connection, path)?;
     Ok(connection)
 }
 
-/// Creates what is missing, in one step.
-pub(crate) fn bring_up_to_date(connection: &Connection, path: &Path) -> Result<(), StateError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let missing = match found {
-        FORMAT => return Ok(()),
-        0 => [TABLES, WITHDRAWN].concat(),
-        1 => WITHDRAWN.to_owned(),
-        _ => return Err(unknown_format(path, found)),
-    };
-    let sql = format!("BEGIN IMMEDIATE; {missing} PRAGMA user_version = {FORMAT}; COMMIT;");
+/// Makes the tables of the first version in a new file.
+fn create_if_new(connection: &Connection) -> Result<(), StateError> {
+    if version(connection)? != 0 {
+        return Ok(());
+    }
+    let sql = format!("BEGIN IMMEDIATE; {TABLES} {WITHDRAWN} PRAGMA user_version = {FIRST}; COMMIT;");
     Ok(connection.execute_batch(&sql)?)
+}
+
+/// The version of the cluster, as the state has it: SQLite's `user_version`. Commands alone change it, so
+/// that the states of two nodes are equal wherever their logs are.
+pub(crate) fn version(connection: &Connection) -> Result<u32, StateError> {
+    Ok(connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?)
+}
+
+/// Raises the version by one step, with what the next one changes in the tables.
+pub(crate) fn raise(connection: &Connection) -> Result<(), StateError> {
+    let next = version(connection)? + 1;
+    let step = usize::try_from(next - FIRST - 1).ok().and_then(|step| STEPS.get(step));
+    let step = step.ok_or(StateError::NewerVersion { found: next, known: VERSION })?;
+    connection.execute_batch(step)?;
+    Ok(connection.pragma_update(None, "user_version", next)?)
 }
 
 /// Opens the state file for reading only.
@@ -167,18 +183,13 @@ fn keep_plans(connection: &Connection) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Refuses a file that is no state file, or that a newer Chronos wrote.
-pub(crate) fn check_format(connection: &Connection, path: &Path) -> Result<(), StateError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        1..=FORMAT => Ok(()),
+/// Refuses a file that is no state file, or whose version this binary cannot follow.
+pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    match version(connection)? {
         0 => Err(StateError::Corrupt(format!("{} is not a state file", path.display()))),
-        _ => Err(unknown_format(path, found)),
+        FIRST..=VERSION => Ok(()),
+        found => Err(StateError::NewerFormat { path: path.display().to_string(), found, known: VERSION }),
     }
-}
-
-fn unknown_format(path: &Path, found: i64) -> StateError {
-    StateError::NewerFormat { path: path.display().to_string(), found, known: FORMAT }
 }
 
 /// Reads a note of the consensus layer.
@@ -226,8 +237,7 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
 /// Replaces the contents of an open state file by those of another, page by page, and sets notes.
 pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    check_format(&source, from)?;
-    bring_up_to_date(&source, from)?;
+    check_version(&source, from)?;
     for (key, value) in meta {
         set_meta(&source, key, value)?;
     }

@@ -22,7 +22,7 @@ fn backed_up() -> (World, std::path::PathBuf) {
     world.machine.apply(&[], &[("raft.position", b"7"), ("raftery", b"8"), ("other", b"9")]).unwrap();
     let file = world.file("backup");
     let info = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap();
-    let wanted = Info { format: 2, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
+    let wanted = Info { format: 1, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
     assert_eq!((&info, backup::check(&file).unwrap()), (&wanted, wanted.clone()));
     (world, file)
 }

@@ -36,7 +36,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
     let mut world = World::new();
     let batch = Batch { at: 5, items: vec![put(id_of("a"), None, spec("a"), None).into()] };
     assert_eq!(world.machine.meta("applied").unwrap(), None);
-    world.machine.apply(&[&batch], &[("applied", b"7"), ("members", b"")]).unwrap();
+    world.machine.apply(&[logged(&batch)], &[("applied", b"7"), ("members", b"")]).unwrap();
     let mut world = world.reopen();
     assert_eq!(world.machine.meta("applied").unwrap(), Some(b"7".to_vec()));
     assert_eq!(world.machine.meta("members").unwrap(), Some(vec![]));
@@ -175,7 +175,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
         let job = id_of(&name);
         let run = TriggerRun {
             job,
-            execution: ExecutionId::manual(number, [0; 10]),
+            execution: ExecutionId::manual(job, number, [0; 10]),
             replay_of: None,
             node: node(NODE),
         };
