@@ -6,6 +6,7 @@ mod durability;
 mod hub;
 mod salvage;
 mod suite;
+mod version;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

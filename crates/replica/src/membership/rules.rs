@@ -145,6 +145,34 @@ mod tests {
     }
 
     #[test]
+    fn the_version_rises_by_one_where_every_member_and_this_node_can_follow() {
+        let next = |follows: [u32; 4], version, own| {
+            let mut now = leader_of(3, [0; 4]);
+            let members = now.membership_config.nodes().zip(follows);
+            let members: BTreeMap<u64, Member> =
+                members.map(|((id, member), follows)| (*id, Member { follows, ..member.clone() })).collect();
+            let membership = openraft::Membership::new(vec![[1, 2, 3].into()], members).expect("members");
+            now.membership_config = Arc::new(StoredMembership::new(None, membership));
+            next_version(&now, version, own)
+        };
+        assert_eq!(next([3; 4], 1, 3), Some(2), "step by step");
+        assert_eq!(next([3; 4], 3, 3), None, "it is there");
+        assert_eq!(next([3, 3, 3, 1], 1, 3), None, "a learner counts");
+        assert_eq!(next([3, 2, 3, 3], 1, 3), Some(2));
+        assert_eq!(next([3; 4], 1, 1), None, "this node went back, and the members do not know yet");
+        assert_eq!(next_version(&Figures::new_initial(1), 1, 3), None, "nobody is a member");
+    }
+
+    #[test]
+    fn a_node_that_follows_less_than_the_cluster_is_refused_with_both_numbers() {
+        let old = Member { follows: 1, ..member("nine") };
+        assert_eq!(can_follow(1, &old), Ok(()));
+        let why = can_follow(2, &old).expect_err("refused").to_string();
+        let said = "nine can follow cluster versions up to 1, and this cluster is at version 2; start a newer Chronos on it";
+        assert_eq!(why, said);
+    }
+
+    #[test]
     fn neither_the_name_nor_the_address_of_a_member_is_taken_by_another() {
         let now = leader_of(3, [0; 4]);
         assert_eq!(stands_apart(&now, 2, &member("two")), Ok(()), "it is itself");

@@ -178,7 +178,11 @@ impl StateFile {
         Ok(())
     }
 
-    fn write(&mut self, batches: &[LogBatch<'_>], notes: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+    fn write(
+        &mut self,
+        batches: &[LogBatch<'_>],
+        notes: &[(&str, &[u8])],
+    ) -> Result<Vec<Applied>, StateError> {
         self.until_space(|machine| machine.apply(batches, notes))
     }
 

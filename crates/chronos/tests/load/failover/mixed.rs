@@ -72,7 +72,8 @@ async fn is_refused_at_joining(cluster: &Cluster) {
     let old = CHRONOS.setup().key("cluster.node_id", "n4").key("cluster.bootstrap", "false");
     let old = old.key("cluster.raft.address", &addresses[0].to_string());
     let mut waits = old.clone().start().await;
-    let invited = cluster.node(2).post("/cluster/nodes", &json!({"raft_address": addresses[0].to_string()})).await;
+    let invited =
+        cluster.node(2).post("/cluster/nodes", &json!({"raft_address": addresses[0].to_string()})).await;
     let problem = invited.problem(409);
     let detail = problem["detail"].as_str().unwrap();
     let sentence = "n4 can follow cluster versions up to 1, and this cluster is at version 2; start a newer Chronos on it";

@@ -1,0 +1,84 @@
+//! The members as the log has them decide how far the cluster's version may be raised.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
+
+use chronos_state::Command;
+use openraft::{EntryPayload, Membership};
+
+use super::*;
+use crate::health::Health;
+use crate::state::fault::StateFault;
+use crate::state::file::StateFile;
+use crate::state::version::ClusterVersion;
+use crate::types::{Entry, LogId, LoggedBatch, Member};
+
+type Payload = EntryPayload<LoggedBatch, u64, Member>;
+
+/// A version that this binary cannot follow.
+const TO: u32 = VERSION + 1;
+
+/// A state, and what it told of the commands applied.
+struct State {
+    file: StateFile,
+    version: ClusterVersion,
+    told: Arc<Mutex<Vec<Outcome>>>,
+    _directory: tempfile::TempDir,
+}
+
+impl State {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
+        let told = Arc::<Mutex<Vec<Outcome>>>::default();
+        let sink = told.clone();
+        let sink = Box::new(move |change| match change {
+            StateChange::Applied(applied) => lock(&sink).extend(applied.outcomes),
+            StateChange::Replaced => {}
+        });
+        let (health, version) = (Arc::new(Health::new()), ClusterVersion::default());
+        let newest_at = Arc::new(AtomicI64::new(0));
+        let file = StateFile::new(machine, sink, health, newest_at, version.clone()).expect("a state");
+        Self { file, version, told, _directory: directory }
+    }
+
+    /// Applies entries in one step. Answers what the commands came to.
+    fn apply(&mut self, payloads: Vec<Payload>) -> Result<Vec<Outcome>, StateFault> {
+        let first = self.file.position().applied.map_or(0, |last| last.index + 1);
+        let leader_id = openraft::impls::leader_id_adv::LeaderId { term: 1, node_id: 1 };
+        let entry = |(index, payload)| (Entry { log_id: LogId { leader_id, index }, payload }, None);
+        self.file.apply((first..).zip(payloads).map(entry).collect())?;
+        Ok(std::mem::take(&mut *lock(&self.told)))
+    }
+}
+
+fn raise() -> Payload {
+    let items = vec![Command::RaiseVersion { to: TO }.into()];
+    EntryPayload::Normal(LoggedBatch::new(Batch { at: 0, items }).expect("a batch"))
+}
+
+/// A voter and learners, which can follow these versions.
+fn members(follows: &[u32]) -> Payload {
+    let member = |follows: &u32| Member { follows: *follows, ..Member::default() };
+    let members: BTreeMap<u64, Member> = (1..).zip(follows.iter().map(member)).collect();
+    EntryPayload::Membership(Membership::new(vec![[1].into()], members).expect("members"))
+}
+
+fn refused(follows: u32) -> Outcome {
+    Outcome::Refused { refusal: Refusal::VersionNotFollowed { follows } }
+}
+
+#[test]
+fn the_version_rises_no_further_than_every_member_can_follow_at_that_place_of_the_log() {
+    let mut state = State::new();
+    assert_eq!(state.apply(vec![raise()]).expect("applied"), [refused(0)], "nobody is known");
+    let one_by_one = vec![members(&[TO, 0]), raise(), members(&[TO, VERSION, TO]), raise()];
+    assert_eq!(state.apply(one_by_one).expect("applied"), [refused(0), refused(VERSION)]);
+    assert_eq!(state.apply(vec![raise(), members(&[TO])]).expect("applied"), [refused(VERSION)]);
+    assert_eq!(state.version.get(), 1);
+
+    // Now all can, as the log says, and this binary cannot: it goes no further.
+    let error = state.apply(vec![raise()]).expect_err("it cannot follow").to_string();
+    assert!(error.contains(&format!("version {TO}")) && error.contains("start a newer Chronos"), "{error}");
+    assert_eq!(state.version.get(), 1);
+}
