@@ -119,14 +119,13 @@ pub fn logged(batch: &Batch) -> LogBatch<'_> {
     LogBatch { batch, follows: VERSION }
 }
 
-/// A job's id, made from its name.
+/// A job's id, made from its name by FNV-1a.
 pub fn id_of(name: &str) -> JobId {
-    let mut random = [0u8; 10];
-    for (place, byte) in name.bytes().enumerate() {
-        // The bytes before these are not kept whole.
-        let place = 3 + place % 7;
-        random[place] = random[place].rotate_left(3) ^ byte;
-    }
+    let hash = name
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&hash.to_be_bytes());
     JobId::new(0, random)
 }
 
