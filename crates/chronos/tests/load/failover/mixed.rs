@@ -30,18 +30,18 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     // Two of three are upgraded, and go back.
     for binary in [NEXT, CHRONOS] {
         for node in [1, 2] {
-            run.cluster.change_binary(node, binary).await;
+            change(&mut run.cluster, node, binary).await;
             is_at_version_1(&run.cluster).await;
         }
     }
     assert_eq!(can_follow(&run.cluster).await, [1, 1, 1]);
 
     for node in [1, 2] {
-        run.cluster.change_binary(node, NEXT).await;
+        change(&mut run.cluster, node, NEXT).await;
     }
     assert_eq!(can_follow(&run.cluster).await, [2, 2, 1]);
     is_at_version_1(&run.cluster).await;
-    run.cluster.change_binary(3, NEXT).await;
+    change(&mut run.cluster, 3, NEXT).await;
     for node in 1..=3 {
         until("the new version to be used", || async {
             let version = version(&run.cluster, node).await;
@@ -55,7 +55,13 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     is_refused_at_joining(&run.cluster).await;
     run.same_history().await;
     let refused = run.cluster.setup(1).clone().binary(CHRONOS).refused().await;
-    refused.names(&["version 2", "up to 1", "start a newer Chronos"]);
+    refused.names(&["state.db", " 2, ", " up to 1; ", "start a newer Chronos on it"]);
+}
+
+/// Restarts a node on another binary, once the cluster has been under load as it was.
+async fn change(cluster: &mut Cluster, node: usize, binary: Chronos) {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    cluster.change_binary(node, binary).await;
 }
 
 /// Nothing of the next release was used.
