@@ -28,19 +28,14 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     let mut run = Run::start_at(RATE, cluster, target, &mut dice, RETRY).await;
 
     // Two of three are upgraded, and go back.
-    for binary in [NEXT, CHRONOS] {
-        for node in [1, 2] {
-            change(&mut run.cluster, node, binary).await;
-            is_at_version_1(&run.cluster).await;
-        }
+    two_of_three(&mut run.cluster).await;
+    for node in [1, 2] {
+        change(&mut run.cluster, node, CHRONOS).await;
+        is_at_version_1(&run.cluster).await;
     }
     assert_eq!(can_follow(&run.cluster).await, [1, 1, 1]);
 
-    for node in [1, 2] {
-        change(&mut run.cluster, node, NEXT).await;
-    }
-    assert_eq!(can_follow(&run.cluster).await, [2, 2, 1]);
-    is_at_version_1(&run.cluster).await;
+    two_of_three(&mut run.cluster).await;
     change(&mut run.cluster, 3, NEXT).await;
     for node in 1..=3 {
         until("the new version to be used", || async {
@@ -56,6 +51,16 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     run.same_history().await;
     let refused = run.cluster.setup(1).clone().binary(CHRONOS).refused().await;
     refused.names(&["state.db", " 2, ", " up to 1; ", "start a newer Chronos on it"]);
+}
+
+/// Upgrades two of three nodes, one of which leads then: it uses nothing that the third does not know.
+async fn two_of_three(cluster: &mut Cluster) {
+    for node in [1, 2] {
+        change(cluster, node, NEXT).await;
+        is_at_version_1(cluster).await;
+    }
+    assert_eq!(can_follow(cluster).await, [2, 2, 1]);
+    cluster.node(1).post("/cluster/transfer-leadership", &json!({"to": "n1"})).await.ok(200);
 }
 
 /// Restarts a node on another binary, once the cluster has been under load as it was.
