@@ -148,7 +148,11 @@ impl StateFile {
     /// this returns, because the entries that led to it are purged from the log then.
     pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
-        self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
+        let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
+        replaced.map_err(|error| match error {
+            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
+            other => other.into(),
+        })?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 
+use chronos_env::Worker;
 use chronos_state::Command;
+use openraft::storage::RaftStateMachine as _;
 use openraft::{EntryPayload, Membership};
 
 use super::*;
 use crate::health::Health;
+use crate::log::progress::Progress;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
+use crate::state::snapshot::source::{SnapshotDirectory, SnapshotSource};
+use crate::state::store::StateStore;
 use crate::state::version::ClusterVersion;
-use crate::types::{Entry, LogId, LoggedBatch, Member};
+use crate::types::{Entry, LogId, LoggedBatch, Member, SnapshotMeta};
 
 type Payload = EntryPayload<LoggedBatch, u64, Member>;
 
@@ -23,7 +28,8 @@ struct State {
     file: StateFile,
     version: ClusterVersion,
     told: Arc<Mutex<Vec<Outcome>>>,
-    _directory: tempfile::TempDir,
+    health: Arc<Health>,
+    directory: tempfile::TempDir,
 }
 
 impl State {
@@ -38,8 +44,9 @@ impl State {
         });
         let (health, version) = (Arc::new(Health::new()), ClusterVersion::default());
         let newest_at = Arc::new(AtomicI64::new(0));
-        let file = StateFile::new(machine, sink, health, newest_at, version.clone()).expect("a state");
-        Self { file, version, told, _directory: directory }
+        let file =
+            StateFile::new(machine, sink, health.clone(), newest_at, version.clone()).expect("a state");
+        Self { file, version, told, health, directory }
     }
 
     /// Applies entries in one step. Answers what the commands came to.
@@ -81,4 +88,27 @@ fn the_version_rises_no_further_than_every_member_can_follow_at_that_place_of_th
     let error = state.apply(vec![raise()]).expect_err("it cannot follow").to_string();
     assert!(error.contains(&format!("version {TO}")) && error.contains("start a newer Chronos"), "{error}");
     assert_eq!(state.version.get(), 1);
+}
+
+#[tokio::test]
+async fn a_copy_of_a_version_that_this_node_cannot_follow_stops_it() {
+    let state = State::new();
+    let copies = SnapshotDirectory::open(state.directory.path(), Env::real()).expect("a directory");
+    let copy = Arc::new(copies.file());
+    chronos_state::copy(state.file.path(), copy.path()).expect("a copy");
+    let newer = rusqlite::Connection::open(copy.path()).expect("the copy");
+    newer.pragma_update(None, "user_version", TO).expect("a newer version");
+    drop(newer);
+
+    let worker = Worker::spawn(&Env::real(), "state-machine", state.file, || {}).expect("a thread");
+    let mut store = StateStore::new(worker, Progress::detached(), Arc::new(copies), state.health.clone());
+    let installed = store.install_snapshot(&SnapshotMeta::default(), SnapshotSource::Received(copy)).await;
+    installed.expect_err("it cannot follow");
+    let fault = state.health.fault().borrow().clone().expect("the node stops");
+    let said = format!(
+        "the state that another node sent is at cluster version {TO}, and this Chronos can follow versions up to \
+         {VERSION}; start a newer Chronos on this node"
+    );
+    assert_eq!(fault, said);
+    assert_eq!(state.version.get(), 1, "its own state stays as it was");
 }
