@@ -249,10 +249,11 @@ impl Batch {
     /// The bytes that the log keeps.
     ///
     /// # Errors
-    /// None, for a batch that is made of this crate's types.
+    /// A raise goes beyond what this binary can follow: what it could not read, it does not write.
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
+        let version = known(self.since())?;
         // The version stands in front, so that it can be read before the rest.
-        let mut out = format!("{} ", self.since()).into_bytes();
+        let mut out = format!("{version} ").into_bytes();
         serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;
         Ok(out)
     }
@@ -264,9 +265,7 @@ impl Batch {
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let (version, json) = split(bytes)
             .ok_or_else(|| StateError::Corrupt("a log entry does not begin with its version".into()))?;
-        if version > VERSION {
-            return Err(StateError::NewerVersion { found: version, known: VERSION });
-        }
+        known(version)?;
         let batch: Self = serde_json::from_slice(json).map_err(StateError::decode)?;
         let since = batch.since();
         if since != version {
@@ -275,6 +274,14 @@ impl Batch {
         }
         Ok(batch)
     }
+}
+
+/// Refuses a version that this binary cannot follow.
+fn known(version: u32) -> Result<u32, StateError> {
+    if version > VERSION {
+        return Err(StateError::NewerVersion { found: version, known: VERSION });
+    }
+    Ok(version)
 }
 
 /// The version in front of an entry, and the rest.
