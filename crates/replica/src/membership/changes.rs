@@ -171,17 +171,18 @@ impl Changes {
     /// Raises the cluster's version by one where every member can follow. Does nothing where this node does not
     /// lead.
     pub(super) async fn tend_version(&self) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        // Only now: an older node may have been taken in before.
         let now = self.log.figures();
         if !now.state.is_leader() {
             return;
         }
-        let Ok(_turn) = self.turn.try_lock() else { return };
         let Some(to) = next_version(&now, self.log.version(), self.follows) else { return };
-        tracing::info!(to, "every member can follow: the cluster's version is raised");
         // Until it is in the log or has failed, however long that takes: `admit` counts on it. What fails is tried
         // again the next time.
-        if let Err(error) = self.log.propose(vec![Command::RaiseVersion { to }.into()]).await {
-            tracing::warn!(%error, "the cluster's version could not be raised");
+        match self.log.propose(vec![Command::RaiseVersion { to }.into()]).await {
+            Ok(_) => tracing::info!(to, "every member can follow: the cluster's version was raised"),
+            Err(error) => tracing::warn!(%error, "the cluster's version could not be raised"),
         }
     }
 
