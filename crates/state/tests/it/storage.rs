@@ -71,9 +71,9 @@ fn a_newer_command_is_refused_and_damage_is_called_damage() {
     // Nothing of what a newer one says is read but its version.
     let next = VERSION + 1;
     let newer = [format!("{next} ").as_bytes(), &[0xff; 9]].concat();
-    // Nor is written what could not be read.
     let raise = Batch { at: 5, items: vec![Command::RaiseVersion { to: next }.into()] };
-    for error in [Batch::decode(&newer).unwrap_err(), raise.encode().unwrap_err()] {
+    for newer in [newer, raise.encode().unwrap()] {
+        let error = Batch::decode(&newer).unwrap_err();
         assert!(matches!(error, StateError::NewerVersion { .. }), "{error:?}");
         let wanted = format!(
             "a command is of cluster version {next}, and this Chronos follows versions up to \
