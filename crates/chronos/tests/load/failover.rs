@@ -1,4 +1,4 @@
-//! The cluster's promises: nodes are killed, restarted in turn and cut off from each other.
+//! The cluster's promises: nodes are killed, restarted in turn, upgraded and cut off from each other.
 
 mod figures;
 mod kills;
