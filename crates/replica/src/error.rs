@@ -80,6 +80,17 @@ pub enum ProposeError {
     /// accepted, or may still be.
     #[error("the outcome of the write is not known yet: {0}")]
     Unknown(String),
+    /// A command of a higher cluster version than the cluster has. Nothing was written.
+    #[error(
+        "the command is of cluster version {since}, and the cluster is at version {version} until every node can \
+         follow a higher one; start a newer Chronos on those that cannot"
+    )]
+    NotInUse {
+        /// The version that has the command.
+        since: u32,
+        /// The version of the cluster, as this node has applied it.
+        version: u32,
+    },
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node is stopping: {0}")]
     Stopped(String),
@@ -95,6 +106,19 @@ pub enum ChangeError {
     /// The change is not allowed. Nothing was changed.
     #[error("{0}")]
     Refused(String),
+    /// The node of this name cannot follow what is in the log. Nothing was changed.
+    #[error(
+        "{name} can follow cluster versions up to {follows}, and this cluster is at version {version}; start a newer \
+         Chronos on it"
+    )]
+    CannotFollow {
+        /// The node.
+        name: NodeName,
+        /// The highest version that it can follow.
+        follows: u32,
+        /// The version of the cluster.
+        version: u32,
+    },
     /// No leader was found in time. Nothing was changed.
     #[error("no leader is known")]
     NoLeader,

@@ -32,6 +32,7 @@ use crate::log::tail::next;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::position::NOTE_PREFIX;
+use crate::state::version::ClusterVersion;
 use crate::types::LogId;
 
 /// What a node's data directory must hold.
@@ -112,7 +113,7 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     // A full disk is reported, not waited for: an operator is watching.
     health.stop();
     let newest_at = Arc::new(AtomicI64::new(i64::MIN));
-    let mut state = StateFile::new(machine, Box::new(drop), health, newest_at)?;
+    let mut state = StateFile::new(machine, Box::new(drop), health, newest_at, ClusterVersion::default())?;
     let begin = next(state.position().applied.as_ref());
     // The file may still hold a part of what is purged.
     if begin < next(found.purged.as_ref()) {

@@ -1,28 +1,22 @@
 //! [`PeerService`]: answers what other nodes ask of this one.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use chronos_env::BoxFuture;
 use chronos_peer::{Answer, Body, PeerError, Service};
-use chronos_state::{Batch, Proposal};
 use openraft::raft::AppendEntriesResponse;
 use openraft::storage::Snapshot;
 use tokio::time::Instant;
 
-use crate::error::ProposeError;
 use crate::log::handle::Log;
 use crate::membership::handle::Membership;
-use crate::messages::payload::{Accepted, Append, Appended, Change, JoinRequest, SnapshotHead, To};
+use crate::messages::payload::{Append, Appended, Change, JoinRequest, SnapshotHead, To};
 use crate::messages::request::{Request, unknown};
 use crate::messages::wire;
 use crate::presence::handle::Presence;
 use crate::state::snapshot::incoming::IncomingCopy;
 use crate::state::snapshot::source::SnapshotSource;
-
-/// Takes proposals from other nodes, on the node that leads.
-pub(crate) type OnPropose =
-    Box<dyn Fn(Vec<Proposal>) -> BoxFuture<'static, Result<Accepted, ProposeError>> + Send + Sync>;
 
 /// Answers for a node, part by part.
 pub(crate) struct PeerService {
@@ -30,7 +24,6 @@ pub(crate) struct PeerService {
     membership: Arc<Membership>,
     presence: Arc<Presence>,
     incoming: IncomingCopy,
-    on_propose: OnceLock<OnPropose>,
 }
 
 impl PeerService {
@@ -40,13 +33,7 @@ impl PeerService {
         presence: Arc<Presence>,
         incoming: IncomingCopy,
     ) -> Self {
-        Self { log, membership, presence, incoming, on_propose: OnceLock::new() }
-    }
-
-    /// Sets what takes the proposals that other nodes send here because this one leads; once.
-    pub(crate) fn on_propose(&self, handler: OnPropose) {
-        // A second one would be a mistake of ours, and the first serves as well.
-        let _ = self.on_propose.set(handler);
+        Self { log, membership, presence, incoming }
     }
 
     async fn answer(&self, request: Request) -> Result<Bytes, String> {
@@ -61,7 +48,7 @@ impl PeerService {
                 wire::encode(&raft.handle_transfer_leader(self.mine(request)?).await.map_err(text)?)
             }
             Request::SnapshotOffset(copy) => wire::encode(&self.incoming.offset(&self.mine(copy)?)?),
-            Request::Propose(batch) => wire::encode(&self.propose(batch).await),
+            Request::Propose(batch) => wire::encode(&self.log.propose(batch.items).await),
             Request::ReadIndex => wire::encode(&self.log.read_index().await),
             Request::Change(change) => wire::encode(&self.membership.changes.carry_out(change).await),
             Request::Join(JoinRequest { id, member }) => {
@@ -113,13 +100,6 @@ impl PeerService {
             self.presence.heard_leader(heard, proven);
         }
         Ok(Appended { answer, stamp: follows.then_some(stamp) })
-    }
-
-    async fn propose(&self, batch: Batch) -> Result<Accepted, ProposeError> {
-        match self.on_propose.get() {
-            Some(propose) if self.log.is_leader() => propose(batch.items).await,
-            _ => Err(ProposeError::NoLeader { leader: self.log.leadership().borrow().leader.clone() }),
-        }
     }
 
     /// Receives a copy of the state, and installs it.

@@ -20,6 +20,7 @@ use crate::state::fault::StateFault;
 use crate::state::file::{Sink, StateFile};
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
+use crate::state::version::ClusterVersion;
 
 /// The open files of a node, each on a thread of its own.
 pub(crate) struct Storage {
@@ -30,6 +31,8 @@ pub(crate) struct Storage {
     pub health: Arc<Health>,
     /// The greatest instant of any batch that was appended or applied here.
     pub newest_at: Arc<AtomicI64>,
+    /// The version of the cluster, as of the last entry in the state.
+    pub version: ClusterVersion,
     /// Where copies of the state lie.
     pub copies: Arc<SnapshotDirectory>,
 }
@@ -63,13 +66,14 @@ impl Storage {
             // Nobody has set it before: this node has just read it.
             let _ = cluster.set(id);
         }
-        let file = open_state(machine, sink, health.clone(), newest_at.clone(), &log, env)?;
+        let version = ClusterVersion::new(metrics.cluster_version.clone());
+        let file = open_state(machine, sink, health.clone(), newest_at.clone(), version.clone(), &log, env)?;
         let reporter = health.clone();
         let died = move || reporter.report("the thread of the state machine panicked".to_owned());
         let gate = Space::gate(&health, DataFile::State);
         let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
         let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-        Ok(Self { id: identity.id, log, state, health, newest_at, copies })
+        Ok(Self { id: identity.id, log, state, health, newest_at, version, copies })
     }
 
     /// The state for openraft to apply to.
@@ -90,12 +94,13 @@ fn open_state(
     sink: Sink,
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
+    version: ClusterVersion,
     log: &LogStore,
     env: &Env,
 ) -> Result<StateFile, ReplicaError> {
     let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
-    let file = StateFile::new(machine, sink, health, newest_at)?;
+    let file = StateFile::new(machine, sink, health, newest_at, version)?;
     let (state_end, log_begin) = (file.position().applied, log.edges().0);
     match log_begin {
         Some(begin) if next(state_end.as_ref()) <= begin.index => {

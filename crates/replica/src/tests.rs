@@ -6,6 +6,7 @@ mod durability;
 mod hub;
 mod salvage;
 mod suite;
+mod version;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_peer::Caller;
-use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
+use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal, VERSION};
 use chronos_types::NodeName;
 
 use crate::lock::lock;
@@ -63,6 +64,7 @@ impl Node {
             http: format!("http://{name}"),
             version: "1".into(),
             tz_release: "2026a".into(),
+            follows: VERSION,
             join: Vec::new(),
             bootstrap: true,
             max_voters: 3,

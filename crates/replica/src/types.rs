@@ -49,6 +49,8 @@ pub(crate) struct Member {
     /// The release of the time zone rules that it plans by.
     #[serde(default)]
     pub tz_release: String,
+    /// The highest version of the cluster that it can follow.
+    pub follows: u32,
 }
 
 /// A batch on its way through the log, with its bytes. Whoever proposes it encodes it once, on its own task and

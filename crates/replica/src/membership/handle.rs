@@ -13,7 +13,7 @@ use super::changes::Changes;
 use super::client::ChangeClient;
 use super::join::Joiner;
 use super::keeper;
-use super::rules::{stands_apart, voters};
+use super::rules::{can_follow, stands_apart, voters};
 use super::state::MemberState;
 use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long a node that is invited may take to say who it is.
 const INVITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between looks at who should have a vote.
+/// Between looks at who should have a vote, and whether the version can be raised.
 const TEND: Duration = Duration::from_millis(250);
 
 /// The members of the cluster. What is asked of it on any node is done by the leader.
@@ -68,9 +68,7 @@ impl Membership {
     ) -> Self {
         let LeaderClient { log, transport } = leader.clone();
         let (max_voters, reassign_after) = (config.max_voters, config.reassign_after);
-        let election_timeout = Duration::from_millis(config.election_timeout_ms);
-        let changes =
-            Changes::new(log.clone(), presence.clone(), transport.clone(), max_voters, election_timeout);
+        let changes = Changes::new(log.clone(), presence.clone(), transport.clone(), config);
         let changes = Arc::new(changes);
         let client = Arc::new(ChangeClient { leader, changes: changes.clone() });
         let member = Member {
@@ -79,6 +77,7 @@ impl Membership {
             http: config.http.clone(),
             version: config.version.clone(),
             tz_release: config.tz_release.clone(),
+            follows: config.follows,
         };
         let joiner = Joiner {
             log,
@@ -95,11 +94,12 @@ impl Membership {
         Self { joiner, changes, client, transport, max_voters, reassign_after, tasks }
     }
 
-    /// Has this node's place in the cluster, and as many voters as there should be, seen to from now on.
+    /// Has this node's place in the cluster, as many voters as there should be, and the highest version that all
+    /// can follow, seen to from now on.
     pub(crate) fn keep(&self, was_member: bool) {
         let mut tasks = lock(&self.tasks);
         tasks.spawn(keeper::keep(Arc::downgrade(&self.joiner), was_member));
-        tasks.spawn(tend_voters(Arc::downgrade(&self.changes)));
+        tasks.spawn(tend(Arc::downgrade(&self.changes)));
     }
 
     /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,
@@ -115,6 +115,7 @@ impl Membership {
         let log = &self.joiner.log;
         let now = log.figures();
         stands_apart(&now, id, &member)?;
+        can_follow(log.version(), &member)?;
         let new = now.membership_config.get_node(&id).is_none();
         let max_voters = self.max_voters;
         let has_place = move |now: &Figures| {
@@ -207,11 +208,13 @@ impl Membership {
     }
 }
 
-/// Keeps as many voters as there should be, until `changes` is gone.
-async fn tend_voters(changes: Weak<Changes>) {
+/// Keeps as many voters as there should be, and the version of the cluster as high as all can follow, until
+/// `changes` is gone.
+async fn tend(changes: Weak<Changes>) {
     loop {
         tokio::time::sleep(TEND).await;
         let Some(changes) = changes.upgrade() else { return };
         changes.tend_voters().await;
+        changes.tend_version().await;
     }
 }

@@ -104,6 +104,7 @@ impl Joiner {
                     undecided = Some(format!("{address}: {error}"));
                 }
                 // The leader has decided.
+                Ok(Err(error @ ChangeError::CannotFollow { .. })) => return self.cannot_follow(&error),
                 Ok(Err(error)) => return MemberState::Joining(format!("{address}: {error}")),
                 Err(error) => {
                     unheard += 1;
@@ -128,6 +129,13 @@ impl Joiner {
             Ok(()) => MemberState::Member,
             Err(error) => MemberState::Joining(format!("a cluster could not be founded: {error}")),
         }
+    }
+
+    /// Stops this node. It must not look as if it took part, and asking again does not help: a version is never
+    /// lowered.
+    pub(super) fn cannot_follow(&self, refused: &ChangeError) -> MemberState {
+        self.log.storage.health.report(refused.to_string());
+        MemberState::Joining(refused.to_string())
     }
 
     /// Makes this node known to the one at an address, and takes over the cluster's id.

@@ -118,6 +118,7 @@ impl Joiner {
             match self.introduce_to(&address, Request::Update).await {
                 Ok(Ok(_)) => break,
                 Ok(Err(ChangeError::NotFound(_))) => return MemberState::Removed,
+                Ok(Err(error @ ChangeError::CannotFollow { .. })) => return self.cannot_follow(&error),
                 Ok(Err(error)) => {
                     tracing::warn!(address, %error, "this node's new address or version was not taken")
                 }

@@ -156,10 +156,11 @@ mod tests {
             http: "h".into(),
             version: "1".into(),
             tz_release: "2026a".into(),
+            follows: 1,
         };
         let join = || JoinRequest { id: 2, member: member() };
-        let who = r#"{"id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a"}}"#;
-        let joins = r#"{"kind":"join","id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a"}}"#;
+        let who = r#"{"id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a","follows":1}}"#;
+        let joins = r#"{"kind":"join","id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a","follows":1}}"#;
         let name = || NodeName::unchecked("two");
         let copy = || CopyId { sha256: "ab".into(), length: 3 };
         vec![

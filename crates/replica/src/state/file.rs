@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::ScratchFile;
-use chronos_state::{Applied, LogBatch, Machine, StateError, VERSION};
+use chronos_state::{Applied, LogBatch, Machine, StateError};
 use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
 
 use super::fault::StateFault;
 use super::position::{POSITION, Position, SNAPSHOT};
+use super::version::{ClusterVersion, followed_by_all};
 use crate::health::{DataFile, Health};
 use crate::log::codec;
 use crate::log_targets;
@@ -38,18 +39,21 @@ pub(crate) struct StateFile {
     sink: Sink,
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
+    version: ClusterVersion,
     /// For tests: only this many more attempts to write find space on the disk.
     #[cfg(test)]
     pub(crate) room: Arc<AtomicI64>,
 }
 
 impl StateFile {
-    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant.
+    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant, and `version`
+    /// is kept as the state has it.
     pub(crate) fn new(
         machine: Machine,
         sink: Sink,
         health: Arc<Health>,
         newest_at: Arc<AtomicI64>,
+        version: ClusterVersion,
     ) -> Result<Self, StateFault> {
         let mut file = Self {
             machine,
@@ -58,6 +62,7 @@ impl StateFile {
             sink,
             health,
             newest_at,
+            version,
             #[cfg(test)]
             room: Arc::new(AtomicI64::new(i64::MAX)),
         };
@@ -79,6 +84,7 @@ impl StateFile {
     /// Waits while the disk is full.
     pub(crate) fn apply(&mut self, entries: Vec<EntryResponder<Types>>) -> Result<(), StateFault> {
         let mut position = self.position.clone();
+        let mut follows = followed_by_all(position.membership.nodes());
         let mut batches = Vec::with_capacity(entries.len());
         for (entry, _) in &entries {
             position.applied = Some(entry.log_id);
@@ -86,17 +92,18 @@ impl StateFile {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(logged) => {
                     position.at = position.at.max(logged.batch().at);
-                    // What this binary follows stands in for what all members follow.
-                    batches.push(LogBatch { batch: logged.batch(), follows: VERSION });
+                    batches.push(LogBatch { batch: logged.batch(), follows });
                 }
                 EntryPayload::Membership(membership) => {
                     position.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                    follows = followed_by_all(membership.nodes());
                 }
             }
         }
         let note = codec::json(&position).map_err(StateFault::Damaged)?;
         let applied = self.write(&batches, &[(POSITION, &note)])?;
         self.newest_at.fetch_max(position.at, Ordering::Relaxed);
+        self.version.set(self.machine.version()?);
         self.position = position;
         let mut applied = applied.into_iter();
         for (entry, responder) in entries {
@@ -141,7 +148,11 @@ impl StateFile {
     /// this returns, because the entries that led to it are purged from the log then.
     pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
         let note = codec::json(meta).map_err(StateFault::Damaged)?;
-        self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
+        let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
+        replaced.map_err(|error| match error {
+            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
+            other => other.into(),
+        })?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;
@@ -167,6 +178,7 @@ impl StateFile {
         let snapshot = self.machine.meta(SNAPSHOT)?.map(|note| codec::from_json(&note));
         self.snapshot = snapshot.transpose().map_err(StateFault::Damaged)?;
         self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
+        self.version.set(self.machine.version()?);
         Ok(())
     }
 

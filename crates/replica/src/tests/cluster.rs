@@ -2,6 +2,7 @@
 
 mod founding;
 mod members;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::future::Future;
