@@ -45,7 +45,11 @@ impl Blocking {
         let done = tokio::task::spawn_blocking(work).await;
         match done {
             Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and with it whoever waits for this.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 }
