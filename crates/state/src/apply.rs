@@ -2,6 +2,7 @@
 
 mod cancel;
 mod context;
+mod counter;
 mod insert;
 mod job;
 mod plan;
@@ -13,12 +14,13 @@ mod trim;
 mod withdraw;
 mod withdrawn;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use self::context::Context;
 use crate::command::{Batch, Command, Idempotency};
 use crate::error::StateError;
 use crate::outcome::{Applied, Outcome, Refusal};
+use crate::stored::row;
 
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: &Batch) -> Result<Applied, StateError> {
@@ -56,14 +58,15 @@ fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Resul
         if fingerprint != key.fingerprint {
             return Ok(Outcome::Refused { refusal: Refusal::KeyReused });
         }
-        return serde_json::from_str(&outcome).map_err(StateError::decode);
+        return serde_json::from_str(&outcome)
+            .map_err(|error| StateError::decode(error).within(format_args!("keys, row {:?}", key.key)));
     }
     let outcome = command(context, wanted)?;
     // A refusal changed nothing, so the client may try the same key again once its cause is gone.
     if !matches!(outcome, Outcome::Refused { .. }) {
         let text = serde_json::to_string(&outcome).map_err(StateError::encode)?;
-        let sql = "INSERT INTO keys (key, fingerprint, at, outcome) VALUES (?1, ?2, ?3, ?4)";
-        context.db.prepare_cached(sql)?.execute((&key.key, &key.fingerprint, context.at, text))?;
+        let values = params![key.key, key.fingerprint, context.at, text];
+        row::write(context.db, "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
     }
     Ok(outcome)
 }

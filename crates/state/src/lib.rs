@@ -8,6 +8,7 @@
 
 mod apply;
 pub mod backup;
+mod check;
 mod command;
 mod copy;
 mod error;
@@ -19,13 +20,14 @@ mod schema;
 mod stored;
 pub mod wal;
 
+pub use check::{Check, check};
 pub use command::{
     Batch, Cancel, Command, DeleteJob, FORMAT, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
     Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
-pub use machine::Machine;
+pub use machine::{CHECKED_AT_ONCE, Machine};
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
     DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::check::{self, Check};
 use crate::command::Batch;
 use crate::error::StateError;
 use crate::outcome::Applied;
@@ -11,22 +12,40 @@ use crate::reader::Readers;
 use crate::wal::{self, Done};
 use crate::{apply, schema};
 
+/// The bytes of a state that is checked before the machine starts: a quarter of a second.
+pub const CHECKED_AT_ONCE: u64 = 16 << 20;
+
 /// The replicated state machine over its state file. It is the one writer; there can be any number of
 /// [`Readers`].
 #[derive(Debug)]
 pub struct Machine {
     path: PathBuf,
     connection: Connection,
+    is_checked: bool,
 }
 
 impl Machine {
-    /// Opens or creates the state file.
+    /// Opens or creates the state file. One of up to [`CHECKED_AT_ONCE`] is checked as a whole, as
+    /// [`crate::check`] does; of a larger one, [`Machine::check`] makes the check.
     ///
     /// # Errors
-    /// The file cannot be used, or a newer Chronos wrote it.
+    /// The file cannot be used, it is damaged, or it was not written by a Chronos that this one follows.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let connection = schema::open(path)?;
-        Ok(Self { path: path.to_owned(), connection })
+        let connection = schema::open(path).map_err(|error| error.within(path.display()))?;
+        let is_checked = schema::bytes(&connection)? <= CHECKED_AT_ONCE;
+        if is_checked {
+            check::whole(&connection, path)?;
+        }
+        Ok(Self { path: path.to_owned(), connection, is_checked })
+    }
+
+    /// The check of a state file that was too large to be checked when it was opened. It is made over a
+    /// connection of its own, while the machine goes on.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn check(&self) -> Result<Option<Check>, StateError> {
+        (!self.is_checked).then(|| Check::open(&self.path)).transpose()
     }
 
     /// Applies batches in one transaction. The same transaction writes `meta`, the consensus layer's own
