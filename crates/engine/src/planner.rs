@@ -147,5 +147,5 @@ fn look(reader: &Reader, rules: &Rules, targets: &Targets) -> Result<Look, State
 
 /// Whether a step gets past instants that were missed.
 fn is_of_missed(step: &PlanStep) -> bool {
-    step.planned().is_none_or(|planned| planned.run.trigger == Trigger::CatchUp)
+    step.run.as_ref().is_none_or(|run| run.trigger == Trigger::CatchUp)
 }

@@ -14,7 +14,7 @@ pub(crate) async fn run(
     replay_of: Option<ExecutionId>,
     idempotency: Option<Idempotency>,
 ) -> Result<ExecutionRow, WriteError> {
-    let execution = ExecutionId::manual(services.env.now(), services.env.random_bytes());
+    let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
     let run = TriggerRun { job, execution, replay_of, node: services.node.clone() };
     let proposal = Proposal { idempotency, command: Command::Trigger(run) };
     match services.proposer.propose(proposal).await? {

@@ -46,7 +46,7 @@ mod tests {
     fn jobs() -> impl Iterator<Item = JobId> {
         (0..10_000_u16).map(|n| {
             let mut random = [0; 10];
-            random[..2].copy_from_slice(&n.to_be_bytes());
+            random[8..].copy_from_slice(&n.to_be_bytes());
             JobId::new(1_700_000_000_000 + i64::from(n), random)
         })
     }

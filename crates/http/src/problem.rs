@@ -142,6 +142,11 @@ impl From<Refusal> for ApiError {
                 "idempotency_key_reused",
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
             ),
+            Refusal::VersionNotFollowed { follows } => Self::new(
+                StatusCode::CONFLICT,
+                "version_not_followed",
+                format!("the cluster follows versions up to {follows}"),
+            ),
         }
     }
 }

@@ -156,13 +156,13 @@ fn named(node: &str) -> NodeName {
 /// Creates the job of this number, at that instant. `text` makes it as large as one likes.
 fn put_job(number: i64, text: &str) -> Batch {
     let json = format!(
-        r#"1 {{"at":{number},"items":[{{"command":{{"kind":"put_job","id":"01890a5d-ac96-774b-bcce-{number:012}",
+        r#"1 {{"at":{number},"items":[{{"command":{{"put_job":{{"id":"01890a5d-ac96-774b-bcce-{number:012}",
         "from_version":null,"created_at":{number},"next_due":null,"spec":{{"name":"job-{number}","description":"{text}","schedule":"@daily",
         "timezone":"UTC","webhook":{{"url":"http://127.0.0.1/","method":null,"headers":[],"body":null,"auth":null,
         "success_codes":null,"timeout_ms":null,"tls_skip_verify":false,"max_redirects":0}},
         "retry":{{"max_attempts":3,"initial_ms":1000,"max_ms":60000,"multiplier":2.0,"jitter":0.1}},"timeout_ms":null,
         "concurrency":"allow","missed_runs":"ignore","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
-        "enabled":true}}}}}}]}}"#
+        "enabled":true}}}}}}}}]}}"#
     );
     Batch::decode(json.as_bytes()).expect("a batch")
 }

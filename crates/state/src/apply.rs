@@ -6,6 +6,9 @@ mod counter;
 mod insert;
 mod job;
 mod plan;
+#[cfg(feature = "next")]
+mod probe;
+mod raise;
 mod reassign;
 mod record;
 mod report;
@@ -17,14 +20,15 @@ mod withdrawn;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::context::Context;
-use crate::command::{Batch, Command, Idempotency};
+use crate::command::{Command, Idempotency, LogBatch};
 use crate::error::StateError;
 use crate::outcome::{Applied, Outcome, Refusal};
 use crate::stored::row;
 
 /// Applies the commands of a batch in order.
-pub(crate) fn batch(db: &Connection, batch: &Batch) -> Result<Applied, StateError> {
-    let mut context = Context::open(db, batch.at)?;
+pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
+    let LogBatch { batch, follows } = batch;
+    let mut context = Context::open(db, batch.at, follows)?;
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {
@@ -37,6 +41,9 @@ pub(crate) fn batch(db: &Connection, batch: &Batch) -> Result<Applied, StateErro
 }
 
 fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, StateError> {
+    if let Some(refusal) = raise::too_new(context, command)? {
+        return Context::refuse(refusal);
+    }
     match command {
         Command::PutJob(put) => job::put(context, put),
         Command::DeleteJob(delete) => job::delete(context, delete),
@@ -46,6 +53,9 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::Report(report) => report::report(context, report),
         Command::Trim(trim) => trim::trim(context, trim),
         Command::Reassign(reassign) => reassign::reassign(context, reassign),
+        Command::RaiseVersion { to } => raise::raise(context, *to),
+        #[cfg(feature = "next")]
+        Command::Probe => probe::probe(context),
     }
 }
 

@@ -64,7 +64,6 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
 fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
     let db = open_unsafe(state)?;
     check_state(&db, state)?;
-    let version = schema::version(&db)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
     let sql = concat!(
         "SELECT (SELECT count(*) FROM jobs WHERE ",
@@ -72,6 +71,7 @@ fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
         "), (SELECT count(*) FROM executions)"
     );
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let version = schema::version(&db)?;
     db.close().map_err(|(_, error)| error)?;
     Ok((Counts { jobs, executions }, version))
 }

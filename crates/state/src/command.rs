@@ -1,9 +1,9 @@
 //! Commands: what can be asked of the machine, and the entries of the replicated log.
 //!
-//! An entry is stored as JSON with a format version in front. A field may be added if it has a
-//! default. A new kind of command, or a changed meaning, needs a new version. A node that finds a
-//! version or a command that it does not know stops: if it skipped the entry, its state would differ
-//! from that of its peers.
+//! An entry is stored as JSON with a number in front: the version of the cluster since which all that is in
+//! it exists. A new kind of command, a new field or a changed meaning needs a new version. A node that finds
+//! a version, a command or a field that it does not know stops: if it skipped something, its state would
+//! differ from that of its peers.
 
 mod plan;
 mod report;
@@ -15,15 +15,18 @@ use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::{spec, text};
 
-pub use plan::{Plan, PlanStep, Planned, PlannedRun};
+pub use plan::{Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
-/// The newest format that this binary understands. A batch is written in the oldest format that has all
-/// of its commands, so that nodes of two releases can share a log until a newer command is used.
-pub const FORMAT: u32 = 3;
+/// The highest version of the cluster that this binary can follow. Commands, messages and the tables of
+/// the state may be used from the version on that brought them.
+pub const VERSION: u32 = if cfg!(feature = "next") { 2 } else { FIRST };
+/// The version that a cluster begins with.
+pub(crate) const FIRST: u32 = 1;
 
 /// One entry of the log: commands that waited at the same time. They are applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Batch {
     /// The time by the leader's clock when it proposed the batch; never earlier than that of the batch before.
     pub at: Millis,
@@ -33,6 +36,7 @@ pub struct Batch {
 
 /// A command, and the key that makes it harmless to send the command again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Proposal {
     /// Present where the client sent an `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,7 @@ impl From<Command> for Proposal {
 
 /// A client's own name for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Idempotency {
     /// As sent by the client.
     pub key: String,
@@ -58,7 +63,7 @@ pub struct Idempotency {
 
 /// Everything that changes the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Create or change a job.
     PutJob(Box<PutJob>),
@@ -76,26 +81,33 @@ pub enum Command {
     Trim(Trim),
     /// Give unfinished executions to other nodes.
     Reassign(Reassign),
+    /// Raise the version of the cluster: from here on, what it brought may be used.
+    RaiseVersion {
+        /// The version from here on.
+        to: u32,
+    },
+    /// Count this command, in tests of what comes with a new version.
+    #[cfg(feature = "next")]
+    Probe,
 }
 
 impl Command {
-    /// The first format that has this kind of command.
-    fn format(&self) -> u32 {
+    /// The first version of the cluster in which it may be used. Of a raise that is the version it raises
+    /// to: a node that cannot follow it cannot read it either.
+    #[must_use]
+    pub fn since(&self) -> u32 {
         match self {
             Self::PutJob(_)
             | Self::DeleteJob(_)
             | Self::Trigger(_)
             | Self::Cancel(_)
             | Self::Plan(_)
-            | Self::Trim(_) => 1,
-            Self::Report(report) => match report.what {
-                Reported::Begun { .. }
-                | Reported::Ended { .. }
-                | Reported::Skipped { .. }
-                | Reported::Replaced { .. } => 1,
-                Reported::NotBegun | Reported::Unknown => 3,
-            },
-            Self::Reassign(_) => 2,
+            | Self::Report(_)
+            | Self::Trim(_)
+            | Self::Reassign(_) => FIRST,
+            Self::RaiseVersion { to } => *to,
+            #[cfg(feature = "next")]
+            Self::Probe => 2,
         }
     }
 
@@ -112,17 +124,22 @@ impl Command {
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
+            Self::RaiseVersion { .. } => 30,
+            #[cfg(feature = "next")]
+            Self::Probe => 30,
         }
     }
 }
 
 /// Creates or changes a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PutJob {
     /// The job.
     #[serde(with = "text")]
     pub id: JobId,
     /// The version that this change was made from; `None` creates the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_version: Option<u64>,
     /// The instant of creation. An `@every` schedule counts from it, so it comes from the same reading
     /// of the clock as `next_due`. A change of a job does not alter it.
@@ -131,21 +148,25 @@ pub struct PutJob {
     #[serde(with = "spec")]
     pub spec: JobSpec,
     /// The first instant from now on at which the job falls due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
 }
 
 /// Deletes a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeleteJob {
     /// The job.
     #[serde(with = "text")]
     pub id: JobId,
     /// Refused unless the job is at this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_version: Option<u64>,
 }
 
 /// Runs a job now (`manual`), or repeats an earlier execution (`replay`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TriggerRun {
     /// The job.
     #[serde(with = "text")]
@@ -162,6 +183,7 @@ pub struct TriggerRun {
 
 /// Ends an unfinished execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cancel {
     /// The execution.
     #[serde(with = "text")]
@@ -170,6 +192,7 @@ pub struct Cancel {
 
 /// Forgets records whose retention has passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trim {
     /// The machine's own numbers of finished executions.
     pub executions: Vec<i64>,
@@ -183,6 +206,7 @@ pub struct Trim {
 
 /// Gives unfinished executions to other nodes, because their node is gone or about to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reassign {
     /// The executions.
     pub runs: Vec<Moved>,
@@ -190,6 +214,7 @@ pub struct Reassign {
 
 /// Moves one execution from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Moved {
     /// The execution.
     #[serde(with = "text")]
@@ -203,15 +228,30 @@ pub struct Moved {
     pub unsure: bool,
 }
 
+/// Commands with the versions that each of them may count on.
+#[derive(Clone, Copy, Debug)]
+pub struct LogBatch<'a> {
+    /// The commands.
+    pub batch: &'a Batch,
+    /// The highest version that every member of the cluster followed at this place of the log. It comes from
+    /// the members as the log has them, so that it is the same on every node.
+    pub follows: u32,
+}
+
 impl Batch {
+    /// The first version of the cluster that has all of its commands.
+    #[must_use]
+    pub fn since(&self) -> u32 {
+        self.items.iter().map(|item| item.command.since()).fold(FIRST, u32::max)
+    }
+
     /// The bytes that the log keeps.
     ///
     /// # Errors
     /// None, for a batch that is made of this crate's types.
     pub fn encode(&self) -> Result<Vec<u8>, StateError> {
-        // The format stands in front, so that it can be read before the rest.
-        let format = self.items.iter().map(|item| item.command.format()).max().unwrap_or(1);
-        let mut out = format!("{format} ").into_bytes();
+        // The version stands in front, so that it can be read before the rest.
+        let mut out = format!("{} ", self.since()).into_bytes();
         serde_json::to_writer(&mut out, self).map_err(StateError::encode)?;
         Ok(out)
     }
@@ -219,62 +259,28 @@ impl Batch {
     /// Reads what [`Batch::encode`] wrote.
     ///
     /// # Errors
-    /// The format is newer than this binary, or the bytes are damaged.
+    /// A command is of a newer Chronos than this binary, or the bytes are damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
-        let space = bytes.iter().position(|b| *b == b' ').unwrap_or(0);
-        let format = std::str::from_utf8(&bytes[..space]).ok().and_then(|text| text.parse::<u32>().ok());
-        match format {
-            Some(1..=FORMAT) => serde_json::from_slice(&bytes[space..]).map_err(StateError::decode),
-            Some(newer) if newer > FORMAT => Err(StateError::NewerCommand { found: newer, known: FORMAT }),
-            _ => Err(StateError::Corrupt("a log entry does not begin with its format version".into())),
+        let (version, json) = split(bytes)
+            .ok_or_else(|| StateError::Corrupt("a log entry does not begin with its version".into()))?;
+        if version > VERSION {
+            return Err(StateError::NewerVersion { found: version, known: VERSION });
         }
+        let batch: Self = serde_json::from_slice(json).map_err(StateError::decode)?;
+        let since = batch.since();
+        if since != version {
+            let what = format!("a log entry says version {version} and holds commands of version {since}");
+            return Err(StateError::Corrupt(what));
+        }
+        Ok(batch)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use chronos_types::Trigger;
-
-    use super::*;
-    use crate::run::RunRef;
-
-    fn kept(command: &Command, json: &str) {
-        assert_eq!(serde_json::to_string(command).expect("JSON"), json);
-        assert_eq!(&serde_json::from_str::<Command>(json).expect("a command"), command);
-    }
-
-    #[test]
-    fn the_log_keeps_its_form() {
-        let execution = ExecutionId::floor(1000);
-        let run = RunRef {
-            execution,
-            job: JobSeq::new(7),
-            version: 2,
-            scheduled_time: 1000,
-            trigger: Trigger::Schedule,
-        };
-        let node = NodeName::unchecked("n1");
-        let planned = PlannedRun { run, fire_at: 1250, node: node.clone() };
-        let plan = |step| Command::Plan(Plan { steps: vec![step] });
-        kept(
-            &plan(PlanStep { from: 1000, next_due: Some(2000), what: Planned::Run(planned) }),
-            &format!(
-                r#"{{"kind":"plan","runs":[{{"job":7,"version":2,"from":1000,"slot":1000,"fire_at":1250,"execution":"{execution}","trigger":"schedule","next_due":2000,"node":"n1"}}]}}"#
-            ),
-        );
-        let passed = Planned::PassedOver { job: JobSeq::new(7), version: 2 };
-        let passed = plan(PlanStep { from: 1000, next_due: None, what: passed });
-        kept(
-            &passed,
-            r#"{"kind":"plan","runs":[{"job":7,"version":2,"from":1000,"slot":null,"fire_at":1000,"trigger":"catch_up","next_due":null,"node":""}]}"#,
-        );
-        let named = r#"{"kind":"plan","runs":[{"job":7,"version":2,"from":1000,"slot":null,"fire_at":1000,"trigger":"catch_up","next_due":null,"node":"n1"}]}"#;
-        assert_eq!(serde_json::from_str::<Command>(named).expect("a command"), passed);
-        kept(
-            &Command::Report(Report { run, node, what: Reported::NotBegun }),
-            &format!(
-                r#"{{"kind":"report","execution":"{execution}","job":7,"version":2,"slot":1000,"trigger":"schedule","node":"n1","what":{{"event":"not_begun"}}}}"#
-            ),
-        );
-    }
+/// The version in front of an entry, and the rest.
+fn split(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let space = bytes.iter().position(|byte| *byte == b' ')?;
+    let (number, json) = (&bytes[..space], &bytes[space + 1..]);
+    let is_plain = number.iter().all(u8::is_ascii_digit) && number.first() != Some(&b'0');
+    let version = std::str::from_utf8(number).ok()?.parse().ok()?;
+    is_plain.then_some((version, json))
 }

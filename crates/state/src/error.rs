@@ -30,9 +30,9 @@ pub enum StateError {
         /// The file.
         path: String,
         /// Its format.
-        found: i64,
+        found: u32,
         /// The newest format known here.
-        known: i64,
+        known: u32,
     },
     /// A state file, or a backup, from before the first release.
     #[error(
@@ -48,14 +48,14 @@ pub enum StateError {
         /// The file.
         path: String,
     },
-    /// The log holds a command from a newer Chronos.
+    /// A command needs a higher version of the cluster than this binary can follow.
     #[error(
-        "the log holds a command of format {found}, and this Chronos knows formats up to {known}; start a newer Chronos"
+        "the log holds a command of cluster version {found}, and this Chronos follows versions up to {known}; start a newer Chronos"
     )]
-    NewerCommand {
-        /// Its format.
+    NewerVersion {
+        /// The version that the command needs.
         found: u32,
-        /// The newest format known here.
+        /// The highest version that this binary can follow.
         known: u32,
     },
     /// A file is no backup, or not a whole one.

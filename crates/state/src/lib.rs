@@ -22,8 +22,8 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, FORMAT, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
-    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun, Proposal,
+    PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::check::{self, Check};
-use crate::command::Batch;
+use crate::command::LogBatch;
 use crate::error::StateError;
 use crate::outcome::Applied;
 use crate::reader::Readers;
@@ -53,19 +53,32 @@ impl Machine {
     /// describe.
     ///
     /// # Errors
-    /// The storage failed. Then nothing of the batches is applied, and they can be tried again.
-    pub fn apply(&mut self, batches: &[&Batch], meta: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+    /// The storage failed, or a batch raises the version beyond what this binary can follow. Then nothing of
+    /// the batches is applied, and they can be tried again.
+    pub fn apply(
+        &mut self,
+        batches: &[LogBatch<'_>],
+        meta: &[(&str, &[u8])],
+    ) -> Result<Vec<Applied>, StateError> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut applied = Vec::with_capacity(batches.len());
         for batch in batches {
-            applied.push(apply::batch(&transaction, batch)?);
+            applied.push(apply::batch(&transaction, *batch)?);
         }
         for (key, value) in meta {
             schema::set_meta(&transaction, key, value)?;
         }
         transaction.commit()?;
         Ok(applied)
+    }
+
+    /// The version of the cluster, as the commands applied so far left it.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn version(&self) -> Result<u32, StateError> {
+        schema::version(&self.connection)
     }
 
     /// Reads one of the consensus layer's notes.

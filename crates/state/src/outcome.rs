@@ -19,7 +19,7 @@ pub struct Applied {
 
 /// The answer to one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// It is done.
     Done,
@@ -51,7 +51,7 @@ pub enum Outcome {
 
 /// Why a command changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Refusal {
     /// Another job has this name.
     NameTaken {
@@ -80,6 +80,12 @@ pub enum Refusal {
     },
     /// The idempotency key was used with another request.
     KeyReused,
+    /// The command needs a version that the cluster does not follow, or it raises to one that is not above
+    /// the present one.
+    VersionNotFollowed {
+        /// The highest version that the command could have had there.
+        follows: u32,
+    },
 }
 
 /// What a node should do now that a batch is applied.

@@ -3,6 +3,8 @@
 use chronos_types::{ExecutionId, Millis, NodeName, Status, Trigger};
 use serde::{Deserialize, Serialize};
 
+use crate::stored::text;
+
 /// The machine's own number of a job. Jobs are numbered from 1 in order of creation, and no number is
 /// given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,9 +26,11 @@ impl JobSeq {
 }
 
 /// The identity of one run of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunRef {
     /// The execution that records it.
+    #[serde(with = "text")]
     pub execution: ExecutionId,
     /// Its job.
     pub job: JobSeq,
@@ -35,6 +39,7 @@ pub struct RunRef {
     /// The instant it is scheduled for.
     pub scheduled_time: Millis,
     /// What asked for it.
+    #[serde(with = "text")]
     pub trigger: Trigger,
 }
 

@@ -14,7 +14,7 @@ use crate::check;
 use crate::error::StateError;
 use crate::stored::row;
 
-pub(crate) use format::{check as check_format, version};
+pub(crate) use format::{check as check_format, raise, version};
 pub(crate) use tables::{META, REPLICATED, Table, expected_text, text};
 
 /// Opens the state file for writing. Creates it if it does not exist.

@@ -1,8 +1,9 @@
 //! The stored forms of domain types, and the conversions there and back.
 //!
 //! They are separate from the domain's types and from those of the API, so that either can change
-//! without a change on the disk. A field may be added if it has a default. Values were checked when
-//! they came in; a stored value that no longer parses is damage, and is reported as such.
+//! without a change on the disk. A field that is not known is refused, so a new one needs a new version of
+//! the cluster. Values were checked when they came in; a stored value that no longer parses is damage, and
+//! is reported as such.
 
 pub(crate) mod code;
 pub(crate) mod columns;

@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the world that they give to a node")]
 
 mod api;
+mod golden;
 mod jobs;
 pub mod load;
 mod receiver;
@@ -37,6 +38,7 @@ pub use api::{Api, Reply};
 pub use binary::Chronos;
 #[cfg(feature = "process")]
 pub use cluster::Cluster;
+pub use golden::golden;
 pub use jobs::{NEVER, manual, pasted};
 #[cfg(feature = "process")]
 pub use ports::{closed_port, free_addresses};

@@ -1,5 +1,14 @@
 //! Identifiers of jobs and executions: UUIDs whose first bits are a time. So they sort by time, and
 //! inserts stay at the right edge of an index.
+//!
+//! | bits | what |
+//! | --- | --- |
+//! | 48 | milliseconds since the Unix epoch |
+//! | 4 | the version of the UUID (RFC 9562, section 4.2) |
+//! | 8 | the shard; 0 today, so that a later Chronos can have more than one without new ids |
+//! | 4 | random, or a hash |
+//! | 2 | the variant of the UUID (RFC 9562, section 4.1) |
+//! | 62 | random, or a hash |
 
 use std::fmt;
 
@@ -25,15 +34,17 @@ pub struct ExecutionId(Uuid);
 pub struct IdError(String);
 
 impl JobId {
-    /// A UUIDv7 from the instant of creation and 80 random bits.
+    /// A UUIDv7 from the instant of creation and random bits, in shard 0. Of the 80 random bits the first 12
+    /// and the two of the variant are not kept.
     #[must_use]
     pub fn new(at: Millis, random: [u8; 10]) -> Self {
+        let random = in_shard(0, random);
         Self(Builder::from_unix_timestamp_millis(at.max(0).cast_unsigned(), &random).into_uuid())
     }
 }
 
 impl ExecutionId {
-    /// The identifier of the run of `job` at `scheduled_time`.
+    /// The identifier of the run of `job` at `scheduled_time`, in the job's shard.
     #[must_use]
     pub fn scheduled(job: JobId, scheduled_time: Millis) -> Self {
         let mut hash = Sha256::new();
@@ -42,27 +53,36 @@ impl ExecutionId {
         let digest = hash.finalize();
         let mut tail = [0; 10];
         tail.copy_from_slice(&digest[..10]);
-        Self::at(scheduled_time, tail)
+        Self::at(scheduled_time, job.shard(), tail)
     }
 
-    /// An identifier for a run that no schedule asked for, from its instant and 80 random bits.
+    /// An identifier for a run of `job` that no schedule asked for, in the job's shard: from its instant and
+    /// random bits, of which as many are kept as by [`JobId::new`].
     #[must_use]
-    pub fn manual(at: Millis, random: [u8; 10]) -> Self {
-        Self::at(at, random)
+    pub fn manual(job: JobId, at: Millis, random: [u8; 10]) -> Self {
+        Self::at(at, job.shard(), random)
     }
 
-    /// The smallest identifier of an instant: a bound for range scans.
+    /// The smallest identifier of an instant, in whichever shard: a bound for range scans.
     #[must_use]
     pub fn floor(at: Millis) -> Self {
-        Self::at(at, [0; 10])
+        Self::at(at, 0, [0; 10])
     }
 
-    fn at(at: Millis, tail: [u8; 10]) -> Self {
+    fn at(at: Millis, shard: u8, tail: [u8; 10]) -> Self {
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&at.max(0).to_be_bytes()[2..]);
-        bytes[6..].copy_from_slice(&tail);
+        bytes[6..].copy_from_slice(&in_shard(shard, tail));
         Self(Builder::from_custom_bytes(bytes).into_uuid())
     }
+}
+
+/// Writes a shard over the bits of an identifier that follow its time and its version.
+fn in_shard(shard: u8, mut tail: [u8; 10]) -> [u8; 10] {
+    // The high four bits of the first byte become the version.
+    tail[0] = shard >> 4;
+    tail[1] = shard << 4 | tail[1] & 0x0F;
+    tail
 }
 
 macro_rules! common {
@@ -77,6 +97,13 @@ macro_rules! common {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
                     _ => Err(IdError(crate::duration::clip(text).to_owned())),
                 }
+            }
+
+            /// The shard that it belongs to.
+            #[must_use]
+            pub fn shard(&self) -> u8 {
+                let bytes = self.0.as_bytes();
+                bytes[6] << 4 | bytes[7] >> 4
             }
 
             /// The 16 bytes, in an order that sorts by time.
@@ -122,5 +149,77 @@ mod tests {
         let id = ExecutionId::scheduled(a, 1000);
         assert_eq!(ExecutionId::parse(&id.to_string()), Ok(id));
         assert_eq!(ExecutionId::from_bytes(*id.as_bytes()), id);
+    }
+
+    /// A job of another shard, as a later Chronos may make it.
+    fn job_of(shard: u8) -> JobId {
+        JobId::parse(&format!("018bcfe5-6800-7{shard:02x}5-bcce-0123456789ab")).expect("an id")
+    }
+
+    #[test]
+    fn a_job_is_made_in_shard_0_and_an_execution_in_that_of_its_job() {
+        for random in [[0; 10], [0xFF; 10]] {
+            assert_eq!(JobId::new(1_700_000_000_000, random).shard(), 0);
+        }
+        let job = job_of(0xAB);
+        assert_eq!(job.shard(), 0xAB);
+        for shard in 0..=u8::MAX {
+            let job = job_of(shard);
+            assert_eq!(job.shard(), shard);
+            for at in [0, 1_700_000_000_000] {
+                assert_eq!(ExecutionId::scheduled(job, at).shard(), shard);
+                assert_eq!(ExecutionId::manual(job, at, [0xFF; 10]).shard(), shard);
+                assert_eq!(ExecutionId::manual(job, at, [0; 10]).shard(), shard);
+            }
+        }
+        let text = ExecutionId::manual(job, 1_700_000_000_000, [0xFF; 10]).to_string();
+        assert_eq!(text, "018bcfe5-6800-8abf-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn ranges_of_time_hold_for_every_shard() {
+        let at = 1_700_000_000_000;
+        for shard in 0..=u8::MAX {
+            let job = job_of(shard);
+            for id in [
+                ExecutionId::scheduled(job, at),
+                ExecutionId::manual(job, at, [0; 10]),
+                ExecutionId::manual(job, at, [0xFF; 10]),
+            ] {
+                assert!(ExecutionId::floor(at) <= id && id < ExecutionId::floor(at + 1), "{id}");
+                assert!(ExecutionId::floor(at - 1) < id, "{id}");
+            }
+        }
+        assert_eq!(ExecutionId::floor(at), ExecutionId::manual(job_of(0), at, [0; 10]));
+    }
+
+    #[test]
+    fn ids_are_uuids_and_the_bits_that_are_left_are_random_or_a_hash() {
+        use uuid::{Timestamp, Variant};
+        let at = 1_700_000_000_000;
+        let job = JobId::new(at, [0xFF; 10]);
+        assert_eq!(job.0.get_version_num(), 7);
+        let time = job.0.get_timestamp().as_ref().map(Timestamp::to_unix);
+        assert_eq!(time, Some((1_700_000_000, 0)));
+        assert_eq!(job.to_string(), "018bcfe5-6800-700f-bfff-ffffffffffff");
+        let executions = [
+            ExecutionId::scheduled(job_of(0xAB), at),
+            ExecutionId::manual(job_of(0xAB), at, [0x5A; 10]),
+            ExecutionId::floor(at),
+        ];
+        for id in executions {
+            assert_eq!((id.0.get_version_num(), id.0.get_variant()), (8, Variant::RFC4122), "{id}");
+        }
+        // 66 bits: each can be set and not.
+        let (mut set, mut clear) = ([0; 16], [0; 16]);
+        for at in at..at + 1000 {
+            let id = ExecutionId::scheduled(job_of(0), at);
+            for (place, byte) in id.as_bytes().iter().enumerate() {
+                set[place] |= byte;
+                clear[place] |= !byte;
+            }
+        }
+        let free = (7..16).map(|place| (set[place] & clear[place]).count_ones()).sum::<u32>();
+        assert_eq!(free, 66);
     }
 }

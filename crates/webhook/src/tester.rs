@@ -44,10 +44,11 @@ impl Tester {
     pub async fn test(&self, webhook: Webhook, timeout: Option<DurationMs>) -> TestOutcome {
         let now = self.env.now();
         let name = JobName::parse("test").expect("a name");
+        let job_id = JobId::new(now, self.env.random_bytes());
         let occasion = Occasion {
-            job_id: JobId::new(now, self.env.random_bytes()),
+            job_id,
             job_name: &name,
-            execution_id: ExecutionId::manual(now, self.env.random_bytes()),
+            execution_id: ExecutionId::manual(job_id, now, self.env.random_bytes()),
             scheduled_time: now,
             trigger: Trigger::Manual,
             attempt: 1,

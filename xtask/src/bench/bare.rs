@@ -175,6 +175,7 @@ pub async fn paced(sink: &Sink, rate: usize, seconds: usize) -> Result<()> {
     let start_ms = now_us() / 1000 + 200;
     let send = move || {
         let mut tasks = Vec::new();
+        let job = JobId::new(0, [0; 10]);
         for n in 0..rate * seconds {
             let at_ms = start_ms + i64::try_from(n * 1000 / rate).unwrap_or(i64::MAX);
             let left = at_ms * 1000 - now_us();
@@ -182,7 +183,7 @@ pub async fn paced(sink: &Sink, rate: usize, seconds: usize) -> Result<()> {
                 std::thread::sleep(Duration::from_micros(left.cast_unsigned()));
             }
             let mut request = template.request();
-            let id = ExecutionId::manual(at_ms, (n as u128).to_be_bytes()[6..].try_into()?);
+            let id = ExecutionId::manual(job, at_ms, (n as u128).to_be_bytes()[6..].try_into()?);
             let headers = request.headers_mut();
             headers.insert("x-chronos-scheduled-time", HeaderValue::from_str(&format_rfc3339(at_ms))?);
             headers.insert("x-chronos-execution-id", HeaderValue::from_str(&id.to_string())?);

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, PutJob, Report, Reported,
-    RunRef,
+    Batch, Command, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, PutJob, Report, Reported,
+    RunRef, VERSION,
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
 
@@ -58,11 +58,19 @@ impl Loader {
                     trigger: Trigger::Schedule,
                 };
                 puts.push(put);
-                let planned = PlannedRun { run, fire_at: scheduled_time, node: node.clone() };
+                let planned = PlannedRun {
+                    execution: run.execution,
+                    scheduled_time,
+                    trigger: run.trigger,
+                    fire_at: scheduled_time,
+                    node: node.clone(),
+                };
                 steps.push(PlanStep {
+                    job: run.job,
+                    version: run.version,
                     from: scheduled_time,
                     next_due: job.first_due(at)?,
-                    what: Planned::Run(planned),
+                    run: Some(planned),
                 });
                 let what = success(scheduled_time);
                 reports.push(Command::Report(Report { run, node: node.clone(), what }));
@@ -96,7 +104,8 @@ impl Loader {
             let at = now_ms();
             let some: Vec<_> = jobs.by_ref().take(AT_ONCE).collect();
             let items = commands(self, at, &some)?.into_iter().map(Into::into).collect();
-            let applied = self.machine.apply(&[&Batch { at, items }], &[])?;
+            let batch = Batch { at, items };
+            let applied = self.machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[])?;
             let mut outcomes = applied.iter().flat_map(|applied| &applied.outcomes);
             if let Some(other) = outcomes.find(|outcome| matches!(outcome, Outcome::Refused { .. })) {
                 return Err(format!("a job was not taken: {other:?}").into());

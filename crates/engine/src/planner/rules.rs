@@ -1,6 +1,6 @@
 //! Turns a due job into steps of a plan. Pure: it is told the time.
 
-use chronos_state::{DueJob, PlanStep, Planned, PlannedRun, RunRef};
+use chronos_state::{DueJob, PlanStep, PlannedRun};
 use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, NodeName, Trigger};
 use sha2::{Digest, Sha256};
 
@@ -82,16 +82,14 @@ fn run(
     next_due: Option<Millis>,
 ) -> PlanStep {
     let execution = ExecutionId::scheduled(job.id, scheduled_time);
-    let run = RunRef { execution, job: job.seq, version: job.version, scheduled_time, trigger };
     let fire_at = scheduled_time + jitter(execution, job.times.jitter);
-    let what = Planned::Run(PlannedRun { run, fire_at, node: node.clone() });
-    PlanStep { from, next_due, what }
+    let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node: node.clone() };
+    PlanStep { job: job.seq, version: job.version, from, next_due, run: Some(run) }
 }
 
 /// Moves a job on from `from` without a run.
 fn pass_over(job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlanStep {
-    let what = Planned::PassedOver { job: job.seq, version: job.version };
-    PlanStep { from, next_due, what }
+    PlanStep { job: job.seq, version: job.version, from, next_due, run: None }
 }
 
 /// A run's own fixed share of its job's jitter.
@@ -140,10 +138,10 @@ mod tests {
         rules.plan(&job, &NodeName::unchecked("n1"), &mut steps);
         let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
         let step = |step: &PlanStep| {
-            assert_eq!((step.job(), step.version()), (job.seq, job.version));
-            let run = step.planned().map(|planned| {
-                assert_eq!(planned.fire_at, planned.run.scheduled_time, "no jitter");
-                (seconds(planned.run.scheduled_time), planned.run.trigger)
+            assert_eq!((step.job, step.version), (job.seq, job.version));
+            let run = step.run.as_ref().map(|planned| {
+                assert_eq!(planned.fire_at, planned.scheduled_time, "no jitter");
+                (seconds(planned.scheduled_time), planned.trigger)
             });
             (seconds(step.from), run, step.next_due.map(seconds))
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::ScratchFile;
-use chronos_state::{Applied, Batch, Machine, StateError};
+use chronos_state::{Applied, LogBatch, Machine, StateError, VERSION};
 use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
 
@@ -79,14 +79,15 @@ impl StateFile {
     /// Waits while the disk is full.
     pub(crate) fn apply(&mut self, entries: Vec<EntryResponder<Types>>) -> Result<(), StateFault> {
         let mut position = self.position.clone();
-        let mut batches: Vec<&Batch> = Vec::with_capacity(entries.len());
+        let mut batches = Vec::with_capacity(entries.len());
         for (entry, _) in &entries {
             position.applied = Some(entry.log_id);
             match &entry.payload {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(logged) => {
                     position.at = position.at.max(logged.batch().at);
-                    batches.push(logged.batch());
+                    // What this binary follows stands in for what all members follow.
+                    batches.push(LogBatch { batch: logged.batch(), follows: VERSION });
                 }
                 EntryPayload::Membership(membership) => {
                     position.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
@@ -169,7 +170,11 @@ impl StateFile {
         Ok(())
     }
 
-    fn write(&mut self, batches: &[&Batch], notes: &[(&str, &[u8])]) -> Result<Vec<Applied>, StateError> {
+    fn write(
+        &mut self,
+        batches: &[LogBatch<'_>],
+        notes: &[(&str, &[u8])],
+    ) -> Result<Vec<Applied>, StateError> {
         self.until_space(|machine| machine.apply(batches, notes))
     }
 

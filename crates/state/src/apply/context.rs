@@ -20,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) db: &'a Connection,
     /// The batch's instant.
     pub(super) at: Millis,
+    /// The highest version that every member of the cluster followed at this place of the log.
+    pub(super) follows: u32,
     pub(super) effects: Vec<Effect>,
     /// The last number that was given to an execution. It is written back once a batch.
     last_execution: i64,
@@ -48,9 +50,9 @@ pub(super) struct Open {
 
 impl<'a> Context<'a> {
     /// Begins a batch.
-    pub(super) fn open(db: &'a Connection, at: Millis) -> Result<Self, StateError> {
+    pub(super) fn open(db: &'a Connection, at: Millis, follows: u32) -> Result<Self, StateError> {
         let last = counter::last(db, EXECUTION)?;
-        Ok(Self { db, at, effects: Vec::new(), last_execution: last, last_before: last })
+        Ok(Self { db, at, follows, effects: Vec::new(), last_execution: last, last_before: last })
     }
 
     /// Ends the batch, and hands over its effects.

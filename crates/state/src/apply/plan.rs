@@ -4,10 +4,9 @@ use rusqlite::params;
 
 use super::context::Context;
 use super::insert::insert;
-use crate::command::{Plan, PlanStep, PlannedRun};
+use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
-use crate::run::Fire;
 use crate::stored::row;
 
 pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, StateError> {
@@ -20,22 +19,20 @@ pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, St
 fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     // If the job has changed or moved on since, it is planned anew. So a plan that arrives twice or late,
     // even from an earlier leader, changes nothing. Due instants only ever move forward.
-    let planned = step.planned();
     let sql = "UPDATE due SET at = ?2, sum = ?4, held = held + ?5
         WHERE seq = ?1 AND version = ?3 AND at = ?6 AND (?2 IS NULL OR at < ?2)";
-    let due = params![step.job().get(), step.next_due, step.version()];
-    let moved = row::write(context.db, sql, due, params![i64::from(planned.is_some()), step.from])?;
+    let due = params![step.job.get(), step.next_due, step.version];
+    let moved = row::write(context.db, sql, due, params![i64::from(step.run.is_some()), step.from])?;
     if moved == 0 {
         return Ok(());
     }
-    let Some(PlannedRun { run, fire_at, node }) = planned else {
+    let Some(fire) = step.fire() else {
         return Ok(());
     };
-    let fire = Fire::first(*run, *fire_at, node.clone());
     if insert(context, &fire, None)? {
         context.effects.push(Effect::Fire(fire));
     } else {
-        context.add_held(run.job, -1)?;
+        context.add_held(step.job, -1)?;
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! Reports: what a node says about a run that it was to fire.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Trigger};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use chronos_types::{ErrorKind, Millis, NodeName, Response};
+use serde::{Deserialize, Serialize};
 
-use crate::run::{Fire, JobSeq, RunRef};
+use crate::run::{Fire, RunRef};
 use crate::stored::execution::{failure, response};
-use crate::stored::text;
 
 /// What became of one attempt.
 ///
 /// It repeats all that the record needs. So a delivery ends on record even if its record was withdrawn
 /// while it was under way.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
     /// The run, in the version that the node ran.
     pub run: RunRef,
@@ -23,7 +23,7 @@ pub struct Report {
 
 /// What happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reported {
     /// An attempt is under way. Sent only for attempts that take long enough for somebody to see them.
     Begun {
@@ -47,6 +47,7 @@ pub enum Reported {
         #[serde(default, with = "failure", skip_serializing_if = "Option::is_none")]
         failure: Option<(ErrorKind, String)>,
         /// When the next attempt is due; `None` after a success, and when no attempt is left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<Millis>,
     },
     /// The run was not delivered, because another run of its job was unfinished.
@@ -57,6 +58,7 @@ pub enum Reported {
     /// A newer run ended this one.
     Replaced {
         /// The attempt that was cut off, and when it began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<(u32, Millis)>,
     },
     /// The run was withdrawn, and this node had not begun it by then.
@@ -78,50 +80,5 @@ impl Reported {
     /// Whether it reports a success.
     pub(crate) fn is_success(&self) -> bool {
         matches!(self, Self::Ended { failure: None, .. })
-    }
-}
-
-/// A [`Report`] as it is written.
-#[derive(Serialize)]
-struct WrittenReport<'a> {
-    #[serde(with = "text")]
-    execution: ExecutionId,
-    job: JobSeq,
-    version: u64,
-    slot: Millis,
-    #[serde(with = "text")]
-    trigger: Trigger,
-    node: &'a NodeName,
-    what: &'a Reported,
-}
-
-impl Serialize for Report {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { run, node, what } = self;
-        let RunRef { execution, job, version, scheduled_time, trigger } = *run;
-        WrittenReport { execution, job, version, slot: scheduled_time, trigger, node, what }
-            .serialize(serializer)
-    }
-}
-
-/// A [`Report`] as it is read.
-#[derive(Deserialize)]
-struct ReadReport {
-    #[serde(with = "text")]
-    execution: ExecutionId,
-    job: JobSeq,
-    version: u64,
-    slot: Millis,
-    #[serde(with = "text")]
-    trigger: Trigger,
-    node: NodeName,
-    what: Reported,
-}
-
-impl<'de> Deserialize<'de> for Report {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ReadReport { execution, job, version, slot, trigger, node, what } =
-            ReadReport::deserialize(deserializer)?;
-        Ok(Self { run: RunRef { execution, job, version, scheduled_time: slot, trigger }, node, what })
     }
 }

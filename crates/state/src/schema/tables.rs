@@ -143,9 +143,12 @@ impl Table {
 /// Makes the tables, for version 1 of the cluster: every step to a later version is a command.
 pub(super) fn make(db: &Connection) -> Result<(), StateError> {
     db.execute_batch(SQL)?;
-    for name in ["execution", "job"] {
-        row::write(db, "INSERT INTO counters VALUES (?1, ?2, ?3)", params![name, 0], params![])?;
-    }
+    ["execution", "job"].into_iter().try_for_each(|name| add_counter(db, name))
+}
+
+/// Adds a counter that has given no number yet.
+pub(super) fn add_counter(db: &Connection, name: &str) -> Result<(), StateError> {
+    row::write(db, "INSERT INTO counters VALUES (?1, ?2, ?3)", params![name, 0], params![])?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::error::StateError;
 
 /// What a record keeps in its detail column.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StoredDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -26,6 +27,7 @@ pub(crate) struct StoredDetail {
 
 /// An attempt in [`StoredDetail`].
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StoredAttempt {
     pub number: u32,
     pub started_at: Millis,
@@ -40,6 +42,7 @@ pub(crate) struct StoredAttempt {
 
 /// A response in [`StoredDetail`] and in reports.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StoredResponse<'a> {
     #[serde(default, skip_serializing_if = "is_default")]
     status_code: u16,

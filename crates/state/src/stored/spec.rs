@@ -17,6 +17,7 @@ use crate::error::StateError;
 
 /// The stored form of a [`JobSpec`].
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StoredSpec<'a> {
     name: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -41,12 +42,12 @@ struct StoredSpec<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StoredRetry {
     max_attempts: u32,
     initial_ms: u64,
     max_ms: u64,
     multiplier: f64,
-    #[serde(default)]
     jitter: f64,
 }
 

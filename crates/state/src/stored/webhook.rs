@@ -9,6 +9,7 @@ use super::omit::is_default;
 
 /// The stored form of a [`Webhook`].
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StoredWebhook<'a> {
     url: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,11 +31,20 @@ pub(crate) struct StoredWebhook<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum StoredAuth<'a> {
-    Bearer { token: Cow<'a, str> },
-    Basic { username: Cow<'a, str>, password: Cow<'a, str> },
-    ApiKey { api_key: Cow<'a, str>, header: Option<Cow<'a, str>> },
+    Bearer {
+        token: Cow<'a, str>,
+    },
+    Basic {
+        username: Cow<'a, str>,
+        password: Cow<'a, str>,
+    },
+    ApiKey {
+        api_key: Cow<'a, str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<Cow<'a, str>>,
+    },
 }
 
 impl<'a> From<&'a Webhook> for StoredWebhook<'a> {

@@ -174,10 +174,10 @@ fn a_backup_of_a_newer_chronos_is_refused() {
     assert_eq!(refusal(&newer), wanted);
     // The backup may be well and the state in it newer.
     let world = world.reopen();
-    rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 9).unwrap();
+    rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let to = world.file("of-newer");
     let error = backup::write(&world.path(), &to, 1, "1.2.3", "raft.").unwrap_err();
-    assert!(matches!(error, StateError::NewerFormat { found: 9, .. }), "{error:?}");
+    assert!(matches!(error, StateError::NewerFormat { found: 99, .. }), "{error:?}");
     assert!(!to.exists());
 }
 

@@ -50,7 +50,7 @@ fn the_key_of_another_request_is_refused() {
 fn a_refusal_is_not_remembered() {
     let mut world = World::new();
     let (job, fire) = world.with_run(JobSpec { concurrency: Concurrency::Forbid, ..spec("a") });
-    let again = |at| keyed(at, "k", "f", trigger(&job, ExecutionId::manual(1200, [1; 10]), None));
+    let again = |at| keyed(at, "k", "f", trigger(&job, ExecutionId::manual(job.job.id, 1200, [1; 10]), None));
     let overlap = Outcome::Refused { refusal: Refusal::Overlap { unfinished: fire.run.execution } };
     assert_eq!(outcome(&mut world, &again(1100)).0, overlap);
     world.done(1150, report(&fire, delivered(1, 1000)));

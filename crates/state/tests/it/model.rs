@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, Planned,
+    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, PlannedRun,
     Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
@@ -154,6 +154,9 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
+            #[cfg(feature = "next")]
+            Command::Probe => unreachable!("the operations do not probe"),
             Command::Reassign(reassign) => {
                 reassign.runs.iter().for_each(|moved| self.reassign(moved));
                 Outcome::Done
@@ -366,17 +369,20 @@ impl Model {
     }
 
     fn plan(&mut self, step: &PlanStep) {
-        let Some(job) = self.jobs.get_mut(&step.job()) else {
+        let Some(job) = self.jobs.get_mut(&step.job) else {
             return;
         };
         let Some(due) = job.due else { return };
         let moves_on = step.next_due.is_none_or(|next| next > due);
-        if (job.version, due) != (step.version(), step.from) || !moves_on {
+        if (job.version, due) != (step.version, step.from) || !moves_on {
             return;
         }
         job.due = step.next_due;
-        if let Planned::Run(planned) = &step.what {
-            let fire = first(planned.run, planned.fire_at, &planned.node);
+        if let Some(planned) = &step.run {
+            let PlannedRun { execution, scheduled_time, trigger, fire_at, node } = planned.clone();
+            let PlanStep { job, version, .. } = *step;
+            let run = RunRef { execution, job, version, scheduled_time, trigger };
+            let fire = first(run, fire_at, &node);
             if self.insert(&fire, None) {
                 self.effects.push(Effect::Fire(fire));
             }

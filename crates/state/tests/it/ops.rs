@@ -2,8 +2,8 @@
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
 use chronos_state::{
-    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, Planned, PlannedRun,
-    Proposal, PutJob, Reassign, Reported, RunRef, TriggerRun, Trim,
+    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
+    Proposal, PutJob, Reassign, Reported, TriggerRun, Trim,
 };
 use chronos_types::{
     Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
@@ -266,7 +266,7 @@ impl Maker {
                 let Some(job) = pick(*job, model) else {
                     return nothing();
                 };
-                let execution = ExecutionId::manual(100_000, self.random(*doubled));
+                let execution = ExecutionId::manual(job.id, 100_000, self.random(*doubled));
                 let replay_of = replay.and_then(|run| self.fire(run)).map(|fire| fire.run.execution);
                 let known = self.fires.iter().find(|fire| fire.run.execution == execution);
                 if known.is_some_and(|fire| fire.run.job != job.seq) {
@@ -336,16 +336,15 @@ impl Maker {
         // Of a job that is not due, too: such a plan must do nothing.
         let due = job.due.unwrap_or(at / period * period);
         let run = |scheduled_time: Millis, next_due| {
-            let run = RunRef {
+            let run = PlannedRun {
                 execution: ExecutionId::scheduled(job.id, scheduled_time),
-                job: job.seq,
-                version: job.version,
                 scheduled_time,
                 trigger: Trigger::Schedule,
+                fire_at: scheduled_time,
+                node: support::node(NODES[usize::try_from(scheduled_time / 1000 % 2).unwrap()]),
             };
-            let node = support::node(NODES[usize::try_from(scheduled_time / 1000 % 2).unwrap()]);
-            let what = Planned::Run(PlannedRun { run, fire_at: scheduled_time, node });
-            PlanStep { from: scheduled_time, next_due, what }
+            let (job, version) = (job.seq, job.version);
+            PlanStep { job, version, from: scheduled_time, next_due, run: Some(run) }
         };
         let first = run(due, Some(due + period));
         let past = (at / period * period).max(due);
@@ -354,14 +353,14 @@ impl Maker {
             Pick::NextWithJitter => vec![with(first, |planned| planned.fire_at = due + 700)],
             Pick::Two => vec![first, run(due + period, Some(due + 2 * period))],
             Pick::Last => vec![PlanStep { next_due: None, ..first }],
-            Pick::Stale => vec![with(first, |planned| planned.run.version -= 1)],
+            Pick::Stale => vec![PlanStep { version: first.version - 1, ..first }],
             Pick::MovedOn => vec![PlanStep { from: due - period, ..first }],
             Pick::PassOver => {
                 vec![PlanStep { next_due: Some(past + period), ..support::passed_over(first) }]
             }
             Pick::CatchUp if due <= at => {
                 let caught = with(run(past, Some(past + period)), |planned| {
-                    planned.run.trigger = Trigger::CatchUp;
+                    planned.trigger = Trigger::CatchUp;
                     planned.fire_at = at;
                 });
                 vec![PlanStep { from: due, ..caught }]

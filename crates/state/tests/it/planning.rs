@@ -13,7 +13,7 @@ fn a_planned_run_is_on_record_before_it_is_fired() {
     let fire = fire_of(&world.done(500, plan([planned.clone()])));
     assert_eq!(
         (fire.run.execution, fire.run.job, fire.run.version),
-        (planned.planned().unwrap().run.execution, job.seq, 1)
+        (planned.run.unwrap().execution, job.seq, 1)
     );
     assert_eq!((fire.run.scheduled_time, fire.fire_at, fire.attempt, fire.begun), (1000, 1250, 1, false));
     assert_eq!((fire.run.trigger, fire.node.as_str()), (Trigger::Schedule, "n2"));
@@ -37,11 +37,11 @@ fn what_a_plan_does_depends_on_where_the_job_stands() {
     // The job is at version 2 and due at 2000; the run of 1000 is on record.
     let cases = [
         ("the next", change(|r| r), one(Some(3000))),
-        ("planned from an older version", change(|r| with(r, |p| p.run.version = 1)), none(Some(2000))),
-        ("planned from a newer version", change(|r| with(r, |p| p.run.version = 3)), none(Some(2000))),
+        ("planned from an older version", change(|r| PlanStep { version: 1, ..r }), none(Some(2000))),
+        ("planned from a newer version", change(|r| PlanStep { version: 3, ..r }), none(Some(2000))),
         ("planned from where the job was before", change(|r| PlanStep { from: 1000, ..r }), none(Some(2000))),
         ("planned from where the job is not yet", change(|r| PlanStep { from: 3000, ..r }), none(Some(2000))),
-        ("of another job", change(|r| with(r, |p| p.run.job = JobSeq::new(99))), none(Some(2000))),
+        ("of another job", change(|r| PlanStep { job: JobSeq::new(99), ..r }), none(Some(2000))),
         ("standing still", change(|r| PlanStep { next_due: Some(2000), ..r }), none(Some(2000))),
         ("backwards", change(|r| PlanStep { next_due: Some(1999), ..r }), none(Some(2000))),
         ("by one millisecond", change(|r| PlanStep { next_due: Some(2001), ..r }), one(Some(2001))),
@@ -93,7 +93,7 @@ fn missed_instants_are_left_behind_in_one_step() {
     let mut world = World::new();
     let job = world.create("a");
     let caught = with(run(&job, 90_000), |planned| {
-        planned.run.trigger = Trigger::CatchUp;
+        planned.trigger = Trigger::CatchUp;
         planned.fire_at = 90_500;
     });
     let caught = PlanStep { from: 1000, ..caught };

@@ -1,6 +1,6 @@
 //! The state file: opened again, copied, replaced, and refused where it is newer.
 
-use chronos_state::{Batch, Command, JobSeq, Machine, StateError, TriggerRun};
+use chronos_state::{Batch, Command, JobSeq, Machine, StateError, TriggerRun, VERSION};
 use chronos_types::{ExecutionId, JobSpec};
 
 use crate::support::*;
@@ -36,7 +36,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
     let mut world = World::new();
     let batch = Batch { at: 5, items: vec![put(id_of("a"), None, spec("a"), None).into()] };
     assert_eq!(world.machine.meta("applied").unwrap(), None);
-    world.machine.apply(&[&batch], &[("applied", b"7"), ("members", b"")]).unwrap();
+    world.machine.apply(&[logged(&batch)], &[("applied", b"7"), ("members", b"")]).unwrap();
     let mut world = world.reopen();
     assert_eq!(world.machine.meta("applied").unwrap(), Some(b"7".to_vec()));
     assert_eq!(world.machine.meta("members").unwrap(), Some(vec![]));
@@ -49,13 +49,14 @@ fn a_newer_state_file_is_refused_in_words_that_help() {
     let world = World::new();
     let other = world.file("newer.db");
     chronos_state::copy(world.machine.path(), &other).unwrap();
-    rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", 9).unwrap();
+    rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
     let path = other.display().to_string();
     let mut world = world.reopen();
     for error in [Machine::open(&other).unwrap_err(), world.machine.replace_with(&other, &[]).unwrap_err()] {
-        assert!(matches!(error, StateError::NewerFormat { found: 9, known: 1, .. }), "{error:?}");
+        assert!(matches!(error, StateError::NewerFormat { .. }), "{error:?}");
         let wanted = format!(
-            "{path} has state format 9, and this Chronos knows formats up to 1; start a newer Chronos on it"
+            "{path} has state format {}, and this Chronos knows formats up to {VERSION}; start a newer Chronos on it",
+            VERSION + 1
         );
         assert_eq!(error.to_string(), wanted);
     }
@@ -67,18 +68,35 @@ fn a_newer_command_is_refused_and_damage_is_called_damage() {
     let bytes = batch.encode().unwrap();
     assert_eq!(Batch::decode(&bytes).unwrap(), batch);
     assert!(bytes.starts_with(b"1 {"));
-    // What every release can read is written so that every release can; what a newer one brought, not.
-    let moved = Command::Reassign(chronos_state::Reassign { runs: vec![] });
-    let bytes_of_2 = Batch { at: 5, items: vec![moved.into()] }.encode().unwrap();
-    assert!(bytes_of_2.starts_with(b"2 {"));
-    let newer = [b"4 ".as_slice(), &[0xff; 9]].concat();
-    let error = Batch::decode(&newer).unwrap_err().to_string();
-    let wanted =
-        "the log holds a command of format 4, and this Chronos knows formats up to 3; start a newer Chronos";
-    assert_eq!(error, wanted);
-    for damaged in
-        [b"".as_slice(), b"1", b"1 ", b"0 {}", b"x {}", b"{}", &bytes[..bytes.len() - 1], &bytes[1..]]
-    {
+    // Nothing of what a newer one says is read but its version.
+    let next = VERSION + 1;
+    let newer = [format!("{next} ").as_bytes(), &[0xff; 9]].concat();
+    let raise = Batch { at: 5, items: vec![Command::RaiseVersion { to: next }.into()] };
+    for newer in [newer, raise.encode().unwrap()] {
+        let error = Batch::decode(&newer).unwrap_err();
+        assert!(matches!(error, StateError::NewerVersion { .. }), "{error:?}");
+        let wanted = format!(
+            "the log holds a command of cluster version {next}, and this Chronos follows versions up to \
+             {VERSION}; start a newer Chronos"
+        );
+        assert_eq!(error.to_string(), wanted);
+    }
+    let long = [b"9999999999 ", &bytes[2..]].concat();
+    let (zeros, plus) = ([b"0", bytes.as_slice()].concat(), [b"+", bytes.as_slice()].concat());
+    let damaged: [&[u8]; 11] = [
+        b"",
+        b"1",
+        b"1 ",
+        b"0 {}",
+        b"x {}",
+        b"{}",
+        &bytes[..bytes.len() - 1],
+        &bytes[1..],
+        &long,
+        &zeros,
+        &plus,
+    ];
+    for damaged in damaged {
         let error = Batch::decode(damaged).unwrap_err();
         assert!(matches!(error, StateError::Corrupt(_)), "{:?}: {error:?}", String::from_utf8_lossy(damaged));
     }
@@ -154,7 +172,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
         let job = id_of(&name);
         let run = TriggerRun {
             job,
-            execution: ExecutionId::manual(number, [0; 10]),
+            execution: ExecutionId::manual(job, number, [0; 10]),
             replay_of: None,
             node: node(NODE),
         };

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, Machine, Moved, Outcome, Plan,
-    PlanStep, Planned, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, RunRef,
-    StateError, TriggerRun,
+    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, LogBatch, Machine, Moved, Outcome,
+    Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, StateError,
+    TriggerRun, VERSION,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -56,7 +56,7 @@ impl World {
     }
 
     pub fn batch(&mut self, batch: &Batch) -> Applied {
-        self.machine.apply(&[batch], &[]).unwrap().remove(0)
+        self.machine.apply(&[logged(batch)], &[]).unwrap().remove(0)
     }
 
     /// Applies a command whose outcome must be [`Outcome::Done`].
@@ -114,12 +114,18 @@ impl World {
     }
 }
 
-/// A job's id, made from its name.
+/// A batch of the log, of a cluster whose members all follow what this binary does.
+pub fn logged(batch: &Batch) -> LogBatch<'_> {
+    LogBatch { batch, follows: VERSION }
+}
+
+/// A job's id, made from its name by FNV-1a.
 pub fn id_of(name: &str) -> JobId {
-    let mut random = [0u8; 10];
-    for (place, byte) in name.bytes().enumerate() {
-        random[place % 10] = random[place % 10].rotate_left(3) ^ byte;
-    }
+    let hash = name
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&hash.to_be_bytes());
     JobId::new(0, random)
 }
 
@@ -173,30 +179,26 @@ pub fn node(name: &str) -> NodeName {
 
 /// The run of a job at an instant, the next one a second later.
 pub fn run(job: &JobRow, at: Millis) -> PlanStep {
-    let run = RunRef {
+    let run = PlannedRun {
         execution: ExecutionId::scheduled(job.job.id, at),
-        job: job.seq,
-        version: job.job.version,
         scheduled_time: at,
         trigger: Trigger::Schedule,
+        fire_at: at,
+        node: node(NODE),
     };
-    let what = Planned::Run(PlannedRun { run, fire_at: at, node: node(NODE) });
-    PlanStep { from: at, next_due: Some(at + 1000), what }
+    let (job, version) = (job.seq, job.job.version);
+    PlanStep { job, version, from: at, next_due: Some(at + 1000), run: Some(run) }
 }
 
 /// A step whose run is another.
 pub fn with(mut step: PlanStep, change: impl FnOnce(&mut PlannedRun)) -> PlanStep {
-    match &mut step.what {
-        Planned::Run(planned) => change(planned),
-        Planned::PassedOver { .. } => panic!("no run in {step:?}"),
-    }
+    change(step.run.as_mut().expect("a run"));
     step
 }
 
 /// The same step without its run.
 pub fn passed_over(step: PlanStep) -> PlanStep {
-    let what = Planned::PassedOver { job: step.job(), version: step.version() };
-    PlanStep { what, ..step }
+    PlanStep { run: None, ..step }
 }
 
 pub fn plan<const N: usize>(steps: [PlanStep; N]) -> Command {

@@ -6,7 +6,7 @@ use chronos_types::{Concurrency, ErrorKind, ExecutionId, JobSpec, Status, Trigge
 use crate::support::*;
 
 fn manual(n: u8) -> ExecutionId {
-    ExecutionId::manual(1200, [n; 10])
+    ExecutionId::manual(id_of("a"), 1200, [n; 10])
 }
 
 #[test]

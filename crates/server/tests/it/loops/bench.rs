@@ -11,9 +11,7 @@ use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
     Activity, Dependencies, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store, View,
 };
-use chronos_state::{
-    Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, Planned, PlannedRun, RunRef, TriggerRun,
-};
+use chronos_state::{Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun};
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
 use prometheus_client::encoding::text::encode;
@@ -160,14 +158,14 @@ impl Bench {
         let id = JobId::new(now, self.env.random_bytes());
         let due = if due == 0 { "null".to_owned() } else { due.to_string() };
         let json = format!(
-            r#"1 {{"at":{now},"items":[{{"command":{{"kind":"put_job","id":"{id}","from_version":null,
+            r#"1 {{"at":{now},"items":[{{"command":{{"put_job":{{"id":"{id}","from_version":null,
             "created_at":{now},"next_due":{due},"spec":{{"name":"job-{number}","description":"",
             "schedule":"@every 1h","timezone":"UTC","webhook":{{"url":"{url}","method":null,"headers":[],
             "body":null,"auth":null,"success_codes":null,"timeout_ms":null,"tls_skip_verify":false,
             "max_redirects":0}},"retry":{{"max_attempts":3,"initial_ms":3000,"max_ms":60000,
             "multiplier":2.0,"jitter":0.0}},"timeout_ms":null,"concurrency":"{concurrency}",
             "missed_runs":"ignore","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
-            "enabled":true}}}}}}]}}"#
+            "enabled":true}}}}}}}}]}}"#
         );
         for item in Batch::decode(json.as_bytes()).expect("a batch").items {
             self.propose(item.command).await;
@@ -177,7 +175,7 @@ impl Bench {
 
     /// Asks for a run by hand, to be fired by `node`.
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
-        let execution = ExecutionId::manual(self.env.now(), self.env.random_bytes());
+        let execution = ExecutionId::manual(job.id, self.env.now(), self.env.random_bytes());
         let run = TriggerRun { job: job.id, execution, replay_of: None, node: NodeName::unchecked(node) };
         self.propose(Command::Trigger(run)).await;
         execution
@@ -197,11 +195,9 @@ impl Bench {
         node: &str,
     ) -> ExecutionId {
         let execution = ExecutionId::scheduled(job.id, scheduled_time);
-        let trigger = Trigger::Schedule;
-        let run = RunRef { execution, job: job.seq, version, scheduled_time, trigger };
-        let node = NodeName::unchecked(node);
-        let what = Planned::Run(PlannedRun { run, fire_at: scheduled_time, node });
-        let step = PlanStep { from: scheduled_time, next_due: None, what };
+        let (trigger, node) = (Trigger::Schedule, NodeName::unchecked(node));
+        let run = PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node };
+        let step = PlanStep { job: job.seq, version, from: scheduled_time, next_due: None, run: Some(run) };
         self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::ops::ops;
 use crate::oracle::{config, log};
-use crate::support::{World, dump};
+use crate::support::{World, dump, logged};
 
 #[derive(Clone, Copy, Debug)]
 enum Between {
@@ -63,7 +63,7 @@ proptest! {
         while !rest.is_empty() {
             let (size, between) = cuts.next().unwrap();
             let (head, tail) = rest.split_at((*size).min(rest.len()));
-            for applied in other.machine.apply(&head.iter().collect::<Vec<_>>(), &[]).unwrap() {
+            for applied in other.machine.apply(&head.iter().map(logged).collect::<Vec<_>>(), &[]).unwrap() {
                 outcomes_too.extend(applied.outcomes);
                 effects_too.extend(applied.effects);
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chronos_state::{Batch, Command, JobRow, JobSeq, Planned};
+use chronos_state::{Batch, Command, JobRow, JobSeq};
 use chronos_types::{ExecutionId, Millis, Trigger};
 use rusqlite::Connection;
 
@@ -73,19 +73,17 @@ impl Track {
             _ => &[],
         };
         let first = self.due.unwrap_or(self.until);
-        let own = || plan.iter().filter(|step| step.job() == row.seq);
+        let own = || plan.iter().filter(|step| step.job == row.seq);
         for step in own() {
             // What stands before a run that catches up, and all of a step without a run.
-            let end = match &step.what {
-                Planned::PassedOver { .. } => step.next_due.unwrap_or(first),
-                Planned::Run(planned) if planned.run.trigger == Trigger::CatchUp => {
-                    planned.run.scheduled_time
-                }
-                Planned::Run(_) => first,
+            let end = match &step.run {
+                None => step.next_due.unwrap_or(first),
+                Some(run) if run.trigger == Trigger::CatchUp => run.scheduled_time,
+                Some(_) => first,
             };
             self.passed_over.extend((first..end).step_by(usize::try_from(self.period).unwrap()));
         }
-        let last = own().filter_map(|step| Some(step.planned()?.run.scheduled_time)).max();
+        let last = own().filter_map(|step| Some(step.run.as_ref()?.scheduled_time)).max();
         // Where the last run was planned, nothing is due, and all up to it is owed.
         self.until = due.unwrap_or_else(|| last.map_or(self.until, |last| last.min(first) + 1));
         self.due = due;
