@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod backups;
+mod forms;
+mod golden;
 mod invariants;
 mod jobs;
 mod keys;
@@ -17,5 +19,7 @@ mod reassign;
 mod reports;
 mod retention;
 mod storage;
+mod strict;
 mod support;
 mod triggers;
+mod versions;

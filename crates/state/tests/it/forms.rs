@@ -1,0 +1,242 @@
+//! Every form that commands and their outcomes have in the log and between nodes: fixed values, and names for
+//! them.
+
+use chronos_state::{
+    Batch, Cancel, Command, DeleteJob, Idempotency, JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun,
+    Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
+};
+use chronos_types::{
+    Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
+    MissedRuns, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
+};
+
+use crate::support::{node, spec, tags};
+
+/// When the jobs and runs of these forms are.
+const AT: Millis = 1_700_000_000_000;
+
+fn job_id() -> JobId {
+    JobId::new(AT, [7; 10])
+}
+
+fn execution() -> ExecutionId {
+    ExecutionId::scheduled(job_id(), AT + 60_000)
+}
+
+fn run() -> RunRef {
+    RunRef {
+        execution: execution(),
+        job: JobSeq::new(42),
+        version: 3,
+        scheduled_time: AT + 60_000,
+        trigger: Trigger::Schedule,
+    }
+}
+
+/// A job that says all that a job can say.
+fn full(auth: Auth) -> JobSpec {
+    let headers = vec![("X-One".to_owned(), "1".to_owned()), ("X-Two".to_owned(), "zwei ü".to_owned())];
+    let body = "{\"at\": \"{{scheduled_time}}\"}\n";
+    JobSpec {
+        description: "sends \"the\" bill".into(),
+        schedule: "0 9 * * 1-5".into(),
+        timezone: "Europe/Berlin".into(),
+        webhook: Webhook {
+            method: Some(Method::parse("PUT").unwrap()),
+            headers: Headers::parse(headers).unwrap(),
+            body: Some(Template::parse(body).unwrap()),
+            auth: Some(auth),
+            success_codes: Some(SuccessCodes::parse(vec![200, 409]).unwrap()),
+            timeout: Some(DurationMs::from_millis(1500)),
+            tls_skip_verify: true,
+            max_redirects: 3,
+            ..spec("bill").webhook
+        },
+        retry_policy: RetryPolicy::new(
+            5,
+            DurationMs::from_millis(250),
+            DurationMs::from_millis(60_000),
+            1.5,
+            0.25,
+        )
+        .unwrap(),
+        timeout: Some(DurationMs::from_millis(30_000)),
+        concurrency: Concurrency::Forbid,
+        missed_runs: MissedRuns::ExecuteAll,
+        jitter: DurationMs::from_millis(5000),
+        start_at: Some(AT),
+        end_at: Some(AT + 1_000_000_000),
+        tags: tags([("team", "billing"), ("tier", "1")]),
+        enabled: false,
+        ..spec("bill")
+    }
+}
+
+fn put(spec: JobSpec) -> Command {
+    Command::PutJob(Box::new(PutJob {
+        id: job_id(),
+        from_version: None,
+        created_at: AT,
+        spec,
+        next_due: None,
+    }))
+}
+
+fn change(spec: JobSpec) -> Command {
+    Command::PutJob(Box::new(PutJob {
+        id: job_id(),
+        from_version: Some(2),
+        created_at: AT,
+        spec,
+        next_due: Some(AT + 60_000),
+    }))
+}
+
+fn step(next_due: Option<Millis>, run: Option<PlannedRun>) -> PlanStep {
+    PlanStep { job: JobSeq::new(42), version: 3, from: AT + 60_000, next_due, run }
+}
+
+fn planned() -> PlannedRun {
+    PlannedRun {
+        execution: execution(),
+        scheduled_time: AT + 60_000,
+        trigger: Trigger::Schedule,
+        fire_at: AT + 60_250,
+        node: node("n1"),
+    }
+}
+
+fn report(what: Reported) -> Command {
+    Command::Report(Report { run: run(), node: node("n1"), what })
+}
+
+fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Option<Millis>) -> Reported {
+    Reported::Ended { attempt: 2, started_at: AT + 60_251, duration_ms: 12, response, failure, retry_at }
+}
+
+fn triggered(replay_of: Option<ExecutionId>) -> Command {
+    let execution = ExecutionId::manual(job_id(), AT, [9; 10]);
+    Command::Trigger(TriggerRun { job: job_id(), execution, replay_of, node: node("n1") })
+}
+
+fn batch(items: Vec<Command>) -> Batch {
+    Batch { at: AT, items: items.into_iter().map(Into::into).collect() }
+}
+
+fn commands() -> Vec<(&'static str, Vec<Command>)> {
+    let bearer = || Auth::Bearer { token: "t0ken".into() };
+    let basic = Auth::Basic { username: "me".into(), password: "p:w".into() };
+    let key = |header: Option<&str>| Auth::ApiKey { api_key: "k3y".into(), header: header.map(Into::into) };
+    let with_auth =
+        |auth| put(JobSpec { webhook: Webhook { auth: Some(auth), ..spec("a").webhook }, ..spec("a") });
+    let response = Response {
+        status_code: 503,
+        body: Some("busy\n".into()),
+        truncated: true,
+        error: Some("the connection broke".into()),
+    };
+    let of_kind = |kind: &ErrorKind| report(ended(Response::default(), Some((*kind, "why".into())), None));
+    let of_trigger = |trigger: &Trigger| {
+        let run = RunRef { trigger: *trigger, ..run() };
+        Command::Report(Report { run, node: node("n1"), what: Reported::NotBegun })
+    };
+    let of_policies = |policy: &Concurrency, missed_runs: &MissedRuns| {
+        put(JobSpec { concurrency: *policy, missed_runs: *missed_runs, ..spec("a") })
+    };
+    let policies =
+        Concurrency::ALL.iter().flat_map(|c| MissedRuns::ALL.iter().map(move |m| of_policies(c, m)));
+    let refused = Some((ErrorKind::Status, "503 Service Unavailable".to_owned()));
+    let moved = |unsure| Moved { execution: execution(), from: node("n1"), to: node("n2"), unsure };
+    vec![
+        ("put_job_minimal", vec![put(spec("a"))]),
+        ("put_job_full", vec![change(full(bearer()))]),
+        ("put_job_auth", [bearer(), basic, key(None), key(Some("X-Key"))].map(with_auth).into()),
+        ("put_job_policies", policies.collect()),
+        (
+            "delete_job",
+            vec![
+                Command::DeleteJob(DeleteJob { id: job_id(), if_version: None }),
+                Command::DeleteJob(DeleteJob { id: job_id(), if_version: Some(3) }),
+            ],
+        ),
+        ("trigger", vec![triggered(None)]),
+        ("trigger_replay", vec![triggered(Some(execution()))]),
+        ("cancel", vec![Command::Cancel(Cancel { execution: execution() })]),
+        ("plan_run", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), Some(planned()))] })]),
+        ("plan_last_run", vec![Command::Plan(Plan { steps: vec![step(None, Some(planned()))] })]),
+        ("plan_passed_over", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), None)] })]),
+        ("report_begun", vec![report(Reported::Begun { attempt: 2, started_at: AT + 60_251 })]),
+        (
+            "report_ended_success",
+            vec![report(ended(
+                Response { status_code: 200, body: Some("ok".into()), ..Response::default() },
+                None,
+                None,
+            ))],
+        ),
+        ("report_ended_retry", vec![report(ended(response, refused, Some(AT + 61_000)))]),
+        ("report_error_kinds", ErrorKind::ALL.iter().map(of_kind).collect()),
+        ("report_triggers", Trigger::ALL.iter().map(of_trigger).collect()),
+        ("report_skipped", vec![report(Reported::Skipped { reason: "ü\"\n".into() })]),
+        (
+            "report_replaced",
+            vec![
+                report(Reported::Replaced { attempt: None }),
+                report(Reported::Replaced { attempt: Some((2, AT + 60_251)) }),
+            ],
+        ),
+        ("report_not_begun", vec![report(Reported::NotBegun)]),
+        ("report_unknown", vec![report(Reported::Unknown)]),
+        (
+            "trim",
+            vec![Command::Trim(Trim {
+                executions: vec![1, 2],
+                versions: vec![(JobSeq::new(42), 2)],
+                jobs: vec![JobSeq::new(3)],
+                keys_before: AT,
+            })],
+        ),
+        ("reassign", vec![Command::Reassign(Reassign { runs: vec![moved(false), moved(true)] })]),
+        ("raise_version", vec![Command::RaiseVersion { to: 1 }]),
+    ]
+}
+
+/// Batches: each command in each of its forms.
+pub fn batches() -> Vec<(&'static str, Batch)> {
+    let mut all: Vec<_> = commands().into_iter().map(|(name, items)| (name, batch(items))).collect();
+    let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
+    all.push((
+        "idempotency_key",
+        Batch { at: AT, items: vec![Proposal { idempotency, command: triggered(None) }] },
+    ));
+    all.push(("empty", batch(vec![])));
+    all
+}
+
+/// What version 2 brings in tests.
+#[cfg(feature = "next")]
+pub fn batches_of_next() -> Vec<(&'static str, Batch)> {
+    vec![
+        ("probe", batch(vec![Command::Probe])),
+        ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
+        ("probe_among_others", batch(vec![triggered(None), Command::Probe])),
+    ]
+}
+
+/// Outcomes: each, and each reason of a refusal.
+pub fn outcomes() -> Vec<(&'static str, Outcome)> {
+    let refused = |refusal| Outcome::Refused { refusal };
+    vec![
+        ("done", Outcome::Done),
+        ("job", Outcome::Job { id: job_id(), version: 3, at: AT }),
+        ("execution", Outcome::Execution { id: execution(), job: job_id() }),
+        ("refused_name_taken", refused(Refusal::NameTaken { name: "bill".into() })),
+        ("refused_no_such_job", refused(Refusal::NoSuchJob)),
+        ("refused_no_such_execution", refused(Refusal::NoSuchExecution)),
+        ("refused_version_mismatch", refused(Refusal::VersionMismatch { current: 3 })),
+        ("refused_overlap", refused(Refusal::Overlap { unfinished: execution() })),
+        ("refused_finished", refused(Refusal::Finished { status: "success".into() })),
+        ("refused_key_reused", refused(Refusal::KeyReused)),
+        ("refused_version_not_followed", refused(Refusal::VersionNotFollowed { follows: 1 })),
+    ]
+}
