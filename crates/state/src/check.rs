@@ -88,7 +88,7 @@ fn tables() -> impl Iterator<Item = Table> {
 
 /// The names of tables, columns and indexes, and the conditions of indexes, are bytes of the file too.
 fn same_schema(db: &Connection) -> Result<(), StateError> {
-    if schema::text(db)? == schema::expected_text()? {
+    if schema::text(db)? == *schema::expected_text()? {
         Ok(())
     } else {
         Err(StateError::Corrupt("its tables are not those of a state file".to_owned()))

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::apply;
 use crate::check::{self, Check};
 use crate::command::LogBatch;
 use crate::error::StateError;
 use crate::outcome::Applied;
 use crate::reader::Readers;
+use crate::schema::{self, commits};
 use crate::wal::{self, Done};
-use crate::{apply, schema};
 
 /// The bytes of a state that is checked before the machine starts: a quarter of a second.
 pub const CHECKED_AT_ONCE: u64 = 16 << 20;
@@ -22,6 +23,8 @@ pub struct Machine {
     path: PathBuf,
     connection: Connection,
     is_checked: bool,
+    /// How many commits the file has seen.
+    commits: u64,
 }
 
 impl Machine {
@@ -36,7 +39,8 @@ impl Machine {
         if is_checked {
             check::whole(&connection, path)?;
         }
-        Ok(Self { path: path.to_owned(), connection, is_checked })
+        let commits = commits::count(&connection)?;
+        Ok(Self { path: path.to_owned(), connection, is_checked, commits })
     }
 
     /// The check of a state file that was too large to be checked when it was opened. It is made over a
@@ -69,7 +73,9 @@ impl Machine {
         for (key, value) in meta {
             schema::set_meta(&transaction, key, value)?;
         }
+        commits::set(&transaction, self.commits.saturating_add(1))?;
         transaction.commit()?;
+        self.commits = self.commits.saturating_add(1);
         Ok(applied)
     }
 
@@ -102,9 +108,11 @@ impl Machine {
     /// what does not fit into the connection's cache waits in the write-ahead log.
     ///
     /// # Errors
-    /// The storage failed, or the file is not a state this Chronos can read.
+    /// The storage failed, or the file is damaged or not a state that this Chronos can read.
     pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
-        schema::restore(&mut self.connection, path, meta)
+        schema::restore(&mut self.connection, path, meta, self.commits.saturating_add(1))?;
+        self.commits = self.commits.saturating_add(1);
+        Ok(())
     }
 
     /// Where the state file is.

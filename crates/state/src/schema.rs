@@ -1,6 +1,7 @@
 //! The state file: how it is made, opened, synced and replaced. Its tables are in `tables`, and what says
 //! whose file it is and of which version in `format`.
 
+pub(crate) mod commits;
 mod format;
 mod tables;
 
@@ -22,10 +23,15 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     if !path.try_exists().map_err(StateError::file(path))? {
         create(path)?;
     }
+    let in_file = commits::in_file_alone(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     check_format(&connection, path)?;
+    if in_file.is_some_and(|in_file| commits::count(&connection).is_ok_and(|found| found < in_file)) {
+        let what = "its write-ahead log is damaged: it ends before what is in the file already";
+        return Err(StateError::Corrupt(what.to_owned()));
+    }
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Made durable before the log is purged; until then the log can tell it again.
@@ -143,15 +149,21 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
     sync().map_err(StateError::file(path))
 }
 
-/// Replaces the contents of an open state file by those of another, page by page, and sets notes. The other
-/// is checked as a whole before that.
-pub(crate) fn restore(to: &mut Connection, from: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
+/// Replaces the contents of an open state file by those of another, page by page, and sets notes and the count
+/// of commits. The other is checked as a whole before that.
+pub(crate) fn restore(
+    to: &mut Connection,
+    from: &Path,
+    meta: &[(&str, &[u8])],
+    commits: u64,
+) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_format(&source, from)?;
     check::whole(&source, from)?;
     for (key, value) in meta {
         set_meta(&source, key, value)?;
     }
+    commits::set(&source, commits)?;
     let backup = rusqlite::backup::Backup::new(&source, to)?;
     backup.run_to_completion(4_096, Duration::ZERO, None)?;
     Ok(())

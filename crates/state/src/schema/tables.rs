@@ -1,5 +1,7 @@
 //! The tables of the state file.
 
+use std::sync::OnceLock;
+
 use rusqlite::{Connection, params};
 
 use crate::error::StateError;
@@ -152,16 +154,24 @@ pub(super) fn add_counter(db: &Connection, name: &str) -> Result<(), StateError>
     Ok(())
 }
 
-/// What `sqlite_schema` says of a state file, in order.
-pub(crate) fn text(db: &Connection) -> Result<Vec<(String, Option<String>)>, StateError> {
+/// What `sqlite_schema` says of a file: the name and the text of each table and index.
+pub(crate) type Text = Vec<(String, Option<String>)>;
+
+/// What stands in a file.
+pub(crate) fn text(db: &Connection) -> Result<Text, StateError> {
     let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What [`text`] says of a state file that is as it should be.
-pub(crate) fn expected_text() -> Result<Vec<(String, Option<String>)>, StateError> {
+/// What stands in a state file that is as it should be.
+pub(crate) fn expected_text() -> Result<&'static Text, StateError> {
+    static EXPECTED: OnceLock<Text> = OnceLock::new();
+    if let Some(text) = EXPECTED.get() {
+        return Ok(text);
+    }
     let db = Connection::open_in_memory()?;
     db.execute_batch(SQL)?;
-    text(&db)
+    let text = text(&db)?;
+    Ok(EXPECTED.get_or_init(|| text))
 }

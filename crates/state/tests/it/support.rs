@@ -294,7 +294,9 @@ fn dump_columns(path: &Path, wanted: fn(&str) -> bool) -> String {
         let columns: Vec<_> = columns.filter(|column| wanted(column)).collect();
         let order: Vec<_> = (1..=columns.len()).map(|n| n.to_string()).collect();
         let (columns, order) = (columns.join(", "), order.join(", "));
-        for row in read(&format!("SELECT {columns} FROM {name} ORDER BY {order}")) {
+        // How often a file was written to is its own.
+        let which = if name == "meta" { "WHERE key <> 'state.commits'" } else { "" };
+        for row in read(&format!("SELECT {columns} FROM {name} {which} ORDER BY {order}")) {
             out += &format!("  {row:?}\n");
         }
     }
