@@ -50,7 +50,7 @@ pub enum StateError {
     },
     /// A command needs a higher version of the cluster than this binary can follow.
     #[error(
-        "the log holds a command of cluster version {found}, and this Chronos follows versions up to {known}; start a newer Chronos"
+        "a command is of cluster version {found}, and this Chronos follows versions up to {known}; start a newer Chronos"
     )]
     NewerVersion {
         /// The version that the command needs.

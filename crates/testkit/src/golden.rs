@@ -78,3 +78,26 @@ fn names(directory: &Path) -> BTreeSet<OsString> {
 fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\\"", "\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(forms: &[(&str, &str)]) -> Vec<String> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sample");
+        let forms = forms.iter().map(|(name, form)| ((*name).to_owned(), form.as_bytes().to_vec()));
+        compare(&directory, &forms.collect())
+    }
+
+    #[test]
+    fn a_form_must_be_what_its_file_says() {
+        assert_eq!(check(&[("one", "1 {\"a\":1}"), ("two", "2\n")]), [""; 0]);
+        let faults = check(&[("one", "1 {\"b\":1}"), ("three", "3")]);
+        let says = ["one has changed.", "three is missing.", "two has no form any more."];
+        assert_eq!(faults.len(), says.len(), "{faults:?}");
+        for (fault, say) in faults.iter().zip(says) {
+            assert!(fault.contains(say), "{say}: {fault}");
+        }
+        assert!(faults[0].ends_with("  it was 1 {\"a\":1}\n  it is  1 {\"b\":1}"), "{}", faults[0]);
+    }
+}

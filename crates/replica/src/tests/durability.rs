@@ -120,7 +120,7 @@ async fn a_command_from_a_newer_chronos_stops_the_start_with_its_reason() {
     log.execute("UPDATE log SET data = CAST('99 {}' AS BLOB) WHERE idx = ?1", [index]).expect("an update");
     drop(log);
     let error = Node::try_start(directory.path(), "one").await.err().expect("refused");
-    assert!(error.to_string().contains("format 99"), "{error}");
+    assert!(error.to_string().contains("version 99"), "{error}");
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn what_does_not_come_to_one_state_is_refused() {
     refused(of("log.db", "DELETE FROM note").path(), &["its log.db names no node"]);
     refused(of("state.db", "PRAGMA user_version = 9").path(), &["state.db has state format 9"]);
     let newer = "UPDATE log SET data = CAST('99 {}' AS BLOB) WHERE idx = 9";
-    refused(of("log.db", newer).path(), &["a command of format 99"]);
+    refused(of("log.db", newer).path(), &["a command is of cluster version 99"]);
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use chronos_state::{
     Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, NodeName, Status,
-    Trigger,
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName,
+    Status, Trigger,
 };
 
 #[derive(Clone, Debug)]
@@ -28,6 +28,11 @@ pub struct Job {
 impl Job {
     pub fn spec(&self) -> &JobSpec {
         &self.versions[&self.version].1
+    }
+
+    /// What a version calls the job, or, where it is forgotten, what the one in force does.
+    fn name_at(&self, version: u64) -> JobName {
+        self.versions.get(&version).map_or(self.spec(), |(_, spec)| spec).name.clone()
     }
 }
 
@@ -304,7 +309,7 @@ impl Model {
         let execution = Execution {
             id: fire.run.execution,
             job_id: job.id,
-            job_name: job.versions.get(&fire.run.version).map_or(job.spec(), |(_, spec)| spec).name.clone(),
+            job_name: job.name_at(fire.run.version),
             job_version: fire.run.version,
             trigger: fire.run.trigger,
             scheduled_time: fire.run.scheduled_time,
@@ -432,6 +437,7 @@ impl Model {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
             Reported::Begun { attempt, started_at } => {
                 run.execution.job_version = report.run.version;
+                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
                 run.begin(*attempt, *started_at);
                 run.execution.status = Status::Running;
             }
@@ -441,6 +447,7 @@ impl Model {
             }
             Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
                 run.execution.job_version = report.run.version;
+                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
                 run.begin(*attempt, *started_at);
                 let (error_kind, error) = failure.clone().unzip();
                 run.execution.attempt_log.push(Attempt {

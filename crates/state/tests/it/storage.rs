@@ -76,7 +76,7 @@ fn a_newer_command_is_refused_and_damage_is_called_damage() {
         let error = Batch::decode(&newer).unwrap_err();
         assert!(matches!(error, StateError::NewerVersion { .. }), "{error:?}");
         let wanted = format!(
-            "the log holds a command of cluster version {next}, and this Chronos follows versions up to \
+            "a command is of cluster version {next}, and this Chronos follows versions up to \
              {VERSION}; start a newer Chronos"
         );
         assert_eq!(error.to_string(), wanted);

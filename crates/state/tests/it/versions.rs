@@ -37,6 +37,18 @@ fn a_raise_is_refused_unless_it_goes_up_and_all_members_follow() {
 }
 
 #[test]
+fn a_binary_makes_the_step_to_each_version_that_it_can_follow() {
+    let (mut by_step, mut at_once) = (World::new(), World::new());
+    for to in 2..=VERSION {
+        assert_eq!(apply(&mut by_step, &raise(to), VERSION).unwrap().outcomes, [Outcome::Done], "{to}");
+        assert_eq!(by_step.machine.version().unwrap(), to);
+    }
+    apply(&mut at_once, &raise(VERSION), VERSION).unwrap();
+    assert_eq!(at_once.machine.version().unwrap(), VERSION);
+    assert_eq!(dump(&by_step.path()), dump(&at_once.path()));
+}
+
+#[test]
 fn a_node_that_cannot_follow_stops_before_it_changes_anything() {
     let mut world = World::new();
     let (before, next) = (dump(&world.path()), VERSION + 1);
@@ -66,9 +78,8 @@ fn a_batch_says_the_version_that_its_commands_need() {
 
 #[test]
 fn a_batch_that_understates_its_version_is_damage() {
-    let bytes = raise(7).encode().unwrap();
-    let understated = [b"1", &bytes[1..]].concat();
-    let error = Batch::decode(&understated).unwrap_err();
+    let understated = br#"1 {"at":10,"items":[{"command":{"raise_version":{"to":7}}}]}"#;
+    let error = Batch::decode(understated).unwrap_err();
     assert!(matches!(error, StateError::Corrupt(_)), "{error:?}");
     assert_eq!(
         error.to_string(),
