@@ -16,6 +16,7 @@ use crate::log::change::{Found, Identity};
 use crate::log::store::LogStore;
 use crate::log::tail::next;
 use crate::metrics::Metrics;
+use crate::state::check::StateCheck;
 use crate::state::fault::StateFault;
 use crate::state::file::{Sink, StateFile};
 use crate::state::snapshot::source::SnapshotDirectory;
@@ -32,6 +33,8 @@ pub(crate) struct Storage {
     pub newest_at: Arc<AtomicI64>,
     /// Where copies of the state lie.
     pub copies: Arc<SnapshotDirectory>,
+    /// The check of the state file, if it was not made when the file was opened.
+    pub check: Option<StateCheck>,
 }
 
 impl Storage {
@@ -63,13 +66,14 @@ impl Storage {
             // Nobody has set it before: this node has just read it.
             let _ = cluster.set(id);
         }
+        let check = StateCheck::of(&machine, health.clone(), env)?;
         let file = open_state(machine, sink, health.clone(), newest_at.clone(), &log, env)?;
         let reporter = health.clone();
         let died = move || reporter.report("the thread of the state machine panicked".to_owned());
         let gate = Space::gate(&health, DataFile::State);
         let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
         let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-        Ok(Self { id: identity.id, log, state, health, newest_at, copies })
+        Ok(Self { id: identity.id, log, state, health, newest_at, copies, check })
     }
 
     /// The state for openraft to apply to.

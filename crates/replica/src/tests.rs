@@ -154,7 +154,7 @@ fn named(node: &str) -> NodeName {
 }
 
 /// Creates the job of this number, at that instant. `text` makes it as large as one likes.
-fn put_job(number: i64, text: &str) -> Batch {
+pub(crate) fn put_job(number: i64, text: &str) -> Batch {
     let json = format!(
         r#"1 {{"at":{number},"items":[{{"command":{{"put_job":{{"id":"01890a5d-ac96-774b-bcce-{number:012}",
         "from_version":null,"created_at":{number},"next_due":null,"spec":{{"name":"job-{number}","description":"{text}","schedule":"@daily",

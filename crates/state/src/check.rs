@@ -122,7 +122,7 @@ fn rows(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement =
         db.prepare(&format!("SELECT * FROM {name} {place} ORDER BY {order} LIMIT {limit}"))?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query(params_from_iter(after.unwrap_or_default()))?;
     let (mut count, mut last) = (0, None);
     while let Some(row) = rows.next()? {

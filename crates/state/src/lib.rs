@@ -27,7 +27,7 @@ pub use command::{
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
-pub use machine::{CHECKED_AT_ONCE, Machine};
+pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
     DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,

@@ -13,8 +13,8 @@ use crate::reader::Readers;
 use crate::schema::{self, commits};
 use crate::wal::{self, Done};
 
-/// The bytes of a state that is checked before the machine starts: a quarter of a second.
-pub const CHECKED_AT_ONCE: u64 = 16 << 20;
+/// A state of so many bytes is checked when it is opened: that takes a fraction of a second.
+const CHECKED_AT_ONCE: u64 = 16 << 20;
 
 /// The replicated state machine over its state file. It is the one writer; there can be any number of
 /// [`Readers`].
@@ -28,7 +28,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Opens or creates the state file. One of up to [`CHECKED_AT_ONCE`] is checked as a whole, as
+    /// Opens or creates the state file. One of up to 16 MiB is checked as a whole, as
     /// [`crate::check`] does; of a larger one, [`Machine::check`] makes the check.
     ///
     /// # Errors

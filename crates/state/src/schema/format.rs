@@ -10,8 +10,11 @@ use crate::error::StateError;
 /// `CHRS`: a state file, also a copy or a backup of one.
 const APPLICATION_ID: i64 = 0x4348_5253;
 
-/// What each version after the first changes in the tables; the first of these makes the second version.
-const STEPS: &[fn(&Connection) -> Result<(), StateError>] = &[
+/// What a version changes in the tables.
+type Step = fn(&Connection) -> Result<(), StateError>;
+
+/// What each version after the first changes; the first of these makes the second version.
+const STEPS: &[Step] = &[
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),
 ];

@@ -51,7 +51,7 @@ fn schema(db: &Connection) -> String {
 /// Every row of a table: a line for each column, and a blank one.
 fn rows(db: &Connection, table: &str) -> String {
     let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3")).unwrap();
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).unwrap();
     let mut text = String::new();
     while let Some(row) = rows.next().unwrap() {
