@@ -7,8 +7,10 @@ use crate::stored::row;
 
 /// The last number that was given.
 pub(super) fn last(db: &Connection, name: &str) -> Result<i64, StateError> {
-    let mut statement = db.prepare_cached("SELECT last FROM counters WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0))?)
+    let mut statement = db.prepare_cached("SELECT name, last FROM counters WHERE name = ?1")?;
+    let mut rows = statement.query([name])?;
+    let row = rows.next()?.ok_or_else(|| row::missing("counters", name))?;
+    row::read("counters", row, |row| Ok(row.get(1)?))
 }
 
 /// The number after `last`.

@@ -72,9 +72,7 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         // The next due instant stays, so that none is lost between the proposer's clock and this moment.
         // The runs that are planned run the new version.
         withdraw::renew(context, job.seq, version)?;
-        let sql = "SELECT at FROM due WHERE seq = ?1";
-        let at: Option<Millis> =
-            context.db.prepare_cached(sql)?.query_row([job.seq.get()], |row| row.get(0))?;
+        let at = due_at(context, job.seq)?;
         set_due(context, job.seq, at, version)?;
     } else {
         withdraw::planned(context, job.seq)?;
@@ -127,6 +125,14 @@ fn keep_version(context: &Context<'_>, job: &LiveJob) -> Result<(), StateError> 
     let values = params![job.seq.get(), job.version, job.updated_at, job.spec];
     row::write(context.db, "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
     Ok(())
+}
+
+/// When a job falls due.
+fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT seq, at FROM due WHERE seq = ?1")?;
+    let mut rows = statement.query([job.get()])?;
+    let row = rows.next()?.ok_or_else(|| row::missing("due", job.get()))?;
+    row::read("due", row, |row| Ok(row.get(1)?))
 }
 
 /// Sets when a job falls due, and which version of it.

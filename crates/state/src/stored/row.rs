@@ -117,6 +117,11 @@ pub(crate) fn read<T>(
     })
 }
 
+/// A row that others say is there is not.
+pub(crate) fn missing(table: &str, key: impl std::fmt::Debug) -> StateError {
+    StateError::Corrupt(format!("{table}, row {key:?}: it is missing"))
+}
+
 /// A value, for people.
 pub(crate) fn shown(value: ValueRef<'_>) -> impl Display {
     match value {
