@@ -59,11 +59,9 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
     })
 }
 
-/// Checks a state file, and removes what belongs only to the old cluster. Answers what is left, and the
-/// version of the cluster.
+/// Removes what belongs only to the old cluster. Answers what is left, and the version of the cluster.
 fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
     let db = open_unsafe(state)?;
-    check_state(&db, state)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
     let sql = concat!(
         "SELECT (SELECT count(*) FROM jobs WHERE ",
@@ -147,6 +145,7 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, 
 /// the directory is as it was; the file may have been changed.
 pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
+    check_state(&schema::open_reader(state)?, state)?;
     let (counts, _) = strip(state, notes)?;
     settle(state, data_dir, node)?;
     Ok(counts)
