@@ -34,7 +34,7 @@ impl Machine {
     /// # Errors
     /// The file cannot be used, it is damaged, or it was not written by a Chronos that this one follows.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let connection = schema::open(path).map_err(|error| error.within(path.display()))?;
+        let connection = schema::open(path)?;
         let is_checked = schema::bytes(&connection)? <= CHECKED_AT_ONCE;
         if is_checked {
             check::whole(&connection, path)?;

@@ -20,6 +20,10 @@ pub(crate) use tables::{META, REPLICATED, Table, expected_text, text};
 
 /// Opens the state file for writing. Creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
+    try_open(path).map_err(|error| error.within(path.display()))
+}
+
+fn try_open(path: &Path) -> Result<Connection, StateError> {
     if !path.try_exists().map_err(StateError::file(path))? {
         create(path)?;
     }
@@ -85,6 +89,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Opens the state file for reading only.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StateError> {
+    try_open_reader(path).map_err(|error| error.within(path.display()))
+}
+
+fn try_open_reader(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;

@@ -83,8 +83,8 @@ fn directory() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// Does it again and again: what is answered is among `right`, or an error.
-fn rounds(right: &[String], mut once: impl FnMut(&mut Random) -> Result<String, String>) {
+/// Does it again and again: what is answered is among `right`, or an error that names the file.
+fn rounds(file: &str, right: &[String], mut once: impl FnMut(&mut Random) -> Result<String, String>) {
     let mut random = Random(11);
     let mut noticed = 0;
     for round in 1..=ROUNDS {
@@ -97,7 +97,7 @@ fn rounds(right: &[String], mut once: impl FnMut(&mut Random) -> Result<String, 
                 noticed += u32::from(read != *newest);
             }
             Err(error) => {
-                assert!(error.len() > 10, "round {round} says {error:?}");
+                assert!(error.contains(file), "round {round} says {error:?}");
                 noticed += 1;
             }
         }
@@ -116,7 +116,7 @@ fn damaged_file(damage: Damage) {
     let directory = directory();
     let files = closed();
     let right = files.read(directory.path(), read).unwrap();
-    rounds(&[right], |random| {
+    rounds("state.db", &[right], |random| {
         let mut state = files.state.clone();
         damage(random, &mut state);
         Files { state, wal: vec![] }.read(directory.path(), read)
@@ -173,7 +173,7 @@ fn damaged_wal(damage: Damage) {
         assert_eq!(files.read(directory.path(), read_hash).as_ref(), Ok(right.last().unwrap()));
     }
     let mut turn = [&new, &brought_back].into_iter().cycle();
-    rounds(&right, |random| {
+    rounds("state.db", &right, |random| {
         let files = turn.next().unwrap();
         let mut wal = files.wal.clone();
         damage(random, &mut wal);
@@ -205,7 +205,7 @@ fn damaged_backup(damage: Damage) {
         read
     };
     let right = restored().unwrap();
-    rounds(&[right], |random| {
+    rounds("backup", &[right], |random| {
         let mut bytes = bytes.clone();
         damage(random, &mut bytes);
         std::fs::write(&file, bytes).unwrap();
