@@ -47,7 +47,7 @@ impl Machine {
     /// connection of its own, while the machine goes on.
     ///
     /// # Errors
-    /// The storage failed.
+    /// The storage failed, or the tables are not those of a state file.
     pub fn check(&self) -> Result<Option<Check>, StateError> {
         (!self.is_checked).then(|| Check::open(&self.path)).transpose()
     }

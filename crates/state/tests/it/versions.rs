@@ -39,7 +39,7 @@ fn a_raise_is_refused_unless_it_goes_up_and_all_members_follow() {
 #[test]
 fn a_binary_makes_the_step_to_each_version_that_it_can_follow() {
     let (mut by_step, mut at_once) = (World::new(), World::new());
-    for to in 2..=VERSION {
+    for to in (1..VERSION).map(|before| before + 1) {
         assert_eq!(apply(&mut by_step, &raise(to), VERSION).unwrap().outcomes, [Outcome::Done], "{to}");
         assert_eq!(by_step.machine.version().unwrap(), to);
     }
