@@ -61,6 +61,7 @@ fn create(path: &Path) -> Result<(), StateError> {
         let connection = Connection::open(&unfinished)?;
         connection.pragma_update(None, "journal_mode", "OFF")?;
         tables::make(&connection)?;
+        commits::begin(&connection)?;
         format::mark(&connection)?;
         connection.close().map_err(|(_, error)| error)?;
         sync_file(&unfinished)?;

@@ -10,25 +10,36 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::{beside, meta, set_meta};
 use crate::error::StateError;
+use crate::stored::row;
 
 /// The note that holds the count.
 const NOTE: &str = "state.commits";
 
 /// The count.
 pub(crate) fn count(db: &Connection) -> Result<u64, StateError> {
-    let Some(note) = meta(db, NOTE)? else { return Ok(0) };
+    let note = meta(db, NOTE)?.ok_or_else(|| row::missing("meta", NOTE))?;
     let count =
-        note.try_into().map_err(|_| StateError::Corrupt(format!("meta, row {NOTE:?}: it is no count")))?;
+        note.try_into().map_err(|_| StateError::Corrupt(format!("meta, row {NOTE:?}: it is not a count")))?;
     Ok(u64::from_be_bytes(count))
+}
+
+/// Begins to count in a new file.
+pub(super) fn begin(db: &Connection) -> Result<(), StateError> {
+    set_meta(db, NOTE, &0_u64.to_be_bytes())
 }
 
 /// Sets the count. It never goes down.
 pub(crate) fn set(db: &Connection, count: u64) -> Result<(), StateError> {
-    set_meta(db, NOTE, &count.to_be_bytes())
+    // With each commit. To replace the row, as other notes are, would take twice as long.
+    let sql = "UPDATE meta SET value = ?2, sum = ?3 WHERE key = ?1";
+    match row::write(db, sql, params![NOTE, count.to_be_bytes()], params![])? {
+        0 => Err(row::missing("meta", NOTE)),
+        _ => Ok(()),
+    }
 }
 
 /// The count in a file without its write-ahead log, if it has a log and the file is readable without it. Nobody
