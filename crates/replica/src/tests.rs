@@ -1,8 +1,10 @@
 //! What this crate promises, seen through its public items where those can show it.
 
 mod cluster;
+mod damage;
 mod disk_full;
 mod durability;
+mod fuzz;
 mod golden;
 mod hub;
 mod salvage;
