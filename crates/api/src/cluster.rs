@@ -22,6 +22,8 @@ pub struct ClusterStatus {
     pub term: u64,
     /// The last entry of the log that is known to be on a majority of the voters.
     pub commit_index: Option<u64>,
+    /// The version of the cluster: what it brought is used. It rises by itself once every member can follow.
+    pub cluster_version: u32,
     /// All members.
     pub nodes: Vec<ClusterNode>,
 }
@@ -46,6 +48,8 @@ pub struct ClusterNode {
     /// The release of its time zone rules. Nodes with different rules may plan differently.
     #[schema(example = "2026a")]
     pub tz_release: String,
+    /// The highest version of the cluster that it can follow.
+    pub max_cluster_version: u32,
     /// Whether it answered just now.
     pub reachable: bool,
     /// Milliseconds since the leader heard of it, 0 for the leader itself; null if no leader answered.

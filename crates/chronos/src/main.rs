@@ -62,7 +62,7 @@ enum ClusterCommand {
     },
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }),

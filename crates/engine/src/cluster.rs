@@ -48,6 +48,8 @@ pub struct ClusterStatus {
     pub term: u64,
     /// The index of the last log entry that is known to be on a quorum.
     pub committed: Option<u64>,
+    /// The version of the cluster, as this node has applied it.
+    pub version: u32,
     /// The members, sorted by name.
     pub members: Vec<Member>,
 }
@@ -77,13 +79,14 @@ impl Cluster {
     /// This node belongs to no cluster.
     pub async fn status(&self) -> Result<ClusterStatus, Unavailable> {
         let (status, members) = self.look().await;
-        let RaftStatus { cluster, leader, term, committed, .. } = status;
+        let RaftStatus { cluster, leader, term, committed, version, .. } = status;
         let Some(id) = cluster else {
             let why = self.replica.is_ready().err();
             let why = why.unwrap_or_else(|| "this node has no cluster yet".to_owned());
             return Err(Unavailable::NoCluster(why));
         };
-        Ok(ClusterStatus { id, node: self.services.node.clone(), leader, term, committed, members })
+        let node = self.services.node.clone();
+        Ok(ClusterStatus { id, node, leader, term, committed, version, members })
     }
 
     /// Has the node at an address join. Answers once it has what this node has applied now, with the member and

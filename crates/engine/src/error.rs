@@ -40,6 +40,9 @@ pub enum Unavailable {
     /// A disk is full. Nothing was written.
     #[error("{0}")]
     DiskFull(String),
+    /// The cluster's version does not have it yet. Nothing was written.
+    #[error("{0}")]
+    NotInUse(String),
     /// The write was begun; it may be done yet, or may have been done.
     #[error("{0}")]
     OutcomeUnknown(String),
@@ -54,6 +57,7 @@ impl From<ProposeError> for Unavailable {
         match error {
             ProposeError::NoLeader { .. } => Self::NoLeader(reason),
             ProposeError::DiskFull(_) => Self::DiskFull(reason),
+            ProposeError::NotInUse { .. } => Self::NotInUse(reason),
             ProposeError::Unknown(_) => Self::OutcomeUnknown(reason),
             ProposeError::Stopped(_) => Self::Stopping(reason),
         }
@@ -177,7 +181,7 @@ impl From<ReplicaError> for MembershipError {
         let reason = error.to_string();
         match error {
             ReplicaError::NotFound(_) => Self::NotFound(reason),
-            ReplicaError::Refused(_) => Self::Refused(reason),
+            ReplicaError::Refused(_) | ReplicaError::CannotFollow { .. } => Self::Refused(reason),
             ReplicaError::NoLeader | ReplicaError::Outside(_) => {
                 Self::Unavailable(Unavailable::NoLeader(reason))
             }

@@ -38,7 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
-    let engine::ClusterStatus { id, node: own, leader, term, committed, members } =
+    let engine::ClusterStatus { id, node: own, leader, term, committed, version, members } =
         app.engine.cluster.status().await?;
     let status = ClusterStatus {
         cluster_id: id,
@@ -46,6 +46,7 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
         leader: leader.map(|leader| leader.to_string()),
         term,
         commit_index: committed,
+        cluster_version: version,
         nodes: members.into_iter().map(node).collect(),
     };
     Ok(respond::json(StatusCode::OK, &status))
@@ -65,6 +66,7 @@ fn node(member: Member) -> ClusterNode {
         http_address: status.http,
         version: status.version,
         tz_release: status.tz_release,
+        max_cluster_version: status.follows,
         reachable: report.is_some(),
         last_contact_ms: status.last_contact_ms,
         applied_index: report.as_ref().and_then(|report| report.applied),
@@ -80,7 +82,7 @@ fn node(member: Member) -> ClusterNode {
     responses(
         (status = 201, description = "It is a member", body = ClusterNode),
         (status = 200, description = "It was a member already", body = ClusterNode),
-        (status = 409, description = "It cannot be reached, belongs to another cluster, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It cannot be reached, belongs to another cluster, cannot follow the version of this one, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -168,6 +168,7 @@ impl From<Unavailable> for ApiError {
             Unavailable::NoCluster(_) => ("no_cluster", "1"),
             Unavailable::NoLeader(_) => ("no_leader", "1"),
             Unavailable::DiskFull(_) => ("disk_full", "10"),
+            Unavailable::NotInUse(_) => ("cluster_version", "60"),
             Unavailable::OutcomeUnknown(_) => ("outcome_unknown", "1"),
             Unavailable::Stopping(_) => ("stopping", "5"),
         };

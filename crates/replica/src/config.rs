@@ -26,6 +26,8 @@ pub struct ReplicaConfig {
     pub version: String,
     /// The release of its time zone rules, for others to show.
     pub tz_release: String,
+    /// The highest version of the cluster that this node can follow: [`chronos_state::VERSION`].
+    pub follows: u32,
     /// The addresses of the cluster to join; that of this node may be among them. A node that is a member
     /// already asks there only whether it still is one, and tells its address.
     pub join: Vec<String>,

@@ -47,6 +47,30 @@ pub enum ReplicaError {
         /// The last entry that the log has dropped.
         log: u64,
     },
+    /// The log is not there any more.
+    #[error(
+        "{state} holds the state up to log entry {applied}, but {log} is missing or empty: put back the log of the same \
+         time; without it start with an empty data directory, from a backup or as a node that joins anew"
+    )]
+    LogLost {
+        /// The log.
+        log: PathBuf,
+        /// The state.
+        state: PathBuf,
+        /// The last entry in the state.
+        applied: u64,
+    },
+    /// The log has lost its end, or was put back to a time before that of the state.
+    #[error(
+        "log.db ends at {log}, but the state in state.db goes up to {state}: log.db is damaged, or the two files are not of \
+         one time; restore both from the same backup"
+    )]
+    LogBehindState {
+        /// The last entry in the log, for people.
+        log: String,
+        /// The last entry in the state.
+        state: String,
+    },
     /// The files are damaged, from a newer Chronos, or cannot be read or written.
     #[error("{0}")]
     Storage(String),
@@ -65,7 +89,7 @@ pub(crate) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> ReplicaError
 
 /// Why a batch was not accepted, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProposeError {
     /// This node does not lead and has found no node that does. Nothing was written.
     #[error("{}", .leader.as_ref().map_or_else(|| "no leader is known".to_owned(), |l| format!("this node does not lead; {l} does")))]
@@ -80,6 +104,17 @@ pub enum ProposeError {
     /// accepted, or may still be.
     #[error("the outcome of the write is not known yet: {0}")]
     Unknown(String),
+    /// A command of a higher cluster version than the cluster has. Nothing was written.
+    #[error(
+        "the command is of cluster version {since}, and the cluster is at version {version} until every node can \
+         follow a higher one; start a newer Chronos on those that cannot"
+    )]
+    NotInUse {
+        /// The version that has the command.
+        since: u32,
+        /// The version of the cluster, as this node has applied it.
+        version: u32,
+    },
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node is stopping: {0}")]
     Stopped(String),
@@ -87,7 +122,7 @@ pub enum ProposeError {
 
 /// Why the membership was not changed, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ChangeError {
     /// There is no such member. Nothing was changed.
     #[error("there is no member named {0}")]
@@ -95,6 +130,19 @@ pub enum ChangeError {
     /// The change is not allowed. Nothing was changed.
     #[error("{0}")]
     Refused(String),
+    /// The node of this name cannot follow what is in the log. Nothing was changed.
+    #[error(
+        "{name} can follow cluster versions up to {follows}, and this cluster is at version {version}; start a newer \
+         Chronos on it"
+    )]
+    CannotFollow {
+        /// The node.
+        name: NodeName,
+        /// The highest version that it can follow.
+        follows: u32,
+        /// The version of the cluster.
+        version: u32,
+    },
     /// No leader was found in time. Nothing was changed.
     #[error("no leader is known")]
     NoLeader,

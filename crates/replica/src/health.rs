@@ -75,7 +75,7 @@ impl Health {
         self.fault.send_if_modified(|fault| {
             let first = fault.is_none();
             if first {
-                tracing::error!(fault = %message, "storage fault");
+                tracing::error!(fault = %message, "this node cannot go on");
                 *fault = Some(message);
             }
             first

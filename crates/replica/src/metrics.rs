@@ -1,6 +1,7 @@
-//! What is counted of the log.
+//! What is counted of the log, and the version of the cluster.
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// The counters. Cheap to clone; clones count together.
@@ -8,6 +9,8 @@ use prometheus_client::registry::Registry;
 pub struct Metrics {
     /// Transactions of the log.
     pub(crate) log_commits: Counter,
+    /// The version of the cluster, as this node has applied it.
+    pub(crate) cluster_version: Gauge,
 }
 
 impl Metrics {
@@ -19,6 +22,11 @@ impl Metrics {
             "log_commits",
             "Transactions of the log since the start, each synced to the disk and shared by all that waited",
             metrics.log_commits.clone(),
+        );
+        registry.register(
+            "cluster_version",
+            "The version of the cluster, as far as this node has applied its log",
+            metrics.cluster_version.clone(),
         );
         metrics
     }

@@ -69,11 +69,16 @@ impl Proposer {
         outcomes.into_iter().next().ok_or_else(|| ProposeError::Stopped("no answer to a command".into()))
     }
 
-    /// Proposes commands that stay together.
+    /// Proposes commands that stay together. What a release adds is used from its cluster version on: a command
+    /// of a higher one than this node has applied is not proposed, so whoever proposes it needs no check.
     ///
     /// # Errors
     /// They were not accepted, or it is not known whether they were.
     pub async fn propose_all(&self, items: Vec<Proposal>) -> Result<Vec<Outcome>, ProposeError> {
+        let (since, version) = (since(&items), self.replica.version());
+        if since > version {
+            return Err(ProposeError::NotInUse { since, version });
+        }
         let stopped = || ProposeError::Stopped("writes are closed".into());
         let accepted = enqueue(&self.queue, items, false).await.ok_or_else(stopped)??;
         Ok(accepted.outcomes)
@@ -106,6 +111,11 @@ impl Proposer {
     pub async fn barrier(&self) -> Result<(), ProposeError> {
         self.replica.barrier().await
     }
+}
+
+/// The lowest cluster version that has all of these.
+fn since(items: &[Proposal]) -> u32 {
+    items.iter().map(|item| item.command.since()).max().unwrap_or_default()
 }
 
 /// Puts commands into the queue and waits for their outcomes; none when the queue is closed.

@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use crate::config::ReplicaConfig;
 use crate::error::{ProposeError, ReplicaError};
 use crate::forward;
+use crate::log::handle::OnPropose;
 use crate::log::pending::Pending;
 use crate::membership::handle::Membership;
 use crate::messages::payload::Accepted;
 use crate::presence::handle::Presence;
-use crate::service::{OnPropose, WeakService};
+use crate::service::WeakService;
 use crate::start::{self, Dependencies, Parts};
 use crate::status::{Leadership, RaftStatus};
 
@@ -126,6 +127,11 @@ impl Replica {
         self.parts.log.last_at()
     }
 
+    /// The version of the cluster, as this node has applied it.
+    pub(crate) fn version(&self) -> u32 {
+        self.parts.log.version()
+    }
+
     /// Hands a batch over, where this node leads.
     pub(crate) async fn submit(&self, batch: Batch) -> Result<Pending, ProposeError> {
         self.parts.log.submit(batch).await
@@ -143,6 +149,6 @@ impl Replica {
 
     /// Sets what takes the proposals of other nodes, once.
     pub(crate) fn on_propose(&self, handler: OnPropose) {
-        self.parts.service.on_propose(handler);
+        self.parts.log.on_propose(handler);
     }
 }

@@ -7,3 +7,4 @@ pub(crate) mod position;
 pub(crate) mod reads;
 pub(crate) mod snapshot;
 pub(crate) mod store;
+pub(crate) mod version;

@@ -30,6 +30,8 @@ pub struct RaftStatus {
     pub is_leader: bool,
     /// The cluster's id, once this node belongs to one.
     pub cluster: Option<String>,
+    /// The version of the cluster, as of the last entry in the state.
+    pub version: u32,
     /// The members, sorted by name.
     pub members: Vec<MemberStatus>,
     /// The last index in the log.
@@ -74,6 +76,8 @@ pub struct MemberStatus {
     pub version: String,
     /// The release of its time zone rules.
     pub tz_release: String,
+    /// The highest version of the cluster that it can follow.
+    pub follows: u32,
     /// Milliseconds since it was last heard from. Only a leader knows, and of itself it says 0.
     pub last_contact_ms: Option<u64>,
     /// The last index known to be in its log. Only a leader knows.
@@ -89,7 +93,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
         let since = heard.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
         let matched = now.replication.as_ref().and_then(|matched| *matched.get(id)?);
         let itself = leads && *id == now.id;
-        let Member { name, address, http, version, tz_release } = member.clone();
+        let Member { name, address, http, version, tz_release, follows } = member.clone();
         MemberStatus {
             name,
             role: match voters.contains(id) {
@@ -101,6 +105,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
             http,
             version,
             tz_release,
+            follows,
             last_contact_ms: if itself { Some(0) } else { since },
             matched: if itself { now.last_log_index } else { matched.map(|id| id.index) },
         }

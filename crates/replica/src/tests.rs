@@ -1,11 +1,16 @@
 //! What this crate promises, seen through its public items where those can show it.
 
 mod cluster;
+mod damage;
 mod disk_full;
 mod durability;
+mod fuzz;
+mod golden;
 mod hub;
 mod salvage;
+mod samples;
 mod suite;
+mod version;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +19,7 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_peer::Caller;
-use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal};
+use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal, VERSION};
 use chronos_types::NodeName;
 
 use crate::lock::lock;
@@ -63,6 +68,7 @@ impl Node {
             http: format!("http://{name}"),
             version: "1".into(),
             tz_release: "2026a".into(),
+            follows: VERSION,
             join: Vec::new(),
             bootstrap: true,
             max_voters: 3,
@@ -173,6 +179,21 @@ fn is_created(outcome: &Outcome) -> bool {
 
 fn is_name_taken(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { refusal: Refusal::NameTaken { .. } })
+}
+
+/// Makes an entry one that only a newer Chronos can read, as it would have written it.
+fn make_newer(directory: &Path, index: u64) {
+    use crate::log::codec::{Head, sum};
+    let log = rusqlite::Connection::open(directory.join("log.db")).expect("the log");
+    let sql = "SELECT idx, term, leader, kind, total, length(data) FROM log WHERE idx = ?1";
+    let row = log.query_row(sql, [index], |row| {
+        let head = Head { index: row.get(0)?, term: row.get(1)?, leader: row.get(2)?, kind: row.get(3)? };
+        Ok((head, row.get::<_, i64>(4)?, row.get::<_, usize>(5)?))
+    });
+    let (head, total, length) = row.expect("a row");
+    let data = format!("{:length$}", "99 {}").into_bytes();
+    let sum = sum(&head, total, &data);
+    log.execute("UPDATE log SET data = ?2, sum = ?3 WHERE idx = ?1", (index, data, sum)).expect("an update");
 }
 
 /// What a power cut leaves: the files as they stand, without any goodbye.

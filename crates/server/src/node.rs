@@ -6,6 +6,8 @@ mod error;
 mod loops;
 mod parts;
 mod peers;
+#[cfg(feature = "next")]
+mod probe;
 mod restore;
 
 use std::collections::HashSet;
@@ -110,6 +112,8 @@ impl Node {
             ("retention", Box::pin(retention.run()) as _),
             ("reassignment", Box::pin(Reassignment::new(services.clone()).run()) as _),
             ("removal", Box::pin(drain.clone().leave_when_asked()) as _),
+            #[cfg(feature = "next")]
+            ("probe", Box::pin(probe::run(services.clone())) as _),
         ]);
 
         let cluster = Cluster::new(services.clone(), replica.clone(), directory)

@@ -51,7 +51,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// The first version of the cluster in which it may be used. Of a raise that is the version it raises
+    /// The first version of the cluster in which it may be used: before that, the proposer of `chronos-replica`
+    /// refuses it, so whoever proposes it need not ask. Of a raise that is the version it raises
     /// to: a node that cannot follow it cannot read it either.
     #[must_use]
     pub fn since(&self) -> u32 {

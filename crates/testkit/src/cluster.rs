@@ -161,6 +161,14 @@ impl Cluster {
         node.stop().await;
     }
 
+    /// Restarts a node in order on another binary, and waits until all are there again.
+    pub async fn change_binary(&mut self, n: usize, binary: Chronos) {
+        self.stop(n).await;
+        self.setups[n - 1] = self.setups[n - 1].clone().binary(binary);
+        self.revive(n).await;
+        self.whole().await;
+    }
+
     /// Starts a node that is down, on the data it had, with more arguments.
     pub async fn revive_with(&mut self, n: usize, arguments: &[&str]) {
         let setup =

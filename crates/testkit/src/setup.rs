@@ -46,6 +46,13 @@ impl Setup {
         Self { binary, directory, data_dir, config: None, arguments, namespace: None, keys }
     }
 
+    /// Starts this binary instead, on the same data.
+    #[must_use]
+    pub fn binary(mut self, binary: Chronos) -> Self {
+        self.binary = binary;
+        self
+    }
+
     /// Sets a key, such as `dispatcher.http.timeout`, by its environment variable.
     #[must_use]
     pub fn key(mut self, key: &str, value: &str) -> Self {

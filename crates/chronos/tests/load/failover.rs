@@ -1,8 +1,9 @@
-//! The cluster's promises: nodes are killed, restarted in turn and cut off from each other.
+//! The cluster's promises: nodes are killed, restarted in turn, upgraded and cut off from each other.
 
 mod figures;
 mod kills;
 mod majority;
+mod mixed;
 mod network;
 mod partition;
 mod rolling;

@@ -1,5 +1,5 @@
-//! Promises that are counted: real processes under load, which are killed, restarted in turn and cut off
-//! from each other. Zeros are asserted; times are printed (`--nocapture`).
+//! Promises that are counted: real processes under load, which are killed, restarted in turn, upgraded and cut
+//! off from each other. Zeros are asserted; times are printed (`--nocapture`).
 //!
 //! | variable | says |
 //! | --- | --- |
@@ -8,6 +8,8 @@
 //! | `CHRONOS_RATE` | how many jobs fire each second on a cluster |
 //! | `CHRONOS_CUT` | for how many seconds the leader is cut off |
 //! | `CHRONOS_RETRY` | for how many seconds a client that is turned away asks again |
+//!
+//! The test of an upgrade builds the next release (`chronos-next`) by itself.
 //!
 //! Each test keeps the machine busy, so they take turns ([`turn::begin`]). What cuts networks needs root
 //! and `ip`, so it runs with `-- --ignored` only.

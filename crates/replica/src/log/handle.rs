@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chronos_state::Batch;
+use chronos_env::BoxFuture;
+use chronos_state::{Batch, Proposal};
 use chronos_types::NodeName;
 use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
@@ -18,10 +19,15 @@ use super::change::Identity;
 use super::pending::{Pending, no_leader};
 use super::upkeep;
 use crate::error::{ProposeError, ReplicaError};
+use crate::messages::payload::Accepted;
 use crate::raft::{Figures, Raft};
 use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
 use crate::types::LoggedBatch;
+
+/// Proposes commands on the node that leads, in turn with those of its own clients.
+pub(crate) type OnPropose =
+    Box<dyn Fn(Vec<Proposal>) -> BoxFuture<'static, Result<Accepted, ProposeError>> + Send + Sync>;
 
 /// The log of this node, in the hands of openraft, and the state behind it.
 pub(crate) struct Log {
@@ -34,6 +40,7 @@ pub(crate) struct Log {
     /// Whether no leader, or as a leader no majority, was heard from lately.
     pub cut_off: watch::Receiver<bool>,
     leadership: watch::Receiver<Leadership>,
+    on_propose: OnceLock<OnPropose>,
     /// They end with this.
     _tasks: JoinSet<()>,
 }
@@ -52,7 +59,7 @@ impl Log {
         tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, storage.health.clone()));
         tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone()));
         tasks.spawn(upkeep::purge_by_bytes(raft.clone(), storage.log.clone()));
-        Self { name, cluster, storage, raft, cut_off, leadership, _tasks: tasks }
+        Self { name, cluster, storage, raft, cut_off, leadership, on_propose: OnceLock::new(), _tasks: tasks }
     }
 
     /// This node's number within raft.
@@ -89,6 +96,25 @@ impl Log {
     /// restart. A batch must not be stamped earlier.
     pub(crate) fn last_at(&self) -> i64 {
         self.storage.newest_at.load(Ordering::Relaxed)
+    }
+
+    /// The version of the cluster, as this node has applied it.
+    pub(crate) fn version(&self) -> u32 {
+        self.storage.version.get()
+    }
+
+    /// Sets what takes the commands that come from other nodes and from the cluster itself; once.
+    pub(crate) fn on_propose(&self, handler: OnPropose) {
+        // A second one would be a mistake of ours, and the first serves as well.
+        let _ = self.on_propose.set(handler);
+    }
+
+    /// Proposes commands, where this node leads. Whoever proposes them knows that they may be used.
+    pub(crate) async fn propose(&self, items: Vec<Proposal>) -> Result<Accepted, ProposeError> {
+        match self.on_propose.get() {
+            Some(propose) if self.is_leader() => propose(items).await,
+            _ => Err(ProposeError::NoLeader { leader: self.leadership.borrow().leader.clone() }),
+        }
     }
 
     /// Hands a batch over and returns. Batches are ordered as the calls of this return.
@@ -158,6 +184,7 @@ impl Log {
             leader: leader.map(|member| member.name.clone()),
             is_leader: now.state.is_leader(),
             cluster: self.cluster.get().cloned(),
+            version: self.version(),
             members: members(&now),
             last_log: now.last_log_index,
             committed: now.local_committed.map(|id| id.index),

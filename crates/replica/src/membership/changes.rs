@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_peer::Transport;
+use chronos_state::Command;
 use chronos_types::NodeName;
 use openraft::ChangeMembers;
 use tokio::sync::Mutex;
 
 use super::commit::{agreed, begin_behind_a_copy, commit};
-use super::rules::{find, next_voter, stands_apart, voters};
+use super::rules::{can_follow, find, next_version, next_voter, stands_apart, voters};
 use super::transfer::hand_over;
+use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
 use crate::log::handle::Log;
 use crate::messages::payload::{Change, Changed, To};
-use crate::messages::request::{Message, Request};
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::types::Member;
 
@@ -30,6 +32,8 @@ pub(crate) struct Changes {
     presence: Arc<Presence>,
     transport: Arc<dyn Transport>,
     max_voters: usize,
+    /// The highest version of the cluster that this node can follow.
+    follows: u32,
     /// How long a node that is asked to lead may take before it is asked again.
     transfer_round: Duration,
     /// Held while the membership changes.
@@ -41,11 +45,11 @@ impl Changes {
         log: Arc<Log>,
         presence: Arc<Presence>,
         transport: Arc<dyn Transport>,
-        max_voters: usize,
-        election_timeout: Duration,
+        config: &ReplicaConfig,
     ) -> Self {
-        let (transfer_round, turn) = (election_timeout * 2, Mutex::default());
-        Self { log, presence, transport, max_voters, transfer_round, turn }
+        let ReplicaConfig { max_voters, follows, election_timeout_ms, .. } = *config;
+        let (transfer_round, turn) = (Duration::from_millis(election_timeout_ms) * 2, Mutex::default());
+        Self { log, presence, transport, max_voters, follows, transfer_round, turn }
     }
 
     /// Makes a change, where this node leads.
@@ -83,14 +87,25 @@ impl Changes {
         stands_apart(&now, id, &member)?;
         match now.membership_config.get_node(&id) {
             Some(known) if *known == member => Ok(()),
-            Some(_) => self.commit(ChangeMembers::SetNodes([(id, member)].into()), true).await,
+            Some(_) => {
+                self.admit(&member).await?;
+                self.commit(ChangeMembers::SetNodes([(id, member)].into()), true).await
+            }
             None if !new => Err(ChangeError::NotFound(member.name)),
             None => {
+                self.admit(&member).await?;
                 tracing::info!(node = member.name.as_str(), address = member.address, "a node joins");
                 begin_behind_a_copy(&self.log).await?;
                 self.commit(ChangeMembers::AddNodes([(id, member)].into()), true).await
             }
         }
+    }
+
+    /// Refuses a node that cannot follow the cluster. A raise of its version that is in the log already counts, and
+    /// this leader begins none meanwhile.
+    async fn admit(&self, member: &Member) -> Result<(), ChangeError> {
+        agreed(&self.log).await?;
+        can_follow(self.log.version(), member)
     }
 
     /// Removes a member. One that may still fire is only asked to leave.
@@ -120,9 +135,8 @@ impl Changes {
     /// Asks a member to leave. If that is lost, it is asked again, or soon not heard from any more.
     async fn ask_to_leave(&self, id: u64, member: &Member) -> Result<(), ChangeError> {
         let message = Request::Leave(To { to: id, message: () }).encode();
-        let Message { kind, lane, bytes } = message.map_err(ChangeError::Refused)?;
-        let call = self.transport.call(&member.address, lane, kind, bytes, ASK_WITHIN);
-        if let Err(error) = call.await {
+        let message = message.map_err(ChangeError::Refused)?;
+        if let Err(error) = message.send(&*self.transport, &member.address, ASK_WITHIN).await {
             tracing::debug!(node = member.name.as_str(), %error, "asked to leave");
         }
         Ok(())
@@ -150,6 +164,24 @@ impl Changes {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the voters could not be changed"),
             Err(_) => tracing::warn!("no majority agreed to a change of the voters"),
+        }
+    }
+
+    /// Raises the cluster's version by one where every member can follow. Does nothing where this node does not
+    /// lead.
+    pub(super) async fn tend_version(&self) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        // Only now: an older node may have been taken in before.
+        let now = self.log.figures();
+        if !now.state.is_leader() {
+            return;
+        }
+        let Some(to) = next_version(&now, self.log.version(), self.follows) else { return };
+        // Until it is in the log or has failed, however long that takes: `admit` counts on it. What fails is tried
+        // again the next time.
+        match self.log.propose(vec![Command::RaiseVersion { to }.into()]).await {
+            Ok(_) => tracing::info!(to, "every member can follow: the cluster's version was raised"),
+            Err(error) => tracing::warn!(%error, "the cluster's version could not be raised"),
         }
     }
 

@@ -39,13 +39,14 @@ pub(super) async fn commit(
     }
 }
 
-/// Waits until the members that this leader knows are agreed on. An attempt to remove a node, whose outcome
+/// Waits until this leader has applied all that is in its log now, so that the members it knows are agreed on,
+/// and the cluster's version is raised where a raise was under way. An attempt to remove a node, whose outcome
 /// nobody has heard, may still come to nothing, and nobody may empty the node's disk because of it.
 pub(super) async fn agreed(log: &Log) -> Result<(), ChangeError> {
     log.read_index().await.map_err(|_| ChangeError::NoLeader)?;
-    let known = log.figures().membership_config.log_id().map(|id| id.index);
+    let known = log.figures().last_log_index;
     let applied = move |now: &Figures| now.last_applied.map(|id| id.index) >= known;
-    let waited = log.raft.wait(None).metrics(applied, "the members are agreed on").await;
+    let waited = log.raft.wait(None).metrics(applied, "all that is known is agreed on").await;
     waited.map_err(|_| ChangeError::NoLeader)?;
     if log.figures().state.is_leader() { Ok(()) } else { Err(ChangeError::NoLeader) }
 }

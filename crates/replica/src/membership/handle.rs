@@ -13,15 +13,14 @@ use super::changes::Changes;
 use super::client::ChangeClient;
 use super::join::Joiner;
 use super::keeper;
-use super::rules::{stands_apart, voters};
+use super::rules::{can_follow, stands_apart, voters};
 use super::state::MemberState;
 use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
 use crate::leader::LeaderClient;
 use crate::lock::lock;
 use crate::messages::payload::{Change, Changed, JoinRequest, Standing};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::raft::Figures;
 use crate::types::Member;
@@ -35,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long a node that is invited may take to say who it is.
 const INVITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between looks at who should have a vote.
+/// Between looks at who should have a vote, and whether the version can be raised.
 const TEND: Duration = Duration::from_millis(250);
 
 /// The members of the cluster. What is asked of it on any node is done by the leader.
@@ -68,9 +67,7 @@ impl Membership {
     ) -> Self {
         let LeaderClient { log, transport } = leader.clone();
         let (max_voters, reassign_after) = (config.max_voters, config.reassign_after);
-        let election_timeout = Duration::from_millis(config.election_timeout_ms);
-        let changes =
-            Changes::new(log.clone(), presence.clone(), transport.clone(), max_voters, election_timeout);
+        let changes = Changes::new(log.clone(), presence.clone(), transport.clone(), config);
         let changes = Arc::new(changes);
         let client = Arc::new(ChangeClient { leader, changes: changes.clone() });
         let member = Member {
@@ -79,6 +76,7 @@ impl Membership {
             http: config.http.clone(),
             version: config.version.clone(),
             tz_release: config.tz_release.clone(),
+            follows: config.follows,
         };
         let joiner = Joiner {
             log,
@@ -95,11 +93,12 @@ impl Membership {
         Self { joiner, changes, client, transport, max_voters, reassign_after, tasks }
     }
 
-    /// Has this node's place in the cluster, and as many voters as there should be, seen to from now on.
+    /// Has this node's place in the cluster, as many voters as there should be, and the highest version that all
+    /// can follow, seen to from now on.
     pub(crate) fn keep(&self, was_member: bool) {
         let mut tasks = lock(&self.tasks);
         tasks.spawn(keeper::keep(Arc::downgrade(&self.joiner), was_member));
-        tasks.spawn(tend_voters(Arc::downgrade(&self.changes)));
+        tasks.spawn(tend(Arc::downgrade(&self.changes)));
     }
 
     /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,
@@ -115,6 +114,7 @@ impl Membership {
         let log = &self.joiner.log;
         let now = log.figures();
         stands_apart(&now, id, &member)?;
+        can_follow(log.version(), &member)?;
         let new = now.membership_config.get_node(&id).is_none();
         let max_voters = self.max_voters;
         let has_place = move |now: &Figures| {
@@ -199,19 +199,21 @@ impl Membership {
         let refused =
             |why: String| ChangeError::Refused(format!("the node at {address} does not join: {why}"));
         let message = Request::Invite(self.joiner.member.address.clone()).encode();
-        let Message { kind, lane, bytes } = message.map_err(refused)?;
-        let answer = self.transport.call(address, lane, kind, bytes, INVITE_TIMEOUT).await;
+        let message = message.map_err(refused)?;
+        let answer = message.send(&*self.transport, address, INVITE_TIMEOUT).await;
         let answer = answer.map_err(|error| refused(error.to_string()))?;
-        let answer: Result<JoinRequest, String> = wire::decode(&answer).map_err(refused)?;
+        let answer: Result<JoinRequest, String> = message.answer(&answer).map_err(refused)?;
         answer.map_err(refused)
     }
 }
 
-/// Keeps as many voters as there should be, until `changes` is gone.
-async fn tend_voters(changes: Weak<Changes>) {
+/// Keeps as many voters as there should be, and the version of the cluster as high as all can follow, until
+/// `changes` is gone.
+async fn tend(changes: Weak<Changes>) {
     loop {
         tokio::time::sleep(TEND).await;
         let Some(changes) = changes.upgrade() else { return };
         changes.tend_voters().await;
+        changes.tend_version().await;
     }
 }

@@ -13,8 +13,7 @@ use crate::error::{ChangeError, ReplicaError};
 use crate::lock::lock;
 use crate::log::handle::Log;
 use crate::messages::payload::{Changed, JoinRequest};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::types::Member;
 
@@ -104,6 +103,7 @@ impl Joiner {
                     undecided = Some(format!("{address}: {error}"));
                 }
                 // The leader has decided.
+                Ok(Err(error @ ChangeError::CannotFollow { .. })) => return self.cannot_follow(&error),
                 Ok(Err(error)) => return MemberState::Joining(format!("{address}: {error}")),
                 Err(error) => {
                     unheard += 1;
@@ -130,6 +130,13 @@ impl Joiner {
         }
     }
 
+    /// Stops this node. It must not look as if it took part, and asking again does not help: a version is never
+    /// lowered.
+    pub(super) fn cannot_follow(&self, refused: &ChangeError) -> MemberState {
+        self.log.storage.health.report(refused.to_string());
+        MemberState::Joining(refused.to_string())
+    }
+
     /// Makes this node known to the one at an address, and takes over the cluster's id.
     pub(super) async fn introduce_to(
         &self,
@@ -137,9 +144,8 @@ impl Joiner {
         request: fn(JoinRequest) -> Request,
     ) -> Result<Result<Changed, ChangeError>, PeerError> {
         let message = request(self.introduction()).encode().map_err(PeerError::Refused)?;
-        let Message { kind, lane, bytes } = message;
-        let answer = self.transport.call(address, lane, kind, bytes, PATIENCE).await?;
-        let answer: Result<Changed, ChangeError> = wire::decode(&answer).map_err(PeerError::Refused)?;
+        let answer = message.send(&*self.transport, address, PATIENCE).await?;
+        let answer: Result<Changed, ChangeError> = message.answer(&answer).map_err(PeerError::Refused)?;
         if let Ok(changed) = &answer
             && self.log.cluster.get() != Some(&changed.cluster)
         {

@@ -6,6 +6,7 @@ use chronos_types::NodeName;
 
 use crate::error::ChangeError;
 use crate::raft::Figures;
+use crate::state::version::followed_by_all;
 use crate::types::Member;
 
 /// A learner that lacks no more entries than this can have a vote.
@@ -39,6 +40,22 @@ pub(super) fn stands_apart(now: &Figures, id: u64, member: &Member) -> Result<()
         )));
     }
     Ok(())
+}
+
+/// Whether a node can follow a cluster of this version.
+pub(super) fn can_follow(version: u32, member: &Member) -> Result<(), ChangeError> {
+    let Member { name, follows, .. } = member;
+    if *follows < version {
+        return Err(ChangeError::CannotFollow { name: name.clone(), follows: *follows, version });
+    }
+    Ok(())
+}
+
+/// The version that the cluster is to be raised to: the next one, where every member and `own`, this binary,
+/// can follow it. This node may run an older one than the members know yet.
+pub(super) fn next_version(now: &Figures, version: u32, own: u32) -> Option<u32> {
+    let next = version + 1;
+    (next <= own && next <= followed_by_all(now.membership_config.nodes())).then_some(next)
 }
 
 /// The learner that is to have a vote next: a live one that lacks little, where there are fewer than
@@ -125,6 +142,34 @@ mod tests {
         assert_eq!(nearest_voter(&now, &live(&["one", "two", "four"])), Some(2));
         assert_eq!(nearest_voter(&now, &[]), Some(3), "of silent ones too, if there is no other");
         assert_eq!(nearest_voter(&leader_of(1, [5_000; 4]), &[]), None);
+    }
+
+    #[test]
+    fn the_version_rises_by_one_where_every_member_and_this_node_can_follow() {
+        let next = |follows: [u32; 4], version, own| {
+            let mut now = leader_of(3, [0; 4]);
+            let members = now.membership_config.nodes().zip(follows);
+            let members: BTreeMap<u64, Member> =
+                members.map(|((id, member), follows)| (*id, Member { follows, ..member.clone() })).collect();
+            let membership = openraft::Membership::new(vec![[1, 2, 3].into()], members).expect("members");
+            now.membership_config = Arc::new(StoredMembership::new(None, membership));
+            next_version(&now, version, own)
+        };
+        assert_eq!(next([3; 4], 1, 3), Some(2), "step by step");
+        assert_eq!(next([3; 4], 3, 3), None, "it is there");
+        assert_eq!(next([3, 3, 3, 1], 1, 3), None, "a learner counts");
+        assert_eq!(next([3, 2, 3, 3], 1, 3), Some(2));
+        assert_eq!(next([3; 4], 1, 1), None, "this node went back, and the members do not know yet");
+        assert_eq!(next_version(&Figures::new_initial(1), 1, 3), None, "nobody is a member");
+    }
+
+    #[test]
+    fn a_node_that_follows_less_than_the_cluster_is_refused_with_both_numbers() {
+        let old = Member { follows: 1, ..member("nine") };
+        assert_eq!(can_follow(1, &old), Ok(()));
+        let why = can_follow(2, &old).expect_err("refused").to_string();
+        let said = "nine can follow cluster versions up to 1, and this cluster is at version 2; start a newer Chronos on it";
+        assert_eq!(why, said);
     }
 
     #[test]

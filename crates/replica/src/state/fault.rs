@@ -9,6 +9,11 @@ use crate::error::ReplicaError;
 pub(crate) enum StateFault {
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(
+        "the state that another node sent is at cluster version {found}, and this Chronos can follow versions up to \
+         {known}; start a newer Chronos on this node"
+    )]
+    NewerCopy { found: u32, known: u32 },
     #[error("{0}")]
     Damaged(String),
 }

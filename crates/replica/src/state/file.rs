@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::ScratchFile;
-use chronos_state::{Applied, LogBatch, Machine, StateError, VERSION};
+use chronos_state::{Applied, LogBatch, Machine, StateError};
 use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
 
 use super::fault::StateFault;
-use super::position::{POSITION, Position, SNAPSHOT};
+use super::position::{POSITION, Position, SNAPSHOT, mismatch, position_of, read_snapshot, snapshot_note};
+use super::version::{ClusterVersion, followed_by_all};
+use crate::forms::note;
 use crate::health::{DataFile, Health};
-use crate::log::codec;
 use crate::log_targets;
 use crate::types::{Reply, SnapshotMeta, StoredMembership, Types};
 
@@ -38,18 +39,21 @@ pub(crate) struct StateFile {
     sink: Sink,
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
+    version: ClusterVersion,
     /// For tests: only this many more attempts to write find space on the disk.
     #[cfg(test)]
     pub(crate) room: Arc<AtomicI64>,
 }
 
 impl StateFile {
-    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant.
+    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant, and `version`
+    /// is kept as the state has it.
     pub(crate) fn new(
         machine: Machine,
         sink: Sink,
         health: Arc<Health>,
         newest_at: Arc<AtomicI64>,
+        version: ClusterVersion,
     ) -> Result<Self, StateFault> {
         let mut file = Self {
             machine,
@@ -58,6 +62,7 @@ impl StateFile {
             sink,
             health,
             newest_at,
+            version,
             #[cfg(test)]
             room: Arc::new(AtomicI64::new(i64::MAX)),
         };
@@ -79,6 +84,7 @@ impl StateFile {
     /// Waits while the disk is full.
     pub(crate) fn apply(&mut self, entries: Vec<EntryResponder<Types>>) -> Result<(), StateFault> {
         let mut position = self.position.clone();
+        let mut follows = followed_by_all(position.membership.nodes());
         let mut batches = Vec::with_capacity(entries.len());
         for (entry, _) in &entries {
             position.applied = Some(entry.log_id);
@@ -86,17 +92,18 @@ impl StateFile {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(logged) => {
                     position.at = position.at.max(logged.batch().at);
-                    // What this binary follows stands in for what all members follow.
-                    batches.push(LogBatch { batch: logged.batch(), follows: VERSION });
+                    batches.push(LogBatch { batch: logged.batch(), follows });
                 }
                 EntryPayload::Membership(membership) => {
                     position.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                    follows = followed_by_all(membership.nodes());
                 }
             }
         }
-        let note = codec::json(&position).map_err(StateFault::Damaged)?;
+        let note = note::encode(&position).map_err(StateFault::Damaged)?;
         let applied = self.write(&batches, &[(POSITION, &note)])?;
         self.newest_at.fetch_max(position.at, Ordering::Relaxed);
+        self.version.set(self.machine.version()?);
         self.position = position;
         let mut applied = applied.into_iter();
         for (entry, responder) in entries {
@@ -122,11 +129,8 @@ impl StateFile {
     /// A full disk is one too. It is not waited for, because entries must go on being applied.
     pub(crate) fn make_snapshot(&mut self) -> Result<SnapshotMeta, StateFault> {
         self.machine.make_durable()?;
-        let meta = SnapshotMeta {
-            last_log_id: self.position.applied,
-            last_membership: self.position.membership.clone(),
-        };
-        let note = codec::json(&meta).map_err(StateFault::Damaged)?;
+        let meta = self.position.snapshot();
+        let note = snapshot_note(&meta)?;
         self.machine.apply(&[], &[(SNAPSHOT, &note)])?;
         self.snapshot = Some(meta.clone());
         Ok(meta)
@@ -140,18 +144,20 @@ impl StateFile {
     /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
     /// this returns, because the entries that led to it are purged from the log then.
     pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
-        let note = codec::json(meta).map_err(StateFault::Damaged)?;
-        self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]))?;
+        let stands = position_of(file.path())?;
+        if stands != *meta {
+            return Err(StateFault::Damaged(mismatch(&stands, meta)));
+        }
+        let note = snapshot_note(meta)?;
+        let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
+        replaced.map_err(|error| match error {
+            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
+            other => other.into(),
+        })?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;
         self.load()?;
-        if self.position.applied != meta.last_log_id {
-            return Err(StateFault::Damaged(format!(
-                "a snapshot of {:?} holds the state of {:?}",
-                meta.last_log_id, self.position.applied
-            )));
-        }
         tracing::info!(
             target: log_targets::STATE,
             index = meta.last_log_id.map(|id| id.index),
@@ -162,11 +168,10 @@ impl StateFile {
     }
 
     fn load(&mut self) -> Result<(), StateFault> {
-        let position = self.machine.meta(POSITION)?.map(|note| codec::from_json(&note));
-        self.position = position.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
-        let snapshot = self.machine.meta(SNAPSHOT)?.map(|note| codec::from_json(&note));
-        self.snapshot = snapshot.transpose().map_err(StateFault::Damaged)?;
+        self.position = Position::read(self.machine.meta(POSITION)?)?;
+        self.snapshot = read_snapshot(self.machine.meta(SNAPSHOT)?)?;
         self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
+        self.version.set(self.machine.version()?);
         Ok(())
     }
 

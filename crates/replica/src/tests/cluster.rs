@@ -1,7 +1,9 @@
 //! Several nodes: they form one cluster, lose nothing, and change who belongs to it.
 
+mod copies;
 mod founding;
 mod members;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::future::Future;

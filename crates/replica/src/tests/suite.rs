@@ -17,6 +17,7 @@ use crate::log::store::LogStore;
 use crate::state::file::StateFile;
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
+use crate::state::version::ClusterVersion;
 use crate::types::Types;
 
 struct Builder;
@@ -39,7 +40,8 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         )
         .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
-        let file = StateFile::new(machine, Box::new(|_| {}), health.clone(), newest_at).expect("a state");
+        let (sink, version) = (Box::new(|_| {}), ClusterVersion::default());
+        let file = StateFile::new(machine, sink, health.clone(), newest_at, version).expect("a state");
         let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
         let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.

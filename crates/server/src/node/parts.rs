@@ -92,6 +92,7 @@ pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> Rep
         http,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         tz_release: chronos_schedule::tz_release(),
+        follows: chronos_state::VERSION,
         join: cluster.raft.join.clone(),
         bootstrap: cluster.bootstrap.unwrap_or(cluster.raft.join.is_empty()),
         max_voters: cluster.max_voters,

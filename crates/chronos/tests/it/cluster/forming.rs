@@ -25,11 +25,15 @@ async fn three_nodes_that_start_together_form_one_cluster() {
         assert_eq!(names, ["n1", "n2", "n3"], "{status:#}");
         let leaders = status["nodes"].as_array().unwrap().iter().filter(|n| n["role"] == "leader").count();
         assert_eq!(leaders, 1, "{status:#}");
+        assert_eq!(status["cluster_version"], 1, "{status:#}");
+        let metrics = node.root("/metrics").await.body;
+        assert!(metrics.lines().any(|line| line == "chronos_cluster_version 1"), "{metrics}");
         for member in status["nodes"].as_array().unwrap() {
             for field in ["raft_address", "http_address", "version", "tz_release", "applied_index", "firing"]
             {
                 assert!(!member[field].is_null(), "{field} of {member:#}");
             }
+            assert_eq!(member["max_cluster_version"], 1, "{member:#}");
         }
     }
     ids.dedup();

@@ -12,6 +12,7 @@ use chronos_testkit::load::{
     AnyNode, Audit, Dice, Expected, Fault, Target, Writer, firing, firing_job, input, number, stop,
 };
 use chronos_testkit::{Cluster, PATIENCE, Server, json, now_ms, soon};
+use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 /// Jobs that fire each second where `CHRONOS_RATE` says nothing.
@@ -50,8 +51,19 @@ pub struct Outage {
 impl Run {
     /// The jobs fire and the writers write; these ask for so long again where they are turned away.
     pub async fn start(cluster: Cluster, target: Target, dice: &mut Dice, retry_for: Duration) -> Self {
+        Self::start_at(RATE, cluster, target, dice, retry_for).await
+    }
+
+    /// The same with so many jobs that fire each second where `CHRONOS_RATE` says nothing.
+    pub async fn start_at(
+        rate: u64,
+        cluster: Cluster,
+        target: Target,
+        dice: &mut Dice,
+        retry_for: Duration,
+    ) -> Self {
         let client = AnyNode::of(cluster.running().map(Server::address)).retry_for(PATIENCE);
-        let rate = usize::try_from(number("CHRONOS_RATE").unwrap_or(RATE)).unwrap();
+        let rate = usize::try_from(number("CHRONOS_RATE").unwrap_or(rate)).unwrap();
         let jobs = (0..rate).map(|n| firing_job(n, &target));
         let probe = json!({"name": PROBE, "schedule": "0 0 1 1 *", "webhook": {"url": target.url()}});
         for (n, job) in jobs.chain([input(probe)]).enumerate() {
@@ -122,7 +134,14 @@ impl Run {
     /// Ends every node that is up, and answers what the state of each comes to.
     async fn state_hashes(&mut self) -> Vec<String> {
         let hash = |data: PathBuf| {
-            let machine = Machine::open(&data.join("state.db")).unwrap();
+            let copy = tempfile::tempdir().unwrap();
+            for file in ["state.db", "state.db-wal"] {
+                std::fs::copy(data.join(file), copy.path().join(file)).unwrap();
+            }
+            let path = copy.path().join("state.db");
+            // The nodes may be of a newer release than this test, and their tables are the same.
+            Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+            let machine = Machine::open(&path).unwrap();
             machine.readers(1).unwrap().with(Reader::state_hash).unwrap()
         };
         self.cluster.kill_all().await.into_iter().map(hash).collect()

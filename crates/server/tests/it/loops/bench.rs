@@ -83,6 +83,7 @@ impl Bench {
             http: "127.0.0.1:2".into(),
             version: String::new(),
             tz_release: String::new(),
+            follows: chronos_state::VERSION,
             join: Vec::new(),
             bootstrap: true,
             max_voters: 5,
