@@ -118,6 +118,11 @@ impl PeerService {
             Ok(file) => file,
             Err(CopyError::Damaged(why)) => return Ok(CopyAnswer::Damaged(why)),
             Err(error @ CopyError::Broken(_)) => return Err(error.to_string()),
+            Err(CopyError::Newer(sentence)) => {
+                // No other copy would be older, so this node can never go on.
+                self.log.storage.health.report(sentence.clone());
+                return Err(sentence);
+            }
         };
         let snapshot = Snapshot { meta, snapshot: SnapshotSource::Received(file) };
         let installed = self.log.raft.install_full_snapshot(vote, snapshot).await;

@@ -150,10 +150,7 @@ impl StateFile {
         }
         let note = snapshot_note(meta)?;
         let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
-        replaced.map_err(|error| match error {
-            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
-            other => other.into(),
-        })?;
+        replaced.map_err(StateFault::of_copy)?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;

@@ -56,7 +56,8 @@ pub(crate) fn read_snapshot(note: Option<Vec<u8>>) -> Result<Option<SnapshotMeta
 
 /// Where the state in a copy stands.
 pub(crate) fn position_of(copy: &Path) -> Result<SnapshotMeta, StateFault> {
-    Ok(Position::read(chronos_state::note(copy, POSITION)?)?.snapshot())
+    let note = chronos_state::note(copy, POSITION).map_err(StateFault::of_copy)?;
+    Ok(Position::read(note)?.snapshot())
 }
 
 /// That a copy does not stand where it was said to.

@@ -264,4 +264,14 @@ async fn a_copy_that_was_flipped_or_cut_on_its_way_is_refused() {
     let refused = incoming.receive(id.clone(), 0, &elsewhere, body(&good)).await.expect_err("elsewhere");
     assert!(refused.to_string().starts_with("the copy was said to stand at"), "{refused}");
     assert_eq!(incoming.offset(&id), Ok(0), "nothing of it is kept");
+    // It is whole, and of a newer Chronos.
+    let newer = rusqlite::Connection::open(&copy).expect("the copy");
+    newer.pragma_update(None, "user_version", 99).expect("a newer version");
+    drop(newer);
+    let (newer, id) = (std::fs::read(&copy).expect("a copy"), copy_id(&copy).expect("a copy"));
+    let refused = incoming.receive(id, 0, &meta, body(&newer)).await.expect_err("newer");
+    assert!(
+        matches!(&refused, CopyError::Newer(words) if words.contains("start a newer Chronos")),
+        "{refused}"
+    );
 }

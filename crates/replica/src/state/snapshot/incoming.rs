@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::checksum::copy_id;
 use super::source::SnapshotDirectory;
 use crate::messages::payload::CopyId;
+use crate::state::fault::StateFault;
 use crate::state::position::{mismatch, position_of};
 use crate::types::SnapshotMeta;
 
@@ -29,6 +30,9 @@ pub(crate) enum CopyError {
     /// It is not what was announced, and thrown away.
     #[error("{0}")]
     Damaged(String),
+    /// It is of a version that this Chronos cannot follow.
+    #[error("{0}")]
+    Newer(String),
 }
 
 impl From<String> for CopyError {
@@ -135,6 +139,7 @@ impl IncomingCopy {
         match worker.call(move |_| position_of(&path)).await.map_err(ended)? {
             Ok(stands) if stands == *meta => {}
             Ok(stands) => return Err(CopyError::Damaged(mismatch(&stands, meta))),
+            Err(newer @ StateFault::NewerCopy { .. }) => return Err(CopyError::Newer(newer.to_string())),
             Err(error) => return Err(CopyError::Damaged(format!("the copy cannot be read: {error}"))),
         }
         Ok(whole.file)
