@@ -19,6 +19,14 @@ pub(crate) enum StateFault {
 }
 
 impl StateFault {
+    /// The same, of a copy that another node sent.
+    pub(crate) fn of_copy(self) -> Self {
+        match self {
+            Self::State(StateError::NewerFormat { found, known, .. }) => Self::NewerCopy { found, known },
+            other => other,
+        }
+    }
+
     /// Whether the cause is a disk without space, which passes.
     pub(crate) fn is_disk_full(&self) -> bool {
         matches!(self, Self::State(error) if error.is_disk_full())

@@ -144,16 +144,13 @@ impl StateFile {
     /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
     /// this returns, because the entries that led to it are purged from the log then.
     pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
-        let stands = position_of(file.path())?;
+        let stands = position_of(file.path()).map_err(StateFault::of_copy)?;
         if stands != *meta {
             return Err(StateFault::Damaged(mismatch(&stands, meta)));
         }
         let note = snapshot_note(meta)?;
         let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
-        replaced.map_err(|error| match error {
-            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
-            other => other.into(),
-        })?;
+        replaced.map_err(|error| StateFault::from(error).of_copy())?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;
