@@ -36,14 +36,14 @@ pub enum StateError {
     },
     /// A state file, or a backup, from before the first release.
     #[error(
-        "{path} was written before the first release of Chronos, and no release reads it; start with an empty data directory"
+        "{path} was written before the first release of Chronos, which cannot read it; start with an empty data directory"
     )]
     BeforeFirstRelease {
         /// The file.
         path: String,
     },
     /// A file that is no state file, or one so damaged that it does not look like one.
-    #[error("{path} is not a state file of Chronos, or it is damaged")]
+    #[error("{path} is not a state file of Chronos; it may be damaged")]
     NotState {
         /// The file.
         path: String,

@@ -194,7 +194,7 @@ fn a_backup_from_before_the_first_release_is_refused_in_the_words_of_its_state()
     let older = world.file("older");
     std::fs::write(&older, bytes).unwrap();
     let wanted = format!(
-        "{} was written before the first release of Chronos, and no release reads it; start with an empty data \
+        "{} was written before the first release of Chronos, which cannot read it; start with an empty data \
          directory",
         older.display()
     );

@@ -30,7 +30,7 @@ fn a_file_from_before_the_first_release_is_refused_wherever_it_comes_from() {
     ] {
         assert!(matches!(error, StateError::BeforeFirstRelease { .. }), "{error:?}");
         let wanted = format!(
-            "{} was written before the first release of Chronos, and no release reads it; start with an empty \
+            "{} was written before the first release of Chronos, which cannot read it; start with an empty \
              data directory",
             older.display()
         );
@@ -65,7 +65,7 @@ fn what_is_not_a_state_file_is_never_taken_for_a_new_one() {
         let before = std::fs::read(&path).unwrap();
         for error in [Machine::open(&path).unwrap_err(), chronos_state::check(&path).unwrap_err()] {
             assert!(matches!(error, StateError::NotState { .. }), "{error:?}");
-            let wanted = format!("{} is not a state file of Chronos, or it is damaged", path.display());
+            let wanted = format!("{} is not a state file of Chronos; it may be damaged", path.display());
             assert_eq!(error.to_string(), wanted);
         }
         assert_eq!(std::fs::read(&path).unwrap(), before, "{}", path.display());
