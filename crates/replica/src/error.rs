@@ -47,6 +47,30 @@ pub enum ReplicaError {
         /// The last entry that the log has dropped.
         log: u64,
     },
+    /// The log is not there any more.
+    #[error(
+        "{state} holds the state up to log entry {applied}, but {log} is missing or empty: put back the log of the same \
+         time; without it start with an empty data directory, from a backup or as a node that joins anew"
+    )]
+    LogLost {
+        /// The log.
+        log: PathBuf,
+        /// The state.
+        state: PathBuf,
+        /// The last entry in the state.
+        applied: u64,
+    },
+    /// The log has lost its end, or was put back to a time before that of the state.
+    #[error(
+        "log.db ends at {log}, but the state in state.db goes up to {state}: log.db is damaged, or the two files are not of \
+         one time; restore both from the same backup"
+    )]
+    LogBehindState {
+        /// The last entry in the log, for people.
+        log: String,
+        /// The last entry in the state.
+        state: String,
+    },
     /// The files are damaged, from a newer Chronos, or cannot be read or written.
     #[error("{0}")]
     Storage(String),
@@ -65,7 +89,7 @@ pub(crate) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> ReplicaError
 
 /// Why a batch was not accepted, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProposeError {
     /// This node does not lead and has found no node that does. Nothing was written.
     #[error("{}", .leader.as_ref().map_or_else(|| "no leader is known".to_owned(), |l| format!("this node does not lead; {l} does")))]
@@ -98,7 +122,7 @@ pub enum ProposeError {
 
 /// Why the membership was not changed, or why it is not known whether it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ChangeError {
     /// There is no such member. Nothing was changed.
     #[error("there is no member named {0}")]

@@ -10,7 +10,6 @@ use crate::error::ProposeError;
 use crate::leader::{Leader, LeaderClient, PATIENCE, SETTLE};
 use crate::messages::payload::Accepted;
 use crate::messages::request::Request;
-use crate::messages::wire;
 
 /// Between attempts while leadership settles.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,12 +25,12 @@ pub(crate) async fn propose(leader: &LeaderClient, items: &[Proposal]) -> Result
     let until = Instant::now() + SETTLE;
     let accepted = loop {
         let answer = match leader.find(until).await {
-            Some(Leader::Other(member)) => leader.ask(&member, message.clone()).await,
+            Some(Leader::Other(member)) => leader.ask(&member, &message).await,
             Some(Leader::Me) => return Err(ProposeError::NoLeader { leader: Some(leader.log.name.clone()) }),
             None => return Err(ProposeError::NoLeader { leader: None }),
         };
         let answer: Result<Accepted, _> = match answer {
-            Ok(bytes) => wire::decode(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
+            Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
             Err(PeerError::Stranger(_)) => Err(ProposeError::NoLeader { leader: None }),
             Err(error) => Err(ProposeError::Unknown(error.to_string())),
         };
@@ -62,8 +61,8 @@ pub(crate) async fn barrier(leader: &LeaderClient) -> Result<(), ProposeError> {
             // while its disk is full and writes that were not acknowledged wait.
             Some(Leader::Me) if log.raft.voter_ids().count() == 1 => return Ok(()),
             Some(Leader::Me) => log.read_index().await,
-            Some(Leader::Other(member)) => match leader.ask(&member, message.clone()).await {
-                Ok(bytes) => wire::decode(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
+            Some(Leader::Other(member)) => match leader.ask(&member, &message).await {
+                Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
                 Err(_) => Err(ProposeError::NoLeader { leader: Some(member.name) }),
             },
             None => return Err(ProposeError::NoLeader { leader: None }),

@@ -4,8 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use chronos_peer::{PeerError, Transport};
+use chronos_peer::{Answer, PeerError, Transport};
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::time::Instant;
 
@@ -59,9 +58,8 @@ impl LeaderClient {
     }
 
     /// Asks a leader, and gives up when it has not been the leader for a while.
-    pub(crate) async fn ask(&self, leader: &Member, message: Message) -> Result<Bytes, PeerError> {
-        let Message { kind, lane, bytes } = message;
-        let call = self.transport.call(&leader.address, lane, kind, bytes, PATIENCE);
+    pub(crate) async fn ask(&self, leader: &Member, message: &Message) -> Answer {
+        let call = message.send(&*self.transport, &leader.address, PATIENCE);
         let mut leadership = self.log.leadership();
         let mut cut_off = self.log.cut_off.clone();
         let deposed = pin!(async {

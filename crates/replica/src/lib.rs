@@ -14,6 +14,7 @@ mod backfill;
 mod config;
 mod directory;
 mod error;
+mod forms;
 mod forward;
 mod health;
 mod leader;

@@ -1,6 +1,8 @@
 //! The log: `log.db`, its newest entries in memory, and openraft, which orders it.
 
+mod alone;
 pub(crate) mod change;
+mod check;
 pub(crate) mod codec;
 pub(crate) mod error;
 pub(crate) mod file;
@@ -9,6 +11,7 @@ pub(crate) mod pending;
 pub(crate) mod progress;
 mod reader;
 pub(crate) mod rows;
+mod schema;
 pub(crate) mod store;
 pub(crate) mod tail;
 pub(crate) mod upkeep;

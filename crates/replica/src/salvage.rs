@@ -25,6 +25,7 @@ pub use self::error::SalvageError;
 use self::error::Fault;
 use crate::directory::lock_directory;
 use crate::error::{ReplicaError, file_error};
+use crate::forms::told;
 use crate::health::Health;
 use crate::log::file::LogFile;
 use crate::log::rows::LogRows;
@@ -33,7 +34,7 @@ use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::position::NOTE_PREFIX;
 use crate::state::version::ClusterVersion;
-use crate::types::LogId;
+use crate::storage::agreement;
 
 /// What a node's data directory must hold.
 const STATE: &str = "state.db";
@@ -106,7 +107,7 @@ pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged
 /// Applies to the state in a directory what its log has beyond it.
 fn replay(directory: &Path) -> Result<Replayed, Fault> {
     let (_, found) = LogFile::open(&directory.join(LOG))?;
-    let node = found.identity.ok_or(Fault::Nameless)?.name;
+    let node = found.identity.as_ref().ok_or(Fault::Nameless)?.name.clone();
     let rows = LogRows::open(&directory.join(LOG))?;
     let machine = Machine::open(&directory.join(STATE)).map_err(StateFault::from)?;
     let health = Arc::new(Health::new());
@@ -119,6 +120,7 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     if begin < next(found.purged.as_ref()) {
         return Err(Fault::Hole(begin));
     }
+    agreement::check(directory, &found, state.position().applied, state.snapshot())?;
     let (mut at, end) = (begin, next(found.last.as_ref()));
     while at < end {
         let page = rows.read(at, end.min(at + PAGE_ENTRIES), PAGE_BYTES)?;
@@ -131,16 +133,6 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     }
     let position = state.position();
     Ok(Replayed { node, entries: at - begin, end: told(position.applied), at: position.at })
-}
-
-/// A position as people compare it.
-fn told(position: Option<LogId>) -> String {
-    position.map_or_else(
-        || "before the first entry".to_owned(),
-        |LogId { leader_id: leader, index }| {
-            format!("term {}, leader {:016x}, entry {index}", leader.term, leader.node_id)
-        },
-    )
 }
 
 /// Whether a directory, which need not be there, is another or lies in it.

@@ -11,11 +11,13 @@ use tokio::time::Instant;
 
 use crate::log::handle::Log;
 use crate::membership::handle::Membership;
-use crate::messages::payload::{Append, Appended, Change, JoinRequest, SnapshotHead, To};
+use crate::messages::error::MessageError;
+use crate::messages::payload::{Append, Appended, Change, CopyAnswer, JoinRequest, SnapshotHead, To};
+use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::{Request, unknown};
-use crate::messages::wire;
+use crate::messages::wire::{self, Part};
 use crate::presence::handle::Presence;
-use crate::state::snapshot::incoming::IncomingCopy;
+use crate::state::snapshot::incoming::{CopyError, IncomingCopy};
 use crate::state::snapshot::source::SnapshotSource;
 
 /// Answers for a node, part by part.
@@ -38,41 +40,47 @@ impl PeerService {
 
     async fn answer(&self, request: Request) -> Result<Bytes, String> {
         let raft = &self.log.raft;
+        let part = Part::Answer(request.kind());
         match request {
-            Request::Append(append) => wire::encode(&self.append(self.mine(append)?).await?),
-            Request::Vote(request) => wire::encode(&raft.vote(self.mine(request)?).await.map_err(text)?),
+            Request::Append(append) => wire::encode(part, &self.append(self.mine(append)?).await?),
+            Request::Vote(request) => {
+                let answer = raft.vote(self.mine(request)?.into()).await.map_err(text)?;
+                wire::encode(part, &VoteAnswer::from(answer))
+            }
             Request::PreVote(request) => {
-                wire::encode(&raft.pre_vote(self.mine(request)?).await.map_err(text)?)
+                let answer = raft.pre_vote(self.mine(request)?.into()).await.map_err(text)?;
+                wire::encode(part, &VoteAnswer::from(answer))
             }
             Request::TransferLeader(request) => {
-                wire::encode(&raft.handle_transfer_leader(self.mine(request)?).await.map_err(text)?)
+                let answer = raft.handle_transfer_leader(self.mine(request)?.into()).await.map_err(text)?;
+                wire::encode(part, &TransferAnswer::from(answer))
             }
-            Request::SnapshotOffset(copy) => wire::encode(&self.incoming.offset(&self.mine(copy)?)?),
-            Request::Propose(batch) => wire::encode(&self.log.propose(batch.items).await),
-            Request::ReadIndex => wire::encode(&self.log.read_index().await),
-            Request::Change(change) => wire::encode(&self.membership.changes.carry_out(change).await),
+            Request::SnapshotOffset(copy) => wire::encode(part, &self.incoming.offset(&self.mine(copy)?)?),
+            Request::Propose(batch) => wire::encode(part, &self.log.propose(batch.items).await),
+            Request::ReadIndex => wire::encode(part, &self.log.read_index().await),
+            Request::Change(change) => wire::encode(part, &self.membership.changes.carry_out(change).await),
             Request::Join(JoinRequest { id, member }) => {
-                wire::encode(&self.membership.introduce(Change::Join { id, member }).await?)
+                wire::encode(part, &self.membership.introduce(Change::Join { id, member }).await?)
             }
             Request::Update(JoinRequest { id, member }) => {
-                wire::encode(&self.membership.introduce(Change::Update { id, member }).await?)
+                wire::encode(part, &self.membership.introduce(Change::Update { id, member }).await?)
             }
             Request::Presence(note) => {
                 if !self.log.is_leader() {
                     return Err(format!("{} does not lead", self.log.name));
                 }
                 self.presence.note(&note);
-                Ok(Bytes::new())
+                wire::encode(part, &())
             }
             Request::Leave(to) => {
                 // The node at this address may be another one of that name by now.
                 let () = self.mine(to)?;
                 self.presence.ask_to_leave();
-                Ok(Bytes::new())
+                wire::encode(part, &())
             }
-            Request::Invite(address) => wire::encode(&self.membership.joiner.accept(address)),
-            Request::Standing(id) => wire::encode(&self.membership.standing_of(id)),
-            Request::Report => Ok(serde_json::to_vec(&self.presence.report()).unwrap_or_default().into()),
+            Request::Invite(address) => wire::encode(part, &self.membership.joiner.accept(address)),
+            Request::Standing(id) => wire::encode(part, &self.membership.standing_of(id)),
+            Request::Report => wire::encode(part, &self.presence.report()),
             // It comes with a body.
             Request::Snapshot(_) => Err(unknown(request.kind())),
         }
@@ -99,17 +107,37 @@ impl PeerService {
         if follows {
             self.presence.heard_leader(heard, proven);
         }
-        Ok(Appended { answer, stamp: follows.then_some(stamp) })
+        Ok(Appended { answer: answer.into(), stamp: follows.then_some(stamp) })
     }
 
     /// Receives a copy of the state, and installs it.
-    async fn install(&self, from: &str, head: To<SnapshotHead>, body: Body) -> Result<Bytes, String> {
-        let head = self.mine(head)?;
-        tracing::info!(from, bytes = head.copy.length, offset = head.offset, "receiving the state");
-        let file = self.incoming.receive(head.copy, head.offset, body).await?;
-        let snapshot = Snapshot { meta: head.meta, snapshot: SnapshotSource::Received(file) };
-        let installed = self.log.raft.install_full_snapshot(head.vote, snapshot).await;
-        wire::encode(&installed.map_err(text)?.vote)
+    async fn install(&self, from: &str, head: To<SnapshotHead>, body: Body) -> Result<CopyAnswer, String> {
+        let SnapshotHead { vote, meta, copy, offset } = self.mine(head)?;
+        tracing::info!(from, bytes = copy.length, offset, "receiving the state");
+        let file = match self.incoming.receive(copy, offset, &meta, body).await {
+            Ok(file) => file,
+            Err(CopyError::Damaged(why)) => return Ok(CopyAnswer::Damaged(why)),
+            Err(error @ CopyError::Broken(_)) => return Err(error.to_string()),
+            Err(CopyError::Newer(sentence)) => {
+                // No other copy would be older, so this node can never go on.
+                self.log.storage.health.report(sentence.clone());
+                return Err(sentence);
+            }
+        };
+        let snapshot = Snapshot { meta, snapshot: SnapshotSource::Received(file) };
+        let installed = self.log.raft.install_full_snapshot(vote, snapshot).await;
+        Ok(CopyAnswer::Installed(installed.map_err(text)?.vote))
+    }
+
+    /// Reads what another node has sent. A node that is sent an entry which it can never apply cannot go on.
+    fn read(&self, from: &str, kind: &str, message: &Bytes) -> Result<Request, String> {
+        let request = Request::decode(from, kind, message);
+        if let Err(MessageError::NewerEntry { to, sentence }) = &request
+            && *to == self.log.id()
+        {
+            self.log.storage.health.report(sentence.clone());
+        }
+        request.map_err(text)
     }
 }
 
@@ -127,7 +155,7 @@ impl Service for WeakService {
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let node = self.node().map_err(PeerError::Refused)?;
-            let request = Request::decode(from, kind, message).map_err(PeerError::Refused)?;
+            let request = node.read(from, kind, &message).map_err(PeerError::Refused)?;
             node.answer(request).await.map_err(PeerError::Refused)
         })
     }
@@ -141,12 +169,12 @@ impl Service for WeakService {
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let node = self.node().map_err(PeerError::Refused)?;
-            let request = Request::decode(from, kind, message).map_err(PeerError::Refused)?;
-            let received = match request {
+            let received = match node.read(from, kind, &message).map_err(PeerError::Refused)? {
                 Request::Snapshot(head) => node.install(from, head, body).await,
                 other => Err(unknown(other.kind())),
             };
-            received.map_err(PeerError::Refused)
+            let answer = received.and_then(|answer| wire::encode(Part::Answer(kind), &answer));
+            answer.map_err(PeerError::Refused)
         })
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let Dependencies { machine, sink, transport, caller, activity, metrics, env } = dependencies;
     let raft_config = raft_config(config)?;
     let cluster = caller.cluster;
-    let storage = Storage::open(config, machine, sink, &cluster, &metrics, &env)?;
+    let mut storage = Storage::open(config, machine, sink, &cluster, &metrics, &env)?;
     let (id, copies, health) = (storage.id, storage.copies.clone(), storage.health.clone());
 
     let (addresses, followers) = (Addresses::default(), Arc::<Followers>::default());
@@ -95,6 +95,9 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let mut tasks = JoinSet::new();
     tasks.spawn(addresses.follow(raft.clone()));
     tasks.spawn(outgoing.tidy());
+    if let Some(check) = storage.check.take() {
+        tasks.spawn(check.run());
+    }
     let cut_off = observed.cut_off.clone();
     let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, tasks));
     let leader = LeaderClient { log: log.clone(), transport };

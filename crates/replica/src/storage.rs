@@ -1,5 +1,7 @@
 //! The files of a node: `log.db` and `state.db`, opened as those of one node and of one time.
 
+pub(crate) mod agreement;
+
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
@@ -14,8 +16,8 @@ use crate::error::ReplicaError;
 use crate::health::{DataFile, Health, Space};
 use crate::log::change::{Found, Identity};
 use crate::log::store::LogStore;
-use crate::log::tail::next;
 use crate::metrics::Metrics;
+use crate::state::check::StateCheck;
 use crate::state::fault::StateFault;
 use crate::state::file::{Sink, StateFile};
 use crate::state::snapshot::source::SnapshotDirectory;
@@ -35,6 +37,8 @@ pub(crate) struct Storage {
     pub version: ClusterVersion,
     /// Where copies of the state lie.
     pub copies: Arc<SnapshotDirectory>,
+    /// The check of the state file, if it was not made when the file was opened.
+    pub check: Option<StateCheck>,
 }
 
 impl Storage {
@@ -51,6 +55,9 @@ impl Storage {
         let data_lock = lock_directory(&config.data_dir)?;
         let health = Arc::new(Health::new());
         let newest_at = Arc::new(AtomicI64::new(i64::MIN));
+        let version = ClusterVersion::new(metrics.cluster_version.clone());
+        let check = StateCheck::of(&machine, health.clone(), env)?;
+        let file = open_state(machine, sink, health.clone(), newest_at.clone(), version.clone(), env)?;
         let drawn = u64::from_le_bytes(env.random_bytes());
         let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
         let log = LogStore::open(
@@ -60,20 +67,21 @@ impl Storage {
             health.clone(),
             newest_at.clone(),
             metrics.log_commits.clone(),
-            |found| claim(&config.data_dir, found, &mut identity),
+            |found| {
+                agreement::check(&config.data_dir, found, file.position().applied, file.snapshot())?;
+                claim(&config.data_dir, found, &mut identity)
+            },
         )?;
         if let Some(id) = identity.cluster {
             // Nobody has set it before: this node has just read it.
             let _ = cluster.set(id);
         }
-        let version = ClusterVersion::new(metrics.cluster_version.clone());
-        let file = open_state(machine, sink, health.clone(), newest_at.clone(), version.clone(), &log, env)?;
         let reporter = health.clone();
         let died = move || reporter.report("the thread of the state machine panicked".to_owned());
         let gate = Space::gate(&health, DataFile::State);
         let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
         let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-        Ok(Self { id: identity.id, log, state, health, newest_at, version, copies })
+        Ok(Self { id: identity.id, log, state, health, newest_at, version, copies, check })
     }
 
     /// The state for openraft to apply to.
@@ -88,27 +96,18 @@ impl Storage {
     }
 }
 
-/// The state on its way to its thread, if the log reaches back to it.
+/// The state on its way to its thread.
 fn open_state(
     mut machine: Machine,
     sink: Sink,
     health: Arc<Health>,
     newest_at: Arc<AtomicI64>,
     version: ClusterVersion,
-    log: &LogStore,
     env: &Env,
 ) -> Result<StateFile, ReplicaError> {
     let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
-    let file = StateFile::new(machine, sink, health, newest_at, version)?;
-    let (state_end, log_begin) = (file.position().applied, log.edges().0);
-    match log_begin {
-        Some(begin) if next(state_end.as_ref()) <= begin.index => {
-            let state = state_end.map(|end| end.index);
-            Err(ReplicaError::StateBehindLog { state, log: begin.index })
-        }
-        _ => Ok(file),
-    }
+    Ok(StateFile::new(machine, sink, health, newest_at, version)?)
 }
 
 /// Whose log it is: what it says itself, and otherwise, from then on, `identity`.

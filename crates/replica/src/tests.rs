@@ -1,10 +1,14 @@
 //! What this crate promises, seen through its public items where those can show it.
 
 mod cluster;
+mod damage;
 mod disk_full;
 mod durability;
+mod fuzz;
+mod golden;
 mod hub;
 mod salvage;
+mod samples;
 mod suite;
 mod version;
 
@@ -156,7 +160,7 @@ fn named(node: &str) -> NodeName {
 }
 
 /// Creates the job of this number, at that instant. `text` makes it as large as one likes.
-fn put_job(number: i64, text: &str) -> Batch {
+pub(crate) fn put_job(number: i64, text: &str) -> Batch {
     let json = format!(
         r#"1 {{"at":{number},"items":[{{"command":{{"put_job":{{"id":"01890a5d-ac96-774b-bcce-{number:012}",
         "from_version":null,"created_at":{number},"next_due":null,"spec":{{"name":"job-{number}","description":"{text}","schedule":"@daily",
@@ -175,6 +179,21 @@ fn is_created(outcome: &Outcome) -> bool {
 
 fn is_name_taken(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { refusal: Refusal::NameTaken { .. } })
+}
+
+/// Makes an entry one that only a newer Chronos can read, as it would have written it.
+fn make_newer(directory: &Path, index: u64) {
+    use crate::log::codec::{Head, sum};
+    let log = rusqlite::Connection::open(directory.join("log.db")).expect("the log");
+    let sql = "SELECT idx, term, leader, kind, total, length(data) FROM log WHERE idx = ?1";
+    let row = log.query_row(sql, [index], |row| {
+        let head = Head { index: row.get(0)?, term: row.get(1)?, leader: row.get(2)?, kind: row.get(3)? };
+        Ok((head, row.get::<_, i64>(4)?, row.get::<_, usize>(5)?))
+    });
+    let (head, total, length) = row.expect("a row");
+    let data = format!("{:length$}", "99 {}").into_bytes();
+    let sum = sum(&head, total, &data);
+    log.execute("UPDATE log SET data = ?2, sum = ?3 WHERE idx = ?1", (index, data, sum)).expect("an update");
 }
 
 /// What a power cut leaves: the files as they stand, without any goodbye.

@@ -28,26 +28,23 @@ pub(crate) use config::Types;
 pub(crate) type LogId = openraft::alias::LogIdOf<Types>;
 pub(crate) type Entry = openraft::alias::EntryOf<Types>;
 pub(crate) type Vote = openraft::alias::VoteOf<Types>;
+pub(crate) type Membership = openraft::Membership<u64, Member>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
 
 /// A member of the cluster, as every node knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Member {
     /// The name its operator gave it, `cluster.node_id`.
-    #[serde(default)]
     pub name: NodeName,
     /// Where other nodes reach it, `host:port`.
-    #[serde(default)]
     pub address: String,
     /// Where its API is, for people and for redirects.
-    #[serde(default)]
     pub http: String,
     /// The version of Chronos that it runs.
-    #[serde(default)]
     pub version: String,
     /// The release of the time zone rules that it plans by.
-    #[serde(default)]
     pub tz_release: String,
     /// The highest version of the cluster that it can follow.
     pub follows: u32,
@@ -55,8 +52,7 @@ pub(crate) struct Member {
 
 /// A batch on its way through the log, with its bytes. Whoever proposes it encodes it once, on its own task and
 /// not on the one thread that writes the log. Clones share both.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone)]
 pub(crate) struct LoggedBatch {
     batch: Arc<Batch>,
     bytes: Bytes,
@@ -72,27 +68,18 @@ impl LoggedBatch {
         Ok(Self { batch: Arc::new(Batch::decode(&bytes)?), bytes })
     }
 
+    /// For tests: with bytes that say something else.
+    #[cfg(test)]
+    pub(crate) fn forged(batch: Batch, bytes: &'static [u8]) -> Self {
+        Self { batch: Arc::new(batch), bytes: Bytes::from_static(bytes) }
+    }
+
     pub(crate) fn batch(&self) -> &Batch {
         &self.batch
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
-    }
-}
-
-impl From<LoggedBatch> for String {
-    fn from(logged: LoggedBatch) -> Self {
-        // An encoded batch is JSON, hence text; nothing is lost.
-        String::from_utf8_lossy(&logged.bytes).into_owned()
-    }
-}
-
-impl TryFrom<String> for LoggedBatch {
-    type Error = StateError;
-
-    fn try_from(text: String) -> Result<Self, StateError> {
-        Self::decode(text.into_bytes().into())
     }
 }
 
@@ -109,7 +96,7 @@ impl fmt::Display for LoggedBatch {
 }
 
 /// The answer to a batch: one outcome for each of its commands.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     pub outcomes: Vec<Outcome>,
 }

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod context;
+mod counter;
 mod insert;
 mod job;
 mod plan;
@@ -16,12 +17,13 @@ mod trim;
 mod withdraw;
 mod withdrawn;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, params};
 
 use self::context::Context;
 use crate::command::{Command, Idempotency, LogBatch};
 use crate::error::StateError;
 use crate::outcome::{Applied, Outcome, Refusal};
+use crate::stored::row;
 
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
@@ -59,21 +61,28 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
 
 /// Applies a command unless its key was seen before; then it answers what it answered the first time.
 fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Result<Outcome, StateError> {
-    let mut find = context.db.prepare_cached("SELECT fingerprint, outcome FROM keys WHERE key = ?1")?;
-    let known: Option<(String, String)> =
-        find.query_row([&key.key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    if let Some((fingerprint, outcome)) = known {
-        if fingerprint != key.fingerprint {
-            return Ok(Outcome::Refused { refusal: Refusal::KeyReused });
-        }
-        return serde_json::from_str(&outcome).map_err(StateError::decode);
+    if let Some(outcome) = answered(context.db, key)? {
+        return Ok(outcome);
     }
     let outcome = command(context, wanted)?;
     // A refusal changed nothing, so the client may try the same key again once its cause is gone.
     if !matches!(outcome, Outcome::Refused { .. }) {
         let text = serde_json::to_string(&outcome).map_err(StateError::encode)?;
-        let sql = "INSERT INTO keys (key, fingerprint, at, outcome) VALUES (?1, ?2, ?3, ?4)";
-        context.db.prepare_cached(sql)?.execute((&key.key, &key.fingerprint, context.at, text))?;
+        let values = params![key.key, key.fingerprint, context.at, text];
+        row::write(context.db, "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
     }
     Ok(outcome)
+}
+
+/// What was answered to a request of this key.
+fn answered(db: &Connection, key: &Idempotency) -> Result<Option<Outcome>, StateError> {
+    let mut find = db.prepare_cached("SELECT key, fingerprint, outcome FROM keys WHERE key = ?1")?;
+    let mut rows = find.query([&key.key])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    row::read("keys", row, |row| {
+        if row.get_ref(1)?.as_str()? != key.fingerprint {
+            return Ok(Some(Outcome::Refused { refusal: Refusal::KeyReused }));
+        }
+        serde_json::from_str(row.get_ref(2)?.as_str()?).map(Some).map_err(StateError::decode)
+    })
 }

@@ -11,10 +11,12 @@ use std::path::Path;
 use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::check::whole as check_state;
 use crate::copy::copy as copy_state;
 use crate::error::StateError;
 use crate::schema;
 use crate::stored::code::{live_job, open};
+use crate::stored::row;
 
 pub use seal::Info;
 
@@ -45,8 +47,8 @@ const UNFINISHED: &str = "restore.tmp";
 pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
     copy_state(state, to)?;
     let finish = || {
-        let (version, Counts { jobs, executions }) = strip(to, notes)?;
-        let info = Info { format: version.into(), at, chronos: chronos.to_owned(), jobs, executions };
+        let (Counts { jobs, executions }, format) = strip(to, notes)?;
+        let info = Info { format, at, chronos: chronos.to_owned(), jobs, executions };
         seal::put(to, &info)?;
         schema::sync_directory(to)?;
         check(to)
@@ -57,10 +59,9 @@ pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) ->
     })
 }
 
-/// Removes what belongs only to the old cluster. Answers the version of the state, and counts what is left.
-fn strip(copy: &Path, notes: &str) -> Result<(u32, Counts), StateError> {
-    let db = open_unsafe(copy)?;
-    schema::check_version(&db, copy)?;
+/// Removes what belongs only to the old cluster. Answers what is left, and the version of the cluster.
+fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
+    let db = open_unsafe(state)?;
     db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
     let sql = concat!(
         "SELECT (SELECT count(*) FROM jobs WHERE ",
@@ -70,11 +71,11 @@ fn strip(copy: &Path, notes: &str) -> Result<(u32, Counts), StateError> {
     let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let version = schema::version(&db)?;
     db.close().map_err(|(_, error)| error)?;
-    Ok((version, Counts { jobs, executions }))
+    Ok((Counts { jobs, executions }, version))
 }
 
-/// Checks that a backup is whole and that this Chronos can read it: every byte of it, and that its
-/// tables and indexes agree.
+/// Checks that a backup is whole and that this Chronos can read it: every byte of it, and every row of the
+/// state in it, as [`crate::check`] does.
 ///
 /// # Errors
 /// The backup is not whole or not readable by this Chronos, or the file cannot be read.
@@ -89,18 +90,9 @@ fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(backup, flags)?;
     db.pragma_update(None, "cache_size", -2_048)?;
-    schema::check_version(&db, backup)?;
-    check_integrity(&db, backup)?;
+    schema::check_format(&db, backup)?;
+    check_state(&db, backup)?;
     Ok((info, length))
-}
-
-fn check_integrity(db: &Connection, path: &Path) -> Result<(), StateError> {
-    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(StateError::backup(path, format!("the state in it is damaged: {found}")))
-    }
 }
 
 /// Checks that a data directory holds no data. It need not exist.
@@ -153,8 +145,8 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, 
 /// the directory is as it was; the file may have been changed.
 pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
-    let (_, counts) = strip(state, notes)?;
-    check_integrity(&schema::open_reader(state)?, state)?;
+    check_state(&schema::open_reader(state)?, state)?;
+    let (counts, _) = strip(state, notes)?;
     settle(state, data_dir, node)?;
     Ok(counts)
 }
@@ -185,7 +177,9 @@ fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
 fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
     db.execute(concat!("UPDATE executions SET node = ?1 WHERE ", open!()), [node.as_str()])?;
+    row::sum_anew(&db, "executions", "seq", open!())?;
     db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
+    row::sum_anew(&db, "withdrawn", "id", "true")?;
     db.close().map_err(|(_, error)| error)?;
     Ok(())
 }
@@ -194,6 +188,7 @@ fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
 fn open_unsafe(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
+    schema::check_format(&db, path)?;
     // A write-ahead log would be left behind when the file is moved.
     let mode: String = db.pragma_update_and_check(None, "journal_mode", "OFF", |row| row.get(0))?;
     if mode != "off" {

@@ -1,9 +1,11 @@
 //! What can go wrong with the storage beneath the machine.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::types::FromSqlError;
 
 /// A fault of the storage, or of what is stored. A refused command is no fault; it is answered with a
 /// [`Refusal`](crate::Refusal).
@@ -31,6 +33,20 @@ pub enum StateError {
         found: u32,
         /// The newest format known here.
         known: u32,
+    },
+    /// A state file, or a backup, from before the first release.
+    #[error(
+        "{path} was written before the first release of Chronos, which cannot read it; start with an empty data directory"
+    )]
+    BeforeFirstRelease {
+        /// The file.
+        path: String,
+    },
+    /// A file that is no state file, or one so damaged that it does not look like one.
+    #[error("{path} is not a state file of Chronos; it may be damaged")]
+    NotState {
+        /// The file.
+        path: String,
     },
     /// A command needs a higher version of the cluster than this binary can follow.
     #[error(
@@ -72,6 +88,12 @@ impl From<rusqlite::Error> for StateError {
     }
 }
 
+impl From<FromSqlError> for StateError {
+    fn from(error: FromSqlError) -> Self {
+        rusqlite::Error::from(error).into()
+    }
+}
+
 impl StateError {
     /// Whether the disk has no space left. The fault passes when there is space again.
     #[must_use]
@@ -80,6 +102,17 @@ impl StateError {
             Self::Sqlite(SqliteError(error)) => is_disk_full(error),
             Self::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
+        }
+    }
+
+    /// Adds to a message about damage where it is: the file, the table, the row. Other faults stay as they are.
+    pub(crate) fn within(self, place: impl Display) -> Self {
+        match self {
+            Self::Corrupt(what) => Self::Corrupt(format!("{place}: {what}")),
+            Self::Sqlite(SqliteError(error)) if is_damage(&error) => {
+                Self::Corrupt(format!("{place}: {error}"))
+            }
+            other => other,
         }
     }
 
@@ -99,6 +132,20 @@ impl StateError {
 
     pub(crate) fn decode(error: serde_json::Error) -> Self {
         Self::Corrupt(error.to_string())
+    }
+}
+
+/// Whether what SQLite read cannot have been written so.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    match error {
+        E::FromSqlConversionFailure(..)
+        | E::IntegralValueOutOfRange(..)
+        | E::InvalidColumnType(..)
+        | E::Utf8Error(..) => true,
+        error => {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        }
     }
 }
 

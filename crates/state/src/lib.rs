@@ -8,6 +8,7 @@
 
 mod apply;
 pub mod backup;
+mod check;
 mod command;
 mod copy;
 mod error;
@@ -19,6 +20,7 @@ mod schema;
 mod stored;
 pub mod wal;
 
+pub use check::{Check, check};
 pub use command::{
     Batch, Cancel, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun, Proposal,
     PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,

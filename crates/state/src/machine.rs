@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::apply;
+use crate::check::{self, Check};
 use crate::command::LogBatch;
 use crate::error::StateError;
 use crate::outcome::Applied;
 use crate::reader::Readers;
+use crate::schema::{self, commits};
 use crate::wal::{self, Done};
-use crate::{apply, schema};
+
+/// A state of so many bytes is checked when it is opened: that takes a fraction of a second.
+const CHECKED_AT_ONCE: u64 = 16 << 20;
 
 /// The replicated state machine over its state file. It is the one writer; there can be any number of
 /// [`Readers`].
@@ -17,16 +22,34 @@ use crate::{apply, schema};
 pub struct Machine {
     path: PathBuf,
     connection: Connection,
+    is_checked: bool,
+    /// How many commits the file has seen.
+    commits: u64,
 }
 
 impl Machine {
-    /// Opens or creates the state file.
+    /// Opens or creates the state file. One of up to 16 MiB is checked as a whole, as
+    /// [`crate::check`] does; of a larger one, [`Machine::check`] makes the check.
     ///
     /// # Errors
-    /// The file cannot be used, or a newer Chronos wrote it.
+    /// The file cannot be used, it is damaged, or it was not written by a Chronos that this one follows.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let connection = schema::open(path)?;
-        Ok(Self { path: path.to_owned(), connection })
+        let is_checked = schema::bytes(&connection)? <= CHECKED_AT_ONCE;
+        if is_checked {
+            check::whole(&connection, path)?;
+        }
+        let commits = commits::count(&connection)?;
+        Ok(Self { path: path.to_owned(), connection, is_checked, commits })
+    }
+
+    /// The check of a state file that was too large to be checked when it was opened. It is made over a
+    /// connection of its own, while the machine goes on.
+    ///
+    /// # Errors
+    /// The storage failed, or the tables are not those of a state file.
+    pub fn check(&self) -> Result<Option<Check>, StateError> {
+        (!self.is_checked).then(|| Check::open(&self.path)).transpose()
     }
 
     /// Applies batches in one transaction. The same transaction writes `meta`, the consensus layer's own
@@ -50,7 +73,9 @@ impl Machine {
         for (key, value) in meta {
             schema::set_meta(&transaction, key, value)?;
         }
+        commits::set(&transaction, self.commits.saturating_add(1))?;
         transaction.commit()?;
+        self.commits = self.commits.saturating_add(1);
         Ok(applied)
     }
 
@@ -83,9 +108,11 @@ impl Machine {
     /// what does not fit into the connection's cache waits in the write-ahead log.
     ///
     /// # Errors
-    /// The storage failed, or the file is not a state this Chronos can read.
+    /// The storage failed, or the file is damaged or not a state that this Chronos can read.
     pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
-        schema::restore(&mut self.connection, path, meta)
+        schema::restore(&mut self.connection, path, meta, self.commits.saturating_add(1))?;
+        self.commits = self.commits.saturating_add(1);
+        Ok(())
     }
 
     /// Where the state file is.

@@ -68,7 +68,7 @@ impl Fire {
     /// The number of the attempt that comes next in an unfinished execution, and whether one was begun.
     pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
         // An attempt that was under way is made again, under its own number.
-        let attempt = if status == Status::Running { attempts.max(1) } else { attempts + 1 };
+        let attempt = if status == Status::Running { attempts.max(1) } else { attempts.saturating_add(1) };
         (attempt, status != Status::Pending)
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod code;
 pub(crate) mod columns;
 pub(crate) mod execution;
 pub(crate) mod omit;
+pub(crate) mod row;
 pub(crate) mod spec;
 pub(crate) mod text;
 mod webhook;

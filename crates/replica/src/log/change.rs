@@ -7,6 +7,7 @@ use crate::types::{Entry, LogId, Vote};
 
 /// Whose log this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Identity {
     pub name: NodeName,
     /// Its number within raft. It is drawn at the first start, so that a node that lost its data is
@@ -33,6 +34,8 @@ pub(crate) struct Found {
     pub identity: Option<Identity>,
     pub vote: Option<Vote>,
     pub purged: Option<LogId>,
+    /// The highest version of the cluster that an entry needs, or needed; 0 before the first batch.
+    pub version: u32,
     /// The index of the first entry, which a purge may have left behind.
     pub first: Option<u64>,
     pub last: Option<LogId>,

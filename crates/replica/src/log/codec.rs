@@ -1,11 +1,11 @@
 //! Log entries as rows, and rows as log entries.
 
 use bytes::Bytes;
-use openraft::{EntryPayload, Membership as RawMembership};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use chronos_state::StateError;
+use openraft::EntryPayload;
 
-use crate::types::{Entry, LogId, LoggedBatch, Member};
+use crate::forms::{Form as _, LogIdForm, MembersForm};
+use crate::types::{Entry, LogId, LoggedBatch};
 
 /// Kinds of rows; numbers on disk, never to be reused.
 const BLANK: i64 = 0;
@@ -13,12 +13,25 @@ const BATCH: i64 = 1;
 const MEMBERSHIP: i64 = 2;
 
 /// The columns of a row before its bytes: the entry's position and kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub index: i64,
+    /// Like the leader, its bits taken as a signed number.
     pub term: i64,
-    /// The proposing leader's raft id, its bits taken as a signed number.
+    /// The proposing leader's raft id.
     pub leader: i64,
     pub kind: i64,
+}
+
+/// Why a row is no entry.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EntryError {
+    /// Only a newer Chronos can read it. A whole sentence.
+    #[error("{0}")]
+    Newer(String),
+    /// It is not what was written.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 /// The row's head, and the bytes behind it.
@@ -26,51 +39,78 @@ pub(crate) fn row(entry: &Entry) -> Result<(Head, Bytes), String> {
     let (kind, data) = match &entry.payload {
         EntryPayload::Blank => (BLANK, Bytes::new()),
         EntryPayload::Normal(logged) => (BATCH, logged.bytes().clone()),
-        EntryPayload::Membership(membership) => (MEMBERSHIP, json(membership)?.into()),
+        EntryPayload::Membership(members) => {
+            let json = serde_json::to_vec(&MembersForm::of(members));
+            let json = json.map_err(|error| format!("the members cannot be written: {error}"))?;
+            (MEMBERSHIP, json.into())
+        }
     };
-    let leader = &entry.log_id.leader_id;
+    let LogIdForm { term, leader, index } = LogIdForm::of(&entry.log_id);
     let head = Head {
-        index: entry.log_id.index.cast_signed(),
-        term: leader.term.cast_signed(),
-        leader: leader.node_id.cast_signed(),
+        index: i64::try_from(index).map_err(|error| format!("entry {index} cannot be written: {error}"))?,
+        term: term.cast_signed(),
+        leader: leader.cast_signed(),
         kind,
     };
     Ok((head, data))
 }
 
+/// The checksum of a row, over all its columns. `total` is the one that only the file has.
+pub(crate) fn sum(head: &Head, total: i64, data: &[u8]) -> u32 {
+    let Head { index, term, leader, kind } = *head;
+    let mut sum = crc32fast::Hasher::new();
+    let mut columns = [0; 40];
+    for (bytes, column) in columns.chunks_exact_mut(8).zip([index, term, leader, kind, total]) {
+        bytes.copy_from_slice(&column.to_be_bytes());
+    }
+    sum.update(&columns);
+    sum.update(data);
+    sum.finalize()
+}
+
 /// Reads a row back.
-pub(crate) fn entry(head: &Head, data: Bytes) -> Result<Entry, String> {
-    let index = head.index.cast_unsigned();
+pub(crate) fn entry(head: &Head, data: Bytes) -> Result<Entry, EntryError> {
+    let log_id = log_id(head)?;
+    let unreadable = |error: &dyn std::fmt::Display| {
+        EntryError::Damaged(format!("log entry {} cannot be read: {error}", log_id.index))
+    };
     let payload = match head.kind {
-        BLANK => EntryPayload::Blank,
-        BATCH => {
-            EntryPayload::Normal(LoggedBatch::decode(data).map_err(|e| format!("log entry {index}: {e}"))?)
+        BLANK if data.is_empty() => EntryPayload::Blank,
+        BLANK => return Err(unreadable(&"it should be empty")),
+        BATCH => EntryPayload::Normal(LoggedBatch::decode(data).map_err(|error| match error {
+            StateError::NewerVersion { .. } => {
+                EntryError::Newer(format!("log entry {}: {error}", log_id.index))
+            }
+            other => unreadable(&other),
+        })?),
+        MEMBERSHIP => {
+            let form: MembersForm<'_> = serde_json::from_slice(&data).map_err(|error| unreadable(&error))?;
+            EntryPayload::Membership(form.into_value().map_err(|error| unreadable(&error))?)
         }
-        MEMBERSHIP => EntryPayload::Membership(from_json::<RawMembership<u64, Member>>(&data)?),
         kind => {
-            return Err(format!(
-                "log entry {index} is of kind {kind}, which this Chronos does not know; start a newer Chronos"
-            ));
+            return Err(EntryError::Newer(format!(
+                "log entry {} is of kind {kind}, which this Chronos does not know; start a newer Chronos",
+                log_id.index
+            )));
         }
     };
-    Ok(Entry { log_id: log_id(head), payload })
+    Ok(Entry { log_id, payload })
 }
 
 /// The position that a row stands at.
-pub(crate) fn log_id(head: &Head) -> LogId {
-    let leader = openraft::impls::leader_id_adv::LeaderId {
-        term: head.term.cast_unsigned(),
-        node_id: head.leader.cast_unsigned(),
-    };
-    LogId { leader_id: leader, index: head.index.cast_unsigned() }
+pub(crate) fn log_id(head: &Head) -> Result<LogId, EntryError> {
+    let Head { index, term, leader, .. } = *head;
+    let form = u64::try_from(index).map(|index| LogIdForm {
+        term: term.cast_unsigned(),
+        leader: leader.cast_unsigned(),
+        index,
+    });
+    let form = form.map_err(|_| EntryError::Damaged(format!("no log entry can have the index {index}")))?;
+    form.into_value().map_err(EntryError::Damaged)
 }
 
-/// A note as bytes.
-pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(value).map_err(|error| format!("a note cannot be written: {error}"))
-}
-
-/// A note from bytes.
-pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("a note is damaged: {error}"))
+/// For tests: a position.
+#[cfg(test)]
+pub(crate) fn at(term: u64, leader: u64, index: u64) -> LogId {
+    LogIdForm { term, leader, index }.into_value().expect("a position")
 }

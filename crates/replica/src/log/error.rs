@@ -1,18 +1,26 @@
 //! Why the log file fails.
 
-use chronos_state::{StateError, wal};
+use std::path::Path;
 
+use chronos_state::{StateError, wal};
+use rusqlite::ErrorCode;
+
+use super::codec::EntryError;
 use crate::error::ReplicaError;
 
 /// Why the log file failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
     #[error("log.db failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     #[error(transparent)]
     Backfill(StateError),
-    #[error("{0}")]
+    /// What is in the file is not what was written.
+    #[error("log.db is damaged: {0}")]
     Damaged(String),
+    /// It is of a newer Chronos, of one before the first release, or no log file. The sentence says which.
+    #[error("{0}")]
+    Foreign(String),
 }
 
 impl LogError {
@@ -21,7 +29,42 @@ impl LogError {
         match self {
             Self::Sqlite(error) => wal::is_disk_full(error),
             Self::Backfill(error) => error.is_disk_full(),
-            Self::Damaged(_) => false,
+            Self::Damaged(_) | Self::Foreign(_) => false,
+        }
+    }
+
+    /// A newer Chronos wrote this.
+    pub(super) fn newer(path: &Path, what: &str, found: i64, known: u32) -> Self {
+        Self::Foreign(format!(
+            "{} has {what} {found}, and this Chronos knows {what}s up to {known}; start a newer Chronos on it",
+            path.display()
+        ))
+    }
+}
+
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> Self {
+        let damaged = match &error {
+            rusqlite::Error::SqliteFailure(failure, _) => {
+                matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            }
+            // A column that holds something else than what is written there, or a row that is not there.
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::QueryReturnedNoRows => true,
+            _ => false,
+        };
+        if damaged { Self::Damaged(error.to_string()) } else { Self::Sqlite(error) }
+    }
+}
+
+impl From<EntryError> for LogError {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::Newer(sentence) => Self::Foreign(sentence),
+            EntryError::Damaged(what) => Self::Damaged(what),
         }
     }
 }

@@ -4,31 +4,19 @@
 //! retries; a failed transaction leaves no trace and can be run again.
 
 use std::path::Path;
-use std::time::Duration;
 
 use chronos_state::StateError;
 use chronos_state::wal::{self, Done};
+use openraft::EntryPayload;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::Serialize;
 
+use super::alone::Alone;
 use super::change::{Change, Found, Identity};
-use super::codec;
 use super::error::LogError;
-use super::rows::head;
-use crate::types::{Entry, LogId};
-
-/// The format this binary writes, and the newest it reads. Kept in SQLite's `user_version`.
-const FORMAT: i64 = 1;
-
-/// `total` counts the bytes of all entries up to and with this one, so that two rows tell how much
-/// lies between them without reading it.
-const TABLES: &str = "
-CREATE TABLE log (
-  idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, leader INTEGER NOT NULL, kind INTEGER NOT NULL,
-  total INTEGER NOT NULL, data BLOB NOT NULL
-);
-CREATE TABLE note (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-";
+use super::{check, codec, schema};
+use crate::forms::{Form as _, LogIdForm, VoteForm, note};
+use crate::types::Entry;
 
 /// A purge deletes at most this much in one transaction; then writes that wait go first. A large purge in one
 /// go would hold up every write for as long as it takes to walk its pages.
@@ -39,6 +27,8 @@ const PURGE_BYTES: i64 = 16 << 20;
 pub(crate) struct LogFile {
     connection: Connection,
     total: i64,
+    /// The highest version of the cluster that an entry needs, or needed.
+    version: u32,
     /// Entries up to here are purged but not all deleted yet.
     purging: Option<i64>,
     /// For tests: a transaction may add this many pages.
@@ -49,52 +39,16 @@ pub(crate) struct LogFile {
 impl LogFile {
     /// Opens or creates the file.
     pub(crate) fn open(path: &Path) -> Result<(Self, Found), LogError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
-        let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match format {
-            FORMAT => {}
-            0 => connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
-            ))?,
-            newer => {
-                return Err(LogError::Damaged(format!(
-                    "{} has log format {newer}, and this Chronos knows formats up to {FORMAT}; start a newer Chronos on it",
-                    path.display()
-                )));
-            }
-        }
-        let purged: Option<LogId> = note(&connection, "purged")?;
-        let edge = |order: &str| {
-            let sql = format!(
-                "SELECT idx, term, leader, kind, total, length(data) FROM log ORDER BY idx {order} LIMIT 1"
-            );
-            connection
-                .query_row(&sql, [], |row| Ok((head(row)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?)))
-                .optional()
-        };
-        let (first, last) = (edge("ASC")?, edge("DESC")?);
-        let total = last.as_ref().map_or(0, |(_, total, _)| *total);
-        let before = first.as_ref().map_or(total, |(_, total, own)| total - own);
-        let purging = purged.map(|id| id.index.cast_signed());
-        let purging = purging.filter(|upto| first.as_ref().is_some_and(|(head, ..)| head.index <= *upto));
-        let last = last.map(|(head, ..)| codec::log_id(&head));
-        let found = Found {
-            identity: note(&connection, "identity")?,
-            vote: note(&connection, "vote")?,
-            first: first.map(|(head, ..)| head.index.cast_unsigned()),
-            // A purge beyond the end (a snapshot took its place) leaves no entries.
-            last: purged.filter(|purged| last.is_none_or(|last| last.index <= purged.index)).or(last),
-            purged,
-            bytes: (total - before).cast_unsigned(),
-        };
+        let alone = Alone::read(path);
+        let connection = schema::open(path)?;
+        let (found, total) = check::found(&connection, path)?;
+        alone.map_or(Ok(()), |alone| alone.check(&found))?;
+        let purging = found.purged.filter(|purged| found.first.is_some_and(|first| first <= purged.index));
         let file = Self {
             connection,
             total,
-            purging,
+            version: found.version,
+            purging: purging.map(|purged| purged.index.cast_signed()),
             #[cfg(test)]
             room: std::sync::Arc::new(i64::from(u32::MAX).into()),
         };
@@ -108,14 +62,17 @@ impl LogFile {
 
     /// Makes all changes, in order, and a piece of a pending purge, in one durable transaction.
     pub(crate) fn commit<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) -> Result<(), LogError> {
-        let (mut total, mut purging) = (self.total, self.purging);
+        let (mut total, mut version, mut purging) = (self.total, self.version, self.purging);
         #[cfg(test)]
         self.limit_pages()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
             match change {
-                Change::Append(entries) => append(&transaction, entries, &mut total)?,
-                Change::Vote(vote) => set_note(&transaction, "vote", vote)?,
+                Change::Append(entries) => {
+                    append(&transaction, entries, &mut total)?;
+                    version = version.max(newest(entries));
+                }
+                Change::Vote(vote) => set_note(&transaction, "vote", &VoteForm::of(vote))?,
                 Change::Truncate(after) => {
                     let after = after.map_or(-1, u64::cast_signed);
                     transaction.execute("DELETE FROM log WHERE idx > ?1", [after])?;
@@ -124,7 +81,7 @@ impl LogFile {
                 }
                 Change::Identity(identity) => set_note(&transaction, "identity", identity)?,
                 Change::Purge(upto) => {
-                    set_note(&transaction, "purged", upto)?;
+                    set_note(&transaction, "purged", &LogIdForm::of(upto))?;
                     purging = purging.max(Some(upto.index.cast_signed()));
                 }
             }
@@ -132,8 +89,11 @@ impl LogFile {
         if let Some(upto) = purging {
             purging = purge(&transaction, upto)?;
         }
+        if version > self.version {
+            set_note(&transaction, "version", &version)?;
+        }
         transaction.commit()?;
-        (self.total, self.purging) = (total, purging);
+        (self.total, self.version, self.purging) = (total, version, purging);
         Ok(())
     }
 
@@ -169,14 +129,28 @@ impl LogFile {
 }
 
 fn append(transaction: &Transaction<'_>, entries: &[Entry], total: &mut i64) -> Result<(), LogError> {
-    let sql = "INSERT INTO log (idx, term, leader, kind, total, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql =
+        "INSERT INTO log (idx, term, leader, kind, total, sum, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut insert = transaction.prepare_cached(sql)?;
     for entry in entries {
         let (head, data) = codec::row(entry).map_err(LogError::Damaged)?;
-        *total += i64::try_from(data.len()).unwrap_or(i64::MAX);
-        insert.execute((head.index, head.term, head.leader, head.kind, *total, &data[..]))?;
+        let length = i64::try_from(data.len()).unwrap_or(i64::MAX);
+        *total = total.checked_add(length).ok_or_else(|| {
+            LogError::Damaged(format!("no number counts the bytes up to entry {}", head.index))
+        })?;
+        let sum = codec::sum(&head, *total, &data);
+        insert.execute((head.index, head.term, head.leader, head.kind, *total, sum, &data[..]))?;
     }
     Ok(())
+}
+
+/// The highest version of the cluster that one of these needs.
+fn newest(entries: &[Entry]) -> u32 {
+    let since = entries.iter().map(|entry| match &entry.payload {
+        EntryPayload::Normal(logged) => logged.batch().since(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+    });
+    since.max().unwrap_or_default()
 }
 
 /// Deletes a piece of the entries up to `upto`; returns `upto` if more of them are left.
@@ -189,7 +163,7 @@ fn purge(transaction: &Transaction<'_>, upto: i64) -> Result<Option<i64>, LogErr
         let (index, total): (i64, i64) = (row.get(0)?, row.get(1)?);
         last = Some(index);
         count += 1;
-        if total - *base.get_or_insert(total) > PURGE_BYTES {
+        if total.saturating_sub(*base.get_or_insert(total)) > PURGE_BYTES {
             count = PURGE_ROWS;
             break;
         }
@@ -200,14 +174,8 @@ fn purge(transaction: &Transaction<'_>, upto: i64) -> Result<Option<i64>, LogErr
     Ok((count == PURGE_ROWS).then_some(upto))
 }
 
-fn note<T: serde::de::DeserializeOwned>(connection: &Connection, key: &str) -> Result<Option<T>, LogError> {
-    let sql = "SELECT value FROM note WHERE key = ?1";
-    let value: Option<Vec<u8>> = connection.query_row(sql, [key], |row| row.get(0)).optional()?;
-    value.map(|bytes| codec::from_json(&bytes)).transpose().map_err(LogError::Damaged)
-}
-
 fn set_note(connection: &Connection, key: &str, value: &impl Serialize) -> Result<(), LogError> {
-    let bytes = codec::json(value).map_err(LogError::Damaged)?;
+    let bytes = note::encode(value).map_err(LogError::Damaged)?;
     let sql = "INSERT OR REPLACE INTO note (key, value) VALUES (?1, ?2)";
     connection.prepare_cached(sql)?.execute((key, bytes))?;
     Ok(())

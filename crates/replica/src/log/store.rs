@@ -59,7 +59,7 @@ impl LogStore {
         let shared = Arc::new(LogShared {
             queue: Mutex::default(),
             flushed: watch::Sender::new(next(found.last.as_ref())),
-            total: watch::Sender::new(file.total() - found.bytes),
+            total: watch::Sender::new(file.total().saturating_sub(found.bytes)),
             tail: Mutex::new(Tail::new(&found)),
             health: health.clone(),
             commits,

@@ -17,7 +17,7 @@ use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
 use crate::log::handle::Log;
 use crate::messages::payload::{Change, Changed, To};
-use crate::messages::request::{Message, Request};
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::types::Member;
 
@@ -135,9 +135,8 @@ impl Changes {
     /// Asks a member to leave. If that is lost, it is asked again, or soon not heard from any more.
     async fn ask_to_leave(&self, id: u64, member: &Member) -> Result<(), ChangeError> {
         let message = Request::Leave(To { to: id, message: () }).encode();
-        let Message { kind, lane, bytes } = message.map_err(ChangeError::Refused)?;
-        let call = self.transport.call(&member.address, lane, kind, bytes, ASK_WITHIN);
-        if let Err(error) = call.await {
+        let message = message.map_err(ChangeError::Refused)?;
+        if let Err(error) = message.send(&*self.transport, &member.address, ASK_WITHIN).await {
             tracing::debug!(node = member.name.as_str(), %error, "asked to leave");
         }
         Ok(())

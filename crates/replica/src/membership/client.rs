@@ -11,7 +11,6 @@ use crate::error::ChangeError;
 use crate::leader::{Leader, LeaderClient};
 use crate::messages::payload::{Change, Changed};
 use crate::messages::request::Request;
-use crate::messages::wire;
 
 /// Has the leader make changes, be it this node or another one.
 pub(crate) struct ChangeClient {
@@ -27,8 +26,8 @@ impl ChangeClient {
         loop {
             let answer = match self.leader.find(until).await {
                 Some(Leader::Me) => self.changes.carry_out(change.clone()).await,
-                Some(Leader::Other(leader)) => match self.leader.ask(&leader, message.clone()).await {
-                    Ok(bytes) => wire::decode(&bytes).unwrap_or_else(|why| Err(ChangeError::Unknown(why))),
+                Some(Leader::Other(leader)) => match self.leader.ask(&leader, &message).await {
+                    Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ChangeError::Unknown(why))),
                     Err(PeerError::Stranger(_)) => Err(ChangeError::NoLeader),
                     Err(error) => Err(ChangeError::Unknown(error.to_string())),
                 },

@@ -20,8 +20,7 @@ use crate::error::ChangeError;
 use crate::leader::LeaderClient;
 use crate::lock::lock;
 use crate::messages::payload::{Change, Changed, JoinRequest, Standing};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::raft::Figures;
 use crate::types::Member;
@@ -200,10 +199,10 @@ impl Membership {
         let refused =
             |why: String| ChangeError::Refused(format!("the node at {address} does not join: {why}"));
         let message = Request::Invite(self.joiner.member.address.clone()).encode();
-        let Message { kind, lane, bytes } = message.map_err(refused)?;
-        let answer = self.transport.call(address, lane, kind, bytes, INVITE_TIMEOUT).await;
+        let message = message.map_err(refused)?;
+        let answer = message.send(&*self.transport, address, INVITE_TIMEOUT).await;
         let answer = answer.map_err(|error| refused(error.to_string()))?;
-        let answer: Result<JoinRequest, String> = wire::decode(&answer).map_err(refused)?;
+        let answer: Result<JoinRequest, String> = message.answer(&answer).map_err(refused)?;
         answer.map_err(refused)
     }
 }

@@ -13,8 +13,7 @@ use crate::error::{ChangeError, ReplicaError};
 use crate::lock::lock;
 use crate::log::handle::Log;
 use crate::messages::payload::{Changed, JoinRequest};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::request::Request;
 use crate::presence::handle::Presence;
 use crate::types::Member;
 
@@ -145,9 +144,8 @@ impl Joiner {
         request: fn(JoinRequest) -> Request,
     ) -> Result<Result<Changed, ChangeError>, PeerError> {
         let message = request(self.introduction()).encode().map_err(PeerError::Refused)?;
-        let Message { kind, lane, bytes } = message;
-        let answer = self.transport.call(address, lane, kind, bytes, PATIENCE).await?;
-        let answer: Result<Changed, ChangeError> = wire::decode(&answer).map_err(PeerError::Refused)?;
+        let answer = message.send(&*self.transport, address, PATIENCE).await?;
+        let answer: Result<Changed, ChangeError> = message.answer(&answer).map_err(PeerError::Refused)?;
         if let Ok(changed) = &answer
             && self.log.cluster.get() != Some(&changed.cluster)
         {

@@ -11,8 +11,7 @@ use super::join::Joiner;
 use super::state::MemberState;
 use crate::error::ChangeError;
 use crate::messages::payload::{Change, Standing};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::request::Request;
 
 /// Between rounds of asking.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -130,9 +129,9 @@ impl Joiner {
 
     /// Whether this node is a member, as the node at an address knows.
     async fn standing_at(&self, address: &str) -> Option<Standing> {
-        let Message { kind, lane, bytes } = Request::Standing(self.log.id()).encode().ok()?;
-        let call = self.transport.call(address, lane, kind, bytes, STANDING_TIMEOUT);
-        wire::decode(&call.await.ok()?).ok()
+        let message = Request::Standing(self.log.id()).encode().ok()?;
+        let answer = message.send(&*self.transport, address, STANDING_TIMEOUT).await.ok()?;
+        message.answer(&answer).ok()
     }
 
     /// Whether a node is a member, as this one knows.

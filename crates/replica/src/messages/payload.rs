@@ -2,15 +2,18 @@
 
 use chronos_state::Outcome;
 use chronos_types::NodeName;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
+use openraft::raft::AppendEntriesRequest;
 use serde::{Deserialize, Serialize};
 
+use super::raft::AppendAnswer;
+use crate::forms::{As, SnapshotForm, VoteForm};
 use crate::presence::stamp::Stamp;
 use crate::types::{Member, SnapshotMeta, Types, Vote};
 
 /// A message to one node. An address may have passed to another node since; raft must not take the
 /// answer of one for that of the other.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct To<T> {
     /// The raft id of the node that is meant.
     pub to: u64,
@@ -18,6 +21,7 @@ pub(crate) struct To<T> {
 }
 
 /// What a leader sends: entries, or none as a heartbeat.
+#[derive(Debug)]
 pub(crate) struct Append {
     pub request: AppendEntriesRequest<Types>,
     /// A stamp of the follower, by which it knows that it was heard; see [`crate::presence::followers`].
@@ -25,35 +29,51 @@ pub(crate) struct Append {
 }
 
 /// The answer to [`Append`].
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Appended {
-    pub answer: AppendEntriesResponse<Types>,
+    pub answer: AppendAnswer,
     /// From a node that follows the leader which asked.
-    #[serde(rename = "sign")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
 }
 
 /// Which copy of a state: told by what it holds, not by where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CopyId {
     pub sha256: String,
     pub length: u64,
 }
 
 /// What is said before the bytes of a copy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SnapshotHead {
     /// The leader's vote.
+    #[serde(with = "As::<VoteForm>")]
     pub vote: Vote,
     /// Where the state in the copy stands.
+    #[serde(with = "As::<SnapshotForm>")]
     pub meta: SnapshotMeta,
     pub copy: CopyId,
     /// The bytes begin here.
     pub offset: u64,
 }
 
+/// What became of a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum CopyAnswer {
+    /// It is installed, unless the node follows another leader: its vote.
+    Installed(#[serde(with = "As::<VoteForm>")] Vote),
+    /// It is not what was announced, for this reason. Nothing is kept of it: the next one begins anew.
+    Damaged(String),
+}
+
 /// A batch that is in the log for good, and in the state of the node that answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Accepted {
     /// Its place in the log. A node that has applied this index shows the batch.
     pub index: u64,
@@ -62,8 +82,8 @@ pub(crate) struct Accepted {
 }
 
 /// A change of the membership, as a leader is asked for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Change {
     /// Take this node in; if it is a member already, note its new address.
     Join { id: u64, member: Member },
@@ -74,33 +94,41 @@ pub(crate) enum Change {
     /// Forget the member of this name. It asks for that itself, and fires nothing any more.
     Leave { name: NodeName },
     /// Let the voter of this name lead, or any.
-    Transfer { to: Option<NodeName> },
+    Transfer {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<NodeName>,
+    },
 }
 
 /// The answer to a change that was made.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Changed {
     /// The cluster's id.
     pub cluster: String,
 }
 
 /// A node that asks to become a member, or says who it is.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct JoinRequest {
     pub id: u64,
     pub member: Member,
 }
 
 /// Whether a raft id is a member, as far as the node that answers knows.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Standing {
     pub is_member: bool,
     /// The entry that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<u64>,
 }
 
 /// What a member says of itself to the leader.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PresenceNote {
     pub id: u64,
     /// It is about to stop.

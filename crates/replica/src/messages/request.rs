@@ -2,28 +2,32 @@
 //!
 //! The names and the bytes are a contract with the nodes of other versions.
 
-use bytes::Bytes;
-use chronos_peer::Lane;
-use chronos_state::Batch;
-use openraft::raft::{TransferLeaderRequest, VoteRequest};
+use std::time::Duration;
 
+use super::append;
+use super::error::MessageError;
 use super::payload::{Append, Change, CopyId, JoinRequest, PresenceNote, SnapshotHead, To};
-use super::{append, wire};
-use crate::types::Types;
+use super::raft::{AskVote, Transfer};
+use super::wire::{self, Part};
+use bytes::Bytes;
+use chronos_peer::{Answer, Lane, Transport};
+use chronos_state::Batch;
+use serde::de::DeserializeOwned;
 
 /// What one node asks of another. Each says what answers it; a refusal is text.
+#[derive(Debug)]
 pub(crate) enum Request {
     /// Take these entries, or this heartbeat: [`super::payload::Appended`].
     Append(To<Append>),
-    /// Vote for me: openraft's `VoteResponse`.
-    Vote(To<VoteRequest<Types>>),
+    /// Vote for me: a [`super::raft::VoteAnswer`].
+    Vote(To<AskVote>),
     /// Would you vote for me? The same.
-    PreVote(To<VoteRequest<Types>>),
-    /// Stand for election, for I give up the lead: openraft's answer to that.
-    TransferLeader(To<TransferLeaderRequest<Types>>),
+    PreVote(To<AskVote>),
+    /// Stand for election, for I give up the lead: a [`super::raft::TransferAnswer`].
+    TransferLeader(To<Transfer>),
     /// How much of this copy have you? A number of bytes.
     SnapshotOffset(To<CopyId>),
-    /// Install the state in the body behind this: the vote of the node that does.
+    /// Install the state in the body behind this: a [`super::payload::CopyAnswer`].
     Snapshot(To<SnapshotHead>),
     /// Propose these, since you lead: a `Result` of [`super::payload::Accepted`]. The instant of the batch
     /// is the leader's to give.
@@ -44,7 +48,7 @@ pub(crate) enum Request {
     Invite(String),
     /// Is the node of this raft id a member? A [`super::payload::Standing`].
     Standing(u64),
-    /// How are you? A [`crate::NodeReport`], as JSON without a format.
+    /// How are you? A [`crate::NodeReport`].
     Report,
 }
 
@@ -54,6 +58,18 @@ pub(crate) struct Message {
     pub kind: &'static str,
     pub lane: Lane,
     pub bytes: Bytes,
+}
+
+impl Message {
+    /// Sends it to the node at an address.
+    pub(crate) async fn send(&self, transport: &dyn Transport, to: &str, timeout: Duration) -> Answer {
+        transport.call(to, self.lane, self.kind, self.bytes.clone(), timeout).await
+    }
+
+    /// Reads the answer to it.
+    pub(crate) fn answer<T: DeserializeOwned>(&self, answer: &Bytes) -> Result<T, String> {
+        wire::decode(Part::Answer(self.kind), answer)
+    }
 }
 
 impl Request {
@@ -91,127 +107,69 @@ impl Request {
 
     /// The request as it travels.
     pub(crate) fn encode(&self) -> Result<Message, String> {
+        let kind = self.kind();
+        let part = Part::Request(kind);
         let bytes = match self {
-            Self::Append(append) => append::encode(append),
-            Self::Vote(request) | Self::PreVote(request) => wire::encode(request),
-            Self::TransferLeader(request) => wire::encode(request),
-            Self::SnapshotOffset(copy) => wire::encode(copy),
-            Self::Snapshot(head) => wire::encode(head),
-            Self::Propose(batch) => batch.encode().map(Bytes::from).map_err(|error| error.to_string()),
-            Self::Change(change) => wire::encode(change),
-            Self::Join(request) | Self::Update(request) => wire::encode(request),
-            Self::Presence(note) => wire::encode(note),
-            Self::Leave(to) => wire::encode(to),
-            Self::Invite(address) => wire::encode(address),
-            Self::Standing(id) => wire::encode(id),
-            Self::ReadIndex | Self::Report => Ok(Bytes::new()),
+            Self::Append(append) => append::encode(part, append),
+            Self::Vote(request) | Self::PreVote(request) => wire::encode(part, request),
+            Self::TransferLeader(request) => wire::encode(part, request),
+            Self::SnapshotOffset(copy) => wire::encode(part, copy),
+            Self::Snapshot(head) => wire::encode(part, head),
+            Self::Propose(batch) => propose(part, batch),
+            Self::Change(change) => wire::encode(part, change),
+            Self::Join(request) | Self::Update(request) => wire::encode(part, request),
+            Self::Presence(note) => wire::encode(part, note),
+            Self::Leave(to) => wire::encode(part, to),
+            Self::Invite(address) => wire::encode(part, address),
+            Self::Standing(id) => wire::encode(part, id),
+            Self::ReadIndex | Self::Report => wire::encode(part, &()),
         };
-        Ok(Message { kind: self.kind(), lane: self.lane(), bytes: bytes? })
+        Ok(Message { kind, lane: self.lane(), bytes: bytes? })
     }
 
     /// Reads what another node, `from`, has sent.
-    pub(crate) fn decode(from: &str, kind: &str, bytes: Bytes) -> Result<Self, String> {
+    pub(crate) fn decode(from: &str, kind: &str, message: &Bytes) -> Result<Self, MessageError> {
+        let part = Part::Request(kind);
         Ok(match kind {
-            "append" => Self::Append(append::decode(bytes)?),
-            "vote" => Self::Vote(wire::decode(&bytes)?),
-            "pre_vote" => Self::PreVote(wire::decode(&bytes)?),
-            "transfer_leader" => Self::TransferLeader(wire::decode(&bytes)?),
-            "snapshot_offset" => Self::SnapshotOffset(wire::decode(&bytes)?),
-            "snapshot" => Self::Snapshot(wire::decode(&bytes)?),
+            "append" => Self::Append(append::decode(part, message)?),
+            "vote" => Self::Vote(wire::decode(part, message)?),
+            "pre_vote" => Self::PreVote(wire::decode(part, message)?),
+            "transfer_leader" => Self::TransferLeader(wire::decode(part, message)?),
+            "snapshot_offset" => Self::SnapshotOffset(wire::decode(part, message)?),
+            "snapshot" => Self::Snapshot(wire::decode(part, message)?),
             "propose" => {
-                let batch = Batch::decode(&bytes);
+                let batch = Batch::decode(&wire::open(part, message)?);
                 Self::Propose(batch.map_err(|error| format!("proposals of {from}: {error}"))?)
             }
-            "read_index" => Self::ReadIndex,
-            "change" => Self::Change(wire::decode(&bytes)?),
-            "join" => Self::Join(wire::decode(&bytes)?),
-            "update" => Self::Update(wire::decode(&bytes)?),
-            "presence" => Self::Presence(wire::decode(&bytes)?),
-            "leave" => Self::Leave(wire::decode(&bytes)?),
-            "invite" => Self::Invite(wire::decode(&bytes)?),
-            "standing" => Self::Standing(wire::decode(&bytes)?),
-            "report" => Self::Report,
-            other => return Err(unknown(other)),
+            "read_index" => {
+                let () = wire::decode(part, message)?;
+                Self::ReadIndex
+            }
+            "change" => Self::Change(wire::decode(part, message)?),
+            "join" => Self::Join(wire::decode(part, message)?),
+            "update" => Self::Update(wire::decode(part, message)?),
+            "presence" => Self::Presence(wire::decode(part, message)?),
+            "leave" => Self::Leave(wire::decode(part, message)?),
+            "invite" => Self::Invite(wire::decode(part, message)?),
+            "standing" => Self::Standing(wire::decode(part, message)?),
+            "report" => {
+                let () = wire::decode(part, message)?;
+                Self::Report
+            }
+            other => return Err(unknown(other).into()),
         })
     }
+}
+
+/// Commands as a message: the bytes of a batch, as the log has them.
+fn propose(part: Part<'_>, batch: &Batch) -> Result<Bytes, String> {
+    let bytes = batch.encode().map_err(|error| error.to_string())?;
+    let mut message = wire::Writer::new(bytes.len());
+    message.body().extend_from_slice(&bytes);
+    Ok(message.seal(part))
 }
 
 /// The refusal of a request that this Chronos does not know, or not in this form.
 pub(crate) fn unknown(kind: &str) -> String {
     format!("this Chronos does not know the message {kind}")
-}
-
-#[cfg(test)]
-mod tests {
-    use chronos_types::NodeName;
-
-    use super::*;
-    use crate::types::Member;
-
-    /// What nodes of today send, byte for byte.
-    fn sent() -> Vec<(Request, Lane, &'static str, &'static str)> {
-        let member = || Member {
-            name: NodeName::unchecked("two"),
-            address: "two:1".into(),
-            http: "h".into(),
-            version: "1".into(),
-            tz_release: "2026a".into(),
-            follows: 1,
-        };
-        let join = || JoinRequest { id: 2, member: member() };
-        let who = r#"{"id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a","follows":1}}"#;
-        let joins = r#"{"kind":"join","id":2,"member":{"name":"two","address":"two:1","http":"h","version":"1","tz_release":"2026a","follows":1}}"#;
-        let name = || NodeName::unchecked("two");
-        let copy = || CopyId { sha256: "ab".into(), length: 3 };
-        vec![
-            (
-                Request::SnapshotOffset(To { to: 7, message: copy() }),
-                Lane::Log,
-                "snapshot_offset",
-                r#"{"to":7,"message":{"sha256":"ab","length":3}}"#,
-            ),
-            (Request::Change(Change::Join { id: 2, member: member() }), Lane::Log, "change", joins),
-            (
-                Request::Change(Change::Remove { name: name() }),
-                Lane::Log,
-                "change",
-                r#"{"kind":"remove","name":"two"}"#,
-            ),
-            (
-                Request::Change(Change::Transfer { to: None }),
-                Lane::Log,
-                "change",
-                r#"{"kind":"transfer","to":null}"#,
-            ),
-            (Request::Join(join()), Lane::Log, "join", who),
-            (Request::Update(join()), Lane::Log, "update", who),
-            (
-                Request::Presence(PresenceNote { id: 7, leaving: true }),
-                Lane::Log,
-                "presence",
-                r#"{"id":7,"leaving":true}"#,
-            ),
-            (Request::Leave(To { to: 7, message: () }), Lane::Control, "leave", r#"{"to":7,"message":null}"#),
-            (Request::Invite("one:1".into()), Lane::Log, "invite", r#""one:1""#),
-            (Request::Standing(7), Lane::Log, "standing", "7"),
-        ]
-    }
-
-    #[test]
-    fn requests_travel_under_their_names_as_the_bytes_of_always() {
-        for (request, lane, kind, json) in sent() {
-            let message = request.encode().expect("a message");
-            assert_eq!((message.kind, message.lane), (kind, lane));
-            assert_eq!(message.bytes, [b"\x01", json.as_bytes()].concat(), "{kind}");
-            let read = Request::decode("two", kind, message.bytes.clone()).expect("a request");
-            assert_eq!(read.encode().expect("a message").bytes, message.bytes, "{kind}");
-        }
-        for request in [Request::ReadIndex, Request::Report] {
-            let message = request.encode().expect("a message");
-            assert!(message.bytes.is_empty(), "{}", message.kind);
-            assert_eq!(Request::decode("two", message.kind, message.bytes).expect("it").kind(), message.kind);
-        }
-        let strange = Request::decode("two", "gossip", Bytes::new()).err().expect("refused");
-        assert_eq!(strange, "this Chronos does not know the message gossip");
-    }
 }

@@ -17,9 +17,9 @@ use openraft::{OptionalSend, RaftNetworkFactory};
 use serde::de::DeserializeOwned;
 
 use super::addresses::Addresses;
-use crate::messages::payload::{Append, Appended, SnapshotHead, To};
-use crate::messages::request::{Message, Request};
-use crate::messages::wire;
+use crate::messages::payload::{Append, Appended, CopyAnswer, SnapshotHead, To};
+use crate::messages::raft::{TransferAnswer, VoteAnswer};
+use crate::messages::request::Request;
 use crate::presence::followers::Followers;
 use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::{SnapshotSource, SourcedSnapshot};
@@ -88,9 +88,9 @@ impl Peer {
     ) -> Result<A, Unreachable<Types>> {
         let address = self.address()?;
         let failed = |error: &dyn Display| self.failed(request.kind(), error);
-        let Message { kind, lane, bytes } = request.encode().map_err(|error| failed(&error))?;
-        let answer = self.transport.call(&address, lane, kind, bytes, timeout).await;
-        wire::decode(&answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
+        let message = request.encode().map_err(|error| failed(&error))?;
+        let answer = message.send(&*self.transport, &address, timeout).await;
+        message.answer(&answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
     }
 
     /// Sends a state that stands where `snapshot` says or later; answers with the other's vote.
@@ -102,11 +102,17 @@ impl Peer {
         tracing::info!(to = self.name.as_str(), bytes = copy.id.length, offset, "sending the state");
         let head = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
         let message = Request::Snapshot(self.to(head)).encode().map_err(|error| failed(&error))?;
-        let body = self.outgoing.read(copy, offset).await.map_err(|error| failed(&error))?;
-        let answer = self.transport.upload(&self.address()?, message.kind, message.bytes, body).await;
+        let body = self.outgoing.read(copy.clone(), offset).await.map_err(|error| failed(&error))?;
+        let answer = self.transport.upload(&self.address()?, message.kind, message.bytes.clone(), body).await;
         let answer = answer.map_err(|error| failed(&error))?;
-        let vote = wire::decode(&answer).map_err(|error| failed(&error));
-        Ok(vote.map_err(|error: Unreachable<Types>| error)?)
+        match message.answer(&answer).map_err(|error| failed(&error))? {
+            CopyAnswer::Installed(vote) => Ok(vote),
+            CopyAnswer::Damaged(why) => {
+                // It may have been damaged here. The next one is made, and sent, from the start.
+                self.outgoing.forget(&copy.id).await;
+                Err(failed(&why).into())
+            }
+        }
     }
 }
 
@@ -128,7 +134,7 @@ impl RaftNetworkV2<Types> for Peer {
         if let Some(stamp) = stamp {
             self.followers.note(self.id, stamp);
         }
-        Ok(answer)
+        Ok(answer.into())
     }
 
     async fn vote(
@@ -136,7 +142,8 @@ impl RaftNetworkV2<Types> for Peer {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Ok(self.ask(&Request::Vote(self.to(request)), option.hard_ttl()).await?)
+        let answer: VoteAnswer = self.ask(&Request::Vote(self.to(request.into())), option.hard_ttl()).await?;
+        Ok(answer.into())
     }
 
     async fn pre_vote(
@@ -144,7 +151,9 @@ impl RaftNetworkV2<Types> for Peer {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Ok(self.ask(&Request::PreVote(self.to(request)), option.hard_ttl()).await?)
+        let answer: VoteAnswer =
+            self.ask(&Request::PreVote(self.to(request.into())), option.hard_ttl()).await?;
+        Ok(answer.into())
     }
 
     async fn full_snapshot(
@@ -165,6 +174,8 @@ impl RaftNetworkV2<Types> for Peer {
         request: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
-        Ok(self.ask(&Request::TransferLeader(self.to(request)), option.hard_ttl()).await?)
+        let request = Request::TransferLeader(self.to(request.into()));
+        let answer: TransferAnswer = self.ask(&request, option.hard_ttl()).await?;
+        Ok(answer.into())
     }
 }

@@ -16,7 +16,7 @@ use super::view::View;
 use crate::leader::{Leader, LeaderClient};
 use crate::lock::lock;
 use crate::messages::payload::PresenceNote;
-use crate::messages::request::{Message, Request};
+use crate::messages::request::Request;
 use crate::status::members;
 
 /// Between two times of saying that this node stops: the leader may be another one.
@@ -76,10 +76,10 @@ impl Presence {
 
     /// How the node at an address is; nothing where it does not say.
     pub async fn report_of(&self, address: &str) -> Option<NodeReport> {
-        let Message { kind, lane, bytes } = Request::Report.encode().ok()?;
-        let call = self.leader.transport.call(address, lane, kind, bytes, ANSWER_WITHIN);
+        let message = Request::Report.encode().ok()?;
         // Why it does not answer is in the log of whoever must reach it.
-        serde_json::from_slice(&call.await.ok()?).ok()
+        let answer = message.send(&*self.leader.transport, address, ANSWER_WITHIN).await.ok()?;
+        message.answer(&answer).ok()
     }
 
     /// Has the leader plan no more for this node, now and for as long as this node is there. Where there is
@@ -106,7 +106,10 @@ impl Presence {
                 true
             }
             Some(Leader::Other(leader)) => match Request::Presence(note).encode() {
-                Ok(message) => self.leader.ask(&leader, message).await.is_ok(),
+                Ok(message) => {
+                    let answer = self.leader.ask(&leader, &message).await;
+                    answer.is_ok_and(|answer| message.answer::<()>(&answer).is_ok())
+                }
                 Err(_) => false,
             },
             None => false,

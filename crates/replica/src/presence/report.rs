@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
-/// How a node is. Fields may be added; those that are not known are passed over.
+/// How a node is, for people to see. So it is read tolerantly, unlike all other messages: fields may be added, and
+/// those that are not known are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeReport {

@@ -60,6 +60,8 @@ pub(super) enum Fault {
     )]
     Hole(u64),
     #[error(transparent)]
+    Apart(#[from] ReplicaError),
+    #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
     State(#[from] StateFault),

@@ -19,6 +19,14 @@ pub(crate) enum StateFault {
 }
 
 impl StateFault {
+    /// A fault of a copy of another node's state.
+    pub(crate) fn of_copy(error: StateError) -> Self {
+        match error {
+            StateError::NewerFormat { found, known, .. } => Self::NewerCopy { found, known },
+            other => other.into(),
+        }
+    }
+
     /// Whether the cause is a disk without space, which passes.
     pub(crate) fn is_disk_full(&self) -> bool {
         matches!(self, Self::State(error) if error.is_disk_full())

@@ -10,10 +10,10 @@ use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
 
 use super::fault::StateFault;
-use super::position::{POSITION, Position, SNAPSHOT};
+use super::position::{POSITION, Position, SNAPSHOT, mismatch, position_of, read_snapshot, snapshot_note};
 use super::version::{ClusterVersion, followed_by_all};
+use crate::forms::note;
 use crate::health::{DataFile, Health};
-use crate::log::codec;
 use crate::log_targets;
 use crate::types::{Reply, SnapshotMeta, StoredMembership, Types};
 
@@ -100,7 +100,7 @@ impl StateFile {
                 }
             }
         }
-        let note = codec::json(&position).map_err(StateFault::Damaged)?;
+        let note = note::encode(&position).map_err(StateFault::Damaged)?;
         let applied = self.write(&batches, &[(POSITION, &note)])?;
         self.newest_at.fetch_max(position.at, Ordering::Relaxed);
         self.version.set(self.machine.version()?);
@@ -129,11 +129,8 @@ impl StateFile {
     /// A full disk is one too. It is not waited for, because entries must go on being applied.
     pub(crate) fn make_snapshot(&mut self) -> Result<SnapshotMeta, StateFault> {
         self.machine.make_durable()?;
-        let meta = SnapshotMeta {
-            last_log_id: self.position.applied,
-            last_membership: self.position.membership.clone(),
-        };
-        let note = codec::json(&meta).map_err(StateFault::Damaged)?;
+        let meta = self.position.snapshot();
+        let note = snapshot_note(&meta)?;
         self.machine.apply(&[], &[(SNAPSHOT, &note)])?;
         self.snapshot = Some(meta.clone());
         Ok(meta)
@@ -147,22 +144,17 @@ impl StateFile {
     /// Replaces the whole state by that of a file, which must stand where `meta` says. It is durable when
     /// this returns, because the entries that led to it are purged from the log then.
     pub(crate) fn replace_with(&mut self, file: &ScratchFile, meta: &SnapshotMeta) -> Result<(), StateFault> {
-        let note = codec::json(meta).map_err(StateFault::Damaged)?;
+        let stands = position_of(file.path())?;
+        if stands != *meta {
+            return Err(StateFault::Damaged(mismatch(&stands, meta)));
+        }
+        let note = snapshot_note(meta)?;
         let replaced = self.until_space(|machine| machine.replace_with(file.path(), &[(SNAPSHOT, &note)]));
-        replaced.map_err(|error| match error {
-            StateError::NewerFormat { found, known, .. } => StateFault::NewerCopy { found, known },
-            other => other.into(),
-        })?;
+        replaced.map_err(StateFault::of_copy)?;
         // A step of its own, that is tried again alone: the state is in the write-ahead log now. Where there is no
         // space to bring it back into the file, writing it once more would leave even less.
         self.until_space(Machine::make_durable)?;
         self.load()?;
-        if self.position.applied != meta.last_log_id {
-            return Err(StateFault::Damaged(format!(
-                "a snapshot of {:?} holds the state of {:?}",
-                meta.last_log_id, self.position.applied
-            )));
-        }
         tracing::info!(
             target: log_targets::STATE,
             index = meta.last_log_id.map(|id| id.index),
@@ -173,10 +165,8 @@ impl StateFile {
     }
 
     fn load(&mut self) -> Result<(), StateFault> {
-        let position = self.machine.meta(POSITION)?.map(|note| codec::from_json(&note));
-        self.position = position.transpose().map_err(StateFault::Damaged)?.unwrap_or_default();
-        let snapshot = self.machine.meta(SNAPSHOT)?.map(|note| codec::from_json(&note));
-        self.snapshot = snapshot.transpose().map_err(StateFault::Damaged)?;
+        self.position = Position::read(self.machine.meta(POSITION)?)?;
+        self.snapshot = read_snapshot(self.machine.meta(SNAPSHOT)?)?;
         self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
         self.version.set(self.machine.version()?);
         Ok(())

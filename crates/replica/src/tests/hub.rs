@@ -22,6 +22,8 @@ struct State {
     cut: BTreeSet<(String, String)>,
     /// So many chunks of the next bodies pass, each.
     chunks: Option<usize>,
+    /// In so many of the next bodies a bit is flipped.
+    flips: usize,
     sent: Vec<(String, &'static str)>,
 }
 
@@ -80,6 +82,11 @@ impl Hub {
     /// Bodies break after so many chunks.
     pub(super) fn break_bodies(&self, chunks: Option<usize>) {
         lock(&self.0).chunks = chunks;
+    }
+
+    /// In so many of the next bodies a bit is flipped on the way.
+    pub(super) fn flip_bodies(&self, flips: usize) {
+        lock(&self.0).flips = flips;
     }
 
     /// How many messages of a kind were sent to a node.
@@ -155,8 +162,24 @@ impl Transport for Port {
                     body.take(chunks).chain(broken).boxed()
                 }
             };
+            let flips = {
+                let mut state = lock(&self.hub.0);
+                let flips = state.flips;
+                state.flips = flips.saturating_sub(1);
+                flips > 0
+            };
+            let body = if flips { body.map(flipped).boxed() } else { body };
             let answer = service.receive(&self.caller.node, kind, message, body).await;
             self.returned(to, answer)
         })
     }
+}
+
+/// A chunk with its first bit flipped.
+fn flipped(chunk: std::io::Result<Bytes>) -> std::io::Result<Bytes> {
+    let mut chunk = chunk?.to_vec();
+    if let Some(byte) = chunk.first_mut() {
+        *byte ^= 1;
+    }
+    Ok(chunk.into())
 }

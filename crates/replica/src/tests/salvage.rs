@@ -3,6 +3,9 @@
 use chronos_state::Reader;
 
 use super::*;
+use crate::log::change::Change;
+use crate::log::codec::at;
+use crate::log::file::LogFile;
 use crate::salvage;
 
 /// What a power cut may leave of a node that has this many jobs: the state has lost all that was
@@ -70,15 +73,18 @@ async fn what_does_not_come_to_one_state_is_refused() {
         change(copy.path(), file, sql);
         copy
     };
-    refused(of("log.db", "DELETE FROM log WHERE idx = 7").path(), &["entry 7 is neither in its state.db"]);
-    let purged = r#"{"leader_id":{"term":1,"node_id":1},"index":4}"#;
-    let purged = format!("INSERT INTO note VALUES ('purged', CAST('{purged}' AS BLOB))");
-    refused(of("log.db", &purged).path(), &["entry 0 is neither in its state.db"]);
+    refused(of("log.db", "DELETE FROM log WHERE idx = 7").path(), &["log.db is damaged: entry 7 is missing"]);
+    let purged = of("log.db", "");
+    let (mut log, _) = LogFile::open(&purged.path().join("log.db")).expect("a log");
+    log.commit([Change::Purge(at(1, 1, 4))].iter()).expect("written");
+    drop(log);
+    refused(purged.path(), &["entry 0 is neither in its state.db"]);
     refused(of("log.db", "PRAGMA user_version = 9").path(), &["log.db has log format 9"]);
     refused(of("log.db", "DELETE FROM note").path(), &["its log.db names no node"]);
     refused(of("state.db", "PRAGMA user_version = 9").path(), &["state.db has state format 9"]);
-    let newer = "UPDATE log SET data = CAST('99 {}' AS BLOB) WHERE idx = 9";
-    refused(of("log.db", newer).path(), &["a command is of cluster version 99"]);
+    let newer = of("log.db", "");
+    make_newer(newer.path(), 9);
+    refused(newer.path(), &["log entry 9: a command is of cluster version 99"]);
 }
 
 #[tokio::test]

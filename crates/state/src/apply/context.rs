@@ -2,13 +2,18 @@
 //! so far. The questions that several commands ask of the state are here too.
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
+
+use super::counter;
 
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, live_job, open};
-use crate::stored::columns;
+use crate::stored::{columns, row};
+
+/// The counter of executions.
+const EXECUTION: &str = "execution";
 
 /// A batch that is being applied.
 pub(super) struct Context<'a> {
@@ -30,6 +35,7 @@ pub(super) struct LiveJob {
     pub(super) version: u64,
     /// As it is stored.
     pub(super) spec: String,
+    pub(super) created_at: Millis,
     pub(super) updated_at: Millis,
 }
 
@@ -45,16 +51,14 @@ pub(super) struct Open {
 impl<'a> Context<'a> {
     /// Begins a batch.
     pub(super) fn open(db: &'a Connection, at: Millis, follows: u32) -> Result<Self, StateError> {
-        let sql = "SELECT last FROM counters WHERE name = 'execution'";
-        let last = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        let last = counter::last(db, EXECUTION)?;
         Ok(Self { db, at, follows, effects: Vec::new(), last_execution: last, last_before: last })
     }
 
     /// Ends the batch, and hands over its effects.
     pub(super) fn close(self) -> Result<Vec<Effect>, StateError> {
         if self.last_execution != self.last_before {
-            let sql = "UPDATE counters SET last = ?1 WHERE name = 'execution'";
-            self.db.prepare_cached(sql)?.execute([self.last_execution])?;
+            counter::set(self.db, EXECUTION, self.last_execution)?;
         }
         Ok(self.effects)
     }
@@ -66,27 +70,33 @@ impl Context<'_> {
     }
 
     /// The number that the next execution gets.
-    pub(super) fn next_execution(&self) -> i64 {
-        self.last_execution + 1
+    pub(super) fn next_execution(&self) -> Result<i64, StateError> {
+        counter::after(self.last_execution)
     }
 
     /// An execution got the next number.
-    pub(super) fn count_execution(&mut self) {
-        self.last_execution += 1;
+    pub(super) fn count_execution(&mut self, number: i64) {
+        self.last_execution = number;
     }
 
     /// A job that is not deleted.
     pub(super) fn job(&self, id: JobId) -> Result<Option<LiveJob>, StateError> {
-        let sql = concat!("SELECT seq, version, spec, updated_at FROM jobs WHERE id = ?1 AND ", live_job!());
+        let sql = concat!(
+            "SELECT seq, version, spec, created_at, updated_at FROM jobs WHERE id = ?1 AND ",
+            live_job!()
+        );
         let read = |row: &Row<'_>| {
             Ok(LiveJob {
                 seq: columns::job_seq(row, 0)?,
                 version: row.get(1)?,
                 spec: row.get(2)?,
-                updated_at: row.get(3)?,
+                created_at: row.get(3)?,
+                updated_at: row.get(4)?,
             })
         };
-        Ok(self.db.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?)
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query([id.as_bytes()])?;
+        rows.next()?.map(|row| row::read("jobs", row, read)).transpose()
     }
 
     /// Adds to the count of executions that are on record for a job.
@@ -99,7 +109,7 @@ impl Context<'_> {
     pub(super) fn open_of(&self, job: JobSeq) -> Result<Vec<Open>, StateError> {
         // The index is named, because SQLite would read all executions of the job to avoid the sort.
         let sql = concat!(
-            "SELECT seq, id, slot, fire_at, status, trigger, version, node
+            "SELECT seq, id, scheduled_time, fire_at, status, trigger, version, node
             FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND ",
             open!(),
@@ -109,22 +119,26 @@ impl Context<'_> {
         let mut rows = statement.query([job.get()])?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
-            open.push(Open {
-                seq: row.get(0)?,
-                run: RunRef {
-                    execution: ExecutionId::from_bytes(row.get(1)?),
-                    job,
-                    version: row.get(6)?,
-                    scheduled_time: row.get(2)?,
-                    trigger: Trigger::from_code(row.get(5)?)?,
-                },
-                fire_at: row.get(3)?,
-                status: Status::from_code(row.get(4)?)?,
-                node: columns::node(row, 7)?,
-            });
+            open.push(row::read("executions", row, |row| read_open(row, job))?);
         }
         Ok(open)
     }
+}
+
+fn read_open(row: &Row<'_>, job: JobSeq) -> Result<Open, StateError> {
+    Ok(Open {
+        seq: row.get(0)?,
+        run: RunRef {
+            execution: ExecutionId::from_bytes(row.get(1)?),
+            job,
+            version: row.get(6)?,
+            scheduled_time: row.get(2)?,
+            trigger: Trigger::from_code(row.get(5)?)?,
+        },
+        fire_at: row.get(3)?,
+        status: Status::from_code(row.get(4)?)?,
+        node: columns::node(row, 7)?,
+    })
 }
 
 impl Open {

@@ -1,12 +1,15 @@
 //! Putting an execution on record.
 
 use chronos_types::{ExecutionId, Status};
+use rusqlite::params;
+use rusqlite::types::Null;
 
 use super::context::Context;
 use super::{record, withdrawn};
 use crate::error::StateError;
 use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
+use crate::stored::row;
 
 /// Puts a pending execution on record. Answers false if it was there already.
 pub(super) fn insert(
@@ -14,11 +17,12 @@ pub(super) fn insert(
     fire: &Fire,
     replay_of: Option<ExecutionId>,
 ) -> Result<bool, StateError> {
-    let sql = "INSERT OR IGNORE INTO executions
-        (id, job, version, trigger, slot, fire_at, status, attempts, node, replay_of, seq)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)";
     let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
-    let count = context.db.prepare_cached(sql)?.execute((
+    let number = context.next_execution()?;
+    let sql = "INSERT OR IGNORE INTO executions
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    let values = params![
+        number,
         execution.as_bytes(),
         job.get(),
         version,
@@ -26,12 +30,16 @@ pub(super) fn insert(
         scheduled_time,
         fire.fire_at,
         Status::Pending.code(),
+        0,
+        Null,
+        Null,
         fire.node.as_str(),
         replay_of.as_ref().map(ExecutionId::as_bytes),
-        context.next_execution(),
-    ))?;
+        Null,
+    ];
+    let count = row::write(context.db, sql, values, params![])?;
     if count == 1 {
-        context.count_execution();
+        context.count_execution(number);
         settle_withdrawn(context, fire)?;
     }
     Ok(count == 1)

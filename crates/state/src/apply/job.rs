@@ -1,16 +1,25 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::{JobSpec, Status};
+use chronos_types::{JobSpec, Millis, Status};
+use rusqlite::types::Null;
 use rusqlite::{ErrorCode, params};
 
 use super::context::{Context, LiveJob};
-use super::{record, withdraw};
+use super::{counter, record, withdraw};
 use crate::command::{DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::JobSeq;
-use crate::stored::code::{Code, JobState, deleted_job};
-use crate::stored::spec;
+use crate::stored::code::{Code, JobState};
+use crate::stored::{row, spec};
+
+/// The counter of jobs.
+const JOB: &str = "job";
+
+/// Writes the row of a job, but for what never changes.
+const UPDATE: &str =
+    "UPDATE jobs SET name = ?3, state = ?4, version = ?5, updated_at = ?7, spec = ?8, sum = ?9
+    WHERE seq = ?1";
 
 pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
     let json = spec::to_json(&put.spec)?;
@@ -28,16 +37,17 @@ pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, St
 
 fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
     let name = put.spec.name.as_str();
-    let sql = "INSERT INTO jobs (id, name, state, version, created_at, updated_at, spec)
-        VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)";
-    let values =
-        params![put.id.as_bytes(), name, JobState::of(put.spec.enabled).code(), put.created_at, json];
-    if taken(context.db.prepare_cached(sql)?.execute(values))? {
+    let number = counter::after(counter::last(context.db, JOB)?)?;
+    let seq = JobSeq::new(number);
+    let state = JobState::of(put.spec.enabled).code();
+    let values = params![number, put.id.as_bytes(), name, state, 1, put.created_at, put.created_at, json];
+    let sql = "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    if taken(row::write(context.db, sql, values, params![]))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
-    let seq = JobSeq::new(context.db.last_insert_rowid());
-    let sql = "INSERT INTO due (seq, at, version) VALUES (?1, ?2, 1)";
-    context.db.prepare_cached(sql)?.execute((seq.get(), put.next_due))?;
+    counter::set(context.db, JOB, number)?;
+    let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
+    row::write(context.db, sql, params![number, put.next_due, 1], params![])?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
@@ -47,11 +57,10 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
     let old = spec::from_json(&job.spec)?;
     let name = put.spec.name.as_str();
     let version = job.version + 1;
-    let sql =
-        "UPDATE jobs SET name = ?2, state = ?3, version = ?4, updated_at = ?5, spec = ?6 WHERE seq = ?1";
+    let state = JobState::of(put.spec.enabled).code();
     let values =
-        params![job.seq.get(), name, JobState::of(put.spec.enabled).code(), version, context.at, json];
-    if taken(context.db.prepare_cached(sql)?.execute(values))? {
+        params![job.seq.get(), put.id.as_bytes(), name, state, version, job.created_at, context.at, json];
+    if taken(row::write(context.db, UPDATE, values, params![]))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     keep_version(context, job)?;
@@ -63,15 +72,14 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         // The next due instant stays, so that none is lost between the proposer's clock and this moment.
         // The runs that are planned run the new version.
         withdraw::renew(context, job.seq, version)?;
-        let sql = "UPDATE due SET version = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((job.seq.get(), version))?;
+        let at = due_at(context, job.seq)?;
+        set_due(context, job.seq, at, version)?;
     } else {
         withdraw::planned(context, job.seq)?;
         if old.enabled && !put.spec.enabled {
             end_waiting(context, job.seq, "the job was disabled")?;
         }
-        let sql = "UPDATE due SET at = ?2, version = ?3 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((job.seq.get(), put.next_due, version))?;
+        set_due(context, job.seq, put.next_due, version)?;
     }
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version, at: context.at })
@@ -88,9 +96,18 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     for open in context.open_of(job.seq)? {
         record::cancel(context, &open, "the job was deleted")?;
     }
-    let sql = concat!("UPDATE jobs SET ", deleted_job!(), ", name = NULL, updated_at = ?2 WHERE seq = ?1");
-    context.db.prepare_cached(sql)?.execute((job.seq.get(), context.at))?;
-    context.db.prepare_cached("UPDATE due SET at = NULL WHERE seq = ?1")?.execute([job.seq.get()])?;
+    let values = params![
+        job.seq.get(),
+        delete.id.as_bytes(),
+        Null,
+        JobState::Deleted.code(),
+        job.version,
+        job.created_at,
+        context.at,
+        job.spec
+    ];
+    row::write(context.db, UPDATE, values, params![])?;
+    set_due(context, job.seq, None, job.version)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     Ok(Outcome::Done)
 }
@@ -105,15 +122,30 @@ fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
 }
 
 fn keep_version(context: &Context<'_>, job: &LiveJob) -> Result<(), StateError> {
-    let sql = "INSERT INTO versions (seq, version, updated_at, spec) VALUES (?1, ?2, ?3, ?4)";
-    context.db.prepare_cached(sql)?.execute((job.seq.get(), job.version, job.updated_at, &job.spec))?;
+    let values = params![job.seq.get(), job.version, job.updated_at, job.spec];
+    row::write(context.db, "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
+    Ok(())
+}
+
+/// When a job falls due.
+fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateError> {
+    let mut statement = context.db.prepare_cached("SELECT seq, at FROM due WHERE seq = ?1")?;
+    let mut rows = statement.query([job.get()])?;
+    let row = rows.next()?.ok_or_else(|| row::missing("due", job.get()))?;
+    row::read("due", row, |row| Ok(row.get(1)?))
+}
+
+/// Sets when a job falls due, and which version of it.
+fn set_due(context: &Context<'_>, job: JobSeq, at: Option<Millis>, version: u64) -> Result<(), StateError> {
+    let sql = "UPDATE due SET at = ?2, version = ?3, sum = ?4 WHERE seq = ?1";
+    row::write(context.db, sql, params![job.get(), at, version], params![])?;
     Ok(())
 }
 
 fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), StateError> {
     for (key, value) in spec.tags.as_map() {
-        let sql = "INSERT INTO tags (key, value, seq) VALUES (?1, ?2, ?3)";
-        context.db.prepare_cached(sql)?.execute((key, value, seq.get()))?;
+        let values = params![key, value, seq.get()];
+        row::write(context.db, "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)", values, params![])?;
     }
     Ok(())
 }

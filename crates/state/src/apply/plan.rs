@@ -1,10 +1,13 @@
 //! Putting coming runs on record and moving each job to its next due instant, in one step.
 
+use rusqlite::params;
+
 use super::context::Context;
 use super::insert::insert;
 use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
+use crate::stored::row;
 
 pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, StateError> {
     for step in &plan.steps {
@@ -16,10 +19,10 @@ pub(super) fn plan(context: &mut Context<'_>, plan: &Plan) -> Result<Outcome, St
 fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     // If the job has changed or moved on since, it is planned anew. So a plan that arrives twice or late,
     // even from an earlier leader, changes nothing. Due instants only ever move forward.
-    let sql = "UPDATE due SET at = ?2, held = held + ?4
-        WHERE seq = ?1 AND version = ?3 AND at = ?5 AND (?2 IS NULL OR at < ?2)";
-    let values = (step.job.get(), step.next_due, step.version, i64::from(step.run.is_some()), step.from);
-    let moved = context.db.prepare_cached(sql)?.execute(values)?;
+    let sql = "UPDATE due SET at = ?2, sum = ?4, held = held + ?5
+        WHERE seq = ?1 AND version = ?3 AND at = ?6 AND (?2 IS NULL OR at < ?2)";
+    let due = params![step.job.get(), step.next_due, step.version];
+    let moved = row::write(context.db, sql, due, params![i64::from(step.run.is_some()), step.from])?;
     if moved == 0 {
         return Ok(());
     }

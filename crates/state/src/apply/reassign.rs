@@ -24,11 +24,8 @@ fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
     record.node.clone_from(&moved.to);
     if moved.unsure {
         record.may_have_begun();
-        record.store(context)?;
-    } else {
-        let sql = "UPDATE executions SET node = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((record.seq, record.node.as_str()))?;
     }
+    record.store(context)?;
     context.effects.push(Effect::Fire(record.owed()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
 use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::context::{Context, Open};
 use crate::error::StateError;
@@ -10,6 +10,20 @@ use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
 use crate::stored::columns;
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
+use crate::stored::row;
+
+macro_rules! update {
+    ($more:literal) => {
+        concat!(
+            "UPDATE executions SET fire_at = ?7, status = ?8, attempts = ?9, started_at = ?10,
+            completed_at = ?11, node = ?12, detail = ?14, sum = ?15",
+            $more,
+            " WHERE seq = ?1"
+        )
+    };
+}
+const UPDATE: &str = update!("");
+const UPDATE_WITH_VERSION: &str = update!(", version = ?4");
 
 /// An execution's record.
 pub(super) struct Record {
@@ -21,27 +35,33 @@ pub(super) struct Record {
     pub(super) fire_at: Millis,
     started_at: Option<Millis>,
     completed_at: Option<Millis>,
+    replay_of: Option<[u8; 16]>,
     detail: StoredDetail,
+    /// The version in the row as it stands.
+    stored_version: u64,
     /// When the attempt under way began, if that is known.
     running_since: Option<Millis>,
 }
 
 /// Reads an execution's record.
 pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Record>, StateError> {
-    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail, job, version, slot,
-        trigger, node FROM executions WHERE id = ?1";
+    let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail, job, version,
+        scheduled_time, trigger, node, replay_of FROM executions WHERE id = ?1";
     let mut statement = context.db.prepare_cached(sql)?;
     let mut rows = statement.query([id.as_bytes()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let detail: Option<String> = row.get(6)?;
+    rows.next()?.map(|row| row::read("executions", row, |row| read(row, id))).transpose()
+}
+
+fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
     let status = Status::from_code(row.get(2)?)?;
     let fire_at = row.get(3)?;
-    Ok(Some(Record {
+    let version = row.get(8)?;
+    Ok(Record {
         seq: row.get(0)?,
         run: RunRef {
             execution: id,
             job: columns::job_seq(row, 7)?,
-            version: row.get(8)?,
+            version,
             scheduled_time: row.get(9)?,
             trigger: Trigger::from_code(row.get(10)?)?,
         },
@@ -51,10 +71,12 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Reco
         fire_at,
         started_at: row.get(4)?,
         completed_at: row.get(5)?,
-        detail: StoredDetail::read(detail.as_deref())?,
+        replay_of: row.get(12)?,
+        detail: StoredDetail::read(columns::optional_text(row, 6)?)?,
+        stored_version: version,
         // While an attempt runs, `fire_at` holds when it began.
         running_since: (status == Status::Running).then_some(fire_at),
-    }))
+    })
 }
 
 /// The record of an execution that was just inserted.
@@ -65,13 +87,8 @@ pub(super) fn of_inserted(context: &Context<'_>, id: ExecutionId) -> Result<Reco
 impl Record {
     /// Notes which version of the job an attempt ran. It is older than the one on record if the node had
     /// begun before it heard of a change. So what is shown as sent is what was sent.
-    pub(super) fn runs(&mut self, context: &Context<'_>, version: u64) -> Result<(), StateError> {
-        if self.run.version != version {
-            self.run.version = version;
-            let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
-            context.db.prepare_cached(sql)?.execute((self.seq, version))?;
-        }
-        Ok(())
+    pub(super) fn runs(&mut self, version: u64) {
+        self.run.version = version;
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -131,7 +148,7 @@ impl Record {
 
     /// Logs an attempt that was ended from outside at the instant `at`.
     pub(super) fn cut_off(&mut self, number: u32, started_at: Millis, at: Millis, why: &str) {
-        let duration_ms = (at - started_at).max(0).cast_unsigned();
+        let duration_ms = at.saturating_sub(started_at).max(0).cast_unsigned();
         let failure = Some((ErrorKind::Cancelled, why.to_owned()));
         self.log_attempt(number, started_at, duration_ms, None, failure);
     }
@@ -152,19 +169,29 @@ impl Record {
     }
 
     pub(super) fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
-        let detail = serde_json::to_string(&self.detail).map_err(StateError::encode)?;
-        let sql = "UPDATE executions SET attempts = ?2, status = ?3, fire_at = ?4, started_at = ?5,
-            completed_at = ?6, detail = ?7, node = ?8 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute(params![
+        let detail = (!self.detail.is_empty())
+            .then(|| serde_json::to_string(&self.detail).map_err(StateError::encode))
+            .transpose()?;
+        let RunRef { execution, job, version, scheduled_time, trigger } = self.run;
+        let values = params![
             self.seq,
-            self.attempts,
-            self.status.code(),
+            execution.as_bytes(),
+            job.get(),
+            version,
+            trigger.code(),
+            scheduled_time,
             self.fire_at,
+            self.status.code(),
+            self.attempts,
             self.started_at,
             self.completed_at,
+            self.node.as_str(),
+            self.replay_of,
             detail,
-            self.node.as_str()
-        ])?;
+        ];
+        // The version is in an index, which SQLite writes anew whenever a statement names the column.
+        let sql = if version == self.stored_version { UPDATE } else { UPDATE_WITH_VERSION };
+        row::write(context.db, sql, values, params![])?;
         Ok(())
     }
 }

@@ -64,7 +64,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             if *attempt <= record.ended() {
                 return Ok(Outcome::Done);
             }
-            record.runs(context, report.run.version)?;
+            record.runs(report.run.version);
             record.begin(*attempt, *started_at);
             record.status = Status::Running;
         }
@@ -75,7 +75,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                 context.effects.push(Effect::Fire(record.owed()));
                 return Ok(Outcome::Done);
             }
-            record.runs(context, report.run.version)?;
+            record.runs(report.run.version);
             record.begin(*attempt, *started_at);
             let status_code = (response.status_code != 0).then_some(response.status_code);
             record.log_attempt(*attempt, *started_at, *duration_ms, status_code, failure.clone());

@@ -1,7 +1,7 @@
 //! Runs that no schedule asked for: manual ones, and replays of earlier executions.
 
 use chronos_types::{Concurrency, Trigger};
-use rusqlite::OptionalExtension;
+use rusqlite::Row;
 
 use super::context::{Context, Open};
 use super::insert::insert;
@@ -9,7 +9,7 @@ use crate::command::TriggerRun;
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, RunRef};
-use crate::stored::spec;
+use crate::stored::{row, spec};
 
 pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
     let Some(job) = context.job(run.job)? else {
@@ -18,12 +18,11 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     let (version, trigger) = match run.replay_of {
         None => (job.version, Trigger::Manual),
         Some(original) => {
-            let sql = "SELECT version FROM executions WHERE id = ?1 AND job = ?2";
-            let version = context
-                .db
-                .prepare_cached(sql)?
-                .query_row((original.as_bytes(), job.seq.get()), |row| row.get(0))
-                .optional()?;
+            let sql = "SELECT seq, version FROM executions WHERE id = ?1 AND job = ?2";
+            let mut statement = context.db.prepare_cached(sql)?;
+            let mut rows = statement.query((original.as_bytes(), job.seq.get()))?;
+            let read = |row: &Row<'_>| Ok(row.get(1)?);
+            let version = rows.next()?.map(|row| row::read("executions", row, read)).transpose()?;
             let Some(version) = version else {
                 return Context::refuse(Refusal::NoSuchExecution);
             };

@@ -42,8 +42,9 @@ pub(super) fn planned(context: &mut Context<'_>, job: JobSeq) -> Result<(), Stat
 /// Makes the runs of a job whose instant has not come run another version of it.
 pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Result<(), StateError> {
     for mut open in to_come(context, job)? {
-        let sql = "UPDATE executions SET version = ?2 WHERE seq = ?1";
-        context.db.prepare_cached(sql)?.execute((open.seq, version))?;
+        let mut record = record::of_inserted(context, open.run.execution)?;
+        record.runs(version);
+        record.store(context)?;
         open.run.version = version;
         context.effects.push(Effect::Fire(open.planned()));
     }

@@ -1,17 +1,16 @@
 //! The runs that were taken off the record. Each is kept until its node has said whether it had begun it.
 
 use chronos_types::ExecutionId;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::context::Context;
 use crate::error::StateError;
 use crate::run::Fire;
-use crate::stored::columns;
+use crate::stored::columns::{self, withdrawn_columns};
+use crate::stored::row;
 
 /// Keeps a run that was taken off the record.
 pub(super) fn keep(context: &Context<'_>, fire: &Fire) -> Result<(), StateError> {
-    let sql = "INSERT INTO withdrawn (id, job, version, slot, fire_at, node, unsure)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = params![
         fire.run.execution.as_bytes(),
         fire.run.job.get(),
@@ -21,14 +20,17 @@ pub(super) fn keep(context: &Context<'_>, fire: &Fire) -> Result<(), StateError>
         fire.node.as_str(),
         fire.begun
     ];
-    context.db.prepare_cached(sql)?.execute(values)?;
+    let sql = "INSERT INTO withdrawn VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    row::write(context.db, sql, values, params![])?;
     Ok(())
 }
 
 /// A withdrawn run, if it is still kept.
 pub(super) fn find(context: &Context<'_>, id: ExecutionId) -> Result<Option<Fire>, StateError> {
-    let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn WHERE id = ?1";
-    Ok(context.db.prepare_cached(sql)?.query_row([id.as_bytes()], columns::withdrawn).optional()?)
+    let sql = concat!("SELECT ", withdrawn_columns!(), " FROM withdrawn WHERE id = ?1");
+    let mut statement = context.db.prepare_cached(sql)?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    rows.next()?.map(columns::withdrawn).transpose()
 }
 
 /// Forgets a withdrawn run.

@@ -16,9 +16,10 @@ use crate::error::StateError;
 
 /// What a backup says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Info {
-    /// The format of the state in it.
-    pub format: i64,
+    /// The format of the state in it: the version of the cluster.
+    pub format: u32,
     /// When it was made.
     pub at: Millis,
     /// The version of the Chronos that made it.

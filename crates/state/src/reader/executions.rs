@@ -9,7 +9,7 @@ use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::code::{Code, open, undelivered};
 use crate::stored::execution::{StoredDetail, error_kind_of};
-use crate::stored::{columns, spec};
+use crate::stored::{columns, row, spec};
 
 /// An execution, and the version of its job that it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,8 @@ pub struct ExecutionFilter {
     pub status: Option<Status>,
 }
 
-const SELECT: &str = "SELECT e.id, e.job, e.version, e.trigger, e.slot, e.status, e.attempts, e.started_at,
+const SELECT: &str =
+    "SELECT e.id, e.job, e.version, e.trigger, e.scheduled_time, e.status, e.attempts, e.started_at,
     e.completed_at, e.node, e.replay_of, e.detail, j.id, coalesce(v.spec, j.spec)
     FROM executions e CROSS JOIN jobs j ON j.seq = e.job
     LEFT JOIN versions v ON v.seq = e.job AND v.version = e.version";
@@ -115,11 +116,13 @@ impl Reader {
 }
 
 fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
-    let spec: String = row.get(13)?;
-    let spec = spec::from_json(&spec)?;
-    let detail: Option<String> = row.get(11)?;
+    row::read("executions", row, execution)
+}
+
+fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
+    let spec = spec::from_json(row.get_ref(13)?.as_str()?)?;
     let StoredDetail { error, error_kind, response, attempts, unsure: _ } =
-        StoredDetail::read(detail.as_deref())?;
+        StoredDetail::read(columns::optional_text(row, 11)?)?;
     let replay_of: Option<[u8; 16]> = row.get(10)?;
     let execution = Execution {
         id: ExecutionId::from_bytes(row.get(0)?),

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::pool::Reader;
 use crate::error::StateError;
-use crate::schema;
+use crate::schema::{self, Table};
 
 impl Reader {
     /// A SHA-256 over every row of the state, in hexadecimal. Machines that applied the same log have the
@@ -16,16 +16,17 @@ impl Reader {
     pub fn state_hash(&self) -> Result<String, StateError> {
         self.at_once(|reader| {
             let mut hash = Sha256::new();
-            for (table, key) in schema::REPLICATED {
-                reader.hash_table(&mut hash, table, key)?;
+            for table in schema::REPLICATED {
+                reader.hash_table(&mut hash, table)?;
             }
             Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
         })
     }
 
-    fn hash_table(&self, hash: &mut Sha256, table: &str, key: &str) -> Result<(), StateError> {
-        add(hash, b't', table.as_bytes());
-        let mut statement = self.connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}"))?;
+    fn hash_table(&self, hash: &mut Sha256, table: Table) -> Result<(), StateError> {
+        let (name, order) = (table.name, table.order());
+        add(hash, b't', name.as_bytes());
+        let mut statement = self.connection.prepare(&format!("SELECT * FROM {name} ORDER BY {order}"))?;
         let width = statement.column_count();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -62,6 +63,6 @@ mod tests {
         let mut statement = db.prepare(sql).expect("a statement");
         let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         let names: Vec<_> = names.collect::<Result<_, _>>().expect("names");
-        assert_eq!(names, schema::REPLICATED.map(|(table, _)| table));
+        assert_eq!(names, schema::REPLICATED.map(|table| table.name));
     }
 }

@@ -1,14 +1,14 @@
 //! Jobs and their versions.
 
 use chronos_types::{Job, JobId, JobSpec, Millis, Status};
-use rusqlite::{OptionalExtension, Row, params_from_iter, types::Value};
+use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::page::Page;
 use super::pool::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::code::{Code, disabled_job, enabled_job, live_job, ran};
-use crate::stored::{columns, spec};
+use crate::stored::{columns, row, spec};
 
 /// A job, and what the machine knows about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,13 +46,16 @@ pub struct JobFilter {
 const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at";
 
 fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
-    let spec: String = row.get(5)?;
+    row::read("jobs", row, job)
+}
+
+fn job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
     let job = Job {
         id: JobId::from_bytes(row.get(1)?),
         version: row.get(2)?,
         created_at: row.get(3)?,
         updated_at: row.get(4)?,
-        spec: spec::from_json(&spec)?,
+        spec: spec::from_json(row.get_ref(5)?.as_str()?)?,
         next_due: row.get(6)?,
     };
     Ok((columns::job_seq(row, 0)?, job))
@@ -144,15 +147,15 @@ impl Reader {
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
         let sql = concat!(
-            "SELECT status, coalesce(started_at, completed_at, slot) FROM executions
+            "SELECT seq, status, coalesce(started_at, completed_at, scheduled_time) FROM executions
             WHERE job = ?1 AND ",
             ran!("+"),
             " ORDER BY id DESC LIMIT 1"
         );
         let mut statement = self.connection.prepare_cached(sql)?;
-        let found: Option<(i64, Millis)> =
-            statement.query_row([job.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        found.map(|(status, at)| Ok((Status::from_code(status)?, at))).transpose()
+        let mut rows = statement.query([job.get()])?;
+        let read = |row: &Row<'_>| Ok((Status::from_code(row.get(1)?)?, row.get(2)?));
+        rows.next()?.map(|row| row::read("executions", row, read)).transpose()
     }
 
     /// A job's versions before `before`, the newest first.
@@ -166,10 +169,10 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<VersionRow>, StateError> {
         let sql = concat!(
-            "SELECT version, updated_at, spec FROM (
-                SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND ",
+            "SELECT seq, version, updated_at, spec FROM (
+                SELECT seq, version, updated_at, spec FROM jobs WHERE seq = ?1 AND ",
             live_job!(),
-            " UNION ALL SELECT version, updated_at, spec FROM versions WHERE seq = ?1)
+            " UNION ALL SELECT seq, version, updated_at, spec FROM versions WHERE seq = ?1)
             WHERE version < ?2 ORDER BY version DESC LIMIT ?3"
         );
         let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
@@ -189,8 +192,8 @@ impl Reader {
     pub fn version(&self, job: JobSeq, version: u64) -> Result<Option<VersionRow>, StateError> {
         let Ok(wanted) = i64::try_from(version) else { return Ok(None) };
         for sql in [
-            "SELECT version, updated_at, spec FROM jobs WHERE seq = ?1 AND version = ?2",
-            "SELECT version, updated_at, spec FROM versions WHERE seq = ?1 AND version = ?2",
+            "SELECT seq, version, updated_at, spec FROM jobs WHERE seq = ?1 AND version = ?2",
+            "SELECT seq, version, updated_at, spec FROM versions WHERE seq = ?1 AND version = ?2",
         ] {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query((job.get(), wanted))?;
@@ -219,6 +222,9 @@ impl Reader {
 }
 
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
-    let spec: String = row.get(2)?;
-    Ok(VersionRow { version: row.get(0)?, updated_at: row.get(1)?, spec: spec::from_json(&spec)? })
+    // Of the version in force, the row is one of `jobs`; the number is the same.
+    row::read("versions", row, |row| {
+        let spec = spec::from_json(row.get_ref(3)?.as_str()?)?;
+        Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, spec })
+    })
 }

@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
-use rusqlite::OptionalExtension;
+use rusqlite::Row;
 
 use super::pool::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::code::{Code, open};
-use crate::stored::columns;
+use crate::stored::{columns, row};
 
 /// An unfinished execution of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,12 @@ impl Reader {
             " GROUP BY node ORDER BY node"
         );
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| Ok((columns::node(row, 0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([])?;
+        let mut nodes = Vec::new();
+        while let Some(row) = rows.next()? {
+            nodes.push((columns::node(row, 0)?, row.get(1)?));
+        }
+        Ok(nodes)
     }
 
     /// Unfinished executions of a node after `after`, those of one job together.
@@ -70,14 +74,7 @@ impl Reader {
         let mut rows = statement.query((node.as_str(), job, seq, limit))?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
-            open.push(OpenRun {
-                seq: row.get(0)?,
-                execution: ExecutionId::from_bytes(row.get(1)?),
-                job_seq: columns::job_seq(row, 2)?,
-                job: JobId::from_bytes(row.get(3)?),
-                status: Status::from_code(row.get(4)?)?,
-                fire_at: row.get(5)?,
-            });
+            open.push(row::read("executions", row, open_run)?);
         }
         Ok(open)
     }
@@ -89,17 +86,30 @@ impl Reader {
     /// The storage failed.
     pub fn holders(&self, jobs: &[JobSeq]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
         let sql = concat!(
-            "SELECT node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
+            "SELECT seq, node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
             open!(),
             " ORDER BY id DESC LIMIT 1"
         );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();
         for job in jobs {
-            if let Some(node) = statement.query_row([job.get()], |row| columns::node(row, 0)).optional()? {
+            let mut rows = statement.query([job.get()])?;
+            if let Some(row) = rows.next()? {
+                let node = row::read("executions", row, |row| columns::node(row, 1))?;
                 holders.insert(*job, node);
             }
         }
         Ok(holders)
     }
+}
+
+fn open_run(row: &Row<'_>) -> Result<OpenRun, StateError> {
+    Ok(OpenRun {
+        seq: row.get(0)?,
+        execution: ExecutionId::from_bytes(row.get(1)?),
+        job_seq: columns::job_seq(row, 2)?,
+        job: JobId::from_bytes(row.get(3)?),
+        status: Status::from_code(row.get(4)?)?,
+        fire_at: row.get(5)?,
+    })
 }

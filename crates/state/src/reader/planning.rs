@@ -1,12 +1,14 @@
 //! What the planner and the dispatcher ask.
 
 use chronos_types::{ExecutionId, JobId, JobSpec, JobTimes, Millis, NodeName, Status, Trigger};
+use rusqlite::Row;
 
 use super::pool::Reader;
 use crate::error::StateError;
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, open};
-use crate::stored::{columns, spec};
+use crate::stored::columns::{self, withdrawn_columns};
+use crate::stored::{row, spec};
 
 /// A job that falls due.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,15 +41,7 @@ impl Reader {
         let mut rows = statement.query((until, limit))?;
         let mut due = Vec::new();
         while let Some(row) = rows.next()? {
-            let spec: String = row.get(5)?;
-            due.push(DueJob {
-                seq: columns::job_seq(row, 0)?,
-                id: JobId::from_bytes(row.get(1)?),
-                version: row.get(2)?,
-                created_at: row.get(3)?,
-                at: row.get(4)?,
-                times: spec::times_from_json(&spec)?,
-            });
+            due.push(row::read("jobs", row, due_job)?);
         }
         Ok(due)
     }
@@ -68,7 +62,7 @@ impl Reader {
     pub fn open_fires(&self, node: &NodeName) -> Result<Vec<Fire>, StateError> {
         // The index is named, because SQLite would read every execution to avoid the sort.
         let sql = concat!(
-            "SELECT id, job, version, slot, fire_at, status, attempts, trigger
+            "SELECT id, job, version, scheduled_time, fire_at, status, attempts, trigger
             FROM executions INDEXED BY executions_open WHERE ",
             open!(),
             " AND node = ?1 ORDER BY id"
@@ -77,16 +71,7 @@ impl Reader {
         let mut rows = statement.query([node.as_str()])?;
         let mut fires = Vec::new();
         while let Some(row) = rows.next()? {
-            let status = Status::from_code(row.get(5)?)?;
-            let (attempt, begun) = Fire::next(status, row.get(6)?);
-            let run = RunRef {
-                execution: ExecutionId::from_bytes(row.get(0)?),
-                job: columns::job_seq(row, 1)?,
-                version: row.get(2)?,
-                scheduled_time: row.get(3)?,
-                trigger: Trigger::from_code(row.get(7)?)?,
-            };
-            fires.push(Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun });
+            fires.push(row::read("executions", row, |row| open_fire(row, node))?);
         }
         Ok(fires)
     }
@@ -96,10 +81,14 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn withdrawn(&self) -> Result<Vec<Fire>, StateError> {
-        let sql = "SELECT id, job, version, slot, fire_at, node, unsure FROM withdrawn ORDER BY id";
+        let sql = concat!("SELECT ", withdrawn_columns!(), " FROM withdrawn ORDER BY id");
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([], columns::withdrawn)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([])?;
+        let mut withdrawn = Vec::new();
+        while let Some(row) = rows.next()? {
+            withdrawn.push(columns::withdrawn(row)?);
+        }
+        Ok(withdrawn)
     }
 
     /// The id of a job and one of its versions: what the dispatcher needs to fire.
@@ -113,7 +102,33 @@ impl Reader {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((job.get(), version))?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let Some(spec) = row.get::<_, Option<String>>(1)? else { return Ok(None) };
-        Ok(Some((JobId::from_bytes(row.get(0)?), spec::from_json(&spec)?)))
+        row::read("jobs", row, |row| {
+            let Some(spec) = columns::optional_text(row, 1)? else { return Ok(None) };
+            Ok(Some((JobId::from_bytes(row.get(0)?), spec::from_json(spec)?)))
+        })
     }
+}
+
+fn due_job(row: &Row<'_>) -> Result<DueJob, StateError> {
+    Ok(DueJob {
+        seq: columns::job_seq(row, 0)?,
+        id: JobId::from_bytes(row.get(1)?),
+        version: row.get(2)?,
+        created_at: row.get(3)?,
+        at: row.get(4)?,
+        times: spec::times_from_json(row.get_ref(5)?.as_str()?)?,
+    })
+}
+
+fn open_fire(row: &Row<'_>, node: &NodeName) -> Result<Fire, StateError> {
+    let status = Status::from_code(row.get(5)?)?;
+    let (attempt, begun) = Fire::next(status, row.get(6)?);
+    let run = RunRef {
+        execution: ExecutionId::from_bytes(row.get(0)?),
+        job: columns::job_seq(row, 1)?,
+        version: row.get(2)?,
+        scheduled_time: row.get(3)?,
+        trigger: Trigger::from_code(row.get(7)?)?,
+    };
+    Ok(Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun })
 }

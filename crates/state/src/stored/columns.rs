@@ -1,28 +1,45 @@
 //! Reads the columns that several tables have.
 
 use chronos_types::{ExecutionId, NodeName, Trigger};
-use rusqlite::{Result, Row};
+use rusqlite::Row;
 
+use super::row;
+use crate::error::StateError;
 use crate::run::{Fire, JobSeq, RunRef};
 
 /// Reads a job's number.
-pub(crate) fn job_seq(row: &Row<'_>, column: usize) -> Result<JobSeq> {
-    row.get(column).map(JobSeq::new)
+pub(crate) fn job_seq(row: &Row<'_>, column: usize) -> Result<JobSeq, StateError> {
+    Ok(JobSeq::new(row.get(column)?))
 }
 
 /// Reads a node's name.
-pub(crate) fn node(row: &Row<'_>, column: usize) -> Result<NodeName> {
+pub(crate) fn node(row: &Row<'_>, column: usize) -> Result<NodeName, StateError> {
     Ok(NodeName::unchecked(row.get_ref(column)?.as_str()?))
 }
 
-/// Reads a withdrawn run: `id, job, version, slot, fire_at, node, unsure`.
-pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire> {
-    let run = RunRef {
-        execution: ExecutionId::from_bytes(row.get(0)?),
-        job: job_seq(row, 1)?,
-        version: row.get(2)?,
-        scheduled_time: row.get(3)?,
-        trigger: Trigger::Schedule,
+/// Reads a text that may be null.
+pub(crate) fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StateError> {
+    Ok(row.get_ref(column)?.as_str_or_null()?)
+}
+
+/// The columns of a withdrawn run, for [`withdrawn`].
+macro_rules! withdrawn_columns {
+    () => {
+        "id, job, version, scheduled_time, fire_at, node, unsure"
     };
-    Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node: node(row, 5)?, begun: row.get(6)? })
+}
+pub(crate) use withdrawn_columns;
+
+/// Reads a withdrawn run.
+pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire, StateError> {
+    row::read("withdrawn", row, |row| {
+        let run = RunRef {
+            execution: ExecutionId::from_bytes(row.get(0)?),
+            job: job_seq(row, 1)?,
+            version: row.get(2)?,
+            scheduled_time: row.get(3)?,
+            trigger: Trigger::Schedule,
+        };
+        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node: node(row, 5)?, begun: row.get(6)? })
+    })
 }

@@ -93,6 +93,18 @@ pub(crate) fn error_kind_of(name: Option<&str>) -> Result<Option<ErrorKind>, Sta
 }
 
 impl StoredDetail {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { error, error_kind, response, attempts, unsure } = self;
+        error.is_none() && error_kind.is_none() && response.is_none() && attempts.is_empty() && !unsure
+    }
+
+    /// Checks that the names in it are known.
+    pub(crate) fn check(self) -> Result<(), StateError> {
+        error_kind_of(self.error_kind.as_deref())?;
+        self.attempts.into_iter().try_for_each(|attempt| Attempt::try_from(attempt).map(drop))
+    }
+
     /// Reads the column. It is null until there is something to tell.
     pub(crate) fn read(column: Option<&str>) -> Result<Self, StateError> {
         column.map_or_else(

@@ -34,7 +34,7 @@ fn run() -> RunRef {
 }
 
 /// A job that says all that a job can say.
-fn full(auth: Auth) -> JobSpec {
+pub fn full(auth: Auth) -> JobSpec {
     let headers = vec![("X-One".to_owned(), "1".to_owned()), ("X-Two".to_owned(), "zwei ü".to_owned())];
     let body = "{\"at\": \"{{scheduled_time}}\"}\n";
     JobSpec {

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod backups;
+mod damage;
+mod formats;
 mod forms;
 mod golden;
 mod invariants;
@@ -18,6 +20,8 @@ mod planning;
 mod reassign;
 mod reports;
 mod retention;
+mod rows;
+mod sample;
 mod storage;
 mod strict;
 mod support;

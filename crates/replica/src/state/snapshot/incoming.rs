@@ -14,9 +14,32 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::checksum::copy_id;
 use super::source::SnapshotDirectory;
 use crate::messages::payload::CopyId;
+use crate::state::fault::StateFault;
+use crate::state::position::{mismatch, position_of};
+use crate::types::SnapshotMeta;
 
 /// A sender that sends nothing for this long is gone, and another may begin.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CopyError {
+    /// It has not come as a whole. What has come is kept where it can be, for the sender to go on.
+    #[error("{0}")]
+    Broken(String),
+    /// It is not what was announced, and thrown away.
+    #[error("{0}")]
+    Damaged(String),
+    /// It is of a version that this Chronos cannot follow.
+    #[error("{0}")]
+    Newer(String),
+}
+
+impl From<String> for CopyError {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
 
 /// The one copy that is being received, or that was received in part.
 pub(crate) struct IncomingCopy {
@@ -42,17 +65,21 @@ impl IncomingCopy {
         Ok(partial.as_ref().filter(|partial| partial.id == *id).map_or(0, |partial| partial.length))
     }
 
-    /// Takes the bytes of a copy from `offset` on. Resolves with the whole, checked and durable.
+    /// Takes the bytes of a copy from `offset` on. Resolves with the whole, checked and durable: it has the
+    /// checksum that was announced, and stands where `meta` says.
     pub(crate) async fn receive(
         &self,
         id: CopyId,
         offset: u64,
+        meta: &SnapshotMeta,
         mut body: Body,
-    ) -> Result<Arc<ScratchFile>, String> {
+    ) -> Result<Arc<ScratchFile>, CopyError> {
         let mut slot = self.lock()?;
         let partial = match slot.as_mut() {
             Some(partial) if partial.id == id && partial.length == offset => partial,
-            _ if offset > 0 => return Err(format!("the first {offset} bytes of this copy are not here")),
+            _ if offset > 0 => {
+                return Err(format!("the first {offset} bytes of this copy are not here").into());
+            }
             _ => slot.insert(Partial { id, file: Arc::new(self.directory.file()), length: 0 }),
         };
         let path = partial.file.path().to_owned();
@@ -76,20 +103,22 @@ impl IncomingCopy {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(_) if partial.length == partial.id.length => break,
-                Err(error) => return Err(format!("the transfer broke: {error}")),
+                Err(error) => return Err(format!("the transfer broke: {error}").into()),
             };
             let length = chunk.len() as u64;
             if partial.length + length > partial.id.length {
                 let expected = partial.id.length;
                 *slot = None;
-                return Err(format!("the copy is longer than the {expected} bytes announced"));
+                let why = format!("the copy is longer than the {expected} bytes announced");
+                return Err(CopyError::Damaged(why));
             }
             self.env.room().map_err(failed)?;
             worker.call(move |file| write(file, &chunk)).await.map_err(ended)?.map_err(failed)?;
             partial.length += length;
         }
         if partial.length < partial.id.length {
-            return Err(format!("the transfer ended at byte {} of {}", partial.length, partial.id.length));
+            let (at, of) = (partial.length, partial.id.length);
+            return Err(format!("the transfer ended at byte {at} of {of}").into());
         }
         let path = partial.file.path().to_owned();
         let check = move |file: &mut Option<File>| {
@@ -99,9 +128,19 @@ impl IncomingCopy {
             copy_id(&path)
         };
         let found = worker.call(check).await.map_err(ended)?.map_err(failed)?;
-        let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned()) };
+        let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned().into()) };
         if found != whole.id {
-            return Err(format!("the copy has the checksum {}, expected {}", found.sha256, whole.id.sha256));
+            let (found, expected) = (found.sha256, whole.id.sha256);
+            return Err(CopyError::Damaged(format!(
+                "the copy has the checksum {found}, expected {expected}"
+            )));
+        }
+        let path = whole.file.path().to_owned();
+        match worker.call(move |_| position_of(&path)).await.map_err(ended)? {
+            Ok(stands) if stands == *meta => {}
+            Ok(stands) => return Err(CopyError::Damaged(mismatch(&stands, meta))),
+            Err(newer @ StateFault::NewerCopy { .. }) => return Err(CopyError::Newer(newer.to_string())),
+            Err(error) => return Err(CopyError::Damaged(format!("the copy cannot be read: {error}"))),
         }
         Ok(whole.file)
     }

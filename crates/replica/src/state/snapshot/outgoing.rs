@@ -86,6 +86,14 @@ impl OutgoingCopies {
         Ok(copy)
     }
 
+    /// A copy that arrived as something else than what was sent is not sent again.
+    pub(crate) async fn forget(&self, id: &CopyId) {
+        let mut kept = self.kept.lock().await;
+        if kept.as_ref().is_some_and(|copy| copy.id == *id) {
+            *kept = None;
+        }
+    }
+
     /// The bytes of a copy from an offset on, read on a thread of their own as they are wanted.
     pub(crate) async fn read(&self, copy: Arc<OutgoingCopy>, offset: u64) -> io::Result<Body> {
         let path = copy.file.path().to_owned();

@@ -1,0 +1,56 @@
+//! What `log.db` holds without its write-ahead log.
+//!
+//! SQLite reads the write-ahead log up to the first page of it that is not whole, for a loss of power leaves the
+//! like. But pages that were damaged later may have been brought back into the file before. Then what is read is
+//! old pages over newer ones. It shows in what never goes back.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::change::Found;
+use super::check::Notes;
+use super::error::LogError;
+use crate::types::{LogId, Vote};
+
+/// What the file alone says of what never goes back.
+pub(super) struct Alone {
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+}
+
+impl Alone {
+    /// Reads the file alone, where there is a write-ahead log beside it, and where it can be read. Nobody may
+    /// have it open.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        if std::fs::metadata(wal).ok()?.len() == 0 {
+            return None;
+        }
+        let mut uri = "file:".to_owned();
+        for byte in path.as_os_str().as_bytes() {
+            match byte {
+                b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+                byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+                byte => write!(uri, "%{byte:02x}").ok()?,
+            }
+        }
+        uri.push_str("?immutable=1");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let mut notes = Notes::read(&Connection::open_with_flags(uri, flags).ok()?).ok()?;
+        Some(Self { vote: notes.vote().ok()?, purged: notes.purged().ok()? })
+    }
+
+    /// That no more is in the file than was found with the write-ahead log.
+    pub(super) fn check(&self, found: &Found) -> Result<(), LogError> {
+        let vote = |vote: Vote| (vote.leader_id, vote.committed);
+        if self.vote.map(vote) > found.vote.map(vote) || self.purged > found.purged {
+            let what = "its write-ahead log ends before what is in the file already";
+            return Err(LogError::Damaged(what.to_owned()));
+        }
+        Ok(())
+    }
+}

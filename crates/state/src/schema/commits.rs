@@ -1,0 +1,64 @@
+//! How many commits a state file has seen.
+//!
+//! Commits go into the write-ahead log, and from there into the file. At a start SQLite reads the log up to
+//! the first frame that is not whole. It takes that for the end, for a loss of power leaves the like. But if
+//! the frame was damaged later, the file may have what comes after it, and older pages from before the damage
+//! would lie over newer ones: a state that never was. Then the file by itself has seen more commits than the
+//! file and the log together.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{beside, meta, set_meta};
+use crate::error::StateError;
+use crate::stored::row;
+
+/// The note that holds the count.
+const NOTE: &str = "state.commits";
+
+/// The count.
+pub(crate) fn count(db: &Connection) -> Result<u64, StateError> {
+    let note = meta(db, NOTE)?.ok_or_else(|| row::missing("meta", NOTE))?;
+    let count =
+        note.try_into().map_err(|_| StateError::Corrupt(format!("meta, row {NOTE:?}: it is not a count")))?;
+    Ok(u64::from_be_bytes(count))
+}
+
+/// Begins to count in a new file.
+pub(super) fn begin(db: &Connection) -> Result<(), StateError> {
+    set_meta(db, NOTE, &0_u64.to_be_bytes())
+}
+
+/// Sets the count. It never goes down.
+pub(crate) fn set(db: &Connection, count: u64) -> Result<(), StateError> {
+    // With each commit. To replace the row, as other notes are, would take twice as long.
+    let sql = "UPDATE meta SET value = ?2, sum = ?3 WHERE key = ?1";
+    match row::write(db, sql, params![NOTE, count.to_be_bytes()], params![])? {
+        0 => Err(row::missing("meta", NOTE)),
+        _ => Ok(()),
+    }
+}
+
+/// The count in a file without its write-ahead log, if it has a log and the file is readable without it. Nobody
+/// may have the file open.
+pub(super) fn in_file_alone(path: &Path) -> Option<u64> {
+    let wal = std::fs::metadata(beside(path, "-wal")).ok()?;
+    if wal.len() == 0 {
+        return None;
+    }
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => write!(uri, "%{byte:02x}").ok()?,
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    count(&Connection::open_with_flags(uri, flags).ok()?).ok()
+}

@@ -1,0 +1,177 @@
+//! The tables of the state file.
+
+use std::sync::OnceLock;
+
+use rusqlite::{Connection, params};
+
+use crate::error::StateError;
+use crate::stored::code::{open, undelivered};
+use crate::stored::row;
+
+/// Instants are integers, in milliseconds. Ids are 16-byte blobs that sort by time. Enums are the numbers
+/// that [`Code`](crate::stored::code::Code) gives them. Specifications and details are JSON. `sum` is the
+/// checksum of the columns before it (see [`row`]).
+const SQL: &str = concat!(
+    "
+-- Notes of the consensus layer, which may differ between nodes whose states are equal.
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The last number given to a job, and to an execution. A number is never given twice, so a trim that
+-- arrives late cannot take a younger execution for an old one. (AUTOINCREMENT would cost 15 % of a plan.)
+CREATE TABLE counters (
+  name TEXT PRIMARY KEY, last INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- state: 0 disabled, 1 enabled, 2 deleted (kept, nameless, while executions refer to it)
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  name TEXT UNIQUE,
+  state INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  spec TEXT NOT NULL,
+  sum INTEGER NOT NULL
+);
+CREATE INDEX jobs_state ON jobs (state);
+
+-- What planning touches, apart from the wide job rows: a thousand jobs to a few pages.
+-- held: executions on record, for retention. The sum leaves it out: it changes far more often than the
+-- rest, and a count can be compared with what it counts.
+CREATE TABLE due (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER,
+  version INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  held INTEGER NOT NULL
+);
+CREATE INDEX due_at ON due (at) WHERE at IS NOT NULL;
+
+CREATE TABLE tags (
+  key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (key, value, seq)
+) WITHOUT ROWID;
+
+-- Superseded versions; the one in force stands in jobs.
+CREATE TABLE versions (
+  seq INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  spec TEXT NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (seq, version)
+);
+
+CREATE TABLE executions (
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  trigger INTEGER NOT NULL,
+  scheduled_time INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  started_at INTEGER,
+  completed_at INTEGER,
+  node TEXT NOT NULL,
+  replay_of BLOB,
+  detail TEXT,
+  sum INTEGER NOT NULL
+);
+-- version: so that the index alone says which versions of a job are still referred to.
+CREATE INDEX executions_job ON executions (job, id, version);
+CREATE INDEX executions_open ON executions (job) WHERE ",
+    open!(),
+    ";
+CREATE INDEX executions_bad ON executions (status, id) WHERE ",
+    undelivered!(),
+    ";
+
+-- Planned runs that a change of their job took off the record. Each is kept until its node says whether it
+-- had begun it by then. There are few, and they go within milliseconds. unsure: 1 means that a node which
+-- held the run before may have begun it and cannot be asked.
+CREATE TABLE withdrawn (
+  id BLOB PRIMARY KEY,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  scheduled_time INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  unsure INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE keys (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX keys_at ON keys (at);
+"
+);
+
+/// A table, and the columns of its key in their order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static [&'static str],
+}
+
+/// Every table that is part of the state.
+pub(crate) const REPLICATED: [Table; 8] = [
+    Table { name: "counters", key: &["name"] },
+    Table { name: "due", key: &["seq"] },
+    Table { name: "executions", key: &["seq"] },
+    Table { name: "jobs", key: &["seq"] },
+    Table { name: "keys", key: &["key"] },
+    Table { name: "tags", key: &["key", "value", "seq"] },
+    Table { name: "versions", key: &["seq", "version"] },
+    Table { name: "withdrawn", key: &["id"] },
+];
+
+/// The consensus layer's notes.
+pub(crate) const META: Table = Table { name: "meta", key: &["key"] };
+
+impl Table {
+    /// The columns of the key, for `ORDER BY`.
+    pub(crate) fn order(self) -> String {
+        self.key.join(", ")
+    }
+}
+
+/// Makes the tables, for version 1 of the cluster: every step to a later version is a command.
+pub(super) fn make(db: &Connection) -> Result<(), StateError> {
+    db.execute_batch(SQL)?;
+    ["execution", "job"].into_iter().try_for_each(|name| add_counter(db, name))
+}
+
+/// Adds a counter that has given no number yet.
+pub(super) fn add_counter(db: &Connection, name: &str) -> Result<(), StateError> {
+    row::write(db, "INSERT INTO counters VALUES (?1, ?2, ?3)", params![name, 0], params![])?;
+    Ok(())
+}
+
+/// What `sqlite_schema` says of a file: the name and the text of each table and index.
+pub(crate) type Text = Vec<(String, Option<String>)>;
+
+/// What stands in a file.
+pub(crate) fn text(db: &Connection) -> Result<Text, StateError> {
+    let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What stands in a state file that is as it should be.
+pub(crate) fn expected_text() -> Result<&'static Text, StateError> {
+    static EXPECTED: OnceLock<Text> = OnceLock::new();
+    if let Some(text) = EXPECTED.get() {
+        return Ok(text);
+    }
+    let db = Connection::open_in_memory()?;
+    db.execute_batch(SQL)?;
+    let text = text(&db)?;
+    Ok(EXPECTED.get_or_init(|| text))
+}

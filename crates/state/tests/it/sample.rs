@@ -1,0 +1,114 @@
+//! A small state with something of everything, made by fixed commands, and all that can be read of it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use chronos_state::{Batch, Fire, Idempotency, Machine, PlanStep, Proposal, Reader, Reported, StateError};
+use chronos_types::{Auth, ExecutionId, JobSpec, Millis, Trigger};
+
+use crate::forms::full;
+use crate::support::*;
+
+/// The keys of the consensus layer's notes in it.
+pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
+
+/// Jobs enabled, disabled, changed and deleted, with tags, secrets and a template; an execution of each status
+/// and of each trigger; a key; a withdrawn run; the consensus layer's notes.
+pub fn sample() -> World {
+    let mut world = World::new();
+    world.machine.apply(&[], &[(NOTES[0], b"{\"index\":17}"), (NOTES[1], b"\x00\xff")]).unwrap();
+    let bill = JobSpec { name: spec("bill").name, ..full(Auth::Bearer { token: "t0ken".into() }) };
+    world.create_as(bill);
+    let job = world.create_as(JobSpec { tags: tags([("team", "billing"), ("x", "1")]), ..spec("a") });
+    let next = |world: &mut World, at: Millis, trigger| -> Fire {
+        let step = with(run(&job, at), |run| run.trigger = trigger);
+        fire_of(&world.done(at - 500, plan([step])))
+    };
+    let success = next(&mut world, 1000, Trigger::Schedule);
+    world.done(1100, report(&success, begun(1, 1001)));
+    world.done(1200, report(&success, delivered(1, 1001)));
+    let fails = next(&mut world, 2000, Trigger::CatchUp);
+    world.done(2100, report(&fails, failed(1, 2001, Some(2500))));
+    world.done(2600, report(&fails, failed(2, 2501, None)));
+    let retries = next(&mut world, 3000, Trigger::Schedule);
+    world.done(3100, report(&retries, failed(1, 3001, Some(90_000))));
+    let runs = next(&mut world, 4000, Trigger::Schedule);
+    world.done(4100, report(&runs, begun(1, 4001)));
+    let skipped = next(&mut world, 5000, Trigger::Schedule);
+    world.done(5100, report(&skipped, Reported::Skipped { reason: "an earlier run is under way".into() }));
+    let replaced = next(&mut world, 6000, Trigger::Schedule);
+    world.done(6100, report(&replaced, Reported::Replaced { attempt: Some((1, 6001)) }));
+    world.done(6200, reassign(&runs, NODE, "n2"));
+    world.done(6300, moved(&retries, NODE, "n2", true));
+    world.run(6400, trigger(&job, ExecutionId::manual(job.job.id, 6400, [1; 10]), None));
+    let replay = ExecutionId::manual(job.job.id, 6500, [2; 10]);
+    world.run(6500, trigger(&job, replay, Some(success.run.execution)));
+    world.run(6600, put(job.job.id, Some(1), JobSpec { description: "changed".into(), ..spec("a") }, None));
+    let changed = world.job("a");
+    world.done(6700, plan([run(&changed, 7000)]));
+    let gone = world.create("gone");
+    world.done(2300, plan([PlanStep { from: 1000, ..run(&gone, 3000) }]));
+    world.done(2400, delete(&gone));
+    world.run(7000, put(id_of("off"), None, JobSpec { enabled: false, ..spec("off") }, None));
+    let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
+    let command = put(id_of("keyed"), None, spec("keyed"), Some(9000));
+    world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, command }] });
+    world
+}
+
+/// Opens a state file, and reads all that there is in it.
+pub fn read(path: &Path) -> Result<String, StateError> {
+    ask(path, read_all)
+}
+
+/// Opens a state file, and reads enough of it to tell any two states apart.
+pub fn read_hash(path: &Path) -> Result<String, StateError> {
+    ask(path, |reader, text| {
+        add(text, reader.state_hash()?);
+        Ok(())
+    })
+}
+
+fn ask(
+    path: &Path,
+    questions: fn(&Reader, &mut String) -> Result<(), StateError>,
+) -> Result<String, StateError> {
+    let machine = Machine::open(path)?;
+    let mut text = format!("version {}\n", machine.version()?);
+    for note in NOTES {
+        add(&mut text, machine.meta(note)?);
+    }
+    machine.readers(1)?.with(|reader| questions(reader, &mut text))?;
+    Ok(text)
+}
+
+/// Every question, and little twice, for this is done thousands of times.
+fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
+    let jobs = r.jobs(&Default::default(), None, 100)?;
+    for job in &jobs.items {
+        add(text, r.versions(job.seq, None, 100)?);
+        add(text, r.surplus_executions(job.seq, 1, 100)?);
+    }
+    let numbers: Vec<_> = jobs.items.iter().map(|job| job.seq).collect();
+    if let Some(seq) = numbers.first() {
+        add(text, (r.version(*seq, 1)?, r.spec(*seq, 1)?));
+    }
+    for row in r.executions(&Default::default(), None, 100)?.items {
+        add(text, (row.job_seq, row.execution, row.spec.name));
+    }
+    add(text, r.execution(ExecutionId::scheduled(id_of("a"), 1000))?);
+    for node in ["n1", "n2"].map(node) {
+        add(text, (r.open_fires(&node)?, r.open_of(&node, None, 100)?));
+    }
+    let mut holders: Vec<_> = r.holders(&numbers)?.into_iter().collect();
+    holders.sort();
+    add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
+    add(text, (r.find_job("a")?, r.due(Millis::MAX, 100)?, r.first_due()?, r.withdrawn()?));
+    add(text, (r.aged_executions(1 << 40, 100)?, r.overfull_jobs(2)?, r.surplus_versions(0, 100)?));
+    add(text, (r.forgotten_jobs(100)?, r.has_keys_before(9000)?, r.state_hash()?));
+    Ok(())
+}
+
+fn add(text: &mut String, read: impl std::fmt::Debug) {
+    writeln!(text, "{read:?}").unwrap();
+}
