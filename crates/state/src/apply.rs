@@ -17,7 +17,7 @@ mod trim;
 mod withdraw;
 mod withdrawn;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use self::context::Context;
 use crate::command::{Command, Idempotency, LogBatch};
@@ -68,8 +68,12 @@ fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Resul
     // A refusal changed nothing, so the client may try the same key again once its cause is gone.
     if !matches!(outcome, Outcome::Refused { .. }) {
         let text = serde_json::to_string(&outcome).map_err(StateError::encode)?;
-        let values = params![key.key, key.fingerprint, context.at, text];
-        row::write(context.db, "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
+        row::write(
+            context.db,
+            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)",
+            row::cells![key.key, key.fingerprint, context.at, text],
+            row::cells![],
+        )?;
     }
     Ok(outcome)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::check;
 use crate::error::StateError;
@@ -127,7 +127,7 @@ pub(crate) fn meta(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>
 /// Writes a note of the consensus layer.
 pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), StateError> {
     let sql = "INSERT OR REPLACE INTO meta (key, value, sum) VALUES (?1, ?2, ?3)";
-    row::write(connection, sql, params![key, value], params![])?;
+    row::write(connection, sql, row::cells![key, value], row::cells![])?;
     Ok(())
 }
 

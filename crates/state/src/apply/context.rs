@@ -1,6 +1,8 @@
 //! What the code of every command works with: the transaction, the instant of the batch, and the effects
 //! so far. The questions that several commands ask of the state are here too.
 
+use std::cell::Cell;
+
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::{Connection, Row};
 
@@ -23,6 +25,8 @@ pub(super) struct Context<'a> {
     /// The highest version that every member of the cluster followed at this place of the log.
     pub(super) follows: u32,
     pub(super) effects: Vec<Effect>,
+    /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
+    pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// The last number that was given to an execution. It is written back once a batch.
     last_execution: i64,
     /// What that number was when the batch began.
@@ -52,7 +56,8 @@ impl<'a> Context<'a> {
     /// Begins a batch.
     pub(super) fn open(db: &'a Connection, at: Millis, follows: u32) -> Result<Self, StateError> {
         let last = counter::last(db, EXECUTION)?;
-        Ok(Self { db, at, follows, effects: Vec::new(), last_execution: last, last_before: last })
+        let (effects, is_any_withdrawn) = (Vec::new(), Cell::default());
+        Ok(Self { db, at, follows, effects, is_any_withdrawn, last_execution: last, last_before: last })
     }
 
     /// Ends the batch, and hands over its effects.

@@ -1,6 +1,6 @@
 //! The counters in the table of that name.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::error::StateError;
 use crate::stored::row;
@@ -21,6 +21,6 @@ pub(super) fn after(last: i64) -> Result<i64, StateError> {
 /// Notes the last number that was given.
 pub(super) fn set(db: &Connection, name: &str, last: i64) -> Result<(), StateError> {
     let sql = "UPDATE counters SET last = ?2, sum = ?3 WHERE name = ?1";
-    row::write(db, sql, params![name, last], params![])?;
+    row::write(db, sql, row::cells![name, last], row::cells![])?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Putting an execution on record.
 
 use chronos_types::{ExecutionId, Status};
-use rusqlite::params;
 use rusqlite::types::Null;
 
 use super::context::Context;
@@ -21,23 +20,27 @@ pub(super) fn insert(
     let number = context.next_execution()?;
     let sql = "INSERT OR IGNORE INTO executions
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    let values = params![
-        number,
-        execution.as_bytes(),
-        job.get(),
-        version,
-        trigger.code(),
-        scheduled_time,
-        fire.fire_at,
-        Status::Pending.code(),
-        0,
-        Null,
-        Null,
-        fire.node.as_str(),
-        replay_of.as_ref().map(ExecutionId::as_bytes),
-        Null,
-    ];
-    let count = row::write(context.db, sql, values, params![])?;
+    let count = row::write(
+        context.db,
+        sql,
+        row::cells![
+            number,
+            execution.as_bytes(),
+            job.get(),
+            version,
+            trigger.code(),
+            scheduled_time,
+            fire.fire_at,
+            Status::Pending.code(),
+            0,
+            Null,
+            Null,
+            fire.node.as_str(),
+            replay_of.as_ref().map(ExecutionId::as_bytes),
+            Null,
+        ],
+        row::cells![],
+    )?;
     if count == 1 {
         context.count_execution(number);
         settle_withdrawn(context, fire)?;

@@ -1,8 +1,8 @@
 //! Creating, changing and deleting jobs.
 
 use chronos_types::{JobSpec, Millis, Status};
+use rusqlite::ErrorCode;
 use rusqlite::types::Null;
-use rusqlite::{ErrorCode, params};
 
 use super::context::{Context, LiveJob};
 use super::{counter, record, withdraw};
@@ -40,14 +40,18 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     let number = counter::after(counter::last(context.db, JOB)?)?;
     let seq = JobSeq::new(number);
     let state = JobState::of(put.spec.enabled).code();
-    let values = params![number, put.id.as_bytes(), name, state, 1, put.created_at, put.created_at, json];
     let sql = "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    if taken(row::write(context.db, sql, values, params![]))? {
+    if taken(row::write(
+        context.db,
+        sql,
+        row::cells![number, put.id.as_bytes(), name, state, 1, put.created_at, put.created_at, json],
+        row::cells![],
+    ))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     counter::set(context.db, JOB, number)?;
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
-    row::write(context.db, sql, params![number, put.next_due, 1], params![])?;
+    row::write(context.db, sql, row::cells![number, put.next_due, 1], row::cells![])?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
@@ -58,9 +62,12 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
     let name = put.spec.name.as_str();
     let version = job.version + 1;
     let state = JobState::of(put.spec.enabled).code();
-    let values =
-        params![job.seq.get(), put.id.as_bytes(), name, state, version, job.created_at, context.at, json];
-    if taken(row::write(context.db, UPDATE, values, params![]))? {
+    if taken(row::write(
+        context.db,
+        UPDATE,
+        row::cells![job.seq.get(), put.id.as_bytes(), name, state, version, job.created_at, context.at, json],
+        row::cells![],
+    ))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     keep_version(context, job)?;
@@ -96,17 +103,21 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     for open in context.open_of(job.seq)? {
         record::cancel(context, &open, "the job was deleted")?;
     }
-    let values = params![
-        job.seq.get(),
-        delete.id.as_bytes(),
-        Null,
-        JobState::Deleted.code(),
-        job.version,
-        job.created_at,
-        context.at,
-        job.spec
-    ];
-    row::write(context.db, UPDATE, values, params![])?;
+    row::write(
+        context.db,
+        UPDATE,
+        row::cells![
+            job.seq.get(),
+            delete.id.as_bytes(),
+            Null,
+            JobState::Deleted.code(),
+            job.version,
+            job.created_at,
+            context.at,
+            job.spec
+        ],
+        row::cells![],
+    )?;
     set_due(context, job.seq, None, job.version)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     Ok(Outcome::Done)
@@ -122,8 +133,12 @@ fn taken(result: rusqlite::Result<usize>) -> Result<bool, StateError> {
 }
 
 fn keep_version(context: &Context<'_>, job: &LiveJob) -> Result<(), StateError> {
-    let values = params![job.seq.get(), job.version, job.updated_at, job.spec];
-    row::write(context.db, "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)", values, params![])?;
+    row::write(
+        context.db,
+        "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)",
+        row::cells![job.seq.get(), job.version, job.updated_at, job.spec],
+        row::cells![],
+    )?;
     Ok(())
 }
 
@@ -138,14 +153,18 @@ fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateErr
 /// Sets when a job falls due, and which version of it.
 fn set_due(context: &Context<'_>, job: JobSeq, at: Option<Millis>, version: u64) -> Result<(), StateError> {
     let sql = "UPDATE due SET at = ?2, version = ?3, sum = ?4 WHERE seq = ?1";
-    row::write(context.db, sql, params![job.get(), at, version], params![])?;
+    row::write(context.db, sql, row::cells![job.get(), at, version], row::cells![])?;
     Ok(())
 }
 
 fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), StateError> {
     for (key, value) in spec.tags.as_map() {
-        let values = params![key, value, seq.get()];
-        row::write(context.db, "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)", values, params![])?;
+        row::write(
+            context.db,
+            "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)",
+            row::cells![key, value, seq.get()],
+            row::cells![],
+        )?;
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! Putting coming runs on record and moving each job to its next due instant, in one step.
 
-use rusqlite::params;
-
 use super::context::Context;
 use super::insert::insert;
 use crate::command::{Plan, PlanStep};
@@ -21,8 +19,12 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     // even from an earlier leader, changes nothing. Due instants only ever move forward.
     let sql = "UPDATE due SET at = ?2, sum = ?4, held = held + ?5
         WHERE seq = ?1 AND version = ?3 AND at = ?6 AND (?2 IS NULL OR at < ?2)";
-    let due = params![step.job.get(), step.next_due, step.version];
-    let moved = row::write(context.db, sql, due, params![i64::from(step.run.is_some()), step.from])?;
+    let moved = row::write(
+        context.db,
+        sql,
+        row::cells![step.job.get(), step.next_due, step.version],
+        row::cells![i64::from(step.run.is_some()), step.from],
+    )?;
     if moved == 0 {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
 use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
-use rusqlite::{Row, params};
+use rusqlite::Row;
 
 use super::context::{Context, Open};
 use crate::error::StateError;
@@ -173,25 +173,31 @@ impl Record {
             .then(|| serde_json::to_string(&self.detail).map_err(StateError::encode))
             .transpose()?;
         let RunRef { execution, job, version, scheduled_time, trigger } = self.run;
-        let values = params![
-            self.seq,
-            execution.as_bytes(),
-            job.get(),
-            version,
-            trigger.code(),
-            scheduled_time,
-            self.fire_at,
-            self.status.code(),
-            self.attempts,
-            self.started_at,
-            self.completed_at,
-            self.node.as_str(),
-            self.replay_of,
-            detail,
-        ];
         // The version is in an index, which SQLite writes anew whenever a statement names the column.
-        let sql = if version == self.stored_version { UPDATE } else { UPDATE_WITH_VERSION };
-        row::write(context.db, sql, values, params![])?;
+        let (sql, unnamed) =
+            if version == self.stored_version { (UPDATE, 1..6) } else { (UPDATE_WITH_VERSION, 4..6) };
+        row::write_some(
+            context.db,
+            sql,
+            row::cells![
+                self.seq,
+                execution.as_bytes(),
+                job.get(),
+                version,
+                trigger.code(),
+                scheduled_time,
+                self.fire_at,
+                self.status.code(),
+                self.attempts,
+                self.started_at,
+                self.completed_at,
+                self.node.as_str(),
+                self.replay_of,
+                detail,
+            ],
+            unnamed,
+            row::cells![],
+        )?;
         Ok(())
     }
 }

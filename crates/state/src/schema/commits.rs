@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{beside, meta, set_meta};
 use crate::error::StateError;
@@ -36,7 +36,7 @@ pub(super) fn begin(db: &Connection) -> Result<(), StateError> {
 pub(crate) fn set(db: &Connection, count: u64) -> Result<(), StateError> {
     // With each commit. To replace the row, as other notes are, would take twice as long.
     let sql = "UPDATE meta SET value = ?2, sum = ?3 WHERE key = ?1";
-    match row::write(db, sql, params![NOTE, count.to_be_bytes()], params![])? {
+    match row::write(db, sql, row::cells![NOTE, count.to_be_bytes()], row::cells![])? {
         0 => Err(row::missing("meta", NOTE)),
         _ => Ok(()),
     }

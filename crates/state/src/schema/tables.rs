@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -150,7 +150,7 @@ pub(super) fn make(db: &Connection) -> Result<(), StateError> {
 
 /// Adds a counter that has given no number yet.
 pub(super) fn add_counter(db: &Connection, name: &str) -> Result<(), StateError> {
-    row::write(db, "INSERT INTO counters VALUES (?1, ?2, ?3)", params![name, 0], params![])?;
+    row::write(db, "INSERT INTO counters VALUES (?1, ?2, ?3)", row::cells![name, 0], row::cells![])?;
     Ok(())
 }
 

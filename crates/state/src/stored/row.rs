@@ -6,44 +6,159 @@
 //! the state pays nothing for it.
 
 use std::fmt::{Display, Write as _};
+use std::ops::Range;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, Row, ToSql};
+use crc32fast::Hasher;
+use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row};
 
 use crate::error::StateError;
 
 /// The name of the column.
 pub(crate) const SUM: &str = "sum";
 
-/// The checksum of a row: CRC-32 over the kind of each value, its length and its bytes.
-struct Sum(Vec<u8>);
+/// The checksum of a row: CRC-32 over the kind of each value, its length where that can differ, and its bytes.
+///
+/// Most values are a few bytes, so they are put together first: summed one by one they take twice as long.
+struct Sum {
+    sum: Hasher,
+    together: [u8; 256],
+    length: usize,
+}
 
 impl Sum {
     fn new() -> Self {
-        // An execution has fewer bytes than this. They are summed at once: value by value takes twice as long.
-        Self(Vec::with_capacity(512))
+        Self { sum: Hasher::new(), together: [0; 256], length: 0 }
     }
 
+    #[inline]
     fn add(&mut self, value: ValueRef<'_>) {
         match value {
-            ValueRef::Null => self.put(b'n', &[]),
-            ValueRef::Integer(value) => self.put(b'i', &value.to_be_bytes()),
-            ValueRef::Real(value) => self.put(b'r', &value.to_be_bytes()),
-            ValueRef::Text(value) => self.put(b't', value),
-            ValueRef::Blob(value) => self.put(b'b', value),
+            ValueRef::Null => self.put(b"n"),
+            ValueRef::Integer(value) => self.number(b'i', value.cast_unsigned()),
+            ValueRef::Real(value) => self.number(b'r', value.to_bits()),
+            ValueRef::Text(value) => {
+                self.number(b't', value.len() as u64);
+                self.put(value);
+            }
+            ValueRef::Blob(value) => {
+                self.number(b'b', value.len() as u64);
+                self.put(value);
+            }
         }
     }
 
-    fn put(&mut self, kind: u8, bytes: &[u8]) {
-        self.0.push(kind);
-        self.0.extend((bytes.len() as u64).to_be_bytes());
-        self.0.extend(bytes);
+    #[inline]
+    fn number(&mut self, kind: u8, number: u64) {
+        let mut head = [kind; 9];
+        head[1..].copy_from_slice(&number.to_be_bytes());
+        self.put(&head);
     }
 
-    fn end(&self) -> u32 {
-        crc32fast::hash(&self.0)
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.together.get_mut(self.length..self.length + bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+        } else {
+            self.put_long(bytes);
+        }
+    }
+
+    #[cold]
+    fn put_long(&mut self, bytes: &[u8]) {
+        self.sum.update(&self.together[..self.length]);
+        self.sum.update(bytes);
+        self.length = 0;
+    }
+
+    fn end(mut self) -> u32 {
+        self.sum.update(&self.together[..self.length]);
+        self.sum.finalize()
     }
 }
+
+/// What a column can hold, seen as SQLite sees it. It costs less than `ToSql`, and each row is written by it.
+pub(crate) trait Cell {
+    fn cell(&self) -> ValueRef<'_>;
+}
+
+macro_rules! integers {
+    ($($kind:ty),*) => {$(
+        impl Cell for $kind {
+            #[inline]
+            fn cell(&self) -> ValueRef<'_> {
+                ValueRef::Integer((*self).into())
+            }
+        }
+    )*};
+}
+integers!(bool, i32, i64, u32);
+
+impl Cell for u64 {
+    /// A number that SQLite does not have is the greatest it has. No row has such a version.
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+}
+
+impl Cell for str {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::Text(self.as_bytes())
+    }
+}
+
+impl Cell for String {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        self.as_str().cell()
+    }
+}
+
+impl Cell for [u8] {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::Blob(self)
+    }
+}
+
+impl<const N: usize> Cell for [u8; N] {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::Blob(self)
+    }
+}
+
+impl<T: Cell + ?Sized> Cell for &T {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        (**self).cell()
+    }
+}
+
+impl<T: Cell> Cell for Option<T> {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        self.as_ref().map_or(ValueRef::Null, Cell::cell)
+    }
+}
+
+impl Cell for Null {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+}
+
+/// Values for [`write`].
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::stored::row::Cell::cell(&$value)),*]
+    };
+}
+pub(crate) use cells;
 
 /// Runs a statement that writes one row of a table. `row` is the row in the order of its columns up to the
 /// sum, whether the statement changes all of them or not. It is bound to the parameters from `?1` on, then
@@ -51,23 +166,36 @@ impl Sum {
 pub(crate) fn write(
     db: &Connection,
     sql: &str,
-    row: &[&dyn ToSql],
-    rest: &[&dyn ToSql],
+    row: &[ValueRef<'_>],
+    rest: &[ValueRef<'_>],
+) -> rusqlite::Result<usize> {
+    write_some(db, sql, row, 0..0, rest)
+}
+
+/// [`write()`] with a statement that names no parameter of the columns in `unnamed`: they are not bound.
+pub(crate) fn write_some(
+    db: &Connection,
+    sql: &str,
+    row: &[ValueRef<'_>],
+    unnamed: Range<usize>,
+    rest: &[ValueRef<'_>],
 ) -> rusqlite::Result<usize> {
     let mut statement = db.prepare_cached(sql)?;
+    let mut bind = |number: usize, value: ValueRef<'_>| match value {
+        // So a parameter is as long as nothing is bound to it.
+        ValueRef::Null => Ok(()),
+        value => statement.raw_bind_parameter(number, ToSqlOutput::Borrowed(value)),
+    };
     let mut sum = Sum::new();
-    for (number, value) in (1..).zip(row) {
-        let value = value.to_sql()?;
-        sum.add(match &value {
-            ToSqlOutput::Borrowed(value) => *value,
-            ToSqlOutput::Owned(value) => value.into(),
-            _ => return Err(Error::ToSqlConversionFailure("a value of no kind that rows hold".into())),
-        });
-        statement.raw_bind_parameter(number, value)?;
+    for (column, value) in row.iter().enumerate() {
+        sum.add(*value);
+        if !unnamed.contains(&column) {
+            bind(column + 1, *value)?;
+        }
     }
-    statement.raw_bind_parameter(row.len() + 1, sum.end())?;
+    bind(row.len() + 1, ValueRef::Integer(sum.end().into()))?;
     for (number, value) in (row.len() + 2..).zip(rest) {
-        statement.raw_bind_parameter(number, value)?;
+        bind(number, *value)?;
     }
     statement.raw_execute()
 }
