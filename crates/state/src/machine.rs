@@ -104,11 +104,11 @@ impl Machine {
     }
 
     /// Replaces the whole state by that of a file which [`crate::copy`] wrote, and sets `meta` in the
-    /// same step. Readers see the old state until this is done. The memory that it takes is bounded:
+    /// same step. A file that has travelled is to be [checked](crate::check()) before. Readers see the old state until this is done. The memory that it takes is bounded:
     /// what does not fit into the connection's cache waits in the write-ahead log.
     ///
     /// # Errors
-    /// The storage failed, or the file is damaged or not a state that this Chronos can read.
+    /// The storage failed, or the file is not a state that this Chronos can read.
     pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
         schema::restore(&mut self.connection, path, meta, self.commits.saturating_add(1))?;
         self.commits = self.commits.saturating_add(1);

@@ -11,7 +11,6 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::check;
 use crate::error::StateError;
 use crate::stored::row;
 
@@ -159,7 +158,7 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StateError> {
 }
 
 /// Replaces the contents of an open state file by those of another, page by page, and sets notes and the count
-/// of commits. The other is checked as a whole before that.
+/// of commits.
 pub(crate) fn restore(
     to: &mut Connection,
     from: &Path,
@@ -168,7 +167,6 @@ pub(crate) fn restore(
 ) -> Result<(), StateError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_format(&source, from)?;
-    check::whole(&source, from)?;
     for (key, value) in meta {
         set_meta(&source, key, value)?;
     }

@@ -264,6 +264,13 @@ async fn a_copy_that_was_flipped_or_cut_on_its_way_is_refused() {
     let refused = incoming.receive(id.clone(), 0, &elsewhere, body(&good)).await.expect_err("elsewhere");
     assert!(refused.to_string().starts_with("the copy was said to stand at"), "{refused}");
     assert_eq!(incoming.offset(&id), Ok(0), "nothing of it is kept");
+    // It came as it was sent, and the sender's disk had flipped a bit in it.
+    let damaged = rusqlite::Connection::open(&copy).expect("the copy");
+    damaged.execute("UPDATE counters SET last = last + 1", []).expect("a flipped bit");
+    drop(damaged);
+    let (bytes, damaged) = (std::fs::read(&copy).expect("a copy"), copy_id(&copy).expect("a copy"));
+    let refused = incoming.receive(damaged, 0, &meta, body(&bytes)).await.expect_err("damaged");
+    assert!(matches!(&refused, CopyError::Damaged(words) if words.contains("counters, row")), "{refused}");
     // It is whole, and of a newer Chronos.
     let newer = rusqlite::Connection::open(&copy).expect("the copy");
     newer.pragma_update(None, "user_version", 99).expect("a newer version");

@@ -118,7 +118,6 @@ fn damage_is_told_with_its_table_and_row() {
         std::fs::create_dir(&data).unwrap();
         for error in [
             chronos_state::check(&path).unwrap_err(),
-            world.machine.replace_with(&path, &[]).unwrap_err(),
             backup::adopt(&path, &data, &node(NODE), "raft.").unwrap_err(),
             Machine::open(&path).unwrap_err(),
         ] {

@@ -66,7 +66,7 @@ impl IncomingCopy {
     }
 
     /// Takes the bytes of a copy from `offset` on. Resolves with the whole, checked and durable: it has the
-    /// checksum that was announced, and stands where `meta` says.
+    /// checksum that was announced, is a whole state, and stands where `meta` says.
     pub(crate) async fn receive(
         &self,
         id: CopyId,
@@ -136,7 +136,13 @@ impl IncomingCopy {
             )));
         }
         let path = whole.file.path().to_owned();
-        match worker.call(move |_| position_of(&path)).await.map_err(ended)? {
+        // It may be what was sent and damaged all the same, where the sender's disk is. Not on the state's thread:
+        // it takes seconds where there are a million executions.
+        let read = move |_: &mut Option<File>| {
+            let stands = position_of(&path)?;
+            chronos_state::check(&path).map(|()| stands).map_err(StateFault::of_copy)
+        };
+        match worker.call(read).await.map_err(ended)? {
             Ok(stands) if stands == *meta => {}
             Ok(stands) => return Err(CopyError::Damaged(mismatch(&stands, meta))),
             Err(newer @ StateFault::NewerCopy { .. }) => return Err(CopyError::Newer(newer.to_string())),
