@@ -8,14 +8,16 @@
 //! This is the one module of the crate that shows types of rusqlite, for it serves another database too:
 //! the replicated log.
 
+use std::fmt::Write as _;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StateError;
 
@@ -33,6 +35,29 @@ pub struct Backfill {
     file: File,
     path: String,
     done: Done,
+}
+
+/// Opens a database without its write-ahead log, for reading: what is in the file by itself. There is none where
+/// there is no log, or the file cannot be read alone. Nobody may have it open.
+#[must_use]
+pub fn file_alone(path: &Path) -> Option<Connection> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if std::fs::metadata(wal).ok()?.len() == 0 {
+        return None;
+    }
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => write!(uri, "%{byte:02x}").ok()?,
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri, flags).ok()
 }
 
 /// Tells the writer that the second connection has done its part.

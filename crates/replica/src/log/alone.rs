@@ -4,11 +4,9 @@
 //! like. But pages that were damaged later may have been brought back into the file before. Then what is read is
 //! old pages over newer ones. It shows in what never goes back.
 
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use chronos_state::wal;
 
 use super::change::Found;
 use super::check::Notes;
@@ -25,22 +23,7 @@ impl Alone {
     /// Reads the file alone, where there is a write-ahead log beside it, and where it can be read. Nobody may
     /// have it open.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        if std::fs::metadata(wal).ok()?.len() == 0 {
-            return None;
-        }
-        let mut uri = "file:".to_owned();
-        for byte in path.as_os_str().as_bytes() {
-            match byte {
-                b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
-                byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
-                byte => write!(uri, "%{byte:02x}").ok()?,
-            }
-        }
-        uri.push_str("?immutable=1");
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let mut notes = Notes::read(&Connection::open_with_flags(uri, flags).ok()?).ok()?;
+        let mut notes = Notes::read(&wal::file_alone(path)?).ok()?;
         Some(Self { vote: notes.vote().ok()?, purged: notes.purged().ok()? })
     }
 

@@ -6,15 +6,14 @@
 //! would lie over newer ones: a state that never was. Then the file by itself has seen more commits than the
 //! file and the log together.
 
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::{beside, meta, set_meta};
+use super::{meta, set_meta};
 use crate::error::StateError;
 use crate::stored::row;
+use crate::wal;
 
 /// The note that holds the count.
 const NOTE: &str = "state.commits";
@@ -45,20 +44,5 @@ pub(crate) fn set(db: &Connection, count: u64) -> Result<(), StateError> {
 /// The count in a file without its write-ahead log, if it has a log and the file is readable without it. Nobody
 /// may have the file open.
 pub(super) fn in_file_alone(path: &Path) -> Option<u64> {
-    let wal = std::fs::metadata(beside(path, "-wal")).ok()?;
-    if wal.len() == 0 {
-        return None;
-    }
-    let mut uri = "file:".to_owned();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
-            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
-            byte => write!(uri, "%{byte:02x}").ok()?,
-        }
-    }
-    uri.push_str("?immutable=1");
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    count(&Connection::open_with_flags(uri, flags).ok()?).ok()
+    count(&wal::file_alone(path)?).ok()
 }
