@@ -6,9 +6,11 @@
 //! remembers nothing that a restart may not forget, because what a node owes is what the state holds as
 //! unfinished for it. It never decides *when* a job runs next.
 
+mod closed;
 mod core;
 mod metrics;
 mod runtime;
 
+pub use closed::Closed;
 pub use metrics::Metrics;
 pub use runtime::{Config, Dispatcher, Handle, Inbox};

@@ -115,7 +115,7 @@ impl Dispatcher {
             }
             Message::Close(answer) => {
                 self.on(Event::Close);
-                let _ = answer.send(self.core.to_keep());
+                let _ = answer.send(self.core.closed());
             }
             Message::Stop { grace, stopped } => {
                 self.on(Event::Stop { grace });

@@ -1,7 +1,5 @@
 //! Gives the unfinished executions of one node to others, page by page.
 
-use std::collections::HashSet;
-
 use chronos_state::{Command, Moved, OpenRun, Reader, Reassign};
 use chronos_types::{ExecutionId, NodeName};
 
@@ -12,8 +10,9 @@ use crate::spread::node_beside;
 /// Executions moved in one command: a few milliseconds of the writer's time.
 pub(crate) const AT_ONCE: usize = 1_000;
 
-/// Gives the unfinished executions of this node, which is about to stop, to `others`, but for those to `keep`,
-/// which it still has to do with. Answers how many. It sees what this node has applied, and a plan may still
+/// Gives the unfinished executions of this node, which is about to stop, to `others`, but for those that are to
+/// stay (`keep`), which it still has to do with. Those that it may have begun without a record (`unsure`) are
+/// marked as such: if their job changes before their instant, a record of them stays. Answers how many. It sees what this node has applied, and a plan may still
 /// come: so it is called again when the node's attempts are over.
 ///
 /// # Errors
@@ -21,18 +20,20 @@ pub(crate) const AT_ONCE: usize = 1_000;
 pub async fn hand_over(
     services: &Services,
     others: &[NodeName],
-    keep: &HashSet<ExecutionId>,
+    keep: impl Fn(&ExecutionId) -> bool,
+    unsure: impl Fn(&ExecutionId) -> bool,
 ) -> Result<usize, LoopError> {
-    give_away(services, (&services.node, false), || others.to_vec(), keep, |_| {}).await
+    give_away(services, &services.node, || others.to_vec(), keep, unsure, |_| {}).await
 }
 
-/// Moves the executions of a node for as long as `live` names somebody to take them. With the node comes
-/// whether it may have begun some of them without a record. `moved` is told the count of each page.
+/// Moves the executions of a node for as long as `live` names somebody to take them, as [`hand_over`] does.
+/// `moved` is told the count of each page.
 pub(crate) async fn give_away(
     services: &Services,
-    (from, unsure): (&NodeName, bool),
+    from: &NodeName,
     live: impl Fn() -> Vec<NodeName>,
-    keep: &HashSet<ExecutionId>,
+    keep: impl Fn(&ExecutionId) -> bool,
+    unsure: impl Fn(&ExecutionId) -> bool,
     moved: impl Fn(usize),
 ) -> Result<usize, LoopError> {
     let Services { store, proposer, .. } = services;
@@ -53,10 +54,11 @@ pub(crate) async fn give_away(
         after = Some(last.clone());
         let runs: Vec<Moved> = page
             .iter()
-            .filter(|run| !keep.contains(&run.execution))
+            .filter(|run| !keep(&run.execution))
             .filter_map(|run| {
                 let holder = holders.get(&run.job_seq);
                 let to = node_beside(run.job, holder, &live)?;
+                let unsure = unsure(&run.execution);
                 Some(Moved { execution: run.execution, from: from.clone(), to: to.clone(), unsure })
             })
             .collect();

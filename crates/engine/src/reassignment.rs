@@ -6,7 +6,6 @@
 //! the leader also puts on record that nobody knows whether the runs withdrawn from them had begun. It never
 //! decides which nodes are live.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use chronos_state::{Command, Fire, Proposal, Reader, Report, Reported};
@@ -84,7 +83,7 @@ impl Reassignment {
                 if view.silent.contains(&node) || view.lacks(&node) { view.live.clone() } else { Vec::new() }
             };
             let moved = |page| metrics.reassigned(page);
-            let count = give_away(&self.services, (&node, true), live, &HashSet::new(), moved).await?;
+            let count = give_away(&self.services, &node, live, |_| false, |_| true, moved).await?;
             if count > 0 {
                 tracing::info!(
                     node = node.as_str(),

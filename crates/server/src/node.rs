@@ -10,7 +10,6 @@ mod peers;
 mod probe;
 mod restore;
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -164,11 +163,11 @@ impl Node {
         tracing::info!("stopping: no new attempts; waiting for those under way");
         self.drain.step_down().await;
         self.loops.stop().await;
-        self.drain.end_firing().await;
+        let closed = self.drain.end_firing().await;
         self.stop_serving.cancel();
         let _ = (&mut self.serving).await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
-        self.drain.hand_over(&HashSet::new()).await;
+        self.drain.hand_over(&closed, |_| false).await;
         let left = if leave { self.replica.membership().leave().await } else { Ok(()) };
         match &left {
             Ok(()) if leave => tracing::info!("left the cluster"),

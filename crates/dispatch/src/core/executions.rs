@@ -15,6 +15,7 @@ use super::fence::Fence;
 use super::heap::Heap;
 use super::lane::Lane;
 use super::specs::Specs;
+use crate::closed::Closed;
 
 /// The executions of this node that are not settled.
 #[derive(Debug)]
@@ -78,9 +79,15 @@ impl Executions {
         !self.closed && !self.taking_in && self.fence.is_down()
     }
 
+    /// What is to be known of them where they are handed over.
+    pub(super) fn closed(&self) -> Closed {
+        let inherited = self.entries.iter().filter(|(_, entry)| entry.inherited).map(|(id, _)| *id);
+        Closed { keep: self.to_keep(), inherited: self.recovered.then(|| inherited.collect()) }
+    }
+
     /// Executions that no other node may fire yet: those that have begun and are not settled, and those
     /// that may not begin beside them.
-    pub(super) fn to_keep(&self) -> HashSet<ExecutionId> {
+    fn to_keep(&self) -> HashSet<ExecutionId> {
         let overlaps =
             |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
         let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);

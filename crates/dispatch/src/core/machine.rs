@@ -1,10 +1,9 @@
 //! The machine as a whole: what each event leads to, and what can be asked of it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire};
-use chronos_types::{ExecutionId, Millis, NodeName};
+use chronos_types::{Millis, NodeName};
 
 use super::action::Action;
 use super::backlog::{Answer, Question, Questions};
@@ -12,6 +11,7 @@ use super::event::{Event, Now};
 use super::executions::Executions;
 use super::fence::Round;
 use super::step::Step;
+use crate::closed::Closed;
 
 /// Decides about everything that this node is about to fire.
 #[derive(Debug)]
@@ -93,10 +93,9 @@ impl Core {
         self.stops_at
     }
 
-    /// Executions that no other node may fire yet: those that have begun and are not settled, and those
-    /// that may not begin beside them.
-    pub(crate) fn to_keep(&self) -> HashSet<ExecutionId> {
-        self.executions.to_keep()
+    /// What is to be known of what is held where it is handed over.
+    pub(crate) fn closed(&self) -> Closed {
+        self.executions.closed()
     }
 
     fn next_look(&self) -> Option<Duration> {

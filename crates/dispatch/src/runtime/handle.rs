@@ -1,14 +1,13 @@
 //! How others speak to the dispatcher's task, and what they say.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_replica::Activity;
 use chronos_state::Effect;
-use chronos_types::ExecutionId;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::closed::Closed;
 use crate::core::{Ended, Event};
 
 /// Speaks to the dispatcher. Cheap to clone.
@@ -29,10 +28,8 @@ impl Handle {
         let _ = self.messages.send(Message::Event(Event::StateReplaced));
     }
 
-    /// Starts nothing more. Answers the executions that others must leave alone for now: those with
-    /// an attempt under way, or with one whose outcome is not recorded yet, and those that may not
-    /// begin beside them.
-    pub async fn close(&self) -> HashSet<ExecutionId> {
+    /// Starts nothing more. Answers what is to be known of the executions that it holds.
+    pub async fn close(&self) -> Closed {
         let (answer, answered) = oneshot::channel();
         // Where the dispatcher is gone, so is all that it held.
         let _ = self.messages.send(Message::Close(answer));
@@ -70,7 +67,7 @@ pub(super) enum Message {
     /// An attempt ended.
     Ended(Ended),
     /// See [`Handle::close`].
-    Close(oneshot::Sender<HashSet<ExecutionId>>),
+    Close(oneshot::Sender<Closed>),
     /// See [`Handle::stop`].
     Stop { grace: Duration, stopped: oneshot::Sender<()> },
 }

@@ -1,10 +1,9 @@
 //! How a node stops firing: others lead and plan, what is not begun goes to them, and what is under way ends. A
 //! node is drained when it stops, and when it is to be removed from its cluster.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_dispatch as dispatch;
+use chronos_dispatch::{self as dispatch, Closed};
 use chronos_engine::{Services, hand_over};
 use chronos_replica::Replica;
 use chronos_types::{ExecutionId, NodeName};
@@ -38,12 +37,12 @@ impl Drain {
             "this node is to be removed from its cluster: no new attempts; waiting for those under way"
         );
         self.step_down().await;
-        self.end_firing().await;
+        let closed = self.end_firing().await;
         loop {
             // Again and again while a leader is heard of: an earlier request to join may have waited for its turn, and
             // make this node a member once more.
             if self.replica.status().leader.is_some() {
-                self.hand_over(&HashSet::new()).await;
+                self.hand_over(&closed, |_| false).await;
                 match self.replica.membership().leave().await {
                     Ok(()) => tracing::info!("left the cluster"),
                     Err(error) => tracing::warn!(%error, "this node has not left the cluster yet"),
@@ -71,10 +70,10 @@ impl Drain {
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
-    pub(super) async fn hand_over(&self, keep: &HashSet<ExecutionId>) {
+    pub(super) async fn hand_over(&self, closed: &Closed, keep: impl Fn(&ExecutionId) -> bool) {
         let members = self.replica.status().members.into_iter().map(|member| member.name);
         let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
-        let given = hand_over(&self.services, &others, keep);
+        let given = hand_over(&self.services, &others, keep, |id| closed.may_have_begun(id));
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}
             Ok(Ok(count)) => tracing::info!(count, "other nodes fire what was not begun"),
@@ -83,12 +82,13 @@ impl Drain {
         }
     }
 
-    /// Begins no more attempts, and waits for those under way. Others get what is not begun meanwhile.
-    pub(super) async fn end_firing(&self) {
-        let keep = self.dispatcher.close().await;
+    /// Begins no more attempts, and waits for those under way. Others get what is not begun meanwhile. Answers
+    /// what the dispatcher said of what it held.
+    pub(super) async fn end_firing(&self) -> Closed {
+        let closed = self.dispatcher.close().await;
         let handing_over = async {
             loop {
-                self.hand_over(&keep).await;
+                self.hand_over(&closed, |id| closed.keep.contains(id)).await;
                 tokio::time::sleep(HAND_OVER_EVERY).await;
             }
         };
@@ -98,5 +98,6 @@ impl Drain {
             () = handing_over => {}
             () = self.dispatcher.stop(GRACE) => {}
         }
+        closed
     }
 }

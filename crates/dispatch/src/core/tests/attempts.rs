@@ -27,7 +27,7 @@ fn a_retry_is_made_when_the_state_has_armed_it() {
     assert_eq!(bench.after(2_010), ["attempt 1#3 v1"]);
     assert_eq!(bench.ended(1, 3, failure(503)), ["1#3 failed", "over failed in 3020"]);
     assert_eq!(bench.applied([Settled(id(1))]), [""; 0]);
-    assert_eq!(bench.core.to_keep().len(), 0);
+    assert_eq!(bench.core.closed().keep.len(), 0);
 }
 
 #[test]

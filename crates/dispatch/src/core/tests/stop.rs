@@ -27,7 +27,7 @@ fn a_node_that_closes_begins_nothing_and_keeps_what_others_may_not_fire_yet() {
     bench.applied([Fire(fire_at(22, 9_000)), Fire(fire_at(13, 9_000))]);
     assert_eq!(bench.on(Event::Close), [""; 0]);
     // Under way; behind it; its outcome is not recorded. 22 may overlap 21, and goes to another node.
-    assert_eq!(bench.core.to_keep(), ids([11, 12, 13, 21, 31]));
+    assert_eq!(bench.core.closed().keep, ids([11, 12, 13, 21, 31]));
     assert!(!bench.core.may_fire() && !bench.core.is_stopped(bench.now));
     assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 0"]);
     bench.applied([Fire(retry(21, 2, 2)), Fire(fire(23))]);
@@ -70,4 +70,20 @@ fn a_node_that_runs_has_not_stopped() {
     let bench = Bench::recovered(8);
     assert!(!bench.core.is_stopped(bench.now));
     assert_eq!(bench.core.stops_at(), None);
+}
+
+#[test]
+fn what_may_have_begun_without_a_record_is_told() {
+    let may = |bench: &Bench| [11, 12, 13].map(|n| bench.core.closed().may_have_begun(&id(n)));
+    let mut bench = Bench::new(8);
+    bench.on(Event::Close);
+    assert_eq!(may(&bench), [true; 3], "it has not asked what it had before its start");
+
+    let mut bench = Bench::new(8);
+    bench.knows(1, 1, Allow);
+    bench.lift([fire_at(11, 9_000)]);
+    bench.applied([Fire(fire_at(12, 9_000)), Fire(fire(13))]);
+    bench.tick();
+    bench.on(Event::Close);
+    assert_eq!(may(&bench), [true, false, true], "before its start; not begun; under way");
 }
