@@ -16,6 +16,8 @@ use crate::stored::{columns, row};
 
 /// The counter of executions.
 const EXECUTION: &str = "execution";
+/// The counter of jobs.
+const JOB: &str = "job";
 
 /// A batch that is being applied.
 pub(super) struct Context<'a> {
@@ -31,6 +33,8 @@ pub(super) struct Context<'a> {
     last_execution: i64,
     /// What that number was when the batch began.
     last_before: i64,
+    /// The last number that this batch gave to a job, if it made one. It is written back in the same way.
+    last_job: Option<i64>,
 }
 
 /// What commands need of a job that is not deleted.
@@ -57,13 +61,17 @@ impl<'a> Context<'a> {
     pub(super) fn open(db: &'a Connection, at: Millis, follows: u32) -> Result<Self, StateError> {
         let last = counter::last(db, EXECUTION)?;
         let (effects, is_any_withdrawn) = (Vec::new(), Cell::default());
-        Ok(Self { db, at, follows, effects, is_any_withdrawn, last_execution: last, last_before: last })
+        let (last_execution, last_before, last_job) = (last, last, None);
+        Ok(Self { db, at, follows, effects, is_any_withdrawn, last_execution, last_before, last_job })
     }
 
     /// Ends the batch, and hands over its effects.
     pub(super) fn close(self) -> Result<Vec<Effect>, StateError> {
         if self.last_execution != self.last_before {
             counter::set(self.db, EXECUTION, self.last_execution)?;
+        }
+        if let Some(last) = self.last_job {
+            counter::set(self.db, JOB, last)?;
         }
         Ok(self.effects)
     }
@@ -72,6 +80,16 @@ impl<'a> Context<'a> {
 impl Context<'_> {
     pub(super) fn refuse(refusal: Refusal) -> Result<Outcome, StateError> {
         Ok(Outcome::Refused { refusal })
+    }
+
+    /// The number that the next job gets.
+    pub(super) fn next_job(&self) -> Result<i64, StateError> {
+        counter::after(self.last_job.map_or_else(|| counter::last(self.db, JOB), Ok)?)
+    }
+
+    /// A job got the next number.
+    pub(super) fn count_job(&mut self, number: i64) {
+        self.last_job = Some(number);
     }
 
     /// The number that the next execution gets.

@@ -5,16 +5,13 @@ use rusqlite::ErrorCode;
 use rusqlite::types::Null;
 
 use super::context::{Context, LiveJob};
-use super::{counter, record, withdraw};
+use super::{record, withdraw};
 use crate::command::{DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::JobSeq;
 use crate::stored::code::{Code, JobState};
 use crate::stored::{row, spec};
-
-/// The counter of jobs.
-const JOB: &str = "job";
 
 /// Writes the row of a job, but for what never changes.
 const UPDATE: &str =
@@ -37,7 +34,7 @@ pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, St
 
 fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
     let name = put.spec.name.as_str();
-    let number = counter::after(counter::last(context.db, JOB)?)?;
+    let number = context.next_job()?;
     let seq = JobSeq::new(number);
     let state = JobState::of(put.spec.enabled).code();
     let sql = "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -49,7 +46,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     ))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
-    counter::set(context.db, JOB, number)?;
+    context.count_job(number);
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
     row::write(context.db, sql, row::cells![number, put.next_due, 1], row::cells![])?;
     put_tags(context, seq, &put.spec)?;
