@@ -28,7 +28,7 @@ use crate::stored::row;
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
     let LogBatch { batch, follows } = batch;
-    let mut context = Context::open(db, batch.at, follows)?;
+    let mut context = Context::new(db, batch.at, follows);
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {

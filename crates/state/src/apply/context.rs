@@ -6,18 +6,13 @@ use std::cell::Cell;
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::{Connection, Row};
 
-use super::counter;
+use super::counter::Counter;
 
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, live_job, open};
 use crate::stored::{columns, row};
-
-/// The counter of executions.
-const EXECUTION: &str = "execution";
-/// The counter of jobs.
-const JOB: &str = "job";
 
 /// A batch that is being applied.
 pub(super) struct Context<'a> {
@@ -29,12 +24,10 @@ pub(super) struct Context<'a> {
     pub(super) effects: Vec<Effect>,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
-    /// The last number that was given to an execution. It is written back once a batch.
-    last_execution: i64,
-    /// What that number was when the batch began.
-    last_before: i64,
-    /// The last number that this batch gave to a job, if it made one. It is written back in the same way.
-    last_job: Option<i64>,
+    /// Numbers executions.
+    pub(super) executions: Counter,
+    /// Numbers jobs.
+    pub(super) jobs: Counter,
 }
 
 /// What commands need of a job that is not deleted.
@@ -58,21 +51,15 @@ pub(super) struct Open {
 
 impl<'a> Context<'a> {
     /// Begins a batch.
-    pub(super) fn open(db: &'a Connection, at: Millis, follows: u32) -> Result<Self, StateError> {
-        let last = counter::last(db, EXECUTION)?;
-        let (effects, is_any_withdrawn) = (Vec::new(), Cell::default());
-        let (last_execution, last_before, last_job) = (last, last, None);
-        Ok(Self { db, at, follows, effects, is_any_withdrawn, last_execution, last_before, last_job })
+    pub(super) fn new(db: &'a Connection, at: Millis, follows: u32) -> Self {
+        let (executions, jobs) = (Counter::new("execution"), Counter::new("job"));
+        Self { db, at, follows, effects: Vec::new(), is_any_withdrawn: Cell::default(), executions, jobs }
     }
 
     /// Ends the batch, and hands over its effects.
     pub(super) fn close(self) -> Result<Vec<Effect>, StateError> {
-        if self.last_execution != self.last_before {
-            counter::set(self.db, EXECUTION, self.last_execution)?;
-        }
-        if let Some(last) = self.last_job {
-            counter::set(self.db, JOB, last)?;
-        }
+        self.executions.close(self.db)?;
+        self.jobs.close(self.db)?;
         Ok(self.effects)
     }
 }
@@ -80,26 +67,6 @@ impl<'a> Context<'a> {
 impl Context<'_> {
     pub(super) fn refuse(refusal: Refusal) -> Result<Outcome, StateError> {
         Ok(Outcome::Refused { refusal })
-    }
-
-    /// The number that the next job gets.
-    pub(super) fn next_job(&self) -> Result<i64, StateError> {
-        counter::after(self.last_job.map_or_else(|| counter::last(self.db, JOB), Ok)?)
-    }
-
-    /// A job got the next number.
-    pub(super) fn count_job(&mut self, number: i64) {
-        self.last_job = Some(number);
-    }
-
-    /// The number that the next execution gets.
-    pub(super) fn next_execution(&self) -> Result<i64, StateError> {
-        counter::after(self.last_execution)
-    }
-
-    /// An execution got the next number.
-    pub(super) fn count_execution(&mut self, number: i64) {
-        self.last_execution = number;
     }
 
     /// A job that is not deleted.

@@ -17,7 +17,7 @@ pub(super) fn insert(
     replay_of: Option<ExecutionId>,
 ) -> Result<bool, StateError> {
     let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
-    let number = context.next_execution()?;
+    let number = context.executions.next(context.db)?;
     let sql = "INSERT OR IGNORE INTO executions
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let count = row::write(
@@ -42,7 +42,7 @@ pub(super) fn insert(
         row::cells![],
     )?;
     if count == 1 {
-        context.count_execution(number);
+        context.executions.give(number);
         settle_withdrawn(context, fire)?;
     }
     Ok(count == 1)

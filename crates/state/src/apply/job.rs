@@ -34,7 +34,7 @@ pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, St
 
 fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
     let name = put.spec.name.as_str();
-    let number = context.next_job()?;
+    let number = context.jobs.next(context.db)?;
     let seq = JobSeq::new(number);
     let state = JobState::of(put.spec.enabled).code();
     let sql = "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -46,7 +46,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     ))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
-    context.count_job(number);
+    context.jobs.give(number);
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
     row::write(context.db, sql, row::cells![number, put.next_due, 1], row::cells![])?;
     put_tags(context, seq, &put.spec)?;
