@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use chronos_peer::Body;
+use chronos_testkit::load::Dice;
 use futures::{StreamExt as _, stream};
 use openraft::EntryPayload;
 
@@ -26,34 +27,19 @@ use crate::types::{Entry, LoggedBatch};
 const TIMES: usize = 10_000;
 const SEED: u64 = 11;
 
-/// Numbers that look random (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % end as u64).expect("small")
+/// The same bytes with some bits flipped.
+fn flipped(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    // Flipped back, it would be no damage.
+    while flipped == bytes {
+        dice.flip(&mut flipped);
     }
+    flipped
+}
 
-    /// The same bytes with one to three bits flipped.
-    fn flipped(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut flipped = bytes.to_vec();
-        // Flipped back, it would be no damage.
-        while flipped == bytes {
-            for _ in 0..=self.below(3) {
-                flipped[self.below(bytes.len())] ^= 1 << self.below(8);
-            }
-        }
-        flipped
-    }
-
-    /// The same bytes without their end.
-    fn cut<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[..self.below(bytes.len())]
-    }
+/// The same bytes without their end.
+fn cut<'a>(dice: &mut Dice, bytes: &'a [u8]) -> &'a [u8] {
+    &bytes[..dice.below(bytes.len())]
 }
 
 /// A directory in memory where there is one: files are synced thousands of times.
@@ -64,13 +50,13 @@ fn directory() -> tempfile::TempDir {
 
 #[test]
 fn a_message_or_an_answer_that_was_flipped_or_cut_is_refused() {
-    let mut random = Random(SEED);
+    let mut dice = Dice::new(SEED);
     for sample in sent().into_iter().chain(answers()) {
         let name = &sample.name;
         for _ in 0..TIMES {
-            let flipped = random.flipped(&sample.bytes);
+            let flipped = flipped(&mut dice, &sample.bytes);
             (sample.read)(&flipped.into()).expect_err(name);
-            (sample.read)(&Bytes::copy_from_slice(random.cut(&sample.bytes))).expect_err(name);
+            (sample.read)(&Bytes::copy_from_slice(cut(&mut dice, &sample.bytes))).expect_err(name);
         }
     }
 }
@@ -164,10 +150,12 @@ fn a_log_that_was_flipped_or_cut_is_refused_or_as_it_was() {
     let (file, after) = write_log(&path, None);
     drop(file);
     let (good, whole) = (std::fs::read(&path).expect("a log"), after.last().expect("it"));
-    let mut random = Random(SEED);
+    let mut dice = Dice::new(SEED);
     let mut refused = [0; 2];
     for _ in 0..TIMES {
-        for (kind, damaged) in [random.flipped(&good), random.cut(&good).to_vec()].into_iter().enumerate() {
+        for (kind, damaged) in
+            [flipped(&mut dice, &good), cut(&mut dice, &good).to_vec()].into_iter().enumerate()
+        {
             place(&path, &damaged, None);
             match contents(&path) {
                 Ok((found, true)) => assert_eq!(found, *whole),
@@ -195,11 +183,11 @@ fn a_write_ahead_log_that_was_flipped_or_cut_loses_its_end_at_most_and_nothing_t
         files.push((std::fs::read(&path).expect("a log"), wal));
         (after, _) = (contents, file);
     }
-    let mut random = Random(SEED);
+    let mut dice = Dice::new(SEED);
     let mut refused = 0;
     for round in 0..TIMES {
         let (good, wal) = &files[round % files.len()];
-        for damaged in [random.flipped(wal), random.cut(wal).to_vec()] {
+        for damaged in [flipped(&mut dice, wal), cut(&mut dice, wal).to_vec()] {
             place(&path, good, Some(&damaged));
             let Ok((found, fits)) = contents(&path) else {
                 refused += 1;
@@ -245,13 +233,13 @@ async fn a_copy_that_was_flipped_or_cut_on_its_way_is_refused() {
     let (good, id) = (std::fs::read(&copy).expect("a copy"), copy_id(&copy).expect("a copy"));
     let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
     let incoming = IncomingCopy::new(copies, Env::real());
-    let mut random = Random(SEED);
+    let mut dice = Dice::new(SEED);
     for _ in 0..TIMES {
         // The first part comes as it should, and the transfer breaks. Then it goes on.
-        let middle = random.below(good.len());
+        let middle = dice.below(good.len());
         incoming.receive(id.clone(), 0, &meta, body(&good[..middle])).await.expect_err("cut");
         assert_eq!(incoming.offset(&id), Ok(middle as u64));
-        let rest = random.flipped(&good[middle..]);
+        let rest = flipped(&mut dice, &good[middle..]);
         let refused =
             incoming.receive(id.clone(), middle as u64, &meta, body(&rest)).await.expect_err("flipped");
         assert!(matches!(refused, CopyError::Damaged(_)), "{refused}");

@@ -1,12 +1,13 @@
 //! Files with flipped bits, and files that were cut off: what is read from one is what was written, or there is
 //! an error that says something. Nothing panics.
 //!
-//! The random numbers begin with a fixed seed, so that a failure comes again: it names its round.
+//! The dice have a fixed seed, so a failure comes again: it names its round.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use chronos_state::{Batch, StateError, backup};
+use chronos_testkit::load::Dice;
 use chronos_types::JobSpec;
 
 use crate::sample::{NOTES, read, read_hash, sample};
@@ -14,36 +15,15 @@ use crate::support::*;
 
 const ROUNDS: u32 = 10_000;
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    /// Flips one to eight bits.
-    fn flip(&mut self, bytes: &mut [u8]) {
-        for _ in 0..=self.below(8) {
-            let bit = self.below(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-        }
-    }
-
-    /// Cuts off the end.
-    fn cut(&mut self, bytes: &mut Vec<u8>) {
-        bytes.truncate(self.below(bytes.len()));
-    }
+/// Cuts off the end.
+fn cut(dice: &mut Dice, bytes: &mut Vec<u8>) {
+    bytes.truncate(dice.below(bytes.len()));
 }
 
 /// A way to damage bytes.
-type Damage = fn(&mut Random, &mut Vec<u8>);
-const FLIP: Damage = |random, bytes| random.flip(bytes);
-const CUT: Damage = Random::cut;
+type Damage = fn(&mut Dice, &mut Vec<u8>);
+const FLIP: Damage = |dice, bytes| dice.flip(bytes);
+const CUT: Damage = cut;
 
 /// The files of a state as they lie on the disk: the file itself, and its write-ahead log.
 struct Files {
@@ -84,11 +64,11 @@ fn directory() -> tempfile::TempDir {
 }
 
 /// Does it again and again: what is answered is among `right`, or an error that names the file.
-fn rounds(file: &str, right: &[String], mut once: impl FnMut(&mut Random) -> Result<String, String>) {
-    let mut random = Random(11);
+fn rounds(file: &str, right: &[String], mut once: impl FnMut(&mut Dice) -> Result<String, String>) {
+    let mut dice = Dice::new(11);
     let mut noticed = 0;
     for round in 1..=ROUNDS {
-        let result = catch_unwind(AssertUnwindSafe(|| once(&mut random)));
+        let result = catch_unwind(AssertUnwindSafe(|| once(&mut dice)));
         match result.unwrap_or_else(|_| panic!("it panicked in round {round}")) {
             Ok(read) => {
                 let newest = right.last().unwrap();
@@ -116,9 +96,9 @@ fn damaged_file(damage: Damage) {
     let directory = directory();
     let files = closed();
     let right = files.read(directory.path(), read).unwrap();
-    rounds("state.db", &[right], |random| {
+    rounds("state.db", &[right], |dice| {
         let mut state = files.state.clone();
-        damage(random, &mut state);
+        damage(dice, &mut state);
         Files { state, wal: vec![] }.read(directory.path(), read)
     });
 }
@@ -173,10 +153,10 @@ fn damaged_wal(damage: Damage) {
         assert_eq!(files.read(directory.path(), read_hash).as_ref(), Ok(right.last().unwrap()));
     }
     let mut turn = [&new, &brought_back].into_iter().cycle();
-    rounds("state.db", &right, |random| {
+    rounds("state.db", &right, |dice| {
         let files = turn.next().unwrap();
         let mut wal = files.wal.clone();
-        damage(random, &mut wal);
+        damage(dice, &mut wal);
         Files { state: files.state.clone(), wal }.read(directory.path(), read_hash)
     });
 }
@@ -205,9 +185,9 @@ fn damaged_backup(damage: Damage) {
         read
     };
     let right = restored().unwrap();
-    rounds("backup", &[right], |random| {
+    rounds("backup", &[right], |dice| {
         let mut bytes = bytes.clone();
-        damage(random, &mut bytes);
+        damage(dice, &mut bytes);
         std::fs::write(&file, bytes).unwrap();
         restored()
     });

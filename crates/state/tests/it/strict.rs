@@ -2,6 +2,7 @@
 //! is taken for something else, and no damage ends in a panic.
 
 use chronos_state::{Batch, Outcome};
+use chronos_testkit::load::Dice;
 
 use crate::forms;
 
@@ -61,19 +62,6 @@ fn a_field_that_is_not_known_is_refused_wherever_it_is() {
     assert!(closed > 300 && open > 0, "{closed} objects and {open} maps were tried");
 }
 
-/// Random numbers of a fixed seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
-    }
-}
-
 /// How often each kind of damage is tried.
 const TRIES: usize = 10_000;
 /// A failure says which try of this seed it was.
@@ -85,10 +73,10 @@ fn encoded() -> Vec<Vec<u8>> {
 
 #[test]
 fn a_batch_that_was_cut_is_never_read() {
-    let (all, mut random) = (encoded(), Random(SEED));
+    let (all, mut dice) = (encoded(), Dice::new(SEED));
     for number in 0..TRIES {
-        let bytes = &all[random.below(all.len())];
-        let cut = &bytes[..random.below(bytes.len())];
+        let bytes = &all[dice.below(all.len())];
+        let cut = &bytes[..dice.below(bytes.len())];
         let read = Batch::decode(cut);
         assert!(read.is_err(), "try {number}: {:?} was read as {read:?}", String::from_utf8_lossy(cut));
     }
@@ -98,11 +86,11 @@ fn a_batch_that_was_cut_is_never_read() {
 /// messages have checksums against that; here it must be read as what stands there, or not at all.
 #[test]
 fn a_flipped_bit_ends_in_an_error_or_in_a_batch_that_says_so() {
-    let (all, mut random) = (encoded(), Random(SEED));
+    let (all, mut dice) = (encoded(), Dice::new(SEED));
     let mut refused = 0;
     for number in 0..TRIES {
-        let mut bytes = all[random.below(all.len())].clone();
-        let (place, bit) = (random.below(bytes.len()), random.below(8));
+        let mut bytes = all[dice.below(all.len())].clone();
+        let (place, bit) = (dice.below(bytes.len()), dice.below(8));
         bytes[place] ^= 1 << bit;
         match Batch::decode(&bytes) {
             Err(_) => refused += 1,

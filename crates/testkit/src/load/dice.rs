@@ -30,4 +30,17 @@ impl Dice {
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
+
+    /// From 0 to `end`, without `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    /// Flips one to eight bits. Two of them may be the same.
+    pub fn flip(&mut self, bytes: &mut [u8]) {
+        for _ in 0..=self.below(8) {
+            let bit = self.below(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
 }
