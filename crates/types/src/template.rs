@@ -109,6 +109,16 @@ impl Template {
         }
         out
     }
+
+    /// Bytes that [`Template::render`] makes at most of values of at most `value` bytes each.
+    #[must_use]
+    pub fn most_bytes(&self, value: usize) -> usize {
+        let bytes = |part: &Part| match part {
+            Part::Text(from, to) => to - from,
+            Part::Variable(_) => value,
+        };
+        self.parts.iter().map(bytes).sum()
+    }
 }
 
 /// The name and end of a placeholder that opens at `open`, if it is one.
@@ -170,6 +180,16 @@ mod tests {
             assert_eq!(template.render(&VALUES), expected, "{source}");
             assert_eq!(template.source(), source);
         }
+    }
+
+    #[test]
+    fn a_body_is_at_most_as_long_as_is_said() {
+        for source in ["plain", "{{.JobID}}-{{.Attempt}}", "{\"a\": {{.Attempt}}, \"n\": \"{{.JobName}}\"}"] {
+            let template = Template::parse(source).expect(source);
+            let longest = VALUES.scheduled_time.len();
+            assert!(template.render(&VALUES).len() <= template.most_bytes(longest), "{source}");
+        }
+        assert_eq!(Template::parse("a{{.JobID}}b{{.JobID}}").expect("two").most_bytes(36), 74);
     }
 
     #[test]

@@ -38,6 +38,25 @@ impl Webhook {
         self.method.unwrap_or(if self.body.is_some() { Method::Post } else { Method::Get })
     }
 
+    /// Bytes of its texts, as they are kept.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.source().len())
+    }
+
+    /// Bytes that its request has at most, where each value of its body's variables has at most `value`.
+    #[must_use]
+    pub fn request_bytes(&self, value: usize) -> usize {
+        self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
+    }
+
+    fn bytes_beside_body(&self) -> usize {
+        let pair = |(name, value): (&str, &str)| name.len() + value.len();
+        let auth = self.auth.as_ref().map(Auth::header);
+        let auth = auth.map_or(0, |(name, value)| pair((name, &value)));
+        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth
+    }
+
     /// Whether a response with this status is a success.
     #[must_use]
     pub fn is_success(&self, status: u16) -> bool {

@@ -59,6 +59,9 @@ pub struct Outcome {
     pub failure: Option<(ErrorKind, String)>,
     /// How long to wait by the response's `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// What this process had too little of to make the attempt: descriptors, ports, memory. The target was
+    /// not called then, and the rest says nothing about it.
+    pub shortage: Option<String>,
 }
 
 impl Client {
@@ -155,7 +158,7 @@ impl Client {
         });
         let body = Some(String::from_utf8_lossy(&kept).into_owned());
         let response = Response { status_code: status.as_u16(), body, truncated, error: None };
-        Outcome { response, failure, retry_after }
+        Outcome { response, failure, retry_after, shortage: None }
     }
 
     /// Reads the body to its last byte, because the attempt ends only then. Keeps its start.
@@ -263,7 +266,7 @@ impl Hop {
 impl Outcome {
     fn failed(kind: ErrorKind, message: String) -> Self {
         let response = Response { error: Some(message.clone()), ..Response::default() };
-        Self { response, failure: Some((kind, message)), retry_after: None }
+        Self { response, failure: Some((kind, message)), retry_after: None, shortage: None }
     }
 
     fn from_error(error: &hyper_util::client::legacy::Error) -> Self {
