@@ -18,7 +18,7 @@
 //!                 executions      everything that is held
 //! ```
 //!
-//! Each file calls only those below it. The leaves (`lane`, `capacity`, `fence`, `heap`, `specs`,
+//! Each file calls only those below it. The leaves (`lane`, `capacity`, `fence`, `heap`, `specs`, `recent`,
 //! `backlog`, `retry`) each hold one rule and know nothing of the others.
 //!
 //! The core never reads a clock, draws a random number, waits, sends, logs or counts. An event brings the
@@ -38,6 +38,7 @@ mod lane;
 mod machine;
 mod outcome;
 mod prepared;
+mod recent;
 mod retry;
 mod specs;
 mod step;
@@ -47,7 +48,8 @@ mod turns;
 
 pub(crate) use action::{Action, Attempt};
 pub(crate) use backlog::Question;
+pub(crate) use capacity::{ByClass, Class};
 pub(crate) use event::{Ended, Event, Now};
 pub(crate) use fence::Round;
 pub(crate) use machine::{Core, Wake};
-pub(crate) use prepared::{Key, Prepared};
+pub(crate) use prepared::{Key, Loaded, Prepared};

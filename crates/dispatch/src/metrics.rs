@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::core::{ByClass, Class};
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByStatus {
     status: &'static str,
@@ -16,6 +18,11 @@ struct ByStatus {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByOutcome {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTarget {
+    target: &'static str,
 }
 
 /// The counters. Cheap to clone; clones count together.
@@ -27,6 +34,10 @@ pub struct Metrics {
     lateness: Histogram,
     running: Gauge,
     waiting: Gauge,
+    slots: Gauge,
+    taken: ByClass<Gauge>,
+    awaited: ByClass<Gauge>,
+    postponed: Counter,
     fenced: Gauge,
 }
 
@@ -36,6 +47,7 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let durations = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
         let delays = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0];
+        let (by_taken, by_awaited) = (Family::default(), Family::default());
         let metrics = Self {
             executions: Family::default(),
             execution_duration: Histogram::new(durations),
@@ -43,10 +55,15 @@ impl Metrics {
             lateness: Histogram::new(delays),
             running: Gauge::default(),
             waiting: Gauge::default(),
+            slots: Gauge::default(),
+            taken: of_each_class(&by_taken),
+            awaited: of_each_class(&by_awaited),
+            postponed: Counter::default(),
             fenced: Gauge::default(),
         };
-        let Self { executions, execution_duration, attempts, lateness, running, waiting, fenced } =
+        let Self { executions, execution_duration, attempts, lateness, running, waiting, .. } =
             metrics.clone();
+        let Self { slots, postponed, fenced, .. } = metrics.clone();
         registry.register("executions", "Executions that ended on this node, by status", executions);
         registry.register_with_unit(
             "execution_duration",
@@ -64,6 +81,12 @@ impl Metrics {
         );
         registry.register("executions_running", "Attempts under way", running);
         registry.register("executions_waiting", "Attempts that wait for a slot", waiting);
+        registry.register("slots", "Slots for attempts", slots);
+        registry.register("slots_taken", "Slots taken, by how their targets do", by_taken);
+        let help = "Attempts that wait for a slot, by how their targets do";
+        registry.register("slots_awaited", help, by_awaited);
+        let help = "Attempts put off because this process was short of descriptors, ports or memory";
+        registry.register("attempts_postponed", help, postponed);
         registry.register("fenced", "1 while this node hears no leader and starts no attempt", fenced);
         // A status that has not come up is a zero, not a gap.
         for status in Status::ALL.iter().filter(|status| status.is_finished()) {
@@ -98,8 +121,31 @@ impl Metrics {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
+    /// How many slots there are, the slots taken and the attempts that wait, by the class of their targets.
+    pub(crate) fn slots(&self, slots: usize, taken: ByClass<usize>, waiting: ByClass<usize>) {
+        self.slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
+        for class in Class::ALL {
+            self.taken[class].set(i64::try_from(taken[class]).unwrap_or(i64::MAX));
+            self.awaited[class].set(i64::try_from(waiting[class]).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// An attempt was put off, because this process had too little of something.
+    pub(crate) fn attempt_postponed(&self) {
+        self.postponed.inc();
+    }
+
     /// Whether this node is cut off and starts no attempt.
     pub(crate) fn fenced(&self, fenced: bool) {
         self.fenced.set(i64::from(fenced));
     }
+}
+
+/// The gauges of a family, at hand.
+fn of_each_class(family: &Family<ByTarget, Gauge>) -> ByClass<Gauge> {
+    let mut gauges = ByClass::default();
+    for class in Class::ALL {
+        gauges[class] = family.get_or_create(&ByTarget { target: class.as_str() }).clone();
+    }
+    gauges
 }

@@ -95,7 +95,10 @@ impl Dispatcher {
                 () = tokio::time::sleep_until(look_at), if look.is_some() => {}
             }
             let now = self.tick();
-            self.executor.config.metrics.executions_running(self.core.running(), self.core.waiting());
+            let core = &self.core;
+            let metrics = &self.executor.config.metrics;
+            metrics.executions_running(core.running(), core.waiting().total());
+            metrics.slots(core.slots(), core.taken(), core.waiting());
             self.activity.set(self.core.running(), self.core.may_fire());
             if self.core.is_stopped(now) {
                 break;
@@ -110,7 +113,8 @@ impl Dispatcher {
             Message::Ended(ended) => {
                 self.executor.attempt_ended(ended.execution, ended.attempt);
                 // To draw is a call to the system, and only a retry makes use of it.
-                let draw = if ended.outcome.failure.is_some() { self.draw() } else { 0.0 };
+                let failed = ended.outcome.as_ref().is_some_and(|outcome| outcome.failure.is_some());
+                let draw = if failed { self.draw() } else { 0.0 };
                 self.on(Event::AttemptEnded { ended, draw });
             }
             Message::Close(answer) => {
@@ -135,7 +139,7 @@ impl Dispatcher {
         loop {
             let now = self.now();
             self.on_at(Event::Tick, now);
-            if !self.core.is_due(now.wall) {
+            if !self.core.is_due(now) {
                 return now;
             }
         }

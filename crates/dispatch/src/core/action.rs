@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chronos_state::{Report, RunRef};
-use chronos_types::{ExecutionId, Millis, Status};
+use chronos_types::{ExecutionId, Millis, Status, Webhook};
 
 use super::backlog::Question;
 use super::fence::Round;
@@ -24,6 +24,13 @@ pub(crate) enum Action {
         job: Arc<Prepared>,
         /// The report, a [`chronos_state::Reported::Ended`].
         report: Report,
+    },
+    /// An attempt could not be made, because this process had too little of something. Count it and log it.
+    Postponed {
+        /// The execution, which is tried again.
+        execution: ExecutionId,
+        /// What there was too little of.
+        shortage: String,
     },
     /// An execution ended on this node. Count it.
     ExecutionEnded {
@@ -65,8 +72,10 @@ pub(crate) struct Attempt {
     pub(crate) run: RunRef,
     /// Its number, from 1.
     pub(crate) number: u32,
-    /// When it was to be made.
-    pub(crate) fire_at: Millis,
+    /// When it was to be made, where it is the first that is made of a run.
+    pub(crate) due: Option<Millis>,
     /// What to run.
     pub(crate) job: Arc<Prepared>,
+    /// What is sent. Where it is not here, it is read first.
+    pub(crate) webhook: Option<Arc<Webhook>>,
 }

@@ -6,6 +6,7 @@ use chronos_state::Reported;
 use chronos_types::ExecutionId;
 
 use super::action::{Action, Attempt};
+use super::capacity::{Admission, Sign, Slot, Waiter};
 use super::entry::{Entry, State};
 use super::executions::{Begun, Executions};
 use super::step::Step;
@@ -29,10 +30,11 @@ impl Executions {
             return;
         }
         let Some(prepared) = &entry.prepared else { return };
-        if self.capacity.enter(&prepared.origin, id) {
-            self.launch(id, step);
-        } else {
-            entry.state = State::AwaitingSlot;
+        let (rank, late_from) = entry.rank(step.now);
+        let waiter = Waiter { id, rank, late_from, bytes: prepared.bytes };
+        match self.capacity.enter(&prepared.origin, waiter) {
+            Admission::Begins(slot) => self.launch(id, slot, step),
+            Admission::Waits(ticket) => entry.state = State::AwaitingSlot(ticket),
         }
     }
 
@@ -54,32 +56,36 @@ impl Executions {
         if !self.may_fire() {
             return;
         }
-        while let Some(id) = self.capacity.next() {
-            self.launch(id, step);
+        while let Some((id, slot)) = self.capacity.next() {
+            self.launch(id, slot, step);
         }
     }
 
     /// Makes the next attempt of an execution. It has a slot.
-    fn launch(&mut self, id: ExecutionId, step: &mut Step<'_>) {
+    fn launch(&mut self, id: ExecutionId, slot: Slot, step: &mut Step<'_>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(job) = entry.prepared.clone() else { return };
         let (started_at, now) = (step.now.wall, step.now.monotonic);
         let attempt = entry.fire.attempt;
+        let due = (attempt == 1 && entry.first_started_at.is_none()).then_some(entry.fire.fire_at);
         entry.first_started_at.get_or_insert(started_at);
-        entry.state = State::Running { started_at, fresh: true };
+        entry.state = State::Running { started_at, slot };
         self.running += 1;
         self.unseen.push_back(Begun { at: now + LONG_ENOUGH_TO_SHOW, execution: id, attempt });
         self.fresh.push_back(Begun { at: now + FRESH_FOR, execution: id, attempt });
-        let (run, fire_at) = (entry.fire.run, entry.fire.fire_at);
-        step.push(Action::Attempt(Attempt { run, number: attempt, fire_at, job }));
+        let webhook = self.specs.webhook(entry.key());
+        let run = entry.fire.run;
+        step.push(Action::Attempt(Attempt { run, number: attempt, due, job, webhook }));
     }
 
     /// When attempts under way are to be looked at, though nothing happens.
     pub(super) fn next_look(&self) -> Option<Duration> {
         let show = self.unseen.front().map(|begun| begun.at + SHOW_TOGETHER);
         // Whether an attempt is fresh matters only to those that wait.
-        let old = self.fresh.front().filter(|_| self.capacity.waiting() > 0).map(|begun| begun.at);
-        show.into_iter().chain(old).min()
+        let old = self.fresh.front().filter(|_| self.capacity.waiting().total() > 0).map(|begun| begun.at);
+        let class = self.capacity.next_look();
+        let waits = self.heap.next_wait().filter(|_| self.may_fire());
+        [show, old, class, waits].into_iter().flatten().min()
     }
 
     /// Reports attempts that have been under way for long enough to be looked at.
@@ -99,11 +105,10 @@ impl Executions {
         while let Some(Begun { execution, attempt, .. }) = pop(&mut self.fresh, step.now.monotonic) {
             if let Some(entry) = self.entries.get_mut(&execution)
                 && entry.fire.attempt == attempt
-                && let State::Running { fresh, .. } = &mut entry.state
+                && let State::Running { slot, .. } = &mut entry.state
                 && let Some(prepared) = &entry.prepared
             {
-                *fresh = false;
-                self.capacity.grow_old(&prepared.origin);
+                self.capacity.grow_old(&prepared.origin, slot);
             }
         }
         self.begin_waiting(step);
@@ -117,12 +122,12 @@ impl Executions {
         let prepared = entry.prepared.take();
         match (was, prepared) {
             (State::Over, _) => return None,
-            (State::Running { fresh, .. }, Some(prepared)) => {
+            (State::Running { slot, .. }, Some(prepared)) => {
                 step.push(Action::Abort(id));
                 self.running -= 1;
-                self.capacity.leave(&prepared.origin, fresh);
+                self.capacity.leave(&prepared.origin, id, slot, Sign::Failed);
             }
-            (State::AwaitingSlot, Some(prepared)) => self.capacity.forget(&prepared.origin, id),
+            (State::AwaitingSlot(ticket), Some(prepared)) => self.capacity.forget(&prepared.origin, ticket),
             _ => {}
         }
         Some(was)

@@ -1,10 +1,14 @@
 //! An execution as the dispatcher holds it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_state::Fire;
-use chronos_types::Millis;
+use chronos_types::{Millis, Trigger};
 
+use super::capacity::{LATE, Rank, Slot, Ticket};
+use super::event::Now;
+use super::heap::Due;
 use super::prepared::{Key, Prepared};
 
 /// How far this node has come with an execution.
@@ -19,23 +23,32 @@ pub(super) enum State {
     /// Its turn has come, but nothing may begin right now: the fence is up, or a batch is being taken in.
     Held,
     /// It waits for a slot.
-    AwaitingSlot,
+    AwaitingSlot(Ticket),
+    /// It had a slot, but this process had too little of something else. It is made again after a pause.
+    Postponed,
     /// An attempt is under way.
     Running {
         /// When it began.
         started_at: Millis,
-        /// It has just begun, as [`super::capacity`] means it.
-        fresh: bool,
+        /// What it holds.
+        slot: Slot,
     },
     /// A failed attempt is reported. The state will arm the next one.
     Reported,
     /// Its end is reported.
     Over,
-    /// It was withdrawn, and may have begun before this dispatcher was started or on another node.
-    Withdrawn {
-        /// That is reported then, unless it is planned anew before.
-        tell_at: Millis,
-    },
+    /// It was withdrawn, and may have begun before this dispatcher was started or on another node. That is
+    /// reported when it is due, unless it is planned anew before.
+    Withdrawn,
+}
+
+/// The wait for the next attempt, as this node began it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Backoff {
+    /// When the next attempt is due by the report: the state arms it for this instant.
+    pub(super) retry_at: Millis,
+    /// When the wait is over, on the monotonic clock.
+    pub(super) over_at: Duration,
 }
 
 /// An execution.
@@ -43,26 +56,50 @@ pub(super) enum State {
 pub(super) struct Entry {
     pub(super) fire: Fire,
     pub(super) state: State,
+    /// When something is to happen to it next.
+    pub(super) due: Due,
     /// It may be from before this dispatcher was started, and may have begun then.
     pub(super) inherited: bool,
     /// What it runs, where that is known.
     pub(super) prepared: Option<Arc<Prepared>>,
     /// When its first attempt on this node began.
     pub(super) first_started_at: Option<Millis>,
+    /// The wait for the next attempt, where one failed on this node.
+    pub(super) backoff: Option<Backoff>,
 }
 
 impl Entry {
+    /// One of which this node has made no attempt.
+    pub(super) fn new(fire: Fire, state: State, due: Due, inherited: bool) -> Self {
+        Self { fire, state, due, inherited, prepared: None, first_started_at: None, backoff: None }
+    }
+
     /// The version of its job that it runs.
     pub(super) fn key(&self) -> Key {
         (self.fire.run.job, self.fire.run.version)
     }
 
-    /// The instant at which something is to happen to it.
-    pub(super) fn due_at(&self) -> Millis {
-        match self.state {
-            State::Withdrawn { tell_at } => tell_at,
-            _ => self.fire.fire_at,
+    /// When this attempt is due. Where this node has begun the wait for it, that goes by the monotonic clock;
+    /// what another node began, or this one before a restart, by the time of day that is on record.
+    pub(super) fn due_of(backoff: Option<Backoff>, fire: &Fire) -> Due {
+        match backoff {
+            Some(Backoff { retry_at, over_at }) if retry_at == fire.fire_at => Due::After(over_at),
+            _ => Due::At(fire.fire_at),
         }
+    }
+
+    /// Where in its target's line it stands, and when it will be late.
+    pub(super) fn rank(&self, now: Now) -> (Rank, Duration) {
+        let late = match self.due {
+            Due::At(at) => Duration::from_millis(now.wall.saturating_sub(at).max(0).cast_unsigned()),
+            Due::After(at) => now.monotonic.saturating_sub(at),
+        };
+        let rank = match self.state {
+            State::Postponed => Rank::Again,
+            _ if self.fire.run.trigger == Trigger::CatchUp || late >= LATE => Rank::Missed,
+            _ => Rank::Due,
+        };
+        (rank, now.monotonic + LATE.saturating_sub(late))
     }
 
     /// Whether an attempt is under way, or how one ended is reported.

@@ -1,6 +1,5 @@
 //! What the core is told.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire};
@@ -9,7 +8,7 @@ use chronos_webhook::Outcome;
 
 use super::backlog::Question;
 use super::fence::Round;
-use super::prepared::{Key, Prepared};
+use super::prepared::{Key, Loaded};
 
 /// The two clocks, as they stood when an event was taken in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub(crate) enum Event {
         /// The versions that were asked for.
         asked: Vec<Key>,
         /// Those of them that are on record.
-        loaded: Vec<(Key, Arc<Prepared>)>,
+        loaded: Vec<(Key, Loaded)>,
     },
     /// An attempt ended.
     AttemptEnded {
@@ -54,6 +53,8 @@ pub(crate) enum Event {
         /// From 0 to 1, for the jitter of the retry. Drawn at random where the attempt failed.
         draw: f64,
     },
+    /// There are so many slots from now on.
+    Slots(usize),
     /// Nothing more is to begin, because the node is about to stop.
     Close,
     /// The same, and the node waits for the attempts under way.
@@ -75,6 +76,6 @@ pub(crate) struct Ended {
     pub(crate) attempt: u32,
     /// How long it took.
     pub(crate) duration_ms: u64,
-    /// What came of it.
-    pub(crate) outcome: Outcome,
+    /// What came of it. Nothing, where the version that it was to run is not on record any more.
+    pub(crate) outcome: Option<Outcome>,
 }

@@ -12,10 +12,13 @@ use chronos_types::{Concurrency, ExecutionId, NodeName};
 use super::capacity::Capacity;
 use super::entry::{Entry, State};
 use super::fence::Fence;
-use super::heap::Heap;
+use super::heap::{Due, Heap};
 use super::lane::Lane;
 use super::specs::Specs;
 use crate::closed::Closed;
+
+/// Items of the heap that mean nothing any more, and are not worth to be looked for.
+const FORGOTTEN: usize = 1_024;
 
 /// The executions of this node that are not settled.
 #[derive(Debug)]
@@ -79,6 +82,22 @@ impl Executions {
         !self.closed && !self.taking_in && self.fence.is_down()
     }
 
+    /// Something is to happen to an execution then, and nothing before.
+    pub(super) fn arm(&mut self, id: ExecutionId, due: Due) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.due = due;
+            self.heap.push(due, id);
+        }
+    }
+
+    /// Drops what the heap holds for nothing, where that is more than a half.
+    pub(super) fn tidy(&mut self) {
+        if self.heap.len() > 2 * self.entries.len() + FORGOTTEN {
+            let entries = &self.entries;
+            self.heap.retain(|due, id| entries.get(&id).is_some_and(|entry| entry.due == due));
+        }
+    }
+
     /// What is to be known of them where they are handed over.
     pub(super) fn closed(&self) -> Closed {
         let inherited = self.entries.iter().filter(|(_, entry)| entry.inherited).map(|(id, _)| *id);
@@ -89,7 +108,7 @@ impl Executions {
     /// that may not begin beside them.
     fn to_keep(&self) -> HashSet<ExecutionId> {
         let overlaps =
-            |entry: &Entry| entry.prepared.as_ref().is_some_and(|p| p.spec.concurrency == Concurrency::Allow);
+            |entry: &Entry| entry.prepared.as_ref().is_some_and(|job| job.concurrency == Concurrency::Allow);
         let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
         let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
         let busy: HashSet<JobSeq> = busy.map(|entry| entry.fire.run.job).collect();

@@ -4,8 +4,9 @@ use chronos_state::{Fire, Reported};
 use chronos_types::{ExecutionId, Status, Trigger};
 
 use super::action::Action;
-use super::entry::{Entry, State};
+use super::entry::{Backoff, Entry, State};
 use super::executions::Executions;
+use super::heap::Due;
 use super::step::Step;
 
 /// Specifications of runs this near are read ahead of their instant.
@@ -25,27 +26,28 @@ impl Executions {
         }
         match self.entries.get_mut(&id) {
             Some(entry) if matches!(entry.state, State::Reported) && fire.attempt > entry.fire.attempt => {
-                self.heap.push(fire.fire_at, id);
+                let due = Entry::due_of(entry.backoff, &fire);
                 entry.fire = fire;
                 entry.state = State::Waiting;
+                self.arm(id, due);
             }
             // Its job changed before its instant, or it was withdrawn and is planned anew.
             Some(Entry {
-                state: State::Waiting | State::Withdrawn { .. }, fire: known, inherited, ..
+                state: State::Waiting | State::Withdrawn, fire: known, inherited, backoff, ..
             }) if known.run.version < fire.run.version => {
-                let inherited = *inherited;
+                let (inherited, backoff) = (*inherited, *backoff);
                 self.entries.remove(&id);
-                self.wait(fire, inherited, step);
+                self.wait(fire, inherited, backoff, step);
             }
             // It was told twice, by the state when it was asked and by an effect since. Or it went to
             // another node, and came back while the attempt was still under way.
             Some(_) => {}
-            None => self.wait(fire, !self.recovered, step),
+            None => self.wait(fire, !self.recovered, None, step),
         }
     }
 
     /// Holds an execution until its instant.
-    fn wait(&mut self, fire: Fire, inherited: bool, step: &Step<'_>) {
+    fn wait(&mut self, fire: Fire, inherited: bool, backoff: Option<Backoff>, step: &Step<'_>) {
         let (id, key) = (fire.run.execution, (fire.run.job, fire.run.version));
         let prepared = self.specs.get(key);
         if prepared.is_none() && fire.fire_at - step.now.wall < READ_AHEAD_MS {
@@ -54,9 +56,10 @@ impl Executions {
         if fire.begun {
             self.lanes.entry(fire.run.job).or_default().resume(id);
         }
-        self.heap.push(fire.fire_at, id);
-        let state = State::Waiting;
-        self.entries.insert(id, Entry { fire, state, inherited, prepared, first_started_at: None });
+        let due = Entry::due_of(backoff, &fire);
+        let entry = Entry { prepared, backoff, ..Entry::new(fire, State::Waiting, due, inherited) };
+        self.entries.insert(id, entry);
+        self.heap.push(due, id);
     }
 
     /// A run was taken off the record. Once it has begun it goes on, and its report brings the record
@@ -73,10 +76,9 @@ impl Executions {
         self.end(id, step);
         self.entries.remove(&id);
         if inherited {
-            let tell_at = fire.fire_at.max(step.now.wall) + PLANNED_ANEW_MS;
-            self.heap.push(tell_at, id);
-            let state = State::Withdrawn { tell_at };
-            self.entries.insert(id, Entry { fire, state, inherited, prepared: None, first_started_at: None });
+            let due = Due::At(fire.fire_at.max(step.now.wall) + PLANNED_ANEW_MS);
+            self.entries.insert(id, Entry::new(fire, State::Withdrawn, due, inherited));
+            self.heap.push(due, id);
         } else {
             step.report(&fire, Reported::NotBegun);
         }

@@ -1,7 +1,8 @@
 //! A job's lane: which of its executions are under way, and what becomes of one that falls due
 //! meanwhile.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::mem;
 
 use chronos_types::{Concurrency, ExecutionId, Millis, Trigger};
 
@@ -9,9 +10,9 @@ use chronos_types::{Concurrency, ExecutionId, Millis, Trigger};
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     /// Those that have begun and are not over. One that waits for a retry has begun.
-    active: Vec<ExecutionId>,
-    /// Waiting for those.
-    waiting: VecDeque<ExecutionId>,
+    active: BTreeSet<ExecutionId>,
+    /// Waiting for those, in the order of their instants, with which their ids begin.
+    waiting: BTreeSet<ExecutionId>,
     /// When the first of the unfinished ones came in, without a gap since.
     busy_since: Millis,
 }
@@ -52,7 +53,7 @@ impl Lane {
             self.busy_since = now;
         }
         if self.is_empty() || policy == Concurrency::Allow {
-            self.active.push(id);
+            self.active.insert(id);
             return Verdict::Start;
         }
         // Instants that passed while no node was up fall due together; they run one after the
@@ -60,19 +61,20 @@ impl Lane {
         // goes for a run that is so late that none of the unfinished ones was there at its
         // instant.
         if trigger == Trigger::CatchUp || due < self.busy_since {
-            self.waiting.push_back(id);
+            self.waiting.insert(id);
             return Verdict::Wait;
         }
         match policy {
             Concurrency::Allow => Verdict::Start,
             Concurrency::Forbid => Verdict::Skip("another execution of the job is unfinished"),
             Concurrency::Replace => {
-                let ended: Vec<_> = self.active.drain(..).chain(self.waiting.drain(..)).collect();
-                self.active.push(id);
+                let (active, waiting) = (mem::take(&mut self.active), mem::take(&mut self.waiting));
+                let ended = active.into_iter().chain(waiting).collect();
+                self.active.insert(id);
                 Verdict::Replace(ended)
             }
             Concurrency::Queue if self.waiting.is_empty() => {
-                self.waiting.push_back(id);
+                self.waiting.insert(id);
                 Verdict::Wait
             }
             Concurrency::Queue => {
@@ -84,20 +86,18 @@ impl Lane {
     /// Takes in an execution that had begun before a restart.
     pub(super) fn resume(&mut self, id: ExecutionId) {
         self.busy_since = Millis::MIN;
-        if !self.active.contains(&id) {
-            self.active.push(id);
-        }
+        self.active.insert(id);
     }
 
     /// Lets go of an execution; answers the one whose turn it is then.
     pub(super) fn leave(&mut self, id: ExecutionId) -> Option<ExecutionId> {
-        self.active.retain(|other| *other != id);
-        self.waiting.retain(|other| *other != id);
+        self.active.remove(&id);
+        self.waiting.remove(&id);
         if !self.active.is_empty() {
             return None;
         }
-        let next = self.waiting.pop_front()?;
-        self.active.push(next);
+        let next = self.waiting.pop_first()?;
+        self.active.insert(next);
         Some(next)
     }
 

@@ -7,6 +7,7 @@ use chronos_types::{Millis, NodeName};
 
 use super::action::Action;
 use super::backlog::{Answer, Question, Questions};
+use super::capacity::ByClass;
 use super::event::{Event, Now};
 use super::executions::Executions;
 use super::fence::Round;
@@ -40,6 +41,7 @@ impl Core {
 
     /// Takes in an event, and appends what is to be done about it.
     pub(crate) fn on(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
+        self.executions.capacity.advance(now.monotonic);
         let step = &mut Step::new(now, actions);
         match event {
             Event::Tick => self.tick(step),
@@ -50,6 +52,10 @@ impl Core {
             Event::Fenced(fenced) => self.fenced(fenced, step),
             Event::CaughtUp(round) => self.caught_up(round, step),
             Event::Open { question, fires, withdrawn } => self.open(question, fires, withdrawn, step),
+            Event::Slots(slots) => {
+                self.executions.capacity.resize(slots);
+                self.executions.begin_waiting(step);
+            }
             Event::Close => self.executions.closed = true,
             Event::Stop { grace } => {
                 self.executions.closed = true;
@@ -63,9 +69,9 @@ impl Core {
         Wake { due: self.executions.next_due(), look: self.next_look() }
     }
 
-    /// Whether executions are due by `wall` that another [`Event::Tick`] takes up.
-    pub(crate) fn is_due(&self, wall: Millis) -> bool {
-        self.executions.next_due().is_some_and(|due| due <= wall)
+    /// Whether executions are due that another [`Event::Tick`] takes up.
+    pub(crate) fn is_due(&self, now: Now) -> bool {
+        self.executions.is_due(now)
     }
 
     /// Attempts under way.
@@ -73,9 +79,25 @@ impl Core {
         self.executions.running
     }
 
-    /// Attempts that wait for a slot.
-    pub(crate) fn waiting(&self) -> usize {
+    /// Attempts that wait for a slot, by the class of their target.
+    pub(crate) fn waiting(&self) -> ByClass<usize> {
         self.executions.capacity.waiting()
+    }
+
+    /// Slots taken, likewise. An attempt with a large request takes several.
+    pub(crate) fn taken(&self) -> ByClass<usize> {
+        self.executions.capacity.taken()
+    }
+
+    /// How many slots there are.
+    pub(crate) fn slots(&self) -> usize {
+        self.executions.capacity.slots()
+    }
+
+    /// What the heap holds.
+    #[cfg(test)]
+    pub(crate) fn pending(&self) -> usize {
+        self.executions.heap.len()
     }
 
     /// Whether attempts may begin.
@@ -105,11 +127,12 @@ impl Core {
     fn tick(&mut self, step: &mut Step<'_>) {
         if self.next_look().is_some_and(|at| at <= step.now.monotonic) {
             self.executions.show_running(step);
-            self.executions.grow_old(step);
         }
+        self.executions.grow_old(step);
         self.executions.fire_due(step);
+        self.executions.tidy();
         // One question for all that is wanted, and more may be wanted in the next tick.
-        if !self.is_due(step.now.wall)
+        if !self.is_due(step.now)
             && let Some(keys) = self.executions.specs.take_wanted()
         {
             step.push(Action::Load(keys));

@@ -1,46 +1,86 @@
 //! Taking in how an attempt ended: what is reported, and whether the execution is over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_state::{Report, Reported};
-use chronos_types::Status;
+use chronos_types::{ErrorKind, ExecutionId, Status};
+use chronos_webhook::Outcome;
 
 use super::action::Action;
-use super::entry::State;
+use super::capacity::Sign;
+use super::entry::{Backoff, State};
 use super::event::Ended;
 use super::executions::Executions;
+use super::heap::Due;
 use super::retry::retry_at;
 use super::step::Step;
+
+/// How long an attempt waits that could not be made for want of something that this process has too little
+/// of. Others end meanwhile and give some back.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Executions {
     /// An attempt ended. One that was cut off before may be heard of still, and is passed over.
     pub(super) fn attempt_ended(&mut self, ended: Ended, draw: f64, step: &mut Step<'_>) {
         let Ended { execution: id, attempt, duration_ms, outcome } = ended;
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let State::Running { started_at, fresh } = entry.state else { return };
+        let State::Running { started_at, slot } = entry.state else { return };
         let Some(job) = &entry.prepared else { return };
         if entry.fire.attempt != attempt {
             return;
         }
-        let ended_at = started_at.saturating_add_unsigned(duration_ms);
-        let retry_at = retry_at(&job.spec, attempt, &outcome, ended_at, draw);
         self.running -= 1;
-        self.capacity.leave(&job.origin, fresh);
-        let status = if outcome.failure.is_some() { Status::Failed } else { Status::Success };
-        let what = Reported::Ended {
-            attempt,
-            started_at,
-            duration_ms,
-            response: outcome.response,
-            failure: outcome.failure,
-            retry_at,
-        };
-        let job = Arc::clone(job);
-        entry.state = State::Reported;
-        step.push(Action::AttemptEnded { job, report: Report::of(&entry.fire, what) });
-        if retry_at.is_none() {
-            self.finish(id, status, step);
+        self.capacity.leave(&job.origin, id, slot, sign(outcome.as_ref(), duration_ms));
+        match outcome {
+            None => self.version_gone(id, step),
+            Some(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
+            Some(outcome) => {
+                let ended_at = started_at.saturating_add_unsigned(duration_ms);
+                let retry_at = retry_at(&job.retry_policy, attempt, &outcome, ended_at, draw);
+                let ended_after = slot.begun.saturating_add(Duration::from_millis(duration_ms));
+                entry.backoff = retry_at.map(|retry_at| {
+                    let wait = Duration::from_millis(retry_at.abs_diff(ended_at));
+                    Backoff { retry_at, over_at: ended_after.saturating_add(wait) }
+                });
+                let status = if outcome.failure.is_some() { Status::Failed } else { Status::Success };
+                let what = Reported::Ended {
+                    attempt,
+                    started_at,
+                    duration_ms,
+                    response: outcome.response,
+                    failure: outcome.failure,
+                    retry_at,
+                };
+                let job = Arc::clone(job);
+                entry.state = State::Reported;
+                step.push(Action::AttemptEnded { job, report: Report::of(&entry.fire, what) });
+                if retry_at.is_none() {
+                    self.finish(id, status, step);
+                }
+            }
         }
         self.begin_waiting(step);
+    }
+
+    /// The same attempt is made again soon, before others of its target: its target has done nothing wrong.
+    fn postpone(&mut self, id: ExecutionId, shortage: String, step: &mut Step<'_>) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.state = State::Postponed;
+        }
+        self.arm(id, Due::After(step.now.monotonic + PAUSE));
+        step.push(Action::Postponed { execution: id, shortage });
+    }
+}
+
+/// What an attempt's end says of its target.
+fn sign(outcome: Option<&Outcome>, duration_ms: u64) -> Sign {
+    match outcome {
+        None | Some(Outcome { shortage: Some(_), .. }) => Sign::NotCalled,
+        Some(outcome) => match &outcome.failure {
+            None | Some((ErrorKind::Status, _)) => Sign::Answered(duration_ms),
+            Some((ErrorKind::Timeout, _)) => Sign::TimedOut,
+            Some(_) => Sign::Failed,
+        },
     }
 }

@@ -1,80 +1,65 @@
-//! A version of a job, ready to be fired, and the cache of those that were fired lately.
+//! A version of a job, ready to be fired, in two parts: what deciding needs, and what is sent.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chronos_state::JobSeq;
-use chronos_types::{JobId, JobSpec};
+use chronos_types::{Concurrency, DurationMs, JobId, JobName, JobSpec, RetryPolicy, Webhook};
 
-/// Versions kept. At some 1.5 KiB each, this is at most some 50 MiB.
-const KEPT: usize = 32_768;
+/// A webhook with so many bytes is read ahead of its instant. A larger one is read when its attempt has a
+/// slot, which takes some milliseconds.
+const SMALL: usize = 8 << 10;
+/// What a variable of a body stands for has at most so many bytes, or as many as the job's name: ids have 36,
+/// times at most 31.
+const VALUE: usize = 36;
 
-/// A version of a job, ready to be fired.
+/// What deciding needs of a version of a job. All that wait hold one.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) job_id: JobId,
-    pub(crate) spec: JobSpec,
+    pub(crate) name: JobName,
     /// Scheme, host and port of the target. Attempts to the same one share its slots.
     pub(crate) origin: Arc<str>,
+    pub(crate) concurrency: Concurrency,
+    pub(crate) retry_policy: RetryPolicy,
+    /// Time for one attempt.
+    pub(crate) timeout: Option<DurationMs>,
+    /// Bytes that its request has at most.
+    pub(crate) bytes: usize,
 }
 
-impl Prepared {
+/// A version of a job as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) job: Arc<Prepared>,
+    /// What is sent, where that is small enough to be kept at hand.
+    pub(crate) webhook: Option<Arc<Webhook>>,
+    /// Bytes of it that are kept.
+    pub(crate) bytes: usize,
+}
+
+impl Loaded {
     /// Prepares a version of a job.
     pub(crate) fn new(job_id: JobId, spec: JobSpec) -> Self {
-        let origin = spec.webhook.url.origin().into();
-        Self { job_id, spec, origin }
+        let JobSpec { name, webhook, retry_policy, timeout, concurrency, .. } = spec;
+        let job = Prepared {
+            job_id,
+            origin: webhook.url.origin().into(),
+            concurrency,
+            retry_policy,
+            timeout: webhook.timeout.or(timeout),
+            bytes: webhook.request_bytes(VALUE.max(name.as_str().len())),
+            name,
+        };
+        let bytes = webhook.bytes();
+        let webhook = (bytes <= SMALL).then(|| Arc::new(webhook));
+        Self { job: Arc::new(job), bytes: if webhook.is_some() { bytes } else { 0 }, webhook }
+    }
+
+    /// The same, without what is sent.
+    pub(crate) fn without_webhook(self) -> Self {
+        Self { webhook: None, bytes: 0, ..self }
     }
 }
 
 /// A job's number and a version of it.
 pub(crate) type Key = (JobSeq, u64);
-
-/// The versions fired lately: two generations, the older one dropped when the newer one is full.
-#[derive(Debug, Default)]
-pub(super) struct Cache {
-    young: HashMap<Key, Arc<Prepared>>,
-    old: HashMap<Key, Arc<Prepared>>,
-}
-
-impl Cache {
-    /// The version, where it is kept. It is kept for longer then.
-    pub(super) fn get(&mut self, key: Key) -> Option<Arc<Prepared>> {
-        if let Some(found) = self.young.get(&key) {
-            return Some(Arc::clone(found));
-        }
-        let found = self.old.remove(&key)?;
-        self.put(key, Arc::clone(&found));
-        Some(found)
-    }
-
-    /// Keeps a version.
-    pub(super) fn put(&mut self, key: Key, prepared: Arc<Prepared>) {
-        if self.young.len() >= KEPT / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, prepared);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chronos_types::Concurrency;
-
-    use super::*;
-
-    #[test]
-    fn what_is_fired_now_and_then_stays_and_the_rest_makes_room() {
-        let prepared = Prepared::new(JobId::new(1, [0; 10]), crate::core::tests::spec(1, Concurrency::Allow));
-        let prepared = Arc::new(prepared);
-        let key = |n: usize| (JobSeq::new(i64::try_from(n).expect("a number")), 1);
-        let mut cache = Cache::default();
-        for n in 0..2 * KEPT {
-            cache.put(key(n), Arc::clone(&prepared));
-            if n % 1_000 == 0 {
-                assert!(cache.get(key(0)).is_some(), "after {n}");
-            }
-        }
-        assert!(cache.get(key(2 * KEPT - 1)).is_some() && cache.get(key(1)).is_none());
-        assert!(cache.young.len() + cache.old.len() <= KEPT);
-    }
-}

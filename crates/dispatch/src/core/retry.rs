@@ -1,6 +1,6 @@
 //! Whether a failed attempt is followed by another, and when.
 
-use chronos_types::{ErrorKind, JobSpec, Millis};
+use chronos_types::{ErrorKind, Millis, RetryPolicy};
 use chronos_webhook::Outcome;
 
 /// Whether an attempt that failed in this way may succeed when it is made again.
@@ -21,14 +21,13 @@ fn is_retryable(kind: ErrorKind, status: u16) -> bool {
 /// When the next attempt is due, if there is to be one: after the policy's wait, or after the longer one
 /// that the target asked for, within the policy's longest. `draw` is from 0 to 1, for the jitter.
 pub(super) fn retry_at(
-    spec: &JobSpec,
+    policy: &RetryPolicy,
     attempt: u32,
     outcome: &Outcome,
     ended_at: Millis,
     draw: f64,
 ) -> Option<Millis> {
     let (kind, _) = outcome.failure.as_ref()?;
-    let policy = &spec.retry_policy;
     if attempt >= policy.max_attempts() || !is_retryable(*kind, outcome.response.status_code) {
         return None;
     }
@@ -42,7 +41,7 @@ pub(super) fn retry_at(
 mod tests {
     use std::time::Duration;
 
-    use chronos_types::{Concurrency, DurationMs, Response, RetryPolicy};
+    use chronos_types::{DurationMs, Response};
 
     use super::*;
 
@@ -74,8 +73,7 @@ mod tests {
     #[test]
     fn a_target_may_ask_for_a_longer_wait_within_the_policys_longest() {
         let s = DurationMs::from_secs;
-        let mut spec = crate::core::tests::spec(1, Concurrency::Allow);
-        spec.retry_policy = RetryPolicy::new(3, s(10), s(60), 2.0, 0.0).expect("a policy");
+        let policy = RetryPolicy::new(3, s(10), s(60), 2.0, 0.0).expect("a policy");
         for (attempt, asked, waits) in [
             (1, None, Some(10)),
             (2, None, Some(20)),
@@ -86,11 +84,13 @@ mod tests {
         ] {
             let failure = Some((ErrorKind::Status, "503".to_owned()));
             let response = Response { status_code: 503, ..Response::default() };
-            let outcome = Outcome { response, failure, retry_after: asked.map(Duration::from_secs) };
-            let at = retry_at(&spec, attempt, &outcome, 1_000, 0.5);
+            let retry_after = asked.map(Duration::from_secs);
+            let outcome = Outcome { response, failure, retry_after, shortage: None };
+            let at = retry_at(&policy, attempt, &outcome, 1_000, 0.5);
             assert_eq!(at, waits.map(|s| 1_000 + s * 1_000), "{attempt} {asked:?}");
         }
-        let outcome = Outcome { response: Response::default(), failure: None, retry_after: None };
-        assert_eq!(retry_at(&spec, 1, &outcome, 1_000, 0.5), None, "a success");
+        let response = Response::default();
+        let outcome = Outcome { response, failure: None, retry_after: None, shortage: None };
+        assert_eq!(retry_at(&policy, 1, &outcome, 1_000, 0.5), None, "a success");
     }
 }

@@ -8,9 +8,10 @@ use chronos_types::{ExecutionId, Millis, Status};
 
 use super::action::Action;
 use super::entry::{Entry, State};
+use super::event::Now;
 use super::executions::Executions;
 use super::lane::{Arrival, Verdict};
-use super::prepared::{Key, Prepared};
+use super::prepared::{Key, Loaded};
 use super::step::Step;
 
 /// Executions that are taken up in one step. The first of many that are due at once is not to wait until
@@ -20,9 +21,14 @@ const DUE_AT_ONCE: usize = 64;
 const VERSION_GONE: &str = "the version of the job that was to run is no longer on record";
 
 impl Executions {
-    /// When the next execution falls due that may be taken up then.
+    /// When the next execution falls due that may be taken up then, by the time of day.
     pub(super) fn next_due(&self) -> Option<Millis> {
-        if self.may_fire() { self.heap.next() } else { None }
+        if self.may_fire() { self.heap.next_instant() } else { None }
+    }
+
+    /// Whether executions are due that may be taken up.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        self.may_fire() && self.heap.is_due(now)
     }
 
     /// Takes up executions whose instant has come. There may be more of them.
@@ -31,13 +37,14 @@ impl Executions {
             return;
         }
         for _ in 0..DUE_AT_ONCE {
-            let Some((at, id)) = self.heap.pop_due(step.now.wall) else { return };
-            let Some(entry) = self.entries.get(&id).filter(|entry| entry.due_at() == at) else {
+            let Some((due, id)) = self.heap.pop_due(step.now) else { return };
+            let Some(entry) = self.entries.get(&id).filter(|entry| entry.due == due) else {
                 continue;
             };
             match entry.state {
                 State::Waiting => self.admit(id, false, step),
-                State::Withdrawn { .. } => {
+                State::Postponed => self.begin(id, step),
+                State::Withdrawn => {
                     step.report(&entry.fire, Reported::Unknown);
                     self.entries.remove(&id);
                 }
@@ -54,8 +61,7 @@ impl Executions {
         let prepared = entry.prepared.take().or_else(|| self.specs.get(key));
         let Some(prepared) = prepared else {
             if just_loaded {
-                step.push(Action::VersionGone { execution: id, reason: VERSION_GONE });
-                self.skip(id, VERSION_GONE, step);
+                self.version_gone(id, step);
             } else {
                 entry.state = State::Loading;
                 self.specs.want(key, id);
@@ -63,7 +69,7 @@ impl Executions {
             return;
         };
         let Fire { run: RunRef { job, trigger, .. }, fire_at: due, .. } = entry.fire;
-        let arrival = Arrival { id, policy: prepared.spec.concurrency, trigger, due, now: step.now.wall };
+        let arrival = Arrival { id, policy: prepared.concurrency, trigger, due, now: step.now.wall };
         entry.prepared = Some(prepared);
         match self.lanes.entry(job).or_default().admit(arrival) {
             Verdict::Start => self.begin(id, step),
@@ -76,6 +82,12 @@ impl Executions {
                 self.begin(id, step);
             }
         }
+    }
+
+    /// The version of a job that an execution was to run is not on record any more.
+    pub(super) fn version_gone(&mut self, id: ExecutionId, step: &mut Step<'_>) {
+        step.push(Action::VersionGone { execution: id, reason: VERSION_GONE });
+        self.skip(id, VERSION_GONE, step);
     }
 
     fn skip(&mut self, id: ExecutionId, reason: &str, step: &mut Step<'_>) {
@@ -98,26 +110,26 @@ impl Executions {
     }
 
     /// Hands out what was read, and lets those go whose instant came meanwhile.
-    pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Arc<Prepared>)>, step: &mut Step<'_>) {
-        for (key, prepared) in loaded {
+    pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Loaded)>, step: &mut Step<'_>) {
+        for (key, loaded) in loaded {
             for id in self.specs.awaiting(key) {
                 if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.key() == key) {
-                    entry.prepared = Some(Arc::clone(&prepared));
+                    entry.prepared = Some(Arc::clone(&loaded.job));
                 }
             }
-            self.specs.put(key, prepared);
+            self.specs.put(key, loaded);
         }
         for key in asked {
             for id in self.specs.arrived(*key) {
                 // It may run another version by now, which is asked for too.
                 let entry = self.entries.get_mut(&id).filter(|entry| entry.key() == *key);
-                let Some(Entry { state: state @ State::Loading, fire, .. }) = entry else { continue };
+                let Some(Entry { state: state @ State::Loading, due, .. }) = entry else { continue };
                 if self.fence.is_down() {
                     self.admit(id, true, step);
                 } else {
                     // The job's policy decides when it may begin, by what is open then.
                     *state = State::Waiting;
-                    self.heap.push(fire.fire_at, id);
+                    self.heap.push(*due, id);
                 }
             }
         }

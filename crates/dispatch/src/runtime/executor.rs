@@ -50,6 +50,10 @@ impl Executor {
                 self.count_attempt(&job, &report);
                 self.report(report);
             }
+            Action::Postponed { execution, shortage } => {
+                self.config.metrics.attempt_postponed();
+                tracing::debug!(%execution, shortage, "attempt postponed");
+            }
             Action::ExecutionEnded { status, took_ms } => {
                 self.config.metrics.execution_ended(status, took_ms);
             }
@@ -103,13 +107,13 @@ impl Executor {
 
     fn attempt(&mut self, attempt: Attempt) {
         let (execution, number) = (attempt.run.execution, attempt.number);
-        let Config { env, metrics, client, .. } = &self.config;
-        if number == 1 {
-            metrics.lateness(env.now_us() - attempt.fire_at * 1000);
+        let Config { env, metrics, client, store, .. } = &self.config;
+        if let Some(due) = attempt.due {
+            metrics.lateness(env.now_us() - due * 1000);
         }
-        let (client, messages) = (client.clone(), self.messages.clone());
+        let (client, store, messages) = (client.clone(), store.clone(), self.messages.clone());
         let task = tokio::spawn(async move {
-            let ended = attempt::make(&client, &attempt).await;
+            let ended = attempt::make(store, &client, attempt).await;
             let _ = messages.send(Message::Ended(ended));
         });
         self.attempts.insert(execution, (number, task.abort_handle()));
@@ -132,7 +136,7 @@ impl Executor {
     /// Counts and logs how an attempt ended.
     fn count_attempt(&self, job: &Prepared, report: &Report) {
         let Reported::Ended { attempt, duration_ms, failure, retry_at, .. } = &report.what else { return };
-        let (id, name) = (report.run.execution, &job.spec.name);
+        let (id, name) = (report.run.execution, &job.name);
         self.config.metrics.attempt_ended(failure.as_ref().map(|(kind, _)| *kind));
         if let Some((kind, why)) = failure {
             let retrying = retry_at.is_some();

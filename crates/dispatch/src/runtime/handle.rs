@@ -28,6 +28,11 @@ impl Handle {
         let _ = self.messages.send(Message::Event(Event::StateReplaced));
     }
 
+    /// There are so many slots from now on. Attempts under way keep theirs. Never blocks.
+    pub fn slots(&self, slots: usize) {
+        let _ = self.messages.send(Message::Event(Event::Slots(slots)));
+    }
+
     /// Starts nothing more. Answers what is to be known of the executions that it holds.
     pub async fn close(&self) -> Closed {
         let (answer, answered) = oneshot::channel();

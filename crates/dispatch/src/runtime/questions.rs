@@ -1,16 +1,17 @@
 //! What the core asks of the state and of the leader. Each question is asked until it is answered.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
 use chronos_state::{Reader, StateError};
-use chronos_types::NodeName;
+use chronos_types::{NodeName, Webhook};
 
-use crate::core::{Event, Key, Prepared, Question, Round};
+use crate::core::{Event, Key, Loaded, Question, Round};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of webhooks that one question reads ahead. What is more is read when its attempt has a slot.
+const AHEAD: usize = 16 << 20;
 
 /// Reads versions of jobs.
 pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
@@ -26,17 +27,35 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
 }
 
 /// Reads versions of jobs, once. Those that are not on record are left out.
-async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>, StateError> {
+async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Loaded)>, StateError> {
     let read = move |reader: &Reader| {
-        let mut loaded = Vec::with_capacity(keys.len());
+        let mut all = Vec::with_capacity(keys.len());
+        let mut left = AHEAD;
         for key in keys {
             if let Some((job_id, spec)) = reader.spec(key.0, key.1)? {
-                loaded.push((key, Arc::new(Prepared::new(job_id, spec))));
+                let loaded = Loaded::new(job_id, spec);
+                let fits = loaded.bytes <= left;
+                let loaded = if fits { loaded } else { loaded.without_webhook() };
+                left -= loaded.bytes;
+                all.push((key, loaded));
             }
         }
-        Ok(loaded)
+        Ok(all)
     };
     store.read(read).await
+}
+
+/// Reads what an attempt sends that has a slot. Answers nothing where it is not on record any more.
+pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
+    loop {
+        match store.read(move |reader: &Reader| reader.spec(key.0, key.1)).await {
+            Ok(found) => return found.map(|(_, spec)| spec.webhook),
+            Err(error) => {
+                tracing::error!(%error, "what an attempt sends cannot be read; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Asks the state what is open for a node. With the planted bug, `forgets` says, the answer lacks it.

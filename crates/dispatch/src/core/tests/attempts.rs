@@ -7,12 +7,12 @@ use chronos_state::JobSeq;
 use chronos_types::Concurrency::Allow;
 use chronos_types::{DurationMs, JobSpec, RetryPolicy, Trigger};
 
-use super::bench::{Bench, START, failure, fire, fire_at, id, retry, spec, success, webhook};
+use super::bench::{Bench, failure, fire, fire_at, id, retry, spec, success, webhook};
 use crate::core::Wake;
 
 #[test]
 fn a_retry_is_made_when_the_state_has_armed_it() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(1))]);
     assert_eq!(bench.tick(), ["attempt 1#1 v1"]);
@@ -33,7 +33,7 @@ fn a_retry_is_made_when_the_state_has_armed_it() {
 #[test]
 fn the_draw_moves_a_retry_within_its_jitter() {
     for (draw, at) in [(0.0, 510), (0.5, 1_010), (1.0, 1_510)] {
-        let mut bench = Bench::recovered(8);
+        let mut bench = Bench::recovered(64);
         let s = DurationMs::from_secs;
         let retry_policy = RetryPolicy::new(3, s(1), s(60), 2.0, 0.5).expect("a policy");
         bench.knows_as(JobSpec { retry_policy, ..spec(1, Allow) }, 1, 1);
@@ -46,7 +46,7 @@ fn the_draw_moves_a_retry_within_its_jitter() {
 
 #[test]
 fn another_nodes_delivery_ends_the_wait_for_a_retry() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(1))]);
     bench.tick();
@@ -62,11 +62,14 @@ fn targets_share_the_slots_and_one_that_is_slow_leaves_some_to_others() {
     for job in [1, 2] {
         bench.knows(job, 1, Allow);
     }
+    // Nothing is kept back from targets that are known to answer.
+    bench.answers(1);
+    bench.answers(2);
     bench.applied([Fire(fire(11)), Fire(fire(12)), Fire(fire(13))]);
     assert_eq!(bench.tick(), ["attempt 11#1 v1", "attempt 12#1 v1"], "as many as are left free");
     bench.applied([Fire(fire(21)), Fire(fire(22))]);
     assert_eq!(bench.tick(), ["attempt 21#1 v1"]);
-    assert_eq!((bench.core.running(), bench.core.waiting()), (3, 2));
+    assert_eq!((bench.core.running(), bench.core.waiting().total()), (3, 2));
     let ended = bench.ended(12, 1, success());
     assert_eq!(ended, ["12#1 delivered", "over success in 0", "attempt 13#1 v1"]);
     let ended = bench.ended(11, 1, success());
@@ -80,6 +83,7 @@ fn jobs_of_one_target_share_its_slots() {
         let webhook = webhook(&format!("http://shared/{job}"));
         bench.knows_as(JobSpec { webhook, ..spec(job, Allow) }, job, 1);
     }
+    bench.answers(1);
     bench.applied([Fire(fire(11)), Fire(fire(12)), Fire(fire(21))]);
     assert_eq!(bench.tick(), ["attempt 11#1 v1", "attempt 12#1 v1"]);
 }
@@ -112,7 +116,7 @@ fn many_that_are_due_at_once_are_taken_up_in_several_steps() {
             bench.applied([Fire(fire)]);
         }
         let steps: Vec<_> =
-            std::iter::from_fn(|| bench.core.is_due(START).then(|| bench.tick().len())).collect();
+            std::iter::from_fn(|| bench.core.is_due(bench.now).then(|| bench.tick().len())).collect();
         // What is to be read is read at once, after the last step.
         assert_eq!(steps, if known { [64, 36] } else { [0, 1] });
     }
@@ -120,7 +124,7 @@ fn many_that_are_due_at_once_are_taken_up_in_several_steps() {
 
 #[test]
 fn attempts_that_take_long_show_as_running_together() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(11)), Fire(fire_at(12, 40)), Fire(fire_at(13, 60))]);
     assert_eq!(bench.tick(), ["attempt 11#1 v1"]);
@@ -139,7 +143,7 @@ fn attempts_that_take_long_show_as_running_together() {
 #[test]
 fn what_is_asked_for_now_does_not_wait_for_a_clock_that_went_back() {
     for (trigger, begins) in [(Trigger::Manual, true), (Trigger::Replay, true), (Trigger::Schedule, false)] {
-        let mut bench = Bench::recovered(8);
+        let mut bench = Bench::recovered(64);
         bench.knows(1, 1, Allow);
         let mut fire = fire_at(1, 60_000);
         fire.run.trigger = trigger;

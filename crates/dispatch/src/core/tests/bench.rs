@@ -1,19 +1,20 @@
 //! A core, its clocks, and what it asked for. Executions and jobs go by small numbers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Effect, Fire, JobSeq, Report, Reported, RunRef};
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Millis, MissedRuns,
-    NodeName, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+    NodeName, Response, RetryPolicy, Tags, TargetUrl, Template, Trigger, Webhook,
 };
 use chronos_webhook::Outcome;
 
-use crate::core::{Action, Core, Ended, Event, Key, Now, Prepared, Question, Round};
+use crate::core::{Action, Core, Ended, Event, Key, Loaded, Now, Question, Round};
 
 /// The node whose core it is.
 pub(super) const OWN: &str = "one";
+/// The executions by which targets become known are numbered from here.
+const KNOWN: i64 = 900_000_000;
 /// Where the wall clock begins.
 pub(super) const START: Millis = 1_000_000;
 
@@ -25,6 +26,8 @@ pub(super) struct Bench {
     pub(super) questions: Vec<Question>,
     /// Rounds in which the state is being caught up with.
     pub(super) rounds: Vec<Round>,
+    /// Attempts that are to read first what they send.
+    pub(super) unread: usize,
 }
 
 impl Bench {
@@ -32,7 +35,7 @@ impl Bench {
     pub(super) fn new(max_concurrent: usize) -> Self {
         let core = Core::new(NodeName::unchecked(OWN), max_concurrent);
         let now = Now { wall: START, monotonic: Duration::ZERO };
-        Self { core, now, questions: Vec::new(), rounds: Vec::new() }
+        Self { core, now, questions: Vec::new(), rounds: Vec::new(), unread: 0 }
     }
 
     /// Recovered, with nothing from before: the fence is down.
@@ -91,8 +94,39 @@ impl Bench {
     }
 
     pub(super) fn ended_with(&mut self, n: i64, attempt: u32, outcome: Outcome, draw: f64) -> Vec<String> {
-        let ended = Ended { execution: id(n), attempt, duration_ms: 10, outcome };
+        let ended = Ended { execution: id(n), attempt, duration_ms: 10, outcome: Some(outcome) };
         self.on(Event::AttemptEnded { ended, draw })
+    }
+
+    /// What a first attempt was to send is not on record any more.
+    pub(super) fn gone(&mut self, n: i64) -> Vec<String> {
+        let ended = Ended { execution: id(n), attempt: 1, duration_ms: 0, outcome: None };
+        self.on(Event::AttemptEnded { ended, draw: 0.0 })
+    }
+
+    /// A first attempt was answered after so long.
+    pub(super) fn answered_after(&mut self, n: i64, duration_ms: u64) -> Vec<String> {
+        let ended = Ended { execution: id(n), attempt: 1, duration_ms, outcome: Some(success()) };
+        self.on(Event::AttemptEnded { ended, draw: 0.5 })
+    }
+
+    /// The target of a job answers once, so that it is known.
+    pub(super) fn answers(&mut self, job: i64) {
+        let mut first = fire(KNOWN + job);
+        first.run.job = JobSeq::new(job);
+        first.run.trigger = Trigger::Manual;
+        self.applied([Effect::Fire(first)]);
+        let begun = self.tick();
+        assert_eq!(begun, [format!("attempt {}#1 v1", KNOWN + job)]);
+        self.ended(KNOWN + job, 1, success());
+        self.applied([Effect::Settled(id(KNOWN + job))]);
+    }
+
+    /// What is sent, and what deciding needs to know of it, of a version that is read with this body.
+    pub(super) fn knows_body(&mut self, job: i64, bytes: usize) {
+        let plain = spec(job, Concurrency::Allow);
+        let body = Some(Template::parse(&"x".repeat(bytes)).expect("a body"));
+        self.knows_as(JobSpec { webhook: Webhook { body, ..plain.webhook }, ..plain }, job, 1);
     }
 
     /// Answers the oldest question.
@@ -129,10 +163,12 @@ impl Bench {
     fn show(&mut self, action: Action) -> String {
         match action {
             Action::Attempt(attempt) => {
+                self.unread += usize::from(attempt.webhook.is_none());
                 format!("attempt {}#{} v{}", n(attempt.run.execution), attempt.number, attempt.run.version)
             }
             Action::Abort(execution) => format!("abort {}", n(execution)),
             Action::Report(report) | Action::AttemptEnded { report, .. } => show_report(&report),
+            Action::Postponed { execution, shortage } => format!("{} postponed: {shortage}", n(execution)),
             Action::ExecutionEnded { status, took_ms: None } => format!("over {}", status.as_str()),
             Action::ExecutionEnded { status, took_ms: Some(took) } => {
                 format!("over {} in {took}", status.as_str())
@@ -214,12 +250,24 @@ pub(super) fn retry(n: i64, attempt: u32, at: Millis) -> Fire {
 
 pub(super) fn success() -> Outcome {
     let response = Response { status_code: 200, ..Response::default() };
-    Outcome { response, failure: None, retry_after: None }
+    Outcome { response, failure: None, retry_after: None, shortage: None }
 }
 
 pub(super) fn failure(status: u16) -> Outcome {
     let response = Response { status_code: status, ..Response::default() };
-    Outcome { response, failure: Some((ErrorKind::Status, status.to_string())), retry_after: None }
+    let failure = Some((ErrorKind::Status, status.to_string()));
+    Outcome { response, failure, retry_after: None, shortage: None }
+}
+
+/// The target did not answer within the attempt's timeout.
+pub(super) fn timeout() -> Outcome {
+    let failure = Some((ErrorKind::Timeout, "no complete response".to_owned()));
+    Outcome { response: Response::default(), failure, retry_after: None, shortage: None }
+}
+
+/// The target was not called, because this process had too little of something.
+pub(super) fn shortage(of: &str) -> Outcome {
+    Outcome { shortage: Some(of.to_owned()), ..failure(0) }
 }
 
 /// A job with a target of its own, three attempts, and waits of one and two seconds.
@@ -257,6 +305,6 @@ pub(super) fn webhook(url: &str) -> Webhook {
     }
 }
 
-fn prepared(spec: JobSpec) -> Arc<Prepared> {
-    Arc::new(Prepared::new(JobId::new(START, [0; 10]), spec))
+fn prepared(spec: JobSpec) -> Loaded {
+    Loaded::new(JobId::new(START, [0; 10]), spec)
 }

@@ -8,7 +8,7 @@ use crate::core::Event;
 
 #[test]
 fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_lifts() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     bench.knows(1, 1, Allow);
     assert_eq!(bench.raise(), ["stop catching up"]);
     bench.applied([Fire(fire(11)), Fire(fire(12)), Fire(fire(13))]);
@@ -25,7 +25,7 @@ fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_lifts()
 #[test]
 fn what_is_under_way_when_the_fence_is_raised_ends_and_what_waits_for_it_is_held() {
     // One waits for its turn in its job, the other for a slot.
-    for (concurrency, slots) in [(Queue, 8), (Allow, 1)] {
+    for (concurrency, slots) in [(Queue, 64), (Allow, 1)] {
         let mut bench = Bench::recovered(slots);
         bench.knows(1, 1, concurrency);
         bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
@@ -40,7 +40,7 @@ fn what_is_under_way_when_the_fence_is_raised_ends_and_what_waits_for_it_is_held
 
 #[test]
 fn a_try_to_lift_the_fence_that_was_overtaken_lifts_nothing() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     assert_eq!(bench.on(Event::Fenced(false)), ["catch up"]);
     assert_eq!(bench.on(Event::Fenced(false)), [""; 0]);
     assert_eq!(bench.caught_up(), ["ask"]);
@@ -55,7 +55,7 @@ fn a_try_to_lift_the_fence_that_was_overtaken_lifts_nothing() {
 
 #[test]
 fn what_an_effect_says_after_a_question_is_newer_than_the_answer() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(11)), Fire(fire(12)), Fire(fire(13))]);
     assert_eq!(bench.on(Event::StateReplaced), ["ask"]);
@@ -71,7 +71,7 @@ fn what_an_effect_says_after_a_question_is_newer_than_the_answer() {
 
 #[test]
 fn an_attempt_under_way_goes_on_when_its_execution_goes_to_another_node() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Queue);
     bench.applied([Fire(fire(11)), Fire(fire_at(12, 1)), Fire(fire_at(13, 2))]);
     assert_eq!(bench.after(2), ["attempt 11#1 v1", "13 skipped", "over skipped"]);
@@ -84,7 +84,7 @@ fn an_attempt_under_way_goes_on_when_its_execution_goes_to_another_node() {
 
 #[test]
 fn what_comes_later_in_a_batch_undoes_what_comes_first() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Queue);
     bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
     assert_eq!(bench.after(1), ["attempt 11#1 v1"]);
@@ -95,7 +95,7 @@ fn what_comes_later_in_a_batch_undoes_what_comes_first() {
 
 #[test]
 fn what_had_begun_before_a_restart_is_made_again_and_holds_its_jobs_place() {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     bench.knows(1, 1, Queue);
     assert_eq!(bench.lift([fire_at(12, 0), retry(11, 2, 500)]), ["taken up 2", "fence lifted"]);
     assert_eq!(bench.tick(), [""; 0], "12 waits for 11, which waits for its retry");

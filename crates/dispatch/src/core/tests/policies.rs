@@ -31,7 +31,7 @@ fn each_policy_does_what_its_name_says() {
             "-",
         ),
     ] {
-        let (mut bench, all) = three(policy, 8);
+        let (mut bench, all) = three(policy, 64);
         let steps = ["attempt 11#1 v1".into(), second, third].into_iter().filter(|step| !step.is_empty());
         assert_eq!(all.join(", "), steps.collect::<Vec<_>>().join(", "), "{policy:?}");
         let ended = bench.ended(11, 1, success()).join(", ");
@@ -45,7 +45,7 @@ fn each_policy_does_what_its_name_says() {
 #[test]
 fn what_waits_for_a_retry_holds_its_jobs_place() {
     for (policy, second) in [(Forbid, "12 skipped, over skipped"), (Queue, ""), (Allow, "attempt 12#1 v1")] {
-        let mut bench = Bench::recovered(8);
+        let mut bench = Bench::recovered(64);
         bench.knows(1, 1, policy);
         bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
         bench.tick();
@@ -64,7 +64,7 @@ fn what_is_replaced_while_it_waits_has_no_attempt_to_be_cut_off() {
     bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
     assert_eq!(bench.tick(), [""; 0], "11 waits for the only slot");
     assert_eq!(bench.after(1), ["11 replaced", "over cancelled"]);
-    assert_eq!(bench.core.waiting(), 1);
+    assert_eq!(bench.core.waiting().total(), 1);
     let last = bench.ended(2, 1, success());
     assert_eq!(last, ["2#1 delivered", "over success in 1", "attempt 12#1 v1"]);
 }
@@ -84,19 +84,19 @@ fn the_slot_of_what_is_replaced_goes_to_whoever_waits_for_one() {
 #[test]
 fn cancelling_stops_an_execution_whatever_it_does() {
     // Running: its slot and its job's place go to the next.
-    let (mut bench, _) = three(Queue, 8);
+    let (mut bench, _) = three(Queue, 64);
     assert_eq!(bench.applied([Cancel(id(11))]), ["abort 11", "over cancelled in 2", "attempt 12#1 v1"]);
     assert_eq!(bench.ended(11, 1, success()), [""; 0], "it was on its way");
     assert_eq!(bench.core.running(), 1);
     // In its job's lane.
-    let (mut bench, _) = three(Queue, 8);
+    let (mut bench, _) = three(Queue, 64);
     assert_eq!(bench.applied([Cancel(id(12))]), ["over cancelled"]);
     assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 2"]);
     // In line for a slot.
     let (mut bench, _) = three(Allow, 1);
-    assert_eq!(bench.core.waiting(), 2);
+    assert_eq!(bench.core.waiting().total(), 2);
     assert_eq!(bench.applied([Cancel(id(12))]), ["over cancelled"]);
-    assert_eq!(bench.core.waiting(), 1);
+    assert_eq!(bench.core.waiting().total(), 1);
     assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 2", "attempt 13#1 v1"]);
     // Running, where another job waits for its slot.
     let mut bench = Bench::recovered(1);
@@ -107,14 +107,14 @@ fn cancelling_stops_an_execution_whatever_it_does() {
     assert_eq!(bench.tick(), ["attempt 1#1 v1"]);
     assert_eq!(bench.applied([Cancel(id(1))]), ["abort 1", "over cancelled in 0", "attempt 2#1 v1"]);
     // Before its instant, and while it waits for its specification.
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire_at(1, 9_000)), Fire(fire(2))]);
     assert_eq!(bench.tick(), ["load 2v1"]);
     assert_eq!(bench.applied([Cancel(id(1)), Cancel(id(2))]), ["over cancelled", "over cancelled"]);
     assert_eq!(bench.loaded(&[(2, 1)], &[(2, 1)]), [""; 0]);
     assert_eq!(bench.after(9_000), [""; 0]);
     // Between two attempts, and when it is over.
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Forbid);
     bench.applied([Fire(fire(11))]);
     bench.tick();
@@ -127,7 +127,7 @@ fn cancelling_stops_an_execution_whatever_it_does() {
 
 #[test]
 fn missed_runs_follow_one_another_though_their_policy_forbids_overlap() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows_as(spec(1, Forbid), 1, 1);
     let missed = |n| {
         let mut fire = fire(n);

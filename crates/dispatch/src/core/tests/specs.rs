@@ -7,7 +7,7 @@ use super::bench::{Bench, fire, fire_at, success, version};
 
 #[test]
 fn what_is_due_soon_is_read_ahead_with_one_question() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire_at(1, 4_999)), Fire(fire_at(2, 4_000)), Fire(fire_at(3, 5_000))]);
     bench.applied([Fire(fire_at(11, 4_999))]);
     assert_eq!(bench.tick(), ["load 1v1 2v1"], "the third has time");
@@ -21,7 +21,7 @@ fn what_is_due_soon_is_read_ahead_with_one_question() {
 
 #[test]
 fn a_version_that_was_read_is_not_read_again() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire(11))]);
     assert_eq!(bench.tick(), ["load 1v1"]);
     assert_eq!(bench.loaded(&[(1, 1)], &[(1, 1)]), ["attempt 11#1 v1"]);
@@ -32,7 +32,7 @@ fn a_version_that_was_read_is_not_read_again() {
 
 #[test]
 fn a_run_whose_version_is_gone_is_skipped() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire(1)), Fire(fire(2))]);
     assert_eq!(bench.tick(), ["load 1v1 2v1"]);
     let loaded = bench.loaded(&[(1, 1), (2, 1)], &[(2, 1)]);
@@ -41,7 +41,7 @@ fn a_run_whose_version_is_gone_is_skipped() {
 
 #[test]
 fn a_run_is_fired_as_its_job_is_then() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire_at(1, 1_000))]);
     assert_eq!(bench.tick(), ["load 1v1"]);
     bench.applied([Fire(version(2, fire_at(1, 1_000)))]);
@@ -56,7 +56,7 @@ fn a_run_is_fired_as_its_job_is_then() {
 
 #[test]
 fn what_is_read_behind_the_fence_begins_when_it_lifts() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
     assert_eq!(bench.after(1), ["load 1v1"]);
     bench.raise();
@@ -71,7 +71,7 @@ fn what_is_read_behind_the_fence_begins_when_it_lifts() {
 
 #[test]
 fn what_is_read_on_a_node_that_closes_does_not_begin() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(2, 1, Allow);
     bench.applied([Fire(fire(1))]);
     assert_eq!(bench.tick(), ["load 1v1"]);

@@ -16,7 +16,7 @@ fn ids<const N: usize>(numbers: [i64; N]) -> HashSet<ExecutionId> {
 
 #[test]
 fn a_node_that_closes_begins_nothing_and_keeps_what_others_may_not_fire_yet() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Queue);
     bench.knows(2, 1, Allow);
     bench.knows(3, 1, Allow);
@@ -37,7 +37,7 @@ fn a_node_that_closes_begins_nothing_and_keeps_what_others_may_not_fire_yet() {
 
 #[test]
 fn a_node_has_stopped_when_nothing_is_under_way() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(11)), Fire(fire(12))]);
     bench.tick();
@@ -53,7 +53,7 @@ fn a_node_has_stopped_when_nothing_is_under_way() {
 
 #[test]
 fn a_node_waits_no_longer_than_its_grace() {
-    let mut bench = Bench::recovered(8);
+    let mut bench = Bench::recovered(64);
     bench.knows(1, 1, Allow);
     bench.applied([Fire(fire(1))]);
     bench.tick();
@@ -67,7 +67,7 @@ fn a_node_waits_no_longer_than_its_grace() {
 
 #[test]
 fn a_node_that_runs_has_not_stopped() {
-    let bench = Bench::recovered(8);
+    let bench = Bench::recovered(64);
     assert!(!bench.core.is_stopped(bench.now));
     assert_eq!(bench.core.stops_at(), None);
 }
@@ -75,11 +75,11 @@ fn a_node_that_runs_has_not_stopped() {
 #[test]
 fn what_may_have_begun_without_a_record_is_told() {
     let may = |bench: &Bench| [11, 12, 13].map(|n| bench.core.closed().may_have_begun(&id(n)));
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     bench.on(Event::Close);
     assert_eq!(may(&bench), [true; 3], "it has not asked what it had before its start");
 
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     bench.knows(1, 1, Allow);
     bench.lift([fire_at(11, 9_000)]);
     bench.applied([Fire(fire_at(12, 9_000)), Fire(fire(13))]);

@@ -11,7 +11,7 @@ const DUE: i64 = 1_000;
 const TELL: i64 = DUE + 2_000;
 
 fn started() -> Bench {
-    let mut bench = Bench::new(8);
+    let mut bench = Bench::new(64);
     bench.knows(1, 1, Allow);
     bench.knows(1, 2, Allow);
     bench
