@@ -12,7 +12,7 @@ use chronos_client::ExecutionQuery;
 use chronos_client::api::Execution;
 use chronos_env::Env;
 use chronos_server::{Node, config::Config};
-use chronos_testkit::{Api, Receiver, instant, json, until};
+use chronos_testkit::{Answer, Api, Receiver, instant, json, manual, until};
 
 use seen::Seen;
 use step::StepClock;
@@ -204,4 +204,34 @@ impl Ran<'_> {
             _ => panic!("{name}: an hour was missed, and nothing was passed over by {policy}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_comes_after_its_wait_though_the_clock_was_set_meanwhile() {
+    const WAIT_MS: i64 = 4_000;
+    let receiver = Receiver::start().await;
+    let clock = StepClock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let (node, api) = start(&clock, directory.path()).await;
+    for (name, step) in [("back", -HOUR_MS), ("forward", HOUR_MS)] {
+        let path = format!("/{name}");
+        receiver.script(&path, [Answer::status(503), Answer::ok()]);
+        let mut job = manual(name, json!({"url": receiver.url(&path)}));
+        job["retry_policy"] = json!({"max_attempts": 2, "initial_interval": format!("{WAIT_MS}ms")});
+        api.create(&job).await;
+        let execution = api.trigger(name).await;
+        let id = execution["id"].as_str().unwrap();
+        api.execution_is(name, id, "retrying").await;
+        clock.step(step);
+        let end = api.finished(name, id).await;
+        assert_eq!(end["status"], "success");
+        let attempt = |n: usize| {
+            let attempt = &end["attempt_log"][n];
+            (instant(attempt["started_at"].as_str().unwrap()), attempt["duration_ms"].as_i64().unwrap())
+        };
+        let ((first, took), (second, _)) = (attempt(0), attempt(1));
+        // A few milliseconds are lost in rounding, one for each instant.
+        assert!(second - first - took - step >= WAIT_MS - 3, "{name}: {end:#}");
+    }
+    node.stop().await;
 }

@@ -154,6 +154,10 @@ async fn metrics_have_their_names() {
         "chronos_attempts_total{outcome=\"success\"} 1",
         "chronos_attempts_total{outcome=\"status\"} 3",
         "chronos_executions_running 0",
+        "chronos_slots 1024",
+        "chronos_slots_taken{target=\"not_answering\"} 0",
+        "chronos_slots_awaited{target=\"unknown\"} 0",
+        "chronos_attempts_postponed_total 0",
         "chronos_execution_duration_seconds_count 2",
         "chronos_schedule_lateness_seconds_count 2",
     ] {
