@@ -68,16 +68,17 @@ async fn eleven_dead_targets_leave_slots_for_one_that_answers() {
     until("the dead targets to be known", || async {
         let samples = server.root("/metrics").await.body;
         let (unknown, silent) = (taken(&samples, "unknown"), taken(&samples, "not_answering"));
-        (unknown == 0 && (40..=50).contains(&silent)).then_some(())
+        // Those that were unknown when they began may be beyond the half; a quarter is left in any case.
+        (unknown == 0 && (40..=75).contains(&silent)).then_some(())
     })
     .await;
-    // Ten at once: none waits for another.
+    // Five at once: none waits for another.
     let gate = Gate::closed();
     healthy.script("/", [Answer::ok().after(&gate)]);
-    for _ in 0..10 {
+    for _ in 0..5 {
         server.trigger("healthy").await;
     }
-    healthy.wait_for("/", 11).await;
+    healthy.wait_for("/", 6).await;
     gate.open();
 }
 
