@@ -169,6 +169,9 @@ impl Capacity {
     /// The target that is next, if any may begin. Where the one that holds the fewest may not, no other of its
     /// class may.
     fn pick(&mut self) -> Option<Arc<str>> {
+        if self.waiting.total() == 0 {
+            return None;
+        }
         let mut best: Option<((usize, u64), Class)> = None;
         for class in Class::ALL {
             #[cfg(test)]

@@ -36,16 +36,18 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         }
     }
 
-    /// The value, where it is kept. It is kept for longer then.
-    pub(super) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&V>
+    /// What is to be known of the value, where it is kept. It is kept for longer then.
+    pub(super) fn get<Q: Eq + Hash + ?Sized, R>(&mut self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
     {
-        if !self.young.contains_key(key) {
-            let (key, (value, weight)) = self.old.remove_entry(key)?;
-            self.put(key, value, weight);
+        if let Some((value, _)) = self.young.get(key) {
+            return Some(read(value));
         }
-        self.young.get(key).map(|(value, _)| value)
+        let (key, (value, weight)) = self.old.remove_entry(key)?;
+        let found = read(&value);
+        self.put(key, value, weight);
+        Some(found)
     }
 
     /// Takes the value out, where it is kept.
@@ -77,11 +79,11 @@ mod tests {
         for n in 0..2_000 {
             recent.put(n, n, 1);
             if n % 50 == 0 {
-                assert_eq!(recent.get(&0), Some(&0), "after {n}");
+                assert_eq!(recent.get(&0, |value| *value), Some(0), "after {n}");
             }
             assert!(recent.len() <= 1_000);
         }
-        assert!(recent.get(&1_999).is_some() && recent.get(&1).is_none());
+        assert_eq!((recent.take(&1_999), recent.take(&1)), (Some(1_999), None));
     }
 
     #[test]
@@ -92,11 +94,11 @@ mod tests {
             assert!(recent.len() <= 4);
         }
         recent.put(10, (), 51);
-        assert!(recent.get(&10).is_none(), "it weighs more than a generation");
+        assert!(recent.take(&10).is_none(), "it weighs more than a generation");
         recent.put(11, (), 50);
         assert_eq!(recent.take(&11), Some(()));
         assert_eq!(recent.take(&11), None);
         recent.put(12, (), 50);
-        assert!(recent.get(&12).is_some());
+        assert!(recent.take(&12).is_some());
     }
 }

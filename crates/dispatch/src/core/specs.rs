@@ -34,12 +34,12 @@ impl Default for Specs {
 impl Specs {
     /// The specification, where it is at hand.
     pub(super) fn get(&mut self, key: Key) -> Option<Arc<Prepared>> {
-        self.kept.get(&key).map(|loaded| Arc::clone(&loaded.job))
+        self.kept.get(&key, |loaded| Arc::clone(&loaded.job))
     }
 
     /// What is sent, where it is at hand.
     pub(super) fn webhook(&mut self, key: Key) -> Option<Arc<Webhook>> {
-        self.kept.get(&key)?.webhook.clone()
+        self.kept.get(&key, |loaded| loaded.webhook.clone()).flatten()
     }
 
     /// Has the specification read that an execution waits for.
