@@ -28,6 +28,8 @@ pub struct Metrics {
     running: Gauge,
     waiting: Gauge,
     fenced: Gauge,
+    bodies_dropped: Counter,
+    reports_refused: Counter,
 }
 
 impl Metrics {
@@ -44,8 +46,10 @@ impl Metrics {
             running: Gauge::default(),
             waiting: Gauge::default(),
             fenced: Gauge::default(),
+            bodies_dropped: Counter::default(),
+            reports_refused: Counter::default(),
         };
-        let Self { executions, execution_duration, attempts, lateness, running, waiting, fenced } =
+        let Self { executions, execution_duration, attempts, lateness, running, waiting, fenced, .. } =
             metrics.clone();
         registry.register("executions", "Executions that ended on this node, by status", executions);
         registry.register_with_unit(
@@ -65,6 +69,11 @@ impl Metrics {
         registry.register("executions_running", "Attempts under way", running);
         registry.register("executions_waiting", "Attempts that wait for a slot", waiting);
         registry.register("fenced", "1 while this node hears no leader and starts no attempt", fenced);
+        let help =
+            "Bodies of responses that are not kept, because the log could not take them in time or at all";
+        registry.register("response_bodies_dropped", help, metrics.bodies_dropped.clone());
+        let help = "Outcomes that cannot be recorded";
+        registry.register("reports_refused", help, metrics.reports_refused.clone());
         // A status that has not come up is a zero, not a gap.
         for status in Status::ALL.iter().filter(|status| status.is_finished()) {
             let _ = metrics.executions.get_or_create(&ByStatus { status: status.as_str() });
@@ -96,6 +105,16 @@ impl Metrics {
     pub(crate) fn executions_running(&self, running: usize, waiting: usize) {
         self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// The body of a response is not kept.
+    pub(crate) fn body_dropped(&self) {
+        self.bodies_dropped.inc();
+    }
+
+    /// An outcome cannot be recorded.
+    pub(crate) fn report_refused(&self) {
+        self.reports_refused.inc();
     }
 
     /// Whether this node is cut off and starts no attempt.
