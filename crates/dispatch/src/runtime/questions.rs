@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
-use chronos_state::{Reader, StateError};
+use chronos_state::{Fire, Reader, StateError};
 use chronos_types::NodeName;
 
-use crate::core::{Event, Key, Prepared, Question, Round};
+use crate::core::{Key, Prepared};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Reads versions of jobs.
-pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
+/// Reads versions of jobs. Those that are not on record are left out.
+pub(super) async fn load(store: Store, keys: Vec<Key>) -> Vec<(Key, Arc<Prepared>)> {
     loop {
         match read(&store, keys.clone()).await {
-            Ok(loaded) => return Event::Loaded { asked: keys, loaded },
+            Ok(loaded) => return loaded,
             Err(error) => {
                 tracing::error!(%error, "jobs that are due cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -25,7 +25,7 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
     }
 }
 
-/// Reads versions of jobs, once. Those that are not on record are left out.
+/// Reads versions of jobs, once.
 async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>, StateError> {
     let read = move |reader: &Reader| {
         let mut loaded = Vec::with_capacity(keys.len());
@@ -39,8 +39,9 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>
     store.read(read).await
 }
 
-/// Asks the state what is open for a node. With the planted bug, `forgets` says, the answer lacks it.
-pub(super) async fn what_is_open(store: Store, node: NodeName, question: Question, forgets: bool) -> Event {
+/// Asks the state what is open for a node, and which runs were withdrawn from it. With the planted bug, `forgets`
+/// says, the answer lacks what is open.
+pub(super) async fn what_is_open(store: Store, node: NodeName, forgets: bool) -> (Vec<Fire>, Vec<Fire>) {
     loop {
         let node = node.clone();
         let ask = move |reader: &Reader| {
@@ -51,7 +52,7 @@ pub(super) async fn what_is_open(store: Store, node: NodeName, question: Questio
         match store.read(ask).await {
             Ok((mut fires, withdrawn)) => {
                 fires.retain(|_| !forgets);
-                return Event::Open { question, fires, withdrawn };
+                return (fires, withdrawn);
             }
             Err(error) => {
                 tracing::error!(%error, "what is open cannot be read; trying again");
@@ -62,10 +63,10 @@ pub(super) async fn what_is_open(store: Store, node: NodeName, question: Questio
 }
 
 /// Waits until everything that is agreed on by now is applied here. Answers nothing where the node stops.
-pub(super) async fn catch_up(proposer: Proposer, round: Round) -> Option<Event> {
+pub(super) async fn catch_up(proposer: Proposer) -> Option<()> {
     loop {
         match proposer.barrier().await {
-            Ok(()) => return Some(Event::CaughtUp(round)),
+            Ok(()) => return Some(()),
             Err(ProposeError::Stopped(_)) => return None,
             Err(error) => tracing::debug!(%error, "attempts wait for the state to catch up"),
         }
