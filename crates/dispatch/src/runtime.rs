@@ -74,7 +74,6 @@ impl Dispatcher {
     }
 
     /// A loop: it does not end, since the node may go on when everything has stopped.
-
     async fn run(
         mut self,
         mut messages: mpsc::UnboundedReceiver<Message>,
