@@ -47,9 +47,7 @@ mod tests;
 mod turns;
 
 pub(crate) use action::{Action, Attempt};
-pub(crate) use backlog::Question;
 pub(crate) use capacity::{ByClass, Class};
 pub(crate) use event::{Ended, Event, Now};
-pub(crate) use fence::Round;
 pub(crate) use machine::{Core, Wake};
 pub(crate) use prepared::{Key, Loaded, Prepared};

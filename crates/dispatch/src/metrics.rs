@@ -39,6 +39,8 @@ pub struct Metrics {
     awaited: ByClass<Gauge>,
     postponed: Counter,
     fenced: Gauge,
+    bodies_dropped: Counter,
+    reports_refused: Counter,
 }
 
 impl Metrics {
@@ -60,6 +62,8 @@ impl Metrics {
             awaited: of_each_class(&by_awaited),
             postponed: Counter::default(),
             fenced: Gauge::default(),
+            bodies_dropped: Counter::default(),
+            reports_refused: Counter::default(),
         };
         let Self { executions, execution_duration, attempts, lateness, running, waiting, .. } =
             metrics.clone();
@@ -88,6 +92,11 @@ impl Metrics {
         let help = "Attempts put off because this process was short of descriptors, ports or memory";
         registry.register("attempts_postponed", help, postponed);
         registry.register("fenced", "1 while this node hears no leader and starts no attempt", fenced);
+        let help =
+            "Bodies of responses that are not kept, because the log could not take them in time or at all";
+        registry.register("response_bodies_dropped", help, metrics.bodies_dropped.clone());
+        let help = "Outcomes that cannot be recorded";
+        registry.register("reports_refused", help, metrics.reports_refused.clone());
         // A status that has not come up is a zero, not a gap.
         for status in Status::ALL.iter().filter(|status| status.is_finished()) {
             let _ = metrics.executions.get_or_create(&ByStatus { status: status.as_str() });
@@ -133,6 +142,16 @@ impl Metrics {
     /// An attempt was put off, because this process had too little of something.
     pub(crate) fn attempt_postponed(&self) {
         self.postponed.inc();
+    }
+
+    /// The body of a response is not kept.
+    pub(crate) fn body_dropped(&self) {
+        self.bodies_dropped.inc();
+    }
+
+    /// An outcome cannot be recorded.
+    pub(crate) fn report_refused(&self) {
+        self.reports_refused.inc();
     }
 
     /// Whether this node is cut off and starts no attempt.

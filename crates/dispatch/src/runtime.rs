@@ -13,10 +13,9 @@ mod reporter;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronos_env::Timer;
+use chronos_env::{Loop, Timer};
 use chronos_replica::Activity;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 pub use self::config::Config;
@@ -56,10 +55,11 @@ impl Dispatcher {
     ///
     /// # Errors
     /// The system has no timer left.
-    pub fn start(config: Config, inbox: Inbox) -> Result<JoinHandle<()>, String> {
+    pub fn start(config: Config, inbox: Inbox) -> Result<(), String> {
         let timer = config.env.timer().map_err(|error| format!("no timer: {error}"))?;
-        let (reports, to_report) = mpsc::unbounded_channel();
-        let reporter = tokio::spawn(reporter::run(config.proposer.clone(), to_report));
+        let (reports, backlog) = reporter::channel(config.metrics.clone());
+        let loops = config.loops.clone();
+        let reporter = loops.start("reports", reporter::run(config.proposer.clone(), backlog));
         let Inbox { sender, receiver, activity } = inbox;
         let dispatcher = Self {
             core: Core::new(config.node.clone(), config.max_concurrent),
@@ -69,14 +69,16 @@ impl Dispatcher {
             started: Instant::now(),
             stopped: None,
         };
-        Ok(tokio::spawn(dispatcher.run(receiver, timer, reporter)))
+        loops.start("dispatcher", dispatcher.run(receiver, timer, reporter)).detach();
+        Ok(())
     }
 
+    /// A loop: it does not end, since the node may go on when everything has stopped.
     async fn run(
         mut self,
         mut messages: mpsc::UnboundedReceiver<Message>,
         mut timer: Box<dyn Timer>,
-        reporter: JoinHandle<()>,
+        reporter: Loop,
     ) {
         let mut inbox = Vec::new();
         let mut view = self.executor.config.view.clone();
@@ -105,6 +107,7 @@ impl Dispatcher {
             }
         }
         self.end(reporter).await;
+        std::future::pending().await
     }
 
     fn receive(&mut self, message: Message) {
@@ -168,16 +171,17 @@ impl Dispatcher {
     }
 
     /// Cuts off what is under way still, and waits until what is over is recorded.
-    async fn end(self, reporter: JoinHandle<()>) {
+    async fn end(self, mut reporter: Loop) {
         let Self { core, executor, activity, started, stopped, .. } = self;
+        // With the executor goes the last sender: what the reporter holds then is all that it will get.
+        reporter.may_return();
         executor.stop();
         activity.set(0, false);
         let soonest = Instant::now() + RECORD_WITHIN;
         let until = core.stops_at().map_or(soonest, |at| soonest.max(started + at));
-        let unfinished = reporter.abort_handle();
-        if tokio::time::timeout_at(until, reporter).await.is_err() {
+        if tokio::time::timeout_at(until, reporter.ended()).await.is_err() {
             tracing::warn!("outcomes could not be recorded in time; they are fired again");
-            unfinished.abort();
+            reporter.stop().await;
         }
         if let Some(stopped) = stopped {
             let _ = stopped.send(());

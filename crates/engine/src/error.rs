@@ -43,6 +43,12 @@ pub enum Unavailable {
     /// The cluster's version does not have it yet. Nothing was written.
     #[error("{0}")]
     NotInUse(String),
+    /// Too many writes wait already. Nothing was written.
+    #[error("{0}")]
+    Busy(String),
+    /// It is larger than what is written at once. Nothing was written, and nothing will be.
+    #[error("{0}")]
+    TooLarge(String),
     /// The write was begun; it may be done yet, or may have been done.
     #[error("{0}")]
     OutcomeUnknown(String),
@@ -58,6 +64,8 @@ impl From<ProposeError> for Unavailable {
             ProposeError::NoLeader { .. } => Self::NoLeader(reason),
             ProposeError::DiskFull(_) => Self::DiskFull(reason),
             ProposeError::NotInUse { .. } => Self::NotInUse(reason),
+            ProposeError::Busy(_) => Self::Busy(reason),
+            ProposeError::TooLarge { .. } => Self::TooLarge(reason),
             ProposeError::Unknown(_) => Self::OutcomeUnknown(reason),
             ProposeError::Stopped(_) => Self::Stopping(reason),
         }

@@ -35,7 +35,7 @@ pub use executions::Executions;
 pub use hand_over::hand_over;
 pub use jobs::Jobs;
 pub use metrics::Metrics;
-pub use planner::{Planner, PlannerConfig};
+pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use read::{Consistency, PageRequest};
 pub use readiness::{NotReady, Readiness};
 pub use reassignment::Reassignment;

@@ -2,32 +2,44 @@
 //!
 //! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes both in one
 //! command: consensus and fsync are over before the instant comes. Each run goes to a live node, by its job.
-//! It never fires anything, and it remembers nothing: what is due stands in the state.
+//! What is on time goes before what is late, and that before what was missed; what is behind is planned in small
+//! portions, with a look at what is on time before each. A job that is behind is planned in the order of its own
+//! instants, since its due instant moves forward only. It never fires anything, and it remembers nothing that a
+//! restart may not forget: what is due stands in the state.
 
+mod held;
+mod look;
+mod missed;
+mod portion;
 mod rules;
 mod targets;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::{Bug, Timer};
-use chronos_state::{Command, Plan, PlanStep, Reader, StateError};
-use chronos_types::{DurationMs, Millis, Trigger};
+use chronos_types::{DurationMs, Millis};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::error::LoopError;
 use crate::services::Services;
 use crate::tick::Tick;
-use rules::{HORIZON_MS, Rules, TOGETHER_MS};
+use held::Held;
+pub use held::{PlannerHandle, PlannerInbox};
+use look::{Look, look};
+use missed::CatchUp;
+use rules::{HORIZON_MS, Rules};
 use targets::Targets;
 
-/// Jobs looked at in one go; more follow at once. A look waits for its plan to be applied, some tens
-/// of milliseconds under load, so it must be worth it; and a plan must not hold up the writer.
-const JOBS_AT_ONCE: usize = 4_000;
 /// Between looks when jobs are being created all the time.
 const BREATH: Duration = Duration::from_millis(5);
 /// Between tries while the log takes nothing.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A job gets no more runs for missed instants while it has so many unfinished ones: with a day of missed seconds
+/// (86,400) it would fill the memory of its node. They end before more are needed, unless its target is the cause.
+const MOST_UNFINISHED: usize = 100;
 
 /// What counts as missed.
 #[derive(Clone, Copy, Debug)]
@@ -44,37 +56,41 @@ pub struct Planner {
     config: PlannerConfig,
     timer: Box<dyn Timer>,
     due_changed: mpsc::Receiver<()>,
+    held: Arc<Held>,
+    catch_up: CatchUp,
 }
 
 impl Planner {
-    /// The loop, with what it works with. `due_changed` says that due instants changed by other means than a
-    /// plan.
+    /// A handle to speak to before the planner runs.
+    #[must_use]
+    pub fn channel() -> (PlannerHandle, PlannerInbox) {
+        held::channel()
+    }
+
+    /// The loop, with what it works with.
     ///
     /// # Errors
     /// The system has no timer left.
-    pub fn new(
-        services: Services,
-        config: PlannerConfig,
-        due_changed: mpsc::Receiver<()>,
-    ) -> io::Result<Self> {
+    pub fn new(services: Services, config: PlannerConfig, inbox: PlannerInbox) -> io::Result<Self> {
         let timer = services.env.timer()?;
-        Ok(Self { services, config, timer, due_changed })
+        let PlannerInbox { due_changed, held } = inbox;
+        Ok(Self { services, config, timer, due_changed, held, catch_up: CatchUp::new() })
     }
 
     /// Plans for as long as the node runs.
-    pub async fn run(self) {
-        let Self { services, config, mut timer, mut due_changed } = self;
-        let mut leadership = services.proposer.leadership();
+    pub async fn run(mut self) {
+        let mut leadership = self.services.proposer.leadership();
         loop {
             let leads = leadership.borrow_and_update().is_leader;
-            services.metrics.leading(leads);
+            self.services.metrics.leading(leads);
             if !leads {
+                self.catch_up.begin_anew(&self.held);
                 if leadership.changed().await.is_err() {
                     return;
                 }
                 continue;
             }
-            let wake_at = match tick(&services, config).await {
+            let wake_at = match self.tick().await {
                 Ok(Tick::More) => continue,
                 Ok(Tick::Idle(next)) => next.map(|at| at - HORIZON_MS),
                 Err(error) => {
@@ -83,8 +99,11 @@ impl Planner {
                     continue;
                 }
             };
+            let again_at = self.catch_up.again_at();
+            let Self { timer, due_changed, .. } = &mut self;
             tokio::select! {
                 () = timer.wait_until(wake_at.unwrap_or(0)), if wake_at.is_some() => {}
+                () = tokio::time::sleep_until(again_at.unwrap_or_else(Instant::now)), if again_at.is_some() => {}
                 changed = due_changed.recv() => {
                     if changed.is_none() { return; }
                     tokio::time::sleep(BREATH).await;
@@ -96,56 +115,39 @@ impl Planner {
             }
         }
     }
-}
 
-/// Plans what is due; else says which instant is the next. What is planned is not due any more.
-async fn tick(services: &Services, config: PlannerConfig) -> Result<Tick<Option<Millis>>, LoopError> {
-    let Services { node, env, store, proposer, view, metrics } = services;
-    let PlannerConfig { misfire_threshold, catch_up_window } = config;
-    let rules = Rules {
-        now: env.now(),
-        misfire_threshold: misfire_threshold.as_i64(),
-        catch_up_window: catch_up_window.as_i64(),
-        from_now: env.has(Bug::CountsFromNow),
-    };
-    let targets = Targets::of(node, &view.borrow());
-    let Look { steps, next } = store.read(move |reader| look(reader, &rules, &targets)).await?;
-    if steps.is_empty() {
-        return Ok(Tick::Idle(next));
+    /// Plans a portion of what is due; else says which instant is the next. What is planned is not due any more.
+    async fn tick(&mut self) -> Result<Tick<Option<Millis>>, LoopError> {
+        let Services { node, env, store, proposer, view, metrics } = &self.services;
+        let PlannerConfig { misfire_threshold, catch_up_window } = self.config;
+        let rules = Rules {
+            now: env.now(),
+            misfire_threshold: misfire_threshold.as_i64(),
+            catch_up_window: catch_up_window.as_i64(),
+            from_now: env.has(Bug::CountsFromNow),
+        };
+        let targets = Targets::of(node, &view.borrow());
+        let (mut catch_up, held) = (self.catch_up.clone(), self.held.clone());
+        let read = store.read(move |reader| {
+            let look = look(reader, &rules, &targets, &mut catch_up, &held)?;
+            Ok((look, catch_up))
+        });
+        let (found, catch_up) = read.await?;
+        self.catch_up = catch_up;
+        let portion = match found {
+            Look::Steps(portion) => portion,
+            Look::Idle(next) => return Ok(Tick::Idle(next)),
+        };
+        let (steps, missed) = (portion.steps(), portion.missed());
+        if steps > 0 {
+            if let Err(error) = proposer.propose_all(portion.into_proposals()).await {
+                // What was held back for it may wait for nothing.
+                self.catch_up.begin_anew(&self.held);
+                return Err(error.into());
+            }
+            metrics.planned(steps, missed);
+            self.catch_up.planned(missed, &self.held);
+        }
+        Ok(Tick::More)
     }
-    let missed = steps.iter().filter(|step| is_of_missed(step)).count();
-    if missed > 0 {
-        tracing::info!(missed, "catching up on missed instants");
-    }
-    metrics.planned(steps.len(), missed);
-    let plan = Command::Plan(Plan { steps });
-    proposer.propose(plan.into()).await?;
-    Ok(Tick::More)
-}
-
-/// What one look found.
-struct Look {
-    steps: Vec<PlanStep>,
-    /// The first due instant, where it is not to be planned yet.
-    next: Option<Millis>,
-}
-
-/// Makes the steps of what is due.
-fn look(reader: &Reader, rules: &Rules, targets: &Targets) -> Result<Look, StateError> {
-    let first = reader.first_due()?;
-    if first.is_none_or(|first| first > rules.now + HORIZON_MS) {
-        return Ok(Look { steps: Vec::new(), next: first });
-    }
-    let due = reader.due(rules.now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
-    let holders = targets.holders(reader, &due)?;
-    let mut steps = Vec::with_capacity(due.len());
-    for job in &due {
-        rules.plan(job, targets.of_job(job, &holders), &mut steps);
-    }
-    Ok(Look { steps, next: None })
-}
-
-/// Whether a step gets past instants that were missed.
-fn is_of_missed(step: &PlanStep) -> bool {
-    step.run.as_ref().is_none_or(|run| run.trigger == Trigger::CatchUp)
 }

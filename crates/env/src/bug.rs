@@ -1,4 +1,4 @@
-//! Bugs that are planted to test whether the simulation finds bugs.
+//! Bugs that are planted to test whether the simulation finds bugs, and whether a node notices its own.
 
 /// A bug that the server has only where [`Env`](super::Env) says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,4 +9,10 @@ pub enum Bug {
     ForgetsUnfinished,
     /// The instant after a late one is computed from the current time.
     CountsFromNow,
+    /// The loop of this name panics when it starts.
+    LoopPanics(&'static str),
+    /// The loop of this name returns when it starts.
+    LoopReturns(&'static str),
+    /// The first attempt of each execution panics.
+    AttemptPanics,
 }

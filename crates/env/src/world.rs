@@ -67,7 +67,7 @@ impl Env {
         Self { bug: Some(bug), ..self }
     }
 
-    /// Whether this bug is planted. It never is, except where the simulator is tested.
+    /// Whether this bug is planted. It never is, except in tests and where the simulator is tested.
     pub fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }

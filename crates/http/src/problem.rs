@@ -165,6 +165,10 @@ impl From<NotFound> for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
         let (code, retry_after) = match error {
+            Unavailable::TooLarge(why) => {
+                return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "write_too_large", why);
+            }
+            Unavailable::Busy(_) => ("busy", "1"),
             Unavailable::NoCluster(_) => ("no_cluster", "1"),
             Unavailable::NoLeader(_) => ("no_leader", "1"),
             Unavailable::DiskFull(_) => ("disk_full", "10"),

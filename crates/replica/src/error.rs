@@ -115,6 +115,17 @@ pub enum ProposeError {
         /// The version of the cluster, as this node has applied it.
         version: u32,
     },
+    /// So many writes wait already that there is no room for more. Nothing was written.
+    #[error("{0}")]
+    Busy(String),
+    /// The commands are larger than what goes into the log at once. Nothing was written.
+    #[error("the write is of about {bytes} bytes; expected at most {limit}")]
+    TooLarge {
+        /// About what they would have in the log.
+        bytes: usize,
+        /// The most that is taken at once.
+        limit: usize,
+    },
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node is stopping: {0}")]
     Stopped(String),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chronos_env::{BoxFuture, Disk, Gate, pause};
+use chronos_env::{BoxFuture, Disk, Fault, Gate, pause};
 use tokio::sync::watch;
 
 use crate::lock::lock;
@@ -46,17 +46,18 @@ pub(crate) struct Health {
     any_full: AtomicBool,
     stopping: AtomicBool,
     disk_full: watch::Sender<Option<String>>,
-    fault: watch::Sender<Option<String>>,
+    fault: Fault,
 }
 
 impl Health {
-    pub(crate) fn new() -> Self {
+    /// Of a storage whose faults are told there.
+    pub(crate) fn new(fault: Fault) -> Self {
         Self {
             full: Mutex::default(),
             any_full: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             disk_full: watch::Sender::new(None),
-            fault: watch::Sender::new(None),
+            fault,
         }
     }
 
@@ -65,27 +66,20 @@ impl Health {
         self.disk_full.subscribe()
     }
 
-    /// The first fault, once there is one.
-    pub(crate) fn fault(&self) -> watch::Receiver<Option<String>> {
-        self.fault.subscribe()
+    /// What the node cannot go on with: the storage, or another part of it.
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.fault
     }
 
     /// Reports a fault that the node cannot go on with. Only the first one counts.
     pub(crate) fn report(&self, message: String) {
-        self.fault.send_if_modified(|fault| {
-            let first = fault.is_none();
-            if first {
-                tracing::error!(fault = %message, "this node cannot go on");
-                *fault = Some(message);
-            }
-            first
-        });
+        self.fault.report(message);
     }
 
     /// The storage's own message about what went wrong, if there is one, and otherwise `other`: what
     /// openraft makes of a fault says less.
     pub(crate) fn word(&self, other: &dyn Display) -> String {
-        self.fault.borrow().clone().unwrap_or_else(|| other.to_string())
+        self.fault.now().unwrap_or_else(|| other.to_string())
     }
 
     /// The node stops: from now on nothing waits for space.

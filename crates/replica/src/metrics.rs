@@ -1,8 +1,17 @@
 //! What is counted of the log, and the version of the cluster.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use crate::error::ProposeError;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
 
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +20,8 @@ pub struct Metrics {
     pub(crate) log_commits: Counter,
     /// The version of the cluster, as this node has applied it.
     pub(crate) cluster_version: Gauge,
+    /// Writes that were refused before they were proposed.
+    refused: Family<ByReason, Counter>,
 }
 
 impl Metrics {
@@ -28,6 +39,21 @@ impl Metrics {
             "The version of the cluster, as far as this node has applied its log",
             metrics.cluster_version.clone(),
         );
+        registry.register(
+            "writes_refused",
+            "Writes that were refused before they were proposed: too many waited, or one was too large",
+            metrics.refused.clone(),
+        );
         metrics
+    }
+
+    /// A write was not accepted. It is counted where it was not even proposed.
+    pub(crate) fn refused(&self, error: &ProposeError) {
+        let reason = match error {
+            ProposeError::Busy(_) => "busy",
+            ProposeError::TooLarge { .. } => "too_large",
+            _ => return,
+        };
+        self.refused.get_or_create(&ByReason { reason }).inc();
     }
 }

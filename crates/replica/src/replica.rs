@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_env::Loops;
 use chronos_peer::Service;
 use chronos_state::{Batch, Proposal};
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use crate::log::handle::OnPropose;
 use crate::log::pending::Pending;
 use crate::membership::handle::Membership;
 use crate::messages::payload::Accepted;
+use crate::metrics::Metrics;
 use crate::presence::handle::Presence;
 use crate::service::WeakService;
 use crate::start::{self, Dependencies, Parts};
@@ -90,7 +92,7 @@ impl Replica {
     pub fn is_ready(&self) -> Result<(), String> {
         let Parts { log, membership, .. } = &*self.parts;
         let health = &log.storage.health;
-        let obstacle = health.fault().borrow().clone().or_else(|| health.disk_full().borrow().clone());
+        let obstacle = health.fault().now().or_else(|| health.disk_full().borrow().clone());
         match obstacle.or_else(|| membership.obstacle()) {
             Some(reason) => Err(reason),
             None if log.is_cut_off() && log.is_leader() => {
@@ -103,13 +105,9 @@ impl Replica {
     }
 
     /// Resolves with a message when this node cannot go on and must be stopped: its storage is
-    /// damaged, or raft has ended by itself. Never resolves otherwise.
+    /// damaged, raft has ended by itself, or a loop has. Never resolves otherwise.
     pub async fn fault(&self) -> String {
-        let mut fault = self.parts.log.storage.health.fault();
-        match fault.wait_for(Option::is_some).await {
-            Ok(message) => message.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
-        }
+        self.parts.log.loops.fault().reported().await
     }
 
     /// Has another node lead where this one does, stops taking part, lets what is being written finish, and closes the files.
@@ -145,6 +143,16 @@ impl Replica {
     /// Waits until this node has applied what was acknowledged; see [`forward::barrier`].
     pub(crate) async fn barrier(&self) -> Result<(), ProposeError> {
         forward::barrier(&self.parts.leader).await
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
+    }
+
+    /// The loops of this node.
+    pub(crate) fn loops(&self) -> &Loops {
+        &self.parts.log.loops
     }
 
     /// Sets what takes the proposals of other nodes, once.

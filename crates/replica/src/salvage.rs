@@ -110,7 +110,7 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     let node = found.identity.as_ref().ok_or(Fault::Nameless)?.name.clone();
     let rows = LogRows::open(&directory.join(LOG))?;
     let machine = Machine::open(&directory.join(STATE)).map_err(StateFault::from)?;
-    let health = Arc::new(Health::new());
+    let health = Arc::new(Health::new(chronos_env::Fault::default()));
     // A full disk is reported, not waited for: an operator is watching.
     health.stop();
     let newest_at = Arc::new(AtomicI64::new(i64::MIN));

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronos_env::Env;
+use chronos_env::{Env, Loops};
 use chronos_peer::{Caller, Transport};
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
-use tokio::task::JoinSet;
 
 use crate::config::{LogLimits, ReplicaConfig};
 use crate::error::ReplicaError;
@@ -48,6 +47,8 @@ pub struct Dependencies {
     pub activity: Arc<Activity>,
     /// What is counted.
     pub metrics: Metrics,
+    /// The loops of this node, and what it cannot go on with.
+    pub loops: Loops,
     /// Threads, timers and randomness.
     pub env: Env,
 }
@@ -65,14 +66,15 @@ pub(crate) struct Parts {
     pub presence: Arc<Presence>,
     pub leader: LeaderClient,
     pub service: Arc<PeerService>,
+    pub metrics: Metrics,
 }
 
 /// See [`crate::Replica::start`].
 pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) -> Result<Parts, ReplicaError> {
-    let Dependencies { machine, sink, transport, caller, activity, metrics, env } = dependencies;
+    let Dependencies { machine, sink, transport, caller, activity, metrics, loops, env } = dependencies;
     let raft_config = raft_config(config)?;
     let cluster = caller.cluster;
-    let mut storage = Storage::open(config, machine, sink, &cluster, &metrics, &env)?;
+    let mut storage = Storage::open(config, machine, sink, &cluster, &metrics, loops.fault(), &env)?;
     let (id, copies, health) = (storage.id, storage.copies.clone(), storage.health.clone());
 
     let (addresses, followers) = (Addresses::default(), Arc::<Followers>::default());
@@ -92,14 +94,15 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     };
     let (observer, observed) = Observer::new(raft.clone(), id, config.node_id.clone(), followers, times);
 
-    let mut tasks = JoinSet::new();
-    tasks.spawn(addresses.follow(raft.clone()));
-    tasks.spawn(outgoing.tidy());
+    let mut running = vec![
+        loops.start("addresses", addresses.follow(raft.clone())),
+        loops.start("copies", outgoing.tidy()),
+    ];
     if let Some(check) = storage.check.take() {
-        tasks.spawn(check.run());
+        running.push(loops.start("state check", check.run()));
     }
     let cut_off = observed.cut_off.clone();
-    let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, tasks));
+    let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, loops, running));
     let leader = LeaderClient { log: log.clone(), transport };
     let founds = config.bootstrap.then(|| cluster_id(&env));
     let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()));
@@ -107,14 +110,11 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let membership = Arc::new(Membership::new(leader.clone(), presence.clone(), config, founds));
     let incoming = IncomingCopy::new(copies, env.clone());
     let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming);
-    let parts = Parts { log, membership, presence, leader, service: Arc::new(service) };
+    let parts = Parts { log, membership, presence, leader, service: Arc::new(service), metrics };
 
-    let mut fault = health.fault();
     let was_member = tokio::select! {
         biased;
-        Ok(fault) = fault.wait_for(Option::is_some) => {
-            return Err(ReplicaError::Storage(fault.clone().unwrap_or_default()));
-        }
+        fault = health.fault().reported() => return Err(ReplicaError::Storage(fault)),
         found = found_or_rejoin(&parts, observer, &env) => found?,
     };
     parts.membership.keep(was_member);

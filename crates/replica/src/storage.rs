@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
-use chronos_env::{Env, Worker};
+use chronos_env::{Env, Fault, Worker};
 use chronos_state::Machine;
 
 use crate::backfill;
@@ -50,10 +50,11 @@ impl Storage {
         sink: Sink,
         cluster: &OnceLock<String>,
         metrics: &Metrics,
+        fault: &Fault,
         env: &Env,
     ) -> Result<Self, ReplicaError> {
         let data_lock = lock_directory(&config.data_dir)?;
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(fault.clone()));
         let newest_at = Arc::new(AtomicI64::new(i64::MIN));
         let version = ClusterVersion::new(metrics.cluster_version.clone());
         let check = StateCheck::of(&machine, health.clone(), env)?;

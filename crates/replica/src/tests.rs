@@ -7,6 +7,7 @@ mod durability;
 mod fuzz;
 mod golden;
 mod hub;
+mod proposals;
 mod salvage;
 mod samples;
 mod suite;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chronos_env::Env;
+use chronos_env::{Env, Loops};
 use chronos_peer::Caller;
 use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal, VERSION};
 use chronos_types::NodeName;
@@ -93,6 +94,7 @@ impl Node {
             caller: caller.clone(),
             activity: Arc::<Activity>::default(),
             metrics: Metrics::default(),
+            loops: Loops::new(&Env::real()),
             env: Env::real(),
         };
         let replica = Replica::start(config, dependencies).await?;

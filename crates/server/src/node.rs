@@ -3,7 +3,6 @@
 mod drain;
 mod effects;
 mod error;
-mod loops;
 mod parts;
 mod peers;
 #[cfg(feature = "next")]
@@ -17,18 +16,16 @@ use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
     self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Retention, Services,
 };
-use chronos_env::Env;
+use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
 use chronos_replica::{Activity, ChangeError, Dependencies, Proposer, Replica};
 use chronos_webhook::Tester;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::telemetry;
 use drain::Drain;
 use effects::EffectRouter;
-use loops::Loops;
 use parts::Endpoints;
 
 pub use error::{LeaveError, StartError};
@@ -39,11 +36,14 @@ pub struct Node {
     address: SocketAddr,
     replica: Replica,
     drain: Drain,
+    /// All of its loops, those of its parts included.
     loops: Loops,
+    /// Those that plan and keep: they stop first.
+    running: Vec<Loop>,
     stop_serving: CancellationToken,
     stop_peers: CancellationToken,
-    serving: JoinHandle<()>,
-    peers: JoinHandle<()>,
+    serving: Loop,
+    peers: Loop,
 }
 
 impl Node {
@@ -59,9 +59,11 @@ impl Node {
         let (machine, store) = parts::open_state(directory, &env).await?;
 
         let mut registry = telemetry::registry();
+        let loops = Loops::new(&env);
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
-        let (router, due_changed) = EffectRouter::new(dispatcher.clone());
+        let (planning, planner) = Planner::channel();
+        let router = EffectRouter::new(dispatcher.clone(), planning);
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -69,13 +71,14 @@ impl Node {
             caller: peers.caller.clone(),
             activity: activity.clone(),
             metrics: chronos_replica::Metrics::new(&mut registry),
+            loops: loops.clone(),
             env: env.clone(),
         };
         let replica = parts::replica(&config.cluster, peers.advertise.clone(), address.to_string());
         let replica = Replica::start(replica, dependencies).await;
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
-        let peers = tokio::spawn(peers.serve(replica.service(), stop_peers.clone())?);
+        let peers = loops.start("peers", peers.serve(replica.service(), stop_peers.clone())?);
         let services = Services {
             node: config.cluster.node_id.clone(),
             proposer: Proposer::start(replica.clone(), env.clone()),
@@ -94,6 +97,7 @@ impl Node {
             view: services.view.clone(),
             env: services.env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
+            loops: loops.clone(),
         };
         Dispatcher::start(dispatch, inbox).map_err(StartError)?;
         let stopping = CancellationToken::new();
@@ -103,17 +107,17 @@ impl Node {
             dispatcher,
             stopping: stopping.clone(),
         };
-        let planner = Planner::new(services.clone(), parts::planner(&config), due_changed)
+        let planner = Planner::new(services.clone(), parts::planner(&config), planner)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
         let retention = Retention::new(services.clone(), parts::retention(&config));
-        let loops = Loops::start([
-            ("planner", Box::pin(planner.run()) as _),
-            ("retention", Box::pin(retention.run()) as _),
-            ("reassignment", Box::pin(Reassignment::new(services.clone()).run()) as _),
-            ("removal", Box::pin(drain.clone().leave_when_asked()) as _),
+        let running = vec![
+            loops.start("planner", planner.run()),
+            loops.start("retention", retention.run()),
+            loops.start("reassignment", Reassignment::new(services.clone()).run()),
+            loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
-            ("probe", Box::pin(probe::run(services.clone())) as _),
-        ]);
+            loops.start("probe", probe::run(services.clone())),
+        ];
 
         let cluster = Cluster::new(services.clone(), replica.clone(), directory)
             .map_err(|error| parts::in_directory(directory, &error))?;
@@ -126,9 +130,9 @@ impl Node {
             metrics_path: config.metrics.path.clone(),
         };
         let stop_serving = CancellationToken::new();
-        let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
+        let serving = loops.start("api", http::serve(listener, tls, http::router(app), stop_serving.clone()));
         tracing::info!(%address, node = services.node.as_str(), "serving");
-        Ok(Self { address, replica, drain, loops, stop_serving, stop_peers, serving, peers })
+        Ok(Self { address, replica, drain, loops, running, stop_serving, stop_peers, serving, peers })
     }
 
     /// Where the API listens.
@@ -138,9 +142,15 @@ impl Node {
     }
 
     /// Resolves with the reason when the node cannot go on: its storage failed in a way that
-    /// waiting does not cure. The process should end, loudly.
+    /// waiting does not cure, or one of its loops ended. The process should end, loudly.
     pub async fn fault(&self) -> String {
-        self.replica.fault().await
+        self.loops.fault().reported().await
+    }
+
+    /// The names of its loops: the end of any of them is a fault.
+    #[must_use]
+    pub fn loops(&self) -> Vec<&'static str> {
+        self.loops.names()
     }
 
     /// Stops in order: no more plans, no more attempts; what is not begun goes to other nodes; what is
@@ -161,11 +171,14 @@ impl Node {
 
     async fn end(mut self, leave: bool) -> Result<(), ChangeError> {
         tracing::info!("stopping: no new attempts; waiting for those under way");
+        self.loops.stop();
         self.drain.step_down().await;
-        self.loops.stop().await;
+        for running in self.running.drain(..) {
+            running.stop().await;
+        }
         let closed = self.drain.end_firing().await;
         self.stop_serving.cancel();
-        let _ = (&mut self.serving).await;
+        self.serving.ended().await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
         self.drain.hand_over(&closed, |_| false).await;
         let left = if leave { self.replica.membership().leave().await } else { Ok(()) };
@@ -176,7 +189,7 @@ impl Node {
         }
         self.replica.shutdown().await;
         self.stop_peers.cancel();
-        let _ = (&mut self.peers).await;
+        self.peers.ended().await;
         tracing::info!("stopped");
         left
     }

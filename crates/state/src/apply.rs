@@ -36,8 +36,8 @@ pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, Sta
             Some(key) => once(&mut context, key, &item.command)?,
         });
     }
-    let effects = context.close()?;
-    Ok(Applied { at: batch.at, outcomes, effects })
+    let (effects, ended) = context.close()?;
+    Ok(Applied { at: batch.at, outcomes, effects, ended })
 }
 
 fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, StateError> {

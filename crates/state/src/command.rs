@@ -1,6 +1,7 @@
 //! Commands: what can be asked of the machine. Entries of the log are batches of them (`batch`).
 
 mod batch;
+mod class;
 mod plan;
 mod report;
 
@@ -11,6 +12,7 @@ use crate::run::JobSeq;
 use crate::stored::{spec, text};
 
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
+pub use class::Class;
 pub use plan::{Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
@@ -75,12 +77,9 @@ impl Command {
     #[must_use]
     pub fn weight(&self) -> usize {
         match self {
-            Self::PutJob(put) => 1_000 + put.spec.webhook.body.as_ref().map_or(0, |b| b.source().len()),
-            Self::Plan(plan) => 200 * plan.steps.len(),
-            Self::Report(report) => match &report.what {
-                Reported::Ended { response, .. } => 500 + response.body.as_ref().map_or(0, String::len),
-                _ => 300,
-            },
+            Self::PutJob(put) => put.weight(),
+            Self::Plan(plan) => plan.steps.iter().map(PlanStep::weight).sum(),
+            Self::Report(report) => report.weight(),
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
@@ -110,6 +109,16 @@ pub struct PutJob {
     /// The first instant from now on at which the job falls due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
+}
+
+impl PutJob {
+    /// A rough count of its bytes in the log.
+    fn weight(&self) -> usize {
+        let JobSpec { description, webhook, .. } = &self.spec;
+        let headers: usize = webhook.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let body = webhook.body.as_ref().map_or(0, |body| body.source().len());
+        1_000 + description.len() + headers + body
+    }
 }
 
 /// Deletes a job.

@@ -22,14 +22,15 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun, Proposal,
-    PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
+    Batch, Cancel, Class, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun,
+    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,
+    DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers,
+    VersionRow,
 };
 pub use run::{Fire, JobSeq, RunRef};

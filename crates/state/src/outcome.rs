@@ -3,7 +3,7 @@
 use chronos_types::{ExecutionId, JobId, Millis};
 use serde::{Deserialize, Serialize};
 
-use crate::run::Fire;
+use crate::run::{Fire, JobSeq};
 use crate::stored::text;
 
 /// What became of one batch.
@@ -15,6 +15,8 @@ pub struct Applied {
     pub outcomes: Vec<Outcome>,
     /// What the node should do now, in order.
     pub effects: Vec<Effect>,
+    /// The jobs of the executions that are over now, one for each. Whoever holds runs of a job back plans more then.
+    pub ended: Vec<JobSeq>,
 }
 
 /// The answer to one command.

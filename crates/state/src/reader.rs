@@ -13,5 +13,5 @@ pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
 pub use page::Page;
-pub use planning::DueJob;
+pub use planning::{DueJob, DuePlace};
 pub use pool::{Reader, Readers};

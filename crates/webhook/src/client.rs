@@ -264,7 +264,9 @@ impl Hop {
 }
 
 impl Outcome {
-    fn failed(kind: ErrorKind, message: String) -> Self {
+    /// An attempt that failed without a response.
+    #[must_use]
+    pub fn failed(kind: ErrorKind, message: String) -> Self {
         let response = Response { error: Some(message.clone()), ..Response::default() };
         Self { response, failure: Some((kind, message)), retry_after: None, shortage: None }
     }

@@ -1,25 +1,46 @@
 //! One attempt: what is sent is read where it is not at hand, the request is built, sent, and what came of it
 //! is told.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use chronos_env::panic_text;
 use chronos_replica::Store;
 use chronos_types::request::{self, Occasion};
-use chronos_types::{DurationMs, Webhook};
-use chronos_webhook::Client;
+use chronos_types::{DurationMs, ErrorKind, Webhook};
+use chronos_webhook::{Client, Outcome};
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::questions;
 use crate::core::{Attempt, Ended};
 
 /// Makes an attempt. All that takes time is in here, on whichever thread is free: the dispatcher's own
-/// task is one for the whole node.
-pub(super) async fn make(store: Store, client: &Client, attempt: Attempt) -> Ended {
+/// task is one for the whole node. A panic ends the attempt and nothing else. With the planted bug, `panics`
+/// says, there is one.
+pub(super) async fn make(store: Store, client: &Client, attempt: Attempt, panics: bool) -> Ended {
     let begun = Instant::now();
+    let (execution, number) = (attempt.run.execution, attempt.number);
+    let send = async {
+        assert!(!panics, "planted");
+        send(store, client, attempt).await
+    };
+    let outcome = AssertUnwindSafe(send).catch_unwind().await.unwrap_or_else(|panic| {
+        let panic = panic_text(&*panic);
+        tracing::error!(%execution, panic, "an attempt panicked");
+        let why = format!("the node that made the attempt met a fault of its own: {panic}");
+        Some(Outcome::failed(ErrorKind::Connect, why))
+    });
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ended { execution, attempt: number, duration_ms, outcome }
+}
+
+/// Answers nothing where what is to be sent is not on record any more.
+async fn send(store: Store, client: &Client, attempt: Attempt) -> Option<Outcome> {
     let Attempt { run, number, job, webhook, .. } = attempt;
     let webhook = match webhook {
-        Some(webhook) => Some(webhook),
-        None => questions::webhook(&store, (run.job, run.version)).await.map(Arc::new),
+        Some(webhook) => webhook,
+        None => Arc::new(questions::webhook(&store, (run.job, run.version)).await?),
     };
     let occasion = Occasion {
         job_id: job.job_id,
@@ -29,17 +50,10 @@ pub(super) async fn make(store: Store, client: &Client, attempt: Attempt) -> End
         trigger: run.trigger,
         attempt: number,
     };
-    let outcome = match webhook {
-        Some(webhook) => {
-            let request = request::build(&webhook, &occasion);
-            let webhook = without_body(webhook);
-            let timeout = job.timeout.map(DurationMs::as_std);
-            Some(client.attempt(&webhook, request, timeout).await)
-        }
-        None => None,
-    };
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ended { execution: run.execution, attempt: number, duration_ms, outcome }
+    let request = request::build(&webhook, &occasion);
+    let webhook = without_body(webhook);
+    let timeout = job.timeout.map(DurationMs::as_std);
+    Some(client.attempt(&webhook, request, timeout).await)
 }
 
 /// What was read for this attempt alone is not kept beside the request, which has a body of its own.

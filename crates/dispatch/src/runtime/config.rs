@@ -1,6 +1,6 @@
 //! What the dispatcher needs from the rest of the node.
 
-use chronos_env::Env;
+use chronos_env::{Env, Loops};
 use chronos_replica::{Proposer, Store, View};
 use chronos_types::NodeName;
 use chronos_webhook::Client;
@@ -26,4 +26,6 @@ pub struct Config {
     pub env: Env,
     /// The counters.
     pub metrics: Metrics,
+    /// The loops of this node.
+    pub loops: Loops,
 }

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
-use chronos_env::Bug;
+use chronos_env::{Bug, panic_text};
 use chronos_state::{Report, Reported};
 use chronos_types::ExecutionId;
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -14,7 +17,11 @@ use super::attempt;
 use super::config::Config;
 use super::handle::Message;
 use super::questions;
+use super::reporter::Reports;
 use crate::core::{Action, Attempt, Event, Prepared};
+
+/// Between a panic and the next try.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// What acts outside the core.
 pub(super) struct Executor {
@@ -25,15 +32,11 @@ pub(super) struct Executor {
     catching_up: Option<AbortHandle>,
     /// Where the tasks that are started here send what came of them.
     messages: mpsc::UnboundedSender<Message>,
-    reports: mpsc::UnboundedSender<Report>,
+    reports: Reports,
 }
 
 impl Executor {
-    pub(super) fn new(
-        config: Config,
-        messages: mpsc::UnboundedSender<Message>,
-        reports: mpsc::UnboundedSender<Report>,
-    ) -> Self {
+    pub(super) fn new(config: Config, messages: mpsc::UnboundedSender<Message>, reports: Reports) -> Self {
         Self { config, attempts: HashMap::new(), catching_up: None, messages, reports }
     }
 
@@ -58,17 +61,29 @@ impl Executor {
                 self.config.metrics.execution_ended(status, took_ms);
             }
             Action::Report(report) => self.report(report),
-            Action::Load(keys) => self.ask(questions::load(self.config.store.clone(), keys)),
+            Action::Load(keys) => {
+                let store = self.config.store.clone();
+                let asked = keys.clone();
+                self.ask(
+                    move || questions::load(store.clone(), keys.clone()),
+                    |loaded| Event::Loaded { asked, loaded },
+                );
+            }
             Action::AskWhatIsOpen(question) => {
                 let Config { store, node, env, .. } = &self.config;
                 let forgets = env.has(Bug::ForgetsUnfinished);
-                self.ask(questions::what_is_open(store.clone(), node.clone(), question, forgets));
+                let (store, node) = (store.clone(), node.clone());
+                self.ask(
+                    move || questions::what_is_open(store.clone(), node.clone(), forgets),
+                    |(fires, withdrawn)| Event::Open { question, fires, withdrawn },
+                );
             }
             Action::CatchUp(round) => {
                 let (proposer, messages) = (self.config.proposer.clone(), self.messages.clone());
                 let task = tokio::spawn(async move {
-                    if let Some(event) = questions::catch_up(proposer, round).await {
-                        let _ = messages.send(Message::Event(event));
+                    let answer = until_answered(|| questions::catch_up(proposer.clone())).await;
+                    if answer.is_some() {
+                        let _ = messages.send(Message::Event(Event::CaughtUp(round)));
                     }
                 });
                 self.catching_up = Some(task.abort_handle());
@@ -111,26 +126,30 @@ impl Executor {
         if let Some(due) = attempt.due {
             metrics.lateness(env.now_us() - due * 1000);
         }
+        let panics = number == 1 && env.has(Bug::AttemptPanics);
         let (client, store, messages) = (client.clone(), store.clone(), self.messages.clone());
         let task = tokio::spawn(async move {
-            let ended = attempt::make(store, &client, attempt).await;
+            let ended = attempt::make(store, &client, attempt, panics).await;
             let _ = messages.send(Message::Ended(ended));
         });
         self.attempts.insert(execution, (number, task.abort_handle()));
     }
 
-    /// Starts a task whose answer is an event.
-    fn ask(&self, answer: impl Future<Output = Event> + Send + 'static) {
+    /// Starts a task whose answer makes an event.
+    fn ask<F: Future<Output: Send> + Send>(
+        &self,
+        question: impl Fn() -> F + Send + 'static,
+        event: impl FnOnce(F::Output) -> Event + Send + 'static,
+    ) {
         let messages = self.messages.clone();
         tokio::spawn(async move {
-            let event = answer.await;
-            let _ = messages.send(Message::Event(event));
+            let answer = until_answered(question).await;
+            let _ = messages.send(Message::Event(event(answer)));
         });
     }
 
     fn report(&self, report: Report) {
-        // The reporter ends only after the dispatcher's task.
-        let _ = self.reports.send(report);
+        self.reports.send(report);
     }
 
     /// Counts and logs how an attempt ended.
@@ -143,6 +162,20 @@ impl Executor {
             tracing::info!(execution = %id, job = %name, attempt, kind = kind.as_str(), why, retrying, "attempt failed");
         } else {
             tracing::debug!(execution = %id, job = %name, attempt, duration_ms, "delivered");
+        }
+    }
+}
+
+/// Asks until there is an answer. The core waits for it, so after a panic the question is asked again.
+async fn until_answered<F: Future>(question: impl Fn() -> F) -> F::Output {
+    loop {
+        match AssertUnwindSafe(question()).catch_unwind().await {
+            Ok(answer) => return answer,
+            Err(panic) => {
+                let panic = panic_text(&*panic);
+                tracing::error!(panic, "a question panicked; it is asked again");
+                tokio::time::sleep(AFTER_PANIC).await;
+            }
         }
     }
 }

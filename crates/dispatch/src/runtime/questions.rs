@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
-use chronos_state::{Reader, StateError};
+use chronos_state::{Fire, Reader, StateError};
 use chronos_types::{NodeName, Webhook};
 
-use crate::core::{Event, Key, Loaded, Question, Round};
+use crate::core::{Key, Loaded};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of webhooks that one question reads ahead. What is more is read when its attempt has a slot.
 const AHEAD: usize = 16 << 20;
 
-/// Reads versions of jobs.
-pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
+/// Reads versions of jobs. Those that are not on record are left out.
+pub(super) async fn load(store: Store, keys: Vec<Key>) -> Vec<(Key, Loaded)> {
     loop {
         match read(&store, keys.clone()).await {
-            Ok(loaded) => return Event::Loaded { asked: keys, loaded },
+            Ok(loaded) => return loaded,
             Err(error) => {
                 tracing::error!(%error, "jobs that are due cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -26,7 +26,7 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
     }
 }
 
-/// Reads versions of jobs, once. Those that are not on record are left out.
+/// Reads versions of jobs, once.
 async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Loaded)>, StateError> {
     let read = move |reader: &Reader| {
         let mut all = Vec::with_capacity(keys.len());
@@ -58,8 +58,9 @@ pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
     }
 }
 
-/// Asks the state what is open for a node. With the planted bug, `forgets` says, the answer lacks it.
-pub(super) async fn what_is_open(store: Store, node: NodeName, question: Question, forgets: bool) -> Event {
+/// Asks the state what is open for a node, and which runs were withdrawn from it. With the planted bug, `forgets`
+/// says, the answer lacks what is open.
+pub(super) async fn what_is_open(store: Store, node: NodeName, forgets: bool) -> (Vec<Fire>, Vec<Fire>) {
     loop {
         let node = node.clone();
         let ask = move |reader: &Reader| {
@@ -70,7 +71,7 @@ pub(super) async fn what_is_open(store: Store, node: NodeName, question: Questio
         match store.read(ask).await {
             Ok((mut fires, withdrawn)) => {
                 fires.retain(|_| !forgets);
-                return Event::Open { question, fires, withdrawn };
+                return (fires, withdrawn);
             }
             Err(error) => {
                 tracing::error!(%error, "what is open cannot be read; trying again");
@@ -81,10 +82,10 @@ pub(super) async fn what_is_open(store: Store, node: NodeName, question: Questio
 }
 
 /// Waits until everything that is agreed on by now is applied here. Answers nothing where the node stops.
-pub(super) async fn catch_up(proposer: Proposer, round: Round) -> Option<Event> {
+pub(super) async fn catch_up(proposer: Proposer) -> Option<()> {
     loop {
         match proposer.barrier().await {
-            Ok(()) => return Some(Event::CaughtUp(round)),
+            Ok(()) => return Some(()),
             Err(ProposeError::Stopped(_)) => return None,
             Err(error) => tracing::debug!(%error, "attempts wait for the state to catch up"),
         }

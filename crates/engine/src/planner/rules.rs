@@ -4,6 +4,7 @@ use chronos_state::{DueJob, PlanStep, PlannedRun};
 use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, NodeName, Trigger};
 use sha2::{Digest, Sha256};
 
+use super::portion::Portion;
 use crate::times::Times;
 
 /// How far ahead runs are planned: longer than it takes from the loss of a leader until the next one
@@ -13,8 +14,9 @@ pub(super) const HORIZON_MS: i64 = 2_000;
 /// What falls due this much after the horizon is planned along with what is within it: at a thousand
 /// runs a second this makes four plans of them instead of a thousand, and halves the time per fire.
 pub(super) const TOGETHER_MS: i64 = 250;
-/// Runs of one job in one plan; more follow at once.
-const RUNS_PER_JOB: usize = 100;
+/// A job that is late by more than this is planned after those that are on time: it waited already, and the others
+/// are not to wait for it. As long as the planner may take between two looks under load.
+const LATE_AFTER_MS: i64 = 1_000;
 
 /// When it is, and what counts as missed. All in milliseconds.
 pub(super) struct Rules {
@@ -26,23 +28,36 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Plans the instants of a job up to the horizon, for a node to fire.
-    pub(super) fn plan(&self, job: &DueJob, node: &NodeName, steps: &mut Vec<PlanStep>) {
+    /// What was due until then was missed.
+    pub(super) fn missed_until(&self) -> Millis {
+        self.now - self.misfire_threshold
+    }
+
+    /// What was due until then, and was not missed, is late.
+    pub(super) fn late_until(&self) -> Millis {
+        self.now - self.misfire_threshold.min(LATE_AFTER_MS)
+    }
+
+    /// Plans the instants of a job up to the horizon, for a node to fire: at most so many, and as many as have room.
+    pub(super) fn plan(&self, job: &DueJob, node: &NodeName, most: usize, portion: &mut Portion) {
         let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
             // Out of the way, or it would be found first for ever.
-            steps.push(pass_over(job, job.at, None));
+            portion.push(pass_over(job, job.at, None));
             return;
         };
         let mut due = job.at;
-        for _ in 0..RUNS_PER_JOB {
-            let step = if due <= self.now - self.misfire_threshold {
+        for _ in 0..most {
+            if portion.is_full() {
+                return;
+            }
+            let step = if due <= self.missed_until() {
                 self.missed(job, node, &times, due)
             } else {
                 let next = times.after(if self.from_now { due.max(self.now) } else { due });
                 run(job, node, due, due, Trigger::Schedule, next)
             };
             let next = step.next_due;
-            steps.push(step);
+            portion.push(step);
             match next {
                 Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => due = next,
                 _ => return,
@@ -53,7 +68,7 @@ impl Rules {
     /// Plans the missed instant `due` by the job's missed-runs policy. However many were missed, one step is
     /// enough to get past them, except that `execute_all` has a run for each.
     fn missed(&self, job: &DueJob, node: &NodeName, times: &Times, due: Millis) -> PlanStep {
-        let missed_until = self.now - self.misfire_threshold;
+        let missed_until = self.missed_until();
         match job.times.missed_runs {
             MissedRuns::Ignore => pass_over(job, due, times.after(missed_until)),
             MissedRuns::ExecuteOne => {
@@ -134,8 +149,9 @@ mod tests {
             catch_up_window: 250_000,
             from_now: false,
         };
-        let mut steps = Vec::new();
-        rules.plan(&job, &NodeName::unchecked("n1"), &mut steps);
+        let mut portion = Portion::large();
+        rules.plan(&job, &NodeName::unchecked("n1"), 100, &mut portion);
+        let steps = portion.into_steps();
         let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
         let step = |step: &PlanStep| {
             assert_eq!((step.job, step.version), (job.seq, job.version));

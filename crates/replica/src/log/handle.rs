@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chronos_env::BoxFuture;
+use chronos_env::{BoxFuture, Loop, Loops};
 use chronos_state::{Batch, Proposal};
 use chronos_types::NodeName;
 use openraft::ReadPolicy;
@@ -13,7 +13,6 @@ use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
 use openraft::metrics::WaitError;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::change::Identity;
 use super::pending::{Pending, no_leader};
@@ -39,27 +38,35 @@ pub(crate) struct Log {
     pub raft: Raft,
     /// Whether no leader, or as a leader no majority, was heard from lately.
     pub cut_off: watch::Receiver<bool>,
-    leadership: watch::Receiver<Leadership>,
+    /// The loops of this node.
+    pub loops: Loops,
+    /// It is kept here, so that nobody takes the end of whoever follows openraft for an end of leadership.
+    leadership: watch::Sender<Leadership>,
     on_propose: OnceLock<OnPropose>,
     /// They end with this.
-    _tasks: JoinSet<()>,
+    _running: Vec<Loop>,
 }
 
 impl Log {
-    /// Starts what looks after the log. `tasks` go on beside it for as long as it is there.
+    /// Starts what looks after the log. Those that are `running` go on beside it for as long as it is there.
     pub(crate) fn new(
         name: NodeName,
         cluster: Arc<OnceLock<String>>,
         storage: Storage,
         raft: Raft,
         cut_off: watch::Receiver<bool>,
-        mut tasks: JoinSet<()>,
+        loops: Loops,
+        mut running: Vec<Loop>,
     ) -> Self {
-        let (sender, leadership) = watch::channel(Leadership::default());
-        tasks.spawn(upkeep::follow_leadership(raft.clone(), sender, storage.health.clone()));
-        tasks.spawn(upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone()));
-        tasks.spawn(upkeep::purge_by_bytes(raft.clone(), storage.log.clone()));
-        Self { name, cluster, storage, raft, cut_off, leadership, on_propose: OnceLock::new(), _tasks: tasks }
+        let leadership = watch::Sender::new(Leadership::default());
+        let health = storage.health.clone();
+        let follow = upkeep::follow_leadership(raft.clone(), leadership.clone(), health);
+        running.push(loops.start("leadership", follow));
+        let copy = upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone());
+        running.push(loops.start("snapshots", copy));
+        running.push(loops.start("purge", upkeep::purge_by_bytes(raft.clone(), storage.log.clone())));
+        let on_propose = OnceLock::new();
+        Self { name, cluster, storage, raft, cut_off, loops, leadership, on_propose, _running: running }
     }
 
     /// This node's number within raft.
@@ -74,7 +81,7 @@ impl Log {
 
     /// Follows who leads.
     pub(crate) fn leadership(&self) -> watch::Receiver<Leadership> {
-        self.leadership.clone()
+        self.leadership.subscribe()
     }
 
     /// Whether a leader is known.
@@ -203,6 +210,7 @@ impl Log {
 
     /// Lets what is being written finish, and closes the files.
     pub(crate) async fn stop(&self) {
+        self.loops.stop();
         self.storage.health.stop();
         // It fails only where openraft's task panicked, which has been reported.
         let _ = self.raft.shutdown().await;

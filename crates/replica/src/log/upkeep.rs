@@ -15,6 +15,11 @@ const SNAPSHOT_BYTES: u64 = 64 << 20;
 /// At most this many bytes of entries stay behind a snapshot.
 const KEEP_BYTES: u64 = 64 << 20;
 
+/// What follows openraft does when that has ended. Whoever follows who leads has reported it, with the reason.
+pub(crate) async fn raft_ended() {
+    std::future::pending().await
+}
+
 /// Asks for a snapshot whenever the log has grown by enough bytes. By number of entries openraft does it.
 pub(crate) async fn snapshot_by_bytes(raft: Raft, log: LogStore) {
     let mut total = log.total();
@@ -26,10 +31,11 @@ pub(crate) async fn snapshot_by_bytes(raft: Raft, log: LogStore) {
         if now - base >= SNAPSHOT_BYTES {
             base = now;
             if raft.trigger().snapshot().await.is_err() {
-                return;
+                break;
             }
         }
     }
+    raft_ended().await
 }
 
 /// Purges by bytes behind every snapshot. By number of entries openraft does it.
@@ -46,9 +52,10 @@ pub(crate) async fn purge_by_bytes(raft: Raft, log: LogStore) {
         if let Some(cut) = cut
             && raft.trigger().purge_log(cut).await.is_err()
         {
-            return;
+            break;
         }
     }
+    raft_ended().await
 }
 
 /// Follows who leads until openraft ends, and reports that end unless it was asked for.

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use chronos_env::Loop;
 use chronos_peer::Transport;
 use chronos_types::NodeName;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::changes::Changes;
@@ -48,7 +48,7 @@ pub struct Membership {
     max_voters: usize,
     reassign_after: Duration,
     /// They end with this.
-    tasks: Mutex<JoinSet<()>>,
+    running: Mutex<Vec<Loop>>,
 }
 
 impl std::fmt::Debug for Membership {
@@ -89,16 +89,19 @@ impl Membership {
             state: watch::Sender::new(MemberState::Joining("it is starting".to_owned())),
             invited_by: Mutex::default(),
         };
-        let (joiner, tasks) = (Arc::new(joiner), Mutex::default());
-        Self { joiner, changes, client, transport, max_voters, reassign_after, tasks }
+        let (joiner, running) = (Arc::new(joiner), Mutex::default());
+        Self { joiner, changes, client, transport, max_voters, reassign_after, running }
     }
 
     /// Has this node's place in the cluster, as many voters as there should be, and the highest version that all
     /// can follow, seen to from now on.
     pub(crate) fn keep(&self, was_member: bool) {
-        let mut tasks = lock(&self.tasks);
-        tasks.spawn(keeper::keep(Arc::downgrade(&self.joiner), was_member));
-        tasks.spawn(tend(Arc::downgrade(&self.changes)));
+        let loops = &self.joiner.log.loops;
+        let keep = keeper::keep(Arc::downgrade(&self.joiner), was_member);
+        lock(&self.running).extend([
+            loops.start("membership", keep),
+            loops.start("voters and version", tend(Arc::downgrade(&self.changes))),
+        ]);
     }
 
     /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,

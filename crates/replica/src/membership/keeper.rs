@@ -20,7 +20,7 @@ const STANDING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between log lines that say the same.
 const REPEAT: Duration = Duration::from_secs(30);
 
-/// Goes on until the node is removed, or stops, or `joiner` is gone. `was_member` says whether this node was a
+/// Goes on until the node stops, or `joiner` is gone. `was_member` says whether this node was a
 /// member before it started.
 pub(super) async fn keep(joiner: Weak<Joiner>, mut was_member: bool) {
     let (mut said, mut is_back) = (None, false);
@@ -56,11 +56,13 @@ pub(super) async fn keep(joiner: Weak<Joiner>, mut was_member: bool) {
                 changed
             });
             if removed {
-                return;
+                break;
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
+    // A node that was removed stays so. It goes on answering reads.
+    std::future::pending().await
 }
 
 impl Joiner {

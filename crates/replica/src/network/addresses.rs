@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use openraft::async_runtime::WatchReceiver as _;
 
 use crate::lock::lock;
+use crate::log::upkeep::raft_ended;
 use crate::raft::Raft;
 use crate::types::StoredMembership;
 
@@ -14,13 +15,13 @@ use crate::types::StoredMembership;
 pub(crate) struct Addresses(Arc<Mutex<BTreeMap<u64, String>>>);
 
 impl Addresses {
-    /// Follows the membership until openraft ends.
+    /// Follows the membership. A loop: it does not end.
     pub(crate) async fn follow(self, raft: Raft) {
         let mut metrics = raft.server_metrics();
         loop {
             self.take_over(&metrics.borrow_watched().membership_config);
             if metrics.changed().await.is_err() {
-                return;
+                return raft_ended().await;
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use chronos_env::Loop;
 use chronos_types::NodeName;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::activity::Activity;
@@ -33,9 +33,11 @@ pub struct Presence {
     stamps: StampClock,
     /// Whether this node is to be removed.
     asked_to_leave: watch::Sender<bool>,
+    /// Whether this node is about to stop.
+    leaving: watch::Sender<bool>,
     activity: Arc<Activity>,
     /// They end with this.
-    tasks: Mutex<JoinSet<()>>,
+    running: Mutex<Vec<Loop>>,
 }
 
 impl std::fmt::Debug for Presence {
@@ -51,8 +53,9 @@ impl Presence {
         stamps: StampClock,
         activity: Arc<Activity>,
     ) -> Self {
-        let (asked_to_leave, tasks) = (watch::Sender::new(false), Mutex::default());
-        Self { leader, observed, stamps, asked_to_leave, activity, tasks }
+        let (asked_to_leave, leaving) = (watch::Sender::new(false), watch::Sender::new(false));
+        let running = Mutex::default();
+        Self { leader, observed, stamps, asked_to_leave, leaving, activity, running }
     }
 
     /// Follows who is there to fire webhooks.
@@ -84,10 +87,10 @@ impl Presence {
 
     /// Has the leader plan no more for this node, now and for as long as this node is there. Where there is
     /// no leader, it is told as soon as there is one.
-    pub async fn announce_stop(self: &Arc<Self>) {
+    pub async fn announce_stop(&self) {
         // Without an answer the node stops all the same, and is missed like one that was killed.
         let _ = tokio::time::timeout(PATIENCE, self.tell(true)).await;
-        lock(&self.tasks).spawn(announce(Arc::downgrade(self)));
+        self.leaving.send_replace(true);
     }
 
     /// Waits until this node is asked to leave, because it is to be removed.
@@ -154,13 +157,20 @@ impl Presence {
         self.observed.view.borrow().silent.contains(name)
     }
 
-    /// Has the view kept up to date from now on.
-    pub(crate) fn keep_up_to_date(&self, observer: Observer) {
-        lock(&self.tasks).spawn(observer.run());
+    /// Has the view kept up to date from now on, and the leader told again and again once this node is about to
+    /// stop.
+    pub(crate) fn keep_up_to_date(self: &Arc<Self>, observer: Observer) {
+        let loops = &self.leader.log.loops;
+        let announce = announce(Arc::downgrade(self), self.leaving.subscribe());
+        lock(&self.running)
+            .extend([loops.start("presence", observer.run()), loops.start("announcement", announce)]);
     }
 }
 
-async fn announce(presence: Weak<Presence>) {
+/// Goes on until the node has stopped, or `presence` is gone.
+async fn announce(presence: Weak<Presence>, mut leaving: watch::Receiver<bool>) {
+    // The sender is gone only with `presence`.
+    let _ = leaving.wait_for(|leaving| *leaving).await;
     loop {
         tokio::time::sleep(AGAIN).await;
         let Some(presence) = presence.upgrade() else { return };

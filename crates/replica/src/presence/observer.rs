@@ -12,6 +12,7 @@ use super::contact::LastContact;
 use super::followers::{Followers, last_acked};
 use super::leaving::Leaving;
 use super::view::View;
+use crate::log::upkeep::raft_ended;
 use crate::raft::{Figures, Raft};
 
 /// Between looks. The view changes as time passes, without any message.
@@ -86,7 +87,7 @@ impl Observer {
         (observer, Observed { view, cut_off, contact, lease, leaving })
     }
 
-    /// Goes on until openraft ends.
+    /// Goes on for as long as the node runs. A loop: it does not end.
     pub(crate) async fn run(mut self) {
         let mut changes = self.raft.server_metrics();
         let mut tick = tokio::time::interval(TICK);
@@ -94,7 +95,7 @@ impl Observer {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                changed = changes.changed() => if changed.is_err() { return },
+                changed = changes.changed() => if changed.is_err() { return raft_ended().await },
             }
             changes.borrow_watched();
             self.look();

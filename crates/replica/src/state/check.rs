@@ -36,10 +36,13 @@ impl StateCheck {
         Ok(Some(Self { worker: Worker::spawn(env, "state-check", check, died)?, health }))
     }
 
-    /// Checks the whole file. What it finds stops the node.
+    /// Checks the whole file, once. What it finds stops the node. A loop: it does not end.
     pub(crate) async fn run(self) {
         tokio::time::sleep(BEGIN).await;
         self.all().await;
+        // Its thread ends here.
+        drop(self);
+        std::future::pending().await
     }
 
     async fn all(&self) {
@@ -61,6 +64,7 @@ impl StateCheck {
 mod tests {
     use std::path::Path;
 
+    use chronos_env::Fault;
     use chronos_state::{Batch, LogBatch, VERSION};
 
     use super::*;
@@ -76,10 +80,10 @@ mod tests {
 
     async fn fault_of(path: &Path) -> Option<String> {
         let machine = Machine::open(path).expect("a large state is not checked when it is opened");
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(Fault::default()));
         let check = StateCheck::of(&machine, health.clone(), &Env::real()).expect("a thread");
         check.expect("it is large").all().await;
-        health.fault().borrow().clone()
+        health.fault().now()
     }
 
     #[tokio::test]

@@ -188,7 +188,7 @@ async fn an_entry_that_only_a_newer_chronos_can_apply_ends_the_node_that_is_mean
     for (to, ends) in [(node.log().id() ^ 1, false), (node.log().id(), true)] {
         let answer = service.call("two", "append", message(to)).await.expect_err("refused").to_string();
         assert!(answer.contains(words), "{answer}");
-        let fault = node.log().storage.health.fault().borrow().clone();
+        let fault = node.log().storage.health.fault().now();
         assert_eq!(fault.is_some_and(|fault| fault.contains(words)), ends);
     }
     node.replica.shutdown().await;

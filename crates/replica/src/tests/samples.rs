@@ -183,6 +183,8 @@ pub(super) fn answers() -> Vec<Sample> {
         answer("propose-disk_full", proposed(ProposeError::DiskFull(why()))),
         answer("propose-unknown", proposed(ProposeError::Unknown(why()))),
         answer("propose-stopped", proposed(ProposeError::Stopped(why()))),
+        answer("propose-busy", proposed(ProposeError::Busy(why()))),
+        answer("propose-too_large", proposed(ProposeError::TooLarge { bytes: 3, limit: 2 })),
         answer("read_index", Ok::<u64, ProposeError>(7)),
         answer("change", cluster()),
         answer("change-not_found", changed(ChangeError::NotFound(named("two")))),

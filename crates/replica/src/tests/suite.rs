@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use chronos_env::{Env, Worker};
+use chronos_env::{Env, Fault, Worker};
 use chronos_state::Machine;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
@@ -25,7 +25,7 @@ struct Builder;
 impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<Types>> {
         let directory = tempfile::tempdir().expect("a directory");
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(Fault::default()));
         let newest_at = Arc::new(AtomicI64::new(0));
         let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
         let path = directory.path().join("log.db");

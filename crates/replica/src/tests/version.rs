@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 
-use chronos_env::Worker;
+use chronos_env::{Fault, Worker};
 use chronos_state::Command;
 use openraft::storage::RaftStateMachine as _;
 use openraft::{EntryPayload, Membership};
@@ -42,7 +42,7 @@ impl State {
             StateChange::Applied(applied) => lock(&sink).extend(applied.outcomes),
             StateChange::Replaced => {}
         });
-        let (health, version) = (Arc::new(Health::new()), ClusterVersion::default());
+        let (health, version) = (Arc::new(Health::new(Fault::default())), ClusterVersion::default());
         let newest_at = Arc::new(AtomicI64::new(0));
         let file =
             StateFile::new(machine, sink, health.clone(), newest_at, version.clone()).expect("a state");
@@ -103,7 +103,7 @@ async fn a_copy_of_a_version_that_this_node_cannot_follow_stops_it() {
     let mut store = StateStore::new(worker, Progress::detached(), Arc::new(copies), state.health.clone());
     let installed = store.install_snapshot(&SnapshotMeta::default(), SnapshotSource::Received(copy)).await;
     installed.expect_err("it cannot follow");
-    let fault = state.health.fault().borrow().clone().expect("the node stops");
+    let fault = state.health.fault().now().expect("the node stops");
     let said = format!(
         "the state that another node sent is at cluster version {TO}, and this Chronos can follow versions up to \
          {VERSION}; start a newer Chronos on this node"

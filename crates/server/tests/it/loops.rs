@@ -2,13 +2,15 @@
 //! and report for them.
 
 mod bench;
+mod catch_up;
+mod outcomes;
 mod target;
 mod withdrawn;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_engine::{Planner, PlannerConfig, hand_over, spread};
+use chronos_engine::{PlannerConfig, hand_over, spread};
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
 use chronos_types::{ExecutionId, NodeName, Response, Status};
 use tokio_util::sync::CancellationToken;
@@ -203,10 +205,8 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
         misfire_threshold: chronos_types::DurationMs::from_secs(60),
         catch_up_window: chronos_types::DurationMs::from_secs(60),
     };
-    let (_changed, changes) = tokio::sync::mpsc::channel(1);
-    let planner = Planner::new(bench.services(), config, changes).expect("a timer");
     let stop = CancellationToken::new();
-    let task = bench::start(planner.run(), stop.clone());
+    let task = bench.plan_what_is_due(config, stop.clone());
     for (execution, node) in expected {
         bench.settled(execution, Status::Pending).await;
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");

@@ -22,6 +22,8 @@ pub(super) struct Context<'a> {
     /// The highest version that every member of the cluster followed at this place of the log.
     pub(super) follows: u32,
     pub(super) effects: Vec<Effect>,
+    /// The jobs of the executions that are over now.
+    pub(super) ended: Vec<JobSeq>,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Numbers executions.
@@ -53,14 +55,15 @@ impl<'a> Context<'a> {
     /// Begins a batch.
     pub(super) fn new(db: &'a Connection, at: Millis, follows: u32) -> Self {
         let (executions, jobs) = (Counter::new("execution"), Counter::new("job"));
-        Self { db, at, follows, effects: Vec::new(), is_any_withdrawn: Cell::default(), executions, jobs }
+        let (effects, ended) = (Vec::new(), Vec::new());
+        Self { db, at, follows, effects, ended, is_any_withdrawn: Cell::default(), executions, jobs }
     }
 
-    /// Ends the batch, and hands over its effects.
-    pub(super) fn close(self) -> Result<Vec<Effect>, StateError> {
+    /// Ends the batch, and hands over its effects, and the jobs of the executions that are over.
+    pub(super) fn close(self) -> Result<(Vec<Effect>, Vec<JobSeq>), StateError> {
         self.executions.close(self.db)?;
         self.jobs.close(self.db)?;
-        Ok(self.effects)
+        Ok((self.effects, self.ended))
     }
 }
 

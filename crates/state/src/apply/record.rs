@@ -215,5 +215,6 @@ pub(super) fn cancel(context: &mut Context<'_>, open: &Open, why: &str) -> Resul
     record.finish(Status::Cancelled, context.at);
     record.store(context)?;
     context.effects.push(Effect::Cancel(id));
+    context.ended.push(record.run.job);
     Ok(())
 }

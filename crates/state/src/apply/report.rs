@@ -118,6 +118,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
     }
     if record.is_finished() {
         context.effects.push(Effect::Settled(report.run.execution));
+        context.ended.push(report.run.job);
     }
     record.store(context)?;
     Ok(Outcome::Done)

@@ -67,4 +67,16 @@ impl PlanStep {
         };
         Some(Fire::first(run, *fire_at, node.clone()))
     }
+
+    /// A rough count of its bytes in the log.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        200
+    }
+
+    /// How many rows of the state it changes: the job's due instant, and the execution.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        1 + usize::from(self.run.is_some())
+    }
 }

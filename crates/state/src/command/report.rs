@@ -74,6 +74,22 @@ impl Report {
     pub fn of(fire: &Fire, what: Reported) -> Self {
         Self { run: fire.run, node: fire.node.clone(), what }
     }
+
+    /// A rough count of its bytes in the log.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match &self.what {
+            Reported::Ended { response, failure, .. } => {
+                let body = response.body.as_ref().map_or(0, String::len);
+                let error = response.error.as_ref().map_or(0, String::len);
+                500 + body + error + failure.as_ref().map_or(0, |(_, why)| why.len())
+            }
+            Reported::Skipped { reason } => 300 + reason.len(),
+            Reported::Begun { .. } | Reported::Replaced { .. } | Reported::NotBegun | Reported::Unknown => {
+                300
+            }
+        }
+    }
 }
 
 impl Reported {

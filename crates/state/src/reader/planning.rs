@@ -27,23 +27,83 @@ pub struct DueJob {
     pub times: JobTimes,
 }
 
+/// Where a job stands among those that fall due: its instant, and its number.
+pub type DuePlace = (Millis, JobSeq);
+
+impl DueJob {
+    /// Where it stands among those that fall due.
+    #[must_use]
+    pub fn place(&self) -> DuePlace {
+        (self.at, self.seq)
+    }
+}
+
+/// What the planner reads of a job that falls due.
+macro_rules! due_job {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.seq, j.id, j.version, j.created_at, d.at, j.spec
+            FROM due d CROSS JOIN jobs j ON j.seq = d.seq
+            WHERE d.at IS NOT NULL AND ",
+            $rest
+        )
+    };
+}
+
 impl Reader {
-    /// Jobs that fall due at or before `until`, the earliest first.
+    /// Jobs that fall due behind a place and not later than `until`, the earliest first.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn due(&self, until: Millis, limit: usize) -> Result<Vec<DueJob>, StateError> {
+    pub fn due(&self, after: DuePlace, until: Millis, limit: usize) -> Result<Vec<DueJob>, StateError> {
         // Of `due` this reads only what its index holds: the rows themselves lie on a page each.
-        let sql = "SELECT d.seq, j.id, j.version, j.created_at, d.at, j.spec
-            FROM due d CROSS JOIN jobs j ON j.seq = d.seq
-            WHERE d.at IS NOT NULL AND d.at <= ?1 ORDER BY d.at LIMIT ?2";
+        let sql = due_job!("(d.at, d.seq) > (?1, ?2) AND d.at <= ?3 ORDER BY d.at, d.seq LIMIT ?4");
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((until, limit))?;
+        let mut rows = statement.query((after.0, after.1.get(), until, limit))?;
         let mut due = Vec::new();
         while let Some(row) = rows.next()? {
             due.push(row::read("jobs", row, due_job)?);
         }
         Ok(due)
+    }
+
+    /// Those of these jobs that fall due not later than `until`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn due_of(&self, jobs: &[JobSeq], until: Millis) -> Result<Vec<DueJob>, StateError> {
+        let mut statement = self.connection.prepare_cached(due_job!("d.seq = ?1 AND d.at <= ?2"))?;
+        let mut due = Vec::new();
+        for job in jobs {
+            let mut rows = statement.query((job.get(), until))?;
+            if let Some(row) = rows.next()? {
+                due.push(row::read("jobs", row, due_job)?);
+            }
+        }
+        Ok(due)
+    }
+
+    /// How many unfinished executions a job has; of more than `most`, `most`.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn count_open(&self, job: JobSeq, most: usize) -> Result<usize, StateError> {
+        let sql = concat!(
+            "SELECT count(*) FROM
+            (SELECT 1 FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
+            open!(),
+            " LIMIT ?2)"
+        );
+        Ok(self.connection.prepare_cached(sql)?.query_row((job.get(), most), |row| row.get(0))?)
+    }
+
+    /// The earliest instant later than `after` at which any job falls due.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn first_due_after(&self, after: Millis) -> Result<Option<Millis>, StateError> {
+        let sql = "SELECT min(at) FROM due WHERE at IS NOT NULL AND at > ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([after], |row| row.get(0))?)
     }
 
     /// The earliest instant at which any job falls due.

@@ -153,7 +153,7 @@ fn what_cannot_be_read_is_told_with_its_table_and_row() {
                 r.holders(&[job.seq]).map(drop),
                 r.executions(&Default::default(), None, 9).map(drop),
                 r.find_job("a").map(drop),
-                r.due(i64::MAX, 9).map(drop),
+                r.due(ALL_DUE, i64::MAX, 9).map(drop),
             ];
             answers.into_iter().filter_map(Result::err).collect::<Vec<_>>()
         });

@@ -11,7 +11,7 @@ use proptest::test_runner::FileFailurePersistence;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{World, look, node};
+use crate::support::{ALL_DUE, World, look, node};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -76,7 +76,7 @@ fn read(world: &World, model: &Model) -> View {
         Ok(View {
             jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
             executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,
-            due: r.due(Millis::MAX, 1000)?,
+            due: r.due(ALL_DUE, Millis::MAX, 1000)?,
             first_due: r.first_due()?,
             open,
             withdrawn: r.withdrawn()?,

@@ -1,6 +1,6 @@
 //! Plans: runs come on record once, and due instants move forward only.
 
-use chronos_state::{Effect, JobSeq, PlanStep};
+use chronos_state::{Batch, Effect, JobSeq, PlanStep};
 use chronos_types::{JobSpec, Status, Trigger};
 
 use crate::support::*;
@@ -120,14 +120,14 @@ fn a_deleted_or_disabled_job_is_not_planned() {
 #[test]
 fn the_earliest_due_come_first() {
     let mut world = World::new();
-    assert_eq!((world.ask(|r| r.first_due()), world.ask(|r| r.due(i64::MAX, 9))), (None, vec![]));
+    assert_eq!((world.ask(|r| r.first_due()), world.ask(|r| r.due(ALL_DUE, i64::MAX, 9))), (None, vec![]));
     for (name, due) in
         [("a", Some(3000)), ("b", Some(1000)), ("c", None), ("d", Some(2000)), ("e", Some(1000))]
     {
         world.run(5, put(id_of(name), None, spec(name), due));
     }
     let names = |until, limit| {
-        let due = world.ask(|r| r.due(until, limit));
+        let due = world.ask(|r| r.due(ALL_DUE, until, limit));
         let name = |id| ["a", "b", "c", "d", "e"].into_iter().find(|name| id_of(name) == id).unwrap();
         due.iter().map(|d| name(d.id)).collect::<Vec<_>>().concat()
     };
@@ -137,8 +137,46 @@ fn the_earliest_due_come_first() {
     {
         assert_eq!(names(until, limit), wanted, "until {until}, at most {limit}");
     }
-    let first = world.ask(|r| r.due(1000, 1)).remove(0);
+    // Behind a place: that of a job, and an instant with all of its jobs.
+    let b = world.ask(|r| r.due(ALL_DUE, 1000, 1)).remove(0);
+    for (after, until, wanted) in [(b.place(), 9999, "eda"), ((1000, JobSeq::new(i64::MAX)), 2999, "d")] {
+        let due = world.ask(|r| r.due(after, until, 9));
+        let wanted: Vec<_> = wanted.chars().map(|name| id_of(&name.to_string())).collect();
+        assert_eq!(due.iter().map(|d| d.id).collect::<Vec<_>>(), wanted, "after {after:?}");
+    }
+    for (after, wanted) in [(999, Some(1000)), (1000, Some(2000)), (3000, None)] {
+        assert_eq!(world.ask(|r| r.first_due_after(after)), wanted, "after {after}");
+    }
+    let (c, d) = (world.job("c").seq, world.job("d").seq);
+    let those = |until| world.ask(|r| r.due_of(&[d, c, b.seq, JobSeq::new(99)], until));
+    assert_eq!(those(2000).iter().map(|due| due.seq).collect::<Vec<_>>(), [d, b.seq]);
+    assert_eq!(those(1999), std::slice::from_ref(&b));
+    let first = world.ask(|r| r.due(ALL_DUE, 1000, 1)).remove(0);
     let job = world.job("b");
     assert_eq!((first.seq, first.id, first.version, first.created_at), (job.seq, job.job.id, 1, CREATED_AT));
     assert_eq!((first.at, first.times), (1000, (&job.job.spec).into()));
+}
+
+#[test]
+fn what_is_unfinished_of_a_job_is_counted_up_to_a_number_and_its_end_is_told() {
+    let mut world = World::new();
+    let (job, other) = (world.create("a"), world.create("b"));
+    let mut fires = Vec::new();
+    for n in 1..=3 {
+        fires.push(fire_of(&world.done(500, plan([run(&job, n * 1000)]))));
+    }
+    let open = |world: &World, most| world.ask(|r| r.count_open(job.seq, most));
+    assert_eq!([0, 2, 3, 9].map(|most| open(&world, most)), [0, 2, 3, 3]);
+    assert_eq!(world.ask(|r| r.count_open(other.seq, 9)), 0);
+    let mut ended = |at, command| world.batch(&Batch { at, items: vec![command] }).ended;
+    let cases = [
+        (ended(1020, report(&fires[0], failed(1, 1000, Some(2500))).into()), vec![]),
+        (ended(2520, report(&fires[0], delivered(2, 2500)).into()), vec![job.seq]),
+        (ended(2530, report(&fires[0], delivered(2, 2500)).into()), vec![]),
+        (ended(2540, cancel(fires[1].run.execution).into()), vec![job.seq]),
+    ];
+    for (found, wanted) in cases {
+        assert_eq!(found, wanted);
+    }
+    assert_eq!(open(&world, 9), 1);
 }

@@ -103,7 +103,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let mut holders: Vec<_> = r.holders(&numbers)?.into_iter().collect();
     holders.sort();
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
-    add(text, (r.find_job("a")?, r.due(Millis::MAX, 100)?, r.first_due()?, r.withdrawn()?));
+    add(text, (r.find_job("a")?, r.due(ALL_DUE, Millis::MAX, 100)?, r.first_due()?, r.withdrawn()?));
     add(text, (r.aged_executions(1 << 40, 100)?, r.overfull_jobs(2)?, r.surplus_versions(0, 100)?));
     add(text, (r.forgotten_jobs(100)?, r.has_keys_before(9000)?, r.state_hash()?));
     Ok(())

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, LogBatch, Machine, Moved, Outcome,
-    Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, StateError,
-    TriggerRun, VERSION,
+    Applied, Batch, Cancel, Command, DeleteJob, DuePlace, Effect, Fire, JobRow, JobSeq, LogBatch, Machine,
+    Moved, Outcome, Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported,
+    StateError, TriggerRun, VERSION,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -14,6 +14,8 @@ use chronos_types::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+/// Before all jobs that fall due.
+pub const ALL_DUE: DuePlace = (Millis::MIN, JobSeq::new(0));
 /// The node that most commands name.
 pub const NODE: &str = "n1";
 

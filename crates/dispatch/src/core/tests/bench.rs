@@ -9,7 +9,9 @@ use chronos_types::{
 };
 use chronos_webhook::Outcome;
 
-use crate::core::{Action, Core, Ended, Event, Key, Loaded, Now, Question, Round};
+use crate::core::backlog::Question;
+use crate::core::fence::Round;
+use crate::core::{Action, Core, Ended, Event, Key, Loaded, Now};
 
 /// The node whose core it is.
 pub(super) const OWN: &str = "one";

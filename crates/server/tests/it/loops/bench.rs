@@ -1,17 +1,19 @@
 //! A node's log, state and dispatcher, without the loops that a test wants to start or to play.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
-use chronos_engine::{self as engine, Reassignment, Services};
-use chronos_env::Env;
+use chronos_engine::{self as engine, Planner, PlannerConfig, PlannerInbox, Reassignment, Services};
+use chronos_env::{Env, Loops};
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
     Activity, Dependencies, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store, View,
 };
-use chronos_state::{Batch, Command, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun};
+use chronos_state::{
+    Batch, Command, Effect, Fire, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun,
+};
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
 use prometheus_client::encoding::text::encode;
@@ -42,6 +44,9 @@ pub struct Bench {
     pub metrics: engine::Metrics,
     registry: Registry,
     pub view: watch::Sender<View>,
+    /// The runs that each entry of the log had planned.
+    planned: Arc<Mutex<Vec<Vec<Fire>>>>,
+    planning: Mutex<Option<PlannerInbox>>,
     made: AtomicUsize,
     _directory: tempfile::TempDir,
 }
@@ -63,15 +68,29 @@ pub fn start(work: impl Future<Output = ()> + Send + 'static, stop: Cancellation
 
 impl Bench {
     pub async fn start(first: View) -> Self {
+        Self::start_in(Env::real(), 1_024, first).await
+    }
+
+    /// In a world of its own, where so many bytes of a response are kept.
+    pub async fn start_in(env: Env, max_response_body: usize, first: View) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
-        let env = Env::real();
         let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
-        let effects = dispatcher.clone();
+        let (effects, (planner, planning)) = (dispatcher.clone(), Planner::channel());
+        let planned = Arc::<Mutex<Vec<Vec<Fire>>>>::default();
+        let fires = planned.clone();
         let sink = Box::new(move |change: StateChange| match change {
-            StateChange::Applied(applied) => effects.effects(applied.effects),
+            StateChange::Applied(applied) => {
+                let new = applied.effects.iter().filter_map(|effect| match effect {
+                    Effect::Fire(fire) if fire.attempt == 1 => Some(fire.clone()),
+                    _ => None,
+                });
+                fires.lock().unwrap().push(new.collect());
+                planner.ended(&applied.ended);
+                effects.effects(applied.effects);
+            }
             StateChange::Replaced => effects.rescan(),
         });
         let config = ReplicaConfig {
@@ -91,6 +110,7 @@ impl Bench {
             log: LogLimits::default(),
         };
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
+        let loops = Loops::new(&env);
         // A cluster of one calls nobody.
         let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
         let dependencies = Dependencies {
@@ -100,6 +120,7 @@ impl Bench {
             caller,
             activity: activity.clone(),
             metrics: Metrics::default(),
+            loops: loops.clone(),
             env: env.clone(),
         };
         let replica = Replica::start(config, dependencies).await.expect("it starts");
@@ -109,7 +130,7 @@ impl Bench {
         let metrics = engine::Metrics::new(&mut registry);
         let client = ClientConfig {
             timeout: PATIENCE,
-            max_response_body: 1_024,
+            max_response_body,
             ca_file: None,
             egress: Egress { deny: Vec::new(), allow: Vec::new() },
         };
@@ -122,6 +143,7 @@ impl Bench {
             view: view.subscribe(),
             env: env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
+            loops,
         };
         Dispatcher::start(config, inbox).expect("a dispatcher");
         let made = AtomicUsize::new(0);
@@ -134,6 +156,8 @@ impl Bench {
             metrics,
             registry,
             view,
+            planned,
+            planning: Mutex::new(Some(planning)),
             made,
             _directory: directory,
         }
@@ -154,18 +178,30 @@ impl Bench {
 
     /// Creates a job that falls due at `due`, or never where that is 0.
     pub async fn job(&self, url: &str, concurrency: &str, due: Millis) -> Made {
+        self.job_since(self.env.now(), "@every 1h", "ignore", url, concurrency, due).await
+    }
+
+    /// Creates a job whose schedule counts from `now`.
+    pub async fn job_since(
+        &self,
+        now: Millis,
+        schedule: &str,
+        missed_runs: &str,
+        url: &str,
+        concurrency: &str,
+        due: Millis,
+    ) -> Made {
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = self.env.now();
         let id = JobId::new(now, self.env.random_bytes());
         let due = if due == 0 { "null".to_owned() } else { due.to_string() };
         let json = format!(
             r#"1 {{"at":{now},"items":[{{"command":{{"put_job":{{"id":"{id}","from_version":null,
             "created_at":{now},"next_due":{due},"spec":{{"name":"job-{number}","description":"",
-            "schedule":"@every 1h","timezone":"UTC","webhook":{{"url":"{url}","method":null,"headers":[],
+            "schedule":"{schedule}","timezone":"UTC","webhook":{{"url":"{url}","method":null,"headers":[],
             "body":null,"auth":null,"success_codes":null,"timeout_ms":null,"tls_skip_verify":false,
             "max_redirects":0}},"retry":{{"max_attempts":3,"initial_ms":3000,"max_ms":60000,
             "multiplier":2.0,"jitter":0.0}},"timeout_ms":null,"concurrency":"{concurrency}",
-            "missed_runs":"ignore","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
+            "missed_runs":"{missed_runs}","jitter_ms":0,"start_at":null,"end_at":null,"tags":{{}},
             "enabled":true}}}}}}}}]}}"#
         );
         for item in Batch::decode(json.as_bytes()).expect("a batch").items {
@@ -206,6 +242,17 @@ impl Bench {
     /// Has this node look after what nodes that are gone hold, as the leader does.
     pub fn look_after_the_gone(&self, stop: CancellationToken) -> JoinHandle<()> {
         start(Reassignment::new(self.services()).run(), stop)
+    }
+
+    /// Has this node plan, as the leader does; once.
+    pub fn plan_what_is_due(&self, config: PlannerConfig, stop: CancellationToken) -> JoinHandle<()> {
+        let inbox = self.planning.lock().unwrap().take().expect("it plans already");
+        start(Planner::new(self.services(), config, inbox).expect("a timer").run(), stop)
+    }
+
+    /// The runs that were planned so far, by entry of the log, without entries that planned none.
+    pub fn planned(&self) -> Vec<Vec<Fire>> {
+        self.planned.lock().unwrap().iter().filter(|fires| !fires.is_empty()).cloned().collect()
     }
 
     /// What the loops of this node work with.

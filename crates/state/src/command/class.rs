@@ -1,0 +1,35 @@
+//! [`Class`]: which commands go before which on their way into the log.
+
+use super::Command;
+
+/// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// What runs are on time by, and what the cluster stands on. Only nodes ask for it.
+    Scheduled,
+    /// What a client of the API waits for.
+    Api,
+    /// What nobody waits for: old records are forgotten.
+    Bulk,
+}
+
+impl Class {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Scheduled, Self::Api, Self::Bulk];
+}
+
+impl Command {
+    /// Its class. The command alone tells it, so the leader finds what other nodes send it in the same class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Plan(_) | Self::Report(_) | Self::Reassign(_) | Self::RaiseVersion { .. } => {
+                Class::Scheduled
+            }
+            Self::PutJob(_) | Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => Class::Api,
+            Self::Trim(_) => Class::Bulk,
+            #[cfg(feature = "next")]
+            Self::Probe => Class::Bulk,
+        }
+    }
+}
