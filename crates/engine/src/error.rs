@@ -46,6 +46,9 @@ pub enum Unavailable {
     /// The write was begun; it may be done yet, or may have been done.
     #[error("{0}")]
     OutcomeUnknown(String),
+    /// It would change too much at once. Nothing was written.
+    #[error("{0}")]
+    TooLarge(String),
     /// This node is stopping. The write may have been done.
     #[error("{0}")]
     Stopping(String),
@@ -58,6 +61,7 @@ impl From<ProposeError> for Unavailable {
             ProposeError::NoLeader { .. } => Self::NoLeader(reason),
             ProposeError::DiskFull(_) => Self::DiskFull(reason),
             ProposeError::NotInUse { .. } => Self::NotInUse(reason),
+            ProposeError::TooLarge { .. } => Self::TooLarge(reason),
             ProposeError::Unknown(_) => Self::OutcomeUnknown(reason),
             ProposeError::Stopped(_) => Self::Stopping(reason),
         }
@@ -87,6 +91,14 @@ pub enum WriteError {
     /// The state does not allow it. Nothing was changed.
     #[error("refused: {0:?}")]
     Refused(Refusal),
+    /// The version of the job that was to run cannot be read. Nothing was changed.
+    #[error("version {version} of the job is on record in a form that this release refuses: {why}")]
+    Unreadable {
+        /// The version.
+        version: u64,
+        /// Why, for people.
+        why: String,
+    },
     /// The write cannot be done now, or nobody knows whether it was.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

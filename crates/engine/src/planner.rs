@@ -2,8 +2,9 @@
 //!
 //! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes both in one
 //! command: consensus and fsync are over before the instant comes. Each run goes to a live node, by its job.
-//! It never fires anything, and it remembers nothing: what is due stands in the state.
+//! It never fires anything, and it remembers only which jobs it cannot plan: what is due stands in the state.
 
+mod passed;
 mod rules;
 mod targets;
 
@@ -11,13 +12,14 @@ use std::io;
 use std::time::Duration;
 
 use chronos_env::{Bug, Timer};
-use chronos_state::{Command, Plan, PlanStep, Reader, StateError};
+use chronos_state::{BadJob, Command, Due, MAX_ROWS, PassedBy, Plan, PlanStep, Reader, StateError};
 use chronos_types::{DurationMs, Millis, Trigger};
 use tokio::sync::mpsc;
 
 use crate::error::LoopError;
 use crate::services::Services;
 use crate::tick::Tick;
+use passed::Passed;
 use rules::{HORIZON_MS, Rules, TOGETHER_MS};
 use targets::Targets;
 
@@ -65,6 +67,7 @@ impl Planner {
     pub async fn run(self) {
         let Self { services, config, mut timer, mut due_changed } = self;
         let mut leadership = services.proposer.leadership();
+        let mut passed = Passed::new(services.metrics.clone());
         loop {
             let leads = leadership.borrow_and_update().is_leader;
             services.metrics.leading(leads);
@@ -74,7 +77,7 @@ impl Planner {
                 }
                 continue;
             }
-            let wake_at = match tick(&services, config).await {
+            let wake_at = match tick(&services, config, &mut passed).await {
                 Ok(Tick::More) => continue,
                 Ok(Tick::Idle(next)) => next.map(|at| at - HORIZON_MS),
                 Err(error) => {
@@ -99,7 +102,11 @@ impl Planner {
 }
 
 /// Plans what is due; else says which instant is the next. What is planned is not due any more.
-async fn tick(services: &Services, config: PlannerConfig) -> Result<Tick<Option<Millis>>, LoopError> {
+async fn tick(
+    services: &Services,
+    config: PlannerConfig,
+    passed: &mut Passed,
+) -> Result<Tick<Option<Millis>>, LoopError> {
     let Services { node, env, store, proposer, view, metrics } = services;
     let PlannerConfig { misfire_threshold, catch_up_window } = config;
     let rules = Rules {
@@ -109,40 +116,49 @@ async fn tick(services: &Services, config: PlannerConfig) -> Result<Tick<Option<
         from_now: env.has(Bug::CountsFromNow),
     };
     let targets = Targets::of(node, &view.borrow());
-    let Look { steps, next } = store.read(move |reader| look(reader, &rules, &targets)).await?;
+    let known = passed.known();
+    let Look { steps, bad, next } = store.read(move |reader| look(reader, &rules, &targets, &known)).await?;
+    let is_any_bad = passed.pass(bad);
     if steps.is_empty() {
-        return Ok(Tick::Idle(next));
+        // Others stand behind those that are passed by from now on.
+        return Ok(if is_any_bad { Tick::More } else { Tick::Idle(next) });
     }
     let missed = steps.iter().filter(|step| is_of_missed(step)).count();
     if missed > 0 {
         tracing::info!(missed, "catching up on missed instants");
     }
     metrics.planned(steps.len(), missed);
-    let plan = Command::Plan(Plan { steps });
-    proposer.propose(plan.into()).await?;
+    for steps in steps.chunks(MAX_ROWS) {
+        proposer.propose(Command::Plan(Plan { steps: steps.to_vec() }).into()).await?;
+    }
     Ok(Tick::More)
 }
 
 /// What one look found.
 struct Look {
     steps: Vec<PlanStep>,
+    /// Jobs that cannot be planned.
+    bad: Vec<BadJob>,
     /// The first due instant, where it is not to be planned yet.
     next: Option<Millis>,
 }
 
 /// Makes the steps of what is due.
-fn look(reader: &Reader, rules: &Rules, targets: &Targets) -> Result<Look, StateError> {
-    let first = reader.first_due()?;
+fn look(reader: &Reader, rules: &Rules, targets: &Targets, passed: &PassedBy) -> Result<Look, StateError> {
+    let first = reader.first_due(passed)?;
     if first.is_none_or(|first| first > rules.now + HORIZON_MS) {
-        return Ok(Look { steps: Vec::new(), next: first });
+        return Ok(Look { steps: Vec::new(), bad: Vec::new(), next: first });
     }
-    let due = reader.due(rules.now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE)?;
+    let Due { jobs: due, mut bad } =
+        reader.due(rules.now + HORIZON_MS + TOGETHER_MS, JOBS_AT_ONCE, passed)?;
     let holders = targets.holders(reader, &due)?;
     let mut steps = Vec::with_capacity(due.len());
     for job in &due {
-        rules.plan(job, targets.of_job(job, &holders), &mut steps);
+        if let Err(why) = rules.plan(job, targets.of_job(job, &holders), &mut steps) {
+            bad.push(BadJob { seq: job.seq, id: job.id, version: job.version, why });
+        }
     }
-    Ok(Look { steps, next: None })
+    Ok(Look { steps, bad, next: None })
 }
 
 /// Whether a step gets past instants that were missed.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chronos_state::MAX_ROWS;
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +115,12 @@ pub enum ProposeError {
         since: u32,
         /// The version of the cluster, as this node has applied it.
         version: u32,
+    },
+    /// It would change more rows than one batch may. Nothing was written.
+    #[error("it would change {rows} rows, and at most {MAX_ROWS} may be changed at once")]
+    TooLarge {
+        /// The rows that it would change.
+        rows: usize,
     },
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node is stopping: {0}")]

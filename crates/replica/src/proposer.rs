@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::Env;
-use chronos_state::{Batch, Outcome, Proposal};
+use chronos_state::{Batch, MAX_ROWS, Outcome, Proposal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::ProposeError;
@@ -18,8 +18,8 @@ use crate::status::Leadership;
 /// two, batches were half as large and 64 clients created 13.7k jobs a second instead of
 /// 19.2k, at 80 µs of CPU each instead of 55 (`cargo xtask bench create`).
 const IN_FLIGHT: usize = 1;
-/// At most so many commands go into one batch, and so many bytes: a log entry stays small.
-const MAX_ITEMS: usize = 1_000;
+/// At most so many bytes go into one batch, and commands that change [`MAX_ROWS`] rows: a log entry stays small, and
+/// what it changes is done in milliseconds.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Where the outcomes of one proposal go.
@@ -27,6 +27,7 @@ type Answer = oneshot::Sender<Result<Accepted, ProposeError>>;
 
 struct Waiting {
     items: Vec<Proposal>,
+    rows: usize,
     bytes: usize,
     answer: Answer,
     /// Another node sent it here because this one led. It is not sent on.
@@ -70,7 +71,8 @@ impl Proposer {
     }
 
     /// Proposes commands that stay together. What a release adds is used from its cluster version on: a command
-    /// of a higher one than this node has applied is not proposed, so whoever proposes it needs no check.
+    /// of a higher one than this node has applied is not proposed, so whoever proposes it needs no check. Nor are
+    /// commands that would change more than [`MAX_ROWS`] rows together.
     ///
     /// # Errors
     /// They were not accepted, or it is not known whether they were.
@@ -78,6 +80,10 @@ impl Proposer {
         let (since, version) = (since(&items), self.replica.version());
         if since > version {
             return Err(ProposeError::NotInUse { since, version });
+        }
+        let rows = rows(&items);
+        if rows > MAX_ROWS {
+            return Err(ProposeError::TooLarge { rows });
         }
         let stopped = || ProposeError::Stopped("writes are closed".into());
         let accepted = enqueue(&self.queue, items, false).await.ok_or_else(stopped)??;
@@ -118,6 +124,11 @@ fn since(items: &[Proposal]) -> u32 {
     items.iter().map(|item| item.command.since()).max().unwrap_or_default()
 }
 
+/// How many rows these may change.
+fn rows(items: &[Proposal]) -> usize {
+    items.iter().map(|item| item.command.rows()).sum()
+}
+
 /// Puts commands into the queue and waits for their outcomes; none when the queue is closed.
 async fn enqueue(
     queue: &mpsc::Sender<Waiting>,
@@ -125,8 +136,8 @@ async fn enqueue(
     for_peer: bool,
 ) -> Option<Result<Accepted, ProposeError>> {
     let (answer, answered) = oneshot::channel();
-    let bytes = items.iter().map(|item| item.command.weight()).sum();
-    queue.send(Waiting { items, bytes, answer, for_peer }).await.ok()?;
+    let (rows, bytes) = (rows(&items), items.iter().map(|item| item.command.weight()).sum());
+    queue.send(Waiting { items, rows, bytes, answer, for_peer }).await.ok()?;
     answered.await.ok()
 }
 
@@ -149,14 +160,15 @@ impl Gather {
                     None => return,
                 },
             };
-            let mut bytes = first.bytes;
+            let (mut rows, mut bytes) = (first.rows, first.bytes);
+            let mut count = first.items.len();
             let mut group = vec![first];
-            let mut count = group[0].items.len();
             while let Ok(next) = waiting.try_recv() {
-                if count + next.items.len() > MAX_ITEMS || bytes + next.bytes > MAX_BYTES {
+                if rows + next.rows > MAX_ROWS || bytes + next.bytes > MAX_BYTES {
                     left_over = Some(next);
                     break;
                 }
+                rows += next.rows;
                 count += next.items.len();
                 bytes += next.bytes;
                 group.push(next);

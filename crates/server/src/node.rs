@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Retention, Services,
+    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Remainders, Retention, Services,
 };
 use chronos_env::Env;
 use chronos_http::{self as http, App};
@@ -61,7 +61,7 @@ impl Node {
         let mut registry = telemetry::registry();
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
-        let (router, due_changed) = EffectRouter::new(dispatcher.clone());
+        let (router, heard) = EffectRouter::new(dispatcher.clone());
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -103,12 +103,13 @@ impl Node {
             dispatcher,
             stopping: stopping.clone(),
         };
-        let planner = Planner::new(services.clone(), parts::planner(&config), due_changed)
+        let planner = Planner::new(services.clone(), parts::planner(&config), heard.due_changed)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
         let retention = Retention::new(services.clone(), parts::retention(&config));
         let loops = Loops::start([
             ("planner", Box::pin(planner.run()) as _),
             ("retention", Box::pin(retention.run()) as _),
+            ("remainders", Box::pin(Remainders::new(services.clone(), heard.remains).run()) as _),
             ("reassignment", Box::pin(Reassignment::new(services.clone()).run()) as _),
             ("removal", Box::pin(drain.clone().leave_when_asked()) as _),
             #[cfg(feature = "next")]

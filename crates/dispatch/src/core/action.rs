@@ -54,7 +54,7 @@ pub(crate) enum Action {
         /// The execution, which is reported as skipped.
         execution: ExecutionId,
         /// The reason that is reported.
-        reason: &'static str,
+        reason: String,
     },
 }
 

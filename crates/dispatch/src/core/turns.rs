@@ -36,7 +36,7 @@ impl Executions {
                 continue;
             };
             match entry.state {
-                State::Waiting => self.admit(id, false, step),
+                State::Waiting => self.admit(id, None, step),
                 State::Withdrawn { .. } => {
                     step.report(&entry.fire, Reported::Unknown);
                     self.entries.remove(&id);
@@ -47,15 +47,15 @@ impl Executions {
     }
 
     /// The instant of an execution has come: its job's policy decides. Where the specification is not at
-    /// hand and was not `just_loaded`, it is read first.
-    fn admit(&mut self, id: ExecutionId, just_loaded: bool, step: &mut Step<'_>) {
+    /// hand, it is read first; where it was just read, `gone` says why it is not at hand.
+    fn admit(&mut self, id: ExecutionId, gone: Option<&str>, step: &mut Step<'_>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let key = entry.key();
         let prepared = entry.prepared.take().or_else(|| self.specs.get(key));
         let Some(prepared) = prepared else {
-            if just_loaded {
-                step.push(Action::VersionGone { execution: id, reason: VERSION_GONE });
-                self.skip(id, VERSION_GONE, step);
+            if let Some(reason) = gone {
+                step.push(Action::VersionGone { execution: id, reason: reason.to_owned() });
+                self.skip(id, reason, step);
             } else {
                 entry.state = State::Loading;
                 self.specs.want(key, id);
@@ -98,7 +98,13 @@ impl Executions {
     }
 
     /// Hands out what was read, and lets those go whose instant came meanwhile.
-    pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Arc<Prepared>)>, step: &mut Step<'_>) {
+    pub(super) fn loaded(
+        &mut self,
+        asked: &[Key],
+        loaded: Vec<(Key, Arc<Prepared>)>,
+        bad: &[(Key, String)],
+        step: &mut Step<'_>,
+    ) {
         for (key, prepared) in loaded {
             for id in self.specs.awaiting(key) {
                 if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.key() == key) {
@@ -108,12 +114,13 @@ impl Executions {
             self.specs.put(key, prepared);
         }
         for key in asked {
+            let gone = bad.iter().find(|(of, _)| of == key).map_or(VERSION_GONE, |(_, why)| why.as_str());
             for id in self.specs.arrived(*key) {
                 // It may run another version by now, which is asked for too.
                 let entry = self.entries.get_mut(&id).filter(|entry| entry.key() == *key);
                 let Some(Entry { state: state @ State::Loading, fire, .. }) = entry else { continue };
                 if self.fence.is_down() {
-                    self.admit(id, true, step);
+                    self.admit(id, Some(gone), step);
                 } else {
                     // The job's policy decides when it may begin, by what is open then.
                     *state = State::Waiting;

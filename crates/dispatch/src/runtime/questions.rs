@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
     loop {
         match read(&store, keys.clone()).await {
-            Ok(loaded) => return Event::Loaded { asked: keys, loaded },
+            Ok((loaded, bad)) => return Event::Loaded { asked: keys, loaded, bad },
             Err(error) => {
                 tracing::error!(%error, "jobs that are due cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -25,16 +25,28 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
     }
 }
 
+/// Versions that were read, and those that cannot be, each with the reason.
+type Loaded = (Vec<(Key, Arc<Prepared>)>, Vec<(Key, String)>);
+
 /// Reads versions of jobs, once. Those that are not on record are left out.
-async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>, StateError> {
+async fn read(store: &Store, keys: Vec<Key>) -> Result<Loaded, StateError> {
     let read = move |reader: &Reader| {
-        let mut loaded = Vec::with_capacity(keys.len());
+        let (mut loaded, mut bad) = (Vec::with_capacity(keys.len()), Vec::new());
         for key in keys {
-            if let Some((job_id, spec)) = reader.spec(key.0, key.1)? {
-                loaded.push((key, Arc::new(Prepared::new(job_id, spec))));
-            }
+            let why = match reader.spec(key.0, key.1) {
+                Ok(Some((job_id, Ok(spec)))) => {
+                    loaded.push((key, Arc::new(Prepared::new(job_id, spec))));
+                    continue;
+                }
+                Ok(Some((_, Err(bad)))) => bad.why,
+                Ok(None) => continue,
+                // Of one record, and no reason to keep the others waiting.
+                Err(StateError::Corrupt(why)) => why,
+                Err(error) => return Err(error),
+            };
+            bad.push((key, format!("version {} of the job cannot be read: {why}", key.1)));
         }
-        Ok(loaded)
+        Ok((loaded, bad))
     };
     store.read(read).await
 }
@@ -43,11 +55,7 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>
 pub(super) async fn what_is_open(store: Store, node: NodeName, question: Question, forgets: bool) -> Event {
     loop {
         let node = node.clone();
-        let ask = move |reader: &Reader| {
-            let mut withdrawn = reader.withdrawn()?;
-            withdrawn.retain(|fire| fire.node == node);
-            Ok((reader.open_fires(&node)?, withdrawn))
-        };
+        let ask = move |reader: &Reader| Ok((reader.open_fires(&node)?, reader.withdrawn(&node)?));
         match store.read(ask).await {
             Ok((mut fires, withdrawn)) => {
                 fires.retain(|_| !forgets);

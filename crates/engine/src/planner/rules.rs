@@ -27,12 +27,17 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Plans the instants of a job up to the horizon, for a node to fire.
-    pub(super) fn plan(&self, job: &DueJob, node: &NodeName, steps: &mut Vec<PlanStep>) {
-        let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
-            // Out of the way, or it would be found first for ever.
-            steps.push(pass_over(job, job.at, None));
-            return;
-        };
+    ///
+    /// # Errors
+    /// Its schedule cannot be read, and why. Its due instant stays where it is: a release that reads the schedule
+    /// goes on from there.
+    pub(super) fn plan(
+        &self,
+        job: &DueJob,
+        node: &NodeName,
+        steps: &mut Vec<PlanStep>,
+    ) -> Result<(), String> {
+        let times = Times::of(&job.times, job.created_at)?;
         let mut due = job.at;
         for _ in 0..RUNS_PER_JOB {
             let step = if due <= self.now - self.misfire_threshold {
@@ -45,9 +50,10 @@ impl Rules {
             steps.push(step);
             match next {
                 Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => due = next,
-                _ => return,
+                _ => break,
             }
         }
+        Ok(())
     }
 
     /// Plans the missed instant `due` by the job's missed-runs policy. However many were missed, one step is
@@ -135,7 +141,8 @@ mod tests {
             from_now: false,
         };
         let mut steps = Vec::new();
-        rules.plan(&job, &NodeName::unchecked("n1"), &mut steps);
+        let planned = rules.plan(&job, &NodeName::unchecked("n1"), &mut steps);
+        assert_eq!(planned.is_err(), schedule == "@whenever", "{planned:?}");
         let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
         let step = |step: &PlanStep| {
             assert_eq!((step.job, step.version), (job.seq, job.version));
@@ -175,8 +182,8 @@ mod tests {
         );
         // The last one before the job's end.
         plan("@every 10s", 600, 599, &[(600, Some((600, Schedule)), None)]);
-        // A schedule that this release cannot read stops its job.
-        plan("@whenever", 10, 9, &[(10, None, None)]);
+        // A schedule that this release cannot read stops its job, whose due instant stays.
+        plan("@whenever", 10, 9, &[]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Where that goes which the state machine hands on: the effects of a batch to the dispatcher, and the news that
-//! due instants changed to the planner.
+//! Where that goes which the state machine hands on: the effects of a batch to the dispatcher, the news that
+//! due instants changed to the planner, and that a change has left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
 use chronos_replica::StateChange;
@@ -11,26 +11,42 @@ use tokio::sync::mpsc;
 pub(super) struct EffectRouter {
     dispatcher: dispatch::Handle,
     due_changed: mpsc::Sender<()>,
+    remains: mpsc::Sender<()>,
+}
+
+/// What the loops of the node hear.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// Due instants changed.
+    pub(super) due_changed: mpsc::Receiver<()>,
+    /// A change of a job has left something to do.
+    pub(super) remains: mpsc::Receiver<()>,
 }
 
 impl EffectRouter {
-    /// A router, and what the planner hears from it.
-    pub(super) fn new(dispatcher: dispatch::Handle) -> (Self, mpsc::Receiver<()>) {
-        // One word is enough, however often due instants change before it is heard.
-        let (due_changed, heard) = mpsc::channel(1);
-        (Self { dispatcher, due_changed }, heard)
+    /// A router, and what the loops hear from it.
+    pub(super) fn new(dispatcher: dispatch::Handle) -> (Self, Heard) {
+        // One word is enough, however often it is said before it is heard.
+        let (due_changed, due_heard) = mpsc::channel(1);
+        let (remains, remains_heard) = mpsc::channel(1);
+        let heard = Heard { due_changed: due_heard, remains: remains_heard };
+        (Self { dispatcher, due_changed, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
     pub(super) fn route(&self, handed: StateChange) {
         let StateChange::Applied(mut applied) = handed else {
             self.due_changed();
+            self.remains();
             return self.dispatcher.rescan();
         };
         let before = applied.effects.len();
         applied.effects.retain(|effect| !matches!(effect, Effect::DueChanged));
         if applied.effects.len() < before {
             self.due_changed();
+        }
+        if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
+            self.remains();
         }
         if !applied.effects.is_empty() {
             self.dispatcher.effects(applied.effects);
@@ -40,5 +56,10 @@ impl EffectRouter {
     fn due_changed(&self) {
         // A full channel says the same already; a closed one has nobody who plans.
         let _ = self.due_changed.try_send(());
+    }
+
+    fn remains(&self) {
+        // As above.
+        let _ = self.remains.try_send(());
     }
 }

@@ -2,6 +2,7 @@
 //! and report for them.
 
 mod bench;
+mod records;
 mod target;
 mod withdrawn;
 
