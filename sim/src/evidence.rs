@@ -42,11 +42,13 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
     machine.readers(1)?.with(|reader| {
         let jobs = reader.jobs(&JobFilter::default(), None, 10_000)?.items;
         let executions = reader.executions(&ExecutionFilter::default(), None, 1_000_000)?.items;
+        let nodes = reader.withdrawn_nodes()?;
+        let withdrawn = nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
         Ok(NodeState {
             node: node.to_owned(),
             hash: reader.state_hash()?,
             jobs,
-            withdrawn: reader.withdrawn()?.len(),
+            withdrawn,
             executions: executions.into_iter().map(|row| row.execution).collect(),
         })
     })

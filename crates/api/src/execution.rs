@@ -54,6 +54,9 @@ pub struct Execution {
     pub node_id: String,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Present where this release refuses a part of what is on record: why. The other fields show what can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
 }
 
 /// A request as it was sent, credentials redacted.
@@ -109,6 +112,17 @@ impl Execution {
     /// The execution as clients see it. `spec` is the version of the job that ran.
     #[must_use]
     pub fn new(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
+        Self::shown(execution, Some(spec), None)
+    }
+
+    /// An execution of which a part is `invalid` for the reason given. Where that is the version of the job, there
+    /// is no `spec`, and the request cannot be shown.
+    #[must_use]
+    pub fn shown(
+        execution: &domain::Execution,
+        spec: Option<&domain::JobSpec>,
+        invalid: Option<String>,
+    ) -> Self {
         let domain::Execution {
             id,
             job_id,
@@ -142,11 +156,12 @@ impl Execution {
             attempts: *attempts,
             last_error: last_error.clone(),
             error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
-            request: (*attempts >= 1).then(|| RequestView::of(execution, spec)),
+            request: spec.filter(|_| *attempts >= 1).map(|spec| RequestView::of(execution, spec)),
             response: response.as_ref().map(Response::from),
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
+            invalid,
         }
     }
 }

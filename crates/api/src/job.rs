@@ -89,6 +89,10 @@ pub struct Job {
     pub next_run: Option<String>,
     /// The newest run that began; null before the first.
     pub last_run: Option<LastRun>,
+    /// Present where this release refuses the specification on record: why. The other fields then show what can
+    /// be read of it. The job does not run until it is written anew, or until a release reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
 }
 
 /// A job's newest run that began.
@@ -112,16 +116,31 @@ pub struct JobVersion {
     pub updated_at: String,
     /// The job in this version, with secrets redacted.
     pub spec: JobInput,
+    /// Present where this release refuses what is on record of it: why. `spec` then shows what can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
 }
 
 impl Job {
     /// The job as clients see it.
     #[must_use]
     pub fn new(job: &domain::Job, last_run: Option<(Status, Millis)>) -> Self {
-        let domain::Job { id, spec, version, created_at, updated_at, next_due } = job;
+        Self::shown(job, JobInput::from(&job.spec), None, last_run)
+    }
+
+    /// A job whose specification is shown as `spec`, and is `invalid` for the reason given.
+    #[must_use]
+    pub fn shown<S>(
+        job: &domain::Job<S>,
+        spec: JobInput,
+        invalid: Option<String>,
+        last_run: Option<(Status, Millis)>,
+    ) -> Self {
+        let domain::Job { id, spec: _, version, created_at, updated_at, next_due } = job;
         Self {
             id: id.to_string(),
-            spec: JobInput::from(spec),
+            spec,
+            invalid,
             version: *version,
             created_at: format_rfc3339(*created_at),
             updated_at: format_rfc3339(*updated_at),
@@ -136,7 +155,13 @@ impl JobVersion {
     /// A version as clients see it.
     #[must_use]
     pub fn new(version: u64, updated_at: Millis, spec: &domain::JobSpec) -> Self {
-        Self { version, updated_at: format_rfc3339(updated_at), spec: JobInput::from(spec) }
+        Self::shown(version, updated_at, JobInput::from(spec), None)
+    }
+
+    /// A version that is shown as `spec`, and is `invalid` for the reason given.
+    #[must_use]
+    pub fn shown(version: u64, updated_at: Millis, spec: JobInput, invalid: Option<String>) -> Self {
+        Self { version, updated_at: format_rfc3339(updated_at), spec, invalid }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a job from JSON.
 
 use chronos_types::{
-    self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Tags, Webhook,
+    self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags, Webhook,
 };
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ const FIELDS: &[&str] = names_of!(JobInput {
     enabled
 });
 /// These fields are accepted and ignored, so that what was read can be written back.
-const READ_ONLY: [&str; 6] = ["id", "version", "created_at", "updated_at", "next_run", "last_run"];
+const READ_ONLY: [&str; 7] = ["id", "version", "created_at", "updated_at", "next_run", "last_run", "invalid"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
 const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':'";
 /// What was expected, for a message that says that the schedule is missing.
@@ -44,6 +44,18 @@ impl JobInput {
     pub fn parse(
         value: &Value,
         stored: Option<&Webhook>,
+        check: CheckSchedule<'_>,
+    ) -> Result<JobSpec, Invalid> {
+        Self::parse_with(value, stored.map(Secrets::from).unwrap_or_default(), check)
+    }
+
+    /// [`JobInput::parse`] where the stored secrets are known, and not all else of the stored webhook.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn parse_with(
+        value: &Value,
+        stored: Secrets<'_>,
         check: CheckSchedule<'_>,
     ) -> Result<JobSpec, Invalid> {
         let mut found = Invalid::default();
@@ -108,7 +120,7 @@ fn description(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn webhook(value: &Value, stored: Option<&Webhook>, invalid: &mut Invalid) -> Option<domain::Webhook> {
+fn webhook(value: &Value, stored: Secrets<'_>, invalid: &mut Invalid) -> Option<domain::Webhook> {
     let mut webhook = webhook_input::parse(value, "webhook", invalid)?;
     if let Err(field) = webhook.restore_secrets(stored) {
         invalid.add(

@@ -13,11 +13,25 @@ use crate::fields::unquoted;
 /// # Errors
 /// The patch is not an object.
 pub fn merge_patch(spec: &JobSpec, patch: &Value) -> Result<Value, Invalid> {
+    JobInput::from(spec).merged(patch)
+}
+
+impl JobInput {
+    /// What a patch makes of it, as [`merge_patch`] does of a job.
+    ///
+    /// # Errors
+    /// The patch is not an object.
+    pub fn merged(&self, patch: &Value) -> Result<Value, Invalid> {
+        merge_into(self, patch)
+    }
+}
+
+fn merge_into(job: &JobInput, patch: &Value) -> Result<Value, Invalid> {
     let Value::Object(changes) = patch else {
         return Err(Invalid::one("", unquoted(patch, "an object with the fields to change")));
     };
     // Plain strings, numbers and maps with string keys: serialisation cannot fail.
-    let mut job = serde_json::to_value(JobInput::from(spec)).unwrap_or_default();
+    let mut job = serde_json::to_value(job).unwrap_or_default();
     let kind = |value: &Value| value.pointer("/webhook/auth/type").and_then(Value::as_str).map(str::to_owned);
     if let Some(new) = kind(patch)
         && kind(&job).is_some_and(|old| old != new)

@@ -91,10 +91,7 @@ impl From<&domain::Webhook> for Webhook {
             max_redirects,
         } = webhook;
         // A header that overrides the one of `auth` carries a credential, whatever its name is.
-        let sent = auth.as_ref().map(|auth| match auth {
-            domain::Auth::Bearer { .. } | domain::Auth::Basic { .. } => "Authorization",
-            domain::Auth::ApiKey { header, .. } => header.as_deref().unwrap_or(domain::Auth::DEFAULT_HEADER),
-        });
+        let sent = auth.as_ref().map(domain::Auth::header_name);
         let secret = |name: &str| {
             is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name))
         };

@@ -1,6 +1,6 @@
 //! A test call of a webhook.
 
-use chronos_types::{self as domain, DurationMs, Invalid};
+use chronos_types::{self as domain, DurationMs, Invalid, Secrets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ impl TestRequest {
             fields.get("webhook").and_then(|value| webhook_input::parse(value, "webhook", &mut invalid));
         let timeout = fields.timeout("timeout", &mut invalid);
         let Some(mut webhook) = webhook else { return Err(invalid) };
-        if let Err(field) = webhook.restore_secrets(None) {
+        if let Err(field) = webhook.restore_secrets(Secrets::default()) {
             invalid.add(field, "is \"[redacted]\"; expected the secret itself");
         }
         invalid.into_result().map(|()| (webhook, timeout))

@@ -1,14 +1,14 @@
 //! Changes a job that exists: read it, make its next specification, propose that from the version that was
 //! read, and begin again where another change came first.
 
-use chronos_state::{Command, Idempotency, JobRow, Outcome, Proposal, PutJob, Refusal};
-use chronos_types::{Invalid, Job, JobSpec};
+use chronos_state::{Command, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec};
+use chronos_types::{Invalid, Job};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::services::Services;
-use crate::times::first_due;
+use crate::times::{first_due, first_due_of_bad};
 
 /// A try fails only where another change succeeded. So many failures in a row are not chance, but a client
 /// that changes the job in a loop.
@@ -33,21 +33,19 @@ pub(crate) async fn change(
     key: &str,
     if_match: &IfMatch<'_>,
     idempotency: Option<&Idempotency>,
-    next: impl Fn(&JobRow) -> Result<Option<JobSpec>, Invalid>,
+    next: impl Fn(&JobRow) -> Result<Option<ReadSpec>, Invalid>,
 ) -> Result<JobRow, ChangeError> {
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
         check(if_match, row.job.version)?;
         let Some(spec) = next(&row)? else { return Ok(row) };
-        let next_due = first_due(&spec, row.job.created_at, services.env.now());
-        let from = row.job.version;
-        let put = PutJob {
-            id: row.job.id,
-            from_version: Some(from),
-            created_at: row.job.created_at,
-            spec: spec.clone(),
-            next_due,
+        let (created_at, now) = (row.job.created_at, services.env.now());
+        let (form, next_due) = match &spec {
+            Ok(spec) => (StoredSpec::of(spec), first_due(spec, created_at, now)),
+            Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
         };
+        let from = row.job.version;
+        let put = PutJob { id: row.job.id, from_version: Some(from), created_at, spec: form, next_due };
         let command = Command::PutJob(Box::new(put));
         let proposal = Proposal { idempotency: idempotency.cloned(), command };
         match services.proposer.propose(proposal).await? {

@@ -65,7 +65,7 @@ impl From<ProposeError> for Unavailable {
             ProposeError::DiskFull(_) => Self::DiskFull(reason),
             ProposeError::NotInUse { .. } => Self::NotInUse(reason),
             ProposeError::Busy(_) => Self::Busy(reason),
-            ProposeError::TooLarge { .. } => Self::TooLarge(reason),
+            ProposeError::TooLarge { .. } | ProposeError::TooManyRows { .. } => Self::TooLarge(reason),
             ProposeError::Unknown(_) => Self::OutcomeUnknown(reason),
             ProposeError::Stopped(_) => Self::Stopping(reason),
         }
@@ -95,6 +95,14 @@ pub enum WriteError {
     /// The state does not allow it. Nothing was changed.
     #[error("refused: {0:?}")]
     Refused(Refusal),
+    /// The version of the job that was to run cannot be read. Nothing was changed.
+    #[error("version {version} of the job is on record in a form that this release refuses: {why}")]
+    Unreadable {
+        /// The version.
+        version: u64,
+        /// Why, for people.
+        why: String,
+    },
     /// The write cannot be done now, or nobody knows whether it was.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

@@ -110,7 +110,11 @@ impl Executions {
         id: &str,
         idempotency: Option<Idempotency>,
     ) -> Result<ExecutionRow, WriteError> {
-        let original = lookup::acknowledged_execution(&self.services, job, id).await?.execution;
+        let row = lookup::acknowledged_execution(&self.services, job, id).await?;
+        let original = row.execution;
+        if let Err(bad) = row.spec {
+            return Err(WriteError::Unreadable { version: original.job_version, why: bad.why });
+        }
         requested::run(&self.services, original.job_id, Some(original.id), idempotency).await
     }
 }

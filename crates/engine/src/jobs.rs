@@ -1,14 +1,15 @@
 //! The use cases of jobs and their versions.
 
 use chronos_state::{
-    Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, Page, Proposal,
-    PutJob, Refusal, VersionRow,
+    BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, Page,
+    Proposal, PutJob, Refusal, StoredSpec, VersionRow,
 };
 use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, IfMatch};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::read::{Consistency, PageRequest};
+use crate::schedules::Schedules;
 use crate::services::Services;
 use crate::times::first_due;
 use crate::{lookup, requested};
@@ -90,10 +91,9 @@ impl Jobs {
         let stored = spec()?;
         let now = env.now();
         let first = first_version(JobId::new(now, env.random_bytes()), stored, now);
-        // Before the specification goes into the log, so that it is not copied.
         let answer = project(&first);
         let Job { id: own, spec: stored, created_at, next_due, .. } = first;
-        let put = PutJob { id: own, from_version: None, created_at, spec: stored, next_due };
+        let put = PutJob { id: own, from_version: None, created_at, spec: StoredSpec::of(&stored), next_due };
         let proposal = Proposal { idempotency, command: Command::PutJob(Box::new(put)) };
         match proposer.propose(proposal).await? {
             Outcome::Job { id, .. } if id == own => Ok(answer),
@@ -117,7 +117,7 @@ impl Jobs {
         if_match: IfMatch<'_>,
         next: impl Fn(&JobRow) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        change::change(&self.services, key, &if_match, None, |row| next(row).map(Some)).await
+        change::change(&self.services, key, &if_match, None, |row| next(row).map(|spec| Some(Ok(spec)))).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -132,8 +132,14 @@ impl Jobs {
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
         let next = |row: &JobRow| {
-            let spec = &row.job.spec;
-            Ok((spec.enabled != enabled).then(|| JobSpec { enabled, ..spec.clone() }))
+            Ok(match &row.job.spec {
+                Ok(spec) => (spec.enabled != enabled).then(|| Ok(JobSpec { enabled, ..spec.clone() })),
+                // The rest of it stays as it is on record, as far as it can be read.
+                Err(bad) => (bad.form.enabled != enabled).then(|| {
+                    let form = StoredSpec { enabled, ..bad.form.clone() };
+                    Err(Box::new(BadSpec { why: bad.why.clone(), form }))
+                }),
+            })
         };
         change::change(&self.services, key, &if_match, idempotency.as_ref(), next).await
     }
@@ -141,7 +147,8 @@ impl Jobs {
     /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
     ///
     /// # Errors
-    /// There is no such job or version, the job is at another version than demanded, or the write failed.
+    /// There is no such job or version, that version cannot be read, the job is at another version than demanded, or
+    /// the write failed.
     pub async fn rollback(
         &self,
         key: &str,
@@ -153,7 +160,14 @@ impl Jobs {
         let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
         // By its id: the name may come to mean another job meanwhile.
         let id = row.job.id.to_string();
-        let next = |_: &JobRow| Ok(Some(found.spec.clone()));
+        let spec =
+            found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
+        let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
+        if let Some(error) = errors.into_iter().next() {
+            let why = format!("cannot be read: {}: {}", error.field, error.message);
+            return Err(Invalid::one("version", why).into());
+        }
+        let next = |_: &JobRow| Ok(Some(Ok(spec.clone())));
         change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
     }
 
@@ -178,13 +192,17 @@ impl Jobs {
     /// Runs a job now, also a disabled one. Answers with the execution.
     ///
     /// # Errors
-    /// There is no such job, it forbids overlap and has an unfinished execution, or the write failed.
+    /// There is no such job, it cannot be read, it forbids overlap and has an unfinished execution, or the write
+    /// failed.
     pub async fn trigger(
         &self,
         key: &str,
         idempotency: Option<Idempotency>,
     ) -> Result<ExecutionRow, WriteError> {
         let row = lookup::acknowledged_job(&self.services, key).await?;
+        if let Err(bad) = row.job.spec {
+            return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
+        }
         requested::run(&self.services, row.job.id, None, idempotency).await
     }
 }

@@ -1,7 +1,7 @@
 //! What a node does, apart from firing.
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Cluster`] and
-//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`] and [`Retention`].
+//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`] and [`Retention`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -19,6 +19,7 @@ mod planner;
 mod read;
 mod readiness;
 mod reassignment;
+mod remainders;
 mod requested;
 mod retention;
 mod schedules;
@@ -39,6 +40,7 @@ pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use read::{Consistency, PageRequest};
 pub use readiness::{NotReady, Readiness};
 pub use reassignment::Reassignment;
+pub use remainders::Remainders;
 pub use retention::{Retention, RetentionConfig};
 pub use schedules::{Preview, Schedules};
 pub use services::Services;

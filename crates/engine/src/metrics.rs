@@ -21,6 +21,7 @@ pub struct Metrics {
     planned: Counter,
     leader: Gauge,
     reassigned: Counter,
+    passed_by: Counter,
     data_bytes: Gauge<f64, AtomicU64>,
 }
 
@@ -34,9 +35,10 @@ impl Metrics {
             planned: Counter::default(),
             leader: Gauge::default(),
             reassigned: Counter::default(),
+            passed_by: Counter::default(),
             data_bytes: Gauge::default(),
         };
-        let Self { jobs, missed, planned, leader, reassigned, data_bytes } = metrics.clone();
+        let Self { jobs, missed, planned, leader, reassigned, passed_by, data_bytes } = metrics.clone();
         registry.register("jobs", "Jobs, by whether they are enabled", jobs);
         registry.register("missed_instants", "Due instants found later than the misfire threshold", missed);
         registry.register("planned_runs", "Runs put on record ahead of their instant", planned);
@@ -45,6 +47,11 @@ impl Metrics {
             "reassigned",
             "Executions that this node, leading, gave to another when theirs was gone",
             reassigned,
+        );
+        registry.register(
+            "unreadable_jobs",
+            "Jobs that fell due and that this node, leading, cannot plan, because it cannot be read when they run",
+            passed_by,
         );
         registry.register_with_unit("data", "Size of the data directory's files", Unit::Bytes, data_bytes);
         metrics
@@ -72,6 +79,11 @@ impl Metrics {
     /// Executions were given to other nodes.
     pub(crate) fn reassigned(&self, count: usize) {
         self.reassigned.inc_by(count as u64);
+    }
+
+    /// A job that is due cannot be planned.
+    pub(crate) fn passed_by(&self) {
+        self.passed_by.inc();
     }
 
     /// The data directory's size.

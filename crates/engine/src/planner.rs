@@ -10,6 +10,7 @@
 mod held;
 mod look;
 mod missed;
+mod passed;
 mod portion;
 mod rules;
 mod targets;
@@ -28,8 +29,9 @@ use crate::services::Services;
 use crate::tick::Tick;
 use held::Held;
 pub use held::{PlannerHandle, PlannerInbox};
-use look::{Look, look};
+use look::{Look, Scene, look};
 use missed::CatchUp;
+use passed::Passed;
 use rules::{HORIZON_MS, Rules};
 use targets::Targets;
 
@@ -58,6 +60,7 @@ pub struct Planner {
     due_changed: mpsc::Receiver<()>,
     held: Arc<Held>,
     catch_up: CatchUp,
+    passed: Passed,
 }
 
 impl Planner {
@@ -74,7 +77,8 @@ impl Planner {
     pub fn new(services: Services, config: PlannerConfig, inbox: PlannerInbox) -> io::Result<Self> {
         let timer = services.env.timer()?;
         let PlannerInbox { due_changed, held } = inbox;
-        Ok(Self { services, config, timer, due_changed, held, catch_up: CatchUp::new() })
+        let passed = Passed::new(services.metrics.clone());
+        Ok(Self { services, config, timer, due_changed, held, catch_up: CatchUp::new(), passed })
     }
 
     /// Plans for as long as the node runs.
@@ -128,14 +132,19 @@ impl Planner {
         };
         let targets = Targets::of(node, &view.borrow());
         let (mut catch_up, held) = (self.catch_up.clone(), self.held.clone());
+        let passed = self.passed.known();
         let read = store.read(move |reader| {
-            let look = look(reader, &rules, &targets, &mut catch_up, &held)?;
-            Ok((look, catch_up))
+            let mut scene = Scene::new(reader, &rules, &targets, &held, &passed);
+            let look = look(&mut scene, &mut catch_up)?;
+            Ok((look, scene.into_bad(), catch_up))
         });
-        let (found, catch_up) = read.await?;
+        let (found, bad, catch_up) = read.await?;
         self.catch_up = catch_up;
+        let is_any_bad = self.passed.pass(bad);
         let portion = match found {
             Look::Steps(portion) => portion,
+            // Others may stand behind those that are passed by from now on.
+            Look::Idle(_) if is_any_bad => return Ok(Tick::More),
             Look::Idle(next) => return Ok(Tick::Idle(next)),
         };
         let (steps, missed) = (portion.steps(), portion.missed());

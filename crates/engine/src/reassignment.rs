@@ -100,10 +100,14 @@ impl Reassignment {
     async fn report_for_the_gone(&self) -> Result<Tick, LoopError> {
         let Services { env, store, proposer, view, .. } = &self.services;
         let now = env.now();
-        let withdrawn = store.read(Reader::withdrawn).await?;
+        let mut names = store.read(Reader::withdrawn_nodes).await?;
+        names.retain(|name| view.borrow().lacks(name));
+        let find = move |reader: &Reader| {
+            let withdrawn = names.iter().map(|name| reader.withdrawn(name));
+            Ok(withdrawn.collect::<Result<Vec<_>, _>>()?.concat())
+        };
         // Before its instant it may be planned anew.
-        let is_gone = |fire: &Fire| fire.fire_at < now && view.borrow().lacks(&fire.node);
-        let gone = withdrawn.into_iter().filter(is_gone).take(AT_ONCE);
+        let gone = store.read(find).await?.into_iter().filter(|fire: &Fire| fire.fire_at < now).take(AT_ONCE);
         let reports = gone.map(|fire| Command::Report(Report::of(&fire, Reported::Unknown)).into());
         let reports: Vec<Proposal> = reports.collect();
         if !reports.is_empty() {

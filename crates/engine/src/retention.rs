@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chronos_state::{Command, Reader, StateError, Trim};
+use chronos_state::{Command, MAX_ROWS, Reader, StateError, Trim};
 use chronos_types::{DurationMs, Millis};
 
 use crate::error::LoopError;
@@ -12,7 +12,7 @@ use crate::services::Services;
 use crate::tick::Tick;
 
 /// Records forgotten in one command: a few milliseconds of the writer's time.
-const AT_ONCE: usize = 1_000;
+const AT_ONCE: usize = MAX_ROWS;
 /// A client repeats a request within minutes; a day is what others keep keys for.
 const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
 /// Between looks at what is past its keeping.
@@ -61,7 +61,7 @@ impl Retention {
         let (max_per_job, now) = (self.config.max_per_job, env.now());
         let oldest = now - self.config.max_age.as_i64();
         let find = move |reader: &Reader| {
-            let keys = reader.has_keys_before(now - KEYS_KEPT_MS)?;
+            let keys = reader.keys_before(now - KEYS_KEPT_MS, AT_ONCE)?;
             Ok((surplus(reader, max_per_job, oldest, now)?, keys, reader.count_jobs()?))
         };
         let (trim, keys, (enabled, disabled)) = store.read(find).await?;
@@ -70,11 +70,11 @@ impl Retention {
         if !proposer.leadership().borrow().is_leader {
             return Ok(Tick::Idle(()));
         }
-        let count = trim.executions.len() + trim.versions.len() + trim.jobs.len();
-        if count > 0 || keys {
+        let most = [trim.executions.len(), trim.versions.len(), trim.jobs.len(), keys].into_iter().max();
+        for trim in parts(trim, keys > 0) {
             proposer.propose(Command::Trim(trim).into()).await?;
         }
-        Ok(if count >= AT_ONCE { Tick::More } else { Tick::Idle(()) })
+        Ok(if most >= Some(AT_ONCE) { Tick::More } else { Tick::Idle(()) })
     }
 }
 
@@ -93,6 +93,19 @@ fn surplus(reader: &Reader, max_per_job: u64, oldest: Millis, now: Millis) -> Re
     let versions = reader.surplus_versions(max_per_job, AT_ONCE)?;
     let jobs = reader.forgotten_jobs(AT_ONCE)?;
     Ok(Trim { executions, versions, jobs, keys_before: (now - KEYS_KEPT_MS).max(0) })
+}
+
+/// Commands for what is past its keeping: one for each kind of record, for none may change more than [`MAX_ROWS`] rows.
+fn parts(trim: Trim, keys: bool) -> impl Iterator<Item = Trim> {
+    let Trim { executions, versions, jobs, keys_before } = trim;
+    let none = || Trim { executions: Vec::new(), versions: Vec::new(), jobs: Vec::new(), keys_before: 0 };
+    let parts = [
+        (!executions.is_empty(), Trim { executions, ..none() }),
+        (!versions.is_empty(), Trim { versions, ..none() }),
+        (!jobs.is_empty(), Trim { jobs, ..none() }),
+        (keys, Trim { keys_before, ..none() }),
+    ];
+    parts.into_iter().filter_map(|(is_any, trim)| is_any.then_some(trim))
 }
 
 /// Bytes in a directory's files; one that goes meanwhile counts as nothing.

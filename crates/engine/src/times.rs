@@ -1,8 +1,7 @@
 //! When a job falls due: its schedule in its time zone, between its start and its end.
 
-use std::fmt::Display;
-
 use chronos_schedule::{Schedule, Zone};
+use chronos_state::BadSpec;
 use chronos_types::{JobSpec, JobTimes, Millis};
 
 /// The first instant at which a job falls due after `now`; none where it is disabled or over.
@@ -10,9 +9,23 @@ pub(crate) fn first_due(spec: &JobSpec, created_at: Millis, now: Millis) -> Opti
     if !spec.enabled {
         return None;
     }
+    first_of(&spec.into(), created_at, now)
+}
+
+/// The same of one that today's rules refuse.
+pub(crate) fn first_due_of_bad(bad: &BadSpec, created_at: Millis, now: Millis) -> Option<Millis> {
+    if !bad.form.enabled {
+        return None;
+    }
+    bad.times().map_or(Some(now), |times| first_of(&times, created_at, now))
+}
+
+/// The first instant after `now`. A job of which it cannot be read when it runs is due at once: it is never taken for
+/// one that is over, and whoever reads it later decides what was missed.
+fn first_of(times: &JobTimes, created_at: Millis, now: Millis) -> Option<Millis> {
     // `start_at` itself may be an instant of the schedule.
-    let after = spec.start_at.map_or(now, |start| now.max(start - 1));
-    Times::of(&spec.into(), created_at, &spec.name)?.after(after)
+    let after = times.start_at.map_or(now, |start| now.max(start - 1));
+    Times::of(times, created_at).map_or(Some(now), |times| times.after(after))
 }
 
 /// The instants of a job.
@@ -25,20 +38,16 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Reads a job's schedule; none where it cannot be read. `job` is its name in the log line that says so.
-    pub(crate) fn of(times: &JobTimes, created_at: Millis, job: &dyn Display) -> Option<Self> {
-        // It was checked when the job came in. A schedule that a newer Chronos took and this one does not
-        // know stops its own job, loudly, and no other.
-        let (schedule, zone) = match (Schedule::parse(&times.schedule), Zone::parse(&times.timezone)) {
-            (Ok(schedule), Ok(zone)) => (schedule, zone),
-            (schedule, zone) => {
-                let error = schedule.err().map(|e| e.to_string()).or(zone.err().map(|e| e.to_string()));
-                tracing::error!(%job, error, "the schedule cannot be read; the job does not run");
-                return None;
-            }
-        };
+    /// Reads a job's schedule.
+    ///
+    /// # Errors
+    /// It cannot be read, and why. It was checked when the job came in, so it is one that another Chronos took. It
+    /// stops its own job and no other.
+    pub(crate) fn of(times: &JobTimes, created_at: Millis) -> Result<Self, String> {
+        let schedule = Schedule::parse(&times.schedule).map_err(|error| format!("schedule: {error}"))?;
+        let zone = Zone::parse(&times.timezone).map_err(|error| format!("timezone: {error}"))?;
         let anchor = times.start_at.unwrap_or(created_at);
-        Some(Self { schedule, zone, anchor, end_at: times.end_at.unwrap_or(i64::MAX) })
+        Ok(Self { schedule, zone, anchor, end_at: times.end_at.unwrap_or(i64::MAX) })
     }
 
     /// The first instant later than `after`.

@@ -16,7 +16,7 @@ use crate::cursor::Binding;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, Query};
-use crate::respond;
+use crate::{on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(list_all)).routes(routes!(get))
@@ -112,7 +112,7 @@ impl List {
     fn text(&self, page: &Page<ExecutionRow>) -> Bytes {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| self.binding.encode(row.execution.id.as_bytes()));
-        let executions = page.items.iter().map(|row| Execution::new(&row.execution, &row.spec)).collect();
+        let executions = page.items.iter().map(on_record::execution).collect();
         respond::bytes(&ExecutionPage { executions, next_cursor })
     }
 }

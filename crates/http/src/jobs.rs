@@ -3,9 +3,11 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chronos_api::{Job, JobInput, JobPage, Problem, merge_patch};
+use chronos_api::{Job, JobInput, JobPage, Problem};
 use chronos_engine::Schedules;
 use chronos_state::{JobFilter, JobRow, JobSeq, Page};
+use chronos_types::{Invalid, JobSpec, Secrets};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,7 +17,7 @@ use crate::cursor::Binding;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, NoQuery, Query};
-use crate::{etag, respond};
+use crate::{etag, on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, replace, patch, delete))
@@ -78,7 +80,7 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     let text = move |page: Page<JobRow>| {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| binding.encode(&row.seq.get().to_be_bytes()));
-        let jobs = page.items.iter().map(|row| Job::new(&row.job, row.last_run)).collect();
+        let jobs = page.items.iter().map(on_record::job).collect();
         respond::bytes(&JobPage { jobs, next_cursor })
     };
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(filter, page, text).await?))
@@ -130,7 +132,7 @@ async fn replace(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let parse = |row: &JobRow| JobInput::parse(&body.value, Some(&row.job.spec.webhook), &Schedules::check);
+    let parse = |row: &JobRow| written_over(row, &body.value);
     Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), parse).await?))
 }
 
@@ -155,8 +157,8 @@ async fn patch(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let merge = |row: &JobRow| {
-        let merged = merge_patch(&row.job.spec, &body.value)?;
-        JobInput::parse(&merged, Some(&row.job.spec.webhook), &Schedules::check)
+        let merged = on_record::input(&row.job.spec).merged(&body.value)?;
+        written_over(row, &merged)
     };
     Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), merge).await?))
 }
@@ -181,4 +183,16 @@ async fn delete(
 ) -> Result<Response, ApiError> {
     app.engine.jobs.delete(&job, etag::if_match(&headers)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Reads what is to take the place of a job's specification, and takes its secrets from there.
+fn written_over(row: &JobRow, value: &Value) -> Result<JobSpec, Invalid> {
+    match &row.job.spec {
+        Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &Schedules::check),
+        Err(bad) => {
+            let (headers, auth) = bad.secrets();
+            let secrets = Secrets { headers: headers.as_ref(), auth: auth.as_ref() };
+            JobInput::parse_with(value, secrets, &Schedules::check)
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod job_actions;
 mod jobs;
 mod layers;
 mod metrics;
+mod on_record;
 mod params;
 mod problem;
 mod query;

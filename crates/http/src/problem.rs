@@ -142,6 +142,11 @@ impl From<Refusal> for ApiError {
                 "idempotency_key_reused",
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
             ),
+            Refusal::Unreadable => Self::new(
+                StatusCode::CONFLICT,
+                "unreadable",
+                "what is on record and needed for this cannot be read; write the job anew",
+            ),
             Refusal::VersionNotFollowed { follows } => Self::new(
                 StatusCode::CONFLICT,
                 "version_not_followed",
@@ -195,6 +200,10 @@ impl From<WriteError> for ApiError {
         match error {
             WriteError::NotFound(error) => error.into(),
             WriteError::Refused(refusal) => refusal.into(),
+            WriteError::Unreadable { .. } => {
+                let detail = format!("{error}; write the job anew (PUT or PATCH)");
+                Self::new(StatusCode::CONFLICT, "job_invalid", detail)
+            }
             WriteError::Unavailable(error) => error.into(),
             WriteError::Storage(error) => error.into(),
             WriteError::Unexpected(_) => {

@@ -4,11 +4,11 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use chronos_api::{Execution, Job};
+use chronos_api::Job;
 use chronos_state::{ExecutionRow, JobRow};
 use serde::Serialize;
 
-use crate::etag;
+use crate::{etag, on_record};
 
 /// Where the jobs are.
 pub(crate) const JOBS: &str = "/api/v1/jobs";
@@ -45,7 +45,7 @@ pub(crate) fn job(status: StatusCode, job: &Job) -> Response {
 
 /// A job that was found.
 pub(crate) fn job_row(row: &JobRow) -> Response {
-    job(StatusCode::OK, &Job::new(&row.job, row.last_run))
+    job(StatusCode::OK, &on_record::job(row))
 }
 
 /// 304: the client has this version of the job.
@@ -55,7 +55,7 @@ pub(crate) fn not_modified(version: u64) -> Response {
 
 /// An execution.
 pub(crate) fn execution(status: StatusCode, row: &ExecutionRow) -> Response {
-    json(status, &Execution::new(&row.execution, &row.spec))
+    json(status, &on_record::execution(row))
 }
 
 /// A new execution and where it is.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chronos_api::{Job, JobVersion, Problem, VersionPage};
+use chronos_api::{Job, Problem, VersionPage};
 use chronos_state::{Page, VersionRow};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,7 +14,7 @@ use crate::cursor::Binding;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{NoQuery, Query};
-use crate::{etag, respond};
+use crate::{etag, on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(rollback))
@@ -45,8 +45,7 @@ async fn list(
     let text = move |page: Page<VersionRow>| {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| binding.encode(&row.version.to_be_bytes()));
-        let version = |row: &VersionRow| JobVersion::new(row.version, row.updated_at, &row.spec);
-        let versions = page.items.iter().map(version).collect();
+        let versions = page.items.iter().map(on_record::version).collect();
         respond::bytes(&VersionPage { versions, next_cursor })
     };
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&job, page, text).await?))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chronos_state::MAX_ROWS;
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +126,12 @@ pub enum ProposeError {
         bytes: usize,
         /// The most that is taken at once.
         limit: usize,
+    },
+    /// The commands would change more rows than may be changed at once. Nothing was written.
+    #[error("the write would change {rows} rows; expected at most {MAX_ROWS}")]
+    TooManyRows {
+        /// The rows that they would change.
+        rows: usize,
     },
     /// This node is stopping, or has met a fault. The batch may have been accepted.
     #[error("this node is stopping: {0}")]

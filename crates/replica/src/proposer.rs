@@ -54,8 +54,9 @@ impl Proposer {
     }
 
     /// Proposes commands that stay together. They wait in the line of their class ([`chronos_state::Class`]), and
-    /// together they are of one size at most. What a release adds is used from its cluster version on: a command
-    /// of a higher one than this node has applied is not proposed, so whoever proposes it needs no check.
+    /// together they are of one size at most, in bytes and in rows that they change. What a release adds is used
+    /// from its cluster version on: a command of a higher one than this node has applied is not proposed, so
+    /// whoever proposes it needs no check.
     ///
     /// # Errors
     /// They were not accepted, or it is not known whether they were.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Retention, Services,
+    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Remainders, Retention, Services,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -63,7 +63,7 @@ impl Node {
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (planning, planner) = Planner::channel();
-        let router = EffectRouter::new(dispatcher.clone(), planning);
+        let (router, remains) = EffectRouter::new(dispatcher.clone(), planning);
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -113,6 +113,7 @@ impl Node {
         let running = vec![
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
+            loops.start("remainders", Remainders::new(services.clone(), remains).run()),
             loops.start("reassignment", Reassignment::new(services.clone()).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]

@@ -5,12 +5,14 @@ mod context;
 mod counter;
 mod insert;
 mod job;
+mod open_runs;
 mod plan;
 #[cfg(feature = "next")]
 mod probe;
 mod raise;
 mod reassign;
 mod record;
+mod remainder;
 mod report;
 mod trigger;
 mod trim;
@@ -53,6 +55,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::Report(report) => report::report(context, report),
         Command::Trim(trim) => trim::trim(context, trim),
         Command::Reassign(reassign) => reassign::reassign(context, reassign),
+        Command::Portion => remainder::portion(context),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),
@@ -87,6 +90,9 @@ fn answered(db: &Connection, key: &Idempotency) -> Result<Option<Outcome>, State
         if row.get_ref(1)?.as_str()? != key.fingerprint {
             return Ok(Some(Outcome::Refused { refusal: Refusal::KeyReused }));
         }
-        serde_json::from_str(row.get_ref(2)?.as_str()?).map(Some).map_err(StateError::decode)
+        // Something was done. What was answered then cannot be said again, and it must not be done twice.
+        let text = row.get_ref(2)?.as_str().unwrap_or_default();
+        let unreadable = Outcome::Refused { refusal: Refusal::Unreadable };
+        Ok(Some(serde_json::from_str(text).unwrap_or(unreadable)))
     })
 }

@@ -178,6 +178,13 @@ fn take_over(state: &Path, node: &NodeName) -> Result<(), StateError> {
     let db = open_unsafe(state)?;
     db.execute(concat!("UPDATE executions SET node = ?1 WHERE ", open!()), [node.as_str()])?;
     row::sum_anew(&db, "executions", "seq", open!())?;
+    let sql = concat!(
+        "DELETE FROM open_runs; INSERT INTO open_runs SELECT node, 0, count(*) FROM executions WHERE ",
+        open!(),
+        " GROUP BY node"
+    );
+    db.execute_batch(sql)?;
+    row::sum_anew(&db, "open_runs", "node", "true")?;
     db.execute("UPDATE withdrawn SET node = ?1", [node.as_str()])?;
     row::sum_anew(&db, "withdrawn", "id", "true")?;
     db.close().map_err(|(_, error)| error)?;

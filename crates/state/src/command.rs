@@ -5,11 +5,12 @@ mod class;
 mod plan;
 mod report;
 
-use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName};
 use serde::{Deserialize, Serialize};
 
 use crate::run::JobSeq;
-use crate::stored::{spec, text};
+use crate::stored::spec::StoredSpec;
+use crate::stored::text;
 
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
@@ -21,6 +22,11 @@ pub use report::{Report, Reported};
 pub const VERSION: u32 = if cfg!(feature = "next") { 2 } else { FIRST };
 /// The version that a cluster begins with.
 pub(crate) const FIRST: u32 = 1;
+
+/// No command changes more rows than this, so that none keeps others waiting for more than some milliseconds: beside
+/// a few of its own, those that it lists, or those that the change of a job leads to. All changes of jobs in one batch
+/// have this many together. It is part of what commands mean: another number needs a new version of the cluster.
+pub const MAX_ROWS: usize = 1_000;
 
 /// Everything that changes the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +48,8 @@ pub enum Command {
     Trim(Trim),
     /// Give unfinished executions to other nodes.
     Reassign(Reassign),
+    /// Do the next portion of what changes of jobs have left to do with their runs.
+    Portion,
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -66,10 +74,30 @@ impl Command {
             | Self::Plan(_)
             | Self::Report(_)
             | Self::Trim(_)
-            | Self::Reassign(_) => FIRST,
+            | Self::Reassign(_)
+            | Self::Portion => FIRST,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 2,
+        }
+    }
+
+    /// How many rows it may change, but for a few that go with each. One of more than [`MAX_ROWS`] must not be proposed.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::PutJob(_)
+            | Self::DeleteJob(_)
+            | Self::Trigger(_)
+            | Self::Cancel(_)
+            | Self::Report(_)
+            | Self::RaiseVersion { .. } => 1,
+            Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
+            Self::Reassign(reassign) => reassign.runs.len(),
+            Self::Trim(trim) => trim.executions.len() + trim.versions.len() + trim.jobs.len(),
+            Self::Portion => MAX_ROWS,
+            #[cfg(feature = "next")]
+            Self::Probe => 1,
         }
     }
 
@@ -83,7 +111,7 @@ impl Command {
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
-            Self::RaiseVersion { .. } => 30,
+            Self::RaiseVersion { .. } | Self::Portion => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,
         }
@@ -104,8 +132,7 @@ pub struct PutJob {
     /// of the clock as `next_due`. A change of a job does not alter it.
     pub created_at: Millis,
     /// The whole specification.
-    #[serde(with = "spec")]
-    pub spec: JobSpec,
+    pub spec: StoredSpec<'static>,
     /// The first instant from now on at which the job falls due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
@@ -114,9 +141,9 @@ pub struct PutJob {
 impl PutJob {
     /// A rough count of its bytes in the log.
     fn weight(&self) -> usize {
-        let JobSpec { description, webhook, .. } = &self.spec;
+        let StoredSpec { description, webhook, .. } = &self.spec;
         let headers: usize = webhook.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let body = webhook.body.as_ref().map_or(0, |body| body.source().len());
+        let body = webhook.body.as_ref().map_or(0, |body| body.len());
         1_000 + description.len() + headers + body
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod machine;
 mod outcome;
 mod reader;
+mod remainder;
 mod run;
 mod schema;
 mod stored;
@@ -22,15 +23,19 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Batch, Cancel, Class, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
+    Batch, Cancel, Class, Command, DeleteJob, Idempotency, LogBatch, MAX_ROWS, Moved, Plan, PlanStep,
+    PlannedRun, Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers,
-    VersionRow,
+    BadJob, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, PassedBy,
+    Reader, Readers, VersionRow,
 };
+pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, RunRef};
+pub use stored::bad::{BadSpec, ReadSpec};
+pub use stored::spec::{StoredRetry, StoredSpec};
+pub use stored::webhook::{StoredAuth, StoredWebhook};

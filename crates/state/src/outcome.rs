@@ -3,6 +3,7 @@
 use chronos_types::{ExecutionId, JobId, Millis};
 use serde::{Deserialize, Serialize};
 
+use crate::remainder::Remainder;
 use crate::run::{Fire, JobSeq};
 use crate::stored::text;
 
@@ -82,6 +83,8 @@ pub enum Refusal {
     },
     /// The idempotency key was used with another request.
     KeyReused,
+    /// What is on record and is needed for it cannot be read.
+    Unreadable,
     /// The command needs a version that the cluster does not follow, or it raises to one that is not above
     /// the present one.
     VersionNotFollowed {
@@ -102,6 +105,9 @@ pub enum Effect {
     Cancel(ExecutionId),
     /// An execution is over, or waits for the retry that its node reported.
     Settled(ExecutionId),
+    /// A change of a job has more runs to end or to withdraw than one command may. What becomes of each follows in
+    /// portions; until then none of those begins that are to end.
+    Remains(Remainder),
     /// A job's next due instant was changed by something other than a plan.
     DueChanged,
 }

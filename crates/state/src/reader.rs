@@ -7,11 +7,12 @@ mod nodes;
 mod page;
 mod planning;
 mod pool;
+mod remainders;
 mod retention;
 
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
 pub use page::Page;
-pub use planning::{DueJob, DuePlace};
+pub use planning::{BadJob, Due, DueJob, DuePlace, PassedBy};
 pub use pool::{Reader, Readers};

@@ -2,15 +2,17 @@
 //!
 //! They are separate from the domain's types and from those of the API, so that either can change
 //! without a change on the disk. A field that is not known is refused, so a new one needs a new version of
-//! the cluster. Values were checked when they came in; a stored value that no longer parses is damage, and
-//! is reported as such.
+//! the cluster. Values were checked when they came in, by the rules of that day. A value that today's rules
+//! refuse costs its own record (`bad`); a record that is not what was written is damage (`row`).
 
+pub(crate) mod bad;
 pub(crate) mod code;
 pub(crate) mod columns;
 pub(crate) mod execution;
 pub(crate) mod omit;
+pub(crate) mod raw;
 pub(crate) mod row;
 pub(crate) mod spec;
 pub(crate) mod statements;
 pub(crate) mod text;
-mod webhook;
+pub(crate) mod webhook;

@@ -14,6 +14,7 @@ mod jobs;
 pub mod load;
 mod receiver;
 mod records;
+mod rows;
 
 #[cfg(feature = "process")]
 mod binary;
@@ -44,6 +45,7 @@ pub use jobs::{NEVER, manual, pasted};
 pub use ports::{closed_port, free_addresses};
 pub use receiver::{Answer, Call, Gate, Receiver};
 pub use records::{Due, Records, instant};
+pub use rows::plant;
 pub use serde_json::{Value, json};
 #[cfg(feature = "process")]
 pub use server::Server;

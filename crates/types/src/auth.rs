@@ -68,6 +68,15 @@ impl Auth {
         Ok(self)
     }
 
+    /// The name of the header that it is sent in.
+    #[must_use]
+    pub fn header_name(&self) -> &str {
+        match self {
+            Self::Bearer { .. } | Self::Basic { .. } => "Authorization",
+            Self::ApiKey { api_key: _, header } => header.as_deref().unwrap_or(Self::DEFAULT_HEADER),
+        }
+    }
+
     /// Puts the stored secret back in place of [`REDACTED`]. The error is the name of the field that has
     /// no stored secret.
     pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), &'static str> {

@@ -6,13 +6,14 @@ use crate::choice::choice;
 use crate::duration::clip;
 use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook};
 
-/// A job as it stands: its specification and what the system adds.
+/// A job as it stands: its specification and what the system adds. `S` is how the specification is held, where
+/// it may be one that cannot be read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Job {
+pub struct Job<S = JobSpec> {
     /// Its identifier, which never changes.
     pub id: JobId,
     /// What the user asked for.
-    pub spec: JobSpec,
+    pub spec: S,
     /// The number of its version, from 1; each change adds one.
     pub version: u64,
     /// When it was created.
@@ -54,33 +55,6 @@ pub struct JobSpec {
     pub tags: Tags,
     /// Whether it runs at all.
     pub enabled: bool,
-}
-
-impl JobSpec {
-    /// Whether both specifications are enabled and fall due at the same instants.
-    #[must_use]
-    pub fn same_instants(&self, other: &Self) -> bool {
-        // Decide on a new field here: does it change the instants?
-        let Self {
-            schedule,
-            timezone,
-            start_at,
-            end_at,
-            enabled,
-            name: _,
-            description: _,
-            webhook: _,
-            retry_policy: _,
-            timeout: _,
-            concurrency: _,
-            missed_runs: _,
-            jitter: _,
-            tags: _,
-        } = self;
-        let same = (schedule, timezone, start_at, end_at)
-            == (&other.schedule, &other.timezone, &other.start_at, &other.end_at);
-        *enabled && other.enabled && same
-    }
 }
 
 /// The part of a specification that planning needs: when the job runs, and whether runs may overlap.

@@ -35,4 +35,4 @@ pub use retry::RetryPolicy;
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use time::{Millis, TimeError, format_rfc3339, parse_rfc3339};
-pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes, Webhook};
+pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, Secrets, SuccessCodes, Webhook};

@@ -69,14 +69,28 @@ impl Webhook {
     /// Puts the stored secrets back in place of each `"[redacted]"` that a user has sent.
     ///
     /// # Errors
-    /// The path of a redacted value for which `stored` holds no secret.
-    pub fn restore_secrets(&mut self, stored: Option<&Webhook>) -> Result<(), String> {
-        let (headers, auth) = (stored.map(|w| &w.headers), stored.and_then(|w| w.auth.as_ref()));
-        self.headers.restore(headers).map_err(|name| format!("webhook.headers.{name}"))?;
+    /// The path of a redacted value for which there is no secret among the `stored`.
+    pub fn restore_secrets(&mut self, stored: Secrets<'_>) -> Result<(), String> {
+        self.headers.restore(stored.headers).map_err(|name| format!("webhook.headers.{name}"))?;
         match &mut self.auth {
-            Some(new) => new.restore(auth).map_err(|field| format!("webhook.auth.{field}")),
+            Some(new) => new.restore(stored.auth).map_err(|field| format!("webhook.auth.{field}")),
             None => Ok(()),
         }
+    }
+}
+
+/// The parts of a stored webhook in which its secrets are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Secrets<'a> {
+    /// Its headers.
+    pub headers: Option<&'a Headers>,
+    /// Its credentials.
+    pub auth: Option<&'a Auth>,
+}
+
+impl<'a> From<&'a Webhook> for Secrets<'a> {
+    fn from(webhook: &'a Webhook) -> Self {
+        Self { headers: Some(&webhook.headers), auth: webhook.auth.as_ref() }
     }
 }
 

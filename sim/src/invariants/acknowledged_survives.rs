@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chronos_state::ReadSpec;
 use chronos_types::Job;
 
 use crate::evidence::Evidence;
@@ -34,7 +35,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
 
 /// Says where a job matches neither the last acknowledged change of a kind nor a change whose outcome is
 /// unknown.
-fn unlike(job: &Created, found: &Job) -> Option<String> {
+fn unlike(job: &Created, found: &Job<ReadSpec>) -> Option<String> {
     let newest = job.changes.iter().filter_map(|change| change.done).map(|(_, version)| version).max();
     if newest.is_some_and(|newest| newest > found.version) {
         return Some(format!("at version {}, and {newest:?} was acknowledged", found.version));
@@ -45,7 +46,11 @@ fn unlike(job: &Created, found: &Job) -> Option<String> {
     };
     let switched = job.last(|to| matches!(to, To::Enabled(_)));
     let described = job.last(|to| matches!(to, To::Described(_)));
-    let (enabled, description) = (found.spec.enabled, found.spec.description.clone());
+    let spec = match &found.spec {
+        Ok(spec) => spec,
+        Err(bad) => return Some(format!("in a form that cannot be read: {}", bad.why)),
+    };
+    let (enabled, description) = (spec.enabled, spec.description.clone());
     if differs(switched, To::Enabled(enabled)) {
         return Some(format!("with enabled={enabled}, which is not what was acknowledged last"));
     }

@@ -16,7 +16,14 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     let Some(state) = evidence.whole().first().copied() else { return wrong };
     for row in &state.jobs {
-        let (job, name) = (&row.job, &row.job.spec.name);
+        let job = &row.job;
+        let name = match &job.spec {
+            Ok(spec) => &spec.name,
+            Err(bad) => {
+                wrong.push(format!("{}: it cannot be read: {}", job.id, bad.why));
+                continue;
+            }
+        };
         let Some(created) = evidence.seen.jobs.get(&job.id.to_string()) else { continue };
         let own = state.executions.iter().filter(|found| found.job_id == job.id);
         let own = own.filter(|found| found.trigger == Trigger::Schedule);

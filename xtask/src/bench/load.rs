@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chronos_state::{
     Batch, Command, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, PutJob, Report, Reported,
-    RunRef, VERSION,
+    RunRef, StoredSpec, VERSION,
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
 
@@ -89,6 +89,7 @@ impl Loader {
         random[2..].copy_from_slice(&self.serial.to_be_bytes());
         let id = JobId::new(at, random);
         let spec = job.to_spec(self.sink)?;
+        let spec = StoredSpec::of(&spec);
         let put = PutJob { id, from_version: None, created_at: at, spec, next_due };
         Ok((id, Command::PutJob(Box::new(put))))
     }

@@ -61,7 +61,7 @@ pub(crate) enum Action {
         /// The execution, which is reported as skipped.
         execution: ExecutionId,
         /// The reason that is reported.
-        reason: &'static str,
+        reason: String,
     },
 }
 

@@ -45,6 +45,8 @@ pub(crate) enum Event {
         asked: Vec<Key>,
         /// Those of them that are on record.
         loaded: Vec<(Key, Loaded)>,
+        /// Those of them that are on record and cannot be read, each with the reason.
+        bad: Vec<(Key, String)>,
     },
     /// An attempt ended.
     AttemptEnded {

@@ -1,6 +1,6 @@
 //! Taking in what the state says of executions: planned, armed anew, withdrawn, cancelled, settled.
 
-use chronos_state::{Fire, Reported};
+use chronos_state::{Change, Fate, Fire, Remainder, Reported};
 use chronos_types::{ExecutionId, Status, Trigger};
 
 use super::action::Action;
@@ -93,6 +93,31 @@ impl Executions {
             let took_ms = entry.took_ms(step.now.wall);
             step.push(Action::ExecutionEnded { status: Status::Cancelled, took_ms });
         }
+    }
+
+    /// A change of a job has runs to end or to withdraw, and they are told one after the other. To all that were told
+    /// until now it happens at once, so that none begins before its turn comes. Answers which.
+    pub(super) fn remains(&mut self, remainder: Remainder, step: &mut Step<'_>) -> Vec<ExecutionId> {
+        let of_job = self.entries.iter().filter(|(_, entry)| entry.fire.run.job == remainder.job);
+        let fate = |entry: &Entry| {
+            let Fire { run, fire_at, attempt, begun, .. } = &entry.fire;
+            remainder.fate(run, *fire_at, !begun && *attempt == 1)
+        };
+        let fates = of_job.map(|(id, entry)| (*id, fate(entry)));
+        let mut ends: Vec<_> = fates.filter(|(_, fate)| fate.is_end()).collect();
+        ends.sort_unstable_by_key(|(id, _)| *id);
+        for (id, fate) in &ends {
+            let Some(entry) = self.entries.get(id) else { continue };
+            match fate {
+                Fate::Withdrawn => self.withdraw(entry.fire.clone(), step),
+                // What has begun since is cut off when its own turn comes, if the record knows it as waiting.
+                Fate::Cancelled(_) if remainder.change == Change::Delete || !entry.has_begun() => {
+                    self.cancel(*id, step);
+                }
+                _ => {}
+            }
+        }
+        ends.into_iter().map(|(id, _)| id).collect()
     }
 
     /// Drops an execution that is not ours any more, or is over. An attempt under way goes on: it was begun

@@ -47,7 +47,7 @@ impl Core {
             Event::Tick => self.tick(step),
             Event::AttemptEnded { ended, draw } => self.executions.attempt_ended(ended, draw, step),
             Event::Applied(effects) => self.applied(effects, step),
-            Event::Loaded { asked, loaded } => self.executions.loaded(&asked, loaded, step),
+            Event::Loaded { asked, loaded, bad } => self.executions.loaded(&asked, loaded, &bad, step),
             Event::StateReplaced => self.ask_what_is_open(None, step),
             Event::Fenced(fenced) => self.fenced(fenced, step),
             Event::CaughtUp(round) => self.caught_up(round, step),
@@ -154,13 +154,19 @@ impl Core {
             Effect::Fire(fire) | Effect::Withdraw(fire) => fire.run.execution,
             Effect::Cancel(id) | Effect::Settled(id) => *id,
             Effect::DueChanged => return,
+            Effect::Remains(remainder) => {
+                for id in self.executions.remains(*remainder, step) {
+                    self.questions.spoken_of(id);
+                }
+                return;
+            }
         };
         self.questions.spoken_of(id);
         let executions = &mut self.executions;
         match effect {
             Effect::Fire(fire) if fire.node == executions.node => executions.take(fire, step),
             Effect::Withdraw(fire) if fire.node == executions.node => executions.withdraw(fire, step),
-            Effect::Withdraw(_) | Effect::DueChanged => {}
+            Effect::Withdraw(_) | Effect::DueChanged | Effect::Remains(_) => {}
             Effect::Cancel(_) => executions.cancel(id, step),
             // It went to another node; or it was settled: by our own report, while the word of a failed
             // attempt was on its way, or by another node's delivery while it waited here.

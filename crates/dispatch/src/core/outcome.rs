@@ -33,7 +33,7 @@ impl Executions {
         self.running -= 1;
         self.capacity.leave(&job.origin, id, slot, sign(outcome.as_ref(), duration_ms));
         match outcome {
-            None => self.version_gone(id, step),
+            None => self.version_gone(id, super::turns::VERSION_GONE, step),
             Some(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
             Some(outcome) => {
                 let ended_at = started_at.saturating_add_unsigned(duration_ms);

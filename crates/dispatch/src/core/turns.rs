@@ -18,7 +18,7 @@ use super::step::Step;
 /// the last was looked at.
 const DUE_AT_ONCE: usize = 64;
 /// What is reported of a run whose specification is gone.
-const VERSION_GONE: &str = "the version of the job that was to run is no longer on record";
+pub(super) const VERSION_GONE: &str = "the version of the job that was to run is no longer on record";
 
 impl Executions {
     /// When the next execution falls due that may be taken up then, by the time of day.
@@ -42,7 +42,7 @@ impl Executions {
                 continue;
             };
             match entry.state {
-                State::Waiting => self.admit(id, false, step),
+                State::Waiting => self.admit(id, None, step),
                 State::Postponed => self.begin(id, step),
                 State::Withdrawn => {
                     step.report(&entry.fire, Reported::Unknown);
@@ -54,14 +54,14 @@ impl Executions {
     }
 
     /// The instant of an execution has come: its job's policy decides. Where the specification is not at
-    /// hand and was not `just_loaded`, it is read first.
-    fn admit(&mut self, id: ExecutionId, just_loaded: bool, step: &mut Step<'_>) {
+    /// hand, it is read first; where it was just read, `gone` says why it is not at hand.
+    fn admit(&mut self, id: ExecutionId, gone: Option<&str>, step: &mut Step<'_>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let key = entry.key();
         let prepared = entry.prepared.take().or_else(|| self.specs.get(key));
         let Some(prepared) = prepared else {
-            if just_loaded {
-                self.version_gone(id, step);
+            if let Some(reason) = gone {
+                self.version_gone(id, reason, step);
             } else {
                 entry.state = State::Loading;
                 self.specs.want(key, id);
@@ -85,9 +85,9 @@ impl Executions {
     }
 
     /// The version of a job that an execution was to run is not on record any more.
-    pub(super) fn version_gone(&mut self, id: ExecutionId, step: &mut Step<'_>) {
-        step.push(Action::VersionGone { execution: id, reason: VERSION_GONE });
-        self.skip(id, VERSION_GONE, step);
+    pub(super) fn version_gone(&mut self, id: ExecutionId, reason: &str, step: &mut Step<'_>) {
+        step.push(Action::VersionGone { execution: id, reason: reason.to_owned() });
+        self.skip(id, reason, step);
     }
 
     fn skip(&mut self, id: ExecutionId, reason: &str, step: &mut Step<'_>) {
@@ -110,7 +110,13 @@ impl Executions {
     }
 
     /// Hands out what was read, and lets those go whose instant came meanwhile.
-    pub(super) fn loaded(&mut self, asked: &[Key], loaded: Vec<(Key, Loaded)>, step: &mut Step<'_>) {
+    pub(super) fn loaded(
+        &mut self,
+        asked: &[Key],
+        loaded: Vec<(Key, Loaded)>,
+        bad: &[(Key, String)],
+        step: &mut Step<'_>,
+    ) {
         for (key, loaded) in loaded {
             for id in self.specs.awaiting(key) {
                 if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.key() == key) {
@@ -120,12 +126,13 @@ impl Executions {
             self.specs.put(key, loaded);
         }
         for key in asked {
+            let gone = bad.iter().find(|(of, _)| of == key).map_or(VERSION_GONE, |(_, why)| why.as_str());
             for id in self.specs.arrived(*key) {
                 // It may run another version by now, which is asked for too.
                 let entry = self.entries.get_mut(&id).filter(|entry| entry.key() == *key);
                 let Some(Entry { state: state @ State::Loading, due, .. }) = entry else { continue };
                 if self.fence.is_down() {
-                    self.admit(id, true, step);
+                    self.admit(id, Some(gone), step);
                 } else {
                     // The job's policy decides when it may begin, by what is open then.
                     *state = State::Waiting;

@@ -66,7 +66,7 @@ impl Executor {
                 let asked = keys.clone();
                 self.ask(
                     move || questions::load(store.clone(), keys.clone()),
-                    |loaded| Event::Loaded { asked, loaded },
+                    |(loaded, bad)| Event::Loaded { asked, loaded, bad },
                 );
             }
             Action::AskWhatIsOpen(question) => {

@@ -14,10 +14,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const AHEAD: usize = 16 << 20;
 
 /// Reads versions of jobs. Those that are not on record are left out.
-pub(super) async fn load(store: Store, keys: Vec<Key>) -> Vec<(Key, Loaded)> {
+pub(super) async fn load(store: Store, keys: Vec<Key>) -> Read {
     loop {
         match read(&store, keys.clone()).await {
-            Ok(loaded) => return loaded,
+            Ok(read) => return read,
             Err(error) => {
                 tracing::error!(%error, "jobs that are due cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -26,21 +26,33 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Vec<(Key, Loaded)> {
     }
 }
 
+/// Versions that were read, and those that cannot be, each with the reason.
+type Read = (Vec<(Key, Loaded)>, Vec<(Key, String)>);
+
 /// Reads versions of jobs, once.
-async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Loaded)>, StateError> {
+async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
     let read = move |reader: &Reader| {
-        let mut all = Vec::with_capacity(keys.len());
+        let (mut all, mut bad) = (Vec::with_capacity(keys.len()), Vec::new());
         let mut left = AHEAD;
         for key in keys {
-            if let Some((job_id, spec)) = reader.spec(key.0, key.1)? {
-                let loaded = Loaded::new(job_id, spec);
-                let fits = loaded.bytes <= left;
-                let loaded = if fits { loaded } else { loaded.without_webhook() };
-                left -= loaded.bytes;
-                all.push((key, loaded));
-            }
+            let why = match reader.spec(key.0, key.1) {
+                Ok(Some((job_id, Ok(spec)))) => {
+                    let loaded = Loaded::new(job_id, spec);
+                    let fits = loaded.bytes <= left;
+                    let loaded = if fits { loaded } else { loaded.without_webhook() };
+                    left -= loaded.bytes;
+                    all.push((key, loaded));
+                    continue;
+                }
+                Ok(Some((_, Err(bad)))) => bad.why,
+                Ok(None) => continue,
+                // Of one record, and no reason to keep the others waiting.
+                Err(StateError::Corrupt(why)) => why,
+                Err(error) => return Err(error),
+            };
+            bad.push((key, format!("version {} of the job cannot be read: {why}", key.1)));
         }
-        Ok(all)
+        Ok((all, bad))
     };
     store.read(read).await
 }
@@ -49,7 +61,7 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Loaded)>, State
 pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
     loop {
         match store.read(move |reader: &Reader| reader.spec(key.0, key.1)).await {
-            Ok(found) => return found.map(|(_, spec)| spec.webhook),
+            Ok(found) => return found.and_then(|(_, spec)| spec.ok()).map(|spec| spec.webhook),
             Err(error) => {
                 tracing::error!(%error, "what an attempt sends cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -63,11 +75,7 @@ pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
 pub(super) async fn what_is_open(store: Store, node: NodeName, forgets: bool) -> (Vec<Fire>, Vec<Fire>) {
     loop {
         let node = node.clone();
-        let ask = move |reader: &Reader| {
-            let mut withdrawn = reader.withdrawn()?;
-            withdrawn.retain(|fire| fire.node == node);
-            Ok((reader.open_fires(&node)?, withdrawn))
-        };
+        let ask = move |reader: &Reader| Ok((reader.open_fires(&node)?, reader.withdrawn(&node)?));
         match store.read(ask).await {
             Ok((mut fires, withdrawn)) => {
                 fires.retain(|_| !forgets);

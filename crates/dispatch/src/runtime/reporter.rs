@@ -65,7 +65,9 @@ async fn record(proposer: &Proposer, backlog: &Backlog, reports: Vec<Report>) ->
 /// Whether the same commands would be refused again, however often they are sent.
 fn is_refusal(error: &ProposeError) -> bool {
     match error {
-        ProposeError::TooLarge { .. } | ProposeError::NotInUse { .. } => true,
+        ProposeError::TooLarge { .. } | ProposeError::TooManyRows { .. } | ProposeError::NotInUse { .. } => {
+            true
+        }
         ProposeError::NoLeader { .. }
         | ProposeError::DiskFull(_)
         | ProposeError::Busy(_)

@@ -12,9 +12,8 @@ use chronos_types::{Millis, MissedRuns};
 use tokio::time::Instant;
 
 use super::held::Held;
+use super::look::Scene;
 use super::portion::Portion;
-use super::rules::Rules;
-use super::targets::Targets;
 
 /// Jobs that are looked at in one go.
 const PAGE: usize = 500;
@@ -74,19 +73,12 @@ impl CatchUp {
     }
 
     /// Makes the next steps for jobs that missed instants. It reads a bounded number of them.
-    pub(super) fn look(
-        &mut self,
-        reader: &Reader,
-        rules: &Rules,
-        targets: &Targets,
-        held: &Held,
-    ) -> Result<Missed, StateError> {
-        let until = rules.missed_until();
+    pub(super) fn look(&mut self, scene: &mut Scene<'_>) -> Result<Missed, StateError> {
+        let (until, held) = (scene.rules.missed_until(), scene.held);
         let ready = held.take_ready(PAGE);
         if !ready.is_empty() {
-            let jobs = reader.due_of(&ready, until)?;
-            let work = Work { reader, rules, targets, held };
-            let (portion, done) = work.steps(&jobs, super::MOST_UNFINISHED)?;
+            let jobs = scene.due_of(&ready, until)?;
+            let (portion, done) = steps(scene, &jobs, super::MOST_UNFINISHED)?;
             held.put_back(jobs[done..].iter().map(|job| job.seq));
             return Ok(Missed::More(portion));
         }
@@ -101,8 +93,12 @@ impl CatchUp {
             first
         });
         self.again_at = None;
-        let jobs = reader.due(round.after, until, PAGE)?;
+        let (jobs, is_any_bad) = scene.due(round.after, until, PAGE)?;
         let Some(last) = jobs.last() else {
+            if is_any_bad {
+                // The next look passes these by, and finds who stands behind them.
+                return Ok(Missed::More(Portion::small()));
+            }
             self.round = round.any.then_some(Round { is_first: false, ..first });
             if round.any {
                 return Ok(Missed::More(Portion::small()));
@@ -112,8 +108,7 @@ impl CatchUp {
             return Ok(Missed::Wait);
         };
         let most = if round.is_first { 1 } else { STEPS_PER_ROUND };
-        let work = Work { reader, rules, targets, held };
-        let (portion, done) = work.steps(&jobs, most)?;
+        let (portion, done) = steps(scene, &jobs, most)?;
         round.after = if done == jobs.len() { last.place() } else { before(&jobs[done]) };
         round.any |= !portion.is_empty();
         self.round = Some(round);
@@ -158,43 +153,32 @@ fn before(job: &DueJob) -> DuePlace {
     (job.at, JobSeq::new(job.seq.get() - 1))
 }
 
-/// What steps are made with.
-struct Work<'a> {
-    reader: &'a Reader,
-    rules: &'a Rules,
-    targets: &'a Targets,
-    held: &'a Held,
+/// At most `most` steps of each job, as far as there is room; and how many jobs got theirs.
+fn steps(scene: &mut Scene<'_>, jobs: &[DueJob], most: usize) -> Result<(Portion, usize), StateError> {
+    let holders = scene.targets.holders(scene.reader, jobs)?;
+    let mut portion = Portion::small();
+    for (done, job) in jobs.iter().enumerate() {
+        if portion.is_full() {
+            return Ok((portion, done));
+        }
+        if scene.held.holds(job.seq) {
+            continue;
+        }
+        let (room, before) = (room(scene.reader, job)?, portion.steps());
+        scene.plan(job, scene.targets.of_job(job, &holders), most.min(room), &mut portion);
+        if portion.steps() - before == room {
+            scene.held.hold(job.seq);
+        }
+    }
+    Ok((portion, jobs.len()))
 }
 
-impl Work<'_> {
-    /// At most `most` steps of each job, as far as there is room; and how many jobs got theirs.
-    fn steps(&self, jobs: &[DueJob], most: usize) -> Result<(Portion, usize), StateError> {
-        let holders = self.targets.holders(self.reader, jobs)?;
-        let mut portion = Portion::small();
-        for (done, job) in jobs.iter().enumerate() {
-            if portion.is_full() {
-                return Ok((portion, done));
-            }
-            if self.held.holds(job.seq) {
-                continue;
-            }
-            let (room, before) = (self.room(job)?, portion.steps());
-            let node = self.targets.of_job(job, &holders);
-            self.rules.plan(job, node, most.min(room), &mut portion);
-            if portion.steps() - before == room {
-                self.held.hold(job.seq);
-            }
-        }
-        Ok((portion, jobs.len()))
+/// How many more runs for missed instants a job may have.
+fn room(reader: &Reader, job: &DueJob) -> Result<usize, StateError> {
+    if job.times.missed_runs != MissedRuns::ExecuteAll {
+        return Ok(usize::MAX);
     }
-
-    /// How many more runs for missed instants a job may have.
-    fn room(&self, job: &DueJob) -> Result<usize, StateError> {
-        if job.times.missed_runs != MissedRuns::ExecuteAll {
-            return Ok(usize::MAX);
-        }
-        // Whatever they are for: others of the job that wait are before these, too.
-        let open = self.reader.count_open(job.seq, super::MOST_UNFINISHED)?;
-        Ok(super::MOST_UNFINISHED - open)
-    }
+    // Whatever they are for: others of the job that wait are before these, too.
+    let open = reader.count_open(job.seq, super::MOST_UNFINISHED)?;
+    Ok(super::MOST_UNFINISHED - open)
 }

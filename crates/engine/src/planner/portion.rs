@@ -1,10 +1,8 @@
 //! [`Portion`]: as many steps as are proposed in one go.
 
-use chronos_state::{Command, Plan, PlanStep, Proposal};
+use chronos_state::{Command, MAX_ROWS, Plan, PlanStep, Proposal};
 use chronos_types::Trigger;
 
-/// Rows of the state that one command changes at most: some ten milliseconds of the writer's time.
-const ROWS_PER_COMMAND: usize = 1_000;
 /// Bytes that go into the log in one go, so that an entry stays small.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -35,7 +33,7 @@ impl Portion {
     /// Whether no other step has room.
     pub(super) fn is_full(&self) -> bool {
         // A step changes two rows at most.
-        let last_is_full = self.rows + 2 > ROWS_PER_COMMAND;
+        let last_is_full = self.rows + 2 > MAX_ROWS;
         self.bytes >= MOST_BYTES || self.is_small && last_is_full
     }
 
@@ -44,7 +42,7 @@ impl Portion {
     }
 
     pub(super) fn push(&mut self, step: PlanStep) {
-        if self.commands.is_empty() || self.rows + step.rows() > ROWS_PER_COMMAND {
+        if self.commands.is_empty() || self.rows + step.rows() > MAX_ROWS {
             self.commands.push(Vec::new());
             self.rows = 0;
         }

@@ -39,16 +39,22 @@ impl Rules {
     }
 
     /// Plans the instants of a job up to the horizon, for a node to fire: at most so many, and as many as have room.
-    pub(super) fn plan(&self, job: &DueJob, node: &NodeName, most: usize, portion: &mut Portion) {
-        let Some(times) = Times::of(&job.times, job.created_at, &job.id) else {
-            // Out of the way, or it would be found first for ever.
-            portion.push(pass_over(job, job.at, None));
-            return;
-        };
+    ///
+    /// # Errors
+    /// Its schedule cannot be read, and why. Its due instant stays where it is: a release that reads the schedule
+    /// goes on from there.
+    pub(super) fn plan(
+        &self,
+        job: &DueJob,
+        node: &NodeName,
+        most: usize,
+        portion: &mut Portion,
+    ) -> Result<(), String> {
+        let times = Times::of(&job.times, job.created_at)?;
         let mut due = job.at;
         for _ in 0..most {
             if portion.is_full() {
-                return;
+                break;
             }
             let step = if due <= self.missed_until() {
                 self.missed(job, node, &times, due)
@@ -60,9 +66,10 @@ impl Rules {
             portion.push(step);
             match next {
                 Some(next) if next <= self.now + HORIZON_MS + TOGETHER_MS => due = next,
-                _ => return,
+                _ => break,
             }
         }
+        Ok(())
     }
 
     /// Plans the missed instant `due` by the job's missed-runs policy. However many were missed, one step is
@@ -150,7 +157,8 @@ mod tests {
             from_now: false,
         };
         let mut portion = Portion::large();
-        rules.plan(&job, &NodeName::unchecked("n1"), 100, &mut portion);
+        let planned = rules.plan(&job, &NodeName::unchecked("n1"), 100, &mut portion);
+        assert_eq!(planned.is_err(), schedule == "@whenever", "{planned:?}");
         let steps = portion.into_steps();
         let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
         let step = |step: &PlanStep| {
@@ -191,8 +199,8 @@ mod tests {
         );
         // The last one before the job's end.
         plan("@every 10s", 600, 599, &[(600, Some((600, Schedule)), None)]);
-        // A schedule that this release cannot read stops its job.
-        plan("@whenever", 10, 9, &[(10, None, None)]);
+        // A schedule that this release cannot read stops its job, whose due instant stays.
+        plan("@whenever", 10, 9, &[]);
     }
 
     #[test]

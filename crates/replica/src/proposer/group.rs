@@ -1,15 +1,15 @@
 //! [`Group`]: what goes into one batch together, and how much that may be.
 
-use chronos_state::{Class, Proposal};
+use chronos_state::{Class, MAX_ROWS, Proposal};
 
 use super::lines::{Answer, Waiting};
 use crate::error::ProposeError;
 use crate::messages::payload::Accepted;
 
-/// So many commands, and so many bytes.
+/// So many rows that are changed, and so many bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
-    pub items: usize,
+    pub rows: usize,
     pub bytes: usize,
 }
 
@@ -22,12 +22,12 @@ impl Size {
             Class::Api => 4,
             Class::Bulk => 16,
         };
-        let Self { items, bytes } = Group::ROOM;
-        Self { items: self.items.max(items / part), bytes: self.bytes.max(bytes / part) }
+        let Self { rows, bytes } = Group::ROOM;
+        Self { rows: self.rows.max(rows / part), bytes: self.bytes.max(bytes / part) }
     }
 
     pub(super) fn without(self, other: Self) -> Self {
-        Self { items: self.items.saturating_sub(other.items), bytes: self.bytes.saturating_sub(other.bytes) }
+        Self { rows: self.rows.saturating_sub(other.rows), bytes: self.bytes.saturating_sub(other.bytes) }
     }
 }
 
@@ -40,17 +40,16 @@ pub(super) struct Group {
 
 impl Group {
     /// So much goes into one batch, apart from what the later classes find room for: a log entry stays small.
-    pub(super) const ROOM: Size = Size { items: 1_000, bytes: 1 << 20 };
+    pub(super) const ROOM: Size = Size { rows: MAX_ROWS, bytes: 1 << 20 };
 
     /// Whether there is room for more. The first finds it always.
     pub(super) fn takes(&self, waiting: &Waiting, room: Size) -> bool {
         self.waiting.is_empty()
-            || self.size.items + waiting.items.len() <= room.items
-                && self.size.bytes + waiting.bytes <= room.bytes
+            || self.size.rows + waiting.rows <= room.rows && self.size.bytes + waiting.bytes <= room.bytes
     }
 
     pub(super) fn add(&mut self, waiting: Waiting) {
-        self.size.items += waiting.items.len();
+        self.size.rows += waiting.rows;
         self.size.bytes += waiting.bytes;
         self.waiting.push(waiting);
     }
@@ -60,7 +59,7 @@ impl Group {
     }
 
     pub(super) fn append(&mut self, mut other: Self) {
-        self.size.items += other.size.items;
+        self.size.rows += other.size.rows;
         self.size.bytes += other.size.bytes;
         self.waiting.append(&mut other.waiting);
     }
@@ -75,7 +74,7 @@ impl Group {
 
     /// The commands in order, and whom to tell what became of them. Their places in the line are free from here.
     pub(super) fn open(self) -> (Vec<Proposal>, Answers) {
-        let mut items = Vec::with_capacity(self.size.items);
+        let mut items = Vec::with_capacity(self.waiting.iter().map(|waiting| waiting.items.len()).sum());
         let mut answers = Vec::with_capacity(self.waiting.len());
         for waiting in self.waiting {
             answers.push((waiting.items.len(), waiting.answer));

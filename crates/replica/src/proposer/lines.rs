@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use chronos_state::{Class, Proposal};
+use chronos_state::{Class, MAX_ROWS, Proposal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::group::Group;
@@ -29,6 +29,8 @@ pub(super) type Answer = oneshot::Sender<Result<Accepted, ProposeError>>;
 /// Commands that stay together.
 pub(super) struct Waiting {
     pub items: Vec<Proposal>,
+    /// Rows that they change.
+    pub rows: usize,
     pub bytes: usize,
     pub answer: Answer,
     /// Another node sent it here because this one led. It is not sent on.
@@ -78,6 +80,10 @@ impl Entrances {
     /// # Errors
     /// They are too many, or there is no room for them; or see [`ProposeError`].
     pub(super) async fn enter(&self, items: Vec<Proposal>, for_peer: bool) -> Result<Accepted, ProposeError> {
+        let rows = items.iter().map(|item| item.command.rows()).sum();
+        if rows > MAX_ROWS {
+            return Err(ProposeError::TooManyRows { rows });
+        }
         let bytes = items.iter().map(|item| item.command.weight()).sum();
         if bytes > MOST {
             return Err(ProposeError::TooLarge { bytes, limit: MOST });
@@ -96,7 +102,7 @@ impl Entrances {
         };
         let _place = place.map_err(|_| stopped())?;
         let (answer, answered) = oneshot::channel();
-        queue.send(Waiting { items, bytes, answer, for_peer, _place }).map_err(|_| stopped())?;
+        queue.send(Waiting { items, rows, bytes, answer, for_peer, _place }).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 }

@@ -181,6 +181,7 @@ pub(super) fn answers() -> Vec<Sample> {
         answer("propose", Ok::<_, ProposeError>(Accepted { index: 7, outcomes })),
         answer("propose-no_leader", proposed(ProposeError::NoLeader { leader: Some(named("two")) })),
         answer("propose-disk_full", proposed(ProposeError::DiskFull(why()))),
+        answer("propose-too_many_rows", proposed(ProposeError::TooManyRows { rows: 1001 })),
         answer("propose-unknown", proposed(ProposeError::Unknown(why()))),
         answer("propose-stopped", proposed(ProposeError::Stopped(why()))),
         answer("propose-busy", proposed(ProposeError::Busy(why()))),

@@ -1,27 +1,34 @@
-//! Where that goes which the state machine hands on: the effects of a batch to the dispatcher, and the news that
-//! due instants changed, or that runs are over, to the planner.
+//! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
+//! instants changed, or that runs are over, to the planner; and that a change has left something to do to the loop
+//! that does it.
 
 use chronos_dispatch as dispatch;
 use chronos_engine::PlannerHandle;
 use chronos_replica::StateChange;
 use chronos_state::Effect;
+use tokio::sync::mpsc;
 
 /// Passes on what is handed to it, on the thread of the state machine. It never blocks.
 #[derive(Debug)]
 pub(super) struct EffectRouter {
     dispatcher: dispatch::Handle,
     planner: PlannerHandle,
+    remains: mpsc::Sender<()>,
 }
 
 impl EffectRouter {
-    pub(super) fn new(dispatcher: dispatch::Handle, planner: PlannerHandle) -> Self {
-        Self { dispatcher, planner }
+    /// A router, and what hears from it that a change of a job has left something to do.
+    pub(super) fn new(dispatcher: dispatch::Handle, planner: PlannerHandle) -> (Self, mpsc::Receiver<()>) {
+        // One word is enough, however often it is said before it is heard.
+        let (remains, heard) = mpsc::channel(1);
+        (Self { dispatcher, planner, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
     pub(super) fn route(&self, handed: StateChange) {
         let StateChange::Applied(mut applied) = handed else {
             self.planner.due_changed();
+            self.remains();
             return self.dispatcher.rescan();
         };
         let before = applied.effects.len();
@@ -30,8 +37,16 @@ impl EffectRouter {
             self.planner.due_changed();
         }
         self.planner.ended(&applied.ended);
+        if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
+            self.remains();
+        }
         if !applied.effects.is_empty() {
             self.dispatcher.effects(applied.effects);
         }
+    }
+
+    fn remains(&self) {
+        // A full channel says the same already; a closed one has nobody who does it.
+        let _ = self.remains.try_send(());
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod catch_up;
 mod outcomes;
+mod records;
 mod target;
 mod withdrawn;
 

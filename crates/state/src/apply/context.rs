@@ -3,15 +3,18 @@
 
 use std::cell::Cell;
 
-use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
+use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::counter::Counter;
+use super::open_runs::OpenRuns;
 
+use crate::command::MAX_ROWS;
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, JobSeq, RunRef};
-use crate::stored::code::{Code, live_job, open};
+use crate::stored::code::{self, Code as _, JobState, live_job, open};
 use crate::stored::statements::Statements;
 use crate::stored::{columns, row};
 
@@ -29,6 +32,12 @@ pub(super) struct Context<'a> {
     pub(super) ended: Vec<JobSeq>,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
+    /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
+    pub(super) is_any_remainder: Cell<Option<bool>>,
+    /// How many rows the changes of jobs in this batch may still change beside their own.
+    pub(super) rows_left: usize,
+    /// Counts the unfinished executions of each node.
+    pub(super) open_runs: OpenRuns,
     /// Numbers executions.
     pub(super) executions: Counter,
     /// Numbers jobs.
@@ -39,8 +48,10 @@ pub(super) struct Context<'a> {
 pub(super) struct LiveJob {
     pub(super) seq: JobSeq,
     pub(super) version: u64,
-    /// As it is stored.
-    pub(super) spec: String,
+    /// Whether it runs.
+    pub(super) enabled: bool,
+    /// As it is stored: a text, of which nothing else is known.
+    pub(super) spec: Value,
     pub(super) created_at: Millis,
     pub(super) updated_at: Millis,
 }
@@ -66,6 +77,9 @@ impl<'a> Context<'a> {
             effects: Vec::new(),
             ended: Vec::new(),
             is_any_withdrawn: Cell::default(),
+            is_any_remainder: Cell::default(),
+            rows_left: MAX_ROWS,
+            open_runs: OpenRuns::default(),
             executions,
             jobs,
         }
@@ -75,6 +89,7 @@ impl<'a> Context<'a> {
     pub(super) fn close(self) -> Result<(Vec<Effect>, Vec<JobSeq>), StateError> {
         self.executions.close(self.db)?;
         self.jobs.close(self.db)?;
+        self.open_runs.close(self.db)?;
         Ok((self.effects, self.ended))
     }
 }
@@ -87,13 +102,14 @@ impl Context<'_> {
     /// A job that is not deleted.
     pub(super) fn job(&self, id: JobId) -> Result<Option<LiveJob>, StateError> {
         let sql = concat!(
-            "SELECT seq, version, spec, created_at, updated_at FROM jobs WHERE id = ?1 AND ",
+            "SELECT seq, version, spec, created_at, updated_at, state FROM jobs WHERE id = ?1 AND ",
             live_job!()
         );
         let read = |row: &Row<'_>| {
             Ok(LiveJob {
                 seq: columns::job_seq(row, 0)?,
                 version: row.get(1)?,
+                enabled: row.get::<_, i64>(5)? == JobState::Enabled.code(),
                 spec: row.get(2)?,
                 created_at: row.get(3)?,
                 updated_at: row.get(4)?,
@@ -110,18 +126,25 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The unfinished executions of a job, oldest first.
-    pub(super) fn open_of(&self, job: JobSeq) -> Result<Vec<Open>, StateError> {
-        // The index is named, because SQLite would read all executions of the job to avoid the sort.
+    /// The unfinished executions of a job whose numbers are later than `after` and not later than `upto`, in
+    /// their order, at most `limit` of them.
+    pub(super) fn open_of(
+        &self,
+        job: JobSeq,
+        after: i64,
+        upto: i64,
+        limit: usize,
+    ) -> Result<Vec<Open>, StateError> {
+        // The index is named, because SQLite would read all executions of the job.
         let sql = concat!(
             "SELECT seq, id, scheduled_time, fire_at, status, trigger, version, node
             FROM executions INDEXED BY executions_open
             WHERE job = ?1 AND ",
             open!(),
-            " ORDER BY id"
+            " AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
         );
         let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query([job.get()])?;
+        let mut rows = statement.query((job.get(), after, upto, limit))?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
             open.push(row::read("executions", row, |row| read_open(row, job))?);
@@ -138,10 +161,10 @@ fn read_open(row: &Row<'_>, job: JobSeq) -> Result<Open, StateError> {
             job,
             version: row.get(6)?,
             scheduled_time: row.get(2)?,
-            trigger: Trigger::from_code(row.get(5)?)?,
+            trigger: code::trigger(row.get(5)?),
         },
         fire_at: row.get(3)?,
-        status: Status::from_code(row.get(4)?)?,
+        status: code::status(row.get(4)?),
         node: columns::node(row, 7)?,
     })
 }

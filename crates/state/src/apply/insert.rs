@@ -4,7 +4,7 @@ use chronos_types::{ExecutionId, Status};
 use rusqlite::types::Null;
 
 use super::context::Context;
-use super::{record, withdrawn};
+use super::{record, remainder, withdrawn};
 use crate::error::StateError;
 use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
@@ -17,6 +17,8 @@ pub(super) fn insert(
     replay_of: Option<ExecutionId>,
 ) -> Result<bool, StateError> {
     let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
+    // What a change left to withdraw may be planned anew.
+    remainder::settle_first(context, execution)?;
     let number = context.executions.next(context.db)?;
     let sql = "INSERT OR IGNORE INTO executions
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
@@ -44,6 +46,7 @@ pub(super) fn insert(
     )?;
     if count == 1 {
         context.executions.give(number);
+        context.open_runs.add(&fire.node, 1);
         settle_withdrawn(context, fire)?;
     }
     Ok(count == 1)

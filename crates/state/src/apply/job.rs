@@ -1,17 +1,19 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::{JobSpec, Millis, Status};
+use chronos_types::Millis;
 use rusqlite::ErrorCode;
-use rusqlite::types::Null;
+use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
-use super::{record, withdraw};
+use super::remainder;
 use crate::command::{DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
+use crate::remainder::Change;
 use crate::run::JobSeq;
 use crate::stored::code::{Code, JobState};
-use crate::stored::{row, spec};
+use crate::stored::spec::StoredSpec;
+use crate::stored::{raw, row, spec};
 
 /// Writes the row of a job, but for what never changes.
 const UPDATE: &str =
@@ -33,7 +35,7 @@ pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, St
 }
 
 fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
-    let name = put.spec.name.as_str();
+    let name = &*put.spec.name;
     let number = context.jobs.next(context.db)?;
     let seq = JobSeq::new(number);
     let state = JobState::of(put.spec.enabled).code();
@@ -56,8 +58,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
 }
 
 fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) -> Result<Outcome, StateError> {
-    let old = spec::from_json(&job.spec)?;
-    let name = put.spec.name.as_str();
+    let name = &*put.spec.name;
     let version = job.version + 1;
     let state = JobState::of(put.spec.enabled).code();
     if taken(row::write(
@@ -69,22 +70,22 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     keep_version(context, job)?;
-    if old.tags != put.spec.tags {
+    if !has_tags(context, job.seq, &put.spec)? {
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
     }
-    if old.same_instants(&put.spec) {
+    let old = text(&job.spec);
+    if job.enabled && raw::same_instants(old, &put.spec) {
         // The next due instant stays, so that none is lost between the proposer's clock and this moment.
         // The runs that are planned run the new version.
-        withdraw::renew(context, job.seq, version)?;
         let at = due_at(context, job.seq)?;
         set_due(context, job.seq, at, version)?;
+        remainder::begin(context, job.seq, Change::Renew(version))?;
     } else {
-        withdraw::planned(context, job.seq)?;
-        if old.enabled && !put.spec.enabled {
-            end_waiting(context, job.seq, "the job was disabled")?;
-        }
         set_due(context, job.seq, put.next_due, version)?;
+        let is_disabled = job.enabled && !put.spec.enabled;
+        let change = if is_disabled { Change::Disable } else { Change::Withdraw };
+        remainder::begin(context, job.seq, change)?;
     }
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version, at: context.at })
@@ -96,10 +97,6 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     };
     if delete.if_version.is_some_and(|wanted| wanted != job.version) {
         return Context::refuse(Refusal::VersionMismatch { current: job.version });
-    }
-    withdraw::planned(context, job.seq)?;
-    for open in context.open_of(job.seq)? {
-        record::cancel(context, &open, "the job was deleted")?;
     }
     row::write(
         context.db,
@@ -118,7 +115,13 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     )?;
     set_due(context, job.seq, None, job.version)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
+    remainder::begin(context, job.seq, Change::Delete)?;
     Ok(Outcome::Done)
+}
+
+/// A specification on record as a text. One that is none says nothing.
+pub(super) fn text(spec: &Value) -> &str {
+    if let Value::Text(text) = spec { text } else { "" }
 }
 
 /// Whether an insert or update failed because another job has the name.
@@ -155,24 +158,29 @@ fn set_due(context: &Context<'_>, job: JobSeq, at: Option<Millis>, version: u64)
     Ok(())
 }
 
-fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &JobSpec) -> Result<(), StateError> {
-    for (key, value) in spec.tags.as_map() {
+/// Whether a job has these tags, and no others.
+fn has_tags(context: &Context<'_>, seq: JobSeq, spec: &StoredSpec<'_>) -> Result<bool, StateError> {
+    let sql = "SELECT key, value FROM tags WHERE seq = ?1 ORDER BY key, value";
+    let mut statement = context.db.prepare_cached(sql)?;
+    let mut rows = statement.query([seq.get()])?;
+    let mut wanted = spec.tags.iter();
+    while let Some(row) = rows.next()? {
+        let found = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+        if wanted.next().is_none_or(|(key, value)| (&**key, &**value) != found) {
+            return Ok(false);
+        }
+    }
+    Ok(wanted.next().is_none())
+}
+
+fn put_tags(context: &Context<'_>, seq: JobSeq, spec: &StoredSpec<'_>) -> Result<(), StateError> {
+    for (key, value) in &spec.tags {
         row::write(
             context.db,
             "INSERT INTO tags VALUES (?1, ?2, ?3, ?4)",
-            row::cells![key, value, seq.get()],
+            row::cells![**key, **value, seq.get()],
             row::cells![],
         )?;
-    }
-    Ok(())
-}
-
-/// Ends the runs whose instant has come and that still wait for their jitter to pass.
-fn end_waiting(context: &mut Context<'_>, job: JobSeq, why: &str) -> Result<(), StateError> {
-    for open in context.open_of(job)? {
-        if open.status == Status::Pending && open.fire_at > context.at {
-            record::cancel(context, &open, why)?;
-        }
     }
     Ok(())
 }

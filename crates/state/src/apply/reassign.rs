@@ -1,7 +1,7 @@
 //! Giving unfinished executions to other nodes.
 
 use super::context::Context;
-use super::record;
+use super::{record, remainder};
 use crate::command::{Moved, Reassign};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
@@ -14,6 +14,7 @@ pub(super) fn reassign(context: &mut Context<'_>, reassign: &Reassign) -> Result
 }
 
 fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
+    remainder::settle_first(context, moved.execution)?;
     let Some(mut record) = record::load(context, moved.execution)? else {
         return Ok(());
     };

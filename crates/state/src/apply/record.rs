@@ -1,13 +1,13 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
 use crate::error::StateError;
 use crate::outcome::Effect;
 use crate::run::{Fire, RunRef};
-use crate::stored::code::Code;
+use crate::stored::code::{self, Code};
 use crate::stored::columns;
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
 use crate::stored::row;
@@ -39,6 +39,10 @@ pub(super) struct Record {
     detail: StoredDetail,
     /// The version in the row as it stands.
     stored_version: u64,
+    /// The number of the trigger in the row.
+    stored_trigger: i64,
+    /// The node under whose name it counts as unfinished, if it does.
+    counted_for: Option<NodeName>,
     /// When the attempt under way began, if that is known.
     running_since: Option<Millis>,
 }
@@ -54,7 +58,9 @@ pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Reco
 }
 
 fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
-    let status = Status::from_code(row.get(2)?)?;
+    let status = code::status(row.get(2)?);
+    let stored_trigger = row.get(10)?;
+    let node = columns::node(row, 11)?;
     let fire_at = row.get(3)?;
     let version = row.get(8)?;
     Ok(Record {
@@ -64,17 +70,19 @@ fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
             job: columns::job_seq(row, 7)?,
             version,
             scheduled_time: row.get(9)?,
-            trigger: Trigger::from_code(row.get(10)?)?,
+            trigger: code::trigger(stored_trigger),
         },
-        node: columns::node(row, 11)?,
+        counted_for: (!status.is_finished()).then(|| node.clone()),
+        node,
         attempts: row.get(1)?,
         status,
         fire_at,
         started_at: row.get(4)?,
         completed_at: row.get(5)?,
         replay_of: row.get(12)?,
-        detail: StoredDetail::read(columns::optional_text(row, 6)?)?,
+        detail: StoredDetail::or_unknown(row.get_ref(6)?),
         stored_version: version,
+        stored_trigger,
         // While an attempt runs, `fire_at` holds when it began.
         running_since: (status == Status::Running).then_some(fire_at),
     })
@@ -94,6 +102,12 @@ impl Record {
 
     pub(super) fn is_finished(&self) -> bool {
         self.status.is_finished()
+    }
+
+    /// The execution, if it is not finished.
+    pub(super) fn open(&self) -> Option<Open> {
+        let Self { seq, run, fire_at, status, .. } = *self;
+        (!self.is_finished()).then(|| Open { seq, run, fire_at, status, node: self.node.clone() })
     }
 
     /// What the node of an unfinished execution has to fire. A read of the state gives the same.
@@ -169,11 +183,20 @@ impl Record {
         self.completed_at = Some(at);
     }
 
-    pub(super) fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
+    pub(super) fn store(&mut self, context: &Context<'_>) -> Result<(), StateError> {
+        let counts_for = (!self.is_finished()).then(|| self.node.clone());
+        if counts_for != self.counted_for {
+            for (node, by) in [(&self.counted_for, -1), (&counts_for, 1)] {
+                if let Some(node) = node {
+                    context.open_runs.add(node, by);
+                }
+            }
+            self.counted_for = counts_for;
+        }
         let detail = (!self.detail.is_empty())
             .then(|| serde_json::to_string(&self.detail).map_err(StateError::encode))
             .transpose()?;
-        let RunRef { execution, job, version, scheduled_time, trigger } = self.run;
+        let RunRef { execution, job, version, scheduled_time, trigger: _ } = self.run;
         // The version is in an index, which SQLite writes anew whenever a statement names the column.
         let (sql, unnamed) =
             if version == self.stored_version { (UPDATE, 1..6) } else { (UPDATE_WITH_VERSION, 4..6) };
@@ -185,7 +208,7 @@ impl Record {
                 execution.as_bytes(),
                 job.get(),
                 version,
-                trigger.code(),
+                self.stored_trigger,
                 scheduled_time,
                 self.fire_at,
                 self.status.code(),
@@ -203,17 +226,23 @@ impl Record {
     }
 }
 
-/// Ends an unfinished execution as cancelled. An attempt under way counts, and is logged as cut off.
-pub(super) fn cancel(context: &mut Context<'_>, open: &Open, why: &str) -> Result<(), StateError> {
+/// Ends an unfinished execution as cancelled at the instant `at`. An attempt under way counts, and is logged as cut
+/// off.
+pub(super) fn cancel(
+    context: &mut Context<'_>,
+    open: &Open,
+    at: Millis,
+    why: &str,
+) -> Result<(), StateError> {
     let id = open.run.execution;
     let mut record = load(context, id)?
         .ok_or_else(|| StateError::Corrupt(format!("execution {id} is in one index only")))?;
     if open.status == Status::Running {
         let (number, started_at) = (record.attempts, record.last_started_at());
-        record.cut_off(number, started_at, context.at, why);
+        record.cut_off(number, started_at, at, why);
     }
     record.fail(ErrorKind::Cancelled, why);
-    record.finish(Status::Cancelled, context.at);
+    record.finish(Status::Cancelled, at);
     record.store(context)?;
     context.effects.push(Effect::Cancel(id));
     context.ended.push(record.run.job);

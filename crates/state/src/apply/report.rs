@@ -4,7 +4,7 @@ use chronos_types::{ErrorKind, Status};
 
 use super::context::Context;
 use super::record::{self, Record};
-use super::withdraw;
+use super::{remainder, withdraw};
 use crate::command::{Report, Reported};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
@@ -12,6 +12,7 @@ use crate::run::JobSeq;
 use crate::stored::code::deleted_job;
 
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
+    remainder::settle_first(context, report.run.execution)?;
     if let known @ (Reported::NotBegun | Reported::Unknown) = &report.what {
         withdraw::answered(context, report, *known == Reported::NotBegun)?;
         return Ok(Outcome::Done);
@@ -46,13 +47,11 @@ fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, Sta
     let outcome = settle(context, report, record)?;
     // A deleted job has no unfinished executions. One that comes back is recorded and ended at once.
     if is_deleted(context, report.run.job)? {
-        let open = context
-            .open_of(report.run.job)?
-            .into_iter()
-            .find(|open| open.run.execution == report.run.execution);
-        if let Some(open) = open {
+        let record = record::of_inserted(context, report.run.execution)?;
+        if let Some(open) = record.open() {
             context.effects.truncate(effects);
-            record::cancel(context, &open, "the job was deleted")?;
+            let at = context.at;
+            record::cancel(context, &open, at, "the job was deleted")?;
         }
     }
     Ok(outcome)

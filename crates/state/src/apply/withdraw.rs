@@ -5,7 +5,7 @@
 //! the node's clock may be ahead. So a withdrawn run is kept until its node has said what became of it.
 //! That way every call has a record.
 
-use chronos_types::{ErrorKind, Millis, Status, Trigger};
+use chronos_types::{ErrorKind, Millis, Status};
 
 use super::context::{Context, Open};
 use super::insert::insert;
@@ -15,39 +15,25 @@ use crate::error::StateError;
 use crate::outcome::Effect;
 use crate::run::{Fire, JobSeq};
 
-/// The planned runs of a job whose instant has not come.
-fn to_come(context: &Context<'_>, job: JobSeq) -> Result<Vec<Open>, StateError> {
-    let mut open = context.open_of(job)?;
-    open.retain(|open| {
-        open.status == Status::Pending
-            && open.run.trigger == Trigger::Schedule
-            && open.run.scheduled_time > context.at
-    });
-    Ok(open)
-}
-
-/// Withdraws the runs of a job whose instant has not come.
-pub(super) fn planned(context: &mut Context<'_>, job: JobSeq) -> Result<(), StateError> {
-    for open in to_come(context, job)? {
-        let unsure = record::load(context, open.run.execution)?.is_some_and(|record| record.is_unsure());
-        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
-        context.add_held(job, -1)?;
-        let fire = Fire { begun: unsure, ..open.planned() };
-        withdrawn::keep(context, &fire)?;
-        context.effects.push(Effect::Withdraw(fire));
-    }
+/// Withdraws a run whose instant has not come.
+pub(super) fn planned(context: &mut Context<'_>, open: Open) -> Result<(), StateError> {
+    let unsure = record::load(context, open.run.execution)?.is_some_and(|record| record.is_unsure());
+    context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([open.seq])?;
+    context.add_held(open.run.job, -1)?;
+    context.open_runs.add(&open.node, -1);
+    let fire = Fire { begun: unsure, ..open.planned() };
+    withdrawn::keep(context, &fire)?;
+    context.effects.push(Effect::Withdraw(fire));
     Ok(())
 }
 
-/// Makes the runs of a job whose instant has not come run another version of it.
-pub(super) fn renew(context: &mut Context<'_>, job: JobSeq, version: u64) -> Result<(), StateError> {
-    for mut open in to_come(context, job)? {
-        let mut record = record::of_inserted(context, open.run.execution)?;
-        record.runs(version);
-        record.store(context)?;
-        open.run.version = version;
-        context.effects.push(Effect::Fire(open.planned()));
-    }
+/// Makes a run whose instant has not come run another version of its job.
+pub(super) fn renew(context: &mut Context<'_>, mut open: Open, version: u64) -> Result<(), StateError> {
+    let mut record = record::of_inserted(context, open.run.execution)?;
+    record.runs(version);
+    record.store(context)?;
+    open.run.version = version;
+    context.effects.push(Effect::Fire(open.planned()));
     Ok(())
 }
 

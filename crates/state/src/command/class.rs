@@ -27,7 +27,7 @@ impl Command {
                 Class::Scheduled
             }
             Self::PutJob(_) | Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => Class::Api,
-            Self::Trim(_) => Class::Bulk,
+            Self::Trim(_) | Self::Portion => Class::Bulk,
             #[cfg(feature = "next")]
             Self::Probe => Class::Bulk,
         }

@@ -1,15 +1,16 @@
 //! Executions and their attempts.
 
-use chronos_types::{Attempt, Execution, ExecutionId, JobId, JobSpec, Response, Status, Trigger};
+use chronos_types::{Execution, ExecutionId, JobId, JobName, Response, Status, Trigger};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::page::Page;
 use super::pool::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::code::{Code, open, undelivered};
+use crate::stored::bad::{ReadSpec, read_spec};
+use crate::stored::code::{self, Code, open, undelivered};
 use crate::stored::execution::{StoredDetail, error_kind_of};
-use crate::stored::{columns, row, spec};
+use crate::stored::{columns, row};
 
 /// An execution, and the version of its job that it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +20,9 @@ pub struct ExecutionRow {
     /// The execution.
     pub execution: Execution,
     /// What its job said in that version.
-    pub spec: JobSpec,
+    pub spec: ReadSpec,
+    /// Why a part of what is on record of the execution itself cannot be read. That part is left out.
+    pub invalid: Option<String>,
 }
 
 /// Which executions to list. Every condition must hold.
@@ -120,27 +123,43 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
 }
 
 fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
-    let spec = spec::from_json(row.get_ref(13)?.as_str()?)?;
+    let spec = read_spec(row.get_ref(13)?);
+    let mut invalid = None;
     let StoredDetail { error, error_kind, response, attempts, unsure: _ } =
-        StoredDetail::read(columns::optional_text(row, 11)?)?;
+        StoredDetail::read(row.get_ref(11)?).unwrap_or_else(|why| {
+            invalid = Some(why);
+            StoredDetail::default()
+        });
+    let (trigger, status) = (row.get(3)?, row.get(5)?);
+    for (what, number, is_known) in [
+        ("trigger", trigger, Trigger::known(trigger).is_some()),
+        ("status", status, Status::known(status).is_some()),
+    ] {
+        if !is_known {
+            invalid.get_or_insert_with(|| format!("its {what} is on record as {number}, which is not known"));
+        }
+    }
     let replay_of: Option<[u8; 16]> = row.get(10)?;
     let execution = Execution {
         id: ExecutionId::from_bytes(row.get(0)?),
         job_id: JobId::from_bytes(row.get(12)?),
-        job_name: spec.name.clone(),
+        job_name: match &spec {
+            Ok(spec) => spec.name.clone(),
+            Err(bad) => JobName::unchecked(&bad.form.name),
+        },
         job_version: row.get(2)?,
-        trigger: Trigger::from_code(row.get(3)?)?,
+        trigger: code::trigger(trigger),
         scheduled_time: row.get(4)?,
         started_at: row.get(7)?,
         completed_at: row.get(8)?,
-        status: Status::from_code(row.get(5)?)?,
+        status: code::status(status),
         attempts: row.get(6)?,
         last_error: error,
-        error_kind: error_kind_of(error_kind.as_deref())?,
+        error_kind: error_kind_of(error_kind.as_deref(), &mut invalid),
         response: response.map(Response::from),
-        attempt_log: attempts.into_iter().map(Attempt::try_from).collect::<Result<_, _>>()?,
+        attempt_log: attempts.into_iter().map(|attempt| attempt.read(&mut invalid)).collect(),
         node_id: columns::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
     };
-    Ok(ExecutionRow { job_seq: columns::job_seq(row, 1)?, execution, spec })
+    Ok(ExecutionRow { job_seq: columns::job_seq(row, 1)?, execution, spec, invalid })
 }

@@ -1,22 +1,25 @@
 //! Jobs and their versions.
 
-use chronos_types::{Job, JobId, JobSpec, Millis, Status};
+use std::borrow::Cow;
+
+use chronos_types::{Job, JobId, Millis, Status};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::page::Page;
 use super::pool::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::code::{Code, disabled_job, enabled_job, live_job, ran};
-use crate::stored::{columns, row, spec};
+use crate::stored::bad::{ReadSpec, read_spec};
+use crate::stored::code::{self, Code as _, JobState, disabled_job, enabled_job, live_job, ran};
+use crate::stored::{columns, row};
 
 /// A job, and what the machine knows about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRow {
     /// The machine's own number, in order of creation.
     pub seq: JobSeq,
-    /// The job.
-    pub job: Job,
+    /// The job. Its specification may be one that today's rules refuse.
+    pub job: Job<ReadSpec>,
     /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
 }
@@ -29,7 +32,7 @@ pub struct VersionRow {
     /// When it was made.
     pub updated_at: Millis,
     /// What it says.
-    pub spec: JobSpec,
+    pub spec: ReadSpec,
 }
 
 /// Which jobs to list. Every condition must hold.
@@ -43,19 +46,25 @@ pub struct JobFilter {
     pub q: Option<String>,
 }
 
-const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at";
+const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at, j.name, j.state";
 
-fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
+fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job<ReadSpec>), StateError> {
     row::read("jobs", row, job)
 }
 
-fn job(row: &Row<'_>) -> Result<(JobSeq, Job), StateError> {
+fn job(row: &Row<'_>) -> Result<(JobSeq, Job<ReadSpec>), StateError> {
+    let mut spec = read_spec(row.get_ref(5)?);
+    if let Err(bad) = &mut spec {
+        // These have columns of their own, which say what counts.
+        bad.form.name = Cow::Owned(row.get::<_, Option<String>>(7)?.unwrap_or_default());
+        bad.form.enabled = row.get::<_, i64>(8)? == JobState::Enabled.code();
+    }
     let job = Job {
         id: JobId::from_bytes(row.get(1)?),
         version: row.get(2)?,
         created_at: row.get(3)?,
         updated_at: row.get(4)?,
-        spec: spec::from_json(row.get_ref(5)?.as_str()?)?,
+        spec,
         next_due: row.get(6)?,
     };
     Ok((columns::job_seq(row, 0)?, job))
@@ -122,7 +131,8 @@ impl Reader {
             values.push(format!("%{escaped}%").into());
             let n = values.len();
             conditions += &format!(
-                " AND (j.name LIKE ?{n} ESCAPE '\\' OR json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\')"
+                " AND (j.name LIKE ?{n} ESCAPE '\\' OR CASE WHEN json_valid(j.spec)
+                    THEN json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\' END)"
             );
         }
         let order = if filter.tags.is_empty() { "j.seq" } else { "t.seq" };
@@ -154,7 +164,7 @@ impl Reader {
         );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([job.get()])?;
-        let read = |row: &Row<'_>| Ok((Status::from_code(row.get(1)?)?, row.get(2)?));
+        let read = |row: &Row<'_>| Ok((code::status(row.get(1)?), row.get(2)?));
         rows.next()?.map(|row| row::read("executions", row, read)).transpose()
     }
 
@@ -224,7 +234,7 @@ impl Reader {
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     // Of the version in force, the row is one of `jobs`; the number is the same.
     row::read("versions", row, |row| {
-        let spec = spec::from_json(row.get_ref(3)?.as_str()?)?;
+        let spec = read_spec(row.get_ref(3)?);
         Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, spec })
     })
 }

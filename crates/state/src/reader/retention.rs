@@ -83,13 +83,14 @@ impl Reader {
         self.jobs_by(sql, [limit])
     }
 
-    /// Whether any idempotency key is older than this.
+    /// How many idempotency keys are older than this, counted up to `limit`.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn has_keys_before(&self, at: Millis) -> Result<bool, StateError> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM keys WHERE at < ?1 LIMIT 1")?;
-        Ok(statement.exists([at])?)
+    pub fn keys_before(&self, at: Millis, limit: usize) -> Result<usize, StateError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM keys WHERE at < ?1 LIMIT ?2)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row((at, limit), |row| row.get(0))?)
     }
 
     fn jobs_by(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<JobSeq>, StateError> {

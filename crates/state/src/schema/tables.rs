@@ -48,12 +48,14 @@ CREATE TABLE due (
   sum INTEGER NOT NULL,
   held INTEGER NOT NULL
 );
-CREATE INDEX due_at ON due (at) WHERE at IS NOT NULL;
+-- version: so that the index alone says which jobs the planner knows that it cannot plan.
+CREATE INDEX due_at ON due (at, seq, version) WHERE at IS NOT NULL;
 
 CREATE TABLE tags (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)
 ) WITHOUT ROWID;
+CREATE INDEX tags_job ON tags (seq);
 
 -- Superseded versions; the one in force stands in jobs.
 CREATE TABLE versions (
@@ -91,6 +93,12 @@ CREATE INDEX executions_bad ON executions (status, id) WHERE ",
     undelivered!(),
     ";
 
+-- How many unfinished executions stand under the name of each node. They are counted once a batch: an index by node
+-- would be written with each plan and each report. The sum leaves the count out, as that of due does.
+CREATE TABLE open_runs (
+  node TEXT PRIMARY KEY, sum INTEGER NOT NULL, held INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- Planned runs that a change of their job took off the record. Each is kept until its node says whether it
 -- had begun it by then. There are few, and they go within milliseconds. unsure: 1 means that a node which
 -- held the run before may have begun it and cannot be asked.
@@ -103,6 +111,21 @@ CREATE TABLE withdrawn (
   node TEXT NOT NULL,
   unsure INTEGER NOT NULL,
   sum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX withdrawn_job ON withdrawn (job, version);
+CREATE INDEX withdrawn_node ON withdrawn (node);
+
+-- What changes of jobs have left to do with executions numbered after `after` and up to `upto`. Mostly there is none.
+CREATE TABLE remainders (
+  job INTEGER NOT NULL,
+  nr INTEGER NOT NULL,
+  what INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (job, nr)
 ) WITHOUT ROWID;
 
 CREATE TABLE keys (
@@ -121,12 +144,14 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state.
-pub(crate) const REPLICATED: [Table; 8] = [
+pub(crate) const REPLICATED: [Table; 10] = [
     Table { name: "counters", key: &["name"] },
     Table { name: "due", key: &["seq"] },
     Table { name: "executions", key: &["seq"] },
     Table { name: "jobs", key: &["seq"] },
     Table { name: "keys", key: &["key"] },
+    Table { name: "open_runs", key: &["node"] },
+    Table { name: "remainders", key: &["job", "nr"] },
     Table { name: "tags", key: &["key", "value", "seq"] },
     Table { name: "versions", key: &["seq", "version"] },
     Table { name: "withdrawn", key: &["id"] },

@@ -6,8 +6,6 @@
 
 use chronos_types::{Status, Trigger};
 
-use crate::error::StateError;
-
 /// The numbers of an enum's values. They are on the disk for ever: append, never reorder.
 pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
     const ORDER: &'static [Self];
@@ -15,9 +13,9 @@ pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
         // A test below checks that every value is in the table.
         Self::ORDER.iter().position(|v| *v == self).and_then(|i| i64::try_from(i).ok()).unwrap_or(-1)
     }
-    fn from_code(code: i64) -> Result<Self, StateError> {
-        let found = usize::try_from(code).ok().and_then(|i| Self::ORDER.get(i).copied());
-        found.ok_or_else(|| StateError::Corrupt(format!("{code} is not a known code")))
+    /// The value of a number, if it is known.
+    fn known(code: i64) -> Option<Self> {
+        usize::try_from(code).ok().and_then(|i| Self::ORDER.get(i).copied())
     }
 }
 
@@ -35,6 +33,17 @@ impl Code for Status {
 
 impl Code for Trigger {
     const ORDER: &'static [Self] = &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay];
+}
+
+/// The status of a number, for whoever has to go on: of one that is not known, what the conditions below take
+/// it for.
+pub(crate) fn status(code: i64) -> Status {
+    Status::known(code).unwrap_or(if code < 3 { Status::Pending } else { Status::Failed })
+}
+
+/// The trigger of a number, for whoever has to go on. One that is not known is none that a schedule asked for.
+pub(crate) fn trigger(code: i64) -> Trigger {
+    Trigger::known(code).unwrap_or(Trigger::Manual)
 }
 
 /// Whether a job runs, or is deleted.
@@ -100,9 +109,9 @@ mod tests {
 
     #[test]
     fn every_value_has_its_number() {
-        assert!(Status::ALL.iter().all(|v| Status::from_code(v.code()).is_ok_and(|w| w == *v)));
-        assert!(Trigger::ALL.iter().all(|v| Trigger::from_code(v.code()).is_ok_and(|w| w == *v)));
-        assert!(Status::from_code(99).is_err());
+        assert!(Status::ALL.iter().all(|v| Status::known(v.code()) == Some(*v)));
+        assert!(Trigger::ALL.iter().all(|v| Trigger::known(v.code()) == Some(*v)));
+        assert_eq!(Status::known(99), None);
     }
 
     /// The values whose numbers meet a condition.
@@ -120,6 +129,7 @@ mod tests {
             Status::ORDER.iter().copied().filter(|status| is(*status)).collect()
         };
         assert_eq!(those::<Status>(open!()), statuses(|status| !status.is_finished()));
+        assert!(!status(-1).is_finished() && status(99).is_finished(), "as the conditions take them");
         assert_eq!(those::<Status>(finished!()), statuses(Status::is_finished));
         let undelivered = |status: Status| status.is_finished() && status != Status::Success;
         assert_eq!(those::<Status>(undelivered!()), statuses(undelivered));

@@ -5,6 +5,7 @@ use rusqlite::Row;
 
 use super::row;
 use crate::error::StateError;
+use crate::remainder::{Change, Remainder};
 use crate::run::{Fire, JobSeq, RunRef};
 
 /// Reads a job's number.
@@ -15,11 +16,6 @@ pub(crate) fn job_seq(row: &Row<'_>, column: usize) -> Result<JobSeq, StateError
 /// Reads a node's name.
 pub(crate) fn node(row: &Row<'_>, column: usize) -> Result<NodeName, StateError> {
     Ok(NodeName::unchecked(row.get_ref(column)?.as_str()?))
-}
-
-/// Reads a text that may be null.
-pub(crate) fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, StateError> {
-    Ok(row.get_ref(column)?.as_str_or_null()?)
 }
 
 /// The columns of a withdrawn run, for [`withdrawn`].
@@ -41,5 +37,27 @@ pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire, StateError> {
             trigger: Trigger::Schedule,
         };
         Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node: node(row, 5)?, begun: row.get(6)? })
+    })
+}
+
+/// The columns of a remainder, for [`remainder`].
+macro_rules! remainder_columns {
+    () => {
+        "job, nr, what, version, at, after, upto"
+    };
+}
+pub(crate) use remainder_columns;
+
+/// Reads what a change of a job has left to do.
+pub(crate) fn remainder(row: &Row<'_>) -> Result<Remainder, StateError> {
+    row::read("remainders", row, |row| {
+        Ok(Remainder {
+            job: job_seq(row, 0)?,
+            nr: row.get(1)?,
+            change: Change::of(row.get(2)?, row.get(3)?),
+            at: row.get(4)?,
+            after: row.get(5)?,
+            upto: row.get(6)?,
+        })
     })
 }

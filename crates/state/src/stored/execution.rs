@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use chronos_types::{Attempt, ErrorKind, Millis, Response};
+use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
+use super::bad::why_no_form;
 use super::omit::is_default;
-use crate::error::StateError;
 
 /// What a record keeps in its detail column.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -77,19 +78,18 @@ impl From<StoredResponse<'_>> for Response {
     }
 }
 
-impl TryFrom<StoredAttempt> for Attempt {
-    type Error = StateError;
-
-    fn try_from(stored: StoredAttempt) -> Result<Self, StateError> {
-        let StoredAttempt { number, started_at, duration_ms, status_code, error, error_kind } = stored;
-        let error_kind = error_kind_of(error_kind.as_deref())?;
-        Ok(Self { number, started_at, duration_ms, status_code, error, error_kind })
+impl StoredAttempt {
+    /// What it says. A kind of error that is not known is left out, and `invalid` says so.
+    pub(crate) fn read(self, invalid: &mut Option<String>) -> Attempt {
+        let Self { number, started_at, duration_ms, status_code, error, error_kind } = self;
+        let error_kind = error_kind_of(error_kind.as_deref(), invalid);
+        Attempt { number, started_at, duration_ms, status_code, error, error_kind }
     }
 }
 
-/// Reads the kind of an error by its name.
-pub(crate) fn error_kind_of(name: Option<&str>) -> Result<Option<ErrorKind>, StateError> {
-    name.map(|name| ErrorKind::parse(name).map_err(StateError::Corrupt)).transpose()
+/// Reads the kind of an error by its name. One that is not known is left out, and `invalid` says so.
+pub(crate) fn error_kind_of(name: Option<&str>, invalid: &mut Option<String>) -> Option<ErrorKind> {
+    ErrorKind::parse(name?).map_err(|why| invalid.get_or_insert(why).clone()).ok()
 }
 
 impl StoredDetail {
@@ -99,18 +99,19 @@ impl StoredDetail {
         error.is_none() && error_kind.is_none() && response.is_none() && attempts.is_empty() && !unsure
     }
 
-    /// Checks that the names in it are known.
-    pub(crate) fn check(self) -> Result<(), StateError> {
-        error_kind_of(self.error_kind.as_deref())?;
-        self.attempts.into_iter().try_for_each(|attempt| Attempt::try_from(attempt).map(drop))
+    /// Reads the column. It is null until there is something to tell. The error says why it cannot be read.
+    pub(crate) fn read(column: ValueRef<'_>) -> Result<Self, String> {
+        match column.as_str_or_null() {
+            Ok(None) => Ok(Self::default()),
+            Ok(Some(text)) => serde_json::from_str(text)
+                .map_err(|error| format!("what came of it is not on record: {}", why_no_form(&error))),
+            Err(_) => Err("what came of it is not on record: it is no text".to_owned()),
+        }
     }
 
-    /// Reads the column. It is null until there is something to tell.
-    pub(crate) fn read(column: Option<&str>) -> Result<Self, StateError> {
-        column.map_or_else(
-            || Ok(Self::default()),
-            |text| serde_json::from_str(text).map_err(StateError::decode),
-        )
+    /// The same for whoever has to go on: of what cannot be read nothing is known, so its execution may have begun.
+    pub(crate) fn or_unknown(column: ValueRef<'_>) -> Self {
+        Self::read(column).unwrap_or_else(|_| Self { unsure: true, ..Self::default() })
     }
 }
 

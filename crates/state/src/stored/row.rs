@@ -9,7 +9,7 @@ use std::fmt::{Display, Write as _};
 use std::ops::Range;
 
 use crc32fast::Hasher;
-use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use rusqlite::types::{Null, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, Statement};
 
 use super::statements::Statements;
@@ -146,6 +146,13 @@ impl<T: Cell> Cell for Option<T> {
     }
 }
 
+impl Cell for Value {
+    #[inline]
+    fn cell(&self) -> ValueRef<'_> {
+        ValueRef::from(self)
+    }
+}
+
 impl Cell for Null {
     #[inline]
     fn cell(&self) -> ValueRef<'_> {
@@ -228,7 +235,7 @@ pub(crate) fn sum_anew(db: &Connection, table: &str, key: &str, which: &str) -> 
     let mut rows = statement.query([])?;
     let mut sums = Vec::new();
     while let Some(row) = rows.next()? {
-        let key: rusqlite::types::Value = row.get(key)?;
+        let key: Value = row.get(key)?;
         sums.push((key, sum_of(row, row.as_ref().column_index(SUM)?)?));
     }
     let mut statement = db.prepare(&format!("UPDATE {table} SET {SUM} = ?2 WHERE {key} = ?1"))?;

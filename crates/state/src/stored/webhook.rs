@@ -1,38 +1,43 @@
 //! The stored form of a webhook.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use chronos_types::{Auth, DurationMs, Headers, Method, SuccessCodes, TargetUrl, Template, Webhook};
 use serde::{Deserialize, Serialize};
 
 use super::omit::is_default;
+use super::spec::{length, owned};
 
-/// The stored form of a [`Webhook`].
-#[derive(Serialize, Deserialize)]
+/// The stored form of a [`Webhook`]. `Debug` shows nothing of it, for it has secrets.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StoredWebhook<'a> {
-    url: Cow<'a, str>,
+#[expect(missing_docs, reason = "the fields are those of `Webhook`; durations are in milliseconds")]
+pub struct StoredWebhook<'a> {
+    pub url: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    method: Option<Cow<'a, str>>,
+    pub method: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    body: Option<Cow<'a, str>>,
+    pub body: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    auth: Option<StoredAuth<'a>>,
+    pub auth: Option<StoredAuth<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    success_codes: Option<Cow<'a, [u16]>>,
+    pub success_codes: Option<Cow<'a, [u16]>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    timeout_ms: Option<u64>,
+    pub timeout_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
-    tls_skip_verify: bool,
+    pub tls_skip_verify: bool,
     #[serde(default, skip_serializing_if = "is_default")]
-    max_redirects: u8,
+    pub max_redirects: u8,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The stored form of an [`Auth`]. It has no `Debug`, for it is secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum StoredAuth<'a> {
+#[expect(missing_docs, reason = "the fields are those of `Auth`")]
+pub enum StoredAuth<'a> {
     Bearer {
         token: Cow<'a, str>,
     },
@@ -65,15 +70,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             method: method.map(|m| m.as_str().into()),
             headers: headers.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             body: body.as_ref().map(|b| b.source().into()),
-            auth: auth.as_ref().map(|auth| match auth {
-                Auth::Bearer { token } => StoredAuth::Bearer { token: token.into() },
-                Auth::Basic { username, password } => {
-                    StoredAuth::Basic { username: username.into(), password: password.into() }
-                }
-                Auth::ApiKey { api_key, header } => {
-                    StoredAuth::ApiKey { api_key: api_key.into(), header: header.as_deref().map(Cow::from) }
-                }
-            }),
+            auth: auth.as_ref().map(StoredAuth::from),
             success_codes: success_codes.as_ref().map(|codes| codes.as_slice().into()),
             timeout_ms: timeout.map(DurationMs::as_millis),
             tls_skip_verify: *tls_skip_verify,
@@ -103,19 +100,81 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             method: method.as_deref().map(Method::parse).transpose()?,
             headers: Headers::parse(headers).map_err(|errors| format!("{errors:?}"))?,
             body: body.as_deref().map(Template::parse).transpose().map_err(|e| e.to_string())?,
-            auth: auth.map(|auth| match auth {
-                StoredAuth::Bearer { token } => Auth::Bearer { token: token.into_owned() },
-                StoredAuth::Basic { username, password } => {
-                    Auth::Basic { username: username.into_owned(), password: password.into_owned() }
-                }
-                StoredAuth::ApiKey { api_key, header } => {
-                    Auth::ApiKey { api_key: api_key.into_owned(), header: header.map(Cow::into_owned) }
-                }
-            }),
+            auth: auth.map(Auth::from),
             success_codes: success_codes.map(|c| SuccessCodes::parse(c.into_owned())).transpose()?,
-            timeout: timeout_ms.map(DurationMs::from_millis),
+            timeout: timeout_ms.map(length).transpose()?,
             tls_skip_verify,
             max_redirects,
         })
+    }
+}
+
+impl<'a> From<&'a Auth> for StoredAuth<'a> {
+    fn from(auth: &'a Auth) -> Self {
+        match auth {
+            Auth::Bearer { token } => Self::Bearer { token: token.into() },
+            Auth::Basic { username, password } => {
+                Self::Basic { username: username.into(), password: password.into() }
+            }
+            Auth::ApiKey { api_key, header } => {
+                Self::ApiKey { api_key: api_key.into(), header: header.as_deref().map(Cow::from) }
+            }
+        }
+    }
+}
+
+impl From<StoredAuth<'_>> for Auth {
+    fn from(stored: StoredAuth<'_>) -> Self {
+        match stored {
+            StoredAuth::Bearer { token } => Self::Bearer { token: token.into_owned() },
+            StoredAuth::Basic { username, password } => {
+                Self::Basic { username: username.into_owned(), password: password.into_owned() }
+            }
+            StoredAuth::ApiKey { api_key, header } => {
+                Self::ApiKey { api_key: api_key.into_owned(), header: header.map(Cow::into_owned) }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for StoredWebhook<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredWebhook").finish_non_exhaustive()
+    }
+}
+
+impl StoredWebhook<'_> {
+    /// Takes over all that it borrows.
+    pub(super) fn into_owned(self) -> StoredWebhook<'static> {
+        let Self {
+            url,
+            method,
+            headers,
+            body,
+            auth,
+            success_codes,
+            timeout_ms,
+            tls_skip_verify,
+            max_redirects,
+        } = self;
+        StoredWebhook {
+            url: owned(url),
+            method: method.map(owned),
+            headers: headers.into_iter().map(|(name, value)| (owned(name), owned(value))).collect(),
+            body: body.map(owned),
+            auth: auth.map(|auth| match auth {
+                StoredAuth::Bearer { token } => StoredAuth::Bearer { token: owned(token) },
+                StoredAuth::Basic { username, password } => {
+                    StoredAuth::Basic { username: owned(username), password: owned(password) }
+                }
+                StoredAuth::ApiKey { api_key, header } => {
+                    StoredAuth::ApiKey { api_key: owned(api_key), header: header.map(owned) }
+                }
+            }),
+            success_codes: success_codes.map(|codes| Cow::Owned(codes.into_owned())),
+            timeout_ms,
+            tls_skip_verify,
+            max_redirects,
+        }
     }
 }

@@ -66,7 +66,7 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
         taken[0].node = node("n9");
         assert_eq!(reader.open_fires(&node("n9")).unwrap(), taken);
         assert_eq!(reader.open_nodes().unwrap(), [(node("n9"), 1)]);
-        let withdrawn = reader.withdrawn().unwrap();
+        let withdrawn = reader.withdrawn(&node("n9")).unwrap();
         assert_eq!(withdrawn.iter().map(|fire| fire.node.as_str()).collect::<Vec<_>>(), ["n9"]);
         let over = reader.executions(&Default::default(), None, 9).unwrap().items;
         let over: Vec<_> =
@@ -78,6 +78,7 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
     drop((readers, machine));
     let db = rusqlite::Connection::open(data.join("state.db")).unwrap();
     db.execute("UPDATE executions SET node = 'n2' WHERE status < 3", []).unwrap();
+    db.execute("UPDATE open_runs SET node = 'n2'", []).unwrap();
     db.execute("UPDATE withdrawn SET node = 'n1'", []).unwrap();
     db.execute("INSERT INTO meta VALUES ('raft.position', x'37', 0)", []).unwrap();
     drop(db);

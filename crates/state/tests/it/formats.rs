@@ -101,6 +101,10 @@ fn damage_is_told_with_its_table_and_row() {
         ),
         ("UPDATE meta SET value = x'00' WHERE key = 'applied'", "meta, row \"applied\": its checksum"),
         ("UPDATE due SET held = 2", "due, row 1: it counts 2 executions on record, and there are 1"),
+        (
+            "UPDATE open_runs SET held = 2",
+            "open_runs, row \"n1\": it counts 2 unfinished executions, and there are 1",
+        ),
         ("DROP INDEX due_at", "its tables are not those of a state file"),
         ("UPDATE executions SET id = x'00'", "executions, row 1: its checksum"),
     ];
@@ -135,13 +139,11 @@ fn damage_is_told_with_its_table_and_row() {
 
 #[test]
 fn what_cannot_be_read_is_told_with_its_table_and_row() {
-    let cases: [(&str, &str); 6] = [
+    // What is whole and only refused by today's rules is no fault: see `bad_records`.
+    let cases: [(&str, &str); 3] = [
         ("UPDATE executions SET status = 1, node = x'ff'", "executions, row 1: "),
-        ("UPDATE executions SET status = 99", "executions, row x"),
         ("UPDATE executions SET version = -1", "executions, row x"),
-        ("UPDATE executions SET detail = '{\"unknown\":1}'", "executions, row x"),
-        ("UPDATE jobs SET spec = '{}'", "jobs, row 1: "),
-        ("UPDATE jobs SET spec = x'ff'", "jobs, row 1: "),
+        ("UPDATE jobs SET id = x'ff'", "jobs, row 1: "),
     ];
     for (sql, what) in cases {
         let mut world = World::new();
@@ -153,7 +155,7 @@ fn what_cannot_be_read_is_told_with_its_table_and_row() {
                 r.holders(&[job.seq]).map(drop),
                 r.executions(&Default::default(), None, 9).map(drop),
                 r.find_job("a").map(drop),
-                r.due(ALL_DUE, i64::MAX, 9).map(drop),
+                r.due(ALL_DUE, i64::MAX, 9, &Default::default()).map(drop),
             ];
             answers.into_iter().filter_map(Result::err).collect::<Vec<_>>()
         });

@@ -3,7 +3,7 @@
 
 use chronos_state::{
     Batch, Cancel, Command, DeleteJob, Idempotency, JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
+    Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
@@ -77,7 +77,7 @@ fn put(spec: JobSpec) -> Command {
         id: job_id(),
         from_version: None,
         created_at: AT,
-        spec,
+        spec: StoredSpec::of(&spec),
         next_due: None,
     }))
 }
@@ -87,7 +87,7 @@ fn change(spec: JobSpec) -> Command {
         id: job_id(),
         from_version: Some(2),
         created_at: AT,
-        spec,
+        spec: StoredSpec::of(&spec),
         next_due: Some(AT + 60_000),
     }))
 }
@@ -197,6 +197,7 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
             })],
         ),
         ("reassign", vec![Command::Reassign(Reassign { runs: vec![moved(false), moved(true)] })]),
+        ("portion", vec![Command::Portion]),
         ("raise_version", vec![Command::RaiseVersion { to: 1 }]),
     ]
 }
@@ -237,6 +238,7 @@ pub fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("refused_overlap", refused(Refusal::Overlap { unfinished: execution() })),
         ("refused_finished", refused(Refusal::Finished { status: "success".into() })),
         ("refused_key_reused", refused(Refusal::KeyReused)),
+        ("refused_unreadable", refused(Refusal::Unreadable)),
         ("refused_version_not_followed", refused(Refusal::VersionNotFollowed { follows: 1 })),
     ]
 }

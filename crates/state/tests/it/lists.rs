@@ -11,7 +11,7 @@ fn names(world: &World, filter: &JobFilter) -> String {
     loop {
         let page = world.ask(|r| r.jobs(filter, after, 2));
         assert!(page.items.len() <= 2);
-        seen.extend(page.items.iter().map(|row| row.job.spec.name.as_str().to_owned()));
+        seen.extend(page.items.iter().map(|row| row.job.spec.as_ref().unwrap().name.as_str().to_owned()));
         after = page.items.last().map(|row| row.seq);
         if !page.more {
             let whole = world.ask(|r| r.jobs(filter, None, 100));
@@ -95,7 +95,7 @@ fn a_name_that_looks_like_an_id_is_still_a_name() {
     let ghost = id_of("ghost").to_string();
     world.create(&ghost);
     world.create(&a.job.id.to_string());
-    assert_eq!(world.job(&ghost).job.spec.name.as_str(), ghost);
+    assert_eq!(world.job(&ghost).job.spec.unwrap().name.as_str(), ghost);
     // Where both fit, an id is meant.
     assert_eq!(world.job(&a.job.id.to_string()).seq, a.seq);
     assert_eq!(world.ask(|r| r.find_job("A")), None);

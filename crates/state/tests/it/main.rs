@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backups;
+mod bad_records;
 mod damage;
 mod formats;
 mod forms;
@@ -17,11 +18,13 @@ mod model;
 mod ops;
 mod oracle;
 mod planning;
+mod portions;
 mod reassign;
 mod reports;
 mod retention;
 mod rows;
 mod sample;
+mod scans;
 mod storage;
 mod strict;
 mod support;

@@ -50,6 +50,12 @@ impl Run {
         !self.execution.status.is_finished()
     }
 
+    /// Planned, and the instant has not come.
+    fn is_to_come(&self, at: Millis) -> bool {
+        let Execution { status, trigger, scheduled_time, .. } = &self.execution;
+        (*status, *trigger) == (Status::Pending, Trigger::Schedule) && *scheduled_time > at
+    }
+
     /// What its node owes the world.
     fn owed(&self) -> Fire {
         let execution = &self.execution;
@@ -159,6 +165,8 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            // The model does all at once.
+            Command::Portion => Outcome::Done,
             Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
             #[cfg(feature = "next")]
             Command::Probe => unreachable!("the operations do not probe"),
@@ -183,13 +191,15 @@ impl Model {
         self.runs.values().rev().filter(move |run| run.job == job)
     }
 
+    /// The open runs of a job, in the order in which they came on record.
     fn open(&self, job: JobSeq) -> Vec<ExecutionId> {
-        let open = self.runs.values().filter(|run| run.job == job && run.is_open());
-        open.map(|run| run.execution.id).collect()
+        let open = |id: &&ExecutionId| self.runs.get(*id).is_some_and(|run| run.job == job && run.is_open());
+        self.numbers.values().filter(open).copied().collect()
     }
 
     fn put(&mut self, put: &PutJob) -> Outcome {
-        let (name, at) = (&put.spec.name, self.at);
+        let (spec, at) = (put.spec.read().unwrap(), self.at);
+        let name = &spec.name;
         let taken = self.live().any(|job| job.id != put.id && job.spec().name == *name);
         let taken = taken.then(|| refuse(Refusal::NameTaken { name: name.as_str().to_owned() }));
         let Some(from) = put.from_version else {
@@ -199,7 +209,7 @@ impl Model {
             }
             self.last_job += 1;
             let seq = JobSeq::new(self.last_job);
-            let versions = BTreeMap::from([(1, (put.created_at, put.spec.clone()))]);
+            let versions = BTreeMap::from([(1, (put.created_at, spec))]);
             let due = put.next_due;
             self.jobs.insert(
                 seq,
@@ -228,53 +238,37 @@ impl Model {
         }
         let instants =
             |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
-        let same = old.enabled && instants(&old) == instants(&put.spec);
-        if same {
-            for id in self.to_come(seq) {
-                let run = self.runs.get_mut(&id).unwrap();
+        let same = old.enabled && instants(&old) == instants(&spec);
+        if !same {
+            self.jobs.get_mut(&seq).unwrap().due = put.next_due;
+        }
+        for id in self.open(seq) {
+            let run = self.runs.get_mut(&id).unwrap();
+            let waits = run.execution.status == Status::Pending && run.fire_at > at;
+            if run.is_to_come(at) && same {
                 run.execution.job_version = current + 1;
                 // As the version to come, which is not noted yet, calls it.
                 run.execution.job_name = name.clone();
                 self.effects.push(Effect::Fire(run.owed()));
-            }
-        } else {
-            self.withdraw(seq);
-            self.jobs.get_mut(&seq).unwrap().due = put.next_due;
-        }
-        if old.enabled && !put.spec.enabled {
-            for id in self.open(seq) {
-                let run = self.runs.get_mut(&id).unwrap();
-                if run.execution.status == Status::Pending && run.fire_at > at {
-                    run.cancel(at, "the job was disabled");
-                    self.effects.push(Effect::Cancel(id));
-                }
+            } else if run.is_to_come(at) {
+                self.withdraw(id);
+            } else if old.enabled && !spec.enabled && waits {
+                run.cancel(at, "the job was disabled");
+                self.effects.push(Effect::Cancel(id));
             }
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         job.version += 1;
-        job.versions.insert(job.version, (at, put.spec.clone()));
+        job.versions.insert(job.version, (at, spec));
         self.effects.push(Effect::DueChanged);
         Outcome::Job { id: put.id, version: job.version, at }
     }
 
-    /// Planned, and the instant has not come.
-    fn to_come(&self, job: JobSeq) -> Vec<ExecutionId> {
-        let mut open = self.open(job);
-        open.retain(|id| {
-            let Run { execution, .. } = &self.runs[id];
-            let planned = execution.status == Status::Pending && execution.trigger == Trigger::Schedule;
-            planned && execution.scheduled_time > self.at
-        });
-        open
-    }
-
-    fn withdraw(&mut self, job: JobSeq) {
-        for id in self.to_come(job) {
-            let fire = Fire { begun: self.runs[&id].unsure, ..self.runs[&id].owed() };
-            self.forget(id);
-            self.withdrawn.insert(id, fire.clone());
-            self.effects.push(Effect::Withdraw(fire));
-        }
+    fn withdraw(&mut self, id: ExecutionId) {
+        let fire = Fire { begun: self.runs[&id].unsure, ..self.runs[&id].owed() };
+        self.forget(id);
+        self.withdrawn.insert(id, fire.clone());
+        self.effects.push(Effect::Withdraw(fire));
     }
 
     fn forget(&mut self, id: ExecutionId) {
@@ -290,10 +284,14 @@ impl Model {
         if delete.if_version.is_some_and(|wanted| wanted != current) {
             return refuse(Refusal::VersionMismatch { current });
         }
-        self.withdraw(seq);
         for id in self.open(seq) {
-            self.runs.get_mut(&id).unwrap().cancel(self.at, "the job was deleted");
-            self.effects.push(Effect::Cancel(id));
+            let run = self.runs.get_mut(&id).unwrap();
+            if run.is_to_come(self.at) {
+                self.withdraw(id);
+            } else {
+                run.cancel(self.at, "the job was deleted");
+                self.effects.push(Effect::Cancel(id));
+            }
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         (job.deleted, job.due) = (true, None);

@@ -3,7 +3,7 @@
 
 use chronos_state::{
     Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reassign, Reported, TriggerRun, Trim,
+    Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
@@ -244,6 +244,7 @@ impl Maker {
                 let spec = JobSpec { schedule, concurrency, enabled: *enabled, ..base };
                 let next_due = next(&spec, at);
                 let id = JobId::new(0, self.random(*doubled));
+                let spec = StoredSpec::of(&spec);
                 Command::PutJob(Box::new(PutJob { id, from_version: None, created_at: at, spec, next_due }))
             }
             Act::Change { job, change, stale } => {
@@ -253,6 +254,7 @@ impl Maker {
                 let spec = changed(job.spec(), *change);
                 let from_version = Some(job.version - u64::from(*stale));
                 let next_due = next(&spec, at);
+                let spec = StoredSpec::of(&spec);
                 Command::PutJob(Box::new(PutJob { id: job.id, from_version, created_at: at, spec, next_due }))
             }
             Act::Delete { job, version } => {

@@ -1,9 +1,11 @@
 //! Random commands against the naive model: after each of them both must say the same, and what
 //! must always hold, holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use chronos_state::{Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, OpenRun};
+use chronos_state::{
+    Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, OpenRun, PassedBy,
+};
 use chronos_types::{Job, Millis, NodeName, Status};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -43,7 +45,7 @@ pub struct View {
     unused: Vec<(JobSeq, u64)>,
 }
 
-fn read(world: &World, model: &Model) -> View {
+pub fn read(world: &World, model: &Model) -> View {
     world.ask(|r| {
         let mut open = Vec::new();
         for node in &NODES.map(node) {
@@ -51,9 +53,9 @@ fn read(world: &World, model: &Model) -> View {
         }
         let mut kept = Vec::new();
         for seq in model.jobs.keys() {
-            let versions = r.versions(*seq, None, 1000)?.items;
+            let versions = r.versions(*seq, None, 10_000)?.items;
             let versions = versions.iter().map(|v| v.version).rev().collect();
-            let mut surplus = r.surplus_executions(*seq, 2, 1000)?;
+            let mut surplus = r.surplus_executions(*seq, 2, 10_000)?;
             surplus.sort_unstable();
             kept.push((*seq, versions, surplus));
         }
@@ -72,25 +74,32 @@ fn read(world: &World, model: &Model) -> View {
             assert_eq!(ids, owed.map(|fire| fire.run.execution).collect::<Vec<_>>(), "of {node}");
             assert!(runs.iter().all(|run| model.jobs[&run.job_seq].id == run.job), "{runs:?}");
         }
+        let mut withdrawn = Vec::new();
+        for node in &NODES.map(node) {
+            withdrawn.extend(r.withdrawn(node)?);
+        }
+        let names: BTreeSet<_> = withdrawn.iter().map(|fire| fire.node.clone()).collect();
+        assert_eq!(r.withdrawn_nodes()?, names.into_iter().collect::<Vec<_>>());
+        withdrawn.sort_by_key(|fire| fire.run.execution);
         let jobs: Vec<JobSeq> = model.jobs.keys().copied().collect();
         Ok(View {
-            jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
-            executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,
-            due: r.due(ALL_DUE, Millis::MAX, 1000)?,
-            first_due: r.first_due()?,
+            jobs: r.jobs(&JobFilter::default(), None, 10_000)?.items,
+            executions: r.executions(&ExecutionFilter::default(), None, 10_000)?.items,
+            due: r.due(ALL_DUE, Millis::MAX, 10_000, &PassedBy::new())?.jobs,
+            first_due: r.first_due(&PassedBy::new())?,
             open,
-            withdrawn: r.withdrawn()?,
+            withdrawn,
             open_nodes: r.open_nodes()?,
             holders: r.holders(&jobs)?,
             kept,
-            finished: r.aged_executions(1 << 40, 1000)?,
+            finished: r.aged_executions(1 << 40, 10_000)?,
             forgotten: r.forgotten_jobs(1000)?,
-            unused: r.surplus_versions(1, 1000)?,
+            unused: r.surplus_versions(1, 10_000)?,
         })
     })
 }
 
-fn expect(model: &Model) -> View {
+pub fn expect(model: &Model) -> View {
     let ran = |s: Status| !matches!(s, Status::Pending | Status::Skipped);
     let last_run = |seq| {
         let run = &model.of(seq).find(|run| ran(run.execution.status))?.execution;
@@ -100,7 +109,7 @@ fn expect(model: &Model) -> View {
         seq: job.seq,
         job: Job {
             id: job.id,
-            spec: job.spec().clone(),
+            spec: Ok(job.spec().clone()),
             version: job.version,
             created_at: job.created_at,
             updated_at: job.versions[&job.version].0,
@@ -120,7 +129,7 @@ fn expect(model: &Model) -> View {
         })
     };
     let mut due: Vec<_> = model.live().filter_map(due).collect();
-    due.sort_by_key(|job| (job.at, job.seq));
+    due.sort_by_key(|job| (job.at, job.version, job.seq));
     let number = |id| *model.numbers.iter().find(|(_, held)| **held == id).unwrap().0;
     let over = |run: &&model::Run| run.execution.status.is_finished();
     let kept = |job: &model::Job| {
@@ -134,7 +143,8 @@ fn expect(model: &Model) -> View {
     let execution = |run: &model::Run| ExecutionRow {
         job_seq: run.job,
         execution: run.execution.clone(),
-        spec: model.jobs[&run.job].versions[&run.execution.job_version].1.clone(),
+        spec: Ok(model.jobs[&run.job].versions[&run.execution.job_version].1.clone()),
+        invalid: None,
     };
     let unused = |job: &model::Job| {
         let run = |version: u64| model.ran(job.seq, version);
@@ -191,6 +201,7 @@ fn agree(ops: &[Op]) -> Result<(), TestCaseError> {
         let applied = world.batch(&batch);
         prop_assert_eq!(&applied.outcomes, &[outcome], "the outcome of {:?}", batch);
         prop_assert_eq!(&applied.effects, &effects, "the effects of {:?}", batch);
+        assert!(!world.ask(|r| r.has_remainders()), "after {batch:?}");
         let view = read(&world, &model);
         prop_assert_eq!(&view, &expect(&model), "after {:?}", batch);
         for invariant in &mut invariants {

@@ -227,7 +227,7 @@ fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
     let mut world = World::new();
     let (job, fire) = world.with_run(spec("a"));
     world.done(999, delete(&job));
-    assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&fire));
+    assert_eq!(world.withdrawn(), slice::from_ref(&fire));
     // Nobody else's word counts, nor one about another version.
     let other = Fire { node: node("n2"), ..fire.clone() };
     let older = Fire { run: RunRef { version: 7, ..fire.run }, ..fire.clone() };
@@ -236,11 +236,11 @@ fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
             assert_eq!(world.done(1000, report(stranger, what)), []);
         }
     }
-    assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&fire));
+    assert_eq!(world.withdrawn(), slice::from_ref(&fire));
     // The job is remembered until the word comes: a call may still have to be put on record.
     assert!(world.ask(|r| r.forgotten_jobs(9)).is_empty());
     world.done(1000, report(&fire, Reported::NotBegun));
-    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    assert_eq!(world.withdrawn(), []);
     assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
     assert_eq!(world.ask(|r| r.forgotten_jobs(9)), [job.seq]);
     // What nobody waits for any more is not brought back.
@@ -258,7 +258,7 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
     assert_eq!((back.status, back.attempts, back.completed_at), (Status::Cancelled, 0, Some(1000)));
     assert_eq!((back.node_id.as_str(), back.error_kind), (NODE, Some(ErrorKind::Cancelled)));
     assert!(back.last_error.is_some_and(|why| why.contains("not known whether the webhook was called")));
-    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    assert_eq!(world.withdrawn(), []);
     assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
 }
 
@@ -272,7 +272,7 @@ fn a_withdrawn_run_that_a_node_which_is_gone_may_have_begun_stays_on_record() {
         world.done(1000, report(&taken, Reported::NotBegun));
         let found = world.ask(|r| r.execution(fire.run.execution));
         assert_eq!(found.map(|row| row.execution.status), status, "{unsure}");
-        assert_eq!(world.ask(|r| r.withdrawn()), []);
+        assert_eq!(world.withdrawn(), []);
     }
 }
 
@@ -283,7 +283,7 @@ fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
     let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
     world.run(600, put(job.job.id, Some(1), each_second, Some(1000)));
     let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
-    assert_eq!(world.ask(|r| r.withdrawn()), []);
+    assert_eq!(world.withdrawn(), []);
     for what in [Reported::NotBegun, Reported::Unknown] {
         assert_eq!(world.done(800, report(&fire, what)), []);
     }
@@ -292,7 +292,7 @@ fn a_withdrawn_run_that_is_planned_anew_needs_no_word() {
     // Withdrawn a second time, the word about the first is not about this one.
     world.run(900, put(job.job.id, Some(2), spec("a"), None));
     world.done(900, report(&fire, Reported::NotBegun));
-    assert_eq!(world.ask(|r| r.withdrawn()), [again]);
+    assert_eq!(world.withdrawn(), [again]);
 }
 
 #[test]
@@ -304,16 +304,16 @@ fn a_withdrawn_run_that_is_due_again_is_asked_for_once_more_and_never_in_the_way
         let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
         world.run(600, put(job.job.id, Some(1), each_second, Some(1000)));
         let asked = Fire { begun: true, ..taken };
-        assert_eq!(world.ask(|r| r.withdrawn()), slice::from_ref(&asked));
+        assert_eq!(world.withdrawn(), slice::from_ref(&asked));
         assert_eq!(world.done(700, report(&asked, word)), [Effect::Withdraw(asked.clone())]);
-        assert_eq!(world.ask(|r| r.withdrawn()), [asked]);
+        assert_eq!(world.withdrawn(), [asked]);
         let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
         assert_eq!(again.run.execution, fire.run.execution);
         assert_eq!(world.execution(again.run.execution).status, Status::Pending);
-        assert_eq!(world.ask(|r| r.withdrawn()), []);
+        assert_eq!(world.withdrawn(), []);
         // Withdrawn once more, it is still not known whether it was called.
         world.run(900, put(job.job.id, Some(2), spec("a"), None));
-        assert_eq!(world.ask(|r| r.withdrawn()), [Fire { begun: true, ..again.clone() }]);
+        assert_eq!(world.withdrawn(), [Fire { begun: true, ..again.clone() }]);
         world.done(1000, report(&again, Reported::NotBegun));
         assert_eq!(world.execution(again.run.execution).status, Status::Cancelled);
     }

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chronos_state::{Batch, Fire, Idempotency, Machine, PlanStep, Proposal, Reader, Reported, StateError};
+use chronos_state::{
+    Batch, Command, Fire, Idempotency, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal, Reader, Reported,
+    StateError, Trim,
+};
 use chronos_types::{Auth, ExecutionId, JobSpec, Millis, Trigger};
 
 use crate::forms::full;
@@ -53,7 +56,20 @@ pub fn sample() -> World {
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     let command = put(id_of("keyed"), None, spec("keyed"), Some(9000));
     world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, command }] });
+    // Deleted with one run more than a command may end; the others are forgotten.
+    let crowded = world.create("crowded");
+    let times = (1..).map(|second| second * 1000).take(MAX_ROWS + 1);
+    let steps = times.map(|at| with(run(&crowded, at), |run| run.trigger = Trigger::CatchUp));
+    world.done(7200, plan(steps.collect::<Vec<_>>()));
+    world.done(7300, delete(&crowded));
+    let ended = world.ask(|r| r.surplus_executions(crowded.seq, 0, MAX_ROWS));
+    world.done(7400, forget(ended));
     world
+}
+
+/// Forgets executions.
+fn forget(executions: Vec<i64>) -> Command {
+    Command::Trim(Trim { executions, versions: vec![], jobs: vec![], keys_before: 0 })
 }
 
 /// Opens a state file, and reads all that there is in it.
@@ -84,6 +100,7 @@ fn ask(
 
 /// Every question, and little twice, for this is done thousands of times.
 fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
+    let passed = PassedBy::new();
     let jobs = r.jobs(&Default::default(), None, 100)?;
     for job in &jobs.items {
         add(text, r.versions(job.seq, None, 100)?);
@@ -94,18 +111,19 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
         add(text, (r.version(*seq, 1)?, r.spec(*seq, 1)?));
     }
     for row in r.executions(&Default::default(), None, 100)?.items {
-        add(text, (row.job_seq, row.execution, row.spec.name));
+        add(text, (row.job_seq, row.execution, row.spec.map(|spec| spec.name)));
     }
     add(text, r.execution(ExecutionId::scheduled(id_of("a"), 1000))?);
     for node in ["n1", "n2"].map(node) {
-        add(text, (r.open_fires(&node)?, r.open_of(&node, None, 100)?));
+        add(text, (r.open_fires(&node)?, r.open_of(&node, None, 100)?, r.withdrawn(&node)?));
     }
     let mut holders: Vec<_> = r.holders(&numbers)?.into_iter().collect();
     holders.sort();
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
-    add(text, (r.find_job("a")?, r.due(ALL_DUE, Millis::MAX, 100)?, r.first_due()?, r.withdrawn()?));
+    let due = r.due(ALL_DUE, Millis::MAX, 100, &passed)?;
+    add(text, (r.find_job("a")?, due, r.first_due(&passed)?, r.withdrawn_nodes()?));
     add(text, (r.aged_executions(1 << 40, 100)?, r.overfull_jobs(2)?, r.surplus_versions(0, 100)?));
-    add(text, (r.forgotten_jobs(100)?, r.has_keys_before(9000)?, r.state_hash()?));
+    add(text, (r.forgotten_jobs(100)?, r.keys_before(9000, 100)?, r.has_remainders()?, r.state_hash()?));
     Ok(())
 }
 

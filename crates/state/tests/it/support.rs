@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, DuePlace, Effect, Fire, JobRow, JobSeq, LogBatch, Machine,
-    Moved, Outcome, Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported,
-    StateError, TriggerRun, VERSION,
+    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, Fire, JobRow, JobSeq, LogBatch,
+    Machine, Moved, Outcome, PassedBy, Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign,
+    Refusal, Report, Reported, StateError, StoredSpec, TriggerRun, VERSION,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -44,9 +44,16 @@ impl World {
 
     /// Closes everything and opens it again, as a restart does.
     pub fn reopen(self) -> Self {
+        self.close_and(|_| {})
+    }
+
+    /// Closes everything, has something done to the file, and opens it again.
+    pub fn close_and(self, change: impl FnOnce(&Path)) -> Self {
         let Self { dir, machine, readers } = self;
         drop((machine, readers));
-        let machine = Machine::open(&dir.path().join("state.db")).unwrap();
+        let path = dir.path().join("state.db");
+        change(&path);
+        let machine = Machine::open(&path).unwrap();
         let readers = machine.readers(1).unwrap();
         Self { dir, machine, readers }
     }
@@ -111,6 +118,20 @@ impl World {
         self.ask(|r| r.execution(id)).expect("the execution is on record").execution
     }
 
+    /// The withdrawn runs of all nodes.
+    pub fn withdrawn(&self) -> Vec<Fire> {
+        let of_node = |r: &Reader, node: &NodeName| r.withdrawn(node);
+        self.ask(|r| r.withdrawn_nodes()?.iter().map(|node| of_node(r, node)).collect::<Result<Vec<_>, _>>())
+            .concat()
+    }
+
+    /// What falls due until an instant, all of which can be read.
+    pub fn due_jobs(&self, until: Millis, limit: usize) -> Vec<DueJob> {
+        let due = self.ask(|r| r.due(ALL_DUE, until, limit, &PassedBy::new()));
+        assert_eq!(due.bad, []);
+        due.jobs
+    }
+
     pub fn due(&self, key: &str) -> Option<Millis> {
         self.job(key).job.next_due
     }
@@ -168,6 +189,7 @@ pub fn tags<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
 pub const CREATED_AT: Millis = -3;
 
 pub fn put(id: JobId, from_version: Option<u64>, spec: JobSpec, next_due: Option<Millis>) -> Command {
+    let spec = StoredSpec::of(&spec);
     Command::PutJob(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
 }
 
@@ -203,7 +225,7 @@ pub fn passed_over(step: PlanStep) -> PlanStep {
     PlanStep { run: None, ..step }
 }
 
-pub fn plan<const N: usize>(steps: [PlanStep; N]) -> Command {
+pub fn plan(steps: impl Into<Vec<PlanStep>>) -> Command {
     Command::Plan(Plan { steps: steps.into() })
 }
 

@@ -95,7 +95,10 @@ fn a_replay_runs_the_version_of_that_time() {
         (1, Trigger::Replay, 1200)
     );
     let row = world.ask(|r| r.execution(manual(1))).unwrap();
-    assert_eq!((row.spec.description.as_str(), row.execution.job_name.as_str()), ("old", "a"));
+    assert_eq!(
+        (row.spec.as_ref().unwrap().description.as_str(), row.execution.job_name.as_str()),
+        ("old", "a")
+    );
     assert_eq!((row.execution.job_version, row.execution.replay_of), (1, Some(fire.run.execution)));
     // Only what is on record for this very job can be repeated.
     for (job, original) in [(&job, manual(9)), (&other, fire.run.execution)] {

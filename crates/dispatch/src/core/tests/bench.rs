@@ -77,7 +77,7 @@ impl Bench {
 
     pub(super) fn knows_as(&mut self, spec: JobSpec, job: i64, version: u64) {
         let loaded = vec![((JobSeq::new(job), version), prepared(spec))];
-        assert_eq!(self.on(Event::Loaded { asked: Vec::new(), loaded }), [""; 0]);
+        assert_eq!(self.on(Event::Loaded { asked: Vec::new(), loaded, bad: Vec::new() }), [""; 0]);
     }
 
     /// Answers a read of versions with those of them that are on record.
@@ -87,7 +87,14 @@ impl Bench {
         self.on(Event::Loaded {
             asked: asked.iter().map(key).collect(),
             loaded: found.iter().map(load).collect(),
+            bad: Vec::new(),
         })
+    }
+
+    /// Answers a read of one version of a job: it cannot be read.
+    pub(super) fn unreadable(&mut self, job: i64, version: u64, why: &str) -> Vec<String> {
+        let key = (JobSeq::new(job), version);
+        self.on(Event::Loaded { asked: vec![key], loaded: Vec::new(), bad: vec![(key, why.to_owned())] })
     }
 
     /// An attempt ended after 10 ms.
@@ -191,7 +198,10 @@ impl Bench {
             Action::FenceRaised => "fence raised".into(),
             Action::FenceLifted => "fence lifted".into(),
             Action::TakenUp { count } => format!("taken up {count}"),
-            Action::VersionGone { execution, .. } => format!("version gone {}", n(execution)),
+            Action::VersionGone { execution, reason } if reason.contains("no longer on record") => {
+                format!("version gone {}", n(execution))
+            }
+            Action::VersionGone { execution, reason } => format!("version of {}: {reason}", n(execution)),
         }
     }
 }

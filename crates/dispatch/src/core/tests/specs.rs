@@ -40,6 +40,18 @@ fn a_run_whose_version_is_gone_is_skipped() {
 }
 
 #[test]
+fn a_run_whose_version_cannot_be_read_is_skipped_and_says_why() {
+    let mut bench = Bench::recovered(8);
+    bench.applied([Fire(fire(1)), Fire(fire(2))]);
+    assert_eq!(bench.tick(), ["load 1v1 2v1"]);
+    assert_eq!(
+        bench.unreadable(1, 1, "it is no JSON"),
+        ["version of 1: it is no JSON", "1 skipped", "over skipped"]
+    );
+    assert_eq!(bench.loaded(&[(2, 1)], &[(2, 1)]), ["attempt 2#1 v1"], "the other one runs");
+}
+
+#[test]
 fn a_run_is_fired_as_its_job_is_then() {
     let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire_at(1, 1_000))]);

@@ -1,9 +1,10 @@
 //! Runs that are taken off the record before their instant, because their job changed or was deleted.
 
 use chronos_state::Effect::{Fire, Withdraw};
+use chronos_state::{Change, Effect, JobSeq, Remainder};
 use chronos_types::Concurrency::Allow;
 
-use super::bench::{Bench, failure, fire, fire_at, on_node, retry, success, version};
+use super::bench::{Bench, START, failure, fire, fire_at, on_node, retry, success, version};
 use crate::core::Event;
 
 const DUE: i64 = 1_000;
@@ -111,4 +112,41 @@ fn what_is_planned_anew_is_no_better_known_than_before() {
     bench.applied([Withdraw(fire_at(11, DUE)), Fire(version(2, fire_at(11, DUE)))]);
     assert_eq!(bench.applied([Withdraw(version(2, fire_at(11, DUE)))]), [""; 0]);
     assert_eq!(bench.after(TELL), ["11 unknown"]);
+}
+
+/// A change of job 1 at the instant [`START`] has more runs than one command may end.
+fn remains(change: Change) -> Effect {
+    Effect::Remains(Remainder { job: JobSeq::new(1), nr: 1, change, at: START, after: 0, upto: 9 })
+}
+
+#[test]
+fn what_a_change_is_yet_to_end_does_not_begin() {
+    for (change, told) in [
+        (Change::Delete, vec!["over cancelled", "12 not begun"]),
+        (Change::Disable, vec!["over cancelled", "12 not begun"]),
+        (Change::Withdraw, vec!["12 not begun"]),
+        (Change::Renew(2), vec![]),
+    ] {
+        let mut bench = recovered();
+        // One that waits for its jitter, and one whose instant has not come; another job's is nobody's business.
+        bench.knows(2, 1, Allow);
+        bench.applied([
+            Fire(chronos_state::Fire { fire_at: START + DUE, ..fire(11) }),
+            Fire(fire_at(12, DUE)),
+            Fire(fire_at(2, DUE)),
+        ]);
+        assert_eq!(bench.applied([remains(change)]), told, "{change:?}");
+        let mut began = bench.after(DUE);
+        began.sort_unstable();
+        let stays = |id: &str| !told.iter().any(|told| told.starts_with(id));
+        let mut expected = vec!["attempt 2#1 v1"];
+        if change == Change::Withdraw || matches!(change, Change::Renew(_)) {
+            expected.push("attempt 11#1 v1");
+        }
+        if stays("12") {
+            expected.push("attempt 12#1 v1");
+        }
+        expected.sort_unstable();
+        assert_eq!(began, expected, "{change:?}");
+    }
 }

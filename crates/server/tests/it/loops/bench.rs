@@ -88,6 +88,9 @@ impl Bench {
                     _ => None,
                 });
                 fires.lock().unwrap().push(new.collect());
+                if applied.effects.iter().any(|effect| matches!(effect, Effect::DueChanged)) {
+                    planner.due_changed();
+                }
                 planner.ended(&applied.ended);
                 effects.effects(applied.effects);
             }

@@ -1,6 +1,6 @@
 //! Jobs that change between the plan of a run and its instant.
 
-use chronos_state::{DeleteJob, PutJob};
+use chronos_state::{DeleteJob, PutJob, Reader, StoredSpec};
 use chronos_types::{ErrorKind, JobSpec, TargetUrl};
 
 use super::*;
@@ -14,15 +14,20 @@ async fn change(bench: &Bench, job: Made, change: impl FnOnce(&mut JobSpec), nex
     let key = job.id.to_string();
     let row = bench.store.read(move |reader| reader.find_job(&key)).await.expect("the state");
     let old = row.expect("the job").job;
-    let mut spec = old.spec;
+    let mut spec = old.spec.expect("it can be read");
     change(&mut spec);
+    let spec = StoredSpec::of(&spec);
     let (from_version, created_at) = (Some(old.version), old.created_at);
     let put = PutJob { id: job.id, from_version, created_at, spec, next_due };
     bench.propose(Command::PutJob(Box::new(put))).await;
 }
 
 async fn withdrawn(bench: &Bench) -> Vec<ExecutionId> {
-    let withdrawn = bench.store.read(chronos_state::Reader::withdrawn).await.expect("the state");
+    let find = |reader: &Reader| {
+        let nodes = reader.withdrawn_nodes()?;
+        nodes.iter().map(|node| reader.withdrawn(node)).collect::<Result<Vec<_>, _>>()
+    };
+    let withdrawn = bench.store.read(find).await.expect("the state").concat();
     withdrawn.into_iter().map(|fire| fire.run.execution).collect()
 }
 

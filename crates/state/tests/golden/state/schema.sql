@@ -52,6 +52,22 @@ CREATE TABLE meta (
   key TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE open_runs (
+  node TEXT PRIMARY KEY, sum INTEGER NOT NULL, held INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE remainders (
+  job INTEGER NOT NULL,
+  nr INTEGER NOT NULL,
+  what INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (job, nr)
+) WITHOUT ROWID;
+
 CREATE TABLE tags (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)
@@ -77,7 +93,7 @@ CREATE TABLE withdrawn (
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX due_at ON due (at) WHERE at IS NOT NULL;
+CREATE INDEX due_at ON due (at, version) WHERE at IS NOT NULL;
 
 CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
 
@@ -88,3 +104,9 @@ CREATE INDEX executions_open ON executions (job) WHERE status < 3;
 CREATE INDEX jobs_state ON jobs (state);
 
 CREATE INDEX keys_at ON keys (at);
+
+CREATE INDEX tags_job ON tags (seq);
+
+CREATE INDEX withdrawn_job ON withdrawn (job, version);
+
+CREATE INDEX withdrawn_node ON withdrawn (node);

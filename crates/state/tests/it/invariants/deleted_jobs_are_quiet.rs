@@ -14,7 +14,8 @@ impl Invariant for Check {
         if let Some(fire) = view.open.iter().find(|fire| !lives(fire.run.job)) {
             return Err(format!("a deleted job owes a delivery: {fire:?}"));
         }
-        let enabled = |seq| view.jobs.iter().any(|row| row.seq == seq && row.job.spec.enabled);
+        let enabled =
+            |seq| view.jobs.iter().any(|row| row.seq == seq && row.job.spec.as_ref().unwrap().enabled);
         if let Some(due) = view.due.iter().find(|due| !enabled(due.seq)) {
             return Err(format!("a job that is deleted or disabled is due: {due:?}"));
         }

@@ -34,8 +34,10 @@ impl Invariant for Check {
         self.finished.extend(over.map(|row| row.execution.id));
         let recorded: BTreeSet<_> = view.executions.iter().map(|row| row.execution.id).collect();
         let mut before = std::mem::take(&mut self.jobs);
-        for row in view.jobs.iter().filter(|row| row.job.spec.enabled) {
-            let known = before.remove(&row.seq).filter(|track| track.period == period(&row.job.spec));
+        for row in view.jobs.iter().filter(|row| row.job.spec.as_ref().unwrap().enabled) {
+            let known = before
+                .remove(&row.seq)
+                .filter(|track| track.period == period(row.job.spec.as_ref().unwrap()));
             let Some(track) = known.map(|track| track.follow(row, batch)).or_else(|| Track::begin(row))
             else {
                 continue;
@@ -46,7 +48,10 @@ impl Invariant for Check {
                 let said =
                     recorded.contains(&id) || self.finished.contains(&id) || track.passed_over.contains(&due);
                 if !said {
-                    return Err(format!("{:?} was due at {due} and nothing says so", row.job.spec.name));
+                    return Err(format!(
+                        "{:?} was due at {due} and nothing says so",
+                        row.job.spec.as_ref().unwrap().name
+                    ));
                 }
                 due += track.period;
             }
@@ -59,7 +64,7 @@ impl Invariant for Check {
 impl Track {
     fn begin(row: &JobRow) -> Option<Self> {
         let from = row.job.next_due?;
-        let period = period(&row.job.spec);
+        let period = period(row.job.spec.as_ref().unwrap());
         Some(Self { period, from, until: from, due: Some(from), passed_over: BTreeSet::new() })
     }
 

@@ -1,0 +1,60 @@
+//! What `apply` asks of a specification on record. No rule of the domain has a say in it: the text is compared as it
+//! stands, so that every release gives the same answer.
+
+use std::borrow::Cow;
+
+use chronos_types::Millis;
+use serde::Deserialize;
+
+use super::spec::StoredSpec;
+
+/// What decides when a job falls due.
+#[derive(Deserialize)]
+struct Instants<'a> {
+    #[serde(borrow)]
+    schedule: Cow<'a, str>,
+    #[serde(borrow)]
+    timezone: Cow<'a, str>,
+    #[serde(default)]
+    start_at: Option<Millis>,
+    #[serde(default)]
+    end_at: Option<Millis>,
+}
+
+/// Whether a job that runs falls due at the same instants by a new specification as by the text of the old one. By
+/// a text that cannot be read it does not.
+pub(crate) fn same_instants(old: &str, new: &StoredSpec<'_>) -> bool {
+    // Decide on a new field here: does it change the instants?
+    let StoredSpec {
+        schedule,
+        timezone,
+        start_at,
+        end_at,
+        enabled,
+        name: _,
+        description: _,
+        webhook: _,
+        retry: _,
+        timeout_ms: _,
+        concurrency: _,
+        missed_runs: _,
+        jitter_ms: _,
+        tags: _,
+    } = new;
+    let Ok(old) = serde_json::from_str::<Instants<'_>>(old) else { return false };
+    let same =
+        (&old.schedule, &old.timezone, &old.start_at, &old.end_at) == (schedule, timezone, start_at, end_at);
+    *enabled && same
+}
+
+/// The part of a specification that says whether runs may overlap.
+#[derive(Deserialize)]
+struct Policy<'a> {
+    #[serde(borrow)]
+    concurrency: Cow<'a, str>,
+}
+
+/// Whether a text says this of overlap; none where that cannot be read.
+pub(crate) fn concurrency_is(text: &str, wanted: &str) -> Option<bool> {
+    serde_json::from_str::<Policy<'_>>(text).ok().map(|policy| policy.concurrency == wanted)
+}
