@@ -129,7 +129,7 @@ pub fn expect(model: &Model) -> View {
         })
     };
     let mut due: Vec<_> = model.live().filter_map(due).collect();
-    due.sort_by_key(|job| (job.at, job.version, job.seq));
+    due.sort_by_key(|job| (job.at, job.seq));
     let number = |id| *model.numbers.iter().find(|(_, held)| **held == id).unwrap().0;
     let over = |run: &&model::Run| run.execution.status.is_finished();
     let kept = |job: &model::Job| {

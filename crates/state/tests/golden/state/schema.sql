@@ -93,7 +93,7 @@ CREATE TABLE withdrawn (
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX due_at ON due (at, version) WHERE at IS NOT NULL;
+CREATE INDEX due_at ON due (at, seq, version) WHERE at IS NOT NULL;
 
 CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
 
