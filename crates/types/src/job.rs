@@ -158,6 +158,9 @@ choice! {
     }
 }
 
+/// Labels that one job has.
+pub const MAX_TAGS: usize = 64;
+
 /// Labels: up to 64 keys of 1 to 63 name characters, with values of at most 255 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
@@ -169,8 +172,9 @@ impl Tags {
     /// Each bad key and what was expected.
     pub fn parse(map: BTreeMap<String, String>) -> Result<Self, Vec<(String, String)>> {
         let mut errors = Vec::new();
-        if map.len() > 64 {
-            errors.push((String::new(), format!("there are {} tags; at most 64 are taken", map.len())));
+        if map.len() > MAX_TAGS {
+            let say = format!("there are {} tags; at most {MAX_TAGS} are taken", map.len());
+            errors.push((String::new(), say));
         }
         for (key, value) in &map {
             if key.len() > 63 || JobName::parse(key).is_err() {

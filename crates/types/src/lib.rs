@@ -28,7 +28,7 @@ pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
 pub use host_port::{HostPortError, check_host_port};
 pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};
-pub use job::{Concurrency, Job, JobSpec, JobTimes, MissedRuns, Tags};
+pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;

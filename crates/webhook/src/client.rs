@@ -91,6 +91,11 @@ impl Client {
         })
     }
 
+    /// The timeout of an attempt where neither the webhook nor the job has one.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Makes one attempt. It takes at most `timeout`, from connect to the last body byte.
     pub async fn attempt(&self, webhook: &Webhook, request: Request, timeout: Option<Duration>) -> Outcome {
         let timeout = timeout.unwrap_or(self.timeout);
