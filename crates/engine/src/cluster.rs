@@ -4,12 +4,14 @@
 mod backup;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
 use chronos_types::NodeName;
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
@@ -22,6 +24,8 @@ pub use backup::Backup;
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
 /// How long a new member may take to apply what others have.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// Backups at a time, until their clients have them. Each is a copy of the whole state on this node's disk.
+const MAX_BACKUPS: usize = 2;
 /// Between looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -33,6 +37,7 @@ pub struct Cluster {
     /// Where the state lies, and where a backup of it is made.
     data_dir: PathBuf,
     backups: Scratch,
+    backups_free: Arc<Semaphore>,
 }
 
 /// Where the cluster stands, as this node sees it.
@@ -70,7 +75,8 @@ impl Cluster {
     /// The directory cannot be read, or a backup not removed.
     pub fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
         let backups = Scratch::open(data_dir, backup::PREFIX)?;
-        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups })
+        let backups_free = Arc::new(Semaphore::new(MAX_BACKUPS));
+        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups, backups_free })
     }
 
     /// How the cluster and each of its nodes are.
@@ -143,10 +149,13 @@ impl Cluster {
     /// Makes a backup of what this node has applied.
     ///
     /// # Errors
-    /// It cannot be made as demanded, or the storage failed.
+    /// Others are under way, it cannot be made as demanded, or the storage failed.
     pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
+        let place = self.backups_free.clone().try_acquire_owned().map_err(|_| {
+            Unavailable::Busy(format!("{MAX_BACKUPS} backups are being taken from this node already"))
+        })?;
         lookup::catch_up(&self.services, consistency).await?;
-        Ok(Backup::make(&self.data_dir, &self.backups, &self.services.env).await?)
+        Ok(Backup::make(&self.data_dir, &self.backups, place, &self.services.env).await?)
     }
 
     /// Where this node stands, and how each member is. The members are in the second part only.

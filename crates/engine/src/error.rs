@@ -1,6 +1,6 @@
 //! Why a use case or a loop did not do what was asked of it.
 
-use chronos_replica::{ChangeError as ReplicaError, ProposeError};
+use chronos_replica::{ChangeError as ReplicaError, ProposeError, QueryError};
 use chronos_state::{Outcome, Refusal, StateError};
 use chronos_types::Invalid;
 
@@ -49,6 +49,12 @@ pub enum Unavailable {
     /// This node is stopping. The write may have been done.
     #[error("{0}")]
     Stopping(String),
+    /// This node does as much for others as it can at once. Nothing was written.
+    #[error("{0}")]
+    Busy(String),
+    /// The answer took too long to find. Nothing was written.
+    #[error("{0}")]
+    TooLong(String),
 }
 
 impl From<ProposeError> for Unavailable {
@@ -76,6 +82,17 @@ pub enum ReadError {
     /// The storage of this node failed.
     #[error(transparent)]
     Storage(#[from] StateError),
+}
+
+impl From<QueryError> for ReadError {
+    fn from(error: QueryError) -> Self {
+        let reason = error.to_string();
+        match error {
+            QueryError::Busy => Unavailable::Busy(reason).into(),
+            QueryError::TooLong(_) => Unavailable::TooLong(reason).into(),
+            QueryError::Storage(error) => error.into(),
+        }
+    }
 }
 
 /// Why a write was not done, or is not known to have been done.

@@ -36,7 +36,7 @@ pub use hand_over::hand_over;
 pub use jobs::Jobs;
 pub use metrics::Metrics;
 pub use planner::{Planner, PlannerConfig};
-pub use read::{Consistency, PageRequest};
+pub use read::{Consistency, PageRequest, PageWriter};
 pub use readiness::{NotReady, Readiness};
 pub use reassignment::Reassignment;
 pub use retention::{Retention, RetentionConfig};

@@ -15,7 +15,9 @@ mod health;
 mod job_actions;
 mod jobs;
 mod layers;
+mod limits;
 mod metrics;
+mod page;
 mod params;
 mod problem;
 mod query;
@@ -29,6 +31,7 @@ mod versions;
 mod webhooks;
 
 pub use app::App;
+pub use limits::Limits;
 pub use metrics::Metrics;
 pub use router::router;
 pub use serve::serve;

@@ -10,6 +10,9 @@ use chronos_types::Invalid;
 
 use crate::respond;
 
+/// What a client can do whose question takes too long.
+const NARROWER: &str = "ask for less: a lower limit, a tag or a job to look at, another status, or no q";
+
 /// A request that was not done, and why.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -30,6 +33,17 @@ impl ApiError {
     fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
         let retry_after = Some(retry_after);
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+    }
+
+    /// This node does as much of the kind as it can at once. Nothing was done.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        Self::unavailable("busy", detail, "1")
+    }
+
+    /// As [`ApiError::busy`], of a request whose body was not read to its end.
+    pub(crate) fn no_room_for_body() -> Self {
+        let detail = "this node holds as much of request bodies as it can at once; nothing was done";
+        Self { closes: true, ..Self::busy(detail) }
     }
 
     /// The connection cannot be used again: the rest of the body was not read.
@@ -93,13 +107,13 @@ impl ApiError {
 
 impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
-        let errors = BadField::all(&invalid);
+        let (errors, count) = (BadField::all(&invalid), invalid.fields().len() + invalid.more());
         let detail = match errors.as_slice() {
             [one] if one.field.is_empty() => format!("the request body {}", one.message),
             [one] => format!("{}: {}", one.field, one.message),
             many => {
                 let fields: Vec<&str> = many.iter().take(20).map(|error| error.field.as_str()).collect();
-                format!("{} fields are bad: {}", many.len(), fields.join(", "))
+                format!("{count} fields are bad: {}", fields.join(", "))
             }
         };
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail) }
@@ -171,6 +185,11 @@ impl From<Unavailable> for ApiError {
             Unavailable::NotInUse(_) => ("cluster_version", "60"),
             Unavailable::OutcomeUnknown(_) => ("outcome_unknown", "1"),
             Unavailable::Stopping(_) => ("stopping", "5"),
+            Unavailable::Busy(reason) => return Self::busy(reason),
+            Unavailable::TooLong(_) => {
+                let detail = format!("{error}; {NARROWER}");
+                return Self::unavailable("query_too_long", detail, "10");
+            }
         };
         Self::unavailable(code, error.to_string(), retry_after)
     }
@@ -248,5 +267,24 @@ impl IntoResponse for ApiError {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_a_503_that_says_what_to_do() {
+        for (error, code, says) in [
+            (Unavailable::Busy("full".into()), "busy", "full"),
+            (Unavailable::TooLong("slow".into()), "query_too_long", "slow; ask for less: "),
+        ] {
+            let error = ApiError::from(ReadError::from(error));
+            assert!(error.code == code && error.detail.starts_with(says), "{error:?}");
+            let response = error.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+        }
     }
 }

@@ -5,13 +5,15 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chronos_engine::{Consistency, PageRequest};
-use chronos_types::{Invalid, Status};
+use chronos_types::{Invalid, MAX_TAGS, Status};
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
+/// A name has 255 characters at most. SQLite takes patterns of 50,000 bytes.
+const MAX_Q_CHARS: usize = 256;
 
 /// The parameters that no page has asked for yet.
 pub(crate) struct Query {
@@ -44,7 +46,22 @@ impl Query {
             }
             None => true,
         });
+        if tags.len() > MAX_TAGS {
+            let say = format!("{} tags are asked for; a job has at most {MAX_TAGS}", tags.len());
+            self.invalid.add("tag.KEY", say);
+        }
         tags
+    }
+
+    /// A text to search for; none where it is empty.
+    pub(crate) fn search(&mut self) -> Option<String> {
+        let text = self.parsed("q", |text| match text.chars().count() {
+            count if count > MAX_Q_CHARS => {
+                Err(format!("has {count} characters; expected at most {MAX_Q_CHARS}"))
+            }
+            _ => Ok(text.to_owned()),
+        });
+        text.filter(|text| !text.is_empty())
     }
 
     /// A parameter that `parse` gives a meaning.

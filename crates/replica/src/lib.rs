@@ -54,5 +54,5 @@ pub use salvage::{Replayed, SalvageError, Salvaged, salvage};
 pub use start::Dependencies;
 pub use state::file::{Sink, StateChange};
 pub use state::position::NOTE_PREFIX;
-pub use state::reads::Store;
+pub use state::reads::{QueryError, Store};
 pub use status::{Leadership, MemberStatus, RaftStatus, Role};

@@ -1,8 +1,15 @@
-//! What is counted of the log, and the version of the cluster.
+//! What is counted of the log and of the questions of clients, and the version of the cluster.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
 
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +18,7 @@ pub struct Metrics {
     pub(crate) log_commits: Counter,
     /// The version of the cluster, as this node has applied it.
     pub(crate) cluster_version: Gauge,
+    queries_refused: Family<ByReason, Counter>,
 }
 
 impl Metrics {
@@ -28,6 +36,16 @@ impl Metrics {
             "The version of the cluster, as far as this node has applied its log",
             metrics.cluster_version.clone(),
         );
+        registry.register(
+            "queries_refused",
+            "Questions of API clients that were not answered, by reason: too many others (busy), or too long a search (too_long)",
+            metrics.queries_refused.clone(),
+        );
         metrics
+    }
+
+    /// A client's question was not answered.
+    pub(crate) fn query_refused(&self, reason: &'static str) {
+        self.queries_refused.get_or_create(&ByReason { reason }).inc();
     }
 }

@@ -56,9 +56,10 @@ impl Node {
         let Endpoints { client, listener, address, tls, peers } = Endpoints::open(&config, &env).await?;
         parts::raise_file_limit();
         let directory = &config.cluster.data_dir;
-        let (machine, store) = parts::open_state(directory, &env).await?;
-
         let mut registry = telemetry::registry();
+        let counted = chronos_replica::Metrics::new(&mut registry);
+        let (machine, store) = parts::open_state(directory, counted.clone(), &env).await?;
+
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (router, due_changed) = EffectRouter::new(dispatcher.clone());
@@ -68,7 +69,7 @@ impl Node {
             transport: peers.transport.clone(),
             caller: peers.caller.clone(),
             activity: activity.clone(),
-            metrics: chronos_replica::Metrics::new(&mut registry),
+            metrics: counted,
             env: env.clone(),
         };
         let replica = parts::replica(&config.cluster, peers.advertise.clone(), address.to_string());
@@ -105,11 +106,12 @@ impl Node {
         };
         let planner = Planner::new(services.clone(), parts::planner(&config), due_changed)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
-        let retention = Retention::new(services.clone(), parts::retention(&config));
+        let background = Services { store: services.store.in_background(), ..services.clone() };
+        let retention = Retention::new(background.clone(), parts::retention(&config));
         let loops = Loops::start([
             ("planner", Box::pin(planner.run()) as _),
             ("retention", Box::pin(retention.run()) as _),
-            ("reassignment", Box::pin(Reassignment::new(services.clone()).run()) as _),
+            ("reassignment", Box::pin(Reassignment::new(background).run()) as _),
             ("removal", Box::pin(drain.clone().leave_when_asked()) as _),
             #[cfg(feature = "next")]
             ("probe", Box::pin(probe::run(services.clone())) as _),
@@ -122,6 +124,7 @@ impl Node {
             engine: Engine::new(&services, cluster, readiness),
             tester: Tester::new(client, services.env.clone()),
             metrics: http::Metrics::new(&mut registry),
+            limits: http::Limits::default(),
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),
         };

@@ -30,6 +30,6 @@ pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, Reader, Readers, VersionRow,
+    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, PageLimits, Reader, VersionRow,
 };
 pub use run::{Fire, JobSeq, RunRef};

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use chronos_engine::{PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
@@ -15,10 +14,6 @@ use chronos_webhook::{Client, ClientConfig, Egress};
 use super::error::StartError;
 use super::peers::PeerListener;
 use crate::config::{Cluster, Config, DispatcherHttp};
-
-/// Connections for reading the state. Reads are short; more would only compete for the two to
-/// four cores that they run on.
-const READERS: usize = 4;
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -64,16 +59,19 @@ async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, Sta
 }
 
 /// Opens the state, to be written and to be read. The directory is made where there is none.
-pub(super) async fn open_state(directory: &Path, env: &Env) -> Result<(Machine, Store), StartError> {
+pub(super) async fn open_state(
+    directory: &Path,
+    metrics: chronos_replica::Metrics,
+    env: &Env,
+) -> Result<(Machine, Store), StartError> {
     std::fs::create_dir_all(directory).map_err(|error| in_directory(directory, &error))?;
-    let path = directory.join("state.db");
+    let (path, world) = (directory.join("state.db"), env.clone());
     let opened = env.blocking(move || {
         let machine = Machine::open(&path)?;
-        let readers = machine.readers(READERS)?;
-        Ok::<_, StateError>((machine, readers))
+        let store = Store::open(&machine, metrics, &world)?;
+        Ok::<_, StateError>((machine, store))
     });
-    let (machine, readers) = opened.await.map_err(|error| in_directory(directory, &error))?;
-    Ok((machine, Store::new(Arc::new(readers), env.clone())))
+    opened.await.map_err(|error| in_directory(directory, &error))
 }
 
 /// Something is wrong with the data directory, or in it.

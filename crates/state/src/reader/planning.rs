@@ -3,7 +3,7 @@
 use chronos_types::{ExecutionId, JobId, JobSpec, JobTimes, Millis, NodeName, Status, Trigger};
 use rusqlite::Row;
 
-use super::pool::Reader;
+use super::connection::Reader;
 use crate::error::StateError;
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, open};

@@ -2,7 +2,7 @@
 
 use chronos_types::{ExecutionId, Millis};
 
-use super::pool::Reader;
+use super::connection::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::code::{deleted_job, finished};

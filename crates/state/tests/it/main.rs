@@ -16,6 +16,7 @@ mod lists;
 mod model;
 mod ops;
 mod oracle;
+mod pages;
 mod planning;
 mod reassign;
 mod reports;

@@ -11,7 +11,7 @@ use proptest::test_runner::FileFailurePersistence;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{World, look, node};
+use crate::support::{self, World, executions, look, node, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -51,7 +51,7 @@ fn read(world: &World, model: &Model) -> View {
         }
         let mut kept = Vec::new();
         for seq in model.jobs.keys() {
-            let versions = r.versions(*seq, None, 1000)?.items;
+            let versions = versions(r, *seq, None, 1000)?.items;
             let versions = versions.iter().map(|v| v.version).rev().collect();
             let mut surplus = r.surplus_executions(*seq, 2, 1000)?;
             surplus.sort_unstable();
@@ -74,8 +74,8 @@ fn read(world: &World, model: &Model) -> View {
         }
         let jobs: Vec<JobSeq> = model.jobs.keys().copied().collect();
         Ok(View {
-            jobs: r.jobs(&JobFilter::default(), None, 1000)?.items,
-            executions: r.executions(&ExecutionFilter::default(), None, 1000)?.items,
+            jobs: support::jobs(r, &JobFilter::default(), None, 1000)?.items,
+            executions: executions(r, &ExecutionFilter::default(), None, 1000)?.items,
             due: r.due(Millis::MAX, 1000)?,
             first_due: r.first_due()?,
             open,

@@ -114,7 +114,7 @@ fn a_deleted_or_disabled_job_is_not_planned() {
     world.run(100, put(b.job.id, Some(1), JobSpec { enabled: false, ..spec("b") }, None));
     let runs = plan([run(&a, 1000), run(&b, 1000), run(&world.job("b"), 1000)]);
     assert_eq!(world.done(500, runs), []);
-    assert_eq!(world.ask(|r| r.executions(&Default::default(), None, 9)).items, []);
+    assert_eq!(world.ask(|r| executions(r, &Default::default(), None, 9)).items, []);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn runs(world: &mut World, name: &str, count: i64, open: i64) -> Vec<Fire> {
 }
 
 fn ids(world: &World) -> Vec<ExecutionId> {
-    let page = world.ask(|r| r.executions(&Default::default(), None, 100));
+    let page = world.ask(|r| executions(r, &Default::default(), None, 100));
     page.items.into_iter().map(|row| row.execution.id).collect()
 }
 
@@ -109,7 +109,7 @@ fn a_version_is_kept_while_an_execution_on_record_ran_it() {
     assert_eq!(world.ask(|r| r.surplus_versions(0, 2)), of(&[2, 3]));
     // Also when the leader asks for more than it may: one that was run, and the one in force.
     world.done(3000, trim(vec![], of(&[1, 2, 5]), vec![]));
-    let left = world.ask(|r| r.versions(job.seq, None, 9)).items;
+    let left = world.ask(|r| versions(r, job.seq, None, 9)).items;
     assert_eq!(left.iter().map(|v| v.version).collect::<Vec<_>>(), [5, 4, 3, 1]);
     world.done(4000, trim(world.ask(|r| r.aged_executions(5000, 9)), vec![], vec![]));
     assert_eq!(surplus(&world, 1), of(&[1, 3]));

@@ -78,22 +78,22 @@ fn ask(
     for note in NOTES {
         add(&mut text, machine.meta(note)?);
     }
-    machine.readers(1)?.with(|reader| questions(reader, &mut text))?;
+    questions(&machine.reader()?, &mut text)?;
     Ok(text)
 }
 
 /// Every question, and little twice, for this is done thousands of times.
 fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
-    let jobs = r.jobs(&Default::default(), None, 100)?;
+    let jobs = jobs(r, &Default::default(), None, 100)?;
     for job in &jobs.items {
-        add(text, r.versions(job.seq, None, 100)?);
+        add(text, versions(r, job.seq, None, 100)?);
         add(text, r.surplus_executions(job.seq, 1, 100)?);
     }
     let numbers: Vec<_> = jobs.items.iter().map(|job| job.seq).collect();
     if let Some(seq) = numbers.first() {
         add(text, (r.version(*seq, 1)?, r.spec(*seq, 1)?));
     }
-    for row in r.executions(&Default::default(), None, 100)?.items {
+    for row in executions(r, &Default::default(), None, 100)?.items {
         add(text, (row.job_seq, row.execution, row.spec.name));
     }
     add(text, r.execution(ExecutionId::scheduled(id_of("a"), 1000))?);

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, Effect, Fire, JobRow, LogBatch, Machine, Moved, Outcome,
-    Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign, Refusal, Report, Reported, StateError,
-    TriggerRun, VERSION,
+    Applied, Batch, Cancel, Command, DeleteJob, Effect, ExecutionFilter, ExecutionRow, Fire, JobFilter,
+    JobRow, JobSeq, LogBatch, Machine, Moved, Outcome, PageLimits, Plan, PlanStep, PlannedRun, PutJob,
+    Reader, Reassign, Refusal, Report, Reported, StateError, TriggerRun, VERSION, VersionRow,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -17,18 +17,66 @@ use rusqlite::{Connection, OpenFlags};
 /// The node that most commands name.
 pub const NODE: &str = "n1";
 
+/// A page of a list, and whether there is more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub more: bool,
+}
+
+impl<T> Page<T> {
+    /// A page that `read` reads, giving it row after row.
+    pub fn of<P>(
+        read: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<Option<P>, StateError>,
+    ) -> Result<Self, StateError> {
+        let mut items = Vec::new();
+        let next = read(&mut |row| {
+            items.push(row);
+            true
+        })?;
+        Ok(Self { items, more: next.is_some() })
+    }
+}
+
+pub fn jobs(
+    r: &Reader,
+    filter: &JobFilter,
+    after: Option<JobSeq>,
+    limit: usize,
+) -> Result<Page<JobRow>, StateError> {
+    Page::of(|take| r.jobs(filter, after, PageLimits::of(limit), take))
+}
+
+pub fn versions(
+    r: &Reader,
+    job: JobSeq,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Page<VersionRow>, StateError> {
+    Page::of(|take| r.versions(job, before, PageLimits::of(limit), take))
+}
+
+pub fn executions(
+    r: &Reader,
+    filter: &ExecutionFilter,
+    before: Option<ExecutionId>,
+    limit: usize,
+) -> Result<Page<ExecutionRow>, StateError> {
+    Page::of(|take| r.executions(filter, before, PageLimits::of(limit), take))
+}
+
 pub struct World {
     dir: tempfile::TempDir,
     pub machine: Machine,
-    readers: Readers,
+    reader: Reader,
 }
 
 impl World {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let machine = Machine::open(&dir.path().join("state.db")).unwrap();
-        let readers = machine.readers(1).unwrap();
-        Self { dir, machine, readers }
+        let reader = machine.reader().unwrap();
+        Self { dir, machine, reader }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -42,11 +90,11 @@ impl World {
 
     /// Closes everything and opens it again, as a restart does.
     pub fn reopen(self) -> Self {
-        let Self { dir, machine, readers } = self;
-        drop((machine, readers));
+        let Self { dir, machine, reader } = self;
+        drop((machine, reader));
         let machine = Machine::open(&dir.path().join("state.db")).unwrap();
-        let readers = machine.readers(1).unwrap();
-        Self { dir, machine, readers }
+        let reader = machine.reader().unwrap();
+        Self { dir, machine, reader }
     }
 
     /// Applies one command in a batch of its own.
@@ -98,7 +146,7 @@ impl World {
     }
 
     pub fn ask<T>(&self, question: impl FnOnce(&Reader) -> Result<T, StateError>) -> T {
-        self.readers.with(question).unwrap()
+        question(&self.reader).unwrap()
     }
 
     pub fn job(&self, key: &str) -> JobRow {

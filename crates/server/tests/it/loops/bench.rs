@@ -66,7 +66,7 @@ impl Bench {
         let directory = tempfile::tempdir().expect("a directory");
         let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
         let env = Env::real();
-        let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
+        let store = Store::open(&machine, Metrics::default(), &env).expect("readers");
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let effects = dispatcher.clone();
