@@ -159,24 +159,31 @@ fn a_page_looks_at_so_many_rows_and_says_where_it_stopped() {
     assert!(next.is_some());
 }
 
+/// How many rows a list is asked for that has room for two.
+fn asked(
+    world: &World,
+    read: impl FnOnce(&Reader, &mut dyn FnMut() -> bool) -> Result<(), StateError>,
+) -> i32 {
+    let mut asked = 0;
+    let mut take = || {
+        asked += 1;
+        asked <= 2
+    };
+    world.ask(|r| read(r, &mut take));
+    asked
+}
+
 #[test]
 fn a_page_reads_no_row_behind_the_first_that_it_has_no_place_for() {
     let world = filled();
-    let asked = |read: &dyn Fn(&Reader, &mut dyn FnMut() -> bool) -> Result<(), StateError>| {
-        let mut asked = 0;
-        world.ask(|r| {
-            read(r, &mut || {
-                asked += 1;
-                asked <= 2
-            })
-        });
-        asked
-    };
     let one = world.job("job-1").seq;
-    assert_eq!(asked(&|r, take| r.jobs(&JobFilter::default(), None, ALL, |_| take()).map(drop)), 3);
-    assert_eq!(asked(&|r, take| r.versions(one, None, ALL, |_| take()).map(drop)), 3);
+    assert_eq!(asked(&world, |r, take| r.jobs(&JobFilter::default(), None, ALL, |_| take()).map(drop)), 3);
+    assert_eq!(asked(&world, |r, take| r.versions(one, None, ALL, |_| take()).map(drop)), 3);
     let all = ExecutionFilter::default();
-    assert_eq!(asked(&|r, take| r.executions(&all, None::<ExecutionId>, ALL, |_| take()).map(drop)), 3);
+    assert_eq!(
+        asked(&world, |r, take| r.executions(&all, None::<ExecutionId>, ALL, |_| take()).map(drop)),
+        3
+    );
 }
 
 #[test]
