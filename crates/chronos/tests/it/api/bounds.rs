@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hyper::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -142,12 +143,11 @@ async fn bodies_take_so_much_room_together_and_no_more() {
         stream.write_all(&vec![b' '; sent]).await.unwrap();
         slow.push(stream);
     }
-    let create =
-        |n: u32| server.post("/jobs", &manual(&format!("job-{n}"), json!({"url": "http://127.0.0.1:9/"})));
     let tries = std::cell::Cell::new(0);
     let created = || async {
         tries.set(tries.get() + 1);
-        create(tries.get()).await
+        let job = manual(&format!("job-{}", tries.get()), json!({"url": "http://127.0.0.1:9/"}));
+        server.post("/jobs", &job).await
     };
     let refused = until("the room to be taken", || async {
         let reply = created().await;
