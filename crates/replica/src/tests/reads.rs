@@ -72,44 +72,53 @@ fn held(
     }
 }
 
-/// Has clients ask so many questions that take until the senders are dropped. Two of them have begun.
-async fn slow(
-    store: &Store,
+/// Asks so many questions, through `door`, that take until the senders are dropped. Two of them have begun, and the
+/// others have their places in the line.
+async fn slow<F>(
     count: usize,
-) -> (Vec<JoinHandle<Result<(), QueryError>>>, Vec<mpsc::Sender<()>>) {
+    door: impl Fn(oneshot::Sender<()>, mpsc::Receiver<()>) -> F,
+) -> (Vec<JoinHandle<F::Output>>, Vec<mpsc::Sender<()>>)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     let (mut asked, mut keys) = (Vec::new(), Vec::new());
     for n in 0..count {
         let (begin, begun) = oneshot::channel();
         let (key, lock) = mpsc::channel();
         keys.push(key);
-        let mut query = Box::pin({
-            let store = store.clone();
-            async move { store.query(held(begin, lock)).await }
-        });
+        let mut question = Box::pin(door(begin, lock));
+        assert!(futures::poll!(&mut question).is_pending());
+        asked.push(tokio::spawn(question));
         if n < 2 {
-            asked.push(tokio::spawn(query));
             soon(begun).await.expect("begun");
-        } else {
-            // Now it has its place in the line.
-            assert!(futures::poll!(&mut query).is_pending());
-            asked.push(tokio::spawn(query));
         }
     }
     (asked, keys)
 }
 
+/// [`slow`] questions of clients.
+async fn slow_searches(
+    store: &Store,
+    count: usize,
+) -> (Vec<JoinHandle<Result<(), QueryError>>>, Vec<mpsc::Sender<()>>) {
+    let store = store.clone();
+    slow(count, move |begin, lock| {
+        let store = store.clone();
+        async move { store.query(held(begin, lock)).await }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn neither_fifty_slow_searches_nor_slow_loops_hold_up_what_fires() {
     let bench = Bench::new(LIMITS);
-    let (asked, keys) = slow(&bench.store, 50).await;
-    let (mut loops, mut locks) = (Vec::new(), Vec::new());
-    for _ in 0..4 {
-        let (begin, _) = oneshot::channel();
-        let (key, lock) = mpsc::channel();
-        locks.push(key);
-        let background = bench.store.in_background();
-        loops.push(tokio::spawn(async move { background.read(held(begin, lock)).await }));
-    }
+    let (asked, keys) = slow_searches(&bench.store, 50).await;
+    let background = bench.store.in_background();
+    let (loops, locks) = slow(4, |begin, lock| {
+        let store = background.clone();
+        async move { store.read(held(begin, lock)).await }
+    })
+    .await;
     let counted = soon(bench.store.read(Reader::count_jobs)).await.expect("the state");
     assert_eq!(counted, (400, 0));
     drop(locks);
@@ -126,7 +135,7 @@ async fn neither_fifty_slow_searches_nor_slow_loops_hold_up_what_fires() {
 #[tokio::test]
 async fn past_the_line_a_client_is_refused_and_what_a_write_put_on_record_is_read() {
     let bench = Bench::new(QueryLimits { waiting: 3, ..LIMITS });
-    let (asked, keys) = slow(&bench.store, 5).await;
+    let (asked, keys) = slow_searches(&bench.store, 5).await;
     for refused in 1..=2 {
         let answer = soon(bench.store.query(Reader::count_jobs)).await;
         assert!(matches!(answer, Err(QueryError::Busy)), "{answer:?}");
