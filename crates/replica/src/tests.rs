@@ -150,8 +150,7 @@ impl Node {
     }
 
     fn jobs(&self) -> u64 {
-        let (enabled, disabled) =
-            self.reader.count_jobs().expect("the state can be read");
+        let (enabled, disabled) = self.reader.count_jobs().expect("the state can be read");
         enabled.max(disabled)
     }
 }
