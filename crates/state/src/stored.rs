@@ -11,5 +11,6 @@ pub(crate) mod execution;
 pub(crate) mod omit;
 pub(crate) mod row;
 pub(crate) mod spec;
+pub(crate) mod statements;
 pub(crate) mod text;
 mod webhook;

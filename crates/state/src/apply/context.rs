@@ -12,11 +12,14 @@ use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{Code, live_job, open};
+use crate::stored::statements::Statements;
 use crate::stored::{columns, row};
 
 /// A batch that is being applied.
 pub(super) struct Context<'a> {
     pub(super) db: &'a Connection,
+    /// For statements that a batch runs many times.
+    pub(super) statements: Statements<'a>,
     /// The batch's instant.
     pub(super) at: Millis,
     /// The highest version that every member of the cluster followed at this place of the log.
@@ -53,7 +56,16 @@ impl<'a> Context<'a> {
     /// Begins a batch.
     pub(super) fn new(db: &'a Connection, at: Millis, follows: u32) -> Self {
         let (executions, jobs) = (Counter::new("execution"), Counter::new("job"));
-        Self { db, at, follows, effects: Vec::new(), is_any_withdrawn: Cell::default(), executions, jobs }
+        Self {
+            db,
+            statements: Statements::new(db),
+            at,
+            follows,
+            effects: Vec::new(),
+            is_any_withdrawn: Cell::default(),
+            executions,
+            jobs,
+        }
     }
 
     /// Ends the batch, and hands over its effects.

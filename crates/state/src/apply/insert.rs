@@ -20,8 +20,8 @@ pub(super) fn insert(
     let number = context.executions.next(context.db)?;
     let sql = "INSERT OR IGNORE INTO executions
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    let count = row::write(
-        context.db,
+    let count = row::write_often(
+        &context.statements,
         sql,
         row::cells![
             number,
@@ -39,6 +39,7 @@ pub(super) fn insert(
             replay_of.as_ref().map(ExecutionId::as_bytes),
             Null,
         ],
+        0..0,
         row::cells![],
     )?;
     if count == 1 {

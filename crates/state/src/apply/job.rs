@@ -38,17 +38,18 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     let seq = JobSeq::new(number);
     let state = JobState::of(put.spec.enabled).code();
     let sql = "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    if taken(row::write(
-        context.db,
+    if taken(row::write_often(
+        &context.statements,
         sql,
         row::cells![number, put.id.as_bytes(), name, state, 1, put.created_at, put.created_at, json],
+        0..0,
         row::cells![],
     ))? {
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     context.jobs.give(number);
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
-    row::write(context.db, sql, row::cells![number, put.next_due, 1], row::cells![])?;
+    row::write_often(&context.statements, sql, row::cells![number, put.next_due, 1], 0..0, row::cells![])?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })

@@ -19,10 +19,11 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     // even from an earlier leader, changes nothing. Due instants only ever move forward.
     let sql = "UPDATE due SET at = ?2, sum = ?4, held = held + ?5
         WHERE seq = ?1 AND version = ?3 AND at = ?6 AND (?2 IS NULL OR at < ?2)";
-    let moved = row::write(
-        context.db,
+    let moved = row::write_often(
+        &context.statements,
         sql,
         row::cells![step.job.get(), step.next_due, step.version],
+        0..0,
         row::cells![i64::from(step.run.is_some()), step.from],
     )?;
     if moved == 0 {

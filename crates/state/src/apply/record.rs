@@ -47,9 +47,10 @@ pub(super) struct Record {
 pub(super) fn load(context: &Context<'_>, id: ExecutionId) -> Result<Option<Record>, StateError> {
     let sql = "SELECT seq, attempts, status, fire_at, started_at, completed_at, detail, job, version,
         scheduled_time, trigger, node, replay_of FROM executions WHERE id = ?1";
-    let mut statement = context.db.prepare_cached(sql)?;
-    let mut rows = statement.query([id.as_bytes()])?;
-    rows.next()?.map(|row| row::read("executions", row, |row| read(row, id))).transpose()
+    context.statements.with(sql, |statement| {
+        let mut rows = statement.query([id.as_bytes()])?;
+        rows.next()?.map(|row| row::read("executions", row, |row| read(row, id))).transpose()
+    })
 }
 
 fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
@@ -176,8 +177,8 @@ impl Record {
         // The version is in an index, which SQLite writes anew whenever a statement names the column.
         let (sql, unnamed) =
             if version == self.stored_version { (UPDATE, 1..6) } else { (UPDATE_WITH_VERSION, 4..6) };
-        row::write_some(
-            context.db,
+        row::write_often(
+            &context.statements,
             sql,
             row::cells![
                 self.seq,

@@ -10,8 +10,9 @@ use std::ops::Range;
 
 use crc32fast::Hasher;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Statement};
 
+use super::statements::Statements;
 use crate::error::StateError;
 
 /// The name of the column.
@@ -169,33 +170,38 @@ pub(crate) fn write(
     row: &[ValueRef<'_>],
     rest: &[ValueRef<'_>],
 ) -> rusqlite::Result<usize> {
-    write_some(db, sql, row, 0..0, rest)
+    run(&mut *db.prepare_cached(sql)?, row, 0..0, rest)
 }
 
-/// [`write()`] with a statement that names no parameter of the columns in `unnamed`: they are not bound.
-pub(crate) fn write_some(
-    db: &Connection,
-    sql: &str,
+/// [`write()`] with a statement that a batch runs many times. It names no parameter of the columns in `unnamed`:
+/// they are not bound.
+pub(crate) fn write_often(
+    statements: &Statements<'_>,
+    sql: &'static str,
     row: &[ValueRef<'_>],
     unnamed: Range<usize>,
     rest: &[ValueRef<'_>],
 ) -> rusqlite::Result<usize> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut bind = |number: usize, value: ValueRef<'_>| match value {
-        // So a parameter is as long as nothing is bound to it.
-        ValueRef::Null => Ok(()),
-        value => statement.raw_bind_parameter(number, ToSqlOutput::Borrowed(value)),
-    };
+    statements.with(sql, |statement| run(statement, row, unnamed, rest))
+}
+
+fn run(
+    statement: &mut Statement<'_>,
+    row: &[ValueRef<'_>],
+    unnamed: Range<usize>,
+    rest: &[ValueRef<'_>],
+) -> rusqlite::Result<usize> {
     let mut sum = Sum::new();
     for (column, value) in row.iter().enumerate() {
         sum.add(*value);
         if !unnamed.contains(&column) {
-            bind(column + 1, *value)?;
+            statement.raw_bind_parameter(column + 1, ToSqlOutput::Borrowed(*value))?;
         }
     }
-    bind(row.len() + 1, ValueRef::Integer(sum.end().into()))?;
+    statement
+        .raw_bind_parameter(row.len() + 1, ToSqlOutput::Borrowed(ValueRef::Integer(sum.end().into())))?;
     for (number, value) in (row.len() + 2..).zip(rest) {
-        bind(number, *value)?;
+        statement.raw_bind_parameter(number, ToSqlOutput::Borrowed(*value))?;
     }
     statement.raw_execute()
 }
