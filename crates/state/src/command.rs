@@ -120,12 +120,14 @@ pub struct PutJob {
 }
 
 impl PutJob {
-    /// The bytes that the specification takes in the state.
+    /// The bytes that the specification takes in the state if the job is enabled: to disable a job makes it no
+    /// larger.
     ///
     /// # Errors
     /// None, for a specification that was checked.
     pub fn spec_bytes(&self) -> Result<u64, StateError> {
-        Ok(spec::to_json(&self.spec)?.len() as u64)
+        let enabled = JobSpec { enabled: true, ..self.spec.clone() };
+        Ok(spec::to_json(&enabled)?.len() as u64)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `history.max_bytes`.
 
-use chronos_testkit::{Answer, Api, Receiver, Value, json, manual, until};
+use chronos_testkit::{Answer, Api, NEVER, Receiver, Value, json, manual, until};
 
 use super::start;
 use crate::clock::step::StepClock;
@@ -57,7 +57,7 @@ async fn where_jobs_alone_exceed_the_bound_growth_is_refused_and_all_else_goes_o
     let bound = |config: &mut chronos_server::config::Config| config.history.max_bytes = BOUND;
     let (node, api) = start(&StepClock::new(), directory.path(), bound).await;
     let large = |name: &str| {
-        json!({"name": name, "schedule": "@at 2099-01-01T00:00:00Z",
+        json!({"name": name, "schedule": NEVER, "concurrency": "allow",
             "webhook": {"url": receiver.url("/"), "body": "x".repeat(100_000)}})
     };
     api.create(&json!({"name": "each-second", "schedule": "@every 1s", "concurrency": "allow",
@@ -68,7 +68,7 @@ async fn where_jobs_alone_exceed_the_bound_growth_is_refused_and_all_else_goes_o
     }
     let refused = until("growth to be refused", || async {
         let reply = api.act("/jobs/large-0/trigger").await;
-        (reply.status != 202).then(|| reply.problem(507))
+        (reply.status == 507).then(|| reply.problem(507))
     })
     .await;
     assert_eq!(refused["code"], "over_max_bytes");

@@ -54,10 +54,11 @@ async fn a_boot_a_month_ahead_forgets_nothing_for_its_age_until_the_time_is_said
     let ahead = clock.step(MONTH_MS);
     let (node, api) = start(&clock, directory.path(), |config| config.history.max_per_job = 3).await;
     let why = until("the jump to be seen", || async {
-        cluster_time(&api).await["trimming_suspended"].as_str().map(str::to_owned)
+        let why = cluster_time(&api).await["trimming_suspended"].as_str().map(str::to_owned);
+        why.filter(|why| why.contains("jumped from"))
     })
     .await;
-    for part in ["jumped from", "24 hours", "/api/v1/cluster/clock"] {
+    for part in ["24 hours", "/api/v1/cluster/clock"] {
         assert!(why.contains(part), "{why}");
     }
     // Runs go on, and what a job has beyond its number goes, so the records were looked at again and again.
@@ -111,7 +112,7 @@ async fn the_time_is_set_back_and_what_waits_for_a_month_to_come_runs_now() {
     }
     let mut retried = manual("retried", json!({"url": receiver.url("/retried")}));
     retried["retry_policy"] = json!({"initial_interval": "1h", "max_interval": "1h"});
-    receiver.script("/retried", [Answer::status(500)]);
+    receiver.script("/retried", [Answer::status(500), Answer::status(200)]);
     api.create(&retried).await;
     let execution = api.trigger("retried").await["id"].as_str().unwrap().to_owned();
     api.execution_is("retried", &execution, "retrying").await;
@@ -128,11 +129,11 @@ async fn the_time_is_set_back_and_what_waits_for_a_month_to_come_runs_now() {
     for job in ["early", "late"] {
         runs_between(&receiver, job, right, right + MONTH_MS / 2, 3).await;
     }
-    api.execution_is("retried", &execution, "success").await;
     until("all to be computed anew", || async {
         (cluster_time(&api).await["setting_back"] == Value::Bool(false)).then_some(())
     })
     .await;
+    api.execution_is("retried", &execution, "success").await;
     // What is made now is of now, and it cannot be set back twice.
     let triggered = api.run_again("retried").await;
     assert!(instant(triggered["scheduled_time"].as_str().unwrap()) < right + MONTH_MS / 2, "{triggered:#}");
