@@ -326,12 +326,15 @@ mod tests {
         count.load(Ordering::Relaxed)
     }
 
+    /// Its name, the look, and what it may cost.
+    type Look = (&'static str, Box<dyn Fn(&Reader)>, u64);
+
     #[test]
     fn what_a_look_costs_does_not_depend_on_how_much_there_is() {
         let directory = tempfile::tempdir().expect("a directory");
         let keep = Keep { executions: 9, versions: 9, until: 1 << 40 };
         let first = JobSeq::default();
-        let looks: [(&str, Box<dyn Fn(&Reader)>, u64); 6] = [
+        let looks: [Look; 6] = [
             ("overfull", Box::new(move |r| drop(r.overfull_jobs(first, 100, keep).expect("a look"))), 1_500),
             ("nothing aged", Box::new(|r| drop(r.aged_executions(None, 0, 1_000).expect("a look"))), 50),
             // The unfinished ones are the oldest. A look passes by no more of them than it may.
