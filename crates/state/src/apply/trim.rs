@@ -15,7 +15,7 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     let mut left = Trim::AT_ONCE;
     // Of one job often many go at once, so what is kept of the job is written once.
     let mut jobs = BTreeMap::new();
-    for seq in &trim.executions {
+    for seq in trim.executions.iter().take(left) {
         let sql = concat!("DELETE FROM executions WHERE seq = ?1 AND ", finished!(), " RETURNING job");
         let mut statement = context.db.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
@@ -30,7 +30,7 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     for job in trim.jobs.iter().chain(jobs.keys()) {
         left = left.saturating_sub(forget_deleted(context, *job, left)?);
     }
-    for (seq, version) in &trim.versions {
+    for (seq, version) in trim.versions.iter().take(left) {
         // A version stays while an execution ran it, or may come to: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
@@ -43,26 +43,25 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it or may come to. A job of more rows than `most` stays: its
-/// versions are to be trimmed before. Answers how many rows went.
+/// Forgets a deleted job once no execution refers to it or may come to: its versions first, for they can be many.
+/// No more than `most` rows go. Answers how many went.
 fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usize, StateError> {
     let sql = concat!(
-        "SELECT 2 + (SELECT count(*) FROM versions WHERE versions.seq = ?1) FROM jobs WHERE seq = ?1 AND ",
+        "SELECT 1 FROM jobs WHERE seq = ?1 AND ",
         deleted_job!(),
         " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
         AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)"
     );
-    let mut statement = context.db.prepare_cached(sql)?;
-    let mut found = statement.query([job.get()])?;
-    let Some(count) = found.next()?.map(|row| row.get(0)).transpose()?.filter(|count| *count <= most) else {
+    if most == 0 || !context.db.prepare_cached(sql)?.exists([job.get()])? {
         return Ok(0);
-    };
-    for sql in [
-        "DELETE FROM jobs WHERE seq = ?1",
-        "DELETE FROM versions WHERE seq = ?1",
-        "DELETE FROM due WHERE seq = ?1",
-    ] {
-        context.db.prepare_cached(sql)?.execute([job.get()])?;
     }
-    Ok(count)
+    let sql = "DELETE FROM versions WHERE seq = ?1 AND version IN
+        (SELECT version FROM versions WHERE seq = ?1 ORDER BY version LIMIT ?2)";
+    let count = context.db.prepare_cached(sql)?.execute((job.get(), most))?;
+    if count == most {
+        return Ok(count);
+    }
+    context.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job.get()])?;
+    context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;
+    Ok(count + 1)
 }
