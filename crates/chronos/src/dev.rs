@@ -4,19 +4,18 @@
 //! It uses the node's API, as any program would, and knows nothing of what is behind it.
 
 mod receiver;
-mod trust;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chronos_client::api::{JobInput, TextMap, Webhook};
-use chronos_client::{Client, Error, Tcp, WriteOptions};
+use chronos_client::{Client, Error, WriteOptions};
 use chronos_server::config::Tls;
 use serde_json::json;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use trust::PinnedTls;
+use crate::api;
 
 /// How long the node may take to elect itself and to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -36,11 +35,7 @@ const EXAMPLES: [(&str, &str, &str); 2] = [
 /// # Errors
 /// The receiver or the API failed. The error is one sentence for the person at the terminal.
 pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), String> {
-    let client = match tls {
-        None => Client::new(api.to_string(), Tcp),
-        Some(tls) => Client::new(api.to_string(), PinnedTls::from_file(&tls.cert_file)?),
-    };
-    let client = client.map_err(|error| error.to_string())?;
+    let client = api::client(api, tls)?;
     let receiver = receiver::start().await?;
     until_ready(&client).await?;
     for example in EXAMPLES {

@@ -1,7 +1,10 @@
 //! The `chronos` binary: a node, and the command line.
 
+mod api;
+mod clock;
 mod dev;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -35,7 +38,7 @@ enum Command {
         #[arg(long)]
         leave: bool,
     },
-    /// Manages the data of a cluster.
+    /// Manages a cluster and its data.
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
@@ -60,6 +63,14 @@ enum ClusterCommand {
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Shows the time that the cluster goes by, or says what is to be thought of it, after a clock was wrong.
+    Clock {
+        /// What you say of the time. Without it, the time is shown.
+        say: Option<clock::Say>,
+        /// The configuration file of a node on this machine, which is asked.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -70,12 +81,19 @@ pub(crate) fn main() -> ExitCode {
         Command::Cluster { command: ClusterCommand::Restore { from, config } } => {
             restore(&from, config.as_deref())
         }
+        Command::Cluster { command: ClusterCommand::Clock { say, config } } => {
+            say_of_time(say, config.as_deref())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Start(message)) => {
             eprintln!("chronos: {message}");
             ExitCode::from(2)
+        }
+        Err(Failure::Refused(message)) => {
+            eprintln!("chronos: {message}");
+            ExitCode::FAILURE
         }
         Err(Failure::Fault(message)) => {
             eprintln!("chronos: stopped: {message}");
@@ -87,6 +105,8 @@ pub(crate) fn main() -> ExitCode {
 enum Failure {
     /// The start failed, and the operator can correct the cause.
     Start(String),
+    /// The node that was asked did not do it.
+    Refused(String),
     /// Something broke while the node ran.
     Fault(String),
 }
@@ -132,6 +152,16 @@ fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
     let restored = chronos_server::restore(&config, from)?;
     println!("{restored}");
+    Ok(())
+}
+
+fn say_of_time(say: Option<clock::Say>, config: Option<&Path>) -> Result<(), Failure> {
+    let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))?;
+    let shown = runtime.block_on(clock::run(&config, say)).map_err(Failure::Refused)?;
+    // Whoever closed the output does not want it.
+    let _ = writeln!(std::io::stdout(), "{shown}");
     Ok(())
 }
 

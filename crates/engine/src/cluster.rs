@@ -2,6 +2,7 @@
 //! that it remembers.
 
 mod backup;
+mod time;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
+use chronos_state::Reader;
 use chronos_types::NodeName;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -19,6 +21,7 @@ use crate::read::Consistency;
 use crate::services::Services;
 
 pub use backup::Backup;
+pub use time::{TimeStatus, TimeWord};
 
 /// How long the news of a new leader may take to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
@@ -57,6 +60,21 @@ pub struct ClusterStatus {
     pub version: u32,
     /// The members, sorted by name.
     pub members: Vec<Member>,
+    /// The time that the cluster goes by.
+    pub time: TimeStatus,
+    /// What the state of this node takes.
+    pub storage: StorageStatus,
+}
+
+/// What the state takes on the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageStatus {
+    /// Bytes of the state file that hold records.
+    pub in_use: u64,
+    /// The bound on them.
+    pub bound: u64,
+    /// Whether jobs alone exceed the bound, so that new jobs and triggers are refused. Only a leader knows.
+    pub is_reached: bool,
 }
 
 /// A member of the cluster.
@@ -82,17 +100,22 @@ impl Cluster {
     /// How the cluster and each of its nodes are.
     ///
     /// # Errors
-    /// This node belongs to no cluster.
-    pub async fn status(&self) -> Result<ClusterStatus, Unavailable> {
+    /// This node belongs to no cluster, or its storage failed.
+    pub async fn status(&self) -> Result<ClusterStatus, ReadError> {
         let (status, members) = self.look().await;
         let RaftStatus { cluster, leader, term, committed, version, .. } = status;
         let Some(id) = cluster else {
             let why = self.replica.is_ready().err();
             let why = why.unwrap_or_else(|| "this node has no cluster yet".to_owned());
-            return Err(Unavailable::NoCluster(why));
+            return Err(Unavailable::NoCluster(why).into());
         };
         let node = self.services.node.clone();
-        Ok(ClusterStatus { id, node, leader, term, committed, version, members })
+        let quota = &self.services.quota;
+        let ask = |reader: &Reader| Ok((reader.bytes_in_use()?, reader.cluster_time()?));
+        let (in_use, time) = self.services.store.query(ask).await?;
+        let storage = StorageStatus { in_use, bound: quota.bound(), is_reached: quota.reached().is_some() };
+        let time = self.time(time);
+        Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage })
     }
 
     /// Has the node at an address join. Answers once it has what this node has applied now, with the member and

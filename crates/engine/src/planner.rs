@@ -100,7 +100,7 @@ impl Planner {
 
 /// Plans what is due; else says which instant is the next. What is planned is not due any more.
 async fn tick(services: &Services, config: PlannerConfig) -> Result<Tick<Option<Millis>>, LoopError> {
-    let Services { node, env, store, proposer, view, metrics } = services;
+    let Services { node, env, store, proposer, view, metrics, .. } = services;
     let PlannerConfig { misfire_threshold, catch_up_window } = config;
     let rules = Rules {
         now: env.now(),

@@ -156,6 +156,23 @@ impl From<Refusal> for ApiError {
                 "idempotency_key_reused",
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
             ),
+            Refusal::OverBound { in_use, bound } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "over_max_bytes",
+                format!(
+                    "the records take {in_use} bytes, more than history.max_bytes ({bound}), and all history is \
+                     forgotten already: delete jobs, make them smaller, or raise history.max_bytes on every node"
+                ),
+            ),
+            Refusal::ClockNotBehind { least_ms } => Self::new(
+                StatusCode::CONFLICT,
+                "clock_not_behind",
+                format!(
+                    "the clock of the leader is not behind the cluster's time by {} seconds or more; set that clock \
+                     right first",
+                    2 * least_ms / 1_000
+                ),
+            ),
             Refusal::VersionNotFollowed { follows } => Self::new(
                 StatusCode::CONFLICT,
                 "version_not_followed",

@@ -1,6 +1,9 @@
 //! [`Proposer`]: the one write path. Commands go to the log together with all others that are waiting, by
 //! way of the node that leads.
 
+mod admission;
+mod stamp;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,6 +16,10 @@ use crate::log::pending::Pending;
 use crate::messages::payload::Accepted;
 use crate::replica::Replica;
 use crate::status::Leadership;
+
+use admission::Gate;
+
+pub use admission::Admission;
 
 /// Batches under way at once. While one is synced and applied, all commands that come gather for the next. With
 /// two, batches were half as large and 64 clients created 13.7k jobs a second instead of
@@ -38,6 +45,7 @@ struct Waiting {
 pub struct Proposer {
     queue: mpsc::Sender<Waiting>,
     replica: Replica,
+    gate: Gate,
 }
 
 impl Proposer {
@@ -49,14 +57,23 @@ impl Proposer {
         let gather = Gather { replica: replica.clone(), env, last_at };
         tokio::spawn(Arc::new(gather).run(waiting));
         let (peers, stopped) = (queue.downgrade(), || ProposeError::Stopped("writes are closed".into()));
+        let gate = Gate::default();
+        let of_peers = gate.clone();
         replica.on_propose(Box::new(move |items| {
-            let peers = peers.clone();
+            let (peers, gate) = (peers.clone(), of_peers.clone());
             Box::pin(async move {
                 let queue = peers.upgrade().ok_or_else(stopped)?;
-                enqueue(&queue, items, true).await.unwrap_or_else(|| Err(stopped()))
+                let propose =
+                    |items| async { enqueue(&queue, items, true).await.unwrap_or_else(|| Err(stopped())) };
+                gate.pass(items, propose).await
             })
         }));
-        Self { queue, replica }
+        Self { queue, replica, gate }
+    }
+
+    /// Has this decide, from now on, whether commands may be proposed. The first call wins.
+    pub fn ask(&self, admission: Arc<dyn Admission>) {
+        self.gate.ask(admission);
     }
 
     /// Proposes a command, on whichever node leads; answers when it is durable on a quorum and applied
@@ -80,8 +97,9 @@ impl Proposer {
             return Err(ProposeError::NotInUse { since, version });
         }
         let stopped = || ProposeError::Stopped("writes are closed".into());
-        let accepted = enqueue(&self.queue, items, false).await.ok_or_else(stopped)??;
-        Ok(accepted.outcomes)
+        let propose =
+            |items| async { enqueue(&self.queue, items, false).await.unwrap_or_else(|| Err(stopped())) };
+        Ok(self.gate.pass(items, propose).await?.outcomes)
     }
 
     /// Whether this node can take writes, else why not.
@@ -194,8 +212,10 @@ impl Gather {
 
     async fn submit(&self, items: Vec<Proposal>) -> Result<Pending, ProposeError> {
         // Another leader may have stamped later ones.
+        // Where a batch sets the time back, the log knows that once the batch is applied; no other is under way
+        // until then.
         let last_at = self.last_at.load(Ordering::Relaxed).max(self.replica.last_at());
-        let at = self.env.now().max(last_at);
+        let at = stamp::instant(self.env.now(), last_at, &items);
         self.last_at.store(at, Ordering::Relaxed);
         self.replica.submit(Batch { at, items }).await
     }

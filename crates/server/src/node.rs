@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Retention, Services,
+    self as engine, Cluster, ClusterClock, Engine, Planner, Quota, Readiness, Reassignment, Retention,
+    Services,
 };
 use chronos_env::Env;
 use chronos_http::{self as http, App};
@@ -77,14 +78,17 @@ impl Node {
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
         let peers = tokio::spawn(peers.serve(replica.service(), stop_peers.clone())?);
+        let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
             node: config.cluster.node_id.clone(),
             proposer: Proposer::start(replica.clone(), env.clone()),
             view: replica.presence().view(),
-            metrics: engine::Metrics::new(&mut registry),
+            quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
+            metrics,
             env,
             store,
         };
+        services.proposer.ask(Arc::new(services.quota.clone()));
 
         let dispatch = dispatch::Config {
             node: services.node.clone(),
@@ -111,6 +115,7 @@ impl Node {
         let loops = Loops::start([
             ("planner", Box::pin(planner.run()) as _),
             ("retention", Box::pin(retention.run()) as _),
+            ("clock", Box::pin(ClusterClock::new(background.clone()).run()) as _),
             ("reassignment", Box::pin(Reassignment::new(background).run()) as _),
             ("removal", Box::pin(drain.clone().leave_when_asked()) as _),
             #[cfg(feature = "next")]

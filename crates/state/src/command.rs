@@ -1,16 +1,19 @@
 //! Commands: what can be asked of the machine. Entries of the log are batches of them (`batch`).
 
 mod batch;
+mod clock;
 mod plan;
 mod report;
 
 use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName};
 use serde::{Deserialize, Serialize};
 
+use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::{spec, text};
 
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
+pub use clock::{Anew, ClockWord, DueAnew};
 pub use plan::{Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
@@ -40,6 +43,8 @@ pub enum Command {
     Trim(Trim),
     /// Give unfinished executions to other nodes.
     Reassign(Reassign),
+    /// Say something of the time.
+    Clock(ClockWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -64,7 +69,8 @@ impl Command {
             | Self::Plan(_)
             | Self::Report(_)
             | Self::Trim(_)
-            | Self::Reassign(_) => FIRST,
+            | Self::Reassign(_)
+            | Self::Clock(_) => FIRST,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 2,
@@ -84,7 +90,8 @@ impl Command {
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
-            Self::RaiseVersion { .. } => 30,
+            Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
+            Self::RaiseVersion { .. } | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,
         }
@@ -110,6 +117,18 @@ pub struct PutJob {
     /// The first instant from now on at which the job falls due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
+}
+
+impl PutJob {
+    /// The bytes that the specification takes in the state if the job is enabled: to disable a job makes it no
+    /// larger.
+    ///
+    /// # Errors
+    /// None, for a specification that was checked.
+    pub fn spec_bytes(&self) -> Result<u64, StateError> {
+        let enabled = JobSpec { enabled: true, ..self.spec.clone() };
+        Ok(spec::to_json(&enabled)?.len() as u64)
+    }
 }
 
 /// Deletes a job.
@@ -160,8 +179,19 @@ pub struct Trim {
     pub versions: Vec<(JobSeq, u64)>,
     /// Deleted jobs that no execution refers to.
     pub jobs: Vec<JobSeq>,
-    /// Idempotency keys older than this are forgotten.
+    /// Idempotency keys older than this are forgotten, the oldest first, as far as there is room.
     pub keys_before: Millis,
+}
+
+impl Trim {
+    /// The most rows that one command takes away: some milliseconds of the writer's time.
+    pub const AT_ONCE: usize = 1_000;
+
+    /// How many rows it names. Those of a deleted job are at least two.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.executions.len() + self.versions.len() + 2 * self.jobs.len()
+    }
 }
 
 /// Gives unfinished executions to other nodes, because their node is gone or about to stop.

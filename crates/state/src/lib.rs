@@ -14,6 +14,7 @@ mod copy;
 mod error;
 mod machine;
 mod outcome;
+pub mod private;
 mod reader;
 mod run;
 mod schema;
@@ -22,14 +23,15 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, LogBatch, Moved, Plan, PlanStep, PlannedRun, Proposal,
-    PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
+    Anew, Batch, Cancel, ClockWord, Command, DeleteJob, DueAnew, Idempotency, LogBatch, Moved, Plan,
+    PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    DueJob, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, PageLimits, Reader, VersionRow,
+    ClusterTime, DueJob, ExecutionFilter, ExecutionRow, JobDue, JobFilter, JobRow, Jump, Keep, OpenRun,
+    PageLimits, Reader, SetBack, Surplus, VersionRow, WaitingRuns,
 };
 pub use run::{Fire, JobSeq, RunRef};

@@ -1,5 +1,6 @@
 //! Questions to the state. Each kind of question has a file.
 
+mod clock;
 mod connection;
 mod executions;
 mod hash;
@@ -9,9 +10,11 @@ mod page;
 mod planning;
 mod retention;
 
+pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
 pub use page::PageLimits;
 pub use planning::DueJob;
+pub use retention::{Keep, Surplus};

@@ -5,6 +5,7 @@
 //! the cluster. Values were checked when they came in; a stored value that no longer parses is damage, and
 //! is reported as such.
 
+pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod columns;
 pub(crate) mod execution;

@@ -137,9 +137,9 @@ impl Store {
         answer
     }
 
-    /// Reads what a client's write has just put on record, for the answer to it. It is a row or two, goes before
-    /// every [`Store::query`] that waits, and is not refused: a client is not to hear that a write failed which
-    /// was done.
+    /// Reads a row or two for a client's write: mostly what it has just put on record, for the answer to it. That
+    /// goes before every [`Store::query`] that waits, and is not refused: a client is not to hear that a write
+    /// failed which was done.
     ///
     /// # Errors
     /// The storage failed.

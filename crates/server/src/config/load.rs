@@ -208,7 +208,7 @@ scheduler: { misfire_threshold: 2m, catch_up_window: 1h }
 dispatcher:
   max_concurrent: 7
   http: { timeout: 3s, max_response_body: 8KiB, tls: { ca_file: ca.pem }, egress: { deny: [\"10.0.0.0/8\"], allow: [10.1.1.1] } }
-history: { max_per_job: 10, max_age: 1h }
+history: { max_per_job: 10, max_age: 1h, max_bytes: 2GiB }
 auth: none
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
@@ -240,6 +240,7 @@ logging: { level: debug, format: pretty }
             ("CHRONOS_DISPATCHER__HTTP__EGRESS__ALLOW", "[10.1.1.1]"),
             ("CHRONOS_HISTORY__MAX_PER_JOB", "10"),
             ("CHRONOS_HISTORY__MAX_AGE", "1h"),
+            ("CHRONOS_HISTORY__MAX_BYTES", "2147483648"),
             ("CHRONOS_AUTH", "none"),
             ("CHRONOS_METRICS__PATH", "/m"),
             ("CHRONOS_LOGGING__LEVEL", "debug"),
@@ -250,6 +251,7 @@ logging: { level: debug, format: pretty }
         let by_file = with(yaml, &[]).expect("file");
         assert_eq!(with("", &environment).expect("environment"), by_file);
         assert_eq!(by_file.dispatcher.http.max_response_body, 8192);
+        assert_eq!(by_file.history.max_bytes, 2 << 30);
     }
 
     #[test]
@@ -273,6 +275,9 @@ logging: { level: debug, format: pretty }
             ("scheduler: { misfire_threshold: 60 }", &["scheduler.misfire_threshold", "60", "\"30s\""]),
             ("dispatcher: { max_concurrent: 0 }", &["dispatcher.max_concurrent", "0", "1 to 100000"]),
             ("dispatcher: { http: { max_response_body: 1MiB } }", &["max_response_body", "1MiB", "64KiB"]),
+            ("history: { max_bytes: 10GB }", &["history.max_bytes", "10GB", "\"10GiB\"", "\"1MiB\""]),
+            ("history: { max_bytes: 1023KiB }", &["history.max_bytes", "1023KiB"]),
+            ("history: { max_bytes: 99999999999TiB }", &["history.max_bytes", "expected a size"]),
             ("dispatcher: { http: { egress: { deny: [here] } } }", &["egress.deny", "here", "10.0.0.0/8"]),
             (
                 "dispatcher: { http: { egress: { deny: [010.0.0.0/8] } } }",

@@ -8,7 +8,7 @@ use chronos_engine::{PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
 use chronos_http as http;
 use chronos_replica::{ReplicaConfig, Store};
-use chronos_state::{Machine, StateError};
+use chronos_state::{Machine, StateError, private};
 use chronos_webhook::{Client, ClientConfig, Egress};
 
 use super::error::StartError;
@@ -64,7 +64,11 @@ pub(super) async fn open_state(
     metrics: chronos_replica::Metrics,
     env: &Env,
 ) -> Result<(Machine, Store), StartError> {
-    std::fs::create_dir_all(directory).map_err(|error| in_directory(directory, &error))?;
+    private::create_directory(directory).map_err(|error| in_directory(directory, &error))?;
+    // Those of a release before this one may be readable by others.
+    private::tighten_all(directory).map_err(|(name, error)| {
+        in_directory(directory, &format!("{name} cannot be made readable by its owner alone: {error}"))
+    })?;
     let (path, world) = (directory.join("state.db"), env.clone());
     let opened = env.blocking(move || {
         let machine = Machine::open(&path)?;

@@ -3,4 +3,5 @@
 #![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
 
 mod clock;
+mod keeping;
 mod loops;

@@ -102,6 +102,11 @@ impl Record {
         Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
     }
 
+    /// What asked for it.
+    pub(super) fn trigger(&self) -> Trigger {
+        self.run.trigger
+    }
+
     /// Whether a node that held it before may have begun it and cannot be asked.
     pub(super) fn is_unsure(&self) -> bool {
         self.detail.unsure

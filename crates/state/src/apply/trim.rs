@@ -1,6 +1,8 @@
 //! Forgets records whose retention has passed. The leader chooses them, so that every node forgets the
 //! same.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use crate::command::Trim;
 use crate::error::StateError;
@@ -10,45 +12,56 @@ use crate::stored::code::{deleted_job, finished};
 use crate::stored::columns;
 
 pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, StateError> {
-    for seq in &trim.executions {
+    let mut left = Trim::AT_ONCE;
+    // Of one job often many go at once, so what is kept of the job is written once.
+    let mut jobs = BTreeMap::new();
+    for seq in trim.executions.iter().take(left) {
         let sql = concat!("DELETE FROM executions WHERE seq = ?1 AND ", finished!(), " RETURNING job");
         let mut statement = context.db.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
-        let job = match rows.next()? {
-            Some(row) => Some(columns::job_seq(row, 0)?),
-            None => None,
-        };
-        drop(rows);
-        if let Some(job) = job {
-            context.add_held(job, -1)?;
-            forget_deleted(context, job)?;
+        if let Some(row) = rows.next()? {
+            *jobs.entry(columns::job_seq(row, 0)?).or_insert(0) += 1;
+            left = left.saturating_sub(1);
         }
     }
-    for job in &trim.jobs {
-        forget_deleted(context, *job)?;
+    for (job, count) in &jobs {
+        context.add_held(*job, -*count)?;
     }
-    for (seq, version) in &trim.versions {
+    for job in trim.jobs.iter().chain(jobs.keys()) {
+        left = left.saturating_sub(forget_deleted(context, *job, left)?);
+    }
+    for (seq, version) in trim.versions.iter().take(left) {
         // A version stays while an execution ran it, or may come to: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
-        context.db.prepare_cached(sql)?.execute((seq.get(), version))?;
+        left = left.saturating_sub(context.db.prepare_cached(sql)?.execute((seq.get(), version))?);
     }
-    context.db.prepare_cached("DELETE FROM keys WHERE at < ?1")?.execute([trim.keys_before])?;
+    // The oldest first, in the order of the index. So the same go on every node.
+    let sql = "DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE at < ?1 ORDER BY at, key LIMIT ?2)";
+    context.db.prepare_cached(sql)?.execute((trim.keys_before, left))?;
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it or may come to.
-fn forget_deleted(context: &Context<'_>, job: JobSeq) -> Result<(), StateError> {
+/// Forgets a deleted job once no execution refers to it or may come to: its versions first, for they can be many.
+/// No more than `most` rows go. Answers how many went.
+fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usize, StateError> {
     let sql = concat!(
-        "DELETE FROM jobs WHERE seq = ?1 AND ",
+        "SELECT 1 FROM jobs WHERE seq = ?1 AND ",
         deleted_job!(),
         " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
         AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)"
     );
-    if context.db.prepare_cached(sql)?.execute([job.get()])? == 1 {
-        context.db.prepare_cached("DELETE FROM versions WHERE seq = ?1")?.execute([job.get()])?;
-        context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;
+    if most == 0 || !context.db.prepare_cached(sql)?.exists([job.get()])? {
+        return Ok(0);
     }
-    Ok(())
+    let sql = "DELETE FROM versions WHERE seq = ?1 AND version IN
+        (SELECT version FROM versions WHERE seq = ?1 ORDER BY version LIMIT ?2)";
+    let count = context.db.prepare_cached(sql)?.execute((job.get(), most))?;
+    if count == most {
+        return Ok(count);
+    }
+    context.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job.get()])?;
+    context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;
+    Ok(count + 1)
 }

@@ -229,3 +229,18 @@ fn what_a_crash_left_behind_is_not_in_the_way() {
     let machine = Machine::open(&directory.path().join("state.db")).unwrap();
     assert_eq!(machine.reader().unwrap().open_nodes().unwrap(), [(node("n9"), 1)]);
 }
+
+#[test]
+fn only_the_owner_may_read_what_is_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let (copy, backup, data) = (world.file("copy"), world.file("backup"), world.file("data"));
+    chronos_state::copy(&world.path(), &copy).unwrap();
+    backup::write(&world.path(), &backup, 1, "1.2.3", "raft.").unwrap();
+    backup::restore(&backup, &data, &node(NODE)).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in [world.path(), world.file("state.db-wal"), world.file("state.db-shm"), copy, backup] {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    assert_eq!((mode(&data), mode(&data.join("state.db"))), (0o700, 0o600));
+}

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backups;
+mod clock;
 mod damage;
 mod formats;
 mod forms;

@@ -159,6 +159,7 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            Command::Clock(_) => unreachable!("the operations say nothing of the time"),
             Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
             #[cfg(feature = "next")]
             Command::Probe => unreachable!("the operations do not probe"),

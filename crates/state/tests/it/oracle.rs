@@ -11,7 +11,7 @@ use proptest::test_runner::FileFailurePersistence;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{self, World, executions, look, node, versions};
+use crate::support::{self, World, executions, keep, look, node, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -53,7 +53,7 @@ fn read(world: &World, model: &Model) -> View {
         for seq in model.jobs.keys() {
             let versions = versions(r, *seq, None, 1000)?.items;
             let versions = versions.iter().map(|v| v.version).rev().collect();
-            let mut surplus = r.surplus_executions(*seq, 2, 1000)?;
+            let mut surplus = r.overfull_jobs(*seq, 1, keep(2, u64::MAX))?.trim.executions;
             surplus.sort_unstable();
             kept.push((*seq, versions, surplus));
         }
@@ -83,9 +83,9 @@ fn read(world: &World, model: &Model) -> View {
             open_nodes: r.open_nodes()?,
             holders: r.holders(&jobs)?,
             kept,
-            finished: r.aged_executions(1 << 40, 1000)?,
-            forgotten: r.forgotten_jobs(1000)?,
-            unused: r.surplus_versions(1, 1000)?,
+            finished: r.aged_executions(None, 1 << 40, 1000)?.trim.executions,
+            forgotten: r.forgotten_jobs(JobSeq::default(), 1000)?.trim.jobs,
+            unused: r.overfull_jobs(JobSeq::default(), 1000, keep(u64::MAX, 1))?.trim.versions,
         })
     })
 }

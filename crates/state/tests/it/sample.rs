@@ -3,11 +3,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chronos_state::{Batch, Fire, Idempotency, Machine, PlanStep, Proposal, Reader, Reported, StateError};
+use chronos_state::{
+    Batch, ClockWord, Command, Fire, Idempotency, JobSeq, Machine, PlanStep, Proposal, Reader, Reported,
+    StateError,
+};
 use chronos_types::{Auth, ExecutionId, JobSpec, Millis, Trigger};
 
 use crate::forms::full;
 use crate::support::*;
+
+/// More than a day after all else in it.
+const JUMP_AT: Millis = 200_000_000;
 
 /// The keys of the consensus layer's notes in it.
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
@@ -53,6 +59,10 @@ pub fn sample() -> World {
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     let command = put(id_of("keyed"), None, spec("keyed"), Some(9000));
     world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, command }] });
+    // Two jumps of the time, and one of them back.
+    world.done(JUMP_AT, Command::Clock(ClockWord::Passes));
+    world.done(8000, Command::Clock(ClockWord::Back));
+    world.done(JUMP_AT, Command::Clock(ClockWord::Passes));
     world
 }
 
@@ -87,7 +97,6 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let jobs = jobs(r, &Default::default(), None, 100)?;
     for job in &jobs.items {
         add(text, versions(r, job.seq, None, 100)?);
-        add(text, r.surplus_executions(job.seq, 1, 100)?);
     }
     let numbers: Vec<_> = jobs.items.iter().map(|job| job.seq).collect();
     if let Some(seq) = numbers.first() {
@@ -104,8 +113,10 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     holders.sort();
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
     add(text, (r.find_job("a")?, r.due(Millis::MAX, 100)?, r.first_due()?, r.withdrawn()?));
-    add(text, (r.aged_executions(1 << 40, 100)?, r.overfull_jobs(2)?, r.surplus_versions(0, 100)?));
-    add(text, (r.forgotten_jobs(100)?, r.has_keys_before(9000)?, r.state_hash()?));
+    let first = JobSeq::default();
+    add(text, (r.aged_executions(None, 1 << 40, 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
+    add(text, (r.forgotten_jobs(first, 100)?, r.has_keys_before(9000)?, r.cluster_time()?));
+    add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())
 }
 

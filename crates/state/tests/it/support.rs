@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use chronos_state::{
     Applied, Batch, Cancel, Command, DeleteJob, Effect, ExecutionFilter, ExecutionRow, Fire, JobFilter,
-    JobRow, JobSeq, LogBatch, Machine, Moved, Outcome, PageLimits, Plan, PlanStep, PlannedRun, PutJob,
-    Reader, Reassign, Refusal, Report, Reported, StateError, TriggerRun, VERSION, VersionRow,
+    JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits, Plan, PlanStep, PlannedRun, PutJob,
+    Reader, Reassign, Refusal, Report, Reported, StateError, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -157,9 +157,35 @@ impl World {
         self.ask(|r| r.execution(id)).expect("the execution is on record").execution
     }
 
+    /// How many executions are said to be on record for a job.
+    pub fn held(&self, job: JobSeq) -> i64 {
+        let sql = "SELECT held FROM due WHERE seq = ?1";
+        look(&self.path()).query_row(sql, [job.get()], |row| row.get(0)).unwrap()
+    }
+
+    /// The finished executions before an instant, of the `limit` oldest.
+    pub fn aged(&self, before: Millis, limit: usize) -> Vec<i64> {
+        self.ask(|r| r.aged_executions(None, before, limit)).trim.executions
+    }
+
+    /// What all jobs hold beyond so many executions and superseded versions.
+    pub fn overfull(&self, executions: u64, versions: u64) -> Trim {
+        self.ask(|r| r.overfull_jobs(JobSeq::default(), 1000, keep(executions, versions))).trim
+    }
+
+    /// Deleted jobs that nothing refers to.
+    pub fn forgotten(&self) -> Vec<JobSeq> {
+        self.ask(|r| r.forgotten_jobs(JobSeq::default(), 1000)).trim.jobs
+    }
+
     pub fn due(&self, key: &str) -> Option<Millis> {
         self.job(key).job.next_due
     }
+}
+
+/// Keeps so many executions and superseded versions of each job, whatever the time.
+pub fn keep(executions: u64, versions: u64) -> Keep {
+    Keep { executions, versions, until: 1 << 40 }
 }
 
 /// A batch of the log, of a cluster whose members all follow what this binary does.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
-use chronos_engine::{self as engine, Reassignment, Services};
+use chronos_engine::{self as engine, Quota, Reassignment, Services};
 use chronos_env::Env;
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
@@ -217,6 +217,7 @@ impl Bench {
             proposer: self.proposer.clone(),
             view: self.view.subscribe(),
             metrics: self.metrics.clone(),
+            quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
     }
 
