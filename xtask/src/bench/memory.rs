@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::jobs::{Job, steady};
+use super::jobs::{Job, scattered, steady};
 use super::load::Loader;
 use super::proc::{Cpu, resident_mib};
 use super::server::Server;
@@ -175,35 +175,11 @@ fn load(directory: &std::path::Path, sink: &Sink, jobs: usize, rate: usize) -> R
     let first_fire = now_ms() + i64::try_from(lead.as_millis())?;
     eprintln!("loading {jobs} jobs, about {whole:?}");
     loader.put((sample..daily).map(daily_at))?;
-    // Every job fires once in a period. Jobs that fire one after the other are far apart in the file.
-    let turning = jobs - daily;
-    let period = turning.div_ceil(rate);
-    let step = stride(turning);
-    let turn = |n: usize| {
-        let place = n * step % turning;
-        let first = first_fire + i64::try_from(place * 1000 / rate).unwrap_or(0);
-        Job {
-            // `@every` counts from `start_at`, and the first run is one period later.
-            start_at: Some(first - i64::try_from(period * 1000).unwrap_or(0)),
-            ..Job::numbered(daily + n, &format!("@every {period}s"))
-        }
-    };
-    loader.put((0..turning).map(turn))?;
+    // Every other job fires once in a round.
+    loader.put(scattered(daily, jobs - daily, rate, first_fire))?;
     loader.finish()?;
     eprintln!("loaded in {:?}", begun.elapsed());
     Ok(first_fire)
-}
-
-/// A stride that visits every place of a round once. It is about the golden section of the round, and has no
-/// common divisor with it.
-fn stride(round: usize) -> usize {
-    let divisor = |mut a: usize, mut b: usize| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    (round * 618 / 1000..).find(|step| divisor(*step, round.max(1)) == 1).unwrap_or(1)
 }
 
 /// Measures how long pages of lists take, from all over the list.
