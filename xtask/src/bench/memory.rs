@@ -18,6 +18,11 @@ const READY: Duration = Duration::from_secs(5);
 const P99_US: i64 = 10_000;
 const CPU_TIMES: f64 = 1.3;
 
+/// The thread that checks a large state once, from a minute after the start on. That is not what a fire costs. How
+/// much of it falls into the time in which fires are measured goes by how long loading took, so counted in it made
+/// the figure move from machine to machine.
+const CHECK: &str = "state-check";
+
 /// One job in this many is daily. The others fire in turn, each once in a round.
 const DAILY_ONE_IN: usize = 20;
 /// How many jobs are loaded to learn how long the others will take.
@@ -53,9 +58,10 @@ pub async fn run(jobs: usize, rate: usize, seconds: usize) -> Result<Table> {
     let from = first_fire + 3_000;
     let until = from + i64::try_from(seconds * 1000)?;
     sleep_until_ms(from).await;
-    let cpu = Cpu::of(server.pid())?;
+    let (cpu, check) = (Cpu::of(server.pid())?, Cpu::of_threads(server.pid(), CHECK)?);
     sleep_until_ms(until).await;
-    let cpu = Cpu::of(server.pid())?.since(cpu);
+    let check = Cpu::of_threads(server.pid(), CHECK)?.since(check).at_least_nothing();
+    let cpu = Cpu::of(server.pid())?.since(cpu).since(check);
     let firing = resident_mib(server.pid())?;
     let report = sink.report_of(from, until).await?;
     let many = cpu.per(report.count);
@@ -114,6 +120,11 @@ pub async fn run(jobs: usize, rate: usize, seconds: usize) -> Result<Table> {
         target: format!("≤ {CPU_TIMES}"),
         passed: ratio <= CPU_TIMES,
     });
+    table.tell(
+        "the check of the state in that time",
+        format!("{:.2} s of CPU, not counted above", check.total() / 1e6),
+        "none: it is small",
+    );
     table.tell(
         "fired in that time",
         format!("{} of {expected}, p99 {}", report.distinct, ms(report.p99_us)),
