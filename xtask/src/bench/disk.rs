@@ -32,6 +32,8 @@ const FILLS: (usize, usize) = (4, 10);
 const GROWTH: f64 = 0.02;
 /// How many jobs are loaded to learn how long all take.
 const SAMPLE: usize = 20_000;
+/// The schedule of jobs that do not fire meanwhile.
+const YEARLY: &str = "30 4 1 1 *";
 const MIB: f64 = 1_048_576.0;
 
 /// Runs the benchmark.
@@ -155,15 +157,22 @@ fn print_looks(looks: &[Look]) {
 /// Loads the jobs, and returns when the first of them fires.
 fn load(directory: &Path, sink: &Sink, jobs: usize, rate: usize) -> Result<i64> {
     let begun = std::time::Instant::now();
+    if jobs < 2 * rate {
+        return Err(format!("--jobs: expected at least {} at {rate} fires a second", 2 * rate).into());
+    }
     let mut loader = Loader::open(directory, sink.address)?;
     let sample = SAMPLE.min(jobs / 10);
-    loader.put((0..sample).map(|n| Job::numbered(n, "30 4 1 1 *")))?;
+    loader.put((0..sample).map(|n| Job::numbered(n, YEARLY)))?;
     let whole = begun.elapsed().mul_f64(jobs as f64 / sample.max(1) as f64);
     // The indexes grow, so the last takes longer than the first.
     let lead = whole * 2 + Duration::from_secs(15);
     let start = now_ms() + i64::try_from(lead.as_millis())?;
     eprintln!("loading {jobs} jobs, about {whole:?}");
-    loader.put(scattered(sample, jobs - sample, rate, start))?;
+    // A whole number of rounds a second, or the rate would be lower. The rest fires once a year, as the sample does.
+    let turning = (jobs - sample) / rate * rate;
+    let yearly = jobs - turning;
+    loader.put((sample..yearly).map(|n| Job::numbered(n, YEARLY)))?;
+    loader.put(scattered(yearly, turning, rate, start))?;
     loader.finish()?;
     eprintln!("loaded in {:?}", begun.elapsed());
     Ok(start)

@@ -87,7 +87,7 @@ async fn disturb(kind: Kind) -> Result<()> {
         Kind::Answer => targets::answer().await,
         Kind::Search => during(&ready("-")?, "answers", clients::search).await,
         Kind::Write => during(&ready("-")?, "writes", clients::write).await,
-        Kind::Backup => during(&ready("-")?, "MiB of backups", clients::backup).await,
+        Kind::Backup => during(&ready("-")?, "backups", clients::backup).await,
     }
 }
 
@@ -118,7 +118,7 @@ async fn during<F: Future<Output = Result<()>>>(
         failed = disturbance(*orders, counts.clone()) => failed?,
         () = sleep_until_ms(orders.until) => {}
     }
-    done(counts.done(), &format!("{what}, {} refused, {} lost", counts.refused(), counts.lost()))
+    done(counts.done(), &format!("{what}, {counts}"))
 }
 
 /// A generator's process. It ends with this value.

@@ -39,27 +39,34 @@ const QUESTIONS: [&str; 5] = [
 
 /// What came of the calls. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Counts(Rc<[Cell<usize>; 3]>);
+pub struct Counts(Rc<Came>);
+
+/// Calls, by what came of them; and what was read of backups.
+#[derive(Debug, Default)]
+struct Came {
+    done: Cell<usize>,
+    refused: Cell<usize>,
+    lost: Cell<usize>,
+    bytes: Cell<usize>,
+}
 
 impl Counts {
-    fn add(&self, to: usize, more: usize) {
-        self.0[to].set(self.0[to].get() + more);
-    }
-
     /// What was done.
     pub fn done(&self) -> usize {
-        self.0[0].get()
+        self.0.done.get()
     }
+}
 
-    /// Calls that were refused.
-    pub fn refused(&self) -> usize {
-        self.0[1].get()
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Came { done: _, refused, lost, bytes } = &*self.0;
+        write!(f, "{} refused, {} lost", refused.get(), lost.get())?;
+        if bytes.get() > 0 { write!(f, ", {} MiB read", bytes.get() >> 20) } else { Ok(()) }
     }
+}
 
-    /// Calls without an answer.
-    pub fn lost(&self) -> usize {
-        self.0[2].get()
-    }
+fn add(count: &Cell<usize>, more: usize) {
+    count.set(count.get() + more);
 }
 
 /// Clients that search and list, each on a connection of its own and one question after the other.
@@ -103,27 +110,27 @@ pub async fn write(orders: Orders, counts: Counts) -> Result<()> {
     all(tasks).await
 }
 
-/// A client that takes backups, one after the other, and reads each to its end. Counts their MiB.
+/// A client that takes backups, one after the other, and reads each to its end. Counts those that are under way
+/// too: the server makes a copy before it sends anything.
 pub async fn backup(orders: Orders, counts: Counts) -> Result<()> {
-    let client = api::client(orders.api)?;
+    let (client, came) = (api::client(orders.api)?, &counts.0);
     loop {
-        let mut bytes = 0;
-        match client.backup(false).await {
-            Err(_) => counts.add(1, 1),
-            Ok(mut backup) => loop {
+        add(&came.done, 1);
+        let mut backup = client.backup(false).await;
+        if let Ok(backup) = &mut backup {
+            loop {
                 match backup.part().await {
-                    Ok(Some(part)) => {
-                        bytes += part.len();
-                        counts.add(0, bytes >> 20);
-                        bytes %= 1 << 20;
-                    }
+                    Ok(Some(part)) => add(&came.bytes, part.len()),
                     Ok(None) => break,
                     Err(_) => {
-                        counts.add(2, 1);
+                        add(&came.lost, 1);
                         break;
                     }
                 }
-            },
+            }
+        } else {
+            came.done.set(came.done.get() - 1);
+            add(&came.refused, 1);
         }
         tokio::time::sleep(BACKUP_EVERY).await;
     }
@@ -152,9 +159,11 @@ impl Caller {
     /// Makes a call, and counts what came of it. Says whether there is what was to be; else it has waited.
     async fn call(&mut self, method: Method, path: &str, body: Bytes) -> bool {
         let headers = if body.is_empty() { &[][..] } else { &JSON[..] };
-        let count = match self.answer(method, path, headers, body).await {
+        let answer = self.answer(method, path, headers, body).await;
+        let came = &self.counts.0;
+        match answer {
             Some(answer) if answer.status.is_success() => {
-                self.counts.add(0, 1);
+                add(&came.done, 1);
                 return true;
             }
             // It is there: a call created it whose answer was lost.
@@ -164,11 +173,10 @@ impl Caller {
                 let overload =
                     answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS;
                 assert!(overload, "{path}: {}: {}", answer.status, answer.text());
-                1
+                add(&came.refused, 1);
             }
-            None => 2,
-        };
-        self.counts.add(count, 1);
+            None => add(&came.lost, 1),
+        }
         tokio::time::sleep(AFTER_REFUSAL).await;
         false
     }

@@ -16,11 +16,11 @@ use super::super::load::Loader;
 use super::super::proc::resident_mib;
 use super::super::server::{Server, Surroundings, free_addresses};
 use super::super::sink::Sink;
-use super::super::table::ms;
 use super::super::{data_directory, mounts, now_ms, sleep_until_ms};
 use super::RATE;
 use super::cases::{Case, Place};
 use super::template::Template;
+use super::verdict::{NEVER_US, late};
 use crate::Result;
 
 /// From the loading of the healthy jobs to their first instant. The server starts in some 200 ms, and is to be left
@@ -83,7 +83,7 @@ impl std::fmt::Display for Ended {
         match self {
             Self::Measured(Figures { p99_us, lost, unrecorded, peak_mib, did, .. }) => {
                 let recorded = unrecorded.as_deref().unwrap_or("all on record");
-                write!(f, "p99 {}, {lost} lost, {recorded}, {peak_mib:.0} MiB; {did}", ms(*p99_us))
+                write!(f, "p99 {}, {lost} lost, {recorded}, {peak_mib:.0} MiB; {did}", late(*p99_us))
             }
             Self::NotRun(why) => write!(f, "not run: {why}"),
             Self::Failed(why) => write!(f, "failed: {why}"),
@@ -125,6 +125,7 @@ impl Round<'_> {
         let total = u64::try_from(total)?;
         self.sink.wait_for(total, ARRIVES_WITHIN).await?;
         let report = self.sink.report().await?;
+        let lost = total.saturating_sub(report.distinct);
         let unread = server.unread()?;
         let generated = generator.finish().await?;
         let unrecorded = self.unrecorded(&server, &jobs.expected).await?;
@@ -138,8 +139,9 @@ impl Round<'_> {
             (generated.what, generated.count > 0 || self.case.generator == Kind::Idle)
         };
         Ok(Ended::Measured(Figures {
-            p99_us: report.p99_us,
-            lost: total.saturating_sub(report.distinct),
+            // What did not come is later than anything that did.
+            p99_us: if lost * 100 > total { NEVER_US } else { report.p99_us },
+            lost,
             unrecorded,
             peak_mib,
             did,

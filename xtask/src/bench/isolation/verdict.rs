@@ -11,6 +11,9 @@ const BURNS_US: i64 = 25_000;
 /// The target for memory.
 const RESIDENT_MIB: f64 = 400.0;
 
+/// The lateness of what did not come.
+pub const NEVER_US: i64 = i64::MAX;
+
 /// A disturbance and what came of its rounds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -66,8 +69,8 @@ pub fn judge(outcomes: &[Outcome], table: &mut Table) {
 
 fn lateness(outcome: &Outcome, p99_us: i64, undisturbed: Option<i64>, table: &mut Table) {
     let measure = format!("{}: p99 lateness", outcome.case.name);
-    let each: Vec<_> = outcome.figures.iter().map(|figures| ms(figures.p99_us)).collect();
-    let result = format!("{} (of {})", ms(p99_us), each.join(", "));
+    let each: Vec<_> = outcome.figures.iter().map(|figures| late(figures.p99_us)).collect();
+    let result = format!("{} (of {})", late(p99_us), each.join(", "));
     let bound = undisturbed.and_then(|undisturbed| bound_us(outcome.case.burden, undisturbed));
     let (Some(bound), Some(undisturbed)) = (bound, undisturbed) else {
         table.tell(measure, result, "");
@@ -76,9 +79,9 @@ fn lateness(outcome: &Outcome, p99_us: i64, undisturbed: Option<i64>, table: &mu
     table.judge(Row {
         measure,
         result,
-        reference: ms(undisturbed),
+        reference: late(undisturbed),
         ratio: format!("{:.1}", p99_us as f64 / undisturbed.max(1) as f64),
-        target: format!("≤ {}", ms(bound)),
+        target: format!("≤ {}", late(bound)),
         passed: p99_us <= bound,
     });
     // A disturbance that did nothing would pass as well.
@@ -120,9 +123,14 @@ fn memory(outcome: &Outcome, table: &mut Table) {
 fn bound_us(burden: Burden, undisturbed_us: i64) -> Option<i64> {
     match burden {
         Burden::None => None,
-        Burden::Waits => Some(TIMES * undisturbed_us + WAITS_US),
-        Burden::Burns => Some(TIMES * undisturbed_us + BURNS_US),
+        Burden::Waits => Some(undisturbed_us.saturating_mul(TIMES).saturating_add(WAITS_US)),
+        Burden::Burns => Some(undisturbed_us.saturating_mul(TIMES).saturating_add(BURNS_US)),
     }
+}
+
+/// A lateness in words.
+pub fn late(us: i64) -> String {
+    if us == NEVER_US { "never".into() } else { ms(us) }
 }
 
 /// The one in the middle; of an even number the later of the two.
@@ -166,6 +174,7 @@ mod tests {
         check(Disturbance::Search, &[29_000], true);
         check(Disturbance::Search, &[29_001], false);
         check(Disturbance::Search, &[29_001, 29_000], false);
+        check(Disturbance::Search, &[NEVER_US], false);
     }
 
     #[test]
