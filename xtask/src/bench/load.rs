@@ -17,6 +17,8 @@ use crate::Result;
 
 /// Jobs in one transaction, and runs.
 const AT_ONCE: usize = 5_000;
+/// Steps in one command: a server proposes no larger ones.
+const STEPS: usize = 250;
 /// Bytes of the bodies of the jobs in one transaction.
 const BYTES_AT_ONCE: usize = 16 << 20;
 
@@ -65,7 +67,7 @@ impl Loader {
                 steps.push(step);
                 reports.push(report);
             }
-            puts.push(Command::Plan(Plan { steps }));
+            puts.extend(plans(steps));
             puts.append(&mut reports);
             Ok(puts)
         })
@@ -91,8 +93,7 @@ impl Loader {
             if steps.is_empty() {
                 return Ok(());
             }
-            let plan = Command::Plan(Plan { steps });
-            self.apply(now_ms(), std::iter::once(plan).chain(reports).collect())?;
+            self.apply(now_ms(), plans(steps).chain(reports).collect())?;
         }
     }
 
@@ -145,6 +146,15 @@ impl Loader {
     pub fn finish(mut self) -> Result<()> {
         Ok(self.machine.make_durable()?)
     }
+}
+
+/// Plans of these steps.
+fn plans(steps: Vec<PlanStep>) -> impl Iterator<Item = Command> {
+    let mut steps = steps.into_iter().peekable();
+    std::iter::from_fn(move || {
+        steps.peek()?;
+        Some(Command::Plan(Plan { steps: steps.by_ref().take(STEPS).collect() }))
+    })
 }
 
 /// The step that puts a run of a job's first version on record, and moves the job to its next instant; and the

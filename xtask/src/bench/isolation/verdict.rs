@@ -80,7 +80,7 @@ fn lateness(outcome: &Outcome, p99_us: i64, undisturbed: Option<i64>, table: &mu
         measure,
         result,
         reference: late(undisturbed),
-        ratio: format!("{:.1}", p99_us as f64 / undisturbed.max(1) as f64),
+        ratio: times(p99_us, undisturbed),
         target: format!("≤ {}", late(bound)),
         passed: p99_us <= bound,
     });
@@ -126,6 +126,11 @@ fn bound_us(burden: Burden, undisturbed_us: i64) -> Option<i64> {
         Burden::Waits => Some(undisturbed_us.saturating_mul(TIMES).saturating_add(WAITS_US)),
         Burden::Burns => Some(undisturbed_us.saturating_mul(TIMES).saturating_add(BURNS_US)),
     }
+}
+
+/// One lateness as a multiple of another.
+fn times(us: i64, of: i64) -> String {
+    if us == NEVER_US { String::new() } else { format!("{:.1}", us as f64 / of.max(1) as f64) }
 }
 
 /// A lateness in words.
