@@ -27,7 +27,7 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Event {
 
 /// Reads versions of jobs, once. Those that are not on record are left out.
 async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>, StateError> {
-    let read = move |reader: &Reader| {
+    let read = |reader: &Reader| {
         let mut loaded = Vec::with_capacity(keys.len());
         for key in keys {
             if let Some((job_id, spec)) = reader.spec(key.0, key.1)? {
@@ -36,7 +36,9 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Vec<(Key, Arc<Prepared>)>
         }
         Ok(loaded)
     };
-    store.read(read).await
+    // A reader drops the pages that it holds whenever something was written since its last question. As one
+    // question, hundreds of jobs share the upper pages of the tree.
+    store.read(|reader| reader.at_once(read)).await
 }
 
 /// Asks the state what is open for a node. With the planted bug, `forgets` says, the answer lacks it.
