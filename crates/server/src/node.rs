@@ -59,6 +59,7 @@ impl Node {
         let (machine, store) = parts::open_state(directory, &env).await?;
 
         let mut registry = telemetry::registry();
+        env.register(&mut registry);
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (router, due_changed) = EffectRouter::new(dispatcher.clone());

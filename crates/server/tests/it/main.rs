@@ -4,3 +4,4 @@
 
 mod clock;
 mod loops;
+mod names;
