@@ -7,7 +7,7 @@ use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -32,7 +32,7 @@ pub(super) enum Reply {
     Truncated,
     /// The address, after an answer with another id and an address of a forger's.
     Forged(String),
-    /// Bytes that are no message.
+    /// Bytes that are no message, behind the id of the question.
     Garbage,
 }
 
@@ -143,17 +143,26 @@ async fn serve_udp(socket: UdpSocket, script: Arc<Mutex<Script>>, seen: Arc<watc
 }
 
 async fn serve_tcp(listener: TcpListener, script: Arc<Mutex<Script>>, seen: Arc<watch::Sender<Vec<Asked>>>) {
-    while let Ok((mut stream, _)) = listener.accept().await {
-        while let Ok(bytes) = stream.read_u16().await {
-            let mut message = vec![0; bytes.into()];
-            if stream.read_exact(&mut message).await.is_err() {
-                break;
-            }
-            for answer in answers(&message, true, &script, &seen) {
-                let length = u16::try_from(answer.len()).expect("it is short");
-                let _ = stream.write_u16(length).await;
-                let _ = stream.write_all(&answer).await;
-            }
+    let mut serving = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        serving.spawn(serve_connection(stream, Arc::clone(&script), Arc::clone(&seen)));
+    }
+}
+
+async fn serve_connection(
+    mut stream: TcpStream,
+    script: Arc<Mutex<Script>>,
+    seen: Arc<watch::Sender<Vec<Asked>>>,
+) {
+    while let Ok(bytes) = stream.read_u16().await {
+        let mut message = vec![0; bytes.into()];
+        if stream.read_exact(&mut message).await.is_err() {
+            break;
+        }
+        for answer in answers(&message, true, &script, &seen) {
+            let length = u16::try_from(answer.len()).expect("it is short");
+            let _ = stream.write_u16(length).await;
+            let _ = stream.write_all(&answer).await;
         }
     }
 }
@@ -176,7 +185,7 @@ fn answers(
     let answered = match reply {
         Reply::Silence => false,
         Reply::Garbage => {
-            before = Some(vec![1, 2, 3]);
+            before = Some(bytes[..2].iter().copied().chain([1, 2, 3]).collect());
             false
         }
         Reply::Records(records) => {
