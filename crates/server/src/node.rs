@@ -58,6 +58,7 @@ impl Node {
         parts::raise_file_limit();
         let directory = &config.cluster.data_dir;
         let mut registry = telemetry::registry();
+        env.register(&mut registry);
         let counted = chronos_replica::Metrics::new(&mut registry);
         let (machine, store) = parts::open_state(directory, counted.clone(), &env).await?;
 

@@ -19,7 +19,7 @@ pub enum LogFormat {
 pub fn init_logs(level: tracing::Level, format: LogFormat) {
     // openraft warns of each heartbeat that a lost node does not answer, ten times a second. Ours says once that
     // the node is lost.
-    let filter = EnvFilter::new(format!("{level},openraft=error,hyper=warn,rustls=warn"));
+    let filter = EnvFilter::new(format!("{level},openraft=error,hyper=warn,rustls=warn,hickory=error"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where logs are set up already, as in a test that starts two nodes.
     let _ = match format {

@@ -7,11 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use chronos_env::{Env, Socket};
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -20,9 +17,8 @@ use tower::Service;
 
 use super::guard::Egress;
 
-/// How long to wait for an address of a name before the next address is tried beside it (RFC 8305,
-/// section 5, recommends 250 ms).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+/// How much of a host is shown in an error: no name is longer (RFC 1035, section 2.3.4).
+const MAX_HOST: usize = 253;
 
 /// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
@@ -60,43 +56,13 @@ impl GuardedConnector {
             Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
             Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return Err(ConnectFailure::Dns { host: host.to_owned(), error }),
-        };
+        let failed = |error| ConnectFailure::Dns { host: host.chars().take(MAX_HOST).collect(), error };
+        let found = found.map_err(failed)?;
         let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| self.egress.permits(a.ip()));
         match (good.is_empty(), bad.first()) {
             (true, Some(denied)) => Err(ConnectFailure::EgressDenied(denied.ip())),
-            (true, None) => {
-                let error = io::Error::other("the name has no addresses");
-                Err(ConnectFailure::Dns { host: host.to_owned(), error })
-            }
+            (true, None) => Err(failed(io::Error::other("the name has no addresses"))),
             (false, _) => Ok(good),
-        }
-    }
-
-    /// Connects to the first address that answers. A dead address does not keep the next one from being
-    /// tried, and a slow address is not given up when the next one is tried.
-    async fn first(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
-        let dial = |address: SocketAddr| async move { self.env.connect(&address.to_string()).await };
-        let mut left = addresses.into_iter();
-        let mut dialling: FuturesUnordered<_> = left.next().map(dial).into_iter().collect();
-        let mut failure = io::Error::other("the name has no addresses");
-        loop {
-            let answer = if left.len() == 0 {
-                dialling.next().await
-            } else {
-                tokio::time::timeout(NEXT_ADDRESS, dialling.next()).await.unwrap_or_default()
-            };
-            match answer {
-                Some(Ok(socket)) => return Ok(socket),
-                Some(Err(error)) => failure = error,
-                None => {}
-            }
-            dialling.extend(left.next().map(dial));
-            if dialling.is_empty() {
-                return Err(failure);
-            }
         }
     }
 }
@@ -118,7 +84,8 @@ impl Service<Uri> for GuardedConnector {
             let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
             let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
             let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
-            Ok(Wire(TokioIo::new(connector.first(addresses).await?)))
+            let (socket, _) = connector.env.connect(&addresses).await?;
+            Ok(Wire(TokioIo::new(socket)))
         })
     }
 }

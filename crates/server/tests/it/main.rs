@@ -5,3 +5,4 @@
 mod clock;
 mod keeping;
 mod loops;
+mod names;
