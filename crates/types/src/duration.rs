@@ -4,6 +4,8 @@ mod exact;
 
 use std::fmt;
 
+use crate::clip;
+
 pub use exact::{DurationError, ExactDuration};
 
 /// A non-negative duration in milliseconds.
@@ -90,14 +92,6 @@ pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
     })?;
     let ms = (exact.nanos + u64::from(exact.is_cut)).div_ceil(1_000_000);
     if ms > DurationMs::MAX.0 { Err(too_long()) } else { Ok(DurationMs(ms)) }
-}
-
-/// The start of a text, for quoting in an error.
-pub(crate) fn clip(text: &str) -> &str {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => &text[..end],
-        None => text,
-    }
 }
 
 #[cfg(test)]
