@@ -14,6 +14,7 @@ use chronos_types::Invalid;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::problem::ApiError;
 
@@ -26,6 +27,17 @@ const READ_SECONDS: u64 = 30;
 const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
+/// What most bodies stay below. They are always read.
+const SMALL_BYTES: u64 = 16 * 1024;
+/// Larger ones are read and worked on in so many places at a time, so that a thousand connections cannot bring a
+/// thousand of them. Parsed, one may take many times its bytes.
+static LARGE: Semaphore = Semaphore::const_new(64);
+
+/// How long a large body may wait for its place, before anything of it is read.
+const PLACE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The place of a large body.
+type Place = Option<SemaphorePermit<'static>>;
 
 /// A JSON body. As an `Option` it may be left out.
 pub(crate) struct JsonBody {
@@ -33,6 +45,8 @@ pub(crate) struct JsonBody {
     pub(crate) value: Value,
     /// Set on a POST with an `Idempotency-Key`.
     pub(crate) idempotency: Option<Idempotency>,
+    /// Kept until the page is done with it.
+    _place: Place,
 }
 
 /// No body, or an empty object.
@@ -45,8 +59,8 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, bytes) = read(request).await?;
-        Self::parse(&parts, &bytes)
+        let (parts, bytes, place) = read(request).await?;
+        Self::parse(&parts, &bytes, place)
     }
 }
 
@@ -54,17 +68,17 @@ impl<S: Sync> OptionalFromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
-        let (parts, bytes) = read(request).await?;
-        if bytes.is_empty() { Ok(None) } else { Self::parse(&parts, &bytes).map(Some) }
+        let (parts, bytes, place) = read(request).await?;
+        if bytes.is_empty() { Ok(None) } else { Self::parse(&parts, &bytes, place).map(Some) }
     }
 }
 
 impl JsonBody {
-    fn parse(parts: &Parts, bytes: &Bytes) -> Result<Self, ApiError> {
+    fn parse(parts: &Parts, bytes: &Bytes, place: Place) -> Result<Self, ApiError> {
         if !bytes.is_empty() {
             check_media_type(&parts.headers)?;
         }
-        Ok(Self { value: parse_json(bytes)?, idempotency: idempotency(parts, bytes)? })
+        Ok(Self { value: parse_json(bytes)?, idempotency: idempotency(parts, bytes)?, _place: place })
     }
 }
 
@@ -72,7 +86,7 @@ impl<S: Sync> FromRequest<S> for NoBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, bytes) = read(request).await?;
+        let (parts, bytes, _place) = read(request).await?;
         if !bytes.is_empty() {
             check_media_type(&parts.headers)?;
             match parse_json(&bytes)? {
@@ -91,12 +105,20 @@ impl<S: Sync> FromRequest<S> for NoBody {
     }
 }
 
-async fn read(request: Request) -> Result<(Parts, Bytes), ApiError> {
+async fn read(request: Request) -> Result<(Parts, Bytes, Place), ApiError> {
     let (parts, mut body) = request.into_parts();
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let size = body.size_hint();
+    let announced = usize::try_from(size.lower()).unwrap_or(usize::MAX);
+    let place = if size.upper().is_some_and(|bytes| bytes <= SMALL_BYTES) || announced > MAX_BYTES {
+        None
+    } else {
+        let place = tokio::time::timeout(PLACE_WITHIN, LARGE.acquire()).await;
+        // Nobody closes the semaphore.
+        place.map_err(|_| ApiError::too_many_bodies())?.ok()
+    };
     let whole = async { if announced > MAX_BYTES { Ok(None) } else { collect(&mut body, announced).await } };
     match tokio::time::timeout(Duration::from_secs(READ_SECONDS), whole).await {
-        Ok(Ok(Some(bytes))) => Ok((parts, bytes)),
+        Ok(Ok(Some(bytes))) => Ok((parts, bytes, place)),
         Ok(Ok(None)) => {
             // A client that asked first (RFC 9110, section 10.1.1) has sent nothing yet.
             if !parts.headers.contains_key(header::EXPECT) {

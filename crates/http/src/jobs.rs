@@ -33,7 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let JsonBody { value, idempotency } = body;
+    let JsonBody { value, idempotency, .. } = body;
     let spec = || JobInput::parse(&value, None, &Schedules::check);
     let job = app.engine.jobs.create(idempotency, spec, |job| Job::new(job, None)).await?;
     let mut response = respond::job(StatusCode::CREATED, &job);

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -18,6 +19,7 @@ struct ByRequest {
 pub struct Metrics {
     requests: Family<ByRequest, Counter>,
     duration: Histogram,
+    connections: Gauge,
 }
 
 impl Metrics {
@@ -25,8 +27,10 @@ impl Metrics {
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
         let durations = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
-        let metrics = Self { requests: Family::default(), duration: Histogram::new(durations) };
-        let Self { requests, duration } = metrics.clone();
+        let duration = Histogram::new(durations);
+        let metrics = Self { requests: Family::default(), duration, connections: Gauge::default() };
+        let Self { requests, duration, connections } = metrics.clone();
+        registry.register("http_connections", "Connections of API clients that are open", connections);
         registry.register("http_requests", "API requests, by method, route and status", requests);
         registry.register_with_unit(
             "http_request_duration",
@@ -35,6 +39,11 @@ impl Metrics {
             duration,
         );
         metrics
+    }
+
+    /// So many connections are open.
+    pub(crate) fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// An API request was answered.

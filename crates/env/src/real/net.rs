@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{BoxFuture, Listener, Net, Socket};
+use crate::{BoxFuture, Listener, Net, Socket, shortage};
 
 /// How long connecting to one of a name's several addresses may take. A dead address must not keep the
 /// others from being tried. The last address may take as long as the caller allows.
@@ -28,7 +28,10 @@ pub(crate) struct RealNet;
 
 impl Net for RealNet {
     fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host(address).await?.collect()) })
+        Box::pin(async move {
+            let found = tokio::net::lookup_host(address).await.map_err(shortage::of_lookup)?;
+            Ok(found.collect())
+        })
     }
 
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
@@ -45,7 +48,7 @@ impl Net for RealNet {
                 };
                 match connected {
                     Ok(stream) => return Ok(ready(stream)),
-                    Err(error) => failure = error,
+                    Err(error) => failure = shortage::of_connect(error, *address),
                 }
             }
             Err(failure)
