@@ -12,6 +12,7 @@ use std::time::Duration;
 use chronos_client::api::{JobInput, TextMap, Webhook};
 use chronos_client::{Client, Error, Tcp, WriteOptions};
 use chronos_server::config::Tls;
+use chronos_server::telemetry::Lines;
 use serde_json::json;
 use tokio::time::Instant;
 use url::{Host, Url};
@@ -41,13 +42,14 @@ pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), Stri
         Some(tls) => Client::new(api.to_string(), PinnedTls::from_file(&tls.cert_file)?),
     };
     let client = client.map_err(|error| error.to_string())?;
-    let receiver = receiver::start().await?;
+    let lines = Lines::stdout().map_err(|error| format!("no threads: {error}"))?;
+    let receiver = receiver::start(lines.clone()).await?;
     until_ready(&client).await?;
     for example in EXAMPLES {
         let done = put(&client, example, receiver).await;
         done.map_err(|error| format!("the example job {}: {error}", example.0))?;
     }
-    greet(api, receiver, tls.is_some());
+    greet(&lines, api, receiver, tls.is_some());
     Ok(())
 }
 
@@ -129,10 +131,10 @@ fn at_port(url: &str, port: u16) -> Option<String> {
     Some(url.into())
 }
 
-fn greet(api: SocketAddr, receiver: SocketAddr, tls: bool) {
+fn greet(lines: &Lines, api: SocketAddr, receiver: SocketAddr, tls: bool) {
     let scheme = if tls { "https" } else { "http" };
     let api = format!("{scheme}://{api}/api");
-    println!(
+    let greeting = format!(
         "
 Chronos is running.
 
@@ -144,8 +146,10 @@ Chronos is running.
 
 Two example jobs call the receiver: hello every 5 s, and flaky every 20 s, whose first attempt fails.
 Each call is shown below as it arrives. Ctrl-C stops.
+
 "
     );
+    lines.put(greeting.as_bytes());
 }
 
 #[cfg(test)]
