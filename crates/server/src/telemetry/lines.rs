@@ -139,8 +139,11 @@ impl Shared {
                 self.drop_lines(self.waiting(), lost);
                 continue;
             }
-            // They flow. Where this line has no room, the next time it has.
-            let untold = std::mem::take(&mut self.waiting().untold);
+            // They flow. That some were dropped is said once there is room for it.
+            let mut waiting = self.waiting();
+            let has_room = waiting.bytes.len() <= MAX_WAITING_BYTES / 2;
+            let untold = if has_room { std::mem::take(&mut waiting.untold) } else { 0 };
+            drop(waiting);
             if untold > 0 {
                 tracing::warn!(
                     lines = untold,
