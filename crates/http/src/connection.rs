@@ -4,6 +4,8 @@
 //! head across soon, and one that does not read its answer is cut off.
 
 mod crowd;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::convert::Infallible;

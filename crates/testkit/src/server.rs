@@ -64,10 +64,7 @@ impl Setup {
 
     /// Starts it and waits until it has refused to run.
     pub async fn refused(self) -> Refused {
-        let mut child = self.spawn();
-        if self.log_to == LogTo::Gone {
-            child.stderr.take();
-        }
+        let child = self.spawn();
         let output = soon("chronos to refuse to start", child.wait_with_output()).await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         Refused { code: output.status.code(), stderr }

@@ -184,7 +184,12 @@ impl Setup {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let stderr = match &self.log_to {
             LogTo::File(path) => Stdio::from(std::fs::File::create(path).unwrap()),
-            LogTo::Test | LogTo::Nobody | LogTo::Gone => Stdio::piped(),
+            LogTo::Test | LogTo::Nobody => Stdio::piped(),
+            LogTo::Gone => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                drop(reader);
+                Stdio::from(writer)
+            }
         };
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         command.kill_on_drop(true).spawn().unwrap()

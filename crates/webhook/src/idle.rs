@@ -201,3 +201,47 @@ impl fmt::Debug for Idle {
         f.debug_struct("Idle").field("most", &self.0.most).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn is_given_up(link: &Link) -> bool {
+        link.is_given_up(Waker::noop())
+    }
+
+    #[test]
+    fn the_end_of_a_use_is_not_the_end_of_the_next_one() {
+        let idle = Idle::new(0, Metrics::default());
+        let link = idle.link();
+        link.is_used();
+        let (first, seen_late) = (link.current_use(), link.current_use());
+        // hyper has given it to the next request before the first caller has seen the end of its response.
+        link.is_used();
+        first.end();
+        assert!(!is_given_up(&link));
+        let second = link.current_use();
+        seen_late.end();
+        assert!(!is_given_up(&link));
+        second.end();
+        assert!(is_given_up(&link));
+    }
+
+    #[test]
+    fn a_request_that_is_written_takes_it_back() {
+        let idle = Idle::new(8, Metrics::default());
+        let link = idle.link();
+        link.current_use().end();
+        idle.give_up();
+        assert!(is_given_up(&link));
+        link.is_used();
+        assert!(!is_given_up(&link));
+        // One that was just made is spared.
+        let new = idle.link();
+        new.is_new();
+        idle.give_up();
+        assert!(!is_given_up(&new));
+    }
+}

@@ -98,13 +98,20 @@ impl Watch {
 
     /// The client took all that there was.
     fn took_all(&self) {
-        self.with(|standing| standing.stalled = None);
+        self.with(|standing| {
+            if standing.stalled.take().is_some() && standing.stage == Stage::Idle {
+                // Not before now.
+                standing.since = Instant::now();
+            }
+        });
     }
 
     /// Until when it may stay as it is, as one of many connections or of few.
     pub(super) fn deadline(&self, in_a_crowd: bool) -> Option<Instant> {
         self.with(|standing| {
             let waiting = match standing.stage {
+                // Its last answer is still on its way.
+                Stage::Idle if standing.stalled.is_some() => None,
                 Stage::Idle if in_a_crowd => Some(standing.since + IDLE_IN_A_CROWD),
                 Stage::Idle => Some(standing.since + IDLE),
                 Stage::Head => Some(standing.since + HEAD),

@@ -10,8 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// The files of the log and of the state with their readers, copies on their way, timers, sockets that ask for
 /// names, and what the runtime has of its own.
 const FILES: usize = 64;
-/// Connections of the API. Each may hold a head of 32 KiB, and while a body comes a mebibyte.
-const MOST_API: usize = 1024;
+/// Connections of the API. Each may hold a head of 32 KiB; large bodies have a bound of their own.
+const MOST_API: usize = 4096;
 /// Connections with other nodes. Ten other nodes have some tens each.
 const MOST_PEERS: usize = 1024;
 /// Idle connections to targets. As many as the default of `dispatcher.max_concurrent`: a burst finds the
@@ -100,7 +100,7 @@ mod tests {
                 }
             }
         }
-        let usual = Descriptors { api: 1024, peers: 1024, slots: 1024, idle: 1024 };
+        let usual = Descriptors { api: 4096, peers: 1024, slots: 1024, idle: 1024 };
         assert_eq!(Descriptors::share(1 << 20, 1024), usual);
         assert_eq!(Descriptors::share(256, 1024), Descriptors { api: 64, peers: 32, slots: 72, idle: 24 });
     }

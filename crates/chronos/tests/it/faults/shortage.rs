@@ -12,14 +12,6 @@ async fn few_open_files_make_calls_wait_and_none_of_them_fail() {
     let receiver = Receiver::start().await;
     receiver.respond(|_| Answer::ok().late(Duration::from_secs(2)));
     let server = CHRONOS.setup().open_files(256).start().await;
-    let limited = server
-        .logged(
-            "fewer attempts at once than dispatcher.max_concurrent: each takes an open file, and this process may \
-             have too few (ulimit -n; LimitNOFILE= of systemd)",
-        )
-        .await;
-    assert_eq!((&limited["limit"], &limited["slots"]), (&json!(256), &json!(72)), "{limited}");
-    assert!(server.root("/metrics").await.body.contains("chronos_max_slots 72\n"));
     let mut jobs = Vec::new();
     for n in 0..8 {
         let name = format!("slow-{n}");
@@ -41,6 +33,14 @@ async fn few_open_files_make_calls_wait_and_none_of_them_fail() {
             assert_eq!((&end["status"], &end["attempts"]), (&json!("success"), &json!(1)), "{end:#}");
         }
     }
+    let limited = server
+        .logged(
+            "fewer attempts at once than dispatcher.max_concurrent: each takes an open file, and this process may \
+             have too few (ulimit -n; LimitNOFILE= of systemd)",
+        )
+        .await;
+    assert_eq!((&limited["limit"], &limited["slots"]), (&json!(256), &json!(72)), "{limited}");
+    assert!(server.root("/metrics").await.body.contains("chronos_max_slots 72\n"));
 }
 
 #[tokio::test]
