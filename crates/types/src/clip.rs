@@ -11,10 +11,15 @@ pub const MAX_QUOTED_BYTES: usize = 512;
 /// says that it was cut.
 #[must_use]
 pub fn clip(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_QUOTED_BYTES {
+    clip_to(text, MAX_QUOTED_BYTES)
+}
+
+/// The same with at most `most` bytes, for what is never long where it is good.
+pub(crate) fn clip_to(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
         return Cow::Borrowed(text);
     }
-    let end = text.floor_char_boundary(MAX_QUOTED_BYTES);
+    let end = text.floor_char_boundary(most);
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
