@@ -2,16 +2,16 @@
 
 use chronos_replica::{ChangeError as ReplicaError, ProposeError, QueryError};
 use chronos_state::{Outcome, Refusal, StateError};
-use chronos_types::Invalid;
+use chronos_types::{Invalid, clip};
 
 /// There is no record of what was named.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// The job, by the id or the name that was given.
-    #[error("there is no job with the id or name {0:?}")]
+    #[error("there is no job with the id or name {:?}", clip(.0))]
     Job(String),
     /// The execution.
-    #[error("there is no execution {id:?} of job {job:?}")]
+    #[error("there is no execution {:?} of job {:?}", clip(id), clip(job))]
     Execution {
         /// The text that was given as its id.
         id: String,
@@ -19,7 +19,7 @@ pub enum NotFound {
         job: String,
     },
     /// The version of a job.
-    #[error("there is no version {version:?} of job {job:?}")]
+    #[error("there is no version {:?} of job {:?}", clip(version), clip(job))]
     Version {
         /// The text that was given as its number.
         version: String,

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -24,6 +25,7 @@ pub struct Metrics {
     requests: Family<ByRequest, Counter>,
     duration: Histogram,
     refused: Family<ByLimit, Counter>,
+    connections: Gauge,
 }
 
 impl Metrics {
@@ -35,8 +37,10 @@ impl Metrics {
             requests: Family::default(),
             duration: Histogram::new(durations),
             refused: Family::default(),
+            connections: Gauge::default(),
         };
-        let Self { requests, duration, refused } = metrics.clone();
+        let Self { requests, duration, refused, connections } = metrics.clone();
+        registry.register("http_connections", "Connections of API clients that are open", connections);
         registry.register("http_requests", "API requests, by method, route and status", requests);
         registry.register_with_unit(
             "http_request_duration",
@@ -52,6 +56,11 @@ impl Metrics {
     /// A request was refused, because others use all of what they share.
     pub(crate) fn refused(&self, limit: &'static str) {
         self.refused.get_or_create(&ByLimit { limit }).inc();
+    }
+
+    /// So many connections are open.
+    pub(crate) fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// An API request was answered.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 use chronos_state::{Refusal, StateError};
-use chronos_types::Invalid;
+use chronos_types::{Invalid, clip};
 
 use crate::respond;
 
@@ -52,12 +52,13 @@ impl ApiError {
     }
 
     pub(crate) fn no_such_path(path: &str) -> Self {
-        let detail = format!("there is nothing at {path}; the API is described at /api/docs/");
+        let detail = format!("there is nothing at {}; the API is described at /api/docs/", clip(path));
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
-        let detail = format!("{method} is not for this path; the Allow header lists what is");
+        let detail =
+            format!("{} is not for this path; the Allow header lists what is", clip(method.as_str()));
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
@@ -92,8 +93,9 @@ impl ApiError {
 
     pub(crate) fn wrong_media_type(found: &str) -> Self {
         let detail = format!(
-            "the Content-Type is {found:?}; expected JSON: send the header 'Content-Type: application/json' \
-             (with curl: -H 'Content-Type: application/json')"
+            "the Content-Type is {:?}; expected JSON: send the header 'Content-Type: application/json' \
+             (with curl: -H 'Content-Type: application/json')",
+            clip(found)
         );
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chronos_engine::{Consistency, PageRequest};
-use chronos_types::{Invalid, MAX_TAGS, Status};
+use chronos_types::{Invalid, MAX_TAGS, Status, clip};
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
@@ -79,14 +79,15 @@ impl Query {
         self.parsed(name, |text| match text {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err(format!("{other:?} is not a boolean; expected true or false")),
+            other => Err(format!("{:?} is not a boolean; expected true or false", clip(other))),
         })
     }
 
     /// How many items to list.
     fn limit(&mut self) -> usize {
-        let wrong =
-            |text: &str| format!("{text:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}");
+        let wrong = |text: &str| {
+            format!("{:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}", clip(text))
+        };
         let parse = |text: &str| match text.parse() {
             Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
             _ => Err(wrong(text)),
@@ -130,7 +131,7 @@ impl Query {
         let known = self.known.join(", ");
         let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };
         for (name, _) in &self.pairs {
-            self.invalid.add(name.as_str(), format!("unknown query parameter; expected {expected}"));
+            self.invalid.add(clip(name), format!("unknown query parameter; expected {expected}"));
         }
         Ok(self.invalid.into_result()?)
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{BoxFuture, Env};
+use chronos_types::clip;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use rustls::ClientConfig;
@@ -221,7 +222,8 @@ async fn speak(
     if status == StatusCode::OK {
         return Ok((Ok(body), true));
     }
-    let reason = String::from_utf8_lossy(&body).into_owned();
+    // Whoever listens at that address may say whatever it likes.
+    let reason = clip(&String::from_utf8_lossy(&body)).into_owned();
     let error = wire::error_of(status, to, reason);
     // A refusal is made after the message was read. Other errors may have come before its end.
     let is_over = matches!(error, PeerError::Refused(_));

@@ -132,7 +132,7 @@ impl Node {
         let stop = CancellationToken::new();
         let listener = Env::real().listen(address).await.expect("it listens");
         let address = listener.local_address().expect("an address").to_string();
-        let served = serve(listener, tls, caller(name, cluster), service.clone(), stop.clone());
+        let served = serve(listener, tls, caller(name, cluster), service.clone(), 1024, stop.clone());
         let serving = tokio::spawn(served.expect("the files are in order"));
         Self { address, service, stop, serving }
     }

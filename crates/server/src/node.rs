@@ -1,5 +1,6 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+mod descriptors;
 mod drain;
 mod effects;
 mod error;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::telemetry;
+use descriptors::Descriptors;
 use drain::Drain;
 use effects::EffectRouter;
 use loops::Loops;
@@ -53,11 +55,13 @@ impl Node {
     /// # Errors
     /// What it needs is not there, is in use, or was written by a newer Chronos.
     pub async fn start(config: Config, env: Env) -> Result<Self, StartError> {
-        // Everything that the operator may have got wrong comes first, before anything is opened.
-        let Endpoints { client, listener, address, tls, peers } = Endpoints::open(&config, &env).await?;
-        parts::raise_file_limit();
-        let directory = &config.cluster.data_dir;
         let mut registry = telemetry::registry();
+        let descriptors = Descriptors::take(config.dispatcher.max_concurrent, &mut registry);
+        let called = chronos_webhook::Metrics::new(&mut registry);
+        // Everything that the operator may have got wrong comes first, before anything is opened.
+        let endpoints = Endpoints::open(&config, descriptors.idle, called, &env).await?;
+        let Endpoints { client, listener, address, tls, peers } = endpoints;
+        let directory = &config.cluster.data_dir;
         env.register(&mut registry);
         let counted = chronos_replica::Metrics::new(&mut registry);
         let (machine, store) = parts::open_state(directory, counted.clone(), &env).await?;
@@ -78,7 +82,7 @@ impl Node {
         let replica = Replica::start(replica, dependencies).await;
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
-        let peers = tokio::spawn(peers.serve(replica.service(), stop_peers.clone())?);
+        let peers = tokio::spawn(peers.serve(replica.service(), descriptors.peers, stop_peers.clone())?);
         let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
             node: config.cluster.node_id.clone(),
@@ -93,7 +97,7 @@ impl Node {
 
         let dispatch = dispatch::Config {
             node: services.node.clone(),
-            max_concurrent: config.dispatcher.max_concurrent,
+            max_concurrent: descriptors.slots,
             store: services.store.clone(),
             proposer: services.proposer.clone(),
             client: client.clone(),
@@ -126,16 +130,19 @@ impl Node {
         let cluster = Cluster::new(services.clone(), replica.clone(), directory)
             .map_err(|error| parts::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), activity, stopping);
+        let served = http::Metrics::new(&mut registry);
         let app = App {
             engine: Engine::new(&services, cluster, readiness),
             tester: Tester::new(client, services.env.clone()),
-            metrics: http::Metrics::new(&mut registry),
+            metrics: served.clone(),
             limits: http::Limits::default(),
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),
         };
         let stop_serving = CancellationToken::new();
-        let serving = tokio::spawn(http::serve(listener, tls, http::router(app), stop_serving.clone()));
+        let router = http::router(app);
+        let serving = http::serve(listener, tls, router, descriptors.api, served, stop_serving.clone());
+        let serving = tokio::spawn(serving);
         tracing::info!(%address, node = services.node.as_str(), "serving");
         Ok(Self { address, replica, drain, loops, stop_serving, stop_peers, serving, peers })
     }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::choice::choice;
-use crate::duration::clip;
-use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook};
+use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook, clip};
 
 /// A job as it stands: its specification and what the system adds.
 #[derive(Clone, Debug, PartialEq)]

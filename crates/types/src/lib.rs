@@ -5,6 +5,7 @@
 
 mod auth;
 mod choice;
+mod clip;
 mod duration;
 mod execution;
 mod headers;
@@ -22,6 +23,7 @@ mod time;
 mod webhook;
 
 pub use auth::Auth;
+pub use clip::{MAX_QUOTED_BYTES, clip};
 pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};
 pub use execution::{Attempt, ErrorKind, Execution, Response, Status, Trigger};
 pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};

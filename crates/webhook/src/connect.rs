@@ -2,23 +2,20 @@
 //! failed.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use chronos_env::{Env, Socket};
+use chronos_env::Env;
+use chronos_types::clip;
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
-
-/// How much of a host is shown in an error: no name is longer (RFC 1035, section 2.3.4).
-const MAX_HOST: usize = 253;
+use super::idle::Idle;
+use super::wire::Wire;
 
 /// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +24,12 @@ pub(crate) enum ConnectFailure {
     #[error("connections to {0} are denied by dispatcher.http.egress")]
     EgressDenied(IpAddr),
     /// The name has no address, or the lookup failed.
-    #[error("could not resolve {host:?}: {error}")]
+    #[error("could not resolve {:?}: {}", clip(host), clip(&error.to_string()))]
     Dns {
         /// The host.
         host: String,
         /// The resolver's error.
+        #[source]
         error: io::Error,
     },
 }
@@ -41,12 +39,13 @@ pub(crate) enum ConnectFailure {
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedConnector {
     egress: Arc<Egress>,
+    idle: Idle,
     env: Env,
 }
 
 impl GuardedConnector {
-    pub(crate) fn new(egress: Arc<Egress>, env: Env) -> Self {
-        Self { egress, env }
+    pub(crate) fn new(egress: Arc<Egress>, idle: Idle, env: Env) -> Self {
+        Self { egress, idle, env }
     }
 
     /// Finds the addresses of a host that may be called.
@@ -56,7 +55,7 @@ impl GuardedConnector {
             Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
             Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
         };
-        let failed = |error| ConnectFailure::Dns { host: host.chars().take(MAX_HOST).collect(), error };
+        let failed = |error| ConnectFailure::Dns { host: host.to_owned(), error };
         let found = found.map_err(failed)?;
         let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| self.egress.permits(a.ip()));
         match (good.is_empty(), bad.first()) {
@@ -85,56 +84,7 @@ impl Service<Uri> for GuardedConnector {
             let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
             let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
             let (socket, _) = connector.env.connect(&addresses).await?;
-            Ok(Wire(TokioIo::new(socket)))
+            Ok(Wire::new(socket, connector.idle.link()))
         })
-    }
-}
-
-/// A connection, as hyper's client wants it.
-pub(crate) struct Wire(TokioIo<Socket>);
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 }

@@ -3,6 +3,9 @@
 mod crash;
 mod disk;
 mod isolation;
+mod logs;
 mod missed;
+mod outside;
+mod shortage;
 mod shutdown;
 mod start;

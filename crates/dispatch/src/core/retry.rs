@@ -86,11 +86,13 @@ mod tests {
         ] {
             let failure = Some((ErrorKind::Status, "503".to_owned()));
             let response = Response { status_code: 503, ..Response::default() };
-            let outcome = Outcome { response, failure, retry_after: asked.map(Duration::from_secs) };
+            let retry_after = asked.map(Duration::from_secs);
+            let outcome = Outcome { response, failure, retry_after, shortage: None };
             let at = retry_at(&spec, attempt, &outcome, 1_000, 0.5);
             assert_eq!(at, waits.map(|s| 1_000 + s * 1_000), "{attempt} {asked:?}");
         }
-        let outcome = Outcome { response: Response::default(), failure: None, retry_after: None };
+        let response = Response::default();
+        let outcome = Outcome { response, failure: None, retry_after: None, shortage: None };
         assert_eq!(retry_at(&spec, 1, &outcome, 1_000, 0.5), None, "a success");
     }
 }

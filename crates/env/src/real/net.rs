@@ -11,7 +11,7 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::names::{NameFiles, Names};
-use crate::{BoxFuture, Listener, Net, Socket};
+use crate::{BoxFuture, Listener, Net, Socket, shortage};
 
 /// How long a connection is silent before the kernel probes whether the other end is still there, and the
 /// time between probes.
@@ -37,7 +37,10 @@ impl Net for RealNet {
     }
 
     fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
-        Box::pin(async move { Ok(ready(TcpStream::connect(address).await?)) })
+        Box::pin(async move {
+            let connected = TcpStream::connect(address).await;
+            Ok(ready(connected.map_err(|error| shortage::of_connect(error, address))?))
+        })
     }
 
     fn register(&self, registry: &mut Registry) {

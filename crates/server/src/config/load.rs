@@ -1,5 +1,6 @@
 //! Reads the file, lays the environment over it, and checks the whole.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use chronos_types::DurationMs;
@@ -29,13 +30,14 @@ pub struct ConfigError(pub String);
 /// The first key that is unknown or has a bad value, and where it stands.
 pub fn load(
     file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
     let (mut tree, source) = match file {
         None => (Value::Object(Map::new()), "the configuration".to_owned()),
         Some(file) => (read(file)?, file.display().to_string()),
     };
-    let mut variables: Vec<Variable> = environment.filter_map(Variable::ours).collect();
+    let mut variables =
+        environment.filter_map(|pair| Variable::ours(pair).transpose()).collect::<Result<Vec<_>, _>>()?;
     // A key comes before those inside it, in whatever order they are given.
     variables.sort_unstable_by(|one, other| one.keys.cmp(&other.keys));
     for variable in &variables {
@@ -85,10 +87,19 @@ struct Variable {
 }
 
 impl Variable {
-    fn ours((name, value): (String, String)) -> Option<Self> {
-        let path = name.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&name.as_str()))?;
+    /// None where it is somebody else's. Those may hold anything.
+    fn ours((name, value): (OsString, OsString)) -> Result<Option<Self>, ConfigError> {
+        let shown = name.to_string_lossy();
+        let Some(path) = shown.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&&*shown)) else {
+            return Ok(None);
+        };
+        let not_text = |what| ConfigError(format!("environment variable {shown}: {what} is not UTF-8"));
+        if name.to_str().is_none() {
+            return Err(not_text("its name"));
+        }
         let keys = path.split("__").map(str::to_lowercase).collect();
-        Some(Self { name, keys, value })
+        let value = value.into_string().map_err(|_| not_text("its value"))?;
+        Ok(Some(Self { name: shown.into_owned(), keys, value }))
     }
 
     /// Sets the key; the value is read as YAML, as it would be in the file.
@@ -176,7 +187,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("chronos.yaml");
         std::fs::write(&file, yaml).expect("a file");
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let environment = environment.iter().map(|(k, v)| ((*k).into(), (*v).into()));
         load(Some(&file), environment).map_err(|error| error.to_string())
     }
 

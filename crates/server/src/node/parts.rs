@@ -31,8 +31,13 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Takes the ports, and reads the certificates: all that the operator may have got wrong.
-    pub(super) async fn open(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let client = client(&config.dispatcher.http, env)?;
+    pub(super) async fn open(
+        config: &Config,
+        idle: usize,
+        metrics: chronos_webhook::Metrics,
+        env: &Env,
+    ) -> Result<Self, StartError> {
+        let client = client(&config.dispatcher.http, idle, metrics, env)?;
         let tls = config.server.http.tls.as_ref();
         let tls = tls.map(|tls| http::tls(&tls.cert_file, &tls.key_file)).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address, env).await?;
@@ -42,14 +47,21 @@ impl Endpoints {
     }
 }
 
-fn client(http: &DispatcherHttp, env: &Env) -> Result<Client, StartError> {
+fn client(
+    http: &DispatcherHttp,
+    max_idle: usize,
+    metrics: chronos_webhook::Metrics,
+    env: &Env,
+) -> Result<Client, StartError> {
     let client = ClientConfig {
         timeout: http.timeout.as_std(),
         max_response_body: http.max_response_body,
         ca_file: http.tls.ca_file.clone(),
         egress: Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
+        max_idle,
     };
-    Client::new(&client, env.clone()).map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
+    Client::new(&client, metrics, env.clone())
+        .map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
 }
 
 async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {
@@ -117,16 +129,5 @@ pub(super) fn retention(config: &Config) -> RetentionConfig {
         max_per_job: config.history.max_per_job,
         max_age: config.history.max_age,
         data_dir: config.cluster.data_dir.clone(),
-    }
-}
-
-/// Each connection is an open file, and the usual limit of 1,024 is for programs that use
-/// `select(2)`. We may raise it to the hard limit without asking.
-pub(super) fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-    {
-        tracing::warn!(%error, ?limit, "the limit on open files stays as it is");
     }
 }

@@ -214,12 +214,17 @@ pub(super) fn retry(n: i64, attempt: u32, at: Millis) -> Fire {
 
 pub(super) fn success() -> Outcome {
     let response = Response { status_code: 200, ..Response::default() };
-    Outcome { response, failure: None, retry_after: None }
+    Outcome { response, failure: None, retry_after: None, shortage: None }
 }
 
 pub(super) fn failure(status: u16) -> Outcome {
     let response = Response { status_code: status, ..Response::default() };
-    Outcome { response, failure: Some((ErrorKind::Status, status.to_string())), retry_after: None }
+    Outcome {
+        response,
+        failure: Some((ErrorKind::Status, status.to_string())),
+        retry_after: None,
+        shortage: None,
+    }
 }
 
 /// A job with a target of its own, three attempts, and waits of one and two seconds.

@@ -63,3 +63,18 @@ fn seconds(time: &Duration) -> String {
 fn system(number: &i32) -> io::Error {
     io::Error::from_raw_os_error(*number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shortage;
+
+    #[test]
+    fn what_this_machine_lacked_is_told_from_a_name_that_is_not_known() {
+        let lacked = Failure::Shortage(rustix::io::Errno::MFILE.raw_os_error());
+        assert!(shortage(&io::Error::from(lacked)).is_some());
+        for other in [Failure::NoSuchName, Failure::NoAddresses, Failure::Silent(Duration::from_secs(10))] {
+            assert!(shortage(&io::Error::from(other)).is_none());
+        }
+    }
+}

@@ -26,6 +26,7 @@ use super::config::Config;
 use super::failure::Failure;
 use super::limits::{ADDRESSES, Limits};
 use super::sockets::{Connections, Errors};
+use crate::shortage::is_short;
 
 /// How long addresses of one family hold where the other's did not come. It is asked for again soon.
 const HALF: Duration = Duration::from_secs(30);
@@ -252,9 +253,8 @@ fn both(one: Result<Answer, Failure>, other: Result<Answer, Failure>) -> Result<
 
 /// Whether it is this machine that has none left: descriptors, memory, buffers, ports.
 fn is_shortage(number: i32) -> bool {
-    let ours =
-        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRINUSE, Errno::ADDRNOTAVAIL];
-    ours.iter().any(|error| error.raw_os_error() == number)
+    let errno = Errno::from_raw_os_error(number);
+    is_short(errno) || errno == Errno::ADDRNOTAVAIL
 }
 
 fn clipped(text: &dyn std::fmt::Display) -> String {

@@ -112,13 +112,14 @@ impl Bench {
             max_response_body: 1_024,
             ca_file: None,
             egress: Egress { deny: Vec::new(), allow: Vec::new() },
+            max_idle: 64,
         };
         let config = dispatch::Config {
             node: NodeName::unchecked(OWN),
             max_concurrent: 64,
             store: store.clone(),
             proposer: proposer.clone(),
-            client: Client::new(&client, env.clone()).expect("a client"),
+            client: Client::new(&client, chronos_webhook::Metrics::default(), env.clone()).expect("a client"),
             view: view.subscribe(),
             env: env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
