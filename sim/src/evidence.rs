@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, StateError};
+use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, PageLimits, StateError};
 use chronos_types::Execution;
 
 use crate::ledger::Seen;
@@ -39,17 +39,19 @@ impl Evidence<'_> {
 /// Reads the state that a node left.
 pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
     let machine = Machine::open(&files.join("state.db"))?;
-    machine.readers(1)?.with(|reader| {
-        let jobs = reader.jobs(&JobFilter::default(), None, 10_000)?.items;
-        let executions = reader.executions(&ExecutionFilter::default(), None, 1_000_000)?.items;
-        let nodes = reader.withdrawn_nodes()?;
-        let withdrawn = nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
-        Ok(NodeState {
-            node: node.to_owned(),
-            hash: reader.state_hash()?,
-            jobs,
-            withdrawn,
-            executions: executions.into_iter().map(|row| row.execution).collect(),
-        })
-    })
+    let reader = machine.reader()?;
+    let all = PageLimits { rows: usize::MAX, examined_rows: usize::MAX, examined_bytes: u64::MAX };
+    let (mut jobs, mut executions) = (Vec::new(), Vec::new());
+    reader.jobs(&JobFilter::default(), None, all, |job| {
+        jobs.push(job);
+        true
+    })?;
+    reader.executions(&ExecutionFilter::default(), None, all, |row| {
+        executions.push(row.execution);
+        true
+    })?;
+    let nodes = reader.withdrawn_nodes()?;
+    let withdrawn = nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
+    let hash = reader.state_hash()?;
+    Ok(NodeState { node: node.to_owned(), hash, jobs, executions, withdrawn })
 }

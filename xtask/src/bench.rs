@@ -8,8 +8,10 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot` | one measurement each |
+//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation` | one measurement each |
+//! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
+//! | `mounts` | a process with an `/etc/resolv.conf` of its own |
 //! | `proc`, `table` | the kernel's counts of CPU time and memory; the printed table |
 
 mod api;
@@ -18,12 +20,16 @@ mod bare;
 mod burst;
 mod cluster;
 mod create;
+mod disk;
 mod fire;
+mod generator;
 mod group;
+mod isolation;
 mod jobs;
 mod load;
 mod max;
 mod memory;
+mod mounts;
 mod nodes;
 mod proc;
 mod search;
@@ -39,6 +45,8 @@ use clap::Subcommand;
 
 use crate::Result;
 use crate::checks::cargo;
+pub use generator::{Kind, run as generate};
+use isolation::Disturbance;
 use table::Table;
 
 /// What to measure.
@@ -104,6 +112,37 @@ pub enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         executions: usize,
     },
+    /// A million jobs fire for minutes, and records are kept for two: whether the files grow.
+    Disk {
+        /// How many jobs.
+        #[arg(long, default_value_t = 1_000_000)]
+        jobs: usize,
+        /// For how many minutes.
+        #[arg(long, default_value_t = 10)]
+        minutes: usize,
+        /// Seconds at each rate, while the highest is searched for.
+        #[arg(long, default_value_t = 5)]
+        step_seconds: usize,
+    },
+    /// Healthy webhooks while something else goes wrong, in turn. Exits with 1 where a target is missed.
+    Isolation {
+        /// For how many seconds in each round.
+        #[arg(long, default_value_t = 60)]
+        seconds: usize,
+        /// Rounds of each disturbance.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Only this disturbance, beside the undisturbed rounds; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<Disturbance>,
+    },
+}
+
+impl Bench {
+    /// Whether a missed target is a failure, asked for or not: it proves a promise rather than telling figures.
+    fn is_proof(&self) -> bool {
+        matches!(self, Self::Isolation { .. })
+    }
 }
 
 /// Builds in release, then measures in a process of that build.
@@ -114,7 +153,7 @@ pub fn run(bench: &Bench, assert: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let table = runtime.block_on(measure(bench))?;
     table.print();
-    if assert && !table.passed() {
+    if (assert || bench.is_proof()) && !table.passed() {
         return Err("a target was missed".into());
     }
     Ok(())
@@ -135,6 +174,8 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Create { clients, seconds } => create::run(clients, seconds).await,
         Bench::Cluster { rate, step_seconds } => cluster::run(rate, step_seconds).await,
         Bench::Snapshot { jobs, executions } => snapshot::run(jobs, executions).await,
+        Bench::Disk { jobs, minutes, step_seconds } => disk::run(jobs, minutes, step_seconds).await,
+        Bench::Isolation { seconds, rounds, ref only } => isolation::run(seconds, rounds, only).await,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! They need nothing beyond cargo. Users never build this crate, because it is not among the workspace's
 //! default members.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod bench;
 mod checks;
@@ -51,6 +52,12 @@ enum Command {
     /// The receiver of the benchmarks, as a process of its own.
     #[command(hide = true)]
     Sink,
+    /// What disturbs in a benchmark, as a process of its own.
+    #[command(hide = true)]
+    Generate {
+        /// What it does.
+        kind: bench::Kind,
+    },
 }
 
 fn main() -> ExitCode {
@@ -61,6 +68,7 @@ fn main() -> ExitCode {
         Command::Sim { arguments } => checks::sim(&arguments),
         Command::Bench { bench, assert } => bench::run(&bench, assert),
         Command::Sink => bench::sink(),
+        Command::Generate { kind } => bench::generate(kind),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

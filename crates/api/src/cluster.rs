@@ -1,11 +1,15 @@
 //! The cluster, as clients see it.
 
+mod time;
+
 use chronos_types::{HostPortError, Invalid, check_host_port};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::fields::Fields;
+
+pub use time::{ClockRequest, ClusterStorage, ClusterTime, TimeWord};
 
 /// The cluster, as the node that was asked sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +28,10 @@ pub struct ClusterStatus {
     pub commit_index: Option<u64>,
     /// The version of the cluster: what it brought is used. It rises by itself once every member can follow.
     pub cluster_version: u32,
+    /// The time that the cluster goes by.
+    pub time: ClusterTime,
+    /// What the records take on this node's disk.
+    pub storage: ClusterStorage,
     /// All members.
     pub nodes: Vec<ClusterNode>,
 }

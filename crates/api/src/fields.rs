@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use chronos_types::{DurationMs, Invalid, Millis, parse_duration, parse_rfc3339};
+use chronos_types::{DurationMs, Invalid, Millis, clip, parse_duration, parse_rfc3339};
 use serde_json::{Map, Value};
 
 /// The longest timeout: an attempt longer than a day is a queue's work, not a webhook's.
@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
         for name in self.map.keys() {
             if !known.contains(&name.as_str()) && !ignored.contains(&name.as_str()) {
                 let expected = known.join(", ");
-                invalid.add(self.at(clip(name)), format!("unknown field; expected one of {expected}"));
+                invalid.add(self.at(&clip(name)), format!("unknown field; expected one of {expected}"));
             }
         }
     }
@@ -213,9 +213,4 @@ pub(crate) fn unquoted(value: &Value, expected: &str) -> String {
         Value::Object(_) => "an object",
     };
     format!("is {kind}; expected {expected}")
-}
-
-/// The start of a text, for quoting in an error.
-pub(crate) fn clip(text: &str) -> &str {
-    text.char_indices().nth(80).map_or(text, |(end, _)| &text[..end])
 }

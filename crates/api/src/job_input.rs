@@ -2,10 +2,11 @@
 
 use chronos_types::{
     self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags, Webhook,
+    clip,
 };
 use serde_json::Value;
 
-use crate::fields::{Fields, clip, names_of};
+use crate::fields::{Fields, names_of};
 use crate::{JobInput, retry, webhook_input};
 
 /// Checks a schedule and a time zone. Each is `None` if it is not given or no string.

@@ -1,10 +1,15 @@
 //! Reads JSON strictly. Malformed text is refused with its line and column. So is a key that is given
 //! twice, of which a usual reader would silently drop one.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+/// Values in one text, those inside others too. The largest job has some hundreds; a mebibyte of `[[],[],...` has
+/// hundreds of thousands, and takes thirty times its length in memory.
+const MAX_VALUES: usize = 10_000;
 
 /// Why a text is not JSON. The message has the line and the column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,28 +19,34 @@ pub struct JsonError(String);
 /// Reads one JSON value.
 ///
 /// # Errors
-/// The bytes are not UTF-8 or not JSON, or an object has a key twice.
+/// The bytes are not UTF-8 or not JSON, an object has a key twice, or there are more than 10,000 values.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| JsonError(format!("not UTF-8 after byte {}", error.valid_up_to())))?;
     if text.trim().is_empty() {
         return Err(JsonError("the body is empty; expected a JSON object".into()));
     }
-    let strict: Strict = serde_json::from_str(text).map_err(|error| JsonError(error.to_string()))?;
-    Ok(strict.0)
+    let left = Cell::new(MAX_VALUES);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = Strict(&left).deserialize(&mut reader);
+    value.and_then(|value| reader.end().map(|()| value)).map_err(|error| JsonError(error.to_string()))
 }
 
-struct Strict(Value);
+/// Reads one value, and counts it among those that are left.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<usize>);
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.0.get().checked_sub(1);
+        self.0.set(left.ok_or_else(|| D::Error::custom(format!("more than {MAX_VALUES} values")))?);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +83,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Strict(item)) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -84,8 +95,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
             if out.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key {key:?} is given twice")));
             }
-            let Strict(value) = map.next_value()?;
-            out.insert(key, value);
+            out.insert(key, map.next_value_seed(self)?);
         }
         Ok(Value::Object(out))
     }
@@ -110,6 +120,10 @@ mod tests {
             assert!(error.contains(say), "{error}");
         }
         assert!(parse_json("[".repeat(10_000).as_bytes()).is_err());
+        let values = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
+        assert!(parse_json(values(10_000).as_bytes()).is_ok());
+        let error = parse_json(values(10_001).as_bytes()).expect_err("too many").to_string();
+        assert!(error.starts_with("more than 10000 values at line 1 column"), "{error}");
     }
 
     #[test]

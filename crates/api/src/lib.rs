@@ -22,7 +22,10 @@ mod webhook;
 mod webhook_input;
 mod webhook_test;
 
-pub use cluster::{AddNodeRequest, ClusterNode, ClusterStatus, TransferRequest, TransferResponse};
+pub use cluster::{
+    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
+    TransferRequest, TransferResponse,
+};
 pub use execution::{Attempt, Execution, RequestView, Response};
 pub use health::{Health, Ready};
 pub use job::{Job, JobInput, JobVersion, LastRun};

@@ -22,7 +22,7 @@ pub struct Problem {
     /// A word that stays the same from release to release.
     #[schema(example = "invalid")]
     pub code: String,
-    /// Every bad field of the request.
+    /// Every bad field of the request, or the first hundred and an entry that says how many more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BadField>,
 }
@@ -55,9 +55,13 @@ impl From<&FieldError> for BadField {
 }
 
 impl BadField {
-    /// The bad fields of an input.
+    /// The bad fields of an input. Where there are too many to list, the last entry says how many more.
     #[must_use]
     pub fn all(invalid: &Invalid) -> Vec<Self> {
-        invalid.fields().iter().map(Self::from).collect()
+        let more = (invalid.more() > 0).then(|| Self {
+            field: String::new(),
+            message: format!("there are {} more bad fields, which are not listed", invalid.more()),
+        });
+        invalid.fields().iter().map(Self::from).chain(more).collect()
     }
 }

@@ -2,12 +2,12 @@
 
 use chronos_types::{
     self as domain, Auth, HeaderError, Headers, Invalid, MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes,
-    TargetUrl, Template,
+    TargetUrl, Template, clip,
 };
 use serde_json::Value;
 
 use crate::Webhook;
-use crate::fields::{Fields, clip, names_of, quoted, whole};
+use crate::fields::{Fields, names_of, quoted, whole};
 
 const FIELDS: &[&str] = names_of!(Webhook {
     url,

@@ -4,19 +4,19 @@
 //! It uses the node's API, as any program would, and knows nothing of what is behind it.
 
 mod receiver;
-mod trust;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chronos_client::api::{JobInput, TextMap, Webhook};
-use chronos_client::{Client, Error, Tcp, WriteOptions};
+use chronos_client::{Client, Error, WriteOptions};
 use chronos_server::config::Tls;
+use chronos_server::telemetry::Lines;
 use serde_json::json;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use trust::PinnedTls;
+use crate::api;
 
 /// How long the node may take to elect itself and to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -36,18 +36,15 @@ const EXAMPLES: [(&str, &str, &str); 2] = [
 /// # Errors
 /// The receiver or the API failed. The error is one sentence for the person at the terminal.
 pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), String> {
-    let client = match tls {
-        None => Client::new(api.to_string(), Tcp),
-        Some(tls) => Client::new(api.to_string(), PinnedTls::from_file(&tls.cert_file)?),
-    };
-    let client = client.map_err(|error| error.to_string())?;
-    let receiver = receiver::start().await?;
+    let client = api::client(api, tls)?;
+    let lines = Lines::stdout().map_err(|error| format!("no threads: {error}"))?;
+    let receiver = receiver::start(lines.clone()).await?;
     until_ready(&client).await?;
     for example in EXAMPLES {
         let done = put(&client, example, receiver).await;
         done.map_err(|error| format!("the example job {}: {error}", example.0))?;
     }
-    greet(api, receiver, tls.is_some());
+    greet(&lines, api, receiver, tls.is_some());
     Ok(())
 }
 
@@ -129,10 +126,10 @@ fn at_port(url: &str, port: u16) -> Option<String> {
     Some(url.into())
 }
 
-fn greet(api: SocketAddr, receiver: SocketAddr, tls: bool) {
+fn greet(lines: &Lines, api: SocketAddr, receiver: SocketAddr, tls: bool) {
     let scheme = if tls { "https" } else { "http" };
     let api = format!("{scheme}://{api}/api");
-    println!(
+    let greeting = format!(
         "
 Chronos is running.
 
@@ -144,8 +141,10 @@ Chronos is running.
 
 Two example jobs call the receiver: hello every 5 s, and flaky every 20 s, whose first attempt fails.
 Each call is shown below as it arrives. Ctrl-C stops.
+
 "
     );
+    lines.put(greeting.as_bytes());
 }
 
 #[cfg(test)]

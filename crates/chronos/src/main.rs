@@ -1,20 +1,29 @@
 //! The `chronos` binary: a node, and the command line.
 
+mod api;
+mod clock;
 mod dev;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_server::config::{self, Config};
-use chronos_server::{Node, StartError, telemetry};
+use chronos_server::telemetry::{self, Lines};
+use chronos_server::{Node, StartError};
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A fire allocates some hundred small pieces, which another thread frees. With glibc's allocator this took
 /// a fifth of the time under load.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long work on blocking threads may take when everything else has ended. It may hang in a file system, and
+/// nothing depends on it any more.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Fires HTTP webhooks on time.
 #[derive(Parser)]
@@ -35,7 +44,7 @@ enum Command {
         #[arg(long)]
         leave: bool,
     },
-    /// Manages the data of a cluster.
+    /// Manages a cluster and its data.
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
@@ -60,33 +69,53 @@ enum ClusterCommand {
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Shows the time that the cluster goes by, or says what is to be thought of it, after a clock was wrong.
+    Clock {
+        /// What you say of the time. Without it, the time is shown.
+        say: Option<clock::Say>,
+        /// The configuration file of a node on this machine, which is asked.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
+    let lines = match Lines::stderr() {
+        Ok(lines) => lines,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "chronos: no threads: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let done = match cli.command {
-        Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }),
-        Command::Dev { config } => run(config.as_deref(), Run::Example),
+        Command::Server { config, leave } => run(config.as_deref(), Run::Server { leave }, &lines),
+        Command::Dev { config } => run(config.as_deref(), Run::Example, &lines),
         Command::Cluster { command: ClusterCommand::Restore { from, config } } => {
             restore(&from, config.as_deref())
         }
+        Command::Cluster { command: ClusterCommand::Clock { say, config } } => {
+            say_of_time(say, config.as_deref())
+        }
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Start(message)) => {
-            eprintln!("chronos: {message}");
-            ExitCode::from(2)
-        }
-        Err(Failure::Fault(message)) => {
-            eprintln!("chronos: stopped: {message}");
-            ExitCode::FAILURE
-        }
+    let (said, code) = match done {
+        Ok(()) => (None, ExitCode::SUCCESS),
+        Err(Failure::Start(message)) => (Some(message), ExitCode::from(2)),
+        Err(Failure::Refused(message)) => (Some(message), ExitCode::FAILURE),
+        Err(Failure::Fault(message)) => (Some(format!("stopped: {message}")), ExitCode::FAILURE),
+    };
+    if let Some(said) = said {
+        lines.put(format!("chronos: {said}\n").as_bytes());
     }
+    lines.flush(telemetry::LAST_LINES);
+    code
 }
 
 enum Failure {
     /// The start failed, and the operator can correct the cause.
     Start(String),
+    /// The node that was asked did not do it.
+    Refused(String),
     /// Something broke while the node ran.
     Fault(String),
 }
@@ -106,9 +135,8 @@ enum Run {
     Example,
 }
 
-fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
-    let mut config =
-        config::load(file, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
+fn run(file: Option<&Path>, kind: Run, lines: &Lines) -> Result<(), Failure> {
+    let mut config = configuration(file)?;
     if kind == Run::Example {
         // People read the logs, and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
@@ -119,25 +147,44 @@ fn run(file: Option<&Path>, kind: Run) -> Result<(), Failure> {
             )));
         }
     }
-    telemetry::init_logs(config.logging.level, config.logging.format);
+    telemetry::init_logs(config.logging.level, config.logging.format, lines);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .global_queue_interval(8)
+        // By default tokio reads a variable of the environment, and panics where it is no number.
+        .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
         .build()
         .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
-    runtime.block_on(serve(config, kind))
+    let done = runtime.block_on(serve(config, kind));
+    runtime.shutdown_timeout(LAST_WORK);
+    done
+}
+
+/// The configuration, from a file and the environment.
+fn configuration(file: Option<&Path>) -> Result<Config, Failure> {
+    config::load(file, std::env::vars_os()).map_err(|error| Failure::Start(error.to_string()))
 }
 
 fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
-    let config = config::load(config, std::env::vars()).map_err(|error| Failure::Start(error.to_string()))?;
-    let restored = chronos_server::restore(&config, from)?;
-    println!("{restored}");
+    let restored = chronos_server::restore(&configuration(config)?, from)?;
+    // It is done, whether or not somebody reads that it is.
+    let _ = writeln!(std::io::stdout(), "{restored}");
+    Ok(())
+}
+
+fn say_of_time(say: Option<clock::Say>, config: Option<&Path>) -> Result<(), Failure> {
+    let config = configuration(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))?;
+    let shown = runtime.block_on(clock::run(&config, say)).map_err(Failure::Refused)?;
+    // Whoever closed the output does not want it.
+    let _ = writeln!(std::io::stdout(), "{shown}");
     Ok(())
 }
 
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     // This comes before anything starts, so that an early signal stops the node in order, too.
-    let stop = asked_to_stop()?;
+    let stop = asked_to_stop(kind)?;
     let tls = config.server.http.tls.clone();
     let node = Node::start(config, Env::real()).await?;
     let example = async {
@@ -167,18 +214,34 @@ async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
 
 /// Listens for SIGTERM and Ctrl-C from now on. The future resolves at the first of them. A second Ctrl-C
 /// ends the process at once.
-fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+///
+/// SIGHUP is passed over, and the log says so once. To many a daemon it means to read its configuration again. A
+/// node goes by its configuration from its start to its end: most keys cannot change under what runs by them, and
+/// a file that is bad would be found when nobody looks. But `chronos dev` ends with its terminal.
+fn asked_to_stop(kind: Run) -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::Start(format!("signals cannot be listened for: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hung_up(&mut hangup, kind) => {}
         }
         tokio::spawn(async move {
             let _ = interrupt.recv().await;
             std::process::exit(130);
         });
     })
+}
+
+/// Resolves where a hang-up ends the process.
+async fn hung_up(hangup: &mut Signal, kind: Run) {
+    let _ = hangup.recv().await;
+    if kind == Run::Example {
+        return;
+    }
+    tracing::warn!("SIGHUP changes nothing: the configuration is read at the start only; restart the node");
+    std::future::pending().await
 }

@@ -1,7 +1,10 @@
 //! The cluster: how its nodes are, who is a member, who leads, and a backup.
 
 use bytes::Bytes;
-use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, TransferRequest, TransferResponse};
+use chronos_api::{
+    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterTime, TimeWord, TransferRequest,
+    TransferResponse,
+};
 use http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -50,6 +53,16 @@ impl Client {
         let request = TransferRequest { to: to.map(str::to_owned) };
         let path = path(&["cluster", "transfer-leadership"]);
         self.call(Method::POST, &path, &[], Some(&request), &[StatusCode::OK]).await?.json()
+    }
+
+    /// Says that the cluster's time is right though it jumped, or has it set back to the clock of the leader.
+    /// Answers how it stands then.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_clock(&self, time: TimeWord) -> Result<ClusterTime, Error> {
+        let path = path(&["cluster", "clock"]);
+        self.call(Method::POST, &path, &[], Some(&ClockRequest { time }), &[StatusCode::OK]).await?.json()
     }
 
     /// Takes a backup, which is read part by part: it may be larger than the memory. `consistent` where it

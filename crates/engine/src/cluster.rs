@@ -2,14 +2,18 @@
 //! that it remembers.
 
 mod backup;
+mod time;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
+use chronos_state::Reader;
 use chronos_types::NodeName;
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
@@ -17,11 +21,14 @@ use crate::read::Consistency;
 use crate::services::Services;
 
 pub use backup::Backup;
+pub use time::{TimeStatus, TimeWord};
 
 /// How long the news of a new leader may take to come to this node.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
 /// How long a new member may take to apply what others have.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// Backups at a time, until their clients have them. Each is a copy of the whole state on this node's disk.
+const MAX_BACKUPS: usize = 2;
 /// Between looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -33,6 +40,7 @@ pub struct Cluster {
     /// Where the state lies, and where a backup of it is made.
     data_dir: PathBuf,
     backups: Scratch,
+    backups_free: Arc<Semaphore>,
 }
 
 /// Where the cluster stands, as this node sees it.
@@ -52,6 +60,21 @@ pub struct ClusterStatus {
     pub version: u32,
     /// The members, sorted by name.
     pub members: Vec<Member>,
+    /// The time that the cluster goes by.
+    pub time: TimeStatus,
+    /// What the state of this node takes.
+    pub storage: StorageStatus,
+}
+
+/// What the state takes on the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageStatus {
+    /// Bytes of the state file that hold records.
+    pub in_use: u64,
+    /// The bound on them.
+    pub bound: u64,
+    /// Whether jobs alone exceed the bound, so that new jobs and triggers are refused. Only a leader knows.
+    pub is_reached: bool,
 }
 
 /// A member of the cluster.
@@ -70,23 +93,29 @@ impl Cluster {
     /// The directory cannot be read, or a backup not removed.
     pub fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
         let backups = Scratch::open(data_dir, backup::PREFIX)?;
-        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups })
+        let backups_free = Arc::new(Semaphore::new(MAX_BACKUPS));
+        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups, backups_free })
     }
 
     /// How the cluster and each of its nodes are.
     ///
     /// # Errors
-    /// This node belongs to no cluster.
-    pub async fn status(&self) -> Result<ClusterStatus, Unavailable> {
+    /// This node belongs to no cluster, or its storage failed.
+    pub async fn status(&self) -> Result<ClusterStatus, ReadError> {
         let (status, members) = self.look().await;
         let RaftStatus { cluster, leader, term, committed, version, .. } = status;
         let Some(id) = cluster else {
             let why = self.replica.is_ready().err();
             let why = why.unwrap_or_else(|| "this node has no cluster yet".to_owned());
-            return Err(Unavailable::NoCluster(why));
+            return Err(Unavailable::NoCluster(why).into());
         };
         let node = self.services.node.clone();
-        Ok(ClusterStatus { id, node, leader, term, committed, version, members })
+        let quota = &self.services.quota;
+        let ask = |reader: &Reader| Ok((reader.bytes_in_use()?, reader.cluster_time()?));
+        let (in_use, time) = self.services.store.query(ask).await?;
+        let storage = StorageStatus { in_use, bound: quota.bound(), is_reached: quota.reached().is_some() };
+        let time = self.time(time);
+        Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage })
     }
 
     /// Has the node at an address join. Answers once it has what this node has applied now, with the member and
@@ -143,10 +172,13 @@ impl Cluster {
     /// Makes a backup of what this node has applied.
     ///
     /// # Errors
-    /// It cannot be made as demanded, or the storage failed.
+    /// Others are under way, it cannot be made as demanded, or the storage failed.
     pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
+        let place = self.backups_free.clone().try_acquire_owned().map_err(|_| {
+            Unavailable::Busy(format!("{MAX_BACKUPS} backups are being taken from this node already"))
+        })?;
         lookup::catch_up(&self.services, consistency).await?;
-        Ok(Backup::make(&self.data_dir, &self.backups, &self.services.env).await?)
+        Ok(Backup::make(&self.data_dir, &self.backups, place, &self.services.env).await?)
     }
 
     /// Where this node stands, and how each member is. The members are in the second part only.

@@ -1,17 +1,17 @@
 //! Why a use case or a loop did not do what was asked of it.
 
-use chronos_replica::{ChangeError as ReplicaError, ProposeError};
+use chronos_replica::{ChangeError as ReplicaError, ProposeError, QueryError};
 use chronos_state::{Outcome, Refusal, StateError};
-use chronos_types::Invalid;
+use chronos_types::{Invalid, clip};
 
 /// There is no record of what was named.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// The job, by the id or the name that was given.
-    #[error("there is no job with the id or name {0:?}")]
+    #[error("there is no job with the id or name {:?}", clip(.0))]
     Job(String),
     /// The execution.
-    #[error("there is no execution {id:?} of job {job:?}")]
+    #[error("there is no execution {:?} of job {:?}", clip(id), clip(job))]
     Execution {
         /// The text that was given as its id.
         id: String,
@@ -19,7 +19,7 @@ pub enum NotFound {
         job: String,
     },
     /// The version of a job.
-    #[error("there is no version {version:?} of job {job:?}")]
+    #[error("there is no version {:?} of job {:?}", clip(version), clip(job))]
     Version {
         /// The text that was given as its number.
         version: String,
@@ -43,7 +43,7 @@ pub enum Unavailable {
     /// The cluster's version does not have it yet. Nothing was written.
     #[error("{0}")]
     NotInUse(String),
-    /// Too many writes wait already. Nothing was written.
+    /// Too many wait already. Nothing was written.
     #[error("{0}")]
     Busy(String),
     /// It is larger than what is written at once. Nothing was written, and nothing will be.
@@ -55,6 +55,9 @@ pub enum Unavailable {
     /// This node is stopping. The write may have been done.
     #[error("{0}")]
     Stopping(String),
+    /// The answer took too long to find. Nothing was written.
+    #[error("{0}")]
+    TooLong(String),
 }
 
 impl From<ProposeError> for Unavailable {
@@ -84,6 +87,17 @@ pub enum ReadError {
     /// The storage of this node failed.
     #[error(transparent)]
     Storage(#[from] StateError),
+}
+
+impl From<QueryError> for ReadError {
+    fn from(error: QueryError) -> Self {
+        let reason = error.to_string();
+        match error {
+            QueryError::Busy => Unavailable::Busy(reason).into(),
+            QueryError::TooLong(_) => Unavailable::TooLong(reason).into(),
+            QueryError::Storage(error) => error.into(),
+        }
+    }
 }
 
 /// Why a write was not done, or is not known to have been done.

@@ -1,10 +1,12 @@
 //! The use cases of executions.
 
-use chronos_state::{Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, Page, Proposal};
+use chronos_state::{
+    Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, PageLimits, Proposal,
+};
 use chronos_types::{ExecutionId, Status};
 
 use crate::error::{NotFound, ReadError, WriteError};
-use crate::read::{Consistency, PageRequest};
+use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::services::Services;
 use crate::{lookup, requested};
 
@@ -36,22 +38,25 @@ impl Executions {
     }
 
     /// A page of the executions of all jobs, newest first; only those with a status where one is given.
-    /// `project` makes the answer of it, on the reader's thread: it may take its time there, as writing a long
-    /// page out does.
     ///
     /// # Errors
     /// The page cannot be read as demanded.
-    pub async fn page<T: Send + 'static>(
+    pub async fn page<W: PageWriter<ExecutionRow, ExecutionId>>(
         &self,
         status: Option<Status>,
         page: PageRequest<ExecutionId>,
-        project: impl FnOnce(Page<ExecutionRow>) -> T + Send + 'static,
-    ) -> Result<T, ReadError> {
+        mut writer: W,
+    ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let filter = ExecutionFilter { job: None, status };
-        let read =
-            self.services.store.read(move |reader| Ok(project(reader.executions(&filter, after, limit)?)));
+        let read = self.services.store.query(move |reader| {
+            reader.at_once(|reader| {
+                let next =
+                    reader.executions(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
+                Ok(writer.end(next))
+            })
+        });
         Ok(read.await?)
     }
 
@@ -59,21 +64,23 @@ impl Executions {
     ///
     /// # Errors
     /// There is no such job, or the page cannot be read as demanded.
-    pub async fn page_of<T: Send + 'static>(
+    pub async fn page_of<W: PageWriter<ExecutionRow, ExecutionId>>(
         &self,
         job: &str,
         status: Option<Status>,
         page: PageRequest<ExecutionId>,
-        project: impl FnOnce(Page<ExecutionRow>) -> T + Send + 'static,
-    ) -> Result<T, ReadError> {
+        mut writer: W,
+    ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let key = job.to_owned();
-        let read = self.services.store.read(move |reader| {
+        let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let Some(job) = reader.find_job(&key)? else { return Ok(None) };
                 let filter = ExecutionFilter { job: Some(job.seq), status };
-                Ok(Some(project(reader.executions(&filter, after, limit)?)))
+                let next =
+                    reader.executions(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
+                Ok(Some(writer.end(next)))
             })
         });
         Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)

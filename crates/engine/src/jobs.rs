@@ -1,14 +1,14 @@
 //! The use cases of jobs and their versions.
 
 use chronos_state::{
-    BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, Page,
+    BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits,
     Proposal, PutJob, Refusal, StoredSpec, VersionRow,
 };
 use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, IfMatch};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
-use crate::read::{Consistency, PageRequest};
+use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
 use crate::times::first_due;
@@ -36,40 +36,43 @@ impl Jobs {
         lookup::job(&self.services, key).await
     }
 
-    /// A page of the jobs, in order of creation. `project` makes the answer of it, on the reader's thread: it
-    /// may take its time there, as writing a long page out does.
+    /// A page of the jobs, in order of creation.
     ///
     /// # Errors
     /// The page cannot be read as demanded.
-    pub async fn page<T: Send + 'static>(
+    pub async fn page<W: PageWriter<JobRow, JobSeq>>(
         &self,
         filter: JobFilter,
         page: PageRequest<JobSeq>,
-        project: impl FnOnce(Page<JobRow>) -> T + Send + 'static,
-    ) -> Result<T, ReadError> {
+        mut writer: W,
+    ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
-        let read = self.services.store.read(move |reader| Ok(project(reader.jobs(&filter, after, limit)?)));
+        let read = self.services.store.query(move |reader| {
+            let next = reader.jobs(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
+            Ok(writer.end(next))
+        });
         Ok(read.await?)
     }
 
-    /// A page of a job's versions, newest first. `project` is as in [`Jobs::page`].
+    /// A page of a job's versions, newest first.
     ///
     /// # Errors
     /// There is no such job, or the page cannot be read as demanded.
-    pub async fn versions<T: Send + 'static>(
+    pub async fn versions<W: PageWriter<VersionRow, u64>>(
         &self,
         key: &str,
         page: PageRequest<u64>,
-        project: impl FnOnce(Page<VersionRow>) -> T + Send + 'static,
-    ) -> Result<T, ReadError> {
+        mut writer: W,
+    ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let wanted = key.to_owned();
-        let read = self.services.store.read(move |reader| {
+        let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let Some(job) = reader.find_job(&wanted)? else { return Ok(None) };
-                Ok(Some(project(reader.versions(job.seq, after, limit)?)))
+                let next = reader.versions(job.seq, after, PageLimits::of(limit), |row| writer.take(row))?;
+                Ok(Some(writer.end(next)))
             })
         });
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)

@@ -1,12 +1,14 @@
 //! What a node does, apart from firing.
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Cluster`] and
-//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`] and [`Retention`].
+//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`],
+//! [`Retention`] and [`ClusterClock`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
 
 mod change;
+mod clock;
 mod cluster;
 mod engine;
 mod error;
@@ -16,6 +18,7 @@ mod jobs;
 mod lookup;
 mod metrics;
 mod planner;
+mod quota;
 mod read;
 mod readiness;
 mod reassignment;
@@ -29,7 +32,8 @@ mod tick;
 mod times;
 
 pub use change::IfMatch;
-pub use cluster::{Backup, Cluster, ClusterStatus, Member};
+pub use clock::ClusterClock;
+pub use cluster::{Backup, Cluster, ClusterStatus, Member, StorageStatus, TimeStatus, TimeWord};
 pub use engine::Engine;
 pub use error::{ChangeError, LoopError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 pub use executions::Executions;
@@ -37,7 +41,8 @@ pub use hand_over::hand_over;
 pub use jobs::Jobs;
 pub use metrics::Metrics;
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
-pub use read::{Consistency, PageRequest};
+pub use quota::Quota;
+pub use read::{Consistency, PageRequest, PageWriter};
 pub use readiness::{NotReady, Readiness};
 pub use reassignment::Reassignment;
 pub use remainders::Remainders;

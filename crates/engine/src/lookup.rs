@@ -18,7 +18,7 @@ pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> R
 /// A job by its id or its name.
 pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
     let wanted = key.to_owned();
-    let found = services.store.read(move |reader| reader.find_job(&wanted)).await?;
+    let found = services.store.query(move |reader| reader.find_job(&wanted)).await?;
     Ok(found.ok_or_else(|| NotFound::Job(key.to_owned()))?)
 }
 
@@ -26,7 +26,7 @@ pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadEr
 pub(crate) async fn execution(services: &Services, job: &str, id: &str) -> Result<ExecutionRow, ReadError> {
     let (key, wanted) = (job.to_owned(), ExecutionId::parse(id).ok());
     let find = move |reader: &Reader| reader.at_once(|reader| find_execution(reader, &key, wanted));
-    match services.store.read(find).await? {
+    match services.store.query(find).await? {
         Found::Execution(row) => Ok(*row),
         Found::JobOnly => Err(NotFound::Execution { id: id.to_owned(), job: job.to_owned() }.into()),
         Found::Nothing => Err(NotFound::Job(job.to_owned()).into()),
@@ -57,7 +57,7 @@ pub(crate) async fn acknowledged_version(
     let none = || NotFound::Version { version: version.to_owned(), job: key.to_owned() };
     let number: u64 = version.parse().map_err(|_| none())?;
     let find = || async {
-        let found = services.store.read(move |reader| reader.version(job, number)).await?;
+        let found = services.store.query(move |reader| reader.version(job, number)).await?;
         Ok(found.ok_or_else(none)?)
     };
     acknowledged(services, find).await

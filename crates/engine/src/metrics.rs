@@ -13,6 +13,11 @@ struct ByEnabled {
     enabled: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByKind {
+    kind: &'static str,
+}
+
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -23,6 +28,10 @@ pub struct Metrics {
     reassigned: Counter,
     passed_by: Counter,
     data_bytes: Gauge<f64, AtomicU64>,
+    bytes_in_use: Gauge<f64, AtomicU64>,
+    forgotten: Family<ByKind, Counter>,
+    refused: Counter,
+    suspended: Gauge,
 }
 
 impl Metrics {
@@ -37,8 +46,13 @@ impl Metrics {
             reassigned: Counter::default(),
             passed_by: Counter::default(),
             data_bytes: Gauge::default(),
+            bytes_in_use: Gauge::default(),
+            forgotten: Family::default(),
+            refused: Counter::default(),
+            suspended: Gauge::default(),
         };
-        let Self { jobs, missed, planned, leader, reassigned, passed_by, data_bytes } = metrics.clone();
+        let Self { jobs, missed, planned, leader, reassigned, passed_by, data_bytes, .. } = metrics.clone();
+        let Self { bytes_in_use, forgotten, refused, suspended, .. } = metrics.clone();
         registry.register("jobs", "Jobs, by whether they are enabled", jobs);
         registry.register("missed_instants", "Due instants found later than the misfire threshold", missed);
         registry.register("planned_runs", "Runs put on record ahead of their instant", planned);
@@ -54,6 +68,27 @@ impl Metrics {
             passed_by,
         );
         registry.register_with_unit("data", "Size of the data directory's files", Unit::Bytes, data_bytes);
+        registry.register_with_unit(
+            "state_in_use",
+            "Bytes of state.db that hold records; history.max_bytes bounds them",
+            Unit::Bytes,
+            bytes_in_use,
+        );
+        registry.register(
+            "forgotten",
+            "Records that this node, leading, had forgotten because their keeping was over, by kind",
+            forgotten,
+        );
+        registry.register(
+            "refused_for_max_bytes",
+            "Writes that this node, leading, refused because jobs alone exceed history.max_bytes",
+            refused,
+        );
+        registry.register(
+            "age_trimming_suspended",
+            "1 while nothing is forgotten for its age because the cluster's time jumped",
+            suspended,
+        );
         metrics
     }
 
@@ -89,5 +124,27 @@ impl Metrics {
     /// The data directory's size.
     pub(crate) fn data_bytes(&self, bytes: u64) {
         self.data_bytes.set(bytes as f64);
+    }
+
+    /// Bytes of the state that hold records.
+    pub(crate) fn bytes_in_use(&self, bytes: u64) {
+        self.bytes_in_use.set(bytes as f64);
+    }
+
+    /// So many executions, versions and deleted jobs were forgotten.
+    pub(crate) fn forgotten(&self, counts: [usize; 3]) {
+        for (kind, count) in ["execution", "version", "job"].into_iter().zip(counts) {
+            self.forgotten.get_or_create(&ByKind { kind }).inc_by(count as u64);
+        }
+    }
+
+    /// A write was refused because the state has reached its bound.
+    pub(crate) fn refused(&self) {
+        self.refused.inc();
+    }
+
+    /// Whether nothing is forgotten for its age.
+    pub(crate) fn suspended(&self, suspended: bool) {
+        self.suspended.set(i64::from(suspended));
     }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use chronos_env::{Bug, Timer};
 use chronos_types::{DurationMs, Millis};
+use futures::future::try_join_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -122,7 +123,7 @@ impl Planner {
 
     /// Plans a portion of what is due; else says which instant is the next. What is planned is not due any more.
     async fn tick(&mut self) -> Result<Tick<Option<Millis>>, LoopError> {
-        let Services { node, env, store, proposer, view, metrics } = &self.services;
+        let Services { node, env, store, proposer, view, metrics, .. } = &self.services;
         let PlannerConfig { misfire_threshold, catch_up_window } = self.config;
         let rules = Rules {
             now: env.now(),
@@ -149,7 +150,9 @@ impl Planner {
         };
         let (steps, missed) = (portion.steps(), portion.missed());
         if steps > 0 {
-            if let Err(error) = proposer.propose_all(portion.into_proposals()).await {
+            // They line up in their order, each on its own: together they may change more rows than one batch may.
+            let proposed = portion.into_proposals().into_iter().map(|plan| proposer.propose(plan));
+            if let Err(error) = try_join_all(proposed).await {
                 // What was held back for it may wait for nothing.
                 self.catch_up.begin_anew(&self.held);
                 return Err(error.into());

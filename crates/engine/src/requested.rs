@@ -25,6 +25,6 @@ pub(crate) async fn run(
 
 /// An execution that a write has just named.
 pub(crate) async fn on_record(services: &Services, id: ExecutionId) -> Result<ExecutionRow, WriteError> {
-    let found = services.store.read(move |reader| reader.execution(id)).await?;
+    let found = services.store.recall(move |reader| reader.execution(id)).await?;
     found.ok_or(WriteError::Refused(Refusal::NoSuchExecution))
 }

@@ -6,6 +6,7 @@ use chronos_types::NodeName;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::quota::Quota;
 
 /// The parts of a node that use cases and loops share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,4 +23,6 @@ pub struct Services {
     pub view: watch::Receiver<View>,
     /// The counters.
     pub metrics: Metrics,
+    /// The bound on what the state takes.
+    pub quota: Quota,
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::BoxFuture;
@@ -28,11 +29,16 @@ pub trait Net: Send + Sync + fmt::Debug {
         })
     }
 
-    /// Looks the name up and connects.
-    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>>;
+    /// Connects to an address.
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>>;
 
     /// Listens at an address of this machine.
     fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+
+    /// Puts its counters into a registry. By default it counts nothing.
+    fn register(&self, registry: &mut Registry) {
+        let _ = registry;
+    }
 }
 
 /// Takes connections, until it is dropped.

@@ -1,11 +1,13 @@
 //! The machine's clock, timers that follow it, its random bytes, and its network.
 
+mod names;
 mod net;
 
 use chronos_types::Millis;
 
 use crate::{BoxFuture, Clock, Random, Timer};
 
+pub use names::NameFiles;
 pub(super) use net::RealNet;
 
 /// `CLOCK_REALTIME`.

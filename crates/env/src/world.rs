@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chronos_types::Millis;
+use prometheus_client::registry::Registry;
 
 use crate::blocking::Blocking;
 use crate::bug::Bug;
 use crate::clock::{Clock, Timer};
+use crate::dial::dial;
 use crate::random::Random;
-use crate::real::{RealClock, RealNet, RealRandom};
+use crate::real::{NameFiles, RealClock, RealNet, RealRandom};
 use crate::{Disk, Listener, Net, Socket};
 
 /// The world as a node sees it. Cheap to clone.
@@ -34,7 +36,7 @@ impl Env {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            net: Arc::new(RealNet),
+            net: Arc::new(RealNet::new(NameFiles::default())),
             random: Arc::new(RealRandom),
             blocking: Blocking::Threads,
             bug: None,
@@ -45,6 +47,12 @@ impl Env {
     #[must_use]
     pub fn with_net(self, net: Arc<dyn Net>) -> Self {
         Self { net, ..self }
+    }
+
+    /// This world with the machine's own network, on which names are looked up as other files say.
+    #[must_use]
+    pub fn with_name_files(self, files: NameFiles) -> Self {
+        self.with_net(Arc::new(RealNet::new(files)))
     }
 
     /// This world with another source of random bytes.
@@ -103,21 +111,27 @@ impl Env {
         bytes
     }
 
-    /// The addresses of `address`, a `host:port` whose name is looked up now.
+    /// The addresses of `address`, a `host:port`, with the one to be tried first at the front. A name server that
+    /// does not answer takes 10 s at most.
     ///
     /// # Errors
-    /// The name has no address, or the lookup failed.
+    /// The name has no address, or the name servers failed. The error does not name the host.
     pub async fn lookup(&self, address: &str) -> std::io::Result<Vec<SocketAddr>> {
         self.net.lookup(address).await
     }
 
-    /// Connects to `address`, a `host:port` whose name is looked up now. The caller must bound the time,
+    /// Connects to the first of the addresses that answers, and returns it too. The caller must bound the time,
     /// because the operating system may take long.
     ///
     /// # Errors
-    /// The name has no address, or none of its addresses answers.
-    pub async fn connect(&self, address: &str) -> std::io::Result<Socket> {
-        self.net.connect(address).await
+    /// None of the addresses answers.
+    pub async fn connect(&self, addresses: &[SocketAddr]) -> std::io::Result<(Socket, SocketAddr)> {
+        dial(&*self.net, addresses).await
+    }
+
+    /// Puts what is counted of the network into a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.net.register(registry);
     }
 
     /// Listens at `address`, a `host:port`; port 0 takes a free one.

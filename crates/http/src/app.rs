@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chronos_engine::Engine;
 use chronos_webhook::Tester;
 
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 /// What the pages work with.
@@ -15,6 +16,8 @@ pub struct App {
     pub tester: Tester,
     /// What is counted of the API.
     pub metrics: Metrics,
+    /// What the requests under way share.
+    pub limits: Limits,
     /// Reads the metrics of the whole node, in the OpenMetrics text format.
     pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
     /// The path at which metrics are read.

@@ -14,18 +14,23 @@ use chronos_types::Invalid;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::app::Shared;
 use crate::problem::ApiError;
 
 /// Four times the largest webhook body, so a job with one fits whatever its escapes.
 const MAX_BYTES: usize = 1 << 20;
 /// Longer than a slow uplink needs for a mebibyte.
 const READ_SECONDS: u64 = 30;
-/// What is read and thrown away of a body that is too large, so that a client that sends all of
+/// What is read and thrown away of a body that is not taken, so that a client that sends all of
 /// it before it listens hears the answer instead of a broken connection.
 const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
+/// Bytes of all bodies that are being read, and of those that were read and whose requests are under way: as many
+/// as 128 of the largest webhook bodies. More clients than that are told to come again.
+pub(crate) const MAX_HELD_BYTES: usize = 32 << 20;
 
 /// A JSON body. As an `Option` it may be left out.
 pub(crate) struct JsonBody {
@@ -33,7 +38,12 @@ pub(crate) struct JsonBody {
     pub(crate) value: Value,
     /// Set on a POST with an `Idempotency-Key`.
     pub(crate) idempotency: Option<Idempotency>,
+    /// Its share of what bodies may hold together.
+    pub(crate) held: Held,
 }
+
+/// The room that a body takes, for as long as this is kept.
+pub(crate) type Held = Option<OwnedSemaphorePermit>;
 
 /// No body, or an empty object.
 pub(crate) struct NoBody {
@@ -41,38 +51,45 @@ pub(crate) struct NoBody {
     pub(crate) idempotency: Option<Idempotency>,
 }
 
-impl<S: Sync> FromRequest<S> for JsonBody {
+impl FromRequest<Shared> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, bytes) = read(request).await?;
-        Self::parse(&parts, &bytes)
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        Self::parse(read(request, app).await?)
     }
 }
 
-impl<S: Sync> OptionalFromRequest<S> for JsonBody {
+impl OptionalFromRequest<Shared> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
-        let (parts, bytes) = read(request).await?;
-        if bytes.is_empty() { Ok(None) } else { Self::parse(&parts, &bytes).map(Some) }
+    async fn from_request(request: Request, app: &Shared) -> Result<Option<Self>, ApiError> {
+        let whole = read(request, app).await?;
+        if whole.bytes.is_empty() { Ok(None) } else { Self::parse(whole).map(Some) }
     }
+}
+
+/// A request that was read to its end.
+struct Whole {
+    parts: Parts,
+    bytes: Bytes,
+    held: Held,
 }
 
 impl JsonBody {
-    fn parse(parts: &Parts, bytes: &Bytes) -> Result<Self, ApiError> {
+    fn parse(whole: Whole) -> Result<Self, ApiError> {
+        let Whole { parts, bytes, held } = whole;
         if !bytes.is_empty() {
             check_media_type(&parts.headers)?;
         }
-        Ok(Self { value: parse_json(bytes)?, idempotency: idempotency(parts, bytes)? })
+        Ok(Self { value: parse_json(&bytes)?, idempotency: idempotency(&parts, &bytes)?, held })
     }
 }
 
-impl<S: Sync> FromRequest<S> for NoBody {
+impl FromRequest<Shared> for NoBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, bytes) = read(request).await?;
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        let Whole { parts, bytes, held: _held } = read(request, app).await?;
         if !bytes.is_empty() {
             check_media_type(&parts.headers)?;
             match parse_json(&bytes)? {
@@ -91,12 +108,15 @@ impl<S: Sync> FromRequest<S> for NoBody {
     }
 }
 
-async fn read(request: Request) -> Result<(Parts, Bytes), ApiError> {
+async fn read(request: Request, app: &Shared) -> Result<Whole, ApiError> {
     let (parts, mut body) = request.into_parts();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let whole = async { if announced > MAX_BYTES { Ok(None) } else { collect(&mut body, announced).await } };
+    let mut held = None;
+    let whole = async {
+        if announced > MAX_BYTES { Ok(None) } else { collect(&mut body, announced, app, &mut held).await }
+    };
     match tokio::time::timeout(Duration::from_secs(READ_SECONDS), whole).await {
-        Ok(Ok(Some(bytes))) => Ok((parts, bytes)),
+        Ok(Ok(Some(bytes))) => Ok(Whole { parts, bytes, held }),
         Ok(Ok(None)) => {
             // A client that asked first (RFC 9110, section 10.1.1) has sent nothing yet.
             if !parts.headers.contains_key(header::EXPECT) {
@@ -104,13 +124,21 @@ async fn read(request: Request) -> Result<(Parts, Bytes), ApiError> {
             }
             Err(ApiError::body_too_large(MAX_BYTES))
         }
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) => {
+            drain(&mut body).await;
+            Err(error)
+        }
         Err(_) => Err(ApiError::body_too_slow(READ_SECONDS)),
     }
 }
 
-/// The whole body; none where it is too large.
-async fn collect(body: &mut Body, announced: usize) -> Result<Option<Bytes>, ApiError> {
+/// The whole body; none where it is too large. `held` is the room that it takes.
+async fn collect(
+    body: &mut Body,
+    announced: usize,
+    app: &Shared,
+    held: &mut Held,
+) -> Result<Option<Bytes>, ApiError> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -118,6 +146,7 @@ async fn collect(body: &mut Body, announced: usize) -> Result<Option<Bytes>, Api
         if all.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > MAX_BYTES {
             return Ok(None);
         }
+        hold(held, data.len(), app)?;
         // Most bodies come in one piece, which is then used as it is.
         match first.take() {
             None if all.is_empty() => first = Some(data),
@@ -130,6 +159,20 @@ async fn collect(body: &mut Body, announced: usize) -> Result<Option<Bytes>, Api
         }
     }
     Ok(Some(first.unwrap_or_else(|| all.freeze())))
+}
+
+/// Takes room for so many bytes more. A body takes it as it comes, so that announcing one holds nothing up.
+fn hold(held: &mut Held, bytes: usize, app: &Shared) -> Result<(), ApiError> {
+    let bodies = app.limits.bodies.clone();
+    let Ok(more) = bodies.try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)) else {
+        app.metrics.refused("bodies");
+        return Err(ApiError::no_room_for_body());
+    };
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+    Ok(())
 }
 
 async fn drain(body: &mut Body) {

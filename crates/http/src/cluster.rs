@@ -6,9 +6,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chronos_api::{AddNodeRequest, ClusterNode, ClusterStatus, Problem, TransferRequest, TransferResponse};
-use chronos_engine::{self as engine, Member, Role};
-use chronos_types::NodeName;
+use chronos_api::{
+    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, Problem, TimeWord,
+    TransferRequest, TransferResponse,
+};
+use chronos_engine::{self as engine, Member, Role, StorageStatus, TimeStatus};
+use chronos_types::{NodeName, format_rfc3339};
 use futures::stream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(add))
         .routes(routes!(remove))
         .routes(routes!(transfer))
+        .routes(routes!(clock))
         .routes(routes!(backup))
 }
 
@@ -38,8 +42,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
-    let engine::ClusterStatus { id, node: own, leader, term, committed, version, members } =
+    let engine::ClusterStatus { id, node: own, leader, term, committed, version, members, time, storage } =
         app.engine.cluster.status().await?;
+    let StorageStatus { in_use, bound, is_reached } = storage;
     let status = ClusterStatus {
         cluster_id: id,
         node_id: own.to_string(),
@@ -47,9 +52,22 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
         term,
         commit_index: committed,
         cluster_version: version,
+        time: cluster_time(time),
+        storage: ClusterStorage { bytes_in_use: in_use, max_bytes: bound, refuses_growth: is_reached },
         nodes: members.into_iter().map(node).collect(),
     };
     Ok(respond::json(StatusCode::OK, &status))
+}
+
+fn cluster_time(time: TimeStatus) -> ClusterTime {
+    let TimeStatus { at, clock, suspended, ahead, is_setting_back } = time;
+    ClusterTime {
+        at: at.map(format_rfc3339),
+        clock: format_rfc3339(clock),
+        trimming_suspended: suspended,
+        ahead,
+        setting_back: is_setting_back,
+    }
 }
 
 fn node(member: Member) -> ClusterNode {
@@ -132,6 +150,25 @@ async fn transfer(
     let TransferRequest { to } = request.unwrap_or_default();
     let leader = app.engine.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
     Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
+}
+
+/// Say that the cluster's time is right though it jumped, or have it set back to the clock of the leader.
+#[utoipa::path(
+    post, path = "/api/v1/cluster/clock", tag = "cluster", operation_id = "set_clock",
+    request_body = ClockRequest,
+    responses(
+        (status = 200, description = "How the time stands now", body = ClusterTime),
+        (status = 409, description = "It is not to be set back: the clock of the leader is not behind it", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn clock(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+    let word = match ClockRequest::parse(&body.value)?.time {
+        TimeWord::Right => engine::TimeWord::Right,
+        TimeWord::SetBack => engine::TimeWord::SetBack,
+    };
+    let time = app.engine.cluster.set_time(word).await?;
+    Ok(respond::json(StatusCode::OK, &cluster_time(time)))
 }
 
 /// Take a backup: one file with all jobs, versions and executions, as this node has them now.

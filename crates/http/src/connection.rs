@@ -3,6 +3,9 @@
 //! An idle connection is cheap and may stay for a while. A client that begins a request must get its
 //! head across soon, and one that does not read its answer is cut off.
 
+mod crowd;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::convert::Infallible;
@@ -22,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+pub(crate) use crowd::Crowd;
 use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
 
 /// A request's head: its URL holds a cursor and some filters, its headers what proxies add.
@@ -31,8 +35,9 @@ const MAX_HEADERS: usize = 100;
 /// to close now would reset it. Its answer says that the connection closes.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// Serves one connection until it is closed, by either side or by `stop`.
-pub(crate) async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
+/// Serves one connection until it is closed, by either side or by `stop`. Where it is one of many, it is closed
+/// soon after its last answer.
+pub(crate) async fn serve<S>(stream: S, router: Router, crowd: &Crowd, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -66,6 +71,7 @@ where
         tokio::time::sleep(LINGER).await;
     });
     let mut stopping = false;
+    let mut turned = pin!(crowd.turns());
     loop {
         let served = std::future::poll_fn(|context| {
             if let Poll::Ready(result) = connection.as_mut().poll(context) {
@@ -74,7 +80,7 @@ where
             // Deadlines mostly move away; the alarm follows only where one comes nearer, or when
             // it goes off.
             loop {
-                let deadline = watch.deadline();
+                let deadline = watch.deadline(crowd.is_large());
                 if let Some(deadline) = deadline.filter(|deadline| *deadline < alarm.deadline()) {
                     alarm.as_mut().reset(deadline);
                 }
@@ -96,6 +102,7 @@ where
                 }
                 return;
             }
+            () = turned.as_mut() => turned.set(crowd.turns()),
             () = &mut stopped, if !stopping => {
                 stopping = true;
                 if watch.owes_nothing() {

@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bytes::Bytes;
 use chronos_api::{Execution, ExecutionPage, Problem};
 use chronos_engine::PageRequest;
-use chronos_state::{ExecutionRow, Page};
+use chronos_state::ExecutionRow;
 use chronos_types::{ExecutionId, Status};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::cursor::Binding;
+use crate::page::PageText;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, Query};
@@ -42,9 +42,8 @@ async fn list(
     Params(job): Params<String>,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let list = List::of(Some(&job), query)?;
-    let (status, page) = (list.status, list.page);
-    let text = app.engine.executions.page_of(&job, status, page, move |page| list.text(&page)).await?;
+    let List { status, page, text } = List::of(Some(&job), query)?;
+    let text = app.engine.executions.page_of(&job, status, page, text).await?;
     Ok(respond::ready(StatusCode::OK, text))
 }
 
@@ -63,9 +62,8 @@ async fn list(
     )
 )]
 async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, ApiError> {
-    let list = List::of(None, query)?;
-    let (status, page) = (list.status, list.page);
-    let text = app.engine.executions.page(status, page, move |page| list.text(&page)).await?;
+    let List { status, page, text } = List::of(None, query)?;
+    let text = app.engine.executions.page(status, page, text).await?;
     Ok(respond::ready(StatusCode::OK, text))
 }
 
@@ -91,11 +89,11 @@ async fn get(
     Ok(respond::execution(StatusCode::OK, &row))
 }
 
-/// Which page of which list.
+/// Which page of which list, and what writes it.
 struct List {
-    binding: Binding,
     status: Option<Status>,
     page: PageRequest<ExecutionId>,
+    text: PageText<ExecutionRow, Execution, ExecutionId>,
 }
 
 impl List {
@@ -105,14 +103,6 @@ impl List {
         let binding = Binding::new(kind, &[job.unwrap_or_default(), status.map_or("", Status::as_str)]);
         let page = query.page(&binding, ExecutionId::from_bytes);
         query.finish()?;
-        Ok(Self { binding, status, page })
-    }
-
-    /// The page as JSON.
-    fn text(&self, page: &Page<ExecutionRow>) -> Bytes {
-        let last = page.items.last().filter(|_| page.more);
-        let next_cursor = last.map(|row| self.binding.encode(row.execution.id.as_bytes()));
-        let executions = page.items.iter().map(on_record::execution).collect();
-        respond::bytes(&ExecutionPage { executions, next_cursor })
+        Ok(Self { status, page, text: PageText::new("executions", binding, on_record::execution) })
     }
 }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem};
 use chronos_engine::Schedules;
-use chronos_state::{JobFilter, JobRow, JobSeq, Page};
+use chronos_state::{JobFilter, JobRow, JobSeq};
 use chronos_types::{Invalid, JobSpec, Secrets};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use crate::app::Shared;
 use crate::body::JsonBody;
 use crate::cursor::Binding;
+use crate::page::PageText;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, NoQuery, Query};
@@ -35,7 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     )
 )]
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let JsonBody { value, idempotency } = body;
+    let JsonBody { value, idempotency, held: _held } = body;
     let spec = || JobInput::parse(&value, None, &Schedules::check);
     let job = app.engine.jobs.create(idempotency, spec, |job| Job::new(job, None)).await?;
     let mut response = respond::job(StatusCode::CREATED, &job);
@@ -60,11 +61,7 @@ async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result
     )
 )]
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
-    let filter = JobFilter {
-        enabled: query.boolean("enabled"),
-        tags: query.tags(),
-        q: query.take("q").filter(|text| !text.is_empty()),
-    };
+    let filter = JobFilter { enabled: query.boolean("enabled"), tags: query.tags(), q: query.search() };
     let mut parts = vec![
         filter.q.as_deref().unwrap_or_default(),
         match filter.enabled {
@@ -77,12 +74,7 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     let binding = Binding::new("jobs", &parts);
     let page = query.page(&binding, |bytes| JobSeq::new(i64::from_be_bytes(bytes)));
     query.finish()?;
-    let text = move |page: Page<JobRow>| {
-        let last = page.items.last().filter(|_| page.more);
-        let next_cursor = last.map(|row| binding.encode(&row.seq.get().to_be_bytes()));
-        let jobs = page.items.iter().map(on_record::job).collect();
-        respond::bytes(&JobPage { jobs, next_cursor })
-    };
+    let text = PageText::new("jobs", binding, on_record::job);
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(filter, page, text).await?))
 }
 

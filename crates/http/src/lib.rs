@@ -15,8 +15,10 @@ mod health;
 mod job_actions;
 mod jobs;
 mod layers;
+mod limits;
 mod metrics;
 mod on_record;
+mod page;
 mod params;
 mod problem;
 mod query;
@@ -30,6 +32,7 @@ mod versions;
 mod webhooks;
 
 pub use app::App;
+pub use limits::Limits;
 pub use metrics::Metrics;
 pub use router::router;
 pub use serve::serve;

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -13,11 +14,18 @@ struct ByRequest {
     status: u16,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByLimit {
+    limit: &'static str,
+}
+
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<ByRequest, Counter>,
     duration: Histogram,
+    refused: Family<ByLimit, Counter>,
+    connections: Gauge,
 }
 
 impl Metrics {
@@ -25,8 +33,14 @@ impl Metrics {
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
         let durations = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
-        let metrics = Self { requests: Family::default(), duration: Histogram::new(durations) };
-        let Self { requests, duration } = metrics.clone();
+        let metrics = Self {
+            requests: Family::default(),
+            duration: Histogram::new(durations),
+            refused: Family::default(),
+            connections: Gauge::default(),
+        };
+        let Self { requests, duration, refused, connections } = metrics.clone();
+        registry.register("http_connections", "Connections of API clients that are open", connections);
         registry.register("http_requests", "API requests, by method, route and status", requests);
         registry.register_with_unit(
             "http_request_duration",
@@ -34,7 +48,19 @@ impl Metrics {
             Unit::Seconds,
             duration,
         );
+        let help = "API requests refused because too many others were under way, by what they share: bodies or tests";
+        registry.register("http_requests_refused", help, refused);
         metrics
+    }
+
+    /// A request was refused, because others use all of what they share.
+    pub(crate) fn refused(&self, limit: &'static str) {
+        self.refused.get_or_create(&ByLimit { limit }).inc();
+    }
+
+    /// So many connections are open.
+    pub(crate) fn connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// An API request was answered.

@@ -6,9 +6,12 @@ use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 use chronos_state::{Refusal, StateError};
-use chronos_types::Invalid;
+use chronos_types::{Invalid, clip};
 
 use crate::respond;
+
+/// What a client can do whose question takes too long.
+const NARROWER: &str = "ask for less: a lower limit, a tag or a job to look at, another status, or no q";
 
 /// A request that was not done, and why.
 #[derive(Debug)]
@@ -32,18 +35,30 @@ impl ApiError {
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
     }
 
+    /// This node does as much of the kind as it can at once. Nothing was done.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        Self::unavailable("busy", detail, "1")
+    }
+
+    /// As [`ApiError::busy`], of a request whose body was not read to its end.
+    pub(crate) fn no_room_for_body() -> Self {
+        let detail = "this node holds as much of request bodies as it can at once; nothing was done";
+        Self { closes: true, ..Self::busy(detail) }
+    }
+
     /// The connection cannot be used again: the rest of the body was not read.
     fn closing(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { closes: true, ..Self::new(status, code, detail) }
     }
 
     pub(crate) fn no_such_path(path: &str) -> Self {
-        let detail = format!("there is nothing at {path}; the API is described at /api/docs/");
+        let detail = format!("there is nothing at {}; the API is described at /api/docs/", clip(path));
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
-        let detail = format!("{method} is not for this path; the Allow header lists what is");
+        let detail =
+            format!("{} is not for this path; the Allow header lists what is", clip(method.as_str()));
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
@@ -78,8 +93,9 @@ impl ApiError {
 
     pub(crate) fn wrong_media_type(found: &str) -> Self {
         let detail = format!(
-            "the Content-Type is {found:?}; expected JSON: send the header 'Content-Type: application/json' \
-             (with curl: -H 'Content-Type: application/json')"
+            "the Content-Type is {:?}; expected JSON: send the header 'Content-Type: application/json' \
+             (with curl: -H 'Content-Type: application/json')",
+            clip(found)
         );
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     }
@@ -93,13 +109,13 @@ impl ApiError {
 
 impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
-        let errors = BadField::all(&invalid);
+        let (errors, count) = (BadField::all(&invalid), invalid.fields().len() + invalid.more());
         let detail = match errors.as_slice() {
             [one] if one.field.is_empty() => format!("the request body {}", one.message),
             [one] => format!("{}: {}", one.field, one.message),
             many => {
                 let fields: Vec<&str> = many.iter().take(20).map(|error| error.field.as_str()).collect();
-                format!("{} fields are bad: {}", many.len(), fields.join(", "))
+                format!("{count} fields are bad: {}", fields.join(", "))
             }
         };
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail) }
@@ -147,6 +163,23 @@ impl From<Refusal> for ApiError {
                 "unreadable",
                 "what is on record and needed for this cannot be read; write the job anew",
             ),
+            Refusal::OverBound { in_use, bound } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "over_max_bytes",
+                format!(
+                    "the records take {in_use} bytes, more than history.max_bytes ({bound}), and all history is \
+                     forgotten already: delete jobs, make them smaller, or raise history.max_bytes on every node"
+                ),
+            ),
+            Refusal::ClockNotBehind { least_ms } => Self::new(
+                StatusCode::CONFLICT,
+                "clock_not_behind",
+                format!(
+                    "the clock of the leader is not behind the cluster's time by {} seconds or more; set that clock \
+                     right first",
+                    2 * least_ms / 1_000
+                ),
+            ),
             Refusal::VersionNotFollowed { follows } => Self::new(
                 StatusCode::CONFLICT,
                 "version_not_followed",
@@ -173,13 +206,17 @@ impl From<Unavailable> for ApiError {
             Unavailable::TooLarge(why) => {
                 return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "write_too_large", why);
             }
-            Unavailable::Busy(_) => ("busy", "1"),
             Unavailable::NoCluster(_) => ("no_cluster", "1"),
             Unavailable::NoLeader(_) => ("no_leader", "1"),
             Unavailable::DiskFull(_) => ("disk_full", "10"),
             Unavailable::NotInUse(_) => ("cluster_version", "60"),
             Unavailable::OutcomeUnknown(_) => ("outcome_unknown", "1"),
             Unavailable::Stopping(_) => ("stopping", "5"),
+            Unavailable::Busy(reason) => return Self::busy(reason),
+            Unavailable::TooLong(_) => {
+                let detail = format!("{error}; {NARROWER}");
+                return Self::unavailable("query_too_long", detail, "10");
+            }
         };
         Self::unavailable(code, error.to_string(), retry_after)
     }
@@ -261,5 +298,24 @@ impl IntoResponse for ApiError {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_a_503_that_says_what_to_do() {
+        for (error, code, says) in [
+            (Unavailable::Busy("full".into()), "busy", "full"),
+            (Unavailable::TooLong("slow".into()), "query_too_long", "slow; ask for less: "),
+        ] {
+            let error = ApiError::from(ReadError::from(error));
+            assert!(error.code == code && error.detail.starts_with(says), "{error:?}");
+            let response = error.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+        }
     }
 }

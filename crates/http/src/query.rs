@@ -5,13 +5,15 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chronos_engine::{Consistency, PageRequest};
-use chronos_types::{Invalid, Status};
+use chronos_types::{Invalid, MAX_TAGS, Status, clip};
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
+/// A name has 255 characters at most. SQLite takes patterns of 50,000 bytes.
+const MAX_Q_CHARS: usize = 256;
 
 /// The parameters that no page has asked for yet.
 pub(crate) struct Query {
@@ -44,7 +46,22 @@ impl Query {
             }
             None => true,
         });
+        if tags.len() > MAX_TAGS {
+            let say = format!("{} tags are asked for; a job has at most {MAX_TAGS}", tags.len());
+            self.invalid.add("tag.KEY", say);
+        }
         tags
+    }
+
+    /// A text to search for; none where it is empty.
+    pub(crate) fn search(&mut self) -> Option<String> {
+        let text = self.parsed("q", |text| match text.chars().count() {
+            count if count > MAX_Q_CHARS => {
+                Err(format!("has {count} characters; expected at most {MAX_Q_CHARS}"))
+            }
+            _ => Ok(text.to_owned()),
+        });
+        text.filter(|text| !text.is_empty())
     }
 
     /// A parameter that `parse` gives a meaning.
@@ -62,14 +79,15 @@ impl Query {
         self.parsed(name, |text| match text {
             "true" => Ok(true),
             "false" => Ok(false),
-            other => Err(format!("{other:?} is not a boolean; expected true or false")),
+            other => Err(format!("{:?} is not a boolean; expected true or false", clip(other))),
         })
     }
 
     /// How many items to list.
     fn limit(&mut self) -> usize {
-        let wrong =
-            |text: &str| format!("{text:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}");
+        let wrong = |text: &str| {
+            format!("{:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}", clip(text))
+        };
         let parse = |text: &str| match text.parse() {
             Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
             _ => Err(wrong(text)),
@@ -113,7 +131,7 @@ impl Query {
         let known = self.known.join(", ");
         let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };
         for (name, _) in &self.pairs {
-            self.invalid.add(name.as_str(), format!("unknown query parameter; expected {expected}"));
+            self.invalid.add(clip(name), format!("unknown query parameter; expected {expected}"));
         }
         Ok(self.invalid.into_result()?)
     }

@@ -1,38 +1,58 @@
 //! Serves each connection in a task of its own, until it is told to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use chronos_env::{Accept, Listener, Socket, accept};
+use chronos_env::{Accept, Further, Listener, Socket, accept};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection;
+use crate::connection::{self, Crowd};
+use crate::metrics::Metrics;
 use crate::tls::TlsAcceptor;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// When the server stops, requests under way have so long to end.
-const LIMITS: Accept = Accept { from: "clients", most: usize::MAX, grace: Duration::from_secs(10) };
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` is cancelled. Then it takes no new connections and requests, and lets those
-/// under way end.
+/// under way end. At most `most` connections are open at a time. Further ones wait in the kernel's queue, and
+/// idle ones are soon closed for them.
 pub async fn serve(
     listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     router: Router,
+    most: usize,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
-    let serve = |socket, _| one(socket, tls.clone(), router.clone(), stop.clone());
-    accept(listener, LIMITS, stop.clone(), serve).await;
+    let crowd = Arc::new(Crowd::new(most, metrics));
+    let serve = |socket, _| {
+        let place = Crowd::join(&crowd);
+        let served = one(socket, tls.clone(), router.clone(), Arc::clone(&crowd), stop.clone());
+        async move {
+            served.await;
+            drop(place);
+        }
+    };
+    let limits = Accept { from: "clients", most, further: Further::Waits, grace: GRACE };
+    accept(listener, limits, stop.clone(), serve).await;
 }
 
-async fn one(stream: Socket, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
-    let Some(tls) = tls else { return connection::serve(stream, router, stop).await };
+async fn one(
+    stream: Socket,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    crowd: Arc<Crowd>,
+    stop: CancellationToken,
+) {
+    let Some(tls) = tls else { return connection::serve(stream, router, &crowd, stop).await };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
     tokio::select! {
         () = stop.cancelled() => {}
         handshake = handshake => match handshake {
-            Ok(Ok(stream)) => connection::serve(stream, router, stop).await,
+            Ok(Ok(stream)) => connection::serve(stream, router, &crowd, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "a client does not speak TLS as we do"),
             Err(_) => tracing::debug!("a client did not finish its TLS handshake"),
         },

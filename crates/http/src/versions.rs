@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chronos_api::{Job, Problem, VersionPage};
-use chronos_state::{Page, VersionRow};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::NoBody;
 use crate::cursor::Binding;
+use crate::page::PageText;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{NoQuery, Query};
@@ -42,12 +42,7 @@ async fn list(
     let binding = Binding::new("versions", &[&job]);
     let page = query.page(&binding, u64::from_be_bytes);
     query.finish()?;
-    let text = move |page: Page<VersionRow>| {
-        let last = page.items.last().filter(|_| page.more);
-        let next_cursor = last.map(|row| binding.encode(&row.version.to_be_bytes()));
-        let versions = page.items.iter().map(on_record::version).collect();
-        respond::bytes(&VersionPage { versions, next_cursor })
-    };
+    let text = PageText::new("versions", binding, on_record::version);
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&job, page, text).await?))
 }
 

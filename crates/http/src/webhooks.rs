@@ -14,22 +14,32 @@ use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
 
+/// Tests at a time. Each may take a minute and hold a response; people test a webhook now and then.
+pub(crate) const MAX_AT_ONCE: usize = 8;
+
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(test))
 }
 
 /// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
-/// recorded and nothing is retried.
+/// recorded and nothing is retried. It takes a minute at most, whatever the time-out.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "test_webhook",
     request_body = TestRequest,
     responses(
         (status = 200, description = "What came of it, also where it failed", body = TestResponse),
+        (status = 503, description = "Too many webhooks are being tested on this node already", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let (webhook, timeout) = TestRequest::parse(&body.value)?;
+    // Room for other bodies, while this one waits for its target.
+    drop(body);
+    let Ok(_place) = app.limits.tests.try_acquire() else {
+        app.metrics.refused("tests");
+        return Err(ApiError::busy(format!("{MAX_AT_ONCE} webhooks are being tested on this node already")));
+    };
     let TestOutcome { success, status_code, body, truncated, duration_ms, error } =
         app.tester.test(webhook, timeout).await;
     let answer = TestResponse {

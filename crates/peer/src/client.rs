@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{BoxFuture, Env};
+use chronos_types::clip;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::connection::{Connection, Failure, Outgoing};
+use super::dial::Dialler;
 use super::inbound::Inbound;
 use super::pool::Pool;
 use super::tls::{PeerTls, TlsError};
@@ -31,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// Calls other nodes over HTTP/1.1, in plain text or over mutual TLS. A call that overlaps another one to
 /// the same address on the same lane has a connection of its own. Connections are kept for later calls.
 pub struct HttpTransport {
-    env: Env,
+    dialler: Arc<Dialler>,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) caller: Caller,
     pools: Mutex<HashMap<(String, Lane), Arc<Pool>>>,
@@ -46,7 +48,7 @@ impl HttpTransport {
     /// One of the files cannot be used.
     pub fn new(tls: Option<&PeerTls>, caller: Caller, env: Env) -> Result<Self, TlsError> {
         let tls = tls.map(PeerTls::client).transpose()?;
-        Ok(Self { env, tls, caller, pools: Mutex::default(), stall: STALL })
+        Ok(Self { dialler: Arc::new(Dialler::new(env)), tls, caller, pools: Mutex::default(), stall: STALL })
     }
 
     fn pool(&self, to: &str, lane: Lane) -> Arc<Pool> {
@@ -123,11 +125,11 @@ impl HttpTransport {
         permit: &Arc<OwnedSemaphorePermit>,
         to: &str,
     ) -> Result<Connection, PeerError> {
-        let (env, tls, to) = (self.env.clone(), self.tls.clone(), to.to_owned());
+        let (dialler, tls, to) = (Arc::clone(&self.dialler), self.tls.clone(), to.to_owned());
         let (pool, permit) = (Arc::clone(pool), Arc::clone(permit));
         let (hand_over, connected) = oneshot::channel();
         tokio::spawn(async move {
-            let opening = tokio::time::timeout(CONNECT, Connection::open(&env, tls, &to));
+            let opening = tokio::time::timeout(CONNECT, Connection::open(&dialler, tls, &to));
             let late = |_| Err(format!("cannot connect to {to}: no answer within {} s", CONNECT.as_secs()));
             if let Err(Ok(connection)) = hand_over.send(opening.await.unwrap_or_else(late)) {
                 pool.put(connection);
@@ -220,7 +222,8 @@ async fn speak(
     if status == StatusCode::OK {
         return Ok((Ok(body), true));
     }
-    let reason = String::from_utf8_lossy(&body).into_owned();
+    // Whoever listens at that address may say whatever it likes.
+    let reason = clip(&String::from_utf8_lossy(&body)).into_owned();
     let error = wire::error_of(status, to, reason);
     // A refusal is made after the message was read. Other errors may have come before its end.
     let is_over = matches!(error, PeerError::Refused(_));

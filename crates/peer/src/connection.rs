@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chronos_env::{Env, Socket};
+use chronos_env::Socket;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::activity::{Activity, Watched};
+use super::dial::Dialler;
 use super::wire::root;
 
 /// What a request carries.
@@ -39,12 +40,12 @@ pub(super) struct Failure {
 impl Connection {
     /// Connects to `address`. With TLS, the other node's certificate has to name the host of that address.
     pub(super) async fn open(
-        env: &Env,
+        dialler: &Dialler,
         tls: Option<Arc<ClientConfig>>,
         address: &str,
     ) -> Result<Self, String> {
-        let socket =
-            env.connect(address).await.map_err(|error| format!("cannot connect to {address}: {error}"))?;
+        let socket = dialler.connect(address).await;
+        let socket = socket.map_err(|error| format!("cannot connect to {address}: {error}"))?;
         let activity = Activity::now();
         let mut socket: Socket = Box::new(Watched { socket, activity: activity.clone() });
         if let Some(tls) = tls {

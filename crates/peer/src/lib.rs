@@ -8,6 +8,7 @@
 mod activity;
 mod client;
 mod connection;
+mod dial;
 mod handler;
 mod inbound;
 mod pool;

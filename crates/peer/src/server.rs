@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chronos_env::{Accept, Listener, Socket};
+use chronos_env::{Accept, Further, Listener, Socket};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -29,12 +29,11 @@ const FIRST_CALL: Duration = Duration::from_secs(10);
 /// How long a connection may be idle: from the end of one call to the end of the next call's head. Callers
 /// stop using a connection after one minute.
 const IDLE: Duration = Duration::from_secs(5 * 60);
-/// Ten other nodes have some tens of connections at most. When a call is cut off because this node stops, the
-/// caller makes it again elsewhere.
-const LIMITS: Accept = Accept { from: "other nodes", most: 1024, grace: Duration::from_secs(2) };
+/// How long calls under way may take when this node stops. What is cut off, the caller makes again elsewhere.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves until `stop` is cancelled. Then it takes no more calls, and gives those under way a while to
-/// end. With `tls`, a caller has to show a certificate. The service's future is dropped when its caller
+/// end. A connection beyond `most` is closed at once. With `tls`, a caller has to show a certificate. The service's future is dropped when its caller
 /// is seen to have gone away. This is not seen while a body is not read.
 ///
 /// # Errors
@@ -44,19 +43,22 @@ pub fn serve(
     tls: Option<&PeerTls>,
     caller: Caller,
     service: Arc<dyn Service>,
+    most: usize,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
     let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
     let handler = Handler { caller, service, stall: STALL };
-    Ok(accept(listener, tls, Arc::new(handler), stop))
+    Ok(accept(listener, tls, Arc::new(handler), most, stop))
 }
 
 pub(super) async fn accept(
     listener: Box<dyn Listener>,
     tls: Option<TlsAcceptor>,
     handler: Arc<Handler>,
+    most: usize,
     stop: CancellationToken,
 ) {
+    let limits = Accept { from: "other nodes", most, further: Further::IsClosed, grace: GRACE };
     let serve = |socket, from| {
         let (tls, handler, stop) = (tls.clone(), Arc::clone(&handler), stop.clone());
         async move {
@@ -65,7 +67,7 @@ pub(super) async fn accept(
             }
         }
     };
-    chronos_env::accept(listener, LIMITS, stop.clone(), serve).await;
+    chronos_env::accept(listener, limits, stop.clone(), serve).await;
 }
 
 /// Serves one connection until it is closed, by either side or by `stop`.

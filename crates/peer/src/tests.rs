@@ -8,6 +8,7 @@ mod uploads;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -131,7 +132,7 @@ impl Node {
         let stop = CancellationToken::new();
         let listener = Env::real().listen(address).await.expect("it listens");
         let address = listener.local_address().expect("an address").to_string();
-        let served = serve(listener, tls, caller(name, cluster), service.clone(), stop.clone());
+        let served = serve(listener, tls, caller(name, cluster), service.clone(), 1024, stop.clone());
         let serving = tokio::spawn(served.expect("the files are in order"));
         Self { address, service, stop, serving }
     }
@@ -174,20 +175,42 @@ fn unreachable(answer: Answer) -> String {
     }
 }
 
-/// The machine's network, with names of its own and a count of connections.
+/// The machine's network, with names of its own and counts.
 struct Named {
     real: Env,
-    names: Mutex<HashMap<String, String>>,
+    names: Mutex<HashMap<String, Name>>,
+    lookups: AtomicUsize,
     connections: AtomicUsize,
+}
+
+/// What the name servers say about a name.
+#[derive(Clone)]
+enum Name {
+    Known(String),
+    Lost,
+    Silent,
 }
 
 impl Named {
     fn new() -> Arc<Self> {
-        Arc::new(Self { real: Env::real(), names: Mutex::default(), connections: AtomicUsize::new(0) })
+        Arc::new(Self {
+            real: Env::real(),
+            names: Mutex::default(),
+            lookups: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+        })
     }
 
     fn point(&self, name: &str, at: &str) {
-        self.names.lock().expect("names").insert(name.to_owned(), at.to_owned());
+        self.set(name, Name::Known(at.to_owned()));
+    }
+
+    fn set(&self, name: &str, is: Name) {
+        self.names.lock().expect("names").insert(name.to_owned(), is);
+    }
+
+    fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
     }
 
     fn connections(&self) -> usize {
@@ -202,11 +225,23 @@ impl fmt::Debug for Named {
 }
 
 impl Net for Named {
-    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
+    fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let known = self.names.lock().expect("names").get(address).cloned();
         Box::pin(async move {
+            self.lookups.fetch_add(1, Ordering::SeqCst);
+            match known {
+                Some(Name::Known(at)) => self.real.lookup(&at).await,
+                Some(Name::Lost) => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
+                Some(Name::Silent) => std::future::pending().await,
+                None => self.real.lookup(address).await,
+            }
+        })
+    }
+
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
+        Box::pin(async move {
             self.connections.fetch_add(1, Ordering::SeqCst);
-            self.real.connect(known.as_deref().unwrap_or(address)).await
+            Ok(self.real.connect(&[address]).await?.0)
         })
     }
 

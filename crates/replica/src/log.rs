@@ -14,5 +14,6 @@ pub(crate) mod rows;
 mod schema;
 pub(crate) mod store;
 pub(crate) mod tail;
+pub(crate) mod time;
 pub(crate) mod upkeep;
 pub(crate) mod writer;

@@ -1,4 +1,4 @@
-//! What is counted of the log, and the version of the cluster.
+//! What is counted of the log and of the questions of clients, and the version of the cluster.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +22,7 @@ pub struct Metrics {
     pub(crate) cluster_version: Gauge,
     /// Writes that were refused before they were proposed.
     refused: Family<ByReason, Counter>,
+    queries_refused: Family<ByReason, Counter>,
 }
 
 impl Metrics {
@@ -44,6 +45,11 @@ impl Metrics {
             "Writes that were refused before they were proposed: too many waited, or one was too large",
             metrics.refused.clone(),
         );
+        registry.register(
+            "queries_refused",
+            "Questions of API clients that were not answered, by reason: too many others (busy), or too long a search (too_long)",
+            metrics.queries_refused.clone(),
+        );
         metrics
     }
 
@@ -51,9 +57,14 @@ impl Metrics {
     pub(crate) fn refused(&self, error: &ProposeError) {
         let reason = match error {
             ProposeError::Busy(_) => "busy",
-            ProposeError::TooLarge { .. } => "too_large",
+            ProposeError::TooLarge { .. } | ProposeError::TooManyRows { .. } => "too_large",
             _ => return,
         };
         self.refused.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// A client's question was not answered.
+    pub(crate) fn query_refused(&self, reason: &'static str) {
+        self.queries_refused.get_or_create(&ByReason { reason }).inc();
     }
 }

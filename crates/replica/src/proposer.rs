@@ -1,9 +1,11 @@
 //! [`Proposer`]: the one write path. Commands go to the log together with all others that are waiting, by
 //! way of the node that leads.
 
+mod admission;
 mod gather;
 mod group;
 mod lines;
+mod stamp;
 
 use std::sync::Arc;
 
@@ -14,14 +16,18 @@ use tokio::sync::watch;
 use crate::error::ProposeError;
 use crate::replica::Replica;
 use crate::status::Leadership;
+use admission::Gate;
 use gather::Gather;
 use lines::Entrances;
+
+pub use admission::Admission;
 
 /// Takes commands and proposes them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Proposer {
     entrances: Arc<Entrances>,
     replica: Replica,
+    gate: Gate,
 }
 
 impl Proposer {
@@ -33,14 +39,22 @@ impl Proposer {
         let gather = Gather::new(replica.clone(), env);
         replica.loops().start("proposals", gather.run(lines)).detach();
         let peers = Arc::downgrade(&entrances);
+        let gate = Gate::default();
+        let of_peers = gate.clone();
         replica.on_propose(Box::new(move |items| {
-            let peers = peers.clone();
+            let (peers, gate) = (peers.clone(), of_peers.clone());
             Box::pin(async move {
                 let closed = || ProposeError::Stopped("writes are closed".into());
-                peers.upgrade().ok_or_else(closed)?.enter(items, true).await
+                let entrances = peers.upgrade().ok_or_else(closed)?;
+                gate.pass(items, |items| entrances.enter(items, true)).await
             })
         }));
-        Self { entrances, replica }
+        Self { entrances, replica, gate }
+    }
+
+    /// Has this decide, from now on, whether commands may be proposed. The first call wins.
+    pub fn ask(&self, admission: Arc<dyn Admission>) {
+        self.gate.ask(admission);
     }
 
     /// Proposes a command, on whichever node leads; answers when it is durable on a quorum and applied
@@ -65,7 +79,7 @@ impl Proposer {
         if since > version {
             return Err(ProposeError::NotInUse { since, version });
         }
-        let entered = self.entrances.enter(items, false).await;
+        let entered = self.gate.pass(items, |items| self.entrances.enter(items, false)).await;
         Ok(entered.inspect_err(|error| self.replica.metrics().refused(error))?.outcomes)
     }
 

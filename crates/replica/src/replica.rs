@@ -120,7 +120,7 @@ impl Replica {
         log.stop().await;
     }
 
-    /// The greatest `at` of any batch in the log; see [`crate::log::handle::Log::last_at`].
+    /// The time of the log; see [`crate::log::handle::Log::last_at`].
     pub(crate) fn last_at(&self) -> i64 {
         self.parts.log.last_at()
     }

@@ -14,10 +14,9 @@ use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
-use chronos_state::Machine;
 use chronos_state::backup::{self, Counts};
+use chronos_state::{Machine, private};
 use chronos_types::NodeName;
 
 pub use self::error::SalvageError;
@@ -30,6 +29,7 @@ use crate::health::Health;
 use crate::log::file::LogFile;
 use crate::log::rows::LogRows;
 use crate::log::tail::next;
+use crate::log::time::LogTime;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::position::NOTE_PREFIX;
@@ -113,8 +113,8 @@ fn replay(directory: &Path) -> Result<Replayed, Fault> {
     let health = Arc::new(Health::new(chronos_env::Fault::default()));
     // A full disk is reported, not waited for: an operator is watching.
     health.stop();
-    let newest_at = Arc::new(AtomicI64::new(i64::MIN));
-    let mut state = StateFile::new(machine, Box::new(drop), health, newest_at, ClusterVersion::default())?;
+    let time = Arc::new(LogTime::new());
+    let mut state = StateFile::new(machine, Box::new(drop), health, time, ClusterVersion::default())?;
     let begin = next(state.position().applied.as_ref());
     // The file may still hold a part of what is purged.
     if begin < next(found.purged.as_ref()) {
@@ -171,7 +171,7 @@ impl Scratch {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(&path)(error)),
             _ => {}
         }
-        std::fs::create_dir(&path).map_err(file_error(&path))?;
+        private::create_directory(&path).map_err(file_error(&path))?;
         Ok(Self(path))
     }
 
@@ -182,7 +182,7 @@ impl Scratch {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             opened => opened.map_err(file_error(&source))?,
         };
-        let mut copy = File::create(&target).map_err(file_error(&target))?;
+        let mut copy = private::create(&target).map_err(file_error(&target))?;
         io::copy(&mut original, &mut copy).map_err(file_error(&target))?;
         Ok(())
     }

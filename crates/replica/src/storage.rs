@@ -3,7 +3,6 @@
 pub(crate) mod agreement;
 
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
 use chronos_env::{Env, Fault, Worker};
@@ -16,6 +15,7 @@ use crate::error::ReplicaError;
 use crate::health::{DataFile, Health, Space};
 use crate::log::change::{Found, Identity};
 use crate::log::store::LogStore;
+use crate::log::time::LogTime;
 use crate::metrics::Metrics;
 use crate::state::check::StateCheck;
 use crate::state::fault::StateFault;
@@ -31,8 +31,8 @@ pub(crate) struct Storage {
     pub log: LogStore,
     pub state: Worker<StateFile>,
     pub health: Arc<Health>,
-    /// The greatest instant of any batch that was appended or applied here.
-    pub newest_at: Arc<AtomicI64>,
+    /// The time of the log.
+    pub time: Arc<LogTime>,
     /// The version of the cluster, as of the last entry in the state.
     pub version: ClusterVersion,
     /// Where copies of the state lie.
@@ -55,10 +55,10 @@ impl Storage {
     ) -> Result<Self, ReplicaError> {
         let data_lock = lock_directory(&config.data_dir)?;
         let health = Arc::new(Health::new(fault.clone()));
-        let newest_at = Arc::new(AtomicI64::new(i64::MIN));
+        let time = Arc::new(LogTime::new());
         let version = ClusterVersion::new(metrics.cluster_version.clone());
         let check = StateCheck::of(&machine, health.clone(), env)?;
-        let file = open_state(machine, sink, health.clone(), newest_at.clone(), version.clone(), env)?;
+        let file = open_state(machine, sink, health.clone(), time.clone(), version.clone(), env)?;
         let drawn = u64::from_le_bytes(env.random_bytes());
         let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
         let log = LogStore::open(
@@ -66,7 +66,7 @@ impl Storage {
             &config.data_dir.join("log.db"),
             data_lock,
             health.clone(),
-            newest_at.clone(),
+            time.clone(),
             metrics.log_commits.clone(),
             |found| {
                 agreement::check(&config.data_dir, found, file.position().applied, file.snapshot())?;
@@ -82,7 +82,7 @@ impl Storage {
         let gate = Space::gate(&health, DataFile::State);
         let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
         let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-        Ok(Self { id: identity.id, log, state, health, newest_at, version, copies, check })
+        Ok(Self { id: identity.id, log, state, health, time, version, copies, check })
     }
 
     /// The state for openraft to apply to.
@@ -102,13 +102,13 @@ fn open_state(
     mut machine: Machine,
     sink: Sink,
     health: Arc<Health>,
-    newest_at: Arc<AtomicI64>,
+    time: Arc<LogTime>,
     version: ClusterVersion,
     env: &Env,
 ) -> Result<StateFile, ReplicaError> {
     let (done, ask) = backfill::start(env, "state-backfill", machine.path()).map_err(StateFault::State)?;
     machine.backfill(done, ask).map_err(StateFault::State)?;
-    Ok(StateFile::new(machine, sink, health, newest_at, version)?)
+    Ok(StateFile::new(machine, sink, health, time, version)?)
 }
 
 /// Whose log it is: what it says itself, and otherwise, from then on, `identity`.

@@ -8,6 +8,7 @@ mod fuzz;
 mod golden;
 mod hub;
 mod proposals;
+mod reads;
 mod salvage;
 mod samples;
 mod suite;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use chronos_env::{Env, Loops};
 use chronos_peer::Caller;
-use chronos_state::{Applied, Batch, Machine, Outcome, Readers, Refusal, VERSION};
+use chronos_state::{Applied, Batch, Machine, Outcome, Reader, Refusal, VERSION};
 use chronos_types::NodeName;
 
 use crate::lock::lock;
@@ -41,7 +42,7 @@ struct Node {
     applied: Arc<Mutex<Vec<Applied>>>,
     /// How often the state was replaced by a snapshot.
     replaced: Arc<AtomicUsize>,
-    readers: Readers,
+    reader: Reader,
 }
 
 impl Node {
@@ -78,7 +79,7 @@ impl Node {
         };
         change(&mut config);
         let machine = Machine::open(&directory.join("state.db")).expect("the state opens");
-        let readers = machine.readers(1).expect("the state can be read");
+        let reader = machine.reader().expect("the state can be read");
         let applied = Arc::new(Mutex::new(Vec::new()));
         let replaced = Arc::new(AtomicUsize::new(0));
         let (sink, replacements) = (applied.clone(), replaced.clone());
@@ -100,7 +101,7 @@ impl Node {
         let replica = Replica::start(config, dependencies).await?;
         let proposer = Proposer::start(replica.clone(), Env::real());
         hub.serve(&address, &caller, replica.service());
-        Ok(Self { replica, proposer, applied, replaced, readers })
+        Ok(Self { replica, proposer, applied, replaced, reader })
     }
 
     fn log(&self) -> &Log {
@@ -151,8 +152,7 @@ impl Node {
     }
 
     fn jobs(&self) -> u64 {
-        let (enabled, disabled) =
-            self.readers.with(|reader| reader.count_jobs()).expect("the state can be read");
+        let (enabled, disabled) = self.reader.count_jobs().expect("the state can be read");
         enabled.max(disabled)
     }
 }

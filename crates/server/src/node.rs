@@ -1,5 +1,6 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+mod descriptors;
 mod drain;
 mod effects;
 mod error;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, Engine, Planner, Readiness, Reassignment, Remainders, Retention, Services,
+    self as engine, Cluster, ClusterClock, Engine, Planner, Quota, Readiness, Reassignment, Remainders,
+    Retention, Services,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::telemetry;
+use descriptors::Descriptors;
 use drain::Drain;
 use effects::EffectRouter;
 use parts::Endpoints;
@@ -52,13 +55,17 @@ impl Node {
     /// # Errors
     /// What it needs is not there, is in use, or was written by a newer Chronos.
     pub async fn start(config: Config, env: Env) -> Result<Self, StartError> {
-        // Everything that the operator may have got wrong comes first, before anything is opened.
-        let Endpoints { client, listener, address, tls, peers } = Endpoints::open(&config, &env).await?;
-        parts::raise_file_limit();
-        let directory = &config.cluster.data_dir;
-        let (machine, store) = parts::open_state(directory, &env).await?;
-
         let mut registry = telemetry::registry();
+        let descriptors = Descriptors::take(config.dispatcher.max_concurrent, &mut registry);
+        let called = chronos_webhook::Metrics::new(&mut registry);
+        // Everything that the operator may have got wrong comes first, before anything is opened.
+        let endpoints = Endpoints::open(&config, descriptors.idle, called, &env).await?;
+        let Endpoints { client, listener, address, tls, peers } = endpoints;
+        let directory = &config.cluster.data_dir;
+        env.register(&mut registry);
+        let counted = chronos_replica::Metrics::new(&mut registry);
+        let (machine, store) = parts::open_state(directory, counted.clone(), &env).await?;
+
         let loops = Loops::new(&env);
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
@@ -70,7 +77,7 @@ impl Node {
             transport: peers.transport.clone(),
             caller: peers.caller.clone(),
             activity: activity.clone(),
-            metrics: chronos_replica::Metrics::new(&mut registry),
+            metrics: counted,
             loops: loops.clone(),
             env: env.clone(),
         };
@@ -78,19 +85,23 @@ impl Node {
         let replica = Replica::start(replica, dependencies).await;
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
-        let peers = loops.start("peers", peers.serve(replica.service(), stop_peers.clone())?);
+        let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone())?;
+        let peers = loops.start("peers", peers);
+        let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
             node: config.cluster.node_id.clone(),
             proposer: Proposer::start(replica.clone(), env.clone()),
             view: replica.presence().view(),
-            metrics: engine::Metrics::new(&mut registry),
+            quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
+            metrics,
             env,
             store,
         };
+        services.proposer.ask(Arc::new(services.quota.clone()));
 
         let dispatch = dispatch::Config {
             node: services.node.clone(),
-            max_concurrent: config.dispatcher.max_concurrent,
+            max_concurrent: descriptors.slots,
             store: services.store.clone(),
             proposer: services.proposer.clone(),
             client: client.clone(),
@@ -109,12 +120,14 @@ impl Node {
         };
         let planner = Planner::new(services.clone(), parts::planner(&config), planner)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
-        let retention = Retention::new(services.clone(), parts::retention(&config));
+        let background = Services { store: services.store.in_background(), ..services.clone() };
+        let retention = Retention::new(background.clone(), parts::retention(&config));
         let running = vec![
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
-            loops.start("remainders", Remainders::new(services.clone(), remains).run()),
-            loops.start("reassignment", Reassignment::new(services.clone()).run()),
+            loops.start("clock", ClusterClock::new(background.clone()).run()),
+            loops.start("remainders", Remainders::new(background.clone(), remains).run()),
+            loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
             loops.start("probe", probe::run(services.clone())),
@@ -123,15 +136,19 @@ impl Node {
         let cluster = Cluster::new(services.clone(), replica.clone(), directory)
             .map_err(|error| parts::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), activity, stopping);
+        let served = http::Metrics::new(&mut registry);
         let app = App {
             engine: Engine::new(&services, cluster, readiness),
             tester: Tester::new(client, services.env.clone()),
-            metrics: http::Metrics::new(&mut registry),
+            metrics: served.clone(),
+            limits: http::Limits::default(),
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),
         };
         let stop_serving = CancellationToken::new();
-        let serving = loops.start("api", http::serve(listener, tls, http::router(app), stop_serving.clone()));
+        let router = http::router(app);
+        let serving = http::serve(listener, tls, router, descriptors.api, served, stop_serving.clone());
+        let serving = loops.start("api", serving);
         tracing::info!(%address, node = services.node.as_str(), "serving");
         Ok(Self { address, replica, drain, loops, running, stop_serving, stop_peers, serving, peers })
     }

@@ -1,6 +1,7 @@
 //! Applies one batch of commands. What each command does is in the file of its name.
 
 mod cancel;
+mod clock;
 mod context;
 mod counter;
 mod insert;
@@ -30,6 +31,7 @@ use crate::stored::row;
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
     let LogBatch { batch, follows } = batch;
+    clock::pass(db, batch)?;
     let mut context = Context::new(db, batch.at, follows);
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
@@ -56,6 +58,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::Trim(trim) => trim::trim(context, trim),
         Command::Reassign(reassign) => reassign::reassign(context, reassign),
         Command::Portion => remainder::portion(context),
+        Command::Clock(word) => clock::word(context, word),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

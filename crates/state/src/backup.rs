@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::check::whole as check_state;
 use crate::copy::copy as copy_state;
 use crate::error::StateError;
+use crate::private;
 use crate::schema;
 use crate::stored::code::{live_job, open};
 use crate::stored::row;
@@ -122,7 +123,7 @@ pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
 pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, StateError> {
     check_vacant(data_dir)?;
     let (info, length) = checked(backup)?;
-    std::fs::create_dir_all(data_dir).map_err(StateError::file(data_dir))?;
+    private::create_directory(data_dir).map_err(StateError::file(data_dir))?;
     let unfinished = data_dir.join(UNFINISHED);
     let finish = || {
         unpack(backup, length, &unfinished)?;
@@ -163,7 +164,7 @@ fn settle(file: &Path, data_dir: &Path, node: &NodeName) -> Result<(), StateErro
 /// Writes the state in a backup to a file. It overwrites a file that a crash left behind.
 fn unpack(backup: &Path, length: u64, to: &Path) -> Result<(), StateError> {
     let mut source = File::open(backup).map_err(StateError::file(backup))?.take(length);
-    let mut target = File::create(to).map_err(StateError::file(to))?;
+    let mut target = private::create(to).map_err(StateError::file(to))?;
     let copied = copy(&mut source, &mut target).map_err(StateError::file(to))?;
     if copied != length {
         return Err(StateError::backup(

@@ -2,18 +2,21 @@
 
 mod batch;
 mod class;
+mod clock;
 mod plan;
 mod report;
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName};
 use serde::{Deserialize, Serialize};
 
+use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::spec::StoredSpec;
+use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
 
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
+pub use clock::{Anew, ClockWord, DueAnew};
 pub use plan::{Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
@@ -50,6 +53,8 @@ pub enum Command {
     Reassign(Reassign),
     /// Do the next portion of what changes of jobs have left to do with their runs.
     Portion,
+    /// Say something of the time.
+    Clock(ClockWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -75,7 +80,8 @@ impl Command {
             | Self::Report(_)
             | Self::Trim(_)
             | Self::Reassign(_)
-            | Self::Portion => FIRST,
+            | Self::Portion
+            | Self::Clock(_) => FIRST,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 2,
@@ -92,9 +98,12 @@ impl Command {
             | Self::Cancel(_)
             | Self::Report(_)
             | Self::RaiseVersion { .. } => 1,
+            Self::Clock(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
             Self::Reassign(reassign) => reassign.runs.len(),
-            Self::Trim(trim) => trim.executions.len() + trim.versions.len() + trim.jobs.len(),
+            // How many keys are that old is not known.
+            Self::Trim(trim) if trim.keys_before > 0 => trim.rows().max(MAX_ROWS),
+            Self::Trim(trim) => trim.rows(),
             Self::Portion => MAX_ROWS,
             #[cfg(feature = "next")]
             Self::Probe => 1,
@@ -111,7 +120,8 @@ impl Command {
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
-            Self::RaiseVersion { .. } | Self::Portion => 30,
+            Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
+            Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,
         }
@@ -145,6 +155,16 @@ impl PutJob {
         let headers: usize = webhook.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let body = webhook.body.as_ref().map_or(0, |body| body.len());
         1_000 + description.len() + headers + body
+    }
+
+    /// The bytes that the specification takes in the state if the job is enabled: to disable a job makes it no
+    /// larger.
+    ///
+    /// # Errors
+    /// None, for a specification that was checked.
+    pub fn spec_bytes(&self) -> Result<u64, StateError> {
+        let enabled = StoredSpec { enabled: true, ..self.spec.clone() };
+        Ok(spec::to_json(&enabled)?.len() as u64)
     }
 }
 
@@ -196,8 +216,16 @@ pub struct Trim {
     pub versions: Vec<(JobSeq, u64)>,
     /// Deleted jobs that no execution refers to.
     pub jobs: Vec<JobSeq>,
-    /// Idempotency keys older than this are forgotten.
+    /// Idempotency keys older than this are forgotten, the oldest first, as far as there is room.
     pub keys_before: Millis,
+}
+
+impl Trim {
+    /// How many rows it names. Those of a deleted job are at least two.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.executions.len() + self.versions.len() + 2 * self.jobs.len()
+    }
 }
 
 /// Gives unfinished executions to other nodes, because their node is gone or about to stop.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::StateError;
+use crate::private;
 use crate::schema;
 
 /// Writes a consistent copy of a state file, as it stands now, to a new file, and waits until its
@@ -14,9 +15,8 @@ use crate::schema;
 /// # Errors
 /// `to` exists, or the storage failed.
 pub fn copy(state: &Path, to: &Path) -> Result<(), StateError> {
-    if to.try_exists().map_err(StateError::file(to))? {
-        return Err(StateError::file(to)(std::io::ErrorKind::AlreadyExists.into()));
-    }
+    // SQLite takes an empty file for none, and would make one that others can read.
+    private::create_new(to).map_err(StateError::file(to))?;
     let result = vacuum(state, to);
     if result.is_err() {
         // Half a copy is of no use. The caller hears of the first fault, not of one in removing it.

@@ -105,6 +105,13 @@ impl StateError {
         }
     }
 
+    /// Whether a question was given up, as [`Reader::unless`](crate::Reader::unless) was told to.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        matches!(self, Self::Sqlite(SqliteError(error))
+            if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
+    }
+
     /// Adds to a message about damage where it is: the file, the table, the row. Other faults stay as they are.
     pub(crate) fn within(self, place: impl Display) -> Self {
         match self {

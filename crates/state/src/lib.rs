@@ -14,6 +14,7 @@ mod copy;
 mod error;
 mod machine;
 mod outcome;
+pub mod private;
 mod reader;
 mod remainder;
 mod run;
@@ -23,16 +24,17 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Batch, Cancel, Class, Command, DeleteJob, Idempotency, LogBatch, MAX_ROWS, Moved, Plan, PlanStep,
-    PlannedRun, Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim, VERSION,
+    Anew, Batch, Cancel, Class, ClockWord, Command, DeleteJob, DueAnew, Idempotency, LogBatch, MAX_ROWS,
+    Moved, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported, TriggerRun, Trim,
+    VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, Outcome, Refusal};
 pub use reader::{
-    BadJob, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobFilter, JobRow, OpenRun, Page, PassedBy,
-    Reader, Readers, VersionRow,
+    BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter, JobRow,
+    Jump, Keep, OpenRun, PageLimits, PassedBy, Reader, SetBack, Surplus, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, RunRef};

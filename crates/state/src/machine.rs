@@ -9,7 +9,7 @@ use crate::check::{self, Check};
 use crate::command::LogBatch;
 use crate::error::StateError;
 use crate::outcome::Applied;
-use crate::reader::Readers;
+use crate::reader::Reader;
 use crate::schema::{self, commits};
 use crate::wal::{self, Done};
 
@@ -17,7 +17,7 @@ use crate::wal::{self, Done};
 const CHECKED_AT_ONCE: u64 = 16 << 20;
 
 /// The replicated state machine over its state file. It is the one writer; there can be any number of
-/// [`Readers`].
+/// [`Reader`]s.
 #[derive(Debug)]
 pub struct Machine {
     path: PathBuf,
@@ -129,11 +129,11 @@ impl Machine {
         wal::beside(&mut self.connection, done, ask)
     }
 
-    /// Opens connections for reading. They never wait for the writer.
+    /// Opens a connection for reading. It never waits for the writer.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn readers(&self, count: usize) -> Result<Readers, StateError> {
-        Readers::open(&self.path, count)
+    pub fn reader(&self) -> Result<Reader, StateError> {
+        Reader::open(&self.path)
     }
 }

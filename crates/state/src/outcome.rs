@@ -85,6 +85,19 @@ pub enum Refusal {
     KeyReused,
     /// What is on record and is needed for it cannot be read.
     Unreadable,
+    /// The state has reached its bound, and the command would make it grow. The leader says so before it proposes
+    /// the command; the machine never does.
+    OverBound {
+        /// Bytes in use.
+        in_use: u64,
+        /// The bound.
+        bound: u64,
+    },
+    /// The time is not to be set back: the leader's clock is not behind it.
+    ClockNotBehind {
+        /// How far the clock may be behind the time without being set back, at least, in milliseconds.
+        least_ms: i64,
+    },
     /// The command needs a version that the cluster does not follow, or it raises to one that is not above
     /// the present one.
     VersionNotFollowed {
@@ -103,7 +116,8 @@ pub enum Effect {
     Withdraw(Fire),
     /// An execution was cancelled: stop it.
     Cancel(ExecutionId),
-    /// An execution is over, or waits for the retry that its node reported.
+    /// An execution is over, or waits for the retry that its node reported. Its node lets go of what it holds of
+    /// it, but for an attempt under way. Where it is to go on, a `Fire` follows.
     Settled(ExecutionId),
     /// A change of a job has more runs to end or to withdraw than one command may. What becomes of each follows in
     /// portions; until then none of those begins that are to end.

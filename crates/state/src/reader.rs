@@ -1,18 +1,21 @@
 //! Questions to the state. Each kind of question has a file.
 
+mod clock;
+mod connection;
 mod executions;
 mod hash;
 mod jobs;
 mod nodes;
 mod page;
 mod planning;
-mod pool;
 mod remainders;
 mod retention;
 
+pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
+pub use connection::Reader;
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
-pub use page::Page;
+pub use page::PageLimits;
 pub use planning::{BadJob, Due, DueJob, DuePlace, PassedBy};
-pub use pool::{Reader, Readers};
+pub use retention::{Keep, Surplus};

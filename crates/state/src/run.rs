@@ -72,3 +72,13 @@ impl Fire {
         (attempt, status != Status::Pending)
     }
 }
+
+/// Whether an unfinished execution waits for an instant that means nothing once the time is set back: a retry, or
+/// a run that was asked for. A planned run waits for its own instant, whatever time it is.
+pub(crate) fn is_due_at_once(status: Status, trigger: Trigger) -> bool {
+    match status {
+        Status::Retrying => true,
+        Status::Pending => matches!(trigger, Trigger::Manual | Trigger::Replay),
+        _ => false,
+    }
+}

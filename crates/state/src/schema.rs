@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::error::StateError;
+use crate::private;
 use crate::stored::row;
 
 pub(crate) use format::{check as check_format, raise, version};
@@ -57,6 +58,7 @@ fn create(path: &Path) -> Result<(), StateError> {
         for path in [&unfinished, &beside(path, "-wal"), &beside(path, "-shm")] {
             remove_if_there(path)?;
         }
+        private::create_new(&unfinished).map_err(StateError::file(&unfinished))?;
         let connection = Connection::open(&unfinished)?;
         connection.pragma_update(None, "journal_mode", "OFF")?;
         tables::make(&connection)?;

@@ -6,6 +6,7 @@
 //! refuse costs its own record (`bad`); a record that is not what was written is damage (`row`).
 
 pub(crate) mod bad;
+pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod columns;
 pub(crate) mod execution;

@@ -50,7 +50,7 @@ pub use serde_json::{Value, json};
 #[cfg(feature = "process")]
 pub use server::Server;
 #[cfg(feature = "process")]
-pub use setup::{Refused, Setup};
+pub use setup::{LogTo, Refused, Setup};
 
 /// How long anything is waited for before the test fails. Generous: it is no assertion on speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);

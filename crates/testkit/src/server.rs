@@ -6,11 +6,12 @@ use std::process::ExitStatus;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::process::Child;
+use tokio::process::{Child, ChildStderr};
 use tokio::task::JoinHandle;
 
 use crate::log::Log;
-use crate::{Api, Chronos, Refused, Setup, soon};
+use crate::setup::LogTo;
+use crate::{Api, Chronos, Refused, Setup, soon, until};
 
 /// A running `chronos server`. Speaks the API; is killed when dropped, and then shows its log if
 /// the test failed.
@@ -19,7 +20,10 @@ pub struct Server {
     setup: Setup,
     child: Child,
     log: Log,
-    reading: JoinHandle<()>,
+    /// The task that reads its log, where the test does.
+    reading: Option<JoinHandle<()>>,
+    /// Its log, where nobody reads it.
+    unread: Option<ChildStderr>,
 }
 
 impl Chronos {
@@ -46,7 +50,16 @@ impl Setup {
 
     /// Starts it and waits until it serves.
     pub async fn start(self) -> Server {
-        self.launch().serving().await
+        let server = self.launch();
+        if server.reading.is_some() {
+            return server.serving().await;
+        }
+        // Its log does not say when; it has to have an address.
+        until("chronos to be ready", || async {
+            server.client().ready().await.ok().filter(|ready| ready.status == "ready")
+        })
+        .await;
+        server
     }
 
     /// Starts it and waits until it has refused to run.
@@ -61,8 +74,13 @@ impl Setup {
 impl Server {
     fn of(setup: Setup, mut child: Child, address: SocketAddr) -> Self {
         let log = Log::default();
-        let reading = log.read(child.stderr.take().unwrap());
-        Self { api: Api::new(address), setup, child, log, reading }
+        let (mut reading, mut unread) = (None, None);
+        match (child.stderr.take(), &setup.log_to) {
+            (Some(stderr), LogTo::Test) => reading = Some(log.read(stderr)),
+            (Some(stderr), LogTo::Nobody) => unread = Some(stderr),
+            _ => {}
+        }
+        Self { api: Api::new(address), setup, child, log, reading, unread }
     }
 
     /// Waits until it serves, and says where.
@@ -70,7 +88,9 @@ impl Server {
         let address = tokio::select! {
             line = self.log.find("serving") => line["address"].as_str().unwrap().parse().unwrap(),
             status = self.child.wait() => {
-                soon("the end of the log", &mut self.reading).await.unwrap();
+                if let Some(reading) = &mut self.reading {
+                    soon("the end of the log", reading).await.unwrap();
+                }
                 panic!("chronos did not start: {status:?}");
             }
         };
@@ -94,6 +114,13 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// Begins to read the log that nobody read.
+    pub fn read_log(&mut self) {
+        if let Some(stderr) = self.unread.take() {
+            self.reading = Some(self.log.read(stderr));
+        }
     }
 
     /// The first line of its log with this message.

@@ -1,5 +1,6 @@
 //! How a server is to be started.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,6 +16,19 @@ const IP: &str = "/sbin/ip";
 /// The address of the API, as an environment variable.
 const ADDRESS: &str = "CHRONOS_SERVER__HTTP__ADDRESS";
 
+/// What becomes of a server's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTo {
+    /// The test reads it.
+    Test,
+    /// A pipe that nobody reads. It fills up.
+    Nobody,
+    /// A pipe whose reader is gone. Writing to it fails.
+    Gone,
+    /// A file.
+    File(PathBuf),
+}
+
 /// How a server is to be started.
 #[derive(Clone)]
 pub struct Setup {
@@ -25,6 +39,9 @@ pub struct Setup {
     arguments: Vec<String>,
     namespace: Option<String>,
     keys: Vec<(String, String)>,
+    variables: Vec<(OsString, OsString)>,
+    open_files: Option<usize>,
+    pub(crate) log_to: LogTo,
 }
 
 impl Chronos {
@@ -42,8 +59,19 @@ impl Setup {
     fn of(binary: Chronos) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let data_dir = directory.path().join("data");
-        let (arguments, keys) = (Vec::new(), Vec::new());
-        Self { binary, directory, data_dir, config: None, arguments, namespace: None, keys }
+        let (arguments, keys, variables) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            binary,
+            directory,
+            data_dir,
+            config: None,
+            arguments,
+            namespace: None,
+            keys,
+            variables,
+            open_files: None,
+            log_to: LogTo::Test,
+        }
     }
 
     /// Starts this binary instead, on the same data.
@@ -59,6 +87,27 @@ impl Setup {
         let name = format!("CHRONOS_{}", key.replace('.', "__").to_uppercase());
         self.keys.retain(|(have, _)| *have != name);
         self.keys.push((name, value.to_owned()));
+        self
+    }
+
+    /// Sets an environment variable that is no key, or no text.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Lets it have so many open files at most.
+    #[must_use]
+    pub fn open_files(mut self, most: usize) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
+    /// Where its log goes.
+    #[must_use]
+    pub fn log_to(mut self, log_to: LogTo) -> Self {
+        self.log_to = log_to;
         self
     }
 
@@ -111,9 +160,15 @@ impl Setup {
 
     pub(crate) fn spawn(&self) -> Child {
         let binary = self.binary.path();
-        let mut command = match &self.namespace {
-            None => Command::new(binary),
-            Some(name) => {
+        let mut command = match (&self.namespace, self.open_files) {
+            (None, None) => Command::new(binary),
+            (None, Some(most)) => {
+                // The shell becomes the server.
+                let mut command = Command::new("/bin/sh");
+                command.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(binary);
+                command
+            }
+            (Some(name), _) => {
                 // `ip` becomes the server, so that what is sent to the process reaches it.
                 let mut command = Command::new(IP);
                 command.args(["netns", "exec", name, binary]);
@@ -126,7 +181,17 @@ impl Setup {
         }
         command.env_clear().env("CHRONOS_CLUSTER__DATA_DIR", &self.data_dir);
         command.envs(self.keys.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let stderr = match &self.log_to {
+            LogTo::File(path) => Stdio::from(std::fs::File::create(path).unwrap()),
+            LogTo::Test | LogTo::Nobody => Stdio::piped(),
+            LogTo::Gone => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                drop(reader);
+                Stdio::from(writer)
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         command.kill_on_drop(true).spawn().unwrap()
     }
 }
@@ -136,7 +201,7 @@ impl Setup {
 pub struct Refused {
     /// The exit code.
     pub code: Option<i32>,
-    /// All of standard error.
+    /// All of standard error, where the test reads it.
     pub stderr: String,
 }
 

@@ -20,7 +20,7 @@ macro_rules! choice {
                     $($text => Ok(Self::$variant),)*
                     _ => Err(format!(
                         concat!("{:?} is not ", $what, "; expected one of {}"),
-                        $crate::duration::clip(text), [$($text),*].join(", ")
+                        $crate::clip(text), [$($text),*].join(", ")
                     )),
                 }
             }

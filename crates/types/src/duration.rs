@@ -4,7 +4,12 @@ mod exact;
 
 use std::fmt;
 
+use crate::clip::clip_to;
+
 pub use exact::{DurationError, ExactDuration};
+
+/// What is quoted of a text that is no duration. None is longer.
+const MAX_QUOTED: usize = 80;
 
 /// A non-negative duration in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -81,23 +86,19 @@ impl fmt::Display for DurationMs {
 /// # Errors
 /// One sentence saying what is wrong with `text`.
 pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
-    let too_long = || format!("{:?} is too long; at most 876000h (a hundred years)", clip(text));
+    let too_long =
+        || format!("{:?} is too long; at most 876000h (a hundred years)", clip_to(text, MAX_QUOTED));
     let exact = ExactDuration::parse(text).map_err(|error| match error {
         DurationError::TooLong => too_long(),
         error => {
-            format!("{:?} {error}; expected a duration such as \"30s\", \"1h30m\" or \"500ms\"", clip(text))
+            format!(
+                "{:?} {error}; expected a duration such as \"30s\", \"1h30m\" or \"500ms\"",
+                clip_to(text, MAX_QUOTED)
+            )
         }
     })?;
     let ms = (exact.nanos + u64::from(exact.is_cut)).div_ceil(1_000_000);
     if ms > DurationMs::MAX.0 { Err(too_long()) } else { Ok(DurationMs(ms)) }
-}
-
-/// The start of a text, for quoting in an error.
-pub(crate) fn clip(text: &str) -> &str {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => &text[..end],
-        None => text,
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::duration::clip;
+use crate::clip;
 
 /// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -116,7 +116,7 @@ impl fmt::Debug for Headers {
 /// Checks that a header can be sent as it is.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        return Err(HeaderError::Name(clip(name).to_owned()));
+        return Err(HeaderError::Name(clip(name).into_owned()));
     }
     if CONNECTION_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
         return Err(HeaderError::Connection(name.to_owned()));

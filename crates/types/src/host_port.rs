@@ -25,7 +25,7 @@ pub fn check_host_port(text: &str) -> Result<(), HostPortError> {
         true => text.parse::<SocketAddrV6>().is_ok_and(|address| address.port() > 0),
         false => text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port)),
     };
-    if is_good { Ok(()) } else { Err(HostPortError(crate::duration::clip(text).to_owned())) }
+    if is_good { Ok(()) } else { Err(HostPortError(crate::clip(text).into_owned())) }
 }
 
 fn is_host(text: &str) -> bool {

@@ -95,7 +95,7 @@ macro_rules! common {
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 match Uuid::try_parse(text) {
                     Ok(uuid) if text.len() == 36 => Ok(Self(uuid)),
-                    _ => Err(IdError(crate::duration::clip(text).to_owned())),
+                    _ => Err(IdError(crate::clip(text).into_owned())),
                 }
             }
 

@@ -11,14 +11,25 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// So many bad fields are listed, and the rest are counted: nobody mends more at once, and an input of a mebibyte
+/// can have a hundred thousand.
+const MAX_LISTED: usize = 100;
+
 /// The bad fields of one input; empty while none was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Invalid(Vec<FieldError>);
+pub struct Invalid {
+    listed: Vec<FieldError>,
+    more: usize,
+}
 
 impl Invalid {
     /// Notes a bad field.
     pub fn add(&mut self, field: impl Into<String>, message: impl fmt::Display) {
-        self.0.push(FieldError { field: field.into(), message: message.to_string() });
+        if self.listed.len() == MAX_LISTED {
+            self.more += 1;
+        } else {
+            self.listed.push(FieldError { field: field.into(), message: message.to_string() });
+        }
     }
 
     /// Keeps a good value and notes a bad one.
@@ -39,29 +50,35 @@ impl Invalid {
     /// # Errors
     /// The gathered fields.
     pub fn into_result(self) -> Result<(), Invalid> {
-        if self.0.is_empty() { Ok(()) } else { Err(self) }
+        if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// The bad fields, in the order found.
+    /// The first hundred bad fields, in the order found.
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
-        &self.0
+        &self.listed
+    }
+
+    /// How many more there are.
+    #[must_use]
+    pub fn more(&self) -> usize {
+        self.more
     }
 
     /// Whether no bad field was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.listed.is_empty()
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.listed.iter().enumerate() {
             let gap = if index == 0 { "" } else { "; " };
             write!(f, "{gap}{}: {}", error.field, error.message)?;
         }
-        Ok(())
+        if self.more > 0 { write!(f, "; and {} more", self.more) } else { Ok(()) }
     }
 }
 

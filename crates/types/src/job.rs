@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::choice::choice;
-use crate::duration::clip;
-use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook};
+use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook, clip};
 
 /// A job as it stands: its specification and what the system adds. `S` is how the specification is held, where
 /// it may be one that cannot be read.
@@ -132,6 +131,9 @@ choice! {
     }
 }
 
+/// Labels that one job has.
+pub const MAX_TAGS: usize = 64;
+
 /// Labels: up to 64 keys of 1 to 63 name characters, with values of at most 255 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
@@ -143,8 +145,9 @@ impl Tags {
     /// Each bad key and what was expected.
     pub fn parse(map: BTreeMap<String, String>) -> Result<Self, Vec<(String, String)>> {
         let mut errors = Vec::new();
-        if map.len() > 64 {
-            errors.push((String::new(), format!("there are {} tags; at most 64 are taken", map.len())));
+        if map.len() > MAX_TAGS {
+            let say = format!("there are {} tags; at most {MAX_TAGS} are taken", map.len());
+            errors.push((String::new(), say));
         }
         for (key, value) in &map {
             if key.len() > 63 || JobName::parse(key).is_err() {

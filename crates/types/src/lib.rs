@@ -5,6 +5,7 @@
 
 mod auth;
 mod choice;
+mod clip;
 mod duration;
 mod execution;
 mod headers;
@@ -22,13 +23,14 @@ mod time;
 mod webhook;
 
 pub use auth::Auth;
+pub use clip::{MAX_QUOTED_BYTES, clip};
 pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};
 pub use execution::{Attempt, ErrorKind, Execution, Response, Status, Trigger};
 pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
 pub use host_port::{HostPortError, check_host_port};
 pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};
-pub use job::{Concurrency, Job, JobSpec, JobTimes, MissedRuns, Tags};
+pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;

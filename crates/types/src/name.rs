@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::duration::clip;
+use crate::clip;
 
 /// A job's name: 1 to 255 of ASCII letters, digits, `-`, `_`, `.` and `:`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +23,7 @@ impl JobName {
         if (1..=255).contains(&text.len()) && text.bytes().all(good) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NameError(clip(text).to_owned()))
+            Err(NameError(clip(text).into_owned()))
         }
     }
 

@@ -7,7 +7,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::JobName;
-use crate::duration::clip;
+use crate::clip;
 
 /// A node's name: 1 to 63 of ASCII letters, digits, `-`, `_`, `.` and `:`. Clones share the text.
 ///
@@ -31,7 +31,7 @@ impl NodeName {
         if text.len() <= 63 && JobName::parse(text).is_ok() {
             Ok(Self(text.into()))
         } else {
-            Err(NodeNameError(clip(text).to_owned()))
+            Err(NodeNameError(clip(text).into_owned()))
         }
     }
 

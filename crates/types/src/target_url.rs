@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::REDACTED;
-use crate::duration::clip;
+use crate::clip;
 
 /// Longest URL, in characters: what common clients and proxies take.
 pub const MAX_URL_CHARS: usize = 2_083;
@@ -39,7 +39,7 @@ impl TargetUrl {
                 }
                 _ => text.to_owned(),
             };
-            Err(UrlError { value: clip(&value).to_owned(), why })
+            Err(UrlError { value: clip(&value).into_owned(), why })
         };
         if text.chars().count() > MAX_URL_CHARS {
             return refuse(format!("is longer than {MAX_URL_CHARS} characters"));

@@ -59,7 +59,7 @@ impl Template {
                 continue;
             };
             let Some(variable) = VARIABLES.iter().position(|v| *v == name) else {
-                return Err(TemplateError(format!(".{}", crate::duration::clip(name))));
+                return Err(TemplateError(format!(".{}", crate::clip(name))));
             };
             if open > done {
                 parts.push(Part::Text(done, open));

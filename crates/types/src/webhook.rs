@@ -1,7 +1,6 @@
 //! A webhook: what is called, how, and what counts as success.
 
-use crate::duration::clip;
-use crate::{Auth, DurationMs, Headers, TargetUrl, Template};
+use crate::{Auth, DurationMs, Headers, TargetUrl, Template, clip};
 
 /// Largest request body, before template variables are filled in.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

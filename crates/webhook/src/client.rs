@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use chronos_env::Env;
-use chronos_types::{ErrorKind, Millis, Response, Webhook, is_credential_header, request::Request};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use chronos_env::{Env, Seldom, shortage};
+use chronos_types::{ErrorKind, Millis, Response, Webhook, clip, request::Request};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
@@ -16,11 +16,19 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connect::{ConnectFailure, GuardedConnector};
 use super::guard::Egress;
+use super::hop::Hop;
+use super::idle::{Idle, Use};
+use super::metrics::Metrics;
 use super::tls;
 
 /// How many idle connections to one host are kept. A new TLS connection costs as much as 25 requests on a
 /// kept one, so a burst should find the connections of the burst before it.
 const IDLE_PER_HOST: usize = 512;
+/// The most bytes of a response's head. Servers send a few KiB, and each call under way may hold as much memory.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The most bytes of a response's body that are read. What counts is the status; a body is read to its end so that
+/// the connection can be kept, and past this a new connection costs less.
+const MAX_READ_BYTES: usize = 16 << 20;
 /// How long an idle connection is kept. This is shorter than the idle timeouts of common servers and load
 /// balancers (60 s and up). So we close a connection before they do, and no request meets one that is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -36,6 +44,8 @@ pub struct ClientConfig {
     pub ca_file: Option<PathBuf>,
     /// Which addresses may be reached.
     pub egress: Egress,
+    /// Idle connections that are kept, to all targets together.
+    pub max_idle: usize,
 }
 
 type Http = HyperClient<HttpsConnector<GuardedConnector>, Full<Bytes>>;
@@ -47,6 +57,9 @@ pub struct Client {
     skip_verify: Http,
     max_response_body: usize,
     timeout: Duration,
+    idle: Idle,
+    metrics: Metrics,
+    complaint: Arc<Seldom>,
     env: Env,
 }
 
@@ -59,8 +72,8 @@ pub struct Outcome {
     pub failure: Option<(ErrorKind, String)>,
     /// How long to wait by the response's `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// What this process had too little of to make the attempt: descriptors, ports, memory. The target was
-    /// not called then, and the rest says nothing about it.
+    /// What this machine lacked, so that the call was not made. Nothing is known of the target then: the call is
+    /// to be made again.
     pub shortage: Option<String>,
 }
 
@@ -69,20 +82,22 @@ impl Client {
     ///
     /// # Errors
     /// The operator's CA file cannot be used.
-    pub fn new(config: &ClientConfig, env: Env) -> Result<Self, String> {
+    pub fn new(config: &ClientConfig, metrics: Metrics, env: Env) -> Result<Self, String> {
         let policies = tls::policies(config.ca_file.as_deref())?;
+        let idle = Idle::new(config.max_idle, metrics.clone());
         let egress = Arc::new(config.egress.clone());
         let build = |tls| {
             let connector = HttpsConnectorBuilder::new()
                 .with_tls_config(tls)
                 .https_or_http()
                 .enable_http1()
-                .wrap_connector(GuardedConnector::new(Arc::clone(&egress), env.clone()));
+                .wrap_connector(GuardedConnector::new(Arc::clone(&egress), idle.clone(), env.clone()));
             HyperClient::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(IDLE_PER_HOST)
+                .http1_max_buf_size(MAX_HEAD_BYTES)
                 .build(connector)
         };
         Ok(Self {
@@ -90,8 +105,16 @@ impl Client {
             skip_verify: build(policies.skip_verify),
             max_response_body: config.max_response_body,
             timeout: config.timeout,
+            idle,
+            metrics,
+            complaint: Arc::default(),
             env,
         })
+    }
+
+    /// The timeout of an attempt where neither the webhook nor the job has one.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Makes one attempt. It takes at most `timeout`, from connect to the last body byte.
@@ -116,19 +139,41 @@ impl Client {
         };
         let mut redirects_left = webhook.max_redirects;
         loop {
-            let response = match http.request(hop.to_http()).await {
+            let mut response = match http.request(hop.to_http()).await {
                 Ok(response) => response,
-                Err(error) => return Outcome::from_error(&error),
+                Err(error) => return self.failed(&error),
             };
+            let used = response.extensions_mut().remove::<Use>();
             if redirects_left > 0
                 && let Some(next) = hop.redirected(&response)
             {
                 redirects_left -= 1;
                 hop = next;
+                drop(response);
+                over(used);
                 continue;
             }
-            return self.finish(webhook, response).await;
+            let outcome = self.finish(webhook, response).await;
+            over(used);
+            return outcome;
         }
+    }
+
+    /// No response came. Where this machine lacked something, idle connections are given up first, so that the
+    /// next call finds it.
+    fn failed(&self, error: &hyper_util::client::legacy::Error) -> Outcome {
+        let outcome = Outcome::from_error(error);
+        if let Some(lacked) = &outcome.shortage {
+            self.idle.give_up();
+            self.metrics.shortage();
+            self.complaint.say(|| {
+                tracing::warn!(
+                    error = lacked,
+                    "calls wait: this machine has no descriptor, port or memory for more"
+                );
+            });
+        }
+        outcome
     }
 
     async fn finish(&self, webhook: &Webhook, response: http::Response<hyper::body::Incoming>) -> Outcome {
@@ -138,7 +183,7 @@ impl Client {
         let (kept, truncated) = match self.read_body(response.into_body()).await {
             Ok(read) => read,
             Err((kept, error)) => {
-                let message = format!("the response's body could not be read: {}", root(&error));
+                let message = format!("the response's body could not be read: {}", clip(&root(&error)));
                 let mut outcome = Outcome::failed(ErrorKind::Body, message);
                 outcome.response.status_code = status.as_u16();
                 outcome.response.body = Some(String::from_utf8_lossy(&kept).into_owned());
@@ -148,7 +193,8 @@ impl Client {
         let failure = (!webhook.is_success(status.as_u16())).then(|| {
             let message = match (&webhook.success_codes, location) {
                 (_, Some(to)) if status.is_redirection() => {
-                    let to = String::from_utf8_lossy(to.as_bytes()).into_owned();
+                    let to = String::from_utf8_lossy(to.as_bytes());
+                    let to = clip(&to);
                     format!("{status} is a redirect to {to:?}, which is not followed (see max_redirects)")
                 }
                 (Some(_), _) => format!("{status} is not one of success_codes"),
@@ -161,12 +207,14 @@ impl Client {
         Outcome { response, failure, retry_after, shortage: None }
     }
 
-    /// Reads the body to its last byte, because the attempt ends only then. Keeps its start.
+    /// Reads the body to its last byte, because the attempt ends only then, or to the most that is read. Keeps its
+    /// start.
     async fn read_body(
         &self,
         mut body: hyper::body::Incoming,
     ) -> Result<(Vec<u8>, bool), (Vec<u8>, hyper::Error)> {
         let (mut kept, mut truncated) = (Vec::new(), false);
+        let mut left = MAX_READ_BYTES;
         while let Some(frame) = body.frame().await {
             let frame = match frame {
                 Ok(frame) => frame,
@@ -176,90 +224,14 @@ impl Client {
                 let room = self.max_response_body - kept.len();
                 kept.extend_from_slice(&data[..data.len().min(room)]);
                 truncated |= data.len() > room;
+                match left.checked_sub(data.len()) {
+                    Some(rest) => left = rest,
+                    // With the rest of the body unread, hyper closes the connection.
+                    None => return Ok((kept, true)),
+                }
             }
         }
         Ok((kept, truncated))
-    }
-}
-
-/// One request of a chain of redirects.
-struct Hop {
-    uri: Uri,
-    method: http::Method,
-    headers: HeaderMap,
-    body: Bytes,
-    /// The header in which `auth` sends its credential.
-    auth_header: Option<HeaderName>,
-}
-
-impl Hop {
-    fn first(webhook: &Webhook, request: Request) -> Result<Self, String> {
-        // All of this was checked when the job came in. A failure here is still an outcome, not a panic.
-        let uri = request.url.parse().map_err(|error| format!("the URL cannot be requested: {error}"))?;
-        let method = request.method.as_str().parse().map_err(|error| format!("the method: {error}"))?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len());
-        for (name, value) in &request.headers {
-            let name: HeaderName = name.parse().map_err(|error| format!("header {name:?}: {error}"))?;
-            let value =
-                HeaderValue::from_str(value).map_err(|_| format!("header {name:?} has a bad value"))?;
-            headers.insert(name, value);
-        }
-        let auth_header = webhook.auth.as_ref().and_then(|auth| auth.header().0.parse().ok());
-        let body = Bytes::from(request.body.unwrap_or_default());
-        Ok(Self { uri, method, headers, body, auth_header })
-    }
-
-    fn to_http(&self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.uri_mut() = self.uri.clone();
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
-    /// The request that a redirect asks for, by RFC 9110 section 15.4. After a 303, and after a 301 or 302 to
-    /// a POST, it is a GET. A 307 or 308 repeats the request.
-    fn redirected<B>(&self, response: &http::Response<B>) -> Option<Self> {
-        let status = response.status().as_u16();
-        let to_get = match status {
-            301 | 302 => self.method == http::Method::POST,
-            303 => self.method != http::Method::HEAD,
-            307 | 308 => false,
-            _ => return None,
-        };
-        let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-        let base = url::Url::parse(&self.uri.to_string()).ok()?;
-        let mut target = base.join(location).ok()?;
-        target.set_fragment(None);
-        if !matches!(target.scheme(), "http" | "https") {
-            return None;
-        }
-        // User info in a Location is never used, because it is not the operator's credential.
-        target.set_username("").ok()?;
-        target.set_password(None).ok()?;
-        let mut headers = self.headers.clone();
-        let mut body = self.body.clone();
-        let mut method = self.method.clone();
-        if to_get {
-            method = http::Method::GET;
-            body = Bytes::new();
-            headers.remove(header::CONTENT_TYPE);
-        }
-        headers.remove(header::HOST);
-        if target.origin() != base.origin() {
-            let secret: Vec<_> = headers
-                .keys()
-                .filter(|name| {
-                    is_credential_header(name.as_str()) || Some(*name) == self.auth_header.as_ref()
-                })
-                .cloned()
-                .collect();
-            for name in secret {
-                headers.remove(name);
-            }
-        }
-        let uri = target.as_str().parse().ok()?;
-        Some(Self { uri, method, headers, body, auth_header: self.auth_header.clone() })
     }
 }
 
@@ -288,11 +260,17 @@ impl Outcome {
             ErrorKind::EgressDenied | ErrorKind::Dns => {
                 find::<ConnectFailure>(error).map_or_else(|| root(error), ToString::to_string)
             }
-            ErrorKind::Tls => format!("TLS handshake failed: {}", root(error)),
-            ErrorKind::Connect => format!("connection failed: {}", root(error)),
-            _ => format!("the connection broke before a response was read: {}", root(error)),
+            ErrorKind::Tls => format!("TLS handshake failed: {}", clip(&root(error))),
+            ErrorKind::Connect => format!("connection failed: {}", clip(&root(error))),
+            _ => format!("the connection broke before a response was read: {}", clip(&root(error))),
         };
-        Self::failed(kind, message)
+        Self { shortage: shortage(error), ..Self::failed(kind, message) }
+    }
+}
+
+fn over(used: Option<Use>) {
+    if let Some(used) = used {
+        used.end();
     }
 }
 

@@ -2,27 +2,20 @@
 //! failed.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use chronos_env::{Env, Socket};
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
+use chronos_env::Env;
+use chronos_types::clip;
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
-
-/// How long to wait for an address of a name before the next address is tried beside it (RFC 8305,
-/// section 5, recommends 250 ms).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+use super::idle::Idle;
+use super::wire::Wire;
 
 /// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +24,12 @@ pub(crate) enum ConnectFailure {
     #[error("connections to {0} are denied by dispatcher.http.egress")]
     EgressDenied(IpAddr),
     /// The name has no address, or the lookup failed.
-    #[error("could not resolve {host:?}: {error}")]
+    #[error("could not resolve {:?}: {}", clip(host), clip(&error.to_string()))]
     Dns {
         /// The host.
         host: String,
         /// The resolver's error.
+        #[source]
         error: io::Error,
     },
 }
@@ -45,12 +39,13 @@ pub(crate) enum ConnectFailure {
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedConnector {
     egress: Arc<Egress>,
+    idle: Idle,
     env: Env,
 }
 
 impl GuardedConnector {
-    pub(crate) fn new(egress: Arc<Egress>, env: Env) -> Self {
-        Self { egress, env }
+    pub(crate) fn new(egress: Arc<Egress>, idle: Idle, env: Env) -> Self {
+        Self { egress, idle, env }
     }
 
     /// Finds the addresses of a host that may be called.
@@ -60,43 +55,13 @@ impl GuardedConnector {
             Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
             Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return Err(ConnectFailure::Dns { host: host.to_owned(), error }),
-        };
+        let failed = |error| ConnectFailure::Dns { host: host.to_owned(), error };
+        let found = found.map_err(failed)?;
         let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(|a| self.egress.permits(a.ip()));
         match (good.is_empty(), bad.first()) {
             (true, Some(denied)) => Err(ConnectFailure::EgressDenied(denied.ip())),
-            (true, None) => {
-                let error = io::Error::other("the name has no addresses");
-                Err(ConnectFailure::Dns { host: host.to_owned(), error })
-            }
+            (true, None) => Err(failed(io::Error::other("the name has no addresses"))),
             (false, _) => Ok(good),
-        }
-    }
-
-    /// Connects to the first address that answers. A dead address does not keep the next one from being
-    /// tried, and a slow address is not given up when the next one is tried.
-    async fn first(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
-        let dial = |address: SocketAddr| async move { self.env.connect(&address.to_string()).await };
-        let mut left = addresses.into_iter();
-        let mut dialling: FuturesUnordered<_> = left.next().map(dial).into_iter().collect();
-        let mut failure = io::Error::other("the name has no addresses");
-        loop {
-            let answer = if left.len() == 0 {
-                dialling.next().await
-            } else {
-                tokio::time::timeout(NEXT_ADDRESS, dialling.next()).await.unwrap_or_default()
-            };
-            match answer {
-                Some(Ok(socket)) => return Ok(socket),
-                Some(Err(error)) => failure = error,
-                None => {}
-            }
-            dialling.extend(left.next().map(dial));
-            if dialling.is_empty() {
-                return Err(failure);
-            }
         }
     }
 }
@@ -118,56 +83,8 @@ impl Service<Uri> for GuardedConnector {
             let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
             let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
             let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
-            Ok(Wire(TokioIo::new(connector.first(addresses).await?)))
+            let (socket, _) = connector.env.connect(&addresses).await?;
+            Ok(Wire::new(socket, connector.idle.link()))
         })
-    }
-}
-
-/// A connection, as hyper's client wants it.
-pub(crate) struct Wire(TokioIo<Socket>);
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 }

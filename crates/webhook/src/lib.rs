@@ -6,9 +6,14 @@
 mod client;
 mod connect;
 mod guard;
+mod hop;
+mod idle;
+mod metrics;
 mod tester;
 mod tls;
+mod wire;
 
 pub use client::{Client, ClientConfig, Outcome};
 pub use guard::{Egress, Network};
+pub use metrics::Metrics;
 pub use tester::{TestOutcome, Tester};

@@ -1,10 +1,15 @@
 //! Calls a webhook once, for a test, outside any job.
 
+use std::time::Duration;
+
 use chronos_env::Env;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
 
 use crate::Client;
+
+/// A person waits for the answer, so whatever the timeout, a test takes so long at most.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Tests webhooks with the same client that fires them.
 #[derive(Clone, Debug)]
@@ -37,7 +42,7 @@ impl Tester {
         Self { client, env }
     }
 
-    /// Calls the webhook once. The template variables have the values of a job named `test`.
+    /// Calls the webhook once, for a minute at most. The template variables have the values of a job named `test`.
     ///
     /// # Panics
     /// Never: the name is a constant that parses.
@@ -54,9 +59,9 @@ impl Tester {
             attempt: 1,
         };
         let request = request::build(&webhook, &occasion);
-        let timeout = webhook.timeout.or(timeout).map(DurationMs::as_std);
+        let timeout = time(webhook.timeout.or(timeout), self.client.timeout());
         let begun = tokio::time::Instant::now();
-        let outcome = self.client.attempt(&webhook, request, timeout).await;
+        let outcome = self.client.attempt(&webhook, request, Some(timeout)).await;
         TestOutcome {
             success: outcome.failure.is_none(),
             status_code: (outcome.response.status_code != 0).then_some(outcome.response.status_code),
@@ -64,6 +69,31 @@ impl Tester {
             truncated: outcome.response.truncated,
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             error: outcome.failure.map(|(_, message)| message),
+        }
+    }
+}
+
+/// How long a test may take of which this is asked; `usual` is what an attempt may take that asks for nothing.
+fn time(asked: Option<DurationMs>, usual: Duration) -> Duration {
+    asked.map_or(usual, DurationMs::as_std).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_takes_a_minute_at_most_whatever_is_asked() {
+        let s = Duration::from_secs;
+        for (asked, usual, wanted) in [
+            (None, 30, 30),
+            (None, 3_600, 60),
+            (Some(5), 30, 5),
+            (Some(60), 30, 60),
+            (Some(61), 30, 60),
+            (Some(24 * 3_600), 30, 60),
+        ] {
+            assert_eq!(time(asked.map(DurationMs::from_secs), s(usual)), s(wanted), "{asked:?}");
         }
     }
 }

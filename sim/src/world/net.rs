@@ -19,7 +19,7 @@ impl Net for SimNet {
         })
     }
 
-    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
         Box::pin(async move { Ok(Box::new(TcpStream::connect(address).await?) as Socket) })
     }
 

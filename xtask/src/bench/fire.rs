@@ -110,7 +110,7 @@ pub async fn run(rate: usize, seconds: usize) -> Result<Table> {
 }
 
 /// The instants of jobs made by [`steady`].
-fn instants(jobs: &[Job]) -> HashMap<String, Vec<Millis>> {
+pub fn instants(jobs: &[Job]) -> HashMap<String, Vec<Millis>> {
     let all = jobs.iter().map(|job| {
         let (start, end) = (job.start_at.unwrap_or_default(), job.end_at.unwrap_or_default());
         let times = (start + 1000..=end).step_by(1000).collect();

@@ -9,25 +9,36 @@ use chronos_state::{
     RunRef, StoredSpec, VERSION,
 };
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
+use rusqlite::{Connection, OpenFlags};
 
 use super::jobs::Job;
 use super::now_ms;
 use crate::Result;
 
-/// Jobs in one transaction.
+/// Jobs in one transaction, and runs.
 const AT_ONCE: usize = 5_000;
+/// Steps in one command: a server proposes no larger ones.
+const STEPS: usize = 250;
+/// Bytes of the bodies of the jobs in one transaction.
+const BYTES_AT_ONCE: usize = 16 << 20;
 
 /// A state file that is being filled.
 pub struct Loader {
     machine: Machine,
     sink: SocketAddr,
+    /// The number of the last job.
     serial: i64,
 }
 
 impl Loader {
-    /// Creates the state file in a data directory.
+    /// Opens the state file in a data directory, or creates it.
     pub fn open(directory: &Path, sink: SocketAddr) -> Result<Self> {
-        Ok(Self { machine: Machine::open(&directory.join("state.db"))?, sink, serial: 0 })
+        let path = directory.join("state.db");
+        let machine = Machine::open(&path)?;
+        let file = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let last = "SELECT last FROM counters WHERE name = 'job'";
+        let serial = file.query_row(last, [], |row| row.get(0))?;
+        Ok(Self { machine, sink, serial })
     }
 
     /// Loads jobs.
@@ -50,35 +61,40 @@ impl Loader {
                 let scheduled_time =
                     job.first_due(start)?.ok_or_else(|| format!("{} is never due", job.name))?;
                 let (id, put) = loader.create(job, at, Some(scheduled_time))?;
-                let run = RunRef {
-                    execution: ExecutionId::scheduled(id, scheduled_time),
-                    job: JobSeq::new(loader.serial),
-                    version: 1,
-                    scheduled_time,
-                    trigger: Trigger::Schedule,
-                };
                 puts.push(put);
-                let planned = PlannedRun {
-                    execution: run.execution,
-                    scheduled_time,
-                    trigger: run.trigger,
-                    fire_at: scheduled_time,
-                    node: node.clone(),
-                };
-                steps.push(PlanStep {
-                    job: run.job,
-                    version: run.version,
-                    from: scheduled_time,
-                    next_due: job.first_due(at)?,
-                    run: Some(planned),
-                });
-                let what = success(scheduled_time);
-                reports.push(Command::Report(Report { run, node: node.clone(), what }));
+                let job_seq = JobSeq::new(loader.serial);
+                let (step, report) = finished_run(id, job_seq, scheduled_time, job.first_due(at)?, node);
+                steps.push(step);
+                reports.push(report);
             }
-            puts.push(Command::Plan(Plan { steps }));
+            puts.extend(plans(steps));
             puts.append(&mut reports);
             Ok(puts)
         })
+    }
+
+    /// Loads jobs that are never due again. Each has had a run at each of these instants, on record as a success
+    /// of `node`.
+    pub fn put_with_history(&mut self, jobs: &[Job], instants: &[Millis], node: &NodeName) -> Result<()> {
+        let (at, mut known) = (now_ms(), Vec::with_capacity(jobs.len()));
+        let mut puts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let (id, put) = self.create(job, at, instants.first().copied())?;
+            known.push((id, JobSeq::new(self.serial)));
+            puts.push(put);
+        }
+        self.apply(at, puts)?;
+        let mut runs = instants.iter().enumerate().flat_map(|(n, scheduled_time)| {
+            let next = instants.get(n + 1).copied();
+            known.iter().map(move |(id, job)| finished_run(*id, *job, *scheduled_time, next, node))
+        });
+        loop {
+            let (steps, reports): (Vec<_>, Vec<_>) = runs.by_ref().take(AT_ONCE).unzip();
+            if steps.is_empty() {
+                return Ok(());
+            }
+            self.apply(now_ms(), plans(steps).chain(reports).collect())?;
+        }
     }
 
     /// Makes the command that creates a job, and the job's id. The machine numbers jobs from 1 in the order in
@@ -102,23 +118,61 @@ impl Loader {
     ) -> Result<()> {
         let mut jobs = jobs.peekable();
         while jobs.peek().is_some() {
-            let at = now_ms();
-            let some: Vec<_> = jobs.by_ref().take(AT_ONCE).collect();
-            let items = commands(self, at, &some)?.into_iter().map(Into::into).collect();
-            let batch = Batch { at, items };
-            let applied = self.machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[])?;
-            let mut outcomes = applied.iter().flat_map(|applied| &applied.outcomes);
-            if let Some(other) = outcomes.find(|outcome| matches!(outcome, Outcome::Refused { .. })) {
-                return Err(format!("a job was not taken: {other:?}").into());
+            let (at, mut some, mut bytes) = (now_ms(), Vec::new(), 0);
+            while some.len() < AT_ONCE
+                && bytes < BYTES_AT_ONCE
+                && let Some(job) = jobs.next()
+            {
+                bytes += job.body.len();
+                some.push(job);
             }
+            let items = commands(self, at, &some)?;
+            self.apply(at, items)?;
         }
         Ok(())
+    }
+
+    /// Applies commands in one transaction.
+    fn apply(&mut self, at: Millis, commands: Vec<Command>) -> Result<()> {
+        let batch = Batch { at, items: commands.into_iter().map(Into::into).collect() };
+        let applied = self.machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[])?;
+        let mut outcomes = applied.iter().flat_map(|applied| &applied.outcomes);
+        match outcomes.find(|outcome| matches!(outcome, Outcome::Refused { .. })) {
+            Some(other) => Err(format!("a job was not taken: {other:?}").into()),
+            None => Ok(()),
+        }
     }
 
     /// Closes the file.
     pub fn finish(mut self) -> Result<()> {
         Ok(self.machine.make_durable()?)
     }
+}
+
+/// Plans of these steps.
+fn plans(steps: Vec<PlanStep>) -> impl Iterator<Item = Command> {
+    let mut steps = steps.into_iter().peekable();
+    std::iter::from_fn(move || {
+        steps.peek()?;
+        Some(Command::Plan(Plan { steps: steps.by_ref().take(STEPS).collect() }))
+    })
+}
+
+/// The step that puts a run of a job's first version on record, and moves the job to its next instant; and the
+/// report that ends the run.
+fn finished_run(
+    id: JobId,
+    job: JobSeq,
+    scheduled_time: Millis,
+    next_due: Option<Millis>,
+    node: &NodeName,
+) -> (PlanStep, Command) {
+    let (execution, trigger) = (ExecutionId::scheduled(id, scheduled_time), Trigger::Schedule);
+    let run = RunRef { execution, job, version: 1, scheduled_time, trigger };
+    let planned =
+        PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node: node.clone() };
+    let step = PlanStep { job, version: run.version, from: scheduled_time, next_due, run: Some(planned) };
+    (step, Command::Report(Report { run, node: node.clone(), what: success(scheduled_time) }))
 }
 
 /// The report of a run that took 12 ms, with a typical answer of a target.
@@ -135,5 +189,36 @@ fn success(at: Millis) -> Reported {
         },
         failure: None,
         retry_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(directory: &Path, what: &str) -> i64 {
+        let file = Connection::open(directory.join("state.db")).unwrap();
+        file.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn jobs_are_loaded_with_their_history_and_more_jobs_into_the_same_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = ([127, 0, 0, 1], 9).into();
+        let old: Vec<_> = (0..3).map(|n| Job::named(format!("old-{n}"), "0 0 1 1 *")).collect();
+        let instants: Vec<_> = (1..=4).map(|n| now_ms() - 7_200_000 + n * 1_000).collect();
+        let mut loader = Loader::open(directory.path(), sink).unwrap();
+        loader.put_with_history(&old, &instants, &NodeName::unchecked("n1")).unwrap();
+        loader.finish().unwrap();
+        let mut loader = Loader::open(directory.path(), sink).unwrap();
+        let start = now_ms() - 3_600_000;
+        let young = (0..2).map(|n| Job { start_at: Some(start), ..Job::numbered(n, "@every 1h") });
+        loader.put_with_run(young, &NodeName::unchecked("n1")).unwrap();
+        loader.finish().unwrap();
+        let path = directory.path();
+        assert_eq!(count(path, "jobs"), 5);
+        assert_eq!(count(path, "executions WHERE status = 3"), 3 * 4 + 2, "all of them succeeded");
+        assert_eq!(count(path, "due WHERE at IS NULL AND held = 4"), 3, "they are never due again");
+        assert_eq!(count(path, "due WHERE at IS NOT NULL AND held = 1"), 2);
     }
 }

@@ -69,7 +69,8 @@ pub async fn run(seconds: usize) -> Result<Table> {
     Ok(table)
 }
 
-async fn attempt(sink: &Sink, rate: usize, seconds: usize) -> Result<Step> {
+/// Tries a rate on a fresh server.
+pub async fn attempt(sink: &Sink, rate: usize, seconds: usize) -> Result<Step> {
     sink.reset().await?;
     let directory = data_directory()?;
     // Loading takes some 40 µs a job, starting some 100 ms; planning begins a second ahead.

@@ -18,19 +18,43 @@ pub struct Cpu {
 impl Cpu {
     /// What a process has used so far.
     pub fn of(pid: u32) -> Result<Self> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The program's name stands in parentheses and may hold anything.
-        let rest = text.rsplit_once(')').ok_or("/proc/PID/stat has no name")?.1;
+        Ok(Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?)?.1)
+    }
+
+    /// What those threads of a process have used so far that have this name and are there.
+    pub fn of_threads(pid: u32, name: &str) -> Result<Self> {
+        let mut sum = Self::default();
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            // One that ends meanwhile is not there.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("stat")) else { continue };
+            let (found, cpu) = Self::parse(&text)?;
+            if found == name {
+                sum = sum.and(cpu);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Reads a name and its times from `/proc/PID/stat`.
+    fn parse(text: &str) -> Result<(&str, Self)> {
+        // The name stands in parentheses and may hold anything.
+        let (head, rest) = text.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
+        let name = head.split_once('(').ok_or("/proc/PID/stat has no name")?.1;
         let mut fields = rest.split_ascii_whitespace().skip(11);
         let mut next = || -> Result<f64> {
             Ok(fields.next().ok_or("/proc/PID/stat is short")?.parse::<f64>()? * TICK_US)
         };
-        Ok(Self { user_us: next()?, system_us: next()? })
+        Ok((name, Self { user_us: next()?, system_us: next()? }))
     }
 
     /// What was used since an earlier look.
     pub fn since(self, earlier: Self) -> Self {
         Self { user_us: self.user_us - earlier.user_us, system_us: self.system_us - earlier.system_us }
+    }
+
+    /// The same, and no less than nothing.
+    pub fn at_least_nothing(self) -> Self {
+        Self { user_us: self.user_us.max(0.0), system_us: self.system_us.max(0.0) }
     }
 
     /// The sum of two.
@@ -71,4 +95,36 @@ pub fn resident_mib(pid: u32) -> Result<(f64, f64)> {
 /// Resets the peak of a process to its memory now.
 pub fn reset_peak(pid: u32) -> Result<()> {
     Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194304 100 0 0 0 250 75 0 0 20 0 9 0 1 1 1";
+        let (name, cpu) = Cpu::parse(stat).unwrap();
+        assert_eq!(name, "a) b (c");
+        assert_eq!((cpu.user_us, cpu.system_us), (2_500_000.0, 750_000.0));
+        for short in ["", "42 name S", "42 (name) S 1 42"] {
+            assert!(Cpu::parse(short).is_err(), "{short:?}");
+        }
+    }
+
+    #[test]
+    fn the_threads_of_one_name_are_found() {
+        let name = "looked-for";
+        let spin = |stop: std::sync::mpsc::Receiver<()>| {
+            while stop.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {}
+        };
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || spin(stopped)).unwrap();
+        let own = std::process::id();
+        // It is counted in ticks, so it is there once it has run for one.
+        while Cpu::of_threads(own, name).unwrap().total() == 0.0 {}
+        assert_eq!(Cpu::of_threads(own, "nobody").unwrap().total(), 0.0);
+        stop.send(()).unwrap();
+        thread.join().unwrap();
+    }
 }

@@ -8,11 +8,20 @@ use std::time::{Duration, Instant};
 
 use chronos_client::{Client, Method, StatusCode};
 
-use super::{api, binary_directory};
+use super::{api, binary_directory, mounts};
 use crate::Result;
 
 /// How long a start may take before it is given up; a node that joins receives the state in it.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What a server finds around it, where that is not as usual.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Its standard error is a pipe that nobody reads.
+    pub unread_stderr: bool,
+    /// This file stands in the place of `/etc/resolv.conf`.
+    pub resolv_conf: Option<PathBuf>,
+}
 
 /// A running server; killed with this value.
 pub struct Server {
@@ -35,8 +44,26 @@ impl Server {
     /// Starts it over a data directory, with these environment variables beside the defaults of a
     /// benchmark, and waits for nothing.
     pub fn spawn(directory: &Path, address: SocketAddr, settings: &[(&str, String)]) -> Result<Self> {
-        let log = File::options().create(true).append(true).open(directory.join("server.log"))?;
-        let mut command = Command::new(binary_directory()?.join("chronos"));
+        Self::spawn_in(&Surroundings::default(), directory, address, settings)
+    }
+
+    /// The same in other surroundings.
+    pub fn spawn_in(
+        surroundings: &Surroundings,
+        directory: &Path,
+        address: SocketAddr,
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
+        let stderr = if surroundings.unread_stderr {
+            Stdio::piped()
+        } else {
+            File::options().create(true).append(true).open(directory.join("server.log"))?.into()
+        };
+        let binary = binary_directory()?.join("chronos");
+        let mut command = match &surroundings.resolv_conf {
+            None => Command::new(binary),
+            Some(file) => mounts::with_resolv_conf(file, &binary),
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CHRONOS_") {
                 command.env_remove(name);
@@ -52,7 +79,7 @@ impl Server {
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(stderr)
             .spawn()?;
         let (directory, api) = (directory.to_owned(), api::client(address)?);
         Ok(Self { child, directory, begun, api, ready_after: Duration::ZERO })
@@ -73,7 +100,7 @@ impl Server {
                 return Ok(());
             }
             if self.child.try_wait()?.is_some() || self.begun.elapsed() > PATIENCE {
-                let log = std::fs::read_to_string(self.directory.join("server.log"))?;
+                let log = std::fs::read_to_string(self.directory.join("server.log")).unwrap_or_default();
                 return Err(format!("the server does not answer {page} with 200; it says:\n{log}").into());
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -83,6 +110,11 @@ impl Server {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Bytes that wait in its standard error for somebody to read them.
+    pub fn unread(&self) -> Result<u64> {
+        Ok(self.child.stderr.as_ref().map_or(Ok(0), rustix::io::ioctl_fionread)?)
     }
 
     /// Where its data lies.

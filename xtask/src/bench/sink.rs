@@ -44,20 +44,33 @@ struct Notes {
     delay: Duration,
 }
 
-type Shared = Rc<RefCell<Notes>>;
+/// What a receiver has seen. Cheap to clone; it stays on its thread.
+#[derive(Clone, Default)]
+pub struct Seen(Rc<RefCell<Notes>>);
+
+impl Seen {
+    /// Requests so far.
+    pub fn count(&self) -> usize {
+        self.0.borrow().arrivals.len()
+    }
+}
 
 /// Serves for ever. Prints its address on standard output.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{}", listener.local_addr()?);
-    let notes = Shared::default();
+    serve_on(listener, Seen::default()).await
+}
+
+/// Serves for ever, in a `LocalSet`.
+pub async fn serve_on(listener: TcpListener, seen: Seen) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::task::spawn_local(connection(stream, Rc::clone(&notes)));
+        tokio::task::spawn_local(connection(stream, seen.clone()));
     }
 }
 
-async fn connection(mut stream: TcpStream, notes: Shared) {
+async fn connection(mut stream: TcpStream, Seen(notes): Seen) {
     // A failure here costs latency, which the figures then show.
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::with_capacity(8 * 1024);

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use chronos_server::telemetry::Lines;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -14,14 +16,17 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+/// Between tries to take a connection, where that failed.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How many attempts of each execution of `/flaky` were seen, to fail the first of each.
 type Seen = Arc<Mutex<HashMap<String, u32>>>;
 
-/// Starts the receiver on a free port of loopback.
+/// Starts the receiver on a free port of loopback. It shows each call in `lines`.
 ///
 /// # Errors
 /// No port is free.
-pub(super) async fn start() -> Result<SocketAddr, String> {
+pub(super) async fn start(lines: Lines) -> Result<SocketAddr, String> {
     let failed = |error: std::io::Error| format!("the example receiver cannot listen: {error}");
     #[expect(clippy::disallowed_methods, reason = "it stands beside the node, on the machine's own network")]
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
@@ -29,10 +34,14 @@ pub(super) async fn start() -> Result<SocketAddr, String> {
     let seen = Seen::default();
     tokio::spawn(async move {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            let seen = Arc::clone(&seen);
+            let Ok((stream, _)) = listener.accept().await else {
+                // No descriptor is left for it, so the next try comes to the same.
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let (seen, lines) = (Arc::clone(&seen), lines.clone());
             tokio::spawn(async move {
-                let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
+                let service = service_fn(move |request| answer(request, Arc::clone(&seen), lines.clone()));
                 // Where a connection breaks, the client reports it.
                 let _ = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
@@ -43,7 +52,11 @@ pub(super) async fn start() -> Result<SocketAddr, String> {
     Ok(address)
 }
 
-async fn answer(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    seen: Seen,
+    lines: Lines,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let header =
         |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
@@ -60,13 +73,14 @@ async fn answer(request: Request<Incoming>, seen: Seen) -> Result<Response<Full<
         *count == 1
     };
     let status = if fails { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    println!(
-        "{}  {} {}  attempt {attempt}  execution {execution}  {}  -> {status}",
+    let call = format!(
+        "{}  {} {}  attempt {attempt}  execution {execution}  {}  -> {status}\n",
         header("x-chronos-scheduled-time"),
         head.method,
         head.uri.path(),
         String::from_utf8_lossy(&body.unwrap_or_default()),
     );
+    lines.put(call.as_bytes());
     let mut response = Response::new(Full::from(if fails { "try again" } else { "{\"received\": true}" }));
     *response.status_mut() = status;
     Ok(response)

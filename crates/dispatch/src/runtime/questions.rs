@@ -31,7 +31,7 @@ type Read = (Vec<(Key, Loaded)>, Vec<(Key, String)>);
 
 /// Reads versions of jobs, once.
 async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
-    let read = move |reader: &Reader| {
+    let read = |reader: &Reader| {
         let (mut all, mut bad) = (Vec::with_capacity(keys.len()), Vec::new());
         let mut left = AHEAD;
         for key in keys {
@@ -54,7 +54,9 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
         }
         Ok((all, bad))
     };
-    store.read(read).await
+    // A reader drops the pages that it holds whenever something was written since its last question. As one
+    // question, hundreds of jobs share the upper pages of the tree.
+    store.read(|reader| reader.at_once(read)).await
 }
 
 /// Reads what an attempt sends that has a slot. Answers nothing where it is not on record any more.

@@ -8,6 +8,7 @@ use chronos_env::{Env, Scratch, ScratchFile};
 use chronos_replica::NOTE_PREFIX;
 use chronos_state::{StateError, backup};
 use chronos_types::Millis;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How the names of backups under way begin.
 pub(super) const PREFIX: &str = "backup-";
@@ -25,12 +26,19 @@ pub struct Backup {
     reading: File,
     /// Removes the file when it is dropped.
     _scratch: ScratchFile,
+    /// Its place among those that are under way at a time.
+    _place: OwnedSemaphorePermit,
     env: Env,
 }
 
 impl Backup {
     /// Writes a backup of the state as it stands, beside it.
-    pub(super) async fn make(data_dir: &Path, scratch: &Scratch, env: &Env) -> Result<Self, StateError> {
+    pub(super) async fn make(
+        data_dir: &Path,
+        scratch: &Scratch,
+        place: OwnedSemaphorePermit,
+        env: &Env,
+    ) -> Result<Self, StateError> {
         let (state, file, at) = (data_dir.join("state.db"), scratch.file(), env.now());
         let kept = env.clone();
         env.blocking(move || {
@@ -38,7 +46,7 @@ impl Backup {
             let opened = File::open(file.path()).and_then(|file| Ok((file.metadata()?.len(), file)));
             let (length, reading) = opened
                 .map_err(|error| StateError::File { path: file.path().display().to_string(), error })?;
-            Ok(Self { at, length, reading, _scratch: file, env: kept })
+            Ok(Self { at, length, reading, _scratch: file, _place: place, env: kept })
         })
         .await
     }

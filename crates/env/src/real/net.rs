@@ -1,19 +1,18 @@
-//! The machine's network: TCP, and the system's resolver of names.
+//! The machine's network: TCP, and the names that are looked up.
 
-#![expect(clippy::disallowed_methods, reason = "this is where sockets and names are asked for")]
+#![expect(clippy::disallowed_methods, reason = "this is where sockets are asked for")]
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{BoxFuture, Listener, Net, Socket};
+use super::names::{NameFiles, Names};
+use crate::{BoxFuture, Listener, Net, Socket, shortage};
 
-/// How long connecting to one of a name's several addresses may take. A dead address must not keep the
-/// others from being tried. The last address may take as long as the caller allows.
-const ONE_OF_SEVERAL: Duration = Duration::from_millis(500);
 /// How long a connection is silent before the kernel probes whether the other end is still there, and the
 /// time between probes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -24,32 +23,28 @@ const QUEUE: usize = 1024;
 
 /// The machine's own network.
 #[derive(Debug)]
-pub(crate) struct RealNet;
+pub(crate) struct RealNet(Names);
+
+impl RealNet {
+    pub(crate) fn new(files: NameFiles) -> Self {
+        Self(Names::new(files))
+    }
+}
 
 impl Net for RealNet {
     fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host(address).await?.collect()) })
+        Box::pin(self.0.lookup(address))
     }
 
-    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
         Box::pin(async move {
-            let found = self.lookup(address).await?;
-            let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
-            for (index, address) in found.iter().enumerate() {
-                let connecting = TcpStream::connect(address);
-                let connected = if index + 1 == found.len() {
-                    connecting.await
-                } else {
-                    let late = |_| Err(io::ErrorKind::TimedOut.into());
-                    tokio::time::timeout(ONE_OF_SEVERAL, connecting).await.unwrap_or_else(late)
-                };
-                match connected {
-                    Ok(stream) => return Ok(ready(stream)),
-                    Err(error) => failure = error,
-                }
-            }
-            Err(failure)
+            let connected = TcpStream::connect(address).await;
+            Ok(ready(connected.map_err(|error| shortage::of_connect(error, address))?))
         })
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        self.0.register(registry);
     }
 
     fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {

@@ -18,8 +18,13 @@ use tokio::time::Instant;
 pub(super) const IDLE: Duration = Duration::from_secs(75);
 /// From the first byte of a request to the end of its head.
 const HEAD: Duration = Duration::from_secs(10);
-/// For the client to take the next part of an answer.
+/// The same where there are many connections, and others wait. A client that keeps its connection has sent its
+/// next request by then.
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
+/// For the client to take the next [`PART`] of an answer, or what is left of it.
 const WRITE: Duration = Duration::from_secs(30);
+/// Less than this within [`WRITE`] is too slow: the answer and its reader would be kept for hours.
+const PART: usize = 16 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -39,11 +44,14 @@ struct Standing {
     stage: Stage,
     since: Instant,
     stalled: Option<Instant>,
+    /// Bytes that the client took since then.
+    taken: usize,
 }
 
 impl Watch {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Standing { stage: Stage::Idle, since: Instant::now(), stalled: None })))
+        let standing = Standing { stage: Stage::Idle, since: Instant::now(), stalled: None, taken: 0 };
+        Self(Arc::new(Mutex::new(standing)))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Standing) -> T) -> T {
@@ -68,19 +76,43 @@ impl Watch {
         }
     }
 
-    fn wrote(&self, progress: bool) {
+    /// The client takes nothing for now.
+    fn stalls(&self) {
         self.with(|standing| {
-            if progress {
-                standing.stalled = None;
-            } else if standing.stalled.is_none() {
+            if standing.stalled.is_none() {
                 standing.stalled = Some(Instant::now());
+                standing.taken = 0;
             }
         });
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// The client took so many bytes.
+    fn took(&self, bytes: usize) {
+        self.with(|standing| {
+            standing.taken = standing.taken.saturating_add(bytes);
+            if standing.taken >= PART {
+                standing.stalled = None;
+            }
+        });
+    }
+
+    /// The client took all that there was.
+    fn took_all(&self) {
+        self.with(|standing| {
+            if standing.stalled.take().is_some() && standing.stage == Stage::Idle {
+                // Not before now.
+                standing.since = Instant::now();
+            }
+        });
+    }
+
+    /// Until when it may stay as it is, as one of many connections or of few.
+    pub(super) fn deadline(&self, in_a_crowd: bool) -> Option<Instant> {
         self.with(|standing| {
             let waiting = match standing.stage {
+                // Its last answer is still on its way.
+                Stage::Idle if standing.stalled.is_some() => None,
+                Stage::Idle if in_a_crowd => Some(standing.since + IDLE_IN_A_CROWD),
                 Stage::Idle => Some(standing.since + IDLE),
                 Stage::Head => Some(standing.since + HEAD),
                 Stage::Answering => None,
@@ -113,9 +145,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Watched<S> {
-    fn watched<T>(&mut self, write: impl FnOnce(Pin<&mut S>) -> Poll<T>) -> Poll<T> {
-        let result = write(Pin::new(&mut self.stream));
-        self.watch.wrote(result.is_ready());
+    fn written(&self, result: Poll<std::io::Result<usize>>) -> Poll<std::io::Result<usize>> {
+        match &result {
+            Poll::Pending => self.watch.stalls(),
+            Poll::Ready(Ok(bytes)) => self.watch.took(*bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        result
+    }
+
+    fn emptied(&self, result: Poll<std::io::Result<()>>) -> Poll<std::io::Result<()>> {
+        if result.is_pending() {
+            self.watch.stalls();
+        } else {
+            self.watch.took_all();
+        }
         result
     }
 }
@@ -126,7 +170,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.watched(|stream| stream.poll_write(context, bytes))
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(result)
     }
 
     fn poll_write_vectored(
@@ -134,7 +179,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        self.watched(|stream| stream.poll_write_vectored(context, slices))
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -142,11 +188,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.watched(|stream| stream.poll_flush(context))
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.emptied(result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.watched(|stream| stream.poll_shutdown(context))
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.emptied(result)
     }
 }
 

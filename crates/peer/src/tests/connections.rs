@@ -132,10 +132,10 @@ async fn a_connection_that_comes_too_late_for_its_call_is_there_for_the_next() {
     #[derive(Debug)]
     struct Slow(Env, Semaphore);
     impl Net for Slow {
-        fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
+        fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
             Box::pin(async move {
                 self.1.acquire().await.expect("open").forget();
-                self.0.connect(address).await
+                Ok(self.0.connect(&[address]).await?.0)
             })
         }
 
@@ -161,7 +161,7 @@ async fn a_connection_that_comes_too_late_for_its_call_is_there_for_the_next() {
 struct Pipes(tokio::sync::mpsc::UnboundedSender<tokio::io::DuplexStream>);
 
 impl Net for Pipes {
-    fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, io::Result<Socket>> {
+    fn connect(&self, _: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
         let (near, far) = tokio::io::duplex(4096);
         self.0.send(far).expect("the test takes it");
         Box::pin(async move { Ok(Box::new(near) as _) })
@@ -189,9 +189,31 @@ async fn a_kept_connection_that_was_closed_costs_no_call() {
             far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.expect("it is sent");
             far
         };
-        let both = async { tokio::join!(call(&a, "b:1", "echo", ""), answering) };
+        let both = async { tokio::join!(call(&a, "127.0.0.1:1", "echo", ""), answering) };
         let (answer, far) = tokio::time::timeout(LONG, both).await.expect("a new connection in time");
         assert_eq!(text(answer), "hi", "round {round}");
         drop(far);
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_name_is_not_found_any_more_is_called_where_it_was() {
+    for gone in [Name::Lost, Name::Silent] {
+        let node = Node::start("b1", Some("c1")).await;
+        let address = node.address.clone();
+        let net = Named::new();
+        let a = named(&net);
+        net.point("b:7000", &address);
+        assert_eq!(until_answered(&a, "b:7000").await, "b1 heard a");
+        net.set("b:7000", gone);
+        node.stop().await;
+        let again = Node::start_at(&address, "b2", Some("c1"), None).await;
+        assert_eq!(until_answered(&a, "b:7000").await, "b2 heard a");
+        assert!(net.lookups() > 1, "the name is looked up still");
+        // Where it is found again, what the name servers say counts.
+        let moved = Node::start("b3", Some("c1")).await;
+        net.point("b:7000", &moved.address);
+        again.stop().await;
+        assert_eq!(until_answered(&a, "b:7000").await, "b3 heard a");
     }
 }

@@ -118,7 +118,7 @@ async fn a_caller_that_stops_sending_is_given_up() {
     let stall = Duration::from_millis(100);
     let handler = Handler { caller: caller("b", Some("c1")), service: Scripted::new("b"), stall };
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(accept(listener, None, Arc::new(handler), stop.clone()));
+    let serving = tokio::spawn(accept(listener, None, Arc::new(handler), 1024, stop.clone()));
     for (kind, more, status) in [("echo", "", "400"), ("hash", "chronos-message-bytes: 2\r\n", "422")] {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("it connects");
         let head = format!(

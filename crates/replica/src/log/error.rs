@@ -1,5 +1,6 @@
 //! Why the log file fails.
 
+use std::io;
 use std::path::Path;
 
 use chronos_state::{StateError, wal};
@@ -15,6 +16,8 @@ pub(crate) enum LogError {
     Sqlite(rusqlite::Error),
     #[error(transparent)]
     Backfill(StateError),
+    #[error(transparent)]
+    File(StateError),
     /// What is in the file is not what was written.
     #[error("log.db is damaged: {0}")]
     Damaged(String),
@@ -28,9 +31,14 @@ impl LogError {
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Sqlite(error) => wal::is_disk_full(error),
-            Self::Backfill(error) => error.is_disk_full(),
+            Self::Backfill(error) | Self::File(error) => error.is_disk_full(),
             Self::Damaged(_) | Self::Foreign(_) => false,
         }
+    }
+
+    /// The file cannot be made.
+    pub(super) fn file(path: &Path, error: io::Error) -> Self {
+        Self::File(StateError::File { path: path.display().to_string(), error })
     }
 
     /// A newer Chronos wrote this.

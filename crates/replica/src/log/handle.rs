@@ -1,6 +1,5 @@
 //! [`Log`]: the replicated log of this node, and how it goes into the state.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -99,10 +98,10 @@ impl Log {
         *self.cut_off.borrow()
     }
 
-    /// The greatest `at` of any batch that this node has appended or applied, also before a
-    /// restart. A batch must not be stamped earlier.
+    /// The greatest `at` of any batch that this node has appended or applied, also before a restart, since the
+    /// time was last set back. A batch must not be stamped earlier, unless it sets the time back.
     pub(crate) fn last_at(&self) -> i64 {
-        self.storage.newest_at.load(Ordering::Relaxed)
+        self.storage.time.now()
     }
 
     /// The version of the cluster, as this node has applied it.

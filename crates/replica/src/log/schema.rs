@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chronos_state::private;
 use rusqlite::Connection;
 
 use super::error::LogError;
@@ -24,6 +25,7 @@ CREATE TABLE note (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 /// Opens or creates the file. A file that is not of this format is left as it is.
 pub(super) fn open(path: &Path) -> Result<Connection, LogError> {
+    private::ensure(path).map_err(|error| LogError::file(path, error))?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     let is_new = is_new(&connection, path)?;

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+#[cfg(test)]
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use chronos_env::{Bug, Env, Worker};
@@ -19,6 +20,7 @@ use super::file::LogFile;
 use super::progress::Progress;
 use super::rows::LogRows;
 use super::tail::{Tail, next};
+use super::time::LogTime;
 use super::writer::{Done, LogShared, LogWriter, Waiting};
 use crate::backfill;
 use crate::health::{DataFile, Health, Space};
@@ -32,21 +34,21 @@ pub(crate) struct LogStore {
     writer: Worker<LogWriter>,
     pub(super) rows: Worker<LogRows>,
     too_soon: bool,
-    newest_at: Arc<AtomicI64>,
+    time: Arc<LogTime>,
     #[cfg(test)]
     pub(crate) room: Arc<AtomicI64>,
 }
 
 impl LogStore {
     /// Opens the log file. `claim` is shown what was found in it, and may say whose log it is from now on.
-    /// `newest_at` is raised to the instant of every batch that is appended. `data_lock` is held until the
+    /// Every batch that is appended is noted in `time`. `data_lock` is held until the
     /// writer ends.
     pub(crate) fn open<E: From<LogError> + From<io::Error>>(
         env: &Env,
         path: &Path,
         data_lock: File,
         health: Arc<Health>,
-        newest_at: Arc<AtomicI64>,
+        time: Arc<LogTime>,
         commits: Counter,
         claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
     ) -> Result<Self, E> {
@@ -81,7 +83,7 @@ impl LogStore {
             writer,
             rows,
             too_soon: env.has(Bug::DurableTooSoon),
-            newest_at,
+            time,
             #[cfg(test)]
             room,
         };
@@ -170,7 +172,7 @@ impl RaftLogStorage<Types> for LogStore {
         let entries: Vec<Entry> = entries.into_iter().collect();
         for entry in &entries {
             if let EntryPayload::Normal(logged) = &entry.payload {
-                self.newest_at.fetch_max(logged.batch().at, Ordering::Relaxed);
+                self.time.note(entry.log_id.index, logged.batch());
             }
         }
         lock(&self.shared.tail).append(&entries).map_err(io::Error::other)?;
@@ -184,6 +186,7 @@ impl RaftLogStorage<Types> for LogStore {
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
         self.write(Change::Truncate(last_log_id.map(|id| id.index))).await?;
         lock(&self.shared.tail).truncate(last_log_id);
+        self.time.truncate(last_log_id.map_or(0, |id| id.index));
         Ok(())
     }
 

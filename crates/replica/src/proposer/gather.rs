@@ -8,6 +8,7 @@ use chronos_state::{Batch, Proposal};
 
 use super::group::Group;
 use super::lines::Lines;
+use super::stamp;
 use crate::error::ProposeError;
 use crate::log::pending::Pending;
 use crate::messages::payload::Accepted;
@@ -53,7 +54,9 @@ impl Gather {
     async fn submit(&self, items: Vec<Proposal>) -> Result<Pending, ProposeError> {
         let mut last_at = self.last_at.lock().await;
         // Another leader may have stamped later ones.
-        *last_at = self.env.now().max(*last_at).max(self.replica.last_at());
+        // Where a batch sets the time back, the log knows that once the batch is applied; no other is under way until
+        // then.
+        *last_at = stamp::instant(self.env.now(), self.replica.last_at().max(*last_at), &items);
         self.replica.submit(Batch { at: *last_at, items }).await
     }
 

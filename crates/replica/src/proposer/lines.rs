@@ -80,7 +80,8 @@ impl Entrances {
     /// # Errors
     /// They are too many, or there is no room for them; or see [`ProposeError`].
     pub(super) async fn enter(&self, items: Vec<Proposal>, for_peer: bool) -> Result<Accepted, ProposeError> {
-        let rows = items.iter().map(|item| item.command.rows()).sum();
+        // Each counts, also one that changes nothing.
+        let rows = items.iter().map(|item| item.command.rows().max(1)).sum();
         if rows > MAX_ROWS {
             return Err(ProposeError::TooManyRows { rows });
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(test)]
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chronos_env::ScratchFile;
@@ -14,6 +15,7 @@ use super::position::{POSITION, Position, SNAPSHOT, mismatch, position_of, read_
 use super::version::{ClusterVersion, followed_by_all};
 use crate::forms::note;
 use crate::health::{DataFile, Health};
+use crate::log::time::{self, LogTime};
 use crate::log_targets;
 use crate::types::{Reply, SnapshotMeta, StoredMembership, Types};
 
@@ -38,7 +40,7 @@ pub(crate) struct StateFile {
     snapshot: Option<SnapshotMeta>,
     sink: Sink,
     health: Arc<Health>,
-    newest_at: Arc<AtomicI64>,
+    time: Arc<LogTime>,
     version: ClusterVersion,
     /// For tests: only this many more attempts to write find space on the disk.
     #[cfg(test)]
@@ -46,13 +48,13 @@ pub(crate) struct StateFile {
 }
 
 impl StateFile {
-    /// Reads the notes of an open machine. `newest_at` is raised to the last applied instant, and `version`
-    /// is kept as the state has it.
+    /// Reads the notes of an open machine. `time` is told every batch that is applied, and
+    /// `version` is kept as the state has it.
     pub(crate) fn new(
         machine: Machine,
         sink: Sink,
         health: Arc<Health>,
-        newest_at: Arc<AtomicI64>,
+        time: Arc<LogTime>,
         version: ClusterVersion,
     ) -> Result<Self, StateFault> {
         let mut file = Self {
@@ -61,7 +63,7 @@ impl StateFile {
             snapshot: None,
             sink,
             health,
-            newest_at,
+            time,
             version,
             #[cfg(test)]
             room: Arc::new(AtomicI64::new(i64::MAX)),
@@ -91,7 +93,7 @@ impl StateFile {
             match &entry.payload {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(logged) => {
-                    position.at = position.at.max(logged.batch().at);
+                    position.at = time::after(position.at, logged.batch());
                     batches.push(LogBatch { batch: logged.batch(), follows });
                 }
                 EntryPayload::Membership(membership) => {
@@ -102,7 +104,11 @@ impl StateFile {
         }
         let note = note::encode(&position).map_err(StateFault::Damaged)?;
         let applied = self.write(&batches, &[(POSITION, &note)])?;
-        self.newest_at.fetch_max(position.at, Ordering::Relaxed);
+        for (entry, _) in &entries {
+            if let EntryPayload::Normal(logged) = &entry.payload {
+                self.time.note(entry.log_id.index, logged.batch());
+            }
+        }
         self.version.set(self.machine.version()?);
         self.position = position;
         let mut applied = applied.into_iter();
@@ -167,7 +173,7 @@ impl StateFile {
     fn load(&mut self) -> Result<(), StateFault> {
         self.position = Position::read(self.machine.meta(POSITION)?)?;
         self.snapshot = read_snapshot(self.machine.meta(SNAPSHOT)?)?;
-        self.newest_at.fetch_max(self.position.at, Ordering::Relaxed);
+        self.time.set(self.position.applied.map_or(0, |id| id.index), self.position.at);
         self.version.set(self.machine.version()?);
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(crate) struct Position {
     /// The last membership in the state.
     #[serde(with = "As::<StoredMembersForm>")]
     pub membership: StoredMembership,
-    /// The `at` of the last batch in the state.
+    /// The time of the log after the last batch in the state.
     pub at: i64,
 }
 

@@ -1,7 +1,5 @@
 //! From what a node left behind, the state of a new cluster.
 
-use chronos_state::Reader;
-
 use super::*;
 use crate::log::change::Change;
 use crate::log::codec::at;
@@ -18,7 +16,7 @@ async fn left_behind(jobs: i64) -> (tempfile::TempDir, String) {
         .expect("accepted");
     let left = copy_files(directory.path());
     std::fs::remove_file(left.path().join("state.db-wal")).expect("a write-ahead log");
-    let hash = node.readers.with(Reader::state_hash).expect("the state can be read");
+    let hash = node.reader.state_hash().expect("the state can be read");
     node.replica.shutdown().await;
     (left, hash)
 }
@@ -55,9 +53,9 @@ async fn what_the_state_lost_comes_from_the_log_page_by_page() {
     assert!(replayed.entries >= 1_202, "{replayed:?}");
     assert!(replayed.end.ends_with(&format!(", entry {}", replayed.entries - 1)), "{replayed:?}");
     let machine = Machine::open(&target.path().join("state.db")).expect("the state opens");
-    let readers = machine.readers(1).expect("the state can be read");
-    assert_eq!(readers.with(Reader::state_hash).expect("the state can be read"), hash);
-    drop((machine, readers));
+    let reader = machine.reader().expect("the state can be read");
+    assert_eq!(reader.state_hash().expect("the state can be read"), hash);
+    drop((machine, reader));
     // And a node starts on it as on a restored backup, with a log of its own.
     let node = Node::try_start(target.path(), "new").await.expect("it starts");
     assert_eq!(node.jobs(), 1_200);

@@ -1,7 +1,6 @@
 //! openraft's own suite for stores, on ours.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use chronos_env::{Env, Fault, Worker};
 use chronos_state::Machine;
@@ -14,6 +13,7 @@ use crate::ReplicaError;
 use crate::health::Health;
 use crate::log::progress::Progress;
 use crate::log::store::LogStore;
+use crate::log::time::LogTime;
 use crate::state::file::StateFile;
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
@@ -26,7 +26,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<Types>> {
         let directory = tempfile::tempdir().expect("a directory");
         let health = Arc::new(Health::new(Fault::default()));
-        let newest_at = Arc::new(AtomicI64::new(0));
+        let time = Arc::new(LogTime::new());
         let lock = std::fs::File::create(directory.path().join("lock")).expect("a lock file");
         let path = directory.path().join("log.db");
         let log = LogStore::open(
@@ -34,14 +34,14 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
             &path,
             lock,
             health.clone(),
-            newest_at.clone(),
+            time.clone(),
             Counter::default(),
             |_| Ok::<_, ReplicaError>(None),
         )
         .expect("a log");
         let machine = Machine::open(&directory.path().join("state.db")).expect("a state");
         let (sink, version) = (Box::new(|_| {}), ClusterVersion::default());
-        let file = StateFile::new(machine, sink, health.clone(), newest_at, version).expect("a state");
+        let file = StateFile::new(machine, sink, health.clone(), time, version).expect("a state");
         let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
         let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.

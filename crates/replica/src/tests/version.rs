@@ -1,7 +1,6 @@
 //! The members as the log has them decide how far the cluster's version may be raised.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicI64;
 
 use chronos_env::{Fault, Worker};
 use chronos_state::Command;
@@ -11,6 +10,7 @@ use openraft::{EntryPayload, Membership};
 use super::*;
 use crate::health::Health;
 use crate::log::progress::Progress;
+use crate::log::time::LogTime;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::snapshot::source::{SnapshotDirectory, SnapshotSource};
@@ -43,9 +43,8 @@ impl State {
             StateChange::Replaced => {}
         });
         let (health, version) = (Arc::new(Health::new(Fault::default())), ClusterVersion::default());
-        let newest_at = Arc::new(AtomicI64::new(0));
-        let file =
-            StateFile::new(machine, sink, health.clone(), newest_at, version.clone()).expect("a state");
+        let time = Arc::new(LogTime::new());
+        let file = StateFile::new(machine, sink, health.clone(), time, version.clone()).expect("a state");
         Self { file, version, told, health, directory }
     }
 

@@ -187,6 +187,10 @@ pub struct History {
     /// How long an execution is kept.
     #[serde(deserialize_with = "values::duration")]
     pub max_age: DurationMs,
+    /// The most bytes that records may take: jobs, versions, executions and idempotency keys. Past it the oldest
+    /// history goes first.
+    #[serde(deserialize_with = "values::max_bytes")]
+    pub max_bytes: u64,
 }
 
 /// `metrics`
@@ -279,7 +283,7 @@ impl Default for Egress {
 
 impl Default for History {
     fn default() -> Self {
-        Self { max_per_job: 1_000, max_age: DurationMs::from_secs(720 * 3600) }
+        Self { max_per_job: 1_000, max_age: DurationMs::from_secs(720 * 3600), max_bytes: 10 << 30 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads the file, lays the environment over it, and checks the whole.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use chronos_types::DurationMs;
@@ -29,13 +30,14 @@ pub struct ConfigError(pub String);
 /// The first key that is unknown or has a bad value, and where it stands.
 pub fn load(
     file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
     let (mut tree, source) = match file {
         None => (Value::Object(Map::new()), "the configuration".to_owned()),
         Some(file) => (read(file)?, file.display().to_string()),
     };
-    let mut variables: Vec<Variable> = environment.filter_map(Variable::ours).collect();
+    let mut variables =
+        environment.filter_map(|pair| Variable::ours(pair).transpose()).collect::<Result<Vec<_>, _>>()?;
     // A key comes before those inside it, in whatever order they are given.
     variables.sort_unstable_by(|one, other| one.keys.cmp(&other.keys));
     for variable in &variables {
@@ -85,10 +87,19 @@ struct Variable {
 }
 
 impl Variable {
-    fn ours((name, value): (String, String)) -> Option<Self> {
-        let path = name.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&name.as_str()))?;
+    /// None where it is somebody else's. Those may hold anything.
+    fn ours((name, value): (OsString, OsString)) -> Result<Option<Self>, ConfigError> {
+        let shown = name.to_string_lossy();
+        let Some(path) = shown.strip_prefix(PREFIX).filter(|_| !NOT_KEYS.contains(&&*shown)) else {
+            return Ok(None);
+        };
+        let not_text = |what| ConfigError(format!("environment variable {shown}: {what} is not UTF-8"));
+        if name.to_str().is_none() {
+            return Err(not_text("its name"));
+        }
         let keys = path.split("__").map(str::to_lowercase).collect();
-        Some(Self { name, keys, value })
+        let value = value.into_string().map_err(|_| not_text("its value"))?;
+        Ok(Some(Self { name: shown.into_owned(), keys, value }))
     }
 
     /// Sets the key; the value is read as YAML, as it would be in the file.
@@ -176,7 +187,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("chronos.yaml");
         std::fs::write(&file, yaml).expect("a file");
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let environment = environment.iter().map(|(k, v)| ((*k).into(), (*v).into()));
         load(Some(&file), environment).map_err(|error| error.to_string())
     }
 
@@ -208,7 +219,7 @@ scheduler: { misfire_threshold: 2m, catch_up_window: 1h }
 dispatcher:
   max_concurrent: 7
   http: { timeout: 3s, max_response_body: 8KiB, tls: { ca_file: ca.pem }, egress: { deny: [\"10.0.0.0/8\"], allow: [10.1.1.1] } }
-history: { max_per_job: 10, max_age: 1h }
+history: { max_per_job: 10, max_age: 1h, max_bytes: 2GiB }
 auth: none
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
@@ -240,6 +251,7 @@ logging: { level: debug, format: pretty }
             ("CHRONOS_DISPATCHER__HTTP__EGRESS__ALLOW", "[10.1.1.1]"),
             ("CHRONOS_HISTORY__MAX_PER_JOB", "10"),
             ("CHRONOS_HISTORY__MAX_AGE", "1h"),
+            ("CHRONOS_HISTORY__MAX_BYTES", "2147483648"),
             ("CHRONOS_AUTH", "none"),
             ("CHRONOS_METRICS__PATH", "/m"),
             ("CHRONOS_LOGGING__LEVEL", "debug"),
@@ -250,6 +262,7 @@ logging: { level: debug, format: pretty }
         let by_file = with(yaml, &[]).expect("file");
         assert_eq!(with("", &environment).expect("environment"), by_file);
         assert_eq!(by_file.dispatcher.http.max_response_body, 8192);
+        assert_eq!(by_file.history.max_bytes, 2 << 30);
     }
 
     #[test]
@@ -273,6 +286,9 @@ logging: { level: debug, format: pretty }
             ("scheduler: { misfire_threshold: 60 }", &["scheduler.misfire_threshold", "60", "\"30s\""]),
             ("dispatcher: { max_concurrent: 0 }", &["dispatcher.max_concurrent", "0", "1 to 100000"]),
             ("dispatcher: { http: { max_response_body: 1MiB } }", &["max_response_body", "1MiB", "64KiB"]),
+            ("history: { max_bytes: 10GB }", &["history.max_bytes", "10GB", "\"10GiB\"", "\"1MiB\""]),
+            ("history: { max_bytes: 1023KiB }", &["history.max_bytes", "1023KiB"]),
+            ("history: { max_bytes: 99999999999TiB }", &["history.max_bytes", "expected a size"]),
             ("dispatcher: { http: { egress: { deny: [here] } } }", &["egress.deny", "here", "10.0.0.0/8"]),
             (
                 "dispatcher: { http: { egress: { deny: [010.0.0.0/8] } } }",

@@ -88,18 +88,34 @@ pub(super) fn max_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 /// `4KiB`, `65536` and the like; at most 64 KiB.
 pub(super) fn response_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = Value::deserialize(deserializer)?;
+    match bytes(&value) {
+        Some(bytes @ 0..=65_536) => usize::try_from(bytes).map_err(D::Error::custom),
+        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"4KiB\", at most \"64KiB\""))),
+    }
+}
+
+/// `10GiB` and the like; at least 1 MiB, which an empty state needs.
+pub(super) fn max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    match bytes(&value) {
+        Some(bytes @ 0x10_0000..) => Ok(bytes),
+        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"10GiB\", at least \"1MiB\""))),
+    }
+}
+
+/// A size: whole bytes, or a whole number of a unit.
+fn bytes(value: &Value) -> Option<u64> {
     let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let (digits, unit) = shown.split_at(shown.find(|c: char| !c.is_ascii_digit()).unwrap_or(shown.len()));
     let scale = match unit.trim() {
-        "" | "B" => Some(1),
-        "KiB" => Some(1024),
-        _ => None,
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1_u64 << 40,
+        _ => return None,
     };
-    let bytes = scale.and_then(|scale| digits.parse::<usize>().ok()?.checked_mul(scale));
-    match bytes {
-        Some(bytes) if bytes <= 64 * 1024 => Ok(bytes),
-        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"4KiB\", at most \"64KiB\""))),
-    }
+    digits.parse::<u64>().ok()?.checked_mul(scale)
 }
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {

@@ -3,22 +3,17 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use chronos_engine::{PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
 use chronos_http as http;
 use chronos_replica::{ReplicaConfig, Store};
-use chronos_state::{Machine, StateError};
+use chronos_state::{Machine, StateError, private};
 use chronos_webhook::{Client, ClientConfig, Egress};
 
 use super::error::StartError;
 use super::peers::PeerListener;
 use crate::config::{Cluster, Config, DispatcherHttp};
-
-/// Connections for reading the state. Reads are short; more would only compete for the two to
-/// four cores that they run on.
-const READERS: usize = 4;
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -36,8 +31,13 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Takes the ports, and reads the certificates: all that the operator may have got wrong.
-    pub(super) async fn open(config: &Config, env: &Env) -> Result<Self, StartError> {
-        let client = client(&config.dispatcher.http, env)?;
+    pub(super) async fn open(
+        config: &Config,
+        idle: usize,
+        metrics: chronos_webhook::Metrics,
+        env: &Env,
+    ) -> Result<Self, StartError> {
+        let client = client(&config.dispatcher.http, idle, metrics, env)?;
         let tls = config.server.http.tls.as_ref();
         let tls = tls.map(|tls| http::tls(&tls.cert_file, &tls.key_file)).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address, env).await?;
@@ -47,14 +47,21 @@ impl Endpoints {
     }
 }
 
-fn client(http: &DispatcherHttp, env: &Env) -> Result<Client, StartError> {
+fn client(
+    http: &DispatcherHttp,
+    max_idle: usize,
+    metrics: chronos_webhook::Metrics,
+    env: &Env,
+) -> Result<Client, StartError> {
     let client = ClientConfig {
         timeout: http.timeout.as_std(),
         max_response_body: http.max_response_body,
         ca_file: http.tls.ca_file.clone(),
         egress: Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
+        max_idle,
     };
-    Client::new(&client, env.clone()).map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
+    Client::new(&client, metrics, env.clone())
+        .map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
 }
 
 async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {
@@ -64,16 +71,23 @@ async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, Sta
 }
 
 /// Opens the state, to be written and to be read. The directory is made where there is none.
-pub(super) async fn open_state(directory: &Path, env: &Env) -> Result<(Machine, Store), StartError> {
-    std::fs::create_dir_all(directory).map_err(|error| in_directory(directory, &error))?;
-    let path = directory.join("state.db");
+pub(super) async fn open_state(
+    directory: &Path,
+    metrics: chronos_replica::Metrics,
+    env: &Env,
+) -> Result<(Machine, Store), StartError> {
+    private::create_directory(directory).map_err(|error| in_directory(directory, &error))?;
+    // Those of a release before this one may be readable by others.
+    private::tighten_all(directory).map_err(|(name, error)| {
+        in_directory(directory, &format!("{name} cannot be made readable by its owner alone: {error}"))
+    })?;
+    let (path, world) = (directory.join("state.db"), env.clone());
     let opened = env.blocking(move || {
         let machine = Machine::open(&path)?;
-        let readers = machine.readers(READERS)?;
-        Ok::<_, StateError>((machine, readers))
+        let store = Store::open(&machine, metrics, &world)?;
+        Ok::<_, StateError>((machine, store))
     });
-    let (machine, readers) = opened.await.map_err(|error| in_directory(directory, &error))?;
-    Ok((machine, Store::new(Arc::new(readers), env.clone())))
+    opened.await.map_err(|error| in_directory(directory, &error))
 }
 
 /// Something is wrong with the data directory, or in it.
@@ -115,16 +129,5 @@ pub(super) fn retention(config: &Config) -> RetentionConfig {
         max_per_job: config.history.max_per_job,
         max_age: config.history.max_age,
         data_dir: config.cluster.data_dir.clone(),
-    }
-}
-
-/// Each connection is an open file, and the usual limit of 1,024 is for programs that use
-/// `select(2)`. We may raise it to the hard limit without asking.
-pub(super) fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-    {
-        tracing::warn!(%error, ?limit, "the limit on open files stays as it is");
     }
 }

@@ -45,14 +45,15 @@ impl PeerListener {
         Ok(Self { listener, tls, advertise, transport: Arc::new(transport), caller })
     }
 
-    /// Answers other nodes until `stop`.
+    /// Answers other nodes until `stop`, on at most `most` connections.
     pub(super) fn serve(
         self,
         service: Arc<dyn Service>,
+        most: usize,
         stop: CancellationToken,
     ) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
         let Self { listener, tls, caller, .. } = self;
-        chronos_peer::serve(listener, tls.as_ref(), caller, service, stop).map_err(bad_file)
+        chronos_peer::serve(listener, tls.as_ref(), caller, service, most, stop).map_err(bad_file)
     }
 }
 

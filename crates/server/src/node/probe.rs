@@ -16,7 +16,8 @@ pub(super) async fn run(services: Services) {
     loop {
         tokio::time::sleep(EVERY).await;
         let until = services.env.now() + SOON_MS;
-        let fires = services.store.read(move |reader| reader.first_due()).await;
+        let fires =
+            services.store.read(move |reader| reader.first_due(&chronos_state::PassedBy::new())).await;
         if fires.ok().flatten().is_some_and(|first| first <= until) {
             // A refusal is what the test is about.
             let _ = services.proposer.propose(Command::Probe.into()).await;

@@ -2,7 +2,7 @@
 //! which its missed-runs policy passes over.
 
 mod seen;
-mod step;
+pub mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

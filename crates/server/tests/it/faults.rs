@@ -54,15 +54,21 @@ async fn the_end_of_any_loop_is_a_fault_with_its_name() {
 }
 
 /// Tasks that are not loops, by file: they end by themselves, and a panic costs no more than what they are for.
-const SHORT_TASKS: [(&str, usize); 6] = [
+const SHORT_TASKS: [(&str, usize); 9] = [
     // A connection that came in.
     ("env/src/accept.rs", 1),
+    // The threads of a pool. A question that panics ends the question, and whoever asked is told.
+    ("env/src/pool.rs", 1),
+    // A question to the name servers.
+    ("env/src/real/names/questions.rs", 1),
     // A worker, on a thread or on a task. Whoever has it is told of its panic.
     ("env/src/worker.rs", 2),
     // A connection that is being made.
     ("peer/src/client.rs", 1),
     // A connection that is kept.
     ("peer/src/connection.rs", 1),
+    // A name that is looked up.
+    ("peer/src/dial.rs", 1),
     // The rest of a body that was refused.
     ("peer/src/handler.rs", 1),
     // An attempt; a question; the wait for the state.

@@ -4,4 +4,6 @@
 
 mod clock;
 mod faults;
+mod keeping;
 mod loops;
+mod names;

@@ -1,6 +1,6 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status};
+use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
@@ -114,6 +114,11 @@ impl Record {
     pub(super) fn owed(&self) -> Fire {
         let (attempt, begun) = Fire::next(self.status, self.attempts);
         Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
+    }
+
+    /// What asked for it.
+    pub(super) fn trigger(&self) -> Trigger {
+        self.run.trigger
     }
 
     /// Whether a node that held it before may have begun it and cannot be asked.

@@ -3,6 +3,8 @@
 //!
 //! A command forgets [`MAX_ROWS`] rows at most. What it does not come to is found again and named by a later one.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use crate::command::{MAX_ROWS, Trim};
 use crate::error::StateError;
@@ -12,77 +14,57 @@ use crate::stored::code::{deleted_job, finished};
 use crate::stored::columns;
 
 pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, StateError> {
-    let mut rows = Rows { left: MAX_ROWS };
-    for seq in &trim.executions {
-        if rows.left == 0 {
-            break;
-        }
+    let mut left = MAX_ROWS;
+    // Of one job often many go at once, so what is kept of the job is written once.
+    let mut jobs = BTreeMap::new();
+    for seq in trim.executions.iter().take(left) {
         let sql = concat!("DELETE FROM executions WHERE seq = ?1 AND ", finished!(), " RETURNING job");
         let mut statement = context.db.prepare_cached(sql)?;
-        let mut found = statement.query([seq])?;
-        let job = match found.next()? {
-            Some(row) => Some(columns::job_seq(row, 0)?),
-            None => None,
-        };
-        drop(found);
-        if let Some(job) = job {
-            rows.take(1);
-            context.add_held(job, -1)?;
-            forget_deleted(context, job, &mut rows)?;
+        let mut rows = statement.query([seq])?;
+        if let Some(row) = rows.next()? {
+            *jobs.entry(columns::job_seq(row, 0)?).or_insert(0) += 1;
+            left = left.saturating_sub(1);
         }
     }
-    for job in &trim.jobs {
-        forget_deleted(context, *job, &mut rows)?;
+    for (job, count) in &jobs {
+        context.add_held(*job, -*count)?;
     }
-    for (seq, version) in &trim.versions {
-        if rows.left == 0 {
-            break;
-        }
+    for job in trim.jobs.iter().chain(jobs.keys()) {
+        left = left.saturating_sub(forget_deleted(context, *job, left)?);
+    }
+    for (seq, version) in trim.versions.iter().take(left) {
         // A version stays while an execution ran it, or may come to: it tells what was sent.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
-        rows.take(context.db.prepare_cached(sql)?.execute((seq.get(), version))?);
+        left = left.saturating_sub(context.db.prepare_cached(sql)?.execute((seq.get(), version))?);
     }
-    let sql = "DELETE FROM keys WHERE key IN
-        (SELECT key FROM keys WHERE at < ?1 ORDER BY at, key LIMIT ?2)";
-    context.db.prepare_cached(sql)?.execute((trim.keys_before, rows.left))?;
+    // The oldest first, in the order of the index. So the same go on every node.
+    let sql = "DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE at < ?1 ORDER BY at, key LIMIT ?2)";
+    context.db.prepare_cached(sql)?.execute((trim.keys_before, left))?;
     Ok(Outcome::Done)
 }
 
-/// How many rows the command may still forget.
-struct Rows {
-    left: usize,
-}
-
-impl Rows {
-    fn take(&mut self, count: usize) {
-        self.left = self.left.saturating_sub(count);
-    }
-}
-
 /// Forgets a deleted job once no execution refers to it or may come to: its versions first, for they can be many.
-fn forget_deleted(context: &Context<'_>, job: JobSeq, rows: &mut Rows) -> Result<(), StateError> {
-    if rows.left == 0 {
-        return Ok(());
-    }
+/// No more than `most` rows go. Answers how many went.
+fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usize, StateError> {
     let sql = concat!(
         "SELECT 1 FROM jobs WHERE seq = ?1 AND ",
         deleted_job!(),
         " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
         AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)"
     );
-    if !context.db.prepare_cached(sql)?.exists([job.get()])? {
-        return Ok(());
+    if most == 0 || !context.db.prepare_cached(sql)?.exists([job.get()])? {
+        return Ok(0);
     }
     let sql = "DELETE FROM versions WHERE seq = ?1 AND version IN
         (SELECT version FROM versions WHERE seq = ?1 ORDER BY version LIMIT ?2)";
-    rows.take(context.db.prepare_cached(sql)?.execute((job.get(), rows.left))?);
-    if rows.left == 0 {
-        return Ok(());
+    let count = context.db.prepare_cached(sql)?.execute((job.get(), most))?;
+    // The job itself is two rows.
+    if most - count < 2 {
+        return Ok(count);
     }
     context.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([job.get()])?;
     context.db.prepare_cached("DELETE FROM due WHERE seq = ?1")?.execute([job.get()])?;
-    rows.take(1);
-    Ok(())
+    Ok(count + 2)
 }

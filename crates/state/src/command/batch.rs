@@ -8,14 +8,15 @@
 use chronos_types::Millis;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, FIRST, VERSION};
+use super::{ClockWord, Command, FIRST, VERSION};
 use crate::error::StateError;
 
 /// One entry of the log: commands that waited at the same time. They are applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
-    /// The time by the leader's clock when it proposed the batch; never earlier than that of the batch before.
+    /// The time by the leader's clock when it proposed the batch. It is never earlier than that of the batch
+    /// before, unless a command of this one sets the time back ([`Batch::sets_back`]).
     pub at: Millis,
     /// The commands.
     pub items: Vec<Proposal>,
@@ -63,6 +64,12 @@ impl Batch {
     #[must_use]
     pub fn since(&self) -> u32 {
         self.items.iter().map(|item| item.command.since()).fold(FIRST, u32::max)
+    }
+
+    /// Whether it may be of an earlier time than the batch before.
+    #[must_use]
+    pub fn sets_back(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.command, Command::Clock(ClockWord::Back)))
     }
 
     /// The bytes that the log keeps.

@@ -1,6 +1,6 @@
 //! [`Class`]: which commands go before which on their way into the log.
 
-use super::Command;
+use super::{ClockWord, Command};
 
 /// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +9,7 @@ pub enum Class {
     Scheduled,
     /// What a client of the API waits for.
     Api,
-    /// What nobody waits for: old records are forgotten.
+    /// What can be very much, in portions, and keeps nobody from what is due now.
     Bulk,
 }
 
@@ -27,7 +27,10 @@ impl Command {
                 Class::Scheduled
             }
             Self::PutJob(_) | Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => Class::Api,
-            Self::Trim(_) | Self::Portion => Class::Bulk,
+            // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
+            // can be as much as there are jobs.
+            Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,
+            Self::Clock(ClockWord::Anew(_)) | Self::Trim(_) | Self::Portion => Class::Bulk,
             #[cfg(feature = "next")]
             Self::Probe => Class::Bulk,
         }

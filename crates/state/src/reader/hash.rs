@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
 
-use super::pool::Reader;
+use super::connection::Reader;
 use crate::error::StateError;
 use crate::schema::{self, Table};
 

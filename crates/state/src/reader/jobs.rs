@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use chronos_types::{Job, JobId, Millis, Status};
 use rusqlite::{Row, params_from_iter, types::Value};
 
-use super::page::Page;
-use super::pool::Reader;
+use super::connection::Reader;
+use super::page::{self, Candidate, PageLimits};
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::bad::{ReadSpec, read_spec};
@@ -94,7 +94,8 @@ impl Reader {
         Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)? }))
     }
 
-    /// Jobs after the number `after`, in order of creation.
+    /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.
+    /// Answers where the list goes on, if it does.
     ///
     /// # Errors
     /// The storage failed.
@@ -102,57 +103,22 @@ impl Reader {
         &self,
         filter: &JobFilter,
         after: Option<JobSeq>,
-        limit: usize,
-    ) -> Result<Page<JobRow>, StateError> {
-        let mut values: Vec<Value> = vec![after.unwrap_or_default().get().into()];
-        // The scan must follow the narrowest index: that of a tag, else that of the state.
-        let mut from = "jobs j".to_owned();
-        let mut conditions = String::new();
-        for (number, (key, value)) in filter.tags.iter().enumerate() {
-            values.push(key.clone().into());
-            values.push(value.clone().into());
-            let (k, v) = (values.len() - 1, values.len());
-            if number == 0 {
-                from = "tags t CROSS JOIN jobs j ON j.seq = t.seq".into();
-                conditions += &format!(" AND t.key = ?{k} AND t.value = ?{v} AND t.seq > ?1");
-            } else {
-                conditions += &format!(
-                    " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{k} AND u.value = ?{v} AND u.seq = j.seq)"
-                );
-            }
-        }
-        conditions += match filter.enabled {
-            Some(true) => concat!(" AND ", enabled_job!("j.")),
-            Some(false) => concat!(" AND ", disabled_job!("j.")),
-            None => concat!(" AND ", live_job!("+j.")),
-        };
-        if let Some(q) = &filter.q {
-            let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            values.push(format!("%{escaped}%").into());
-            let n = values.len();
-            conditions += &format!(
-                " AND (j.name LIKE ?{n} ESCAPE '\\' OR CASE WHEN json_valid(j.spec)
-                    THEN json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\' END)"
-            );
-        }
-        let order = if filter.tags.is_empty() { "j.seq" } else { "t.seq" };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {from} CROSS JOIN due d ON d.seq = j.seq
-             WHERE j.seq > ?1{conditions} ORDER BY {order} LIMIT {}",
-            limit + 1
-        );
+        limits: PageLimits,
+        mut take: impl FnMut(JobRow) -> bool,
+    ) -> Result<Option<JobSeq>, StateError> {
+        let (sql, mut values) = candidates(filter);
+        values[0] = after.unwrap_or_default().get().into();
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
-        let mut items = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (seq, job) = read_job(row)?;
-            items.push(JobRow { seq, job, last_run: None });
-        }
-        let mut page = Page::cut(items, limit);
-        for item in &mut page.items {
-            item.last_run = self.last_run(item.seq)?;
-        }
-        Ok(page)
+        let next = || {
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let seq: i64 = row.get(0)?;
+            Ok(Some(Candidate { place: JobSeq::new(seq), seq, fits: row.get(1)?, bytes: row.get(2)? }))
+        };
+        page::walk(limits, next, |found| match self.one_job("j.seq = ?1", found.seq.into())? {
+            Some(job) => Ok(take(job)),
+            None => Ok(true),
+        })
     }
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
@@ -168,7 +134,8 @@ impl Reader {
         rows.next()?.map(|row| row::read("executions", row, read)).transpose()
     }
 
-    /// A job's versions before `before`, the newest first.
+    /// A job's versions before `before`, the newest first. `take` says when the page has no place for a version.
+    /// Answers where the list goes on, if it does.
     ///
     /// # Errors
     /// The storage failed.
@@ -176,23 +143,26 @@ impl Reader {
         &self,
         job: JobSeq,
         before: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<VersionRow>, StateError> {
+        limits: PageLimits,
+        mut take: impl FnMut(VersionRow) -> bool,
+    ) -> Result<Option<u64>, StateError> {
+        // Their numbers alone: a specification is read when the page has come to it.
         let sql = concat!(
-            "SELECT seq, version, updated_at, spec FROM (
-                SELECT seq, version, updated_at, spec FROM jobs WHERE seq = ?1 AND ",
+            "SELECT version FROM jobs WHERE seq = ?1 AND version < ?2 AND ",
             live_job!(),
-            " UNION ALL SELECT seq, version, updated_at, spec FROM versions WHERE seq = ?1)
-            WHERE version < ?2 ORDER BY version DESC LIMIT ?3"
+            " UNION ALL SELECT version FROM versions WHERE seq = ?1 AND version < ?2 ORDER BY version DESC"
         );
         let before = before.and_then(|v| i64::try_from(v).ok()).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((job.get(), before, limit + 1))?;
-        let mut items = Vec::new();
-        while let Some(row) = rows.next()? {
-            items.push(read_version(row)?);
-        }
-        Ok(Page::cut(items, limit))
+        let mut rows = statement.query((job.get(), before))?;
+        let next = || {
+            let Some(row) = rows.next()? else { return Ok(None) };
+            Ok(Some(Candidate { place: row.get(0)?, seq: job.get(), fits: true, bytes: 0 }))
+        };
+        page::walk(limits, next, |found| match self.version(job, found.place)? {
+            Some(version) => Ok(take(version)),
+            None => Ok(true),
+        })
     }
 
     /// One version of a job, also of a deleted one.
@@ -231,10 +201,82 @@ impl Reader {
     }
 }
 
+/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits, and how many
+/// bytes were searched for that. And its values; the first is left to be set.
+fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
+    let mut values: Vec<Value> = vec![Value::Null];
+    // The scan must follow the narrowest index: that of a tag, else that of the state.
+    let (mut from, mut order) = ("jobs j", "j.seq");
+    let (mut conditions, mut fits) = (String::new(), String::new());
+    for (number, (key, value)) in filter.tags.iter().enumerate() {
+        values.push(key.clone().into());
+        values.push(value.clone().into());
+        let (k, v) = (values.len() - 1, values.len());
+        if number == 0 {
+            (from, order) = ("tags t CROSS JOIN jobs j ON j.seq = t.seq", "t.seq");
+            conditions += &format!(" AND t.key = ?{k} AND t.value = ?{v}");
+        } else {
+            fits += &format!(
+                " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{k} AND u.value = ?{v} AND u.seq = j.seq)"
+            );
+        }
+    }
+    let state = match filter.enabled {
+        Some(true) => enabled_job!("j."),
+        Some(false) => disabled_job!("j."),
+        None => live_job!("j."),
+    };
+    if filter.enabled.is_some() && filter.tags.is_empty() {
+        from = "jobs j INDEXED BY jobs_state";
+        conditions += &format!(" AND {state}");
+    } else {
+        fits += &format!(" AND {state}");
+    }
+    let mut bytes = "0";
+    if let Some(q) = &filter.q {
+        let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        values.push(format!("%{escaped}%").into());
+        let n = values.len();
+        fits += &format!(
+            " AND (j.name LIKE ?{n} ESCAPE '\\' OR CASE WHEN json_valid(j.spec)
+                THEN json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\' END)"
+        );
+        bytes = "octet_length(j.spec)";
+    }
+    let sql = format!(
+        "SELECT j.seq, (TRUE{fits}) IS TRUE, {bytes} FROM {from} WHERE {order} > ?1{conditions} ORDER BY {order}"
+    );
+    (sql, values)
+}
+
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     // Of the version in force, the row is one of `jobs`; the number is the same.
     row::read("versions", row, |row| {
         let spec = read_spec(row.get_ref(3)?);
         Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, spec })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    /// A statement that sorts looks at every row before it gives the first, however few the page asks for.
+    #[test]
+    fn no_list_of_jobs_sorts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let db = schema::open(&directory.path().join("state.db")).expect("a state file");
+        let tag = |key: &str| (key.to_owned(), String::new());
+        for tags in [vec![], vec![tag("a")], vec![tag("a"), tag("b")]] {
+            for (enabled, q) in [(None, None), (Some(true), None), (Some(false), Some("x".to_owned()))] {
+                let filter = JobFilter { enabled, tags: tags.clone(), q };
+                let (sql, values) = candidates(&filter);
+                let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+                let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3));
+                let steps: Vec<String> = steps.expect("a plan").collect::<Result<_, _>>().expect("steps");
+                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
+            }
+        }
+    }
 }

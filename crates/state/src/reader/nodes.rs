@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
 use rusqlite::Row;
 
-use super::pool::Reader;
+use super::connection::Reader;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::code::{self, open};

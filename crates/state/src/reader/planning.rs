@@ -6,7 +6,7 @@ use chronos_types::{JobId, JobTimes, Millis, NodeName};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::pool::Reader;
+use super::connection::Reader;
 use super::remainders::{OpenFire, open_columns};
 use crate::error::StateError;
 use crate::run::{Fire, JobSeq};

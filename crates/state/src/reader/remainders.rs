@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chronos_types::{ExecutionId, NodeName, Status};
 use rusqlite::Row;
 
-use super::pool::Reader;
+use super::connection::Reader;
 use crate::error::StateError;
 use crate::remainder::{Fate, Remainder};
 use crate::run::{Fire, JobSeq, RunRef};

@@ -1,86 +1,215 @@
 //! What retention asks: which records can be forgotten.
+//!
+//! Every question looks at a bounded number of rows and says where it ended, so that what it costs does not depend
+//! on how much there is. The next question begins there.
 
-use chronos_types::{ExecutionId, Millis};
+use chronos_types::{ExecutionId, JobId, Millis};
+use rusqlite::OptionalExtension as _;
 
-use super::pool::Reader;
+use super::connection::Reader;
+use crate::command::{MAX_ROWS, Trim};
 use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::code::{deleted_job, finished};
+use crate::stored::code::{deleted_job, disabled_job, enabled_job, finished, live_job};
+use crate::stored::columns;
+
+/// What a look at a part of the records found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surplus<At> {
+    /// What can be forgotten. It never names more rows than one command may take away.
+    pub trim: Trim,
+    /// Where the next look is to begin; none where this one came to the end.
+    pub next: Option<At>,
+}
+
+impl<At> Surplus<At> {
+    fn new() -> Self {
+        let trim = Trim { executions: Vec::new(), versions: Vec::new(), jobs: Vec::new(), keys_before: 0 };
+        Self { trim, next: None }
+    }
+
+    /// How many rows there is room for.
+    fn room(&self) -> usize {
+        MAX_ROWS.saturating_sub(self.trim.rows())
+    }
+}
+
+/// How much is kept of each job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Executions, the newest.
+    pub executions: u64,
+    /// Superseded versions, the newest.
+    pub versions: u64,
+    /// Executions of a scheduled instant from here on do not count: the clock was ahead when they ran.
+    pub until: Millis,
+}
 
 impl Reader {
-    /// Finished executions whose scheduled instant is before `before`, the oldest first.
+    /// Finished executions whose scheduled instant is before `before`, the oldest first. It looks at `limit`
+    /// executions at most, from `from` on.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn aged_executions(&self, before: Millis, limit: usize) -> Result<Vec<i64>, StateError> {
-        let sql =
-            concat!("SELECT seq FROM executions WHERE id < ?1 AND ", finished!("+"), " ORDER BY id LIMIT ?2");
-        self.numbers(sql, (ExecutionId::floor(before).as_bytes(), limit))
-    }
-
-    /// Jobs that hold more than `max` executions.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn overfull_jobs(&self, max: u64) -> Result<Vec<JobSeq>, StateError> {
-        self.jobs_by("SELECT seq FROM due WHERE held > ?1", [i64::try_from(max).unwrap_or(i64::MAX)])
-    }
-
-    /// A job's finished executions past its newest `keep`.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn surplus_executions(&self, job: JobSeq, keep: u64, limit: usize) -> Result<Vec<i64>, StateError> {
-        // The limit counts finished executions only, so that unfinished ones do not use it up.
+    pub fn aged_executions(
+        &self,
+        from: Option<ExecutionId>,
+        before: Millis,
+        limit: usize,
+    ) -> Result<Surplus<ExecutionId>, StateError> {
+        // The rows are looked at here, so that the limit counts those that are unfinished too.
         let sql = concat!(
-            "SELECT seq FROM (SELECT seq, status FROM executions WHERE job = ?1
-            ORDER BY id DESC LIMIT -1 OFFSET ?2) WHERE ",
+            "SELECT id, seq, ",
             finished!(),
-            " LIMIT ?3"
+            " FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"
         );
-        self.numbers(sql, (job.get(), i64::try_from(keep).unwrap_or(i64::MAX), limit))
-    }
-
-    /// Superseded versions past each job's newest `keep`, but for those that an execution ran or may have.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn surplus_versions(&self, keep: u64, limit: usize) -> Result<Vec<(JobSeq, u64)>, StateError> {
-        // Few jobs change so often, and they are found by their narrow rows. Which versions the executions
-        // of a job ran is read once for the job, not once for each version.
-        let sql = "SELECT seq, version - ?1 FROM due WHERE version - ?1 > 1
-            AND EXISTS (SELECT 1 FROM versions v WHERE v.seq = due.seq AND v.version < due.version - ?1)";
-        let mut jobs = self.connection.prepare_cached(sql)?;
-        let mut jobs = jobs.query([i64::try_from(keep).unwrap_or(i64::MAX)])?;
-        let sql = "SELECT version FROM versions WHERE seq = ?1 AND version < ?2
-            EXCEPT SELECT version FROM executions WHERE job = ?1
-            EXCEPT SELECT version FROM withdrawn WHERE job = ?1 ORDER BY version LIMIT ?3";
-        let mut versions = self.connection.prepare_cached(sql)?;
-        let mut surplus = Vec::new();
-        while surplus.len() < limit
-            && let Some(row) = jobs.next()?
-        {
-            let (seq, before): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let found = versions.query_map((seq, before, limit - surplus.len()), |row| row.get(0))?;
-            for version in found {
-                surplus.push((JobSeq::new(seq), version?));
+        let limit = limit.min(MAX_ROWS);
+        let from = from.map_or([0; 16], |from| *from.as_bytes());
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((from, ExecutionId::floor(before).as_bytes(), limit + 1))?;
+        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
+        while let Some(row) = rows.next()? {
+            if looked_at == limit {
+                surplus.next = Some(ExecutionId::from_bytes(row.get(0)?));
+                break;
+            }
+            looked_at += 1;
+            if row.get(2)? {
+                surplus.trim.executions.push(row.get(1)?);
             }
         }
         Ok(surplus)
     }
 
-    /// Deleted jobs that no execution refers to or may come to.
+    /// What jobs hold beyond what is kept of each: their oldest finished executions, and superseded versions that
+    /// no execution ran or may have run. It looks at `limit` jobs at most, from the number `from` on.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn forgotten_jobs(&self, limit: usize) -> Result<Vec<JobSeq>, StateError> {
+    pub fn overfull_jobs(
+        &self,
+        from: JobSeq,
+        limit: usize,
+        keep: Keep,
+    ) -> Result<Surplus<JobSeq>, StateError> {
+        let sql = "SELECT seq, held, version FROM due WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((from.get(), limit + 1))?;
+        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
+        while let Some(row) = rows.next()? {
+            let (job, held, version): (_, u64, u64) = (columns::job_seq(row, 0)?, row.get(1)?, row.get(2)?);
+            // What there was no room for is found by the next look, which begins with this job.
+            if looked_at == limit || surplus.room() == 0 {
+                surplus.next = Some(job);
+                break;
+            }
+            looked_at += 1;
+            if held > keep.executions {
+                let over = held - keep.executions;
+                self.oldest_executions(job, over, keep.until, &mut surplus)?;
+            }
+            // Version 1 is the first, and the one in force is not among those that are superseded.
+            if version > keep.versions.saturating_add(1) {
+                self.unused_versions(job, version - keep.versions, &mut surplus)?;
+            }
+            if surplus.room() == 0 {
+                surplus.next = Some(job);
+                break;
+            }
+        }
+        Ok(surplus)
+    }
+
+    /// Adds the finished ones among the `over` oldest executions of a job.
+    fn oldest_executions(
+        &self,
+        job: JobSeq,
+        over: u64,
+        until: Millis,
+        surplus: &mut Surplus<JobSeq>,
+    ) -> Result<(), StateError> {
+        let until = ExecutionId::floor(until);
+        let sql = "SELECT count(*) FROM executions WHERE job = ?1 AND id >= ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ahead: u64 = statement.query_row((job.get(), until.as_bytes()), |row| row.get(0))?;
+        let over = i64::try_from(over.saturating_sub(ahead)).unwrap_or(i64::MAX);
         let sql = concat!(
-            "SELECT seq FROM jobs WHERE ",
-            deleted_job!(),
-            " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq)
-            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = jobs.seq) LIMIT ?1"
+            "SELECT seq FROM (SELECT seq, status FROM executions INDEXED BY executions_job
+            WHERE job = ?1 ORDER BY id LIMIT ?2) WHERE ",
+            finished!(),
+            " LIMIT ?3"
         );
-        self.jobs_by(sql, [limit])
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_map((job.get(), over, surplus.room()), |row| row.get(0))?;
+        for execution in found {
+            surplus.trim.executions.push(execution?);
+        }
+        Ok(())
+    }
+
+    /// Adds the superseded versions of a job before `before`, but for those that an execution ran or may have.
+    fn unused_versions(
+        &self,
+        job: JobSeq,
+        before: u64,
+        surplus: &mut Surplus<JobSeq>,
+    ) -> Result<(), StateError> {
+        // Few jobs have that many. Which versions the executions of a job ran is read once for the job, not once
+        // for each version.
+        let sql = "SELECT version FROM versions WHERE seq = ?1 AND version < ?2
+            EXCEPT SELECT version FROM executions WHERE job = ?1
+            EXCEPT SELECT version FROM withdrawn WHERE job = ?1 ORDER BY version LIMIT ?3";
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_map((job.get(), before, surplus.room()), |row| row.get(0))?;
+        for version in found {
+            surplus.trim.versions.push((job, version?));
+        }
+        Ok(())
+    }
+
+    /// Deleted jobs that no execution refers to or may come to; of one with very many versions, first those. It
+    /// looks at `limit` deleted jobs at most, from the number `from` on.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn forgotten_jobs(&self, from: JobSeq, limit: usize) -> Result<Surplus<JobSeq>, StateError> {
+        let sql = concat!(
+            "SELECT seq, NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq)
+            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = jobs.seq)
+            FROM jobs INDEXED BY jobs_state WHERE ",
+            deleted_job!(),
+            " AND seq >= ?1 ORDER BY seq LIMIT ?2"
+        );
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((from.get(), limit + 1))?;
+        let (mut surplus, mut looked_at, mut versions) = (Surplus::new(), 0, 0);
+        while let Some(row) = rows.next()? {
+            let job = columns::job_seq(row, 0)?;
+            if looked_at == limit {
+                surplus.next = Some(job);
+                break;
+            }
+            looked_at += 1;
+            if !row.get::<_, bool>(1)? {
+                continue;
+            }
+            let room = surplus.room().saturating_sub(versions);
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM versions WHERE seq = ?1 LIMIT ?2)";
+            let of_job: usize =
+                self.connection.prepare_cached(sql)?.query_row((job.get(), room), |row| row.get(0))?;
+            if of_job + 2 <= room {
+                surplus.trim.jobs.push(job);
+                versions += of_job;
+                continue;
+            }
+            if surplus.trim.jobs.is_empty() {
+                self.unused_versions(job, u64::MAX, &mut surplus)?;
+            }
+            surplus.next = Some(job);
+            break;
+        }
+        Ok(surplus)
     }
 
     /// How many idempotency keys are older than this, counted up to `limit`.
@@ -93,13 +222,141 @@ impl Reader {
         Ok(statement.query_row((at, limit), |row| row.get(0))?)
     }
 
-    fn jobs_by(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<JobSeq>, StateError> {
-        Ok(self.numbers(sql, values)?.into_iter().map(JobSeq::new).collect())
+    /// The bytes in use in the state file: jobs, their versions, executions, idempotency keys, and their indexes.
+    /// Pages that were given back are not among them: they are used again before the file grows.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn bytes_in_use(&self) -> Result<u64, StateError> {
+        let sql = "SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
-    fn numbers(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<i64>, StateError> {
+    /// The bytes that the specification of a job takes, if there is such a job.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn spec_bytes(&self, job: JobId) -> Result<Option<u64>, StateError> {
+        let sql = concat!("SELECT octet_length(spec) FROM jobs WHERE id = ?1 AND ", live_job!());
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(values, |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(statement.query_row([job.as_bytes()], |row| row.get(0)).optional()?)
+    }
+
+    /// Counts the jobs that are enabled, or those that are disabled, from the number `from` on, at most `limit` of
+    /// them. Answers with the count, and where to go on, if there may be more.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn count_some_jobs(
+        &self,
+        enabled: bool,
+        from: JobSeq,
+        limit: usize,
+    ) -> Result<(u64, Option<JobSeq>), StateError> {
+        macro_rules! count {
+            ($($condition:tt)*) => {
+                concat!(
+                    "SELECT count(*), max(seq) FROM (SELECT seq FROM jobs INDEXED BY jobs_state WHERE ",
+                    $($condition)*,
+                    " AND seq >= ?1 ORDER BY seq LIMIT ?2)"
+                )
+            };
+        }
+        let sql = if enabled { count!(enabled_job!()) } else { count!(disabled_job!()) };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let (count, last): (u64, Option<i64>) =
+            statement.query_row((from.get(), limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let is_full = usize::try_from(count).is_ok_and(|count| count >= limit);
+        Ok((count, last.filter(|_| is_full).map(|last| JobSeq::new(last.saturating_add(1)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::schema;
+
+    /// A state of so many enabled jobs, each with three finished executions and an unfinished one, the oldest of
+    /// all; made past the machine, for the checksums do not matter here.
+    fn state(directory: &std::path::Path, jobs: i64) -> Reader {
+        let path = directory.join(format!("{jobs}.db"));
+        let db = schema::open(&path).expect("a state file");
+        let transaction = db.unchecked_transaction().expect("a transaction");
+        fill(&db, jobs);
+        transaction.commit().expect("a commit");
+        Reader { connection: schema::open_reader(&path).expect("a reader") }
+    }
+
+    fn fill(db: &Connection, jobs: i64) {
+        let sql = "INSERT INTO jobs VALUES (?1, randomblob(16), ?1, 1, 1, 0, 0, '{}', 0)";
+        let mut job = db.prepare(sql).expect("SQL");
+        let mut due = db.prepare("INSERT INTO due VALUES (?1, 5, 1, 0, 4)").expect("SQL");
+        let sql =
+            "INSERT INTO executions VALUES (NULL, ?1, ?2, 1, 0, 0, 0, ?3, 1, 0, 0, 'n1', NULL, NULL, 0)";
+        let mut execution = db.prepare(sql).expect("SQL");
+        for seq in 1..=jobs {
+            job.execute([seq]).expect("a job");
+            due.execute([seq]).expect("a due instant");
+            for (n, status) in [0, 3, 3, 3].into_iter().enumerate() {
+                let at = 1_000 * i64::try_from(n).expect("a number") + seq / 100;
+                let mut random = [0; 10];
+                random[2..].copy_from_slice(&seq.to_be_bytes());
+                let id = ExecutionId::manual(JobId::new(0, [0; 10]), at, random);
+                execution.execute((id.as_bytes(), seq, status)).expect("an execution");
+            }
+        }
+    }
+
+    /// What a question costs, in steps of SQLite's virtual machine. Each row that is looked at is some of them.
+    fn steps(reader: &mut Reader, ask: impl Fn(&Reader)) -> u64 {
+        let count = Arc::new(AtomicU64::new(0));
+        let counter = count.clone();
+        let handler = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        reader.connection.progress_handler(1, Some(handler)).expect("a handler");
+        ask(reader);
+        reader.connection.progress_handler(0, None::<fn() -> bool>).expect("no handler");
+        count.load(Ordering::Relaxed)
+    }
+
+    /// Its name, the look, and what it may cost.
+    type Look = (&'static str, Box<dyn Fn(&Reader)>, u64);
+
+    #[test]
+    fn what_a_look_costs_does_not_depend_on_how_much_there_is() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let keep = Keep { executions: 9, versions: 9, until: 1 << 40 };
+        let first = JobSeq::default();
+        let looks: [Look; 6] = [
+            ("overfull", Box::new(move |r| drop(r.overfull_jobs(first, 100, keep).expect("a look"))), 1_500),
+            ("nothing aged", Box::new(|r| drop(r.aged_executions(None, 0, 1_000).expect("a look"))), 50),
+            // The unfinished ones are the oldest. A look passes by no more of them than it may.
+            ("aged", Box::new(|r| drop(r.aged_executions(None, 1 << 40, 100).expect("a look"))), 2_500),
+            // And the next one begins behind them.
+            (
+                "aged, from where the last look ended",
+                Box::new(|r| {
+                    let from = Some(ExecutionId::floor(1_000));
+                    drop(r.aged_executions(from, 1_000, 100).expect("a look"));
+                }),
+                50,
+            ),
+            ("deleted", Box::new(move |r| drop(r.forgotten_jobs(first, 100).expect("a look"))), 50),
+            ("count", Box::new(move |r| assert!(r.count_some_jobs(true, first, 100).is_ok())), 1_500),
+        ];
+        let (mut few, mut many) = (state(directory.path(), 200), state(directory.path(), 4_000));
+        for (name, look, most) in &looks {
+            let (of_few, of_many) = (steps(&mut few, look), steps(&mut many, look));
+            assert!(of_few > 0 && of_few <= *most, "{name}: {of_few} steps");
+            assert!(of_many <= of_few + 20, "{name}: {of_few} steps for 200 jobs, and {of_many} for 4,000");
+        }
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
-use crate::stored::row;
+use crate::stored::{clock, row};
 
 /// Instants are integers, in milliseconds. Ids are 16-byte blobs that sort by time. Enums are the numbers
 /// that [`Code`](crate::stored::code::Code) gives them. Specifications and details are JSON. `sum` is the
@@ -22,6 +22,13 @@ CREATE TABLE meta (
 -- arrives late cannot take a younger execution for an old one. (AUTOINCREMENT would cost 15 % of a plan.)
 CREATE TABLE counters (
   name TEXT PRIMARY KEY, last INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What the cluster knows of its time (see stored/clock.rs). noted: the time, at most a minute old.
+-- jumped_from, jumped_to: a jump that nobody has said to be right. back_from, back_to: the time was set back,
+-- and what waits is being computed anew.
+CREATE TABLE clock (
+  name TEXT PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- state: 0 disabled, 1 enabled, 2 deleted (kept, nameless, while executions refer to it)
@@ -144,7 +151,8 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state.
-pub(crate) const REPLICATED: [Table; 10] = [
+pub(crate) const REPLICATED: [Table; 11] = [
+    Table { name: "clock", key: &["name"] },
     Table { name: "counters", key: &["name"] },
     Table { name: "due", key: &["seq"] },
     Table { name: "executions", key: &["seq"] },
@@ -170,7 +178,8 @@ impl Table {
 /// Makes the tables, for version 1 of the cluster: every step to a later version is a command.
 pub(super) fn make(db: &Connection) -> Result<(), StateError> {
     db.execute_batch(SQL)?;
-    ["execution", "job"].into_iter().try_for_each(|name| add_counter(db, name))
+    ["execution", "job"].into_iter().try_for_each(|name| add_counter(db, name))?;
+    clock::begin(db)
 }
 
 /// Adds a counter that has given no number yet.

@@ -58,24 +58,22 @@ fn a_backup_comes_back_with_everything_and_the_new_node_owes_what_is_open() {
     assert_eq!(machine.meta("raft.position").unwrap(), None);
     assert_eq!(machine.meta("raftery").unwrap(), Some(b"8".to_vec()));
     assert_eq!(machine.meta("other").unwrap(), Some(b"9".to_vec()));
-    let readers = machine.readers(1).unwrap();
-    readers.with(|reader| {
-        let owed = world.ask(|r| r.open_fires(&node("n2")));
-        assert_eq!(owed.len(), 1);
-        let mut taken = owed.clone();
-        taken[0].node = node("n9");
-        assert_eq!(reader.open_fires(&node("n9")).unwrap(), taken);
-        assert_eq!(reader.open_nodes().unwrap(), [(node("n9"), 1)]);
-        let withdrawn = reader.withdrawn(&node("n9")).unwrap();
-        assert_eq!(withdrawn.iter().map(|fire| fire.node.as_str()).collect::<Vec<_>>(), ["n9"]);
-        let over = reader.executions(&Default::default(), None, 9).unwrap().items;
-        let over: Vec<_> =
-            over.iter().map(|row| (row.execution.status, row.execution.node_id.as_str())).collect();
-        assert_eq!(over, [(Status::Running, "n9"), (Status::Success, NODE)]);
-        assert_eq!(reader.find_job("a").unwrap(), Some(world.job("a")));
-    });
+    let reader = machine.reader().unwrap();
+    let owed = world.ask(|r| r.open_fires(&node("n2")));
+    assert_eq!(owed.len(), 1);
+    let mut taken = owed.clone();
+    taken[0].node = node("n9");
+    assert_eq!(reader.open_fires(&node("n9")).unwrap(), taken);
+    assert_eq!(reader.open_nodes().unwrap(), [(node("n9"), 1)]);
+    let withdrawn = reader.withdrawn(&node("n9")).unwrap();
+    assert_eq!(withdrawn.iter().map(|fire| fire.node.as_str()).collect::<Vec<_>>(), ["n9"]);
+    let over = executions(&reader, &Default::default(), None, 9).unwrap().items;
+    let over: Vec<_> =
+        over.iter().map(|row| (row.execution.status, row.execution.node_id.as_str())).collect();
+    assert_eq!(over, [(Status::Running, "n9"), (Status::Success, NODE)]);
+    assert_eq!(reader.find_job("a").unwrap(), Some(world.job("a")));
     // Nothing else is different: given back, it is the very same state.
-    drop((readers, machine));
+    drop((reader, machine));
     let db = rusqlite::Connection::open(data.join("state.db")).unwrap();
     db.execute("UPDATE executions SET node = 'n2' WHERE status < 3", []).unwrap();
     db.execute("UPDATE open_runs SET node = 'n2'", []).unwrap();
@@ -230,5 +228,20 @@ fn what_a_crash_left_behind_is_not_in_the_way() {
     backup::restore(&file, directory.path(), &node("n9")).unwrap();
     assert_eq!(names(directory.path()), ["lock", "state.db"]);
     let machine = Machine::open(&directory.path().join("state.db")).unwrap();
-    assert_eq!(machine.readers(1).unwrap().with(|r| r.open_nodes()).unwrap(), [(node("n9"), 1)]);
+    assert_eq!(machine.reader().unwrap().open_nodes().unwrap(), [(node("n9"), 1)]);
+}
+
+#[test]
+fn only_the_owner_may_read_what_is_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let (copy, backup, data) = (world.file("copy"), world.file("backup"), world.file("data"));
+    chronos_state::copy(&world.path(), &copy).unwrap();
+    backup::write(&world.path(), &backup, 1, "1.2.3", "raft.").unwrap();
+    backup::restore(&backup, &data, &node(NODE)).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in [world.path(), world.file("state.db-wal"), world.file("state.db-shm"), copy, backup] {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    assert_eq!((mode(&data), mode(&data.join("state.db"))), (0o700, 0o600));
 }

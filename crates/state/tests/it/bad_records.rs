@@ -1,8 +1,8 @@
 //! Records that are whole and that today's rules refuse: each costs itself, and nobody else anything.
 
 use chronos_state::{
-    Batch, Command, Effect, Idempotency, JobFilter, Outcome, PassedBy, Proposal, Refusal, Reported,
-    StateError,
+    Anew, Batch, ClockWord, Command, DueAnew, Effect, Idempotency, JobDue, JobFilter, JobSeq, Outcome,
+    PassedBy, Proposal, Refusal, Reported, StateError,
 };
 use chronos_testkit::plant;
 use chronos_types::{ExecutionId, JobSpec, Status, Trigger};
@@ -68,8 +68,8 @@ fn a_specification_that_is_refused_is_no_damage_and_is_shown_as_far_as_it_can_be
     for (case, why) in BAD {
         let world = planted(&text(case));
         chronos_state::check(&world.path()).unwrap();
-        let jobs = world.ask(|r| r.jobs(&JobFilter::default(), None, 9)).items;
-        let [bad, good] = &jobs[..] else { panic!("{case}: {jobs:?}") };
+        let both = world.ask(|r| jobs(r, &JobFilter::default(), None, 9)).items;
+        let [bad, good] = &both[..] else { panic!("{case}: {both:?}") };
         assert_eq!(good.job.spec, Ok(spec("b")), "{case}");
         let refused = bad.job.spec.as_ref().unwrap_err();
         assert!(refused.why.contains(why), "{case}: {}", refused.why);
@@ -78,13 +78,13 @@ fn a_specification_that_is_refused_is_no_damage_and_is_shown_as_far_as_it_can_be
         assert_eq!(world.job("a"), *bad, "{case}");
         // A search looks at the name and at what can be read.
         let search = JobFilter { q: Some("b".into()), ..JobFilter::default() };
-        assert_eq!(world.ask(|r| r.jobs(&search, None, 9)).items.len(), 1, "{case}");
-        let rows = world.ask(|r| r.executions(&Default::default(), None, 9)).items;
+        assert_eq!(world.ask(|r| jobs(r, &search, None, 9)).items.len(), 1, "{case}");
+        let rows = world.ask(|r| executions(r, &Default::default(), None, 9)).items;
         assert_eq!(rows.len(), 2, "{case}");
         assert_eq!(rows.iter().filter(|row| row.spec.is_err()).count(), 1, "{case}");
         assert!(rows.iter().all(|row| row.invalid.is_none()), "{case}");
         assert!(world.ask(|r| r.version(bad.seq, 1)).unwrap().spec.is_err(), "{case}");
-        assert_eq!(world.ask(|r| r.versions(bad.seq, None, 9)).items.len(), 1, "{case}");
+        assert_eq!(world.ask(|r| versions(r, bad.seq, None, 9)).items.len(), 1, "{case}");
         assert_eq!(world.ask(|r| r.open_fires(&node(NODE))).len(), 2, "{case}");
         assert!(world.ask(|r| r.spec(bad.seq, 1)).unwrap().1.is_err(), "{case}");
     }
@@ -112,10 +112,57 @@ fn what_planning_cannot_read_is_told_and_passed_by_and_keeps_its_due_instant() {
         let older = PassedBy::from([(world.job("a").seq, 7)]);
         assert_eq!(world.ask(|r| r.due(ALL_DUE, 9000, 9, &older)).bad.len(), 1, "{case}: of another version");
     }
-    let cases = BAD
-        .iter()
-        .filter(|(case, _)| !planted(&text(case)).ask(|r| r.due(ALL_DUE, 9000, 9, &PassedBy::new())).bad.is_empty());
+    let cases = BAD.iter().filter(|(case, _)| {
+        !planted(&text(case)).ask(|r| r.due(ALL_DUE, 9000, 9, &PassedBy::new())).bad.is_empty()
+    });
     assert!(cases.count() >= 7);
+}
+
+#[test]
+fn what_cannot_be_read_is_passed_by_when_the_time_was_set_back() {
+    for (case, _) in BAD {
+        let mut world = planted(&text(case));
+        let times = world.ask(|r| r.due(ALL_DUE, 9000, 9, &PassedBy::new())).jobs;
+        let found = world.ask(|r| r.enabled_jobs(JobSeq::default(), 9));
+        let numbers = |found: &[JobDue]| found.iter().map(|job| job.seq).collect::<Vec<_>>();
+        assert_eq!(numbers(&found), times.iter().map(|job| job.seq).collect::<Vec<_>>(), "{case}");
+        // It takes nobody's place.
+        let last = world.job("b").seq;
+        let looks = [JobSeq::default(), world.job("a").seq].map(|at| world.ask(|r| r.enabled_jobs(at, 1)));
+        assert!(looks.iter().flatten().any(|job| job.seq == last), "{case}");
+        // When it falls due is said to be another instant, and that it was created in the time to come.
+        world.done(200_000, Command::Clock(ClockWord::Passes));
+        world.done(-5, Command::Clock(ClockWord::Back));
+        let due = DueAnew { job: world.job("a").seq, version: 1, from: Some(2000), next_due: Some(7) };
+        let anew = Anew { to: -5, due: vec![due], ..Anew::default() };
+        world.done(0, Command::Clock(ClockWord::Anew(anew)));
+        assert_eq!((world.due("a"), world.job("a").job.created_at), (Some(7), -5), "{case}");
+        chronos_state::check(&world.path()).unwrap();
+    }
+}
+
+#[test]
+fn an_execution_of_which_a_part_cannot_be_read_is_found_when_the_time_was_set_back() {
+    for set in ["detail = 'no JSON'", "trigger = 99", "status = -1, trigger = 99"] {
+        let mut world = World::new();
+        world.with_run(spec("a"));
+        world.with_run(spec("b"));
+        let sql = format!("UPDATE executions SET {set} WHERE seq = 1");
+        world = world.close_and(|path| plant(path, &sql));
+        let waiting = world.ask(|r| r.waiting_runs(None, 0, 9)).found;
+        // A trigger that is not known is none of the schedule.
+        assert_eq!(waiting, if set.contains("trigger") { vec![1] } else { vec![] }, "{set}");
+        world.done(200_000, Command::Clock(ClockWord::Passes));
+        world.done(500, Command::Clock(ClockWord::Back));
+        let anew = Anew { to: 500, runs: vec![1, 2], ..Anew::default() };
+        let fired = fires(&world.done(600, Command::Clock(ClockWord::Anew(anew))));
+        assert_eq!(
+            fired.iter().map(|fire| fire.fire_at).collect::<Vec<_>>(),
+            vec![600; waiting.len()],
+            "{set}"
+        );
+        chronos_state::check(&world.path()).unwrap();
+    }
 }
 
 #[test]
@@ -225,7 +272,7 @@ fn an_execution_of_which_a_part_cannot_be_read_is_shown_without_it() {
         let sql = format!("UPDATE executions SET {set} WHERE seq = 1; {rest}");
         let world = world.close_and(|path| plant(path, &sql));
         chronos_state::check(&world.path()).unwrap();
-        let rows = world.ask(|r| r.executions(&Default::default(), None, 9)).items;
+        let rows = world.ask(|r| executions(r, &Default::default(), None, 9)).items;
         let find = |fire: &chronos_state::Fire| {
             rows.iter().find(|row| row.execution.id == fire.run.execution).unwrap()
         };

@@ -148,17 +148,16 @@ fn what_cannot_be_read_is_told_with_its_table_and_row() {
     for (sql, what) in cases {
         let mut world = World::new();
         let (job, _) = world.with_run(spec("a"));
-        let readers = world.machine.readers(1).unwrap();
+        let reader = world.machine.reader().unwrap();
         rusqlite::Connection::open(world.path()).unwrap().execute_batch(sql).unwrap();
-        let errors = readers.with(|r| {
-            let answers = [
-                r.holders(&[job.seq]).map(drop),
-                r.executions(&Default::default(), None, 9).map(drop),
-                r.find_job("a").map(drop),
-                r.due(ALL_DUE, i64::MAX, 9, &Default::default()).map(drop),
-            ];
-            answers.into_iter().filter_map(Result::err).collect::<Vec<_>>()
-        });
+        let r = &reader;
+        let answers = [
+            r.holders(&[job.seq]).map(drop),
+            executions(r, &Default::default(), None, 9).map(drop),
+            r.find_job("a").map(drop),
+            r.due(ALL_DUE, i64::MAX, 9, &Default::default()).map(drop),
+        ];
+        let errors = answers.into_iter().filter_map(Result::err).collect::<Vec<_>>();
         let told = errors.iter().any(|error| {
             matches!(error, StateError::Corrupt(_)) && error.to_string().contains(&format!(": {what}"))
         });

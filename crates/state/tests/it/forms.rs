@@ -2,8 +2,9 @@
 //! them.
 
 use chronos_state::{
-    Batch, Cancel, Command, DeleteJob, Idempotency, JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, StoredSpec, TriggerRun, Trim,
+    Anew, Batch, Cancel, ClockWord, Command, DeleteJob, DueAnew, Idempotency, JobSeq, Moved, Outcome, Plan,
+    PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, StoredSpec,
+    TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
@@ -199,6 +200,24 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ("reassign", vec![Command::Reassign(Reassign { runs: vec![moved(false), moved(true)] })]),
         ("portion", vec![Command::Portion]),
         ("raise_version", vec![Command::RaiseVersion { to: 1 }]),
+        ("clock_passes", vec![Command::Clock(ClockWord::Passes)]),
+        ("clock_right", vec![Command::Clock(ClockWord::Right { jumped_to: AT })]),
+        ("clock_back", vec![Command::Clock(ClockWord::Back)]),
+        (
+            "clock_anew",
+            vec![
+                Command::Clock(ClockWord::Anew(Anew {
+                    to: AT,
+                    due: vec![
+                        DueAnew { job: JobSeq::new(42), version: 3, from: Some(AT + 1), next_due: Some(AT) },
+                        DueAnew { job: JobSeq::new(43), version: 1, from: None, next_due: None },
+                    ],
+                    runs: vec![7],
+                    done: false,
+                })),
+                Command::Clock(ClockWord::Anew(Anew { to: AT, done: true, ..Anew::default() })),
+            ],
+        ),
     ]
 }
 
@@ -239,6 +258,8 @@ pub fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("refused_finished", refused(Refusal::Finished { status: "success".into() })),
         ("refused_key_reused", refused(Refusal::KeyReused)),
         ("refused_unreadable", refused(Refusal::Unreadable)),
+        ("refused_over_bound", refused(Refusal::OverBound { in_use: 11, bound: 10 })),
+        ("refused_clock_not_behind", refused(Refusal::ClockNotBehind { least_ms: 60_000 })),
         ("refused_version_not_followed", refused(Refusal::VersionNotFollowed { follows: 1 })),
     ]
 }

@@ -79,7 +79,7 @@ fn every_version_stays_readable() {
     for from in 1..5 {
         world.run(10 * i64::try_from(from).unwrap(), put(a.job.id, Some(from), say(from + 1), None));
     }
-    let page = world.ask(|r| r.versions(a.seq, None, 3));
+    let page = world.ask(|r| versions(r, a.seq, None, 3));
     let seen: Vec<_> = page
         .items
         .iter()
@@ -87,7 +87,7 @@ fn every_version_stays_readable() {
         .collect();
     assert_eq!(seen, [(5, 40, "5".into()), (4, 30, "4".into()), (3, 20, "3".into())]);
     assert!(page.more);
-    let page = world.ask(|r| r.versions(a.seq, Some(3), 3));
+    let page = world.ask(|r| versions(r, a.seq, Some(3), 3));
     assert_eq!(page.items.iter().map(|v| v.version).collect::<Vec<_>>(), [2, 1]);
     assert!(!page.more);
     for (version, found) in
@@ -116,7 +116,7 @@ fn a_deleted_job_is_gone_and_its_executions_stay_readable() {
     assert_eq!(effects, []);
     assert_eq!(world.ask(|r| r.find_job("a")), None);
     assert_eq!(world.ask(|r| r.find_job(&job.job.id.to_string())), None);
-    assert_eq!(world.ask(|r| r.jobs(&Default::default(), None, 9)).items, []);
+    assert_eq!(world.ask(|r| jobs(r, &Default::default(), None, 9)).items, []);
     assert_eq!(world.ask(|r| r.first_due(&PassedBy::new())), None);
     assert_eq!(world.ask(|r| r.execution(fire.run.execution)).unwrap(), before);
     assert_eq!(world.refused(1200, delete(&job)), Refusal::NoSuchJob);

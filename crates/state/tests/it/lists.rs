@@ -9,12 +9,12 @@ fn names(world: &World, filter: &JobFilter) -> String {
     // In pages of two: no filter may lose or repeat one at a boundary.
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = world.ask(|r| r.jobs(filter, after, 2));
+        let page = world.ask(|r| jobs(r, filter, after, 2));
         assert!(page.items.len() <= 2);
         seen.extend(page.items.iter().map(|row| row.job.spec.as_ref().unwrap().name.as_str().to_owned()));
         after = page.items.last().map(|row| row.seq);
         if !page.more {
-            let whole = world.ask(|r| r.jobs(filter, None, 100));
+            let whole = world.ask(|r| jobs(r, filter, None, 100));
             assert_eq!(whole.items.len(), seen.len());
             return seen.join(" ");
         }
@@ -132,7 +132,7 @@ fn filled() -> World {
 fn paged(world: &World, filter: &ExecutionFilter, size: usize) -> Vec<ExecutionRow> {
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let page = world.ask(|r| r.executions(filter, before, size));
+        let page = world.ask(|r| executions(r, filter, before, size));
         assert!(page.items.len() <= size);
         before = page.items.last().map(|row| row.execution.id);
         seen.extend(page.items);
@@ -149,7 +149,7 @@ fn executions_are_listed_newest_first_by_job_and_by_status() {
     let statuses = Status::ALL.iter().copied().map(Some).chain([None]);
     for (job, status) in statuses.flat_map(|status| jobs.map(|job| (job, status))) {
         let filter = ExecutionFilter { job, status };
-        let whole = world.ask(|r| r.executions(&filter, None, 100)).items;
+        let whole = world.ask(|r| executions(r, &filter, None, 100)).items;
         let each = if status.is_some() { 2 } else { 14 };
         let wanted = match job {
             None => 2 * each,
@@ -170,7 +170,7 @@ fn executions_are_listed_newest_first_by_job_and_by_status() {
 fn a_list_can_begin_before_an_execution_that_is_gone() {
     let world = filled();
     let filter = ExecutionFilter::default();
-    let before = |at| world.ask(|r| r.executions(&filter, Some(ExecutionId::floor(at)), 100)).items.len();
+    let before = |at| world.ask(|r| executions(r, &filter, Some(ExecutionId::floor(at)), 100)).items.len();
     assert_eq!([before(0), before(1000), before(2000), before(99_000)], [0, 0, 2, 28]);
 }
 
@@ -183,7 +183,7 @@ fn the_last_run_of_a_job_is_the_newest_that_ran() {
         if let Some(what) = what {
             world.done(due, report(&fire, what));
         }
-        world.ask(|r| r.jobs(&JobFilter::default(), None, 1)).items[0].last_run
+        world.ask(|r| jobs(r, &JobFilter::default(), None, 1)).items[0].last_run
     };
     assert_eq!(last(1000, None), None);
     assert_eq!(last(2000, Some(Reported::Skipped { reason: "busy".into() })), None);

@@ -6,6 +6,7 @@
 
 mod backups;
 mod bad_records;
+mod clock;
 mod damage;
 mod formats;
 mod forms;
@@ -17,6 +18,7 @@ mod lists;
 mod model;
 mod ops;
 mod oracle;
+mod pages;
 mod planning;
 mod portions;
 mod reassign;

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Cancel, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep, PlannedRun,
-    Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
+    Anew, Cancel, ClockWord, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep,
+    PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
     Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName,
@@ -131,6 +131,8 @@ pub struct Model {
     effects: Vec<Effect>,
     last_job: i64,
     pub last_number: i64,
+    /// What the time was set back to, while what waits is being computed anew.
+    back_to: Option<Millis>,
 }
 
 impl Model {
@@ -167,6 +169,7 @@ impl Model {
             Command::Trim(trim) => self.trim(trim),
             // The model does all at once.
             Command::Portion => Outcome::Done,
+            Command::Clock(word) => self.clock(word),
             Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
             #[cfg(feature = "next")]
             Command::Probe => unreachable!("the operations do not probe"),
@@ -534,6 +537,53 @@ impl Model {
         }
         self.keys.retain(|_, (_, at, _)| *at >= trim.keys_before);
         Outcome::Done
+    }
+
+    /// What is said of the time. Whether it is to be set back, and what a jump is, is told without a model.
+    fn clock(&mut self, word: &ClockWord) -> Outcome {
+        match word {
+            ClockWord::Passes | ClockWord::Right { .. } => {}
+            ClockWord::Back => self.back_to = Some(self.at),
+            ClockWord::Anew(anew) if self.back_to == Some(anew.to) => self.anew(anew),
+            ClockWord::Anew(_) => {}
+        }
+        Outcome::Done
+    }
+
+    fn anew(&mut self, anew: &Anew) {
+        let mut moved = false;
+        for due in &anew.due {
+            let Some(job) = self.jobs.get_mut(&due.job) else { continue };
+            if (job.version, job.due) != (due.version, due.from) {
+                continue;
+            }
+            job.due = due.next_due;
+            moved = true;
+            if job.created_at > anew.to {
+                job.created_at = anew.to;
+                let changed_at = &mut job.versions.get_mut(&job.version).expect("the one in force").0;
+                *changed_at = (*changed_at).min(anew.to);
+            }
+        }
+        for number in &anew.runs {
+            let Some(run) = self.numbers.get(number).and_then(|id| self.runs.get_mut(id)) else { continue };
+            let waits = match run.execution.status {
+                Status::Retrying => true,
+                Status::Pending => matches!(run.execution.trigger, Trigger::Manual | Trigger::Replay),
+                _ => false,
+            };
+            if waits && run.fire_at > self.at {
+                run.fire_at = self.at;
+                self.effects.push(Effect::Settled(run.execution.id));
+                self.effects.push(Effect::Fire(run.owed()));
+            }
+        }
+        if anew.done {
+            self.back_to = None;
+        }
+        if moved {
+            self.effects.push(Effect::DueChanged);
+        }
     }
 
     /// Whether an execution of the job is on record, or may come to be again.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chronos_state::{
-    Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, OpenRun, PassedBy,
+    Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
+    PassedBy, Reader, StateError,
 };
 use chronos_types::{Job, Millis, NodeName, Status};
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ use proptest::test_runner::FileFailurePersistence;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{ALL_DUE, World, look, node};
+use crate::support::{self, ALL_DUE, World, executions, keep, look, node, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -38,7 +39,7 @@ pub struct View {
     withdrawn: Vec<Fire>,
     open_nodes: Vec<(NodeName, u64)>,
     holders: HashMap<JobSeq, NodeName>,
-    /// By job: its number, its versions, its finished executions' numbers past the newest two.
+    /// By job: its number, its versions, its finished executions' numbers past the newest two, the oldest of them.
     kept: Vec<(JobSeq, Vec<u64>, Vec<i64>)>,
     finished: Vec<i64>,
     forgotten: Vec<JobSeq>,
@@ -53,9 +54,9 @@ pub fn read(world: &World, model: &Model) -> View {
         }
         let mut kept = Vec::new();
         for seq in model.jobs.keys() {
-            let versions = r.versions(*seq, None, 10_000)?.items;
+            let versions = versions(r, *seq, None, 10_000)?.items;
             let versions = versions.iter().map(|v| v.version).rev().collect();
-            let mut surplus = r.surplus_executions(*seq, 2, 10_000)?;
+            let mut surplus = r.overfull_jobs(*seq, 1, keep(2, u64::MAX))?.trim.executions;
             surplus.sort_unstable();
             kept.push((*seq, versions, surplus));
         }
@@ -83,8 +84,8 @@ pub fn read(world: &World, model: &Model) -> View {
         withdrawn.sort_by_key(|fire| fire.run.execution);
         let jobs: Vec<JobSeq> = model.jobs.keys().copied().collect();
         Ok(View {
-            jobs: r.jobs(&JobFilter::default(), None, 10_000)?.items,
-            executions: r.executions(&ExecutionFilter::default(), None, 10_000)?.items,
+            jobs: support::jobs(r, &JobFilter::default(), None, 10_000)?.items,
+            executions: executions(r, &ExecutionFilter::default(), None, 10_000)?.items,
             due: r.due(ALL_DUE, Millis::MAX, 10_000, &PassedBy::new())?.jobs,
             first_due: r.first_due(&PassedBy::new())?,
             open,
@@ -92,11 +93,24 @@ pub fn read(world: &World, model: &Model) -> View {
             open_nodes: r.open_nodes()?,
             holders: r.holders(&jobs)?,
             kept,
-            finished: r.aged_executions(1 << 40, 10_000)?,
-            forgotten: r.forgotten_jobs(1000)?,
-            unused: r.surplus_versions(1, 10_000)?,
+            finished: finished(r)?,
+            forgotten: r.forgotten_jobs(JobSeq::default(), 1000)?.trim.jobs,
+            unused: r.overfull_jobs(JobSeq::default(), 1000, keep(u64::MAX, 1))?.trim.versions,
         })
     })
+}
+
+/// All finished executions, look after look.
+fn finished(r: &Reader) -> Result<Vec<i64>, StateError> {
+    let (mut finished, mut from) = (Vec::new(), None);
+    loop {
+        let surplus = r.aged_executions(from, 1 << 40, MAX_ROWS)?;
+        finished.extend(surplus.trim.executions);
+        from = surplus.next;
+        if from.is_none() {
+            return Ok(finished);
+        }
+    }
 }
 
 pub fn expect(model: &Model) -> View {
@@ -134,7 +148,9 @@ pub fn expect(model: &Model) -> View {
     let over = |run: &&model::Run| run.execution.status.is_finished();
     let kept = |job: &model::Job| {
         let surplus = model.of(job.seq).skip(2).filter(over);
-        let mut surplus: Vec<_> = surplus.map(|run| number(run.execution.id)).collect();
+        // The oldest, as many as one command may forget.
+        let surplus: Vec<_> = surplus.map(|run| number(run.execution.id)).collect();
+        let mut surplus: Vec<_> = surplus.into_iter().rev().take(MAX_ROWS).collect();
         surplus.sort_unstable();
         // Of a deleted job only those that were superseded are listed.
         let versions = job.versions.keys().copied().filter(|v| !job.deleted || *v != job.version);

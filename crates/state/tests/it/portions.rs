@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use chronos_state::{
-    Batch, Cancel, Change, Command, Effect, Fire, Idempotency, JobRow, MAX_ROWS, Outcome, Proposal,
-    Remainder, Trim,
+    Anew, Batch, Cancel, Change, ClockWord, Command, DueAnew, Effect, Fire, Idempotency, JobRow, MAX_ROWS,
+    Outcome, Proposal, Remainder, Trim,
 };
 use chronos_types::{ExecutionId, JobSpec, Millis, Trigger};
 
@@ -89,7 +89,7 @@ impl Both {
 
     /// What has been changed, as far as that can be seen: what is over, what is withdrawn, what runs another version.
     fn touched(&self) -> BTreeSet<(ExecutionId, u64, bool)> {
-        let rows = self.world.ask(|r| r.executions(&Default::default(), None, 10_000)).items;
+        let rows = self.world.ask(|r| executions(r, &Default::default(), None, 10_000)).items;
         let rows = rows.iter().map(|row| &row.execution);
         rows.map(|run| (run.id, run.job_version, run.status.is_finished())).collect()
     }
@@ -177,6 +177,28 @@ fn a_command_that_comes_upon_a_run_of_a_remainder_finds_it_as_if_all_had_been_do
             both.apply(at, trigger(&job, id, Some(next().run.execution)));
         });
         assert!(portions >= 2, "{name} in {portions} portions");
+        both.agree();
+    }
+}
+
+#[test]
+fn a_run_of_a_remainder_is_not_computed_anew_before_it_has_come_to_its_end() {
+    for number in 0..4 {
+        let mut both = Both::new();
+        let job = both.crowded("a");
+        let (name, change) = changes(&job)[number].clone();
+        both.apply(CHANGED_AT, change);
+        let to = CHANGED_AT - 100_000;
+        both.apply(CHANGED_AT, Command::Clock(ClockWord::Passes));
+        both.apply(to, Command::Clock(ClockWord::Back));
+        assert!(both.world.ask(|r| r.has_remainders()), "{name}");
+        let runs = both.world.ask(|r| r.waiting_runs(None, to, 9_999)).found;
+        assert!(!runs.is_empty(), "{name}");
+        let command = Command::Clock(ClockWord::Anew(Anew { to, runs, done: true, ..Anew::default() }));
+        let (_, wanted) = both.model.apply(to, &command.clone().into());
+        let effects = both.world.done(to, command);
+        assert_eq!(fires(&effects), fires(&wanted), "{name}");
+        both.finish(|_, _| {});
         both.agree();
     }
 }
@@ -308,12 +330,12 @@ fn a_trim_forgets_one_portion_of_keys_and_of_versions() {
         );
     }
     world.done(50, delete(&world.job("j0")));
-    let versions = |world: &World| world.ask(|r| r.versions(job.seq, None, 9_999)).items.len();
+    let versions = |world: &World| world.ask(|r| versions(r, job.seq, None, 9_999)).items.len();
     assert_eq!(versions(&world), 1_200);
     world.done(60, trim(vec![job.seq], 0));
-    assert_eq!((versions(&world), world.ask(|r| r.forgotten_jobs(9))), (200, vec![job.seq]));
+    assert_eq!((versions(&world), world.forgotten()), (200, vec![job.seq]));
     world.done(60, trim(vec![job.seq], 0));
-    assert_eq!((versions(&world), world.ask(|r| r.forgotten_jobs(9))), (0, vec![]));
+    assert_eq!((versions(&world), world.forgotten()), (0, vec![]));
 }
 
 #[test]
@@ -327,8 +349,14 @@ fn what_a_command_may_change_is_known_before_it_is_proposed() {
     let trim = Trim {
         executions: vec![1; 600],
         versions: vec![(job.seq, 1); 300],
-        jobs: vec![job.seq; 102],
+        jobs: vec![job.seq; 51],
         keys_before: 0,
     };
-    assert_eq!(Command::Trim(trim).rows(), MAX_ROWS + 2);
+    assert_eq!(Command::Trim(trim).rows(), MAX_ROWS + 2, "a job, and its due instant");
+    let keys = Trim { executions: vec![1], versions: vec![], jobs: vec![], keys_before: 5 };
+    assert_eq!(Command::Trim(keys).rows(), MAX_ROWS, "as many keys as there is room for");
+    let due = DueAnew { job: job.seq, version: 1, from: None, next_due: None };
+    let anew = Anew { to: 5, due: vec![due; 600], runs: vec![1; 401], done: false };
+    assert_eq!(Command::Clock(ClockWord::Anew(anew)).rows(), MAX_ROWS + 1);
+    assert_eq!(Command::Clock(ClockWord::Back).rows(), 1);
 }

@@ -200,7 +200,7 @@ fn a_delivery_whose_record_was_withdrawn_brings_the_record_back() {
         let back = world.execution(fire.run.execution);
         assert_eq!((back.status, back.job_version, back.scheduled_time), (status, 1, 1000));
         assert_eq!(back.node_id, NODE);
-        assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
+        assert_eq!(world.held(job.seq), 1);
     }
 }
 
@@ -238,11 +238,11 @@ fn a_withdrawn_run_that_had_not_begun_leaves_no_trace() {
     }
     assert_eq!(world.withdrawn(), slice::from_ref(&fire));
     // The job is remembered until the word comes: a call may still have to be put on record.
-    assert!(world.ask(|r| r.forgotten_jobs(9)).is_empty());
+    assert!(world.forgotten().is_empty());
     world.done(1000, report(&fire, Reported::NotBegun));
     assert_eq!(world.withdrawn(), []);
     assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
-    assert_eq!(world.ask(|r| r.forgotten_jobs(9)), [job.seq]);
+    assert_eq!(world.forgotten(), [job.seq]);
     // What nobody waits for any more is not brought back.
     assert_eq!(world.done(1100, report(&fire, delivered(1, 1000))), [Effect::Settled(fire.run.execution)]);
     assert_eq!(world.ask(|r| r.execution(fire.run.execution)), None);
@@ -259,7 +259,7 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
     assert_eq!((back.node_id.as_str(), back.error_kind), (NODE, Some(ErrorKind::Cancelled)));
     assert!(back.last_error.is_some_and(|why| why.contains("not known whether the webhook was called")));
     assert_eq!(world.withdrawn(), []);
-    assert_eq!(world.ask(|r| r.overfull_jobs(0)), [job.seq]);
+    assert_eq!(world.held(job.seq), 1);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn tables_and_rows_keep_their_form() {
     let db = look(&world.path());
     let names = tables(&db);
     let mut forms: Vec<_> = names.iter().map(|name| (name.clone(), rows(&db, name).into_bytes())).collect();
-    assert_eq!(forms.len(), 11);
+    assert_eq!(forms.len(), 12);
     forms.push((SCHEMA.to_owned(), schema(&db).into_bytes()));
     golden(CRATE, "state", forms);
     // The files alone make a state that is read as this one.

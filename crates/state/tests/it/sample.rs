@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, Command, Fire, Idempotency, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal, Reader, Reported,
-    StateError, Trim,
+    Batch, ClockWord, Command, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal,
+    Reader, Reported, StateError,
 };
 use chronos_types::{Auth, ExecutionId, JobSpec, Millis, Trigger};
 
 use crate::forms::full;
 use crate::support::*;
+
+/// More than a day after all else in it.
+const JUMP_AT: Millis = 200_000_000;
 
 /// The keys of the consensus layer's notes in it.
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
@@ -62,14 +65,13 @@ pub fn sample() -> World {
     let steps = times.map(|at| with(run(&crowded, at), |run| run.trigger = Trigger::CatchUp));
     world.done(7200, plan(steps.collect::<Vec<_>>()));
     world.done(7300, delete(&crowded));
-    let ended = world.ask(|r| r.surplus_executions(crowded.seq, 0, MAX_ROWS));
-    world.done(7400, forget(ended));
+    let ended = world.ask(|r| r.overfull_jobs(crowded.seq, 1, keep(0, u64::MAX))).trim;
+    world.done(7400, Command::Trim(ended));
+    // Two jumps of the time, and one of them back.
+    world.done(JUMP_AT, Command::Clock(ClockWord::Passes));
+    world.done(8000, Command::Clock(ClockWord::Back));
+    world.done(JUMP_AT, Command::Clock(ClockWord::Passes));
     world
-}
-
-/// Forgets executions.
-fn forget(executions: Vec<i64>) -> Command {
-    Command::Trim(Trim { executions, versions: vec![], jobs: vec![], keys_before: 0 })
 }
 
 /// Opens a state file, and reads all that there is in it.
@@ -94,23 +96,22 @@ fn ask(
     for note in NOTES {
         add(&mut text, machine.meta(note)?);
     }
-    machine.readers(1)?.with(|reader| questions(reader, &mut text))?;
+    questions(&machine.reader()?, &mut text)?;
     Ok(text)
 }
 
 /// Every question, and little twice, for this is done thousands of times.
 fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let passed = PassedBy::new();
-    let jobs = r.jobs(&Default::default(), None, 100)?;
+    let jobs = jobs(r, &Default::default(), None, 100)?;
     for job in &jobs.items {
-        add(text, r.versions(job.seq, None, 100)?);
-        add(text, r.surplus_executions(job.seq, 1, 100)?);
+        add(text, versions(r, job.seq, None, 100)?);
     }
     let numbers: Vec<_> = jobs.items.iter().map(|job| job.seq).collect();
     if let Some(seq) = numbers.first() {
         add(text, (r.version(*seq, 1)?, r.spec(*seq, 1)?));
     }
-    for row in r.executions(&Default::default(), None, 100)?.items {
+    for row in executions(r, &Default::default(), None, 100)?.items {
         add(text, (row.job_seq, row.execution, row.spec.map(|spec| spec.name)));
     }
     add(text, r.execution(ExecutionId::scheduled(id_of("a"), 1000))?);
@@ -121,9 +122,11 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     holders.sort();
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
     let due = r.due(ALL_DUE, Millis::MAX, 100, &passed)?;
-    add(text, (r.find_job("a")?, due, r.first_due(&passed)?, r.withdrawn_nodes()?));
-    add(text, (r.aged_executions(1 << 40, 100)?, r.overfull_jobs(2)?, r.surplus_versions(0, 100)?));
-    add(text, (r.forgotten_jobs(100)?, r.keys_before(9000, 100)?, r.has_remainders()?, r.state_hash()?));
+    add(text, (r.find_job("a")?, due, r.first_due(&passed)?, r.withdrawn_nodes()?, r.has_remainders()?));
+    let first = JobSeq::default();
+    add(text, (r.aged_executions(None, 1 << 40, 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
+    add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
+    add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())
 }
 

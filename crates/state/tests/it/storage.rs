@@ -148,7 +148,7 @@ fn a_copy_replaces_the_whole_state_of_another() {
     let mut target = World::new();
     target.create("other");
     target.run(5, put(id_of("other"), Some(1), spec("x"), None));
-    assert_eq!(target.ask(|r| r.jobs(&Default::default(), None, 9)).items.len(), 1);
+    assert_eq!(target.ask(|r| jobs(r, &Default::default(), None, 9)).items.len(), 1);
     target.machine.replace_with(&copy, &[("snapshot", b"s")]).unwrap();
     // A reader that was open all the while sees the new state, and so does the writer.
     assert_eq!(target.ask(|r| r.open_fires(&node(NODE))), std::slice::from_ref(&fire));
@@ -206,17 +206,15 @@ fn a_reader_goes_on_with_the_state_of_before_while_it_is_replaced() {
     chronos_state::copy(source.machine.path(), &copy).unwrap();
     let mut world = World::new();
     world.create("old");
-    let readers = world.machine.readers(1).unwrap();
-    readers.with(|reader| {
-        let seen = reader.at_once(|reader| {
-            assert!(reader.find_job("old")?.is_some());
-            world.machine.replace_with(&copy, &[])?;
-            reader.find_job("old")
-        });
-        assert!(seen.unwrap().is_some());
-        assert!(reader.find_job("old").unwrap().is_none());
-        assert!(reader.find_job("new").unwrap().is_some());
+    let reader = world.machine.reader().unwrap();
+    let seen = reader.at_once(|reader| {
+        assert!(reader.find_job("old")?.is_some());
+        world.machine.replace_with(&copy, &[])?;
+        reader.find_job("old")
     });
+    assert!(seen.unwrap().is_some());
+    assert!(reader.find_job("old").unwrap().is_none());
+    assert!(reader.find_job("new").unwrap().is_some());
 }
 
 #[test]
@@ -266,17 +264,15 @@ fn a_copy_that_is_not_a_state_is_refused_and_nothing_is_lost() {
 #[test]
 fn a_state_is_made_durable_while_somebody_reads() {
     let mut world = World::new();
-    let readers = world.machine.readers(1).unwrap();
-    readers.with(|reader| {
-        let seen = reader.at_once(|reader| {
-            assert_eq!(reader.count_jobs()?, (0, 0));
-            world.create("a");
-            world.machine.make_durable()?;
-            // One answer for all that is asked at once, whatever is written meanwhile.
-            reader.count_jobs()
-        });
-        assert_eq!(seen.unwrap(), (0, 0));
-        assert_eq!(reader.count_jobs().unwrap(), (1, 0));
+    let reader = world.machine.reader().unwrap();
+    let seen = reader.at_once(|reader| {
+        assert_eq!(reader.count_jobs()?, (0, 0));
+        world.create("a");
+        world.machine.make_durable()?;
+        // One answer for all that is asked at once, whatever is written meanwhile.
+        reader.count_jobs()
     });
+    assert_eq!(seen.unwrap(), (0, 0));
+    assert_eq!(reader.count_jobs().unwrap(), (1, 0));
     world.machine.make_durable().unwrap();
 }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, Fire, JobRow, JobSeq, LogBatch,
-    Machine, Moved, Outcome, PassedBy, Plan, PlanStep, PlannedRun, PutJob, Reader, Readers, Reassign,
-    Refusal, Report, Reported, StateError, StoredSpec, TriggerRun, VERSION,
+    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionFilter, ExecutionRow,
+    Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, Plan,
+    PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec,
+    TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -19,18 +20,66 @@ pub const ALL_DUE: DuePlace = (Millis::MIN, JobSeq::new(0));
 /// The node that most commands name.
 pub const NODE: &str = "n1";
 
+/// A page of a list, and whether there is more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub more: bool,
+}
+
+impl<T> Page<T> {
+    /// A page that `read` reads, giving it row after row.
+    pub fn of<P>(
+        read: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<Option<P>, StateError>,
+    ) -> Result<Self, StateError> {
+        let mut items = Vec::new();
+        let next = read(&mut |row| {
+            items.push(row);
+            true
+        })?;
+        Ok(Self { items, more: next.is_some() })
+    }
+}
+
+pub fn jobs(
+    r: &Reader,
+    filter: &JobFilter,
+    after: Option<JobSeq>,
+    limit: usize,
+) -> Result<Page<JobRow>, StateError> {
+    Page::of(|take| r.jobs(filter, after, PageLimits::of(limit), take))
+}
+
+pub fn versions(
+    r: &Reader,
+    job: JobSeq,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Page<VersionRow>, StateError> {
+    Page::of(|take| r.versions(job, before, PageLimits::of(limit), take))
+}
+
+pub fn executions(
+    r: &Reader,
+    filter: &ExecutionFilter,
+    before: Option<ExecutionId>,
+    limit: usize,
+) -> Result<Page<ExecutionRow>, StateError> {
+    Page::of(|take| r.executions(filter, before, PageLimits::of(limit), take))
+}
+
 pub struct World {
     dir: tempfile::TempDir,
     pub machine: Machine,
-    readers: Readers,
+    reader: Reader,
 }
 
 impl World {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let machine = Machine::open(&dir.path().join("state.db")).unwrap();
-        let readers = machine.readers(1).unwrap();
-        Self { dir, machine, readers }
+        let reader = machine.reader().unwrap();
+        Self { dir, machine, reader }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -49,13 +98,13 @@ impl World {
 
     /// Closes everything, has something done to the file, and opens it again.
     pub fn close_and(self, change: impl FnOnce(&Path)) -> Self {
-        let Self { dir, machine, readers } = self;
-        drop((machine, readers));
-        let path = dir.path().join("state.db");
+        let path = self.path();
+        let Self { dir, machine, reader } = self;
+        drop((machine, reader));
         change(&path);
         let machine = Machine::open(&path).unwrap();
-        let readers = machine.readers(1).unwrap();
-        Self { dir, machine, readers }
+        let reader = machine.reader().unwrap();
+        Self { dir, machine, reader }
     }
 
     /// Applies one command in a batch of its own.
@@ -107,7 +156,7 @@ impl World {
     }
 
     pub fn ask<T>(&self, question: impl FnOnce(&Reader) -> Result<T, StateError>) -> T {
-        self.readers.with(question).unwrap()
+        question(&self.reader).unwrap()
     }
 
     pub fn job(&self, key: &str) -> JobRow {
@@ -120,9 +169,7 @@ impl World {
 
     /// The withdrawn runs of all nodes.
     pub fn withdrawn(&self) -> Vec<Fire> {
-        let of_node = |r: &Reader, node: &NodeName| r.withdrawn(node);
-        self.ask(|r| r.withdrawn_nodes()?.iter().map(|node| of_node(r, node)).collect::<Result<Vec<_>, _>>())
-            .concat()
+        self.ask(Reader::withdrawn_nodes).iter().flat_map(|node| self.ask(|r| r.withdrawn(node))).collect()
     }
 
     /// What falls due until an instant, all of which can be read.
@@ -132,9 +179,35 @@ impl World {
         due.jobs
     }
 
+    /// How many executions are said to be on record for a job.
+    pub fn held(&self, job: JobSeq) -> i64 {
+        let sql = "SELECT held FROM due WHERE seq = ?1";
+        look(&self.path()).query_row(sql, [job.get()], |row| row.get(0)).unwrap()
+    }
+
+    /// The finished executions before an instant, of the `limit` oldest.
+    pub fn aged(&self, before: Millis, limit: usize) -> Vec<i64> {
+        self.ask(|r| r.aged_executions(None, before, limit)).trim.executions
+    }
+
+    /// What all jobs hold beyond so many executions and superseded versions.
+    pub fn overfull(&self, executions: u64, versions: u64) -> Trim {
+        self.ask(|r| r.overfull_jobs(JobSeq::default(), 1000, keep(executions, versions))).trim
+    }
+
+    /// Deleted jobs that nothing refers to.
+    pub fn forgotten(&self) -> Vec<JobSeq> {
+        self.ask(|r| r.forgotten_jobs(JobSeq::default(), 1000)).trim.jobs
+    }
+
     pub fn due(&self, key: &str) -> Option<Millis> {
         self.job(key).job.next_due
     }
+}
+
+/// Keeps so many executions and superseded versions of each job, whatever the time.
+pub fn keep(executions: u64, versions: u64) -> Keep {
+    Keep { executions, versions, until: 1 << 40 }
 }
 
 /// A batch of the log, of a cluster whose members all follow what this binary does.

@@ -1,6 +1,6 @@
 //! The grammar of durations, which is Go's: <https://pkg.go.dev/time#ParseDuration>.
 
-use super::clip;
+use crate::clip;
 
 /// The longest `time.Duration` of Go: 292 years.
 const MAX_NANOS: u64 = i64::MAX.cast_unsigned();
@@ -90,7 +90,7 @@ fn nanos_of(unit: &str) -> Result<u64, DurationError> {
         "m" => Ok(60_000_000_000),
         "h" => Ok(3_600_000_000_000),
         "" => Err(DurationError::NoUnit),
-        _ => Err(DurationError::UnknownUnit { unit: clip(unit).to_owned() }),
+        _ => Err(DurationError::UnknownUnit { unit: clip(unit).into_owned() }),
     }
 }
 

@@ -112,3 +112,15 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
         server.execution("often", call.execution()).await;
     }
 }
+
+#[tokio::test]
+async fn a_start_on_a_full_disk_is_refused_in_a_sentence() {
+    let disk = SmallDisk::mount();
+    disk.fill();
+    let refused = CHRONOS.setup().data_dir(&disk.path().join("data")).refused().await;
+    refused.names(&["cluster.data_dir", "full"]);
+    // The same where its sentence goes to that disk, too.
+    let log = LogTo::File(disk.path().join("log"));
+    let refused = CHRONOS.setup().data_dir(&disk.path().join("data")).log_to(log).refused().await;
+    assert_eq!(refused.code, Some(2));
+}

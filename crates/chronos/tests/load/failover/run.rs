@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chronos_client::api::Execution;
 use chronos_client::{Client, Tcp, WriteOptions};
-use chronos_state::{Machine, Reader};
+use chronos_state::Machine;
 use chronos_testkit::load::{
     AnyNode, Audit, Dice, Expected, Fault, Target, Writer, firing, firing_job, input, number, stop,
 };
@@ -142,7 +142,7 @@ impl Run {
             // The nodes may be of a newer release than this test, and their tables are the same.
             Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
             let machine = Machine::open(&path).unwrap();
-            machine.readers(1).unwrap().with(Reader::state_hash).unwrap()
+            machine.reader().unwrap().state_hash().unwrap()
         };
         self.cluster.kill_all().await.into_iter().map(hash).collect()
     }

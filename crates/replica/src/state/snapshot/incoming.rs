@@ -1,6 +1,6 @@
 //! Receives the state of another node into a file, and goes on where a broken transfer stopped.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chronos_env::{Env, ScratchFile, Worker};
 use chronos_peer::Body;
+use chronos_state::private;
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -85,7 +86,7 @@ impl IncomingCopy {
         let path = partial.file.path().to_owned();
         let open = move |_: &mut Option<File>| {
             // A part of a chunk that failed may have been written.
-            let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+            let file = private::options().create(true).write(true).truncate(false).open(path)?;
             file.set_len(offset)?;
             Ok::<_, io::Error>(file)
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
-use chronos_engine::{self as engine, Planner, PlannerConfig, PlannerInbox, Reassignment, Services};
+use chronos_engine::{self as engine, Planner, PlannerConfig, PlannerInbox, Quota, Reassignment, Services};
 use chronos_env::{Env, Loops};
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
@@ -75,7 +75,7 @@ impl Bench {
     pub async fn start_in(env: Env, max_response_body: usize, first: View) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
-        let store = Store::new(Arc::new(machine.readers(1).expect("readers")), env.clone());
+        let store = Store::open(&machine, Metrics::default(), &env).expect("readers");
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (effects, (planner, planning)) = (dispatcher.clone(), Planner::channel());
@@ -136,13 +136,14 @@ impl Bench {
             max_response_body,
             ca_file: None,
             egress: Egress { deny: Vec::new(), allow: Vec::new() },
+            max_idle: 64,
         };
         let config = dispatch::Config {
             node: NodeName::unchecked(OWN),
             max_concurrent: 64,
             store: store.clone(),
             proposer: proposer.clone(),
-            client: Client::new(&client, env.clone()).expect("a client"),
+            client: Client::new(&client, chronos_webhook::Metrics::default(), env.clone()).expect("a client"),
             view: view.subscribe(),
             env: env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
@@ -267,6 +268,7 @@ impl Bench {
             proposer: self.proposer.clone(),
             view: self.view.subscribe(),
             metrics: self.metrics.clone(),
+            quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
     }
 

@@ -1,0 +1,22 @@
+//! A client of the node that a configuration describes, on the same machine.
+
+mod trust;
+
+use std::net::SocketAddr;
+
+use chronos_client::{Client, Tcp};
+use chronos_server::config::Tls;
+
+use trust::PinnedTls;
+
+/// A client of the node whose API is at `address`. `tls` has the node's own certificate, where it serves HTTPS.
+///
+/// # Errors
+/// The certificate cannot be read. The error is one sentence for the person at the terminal.
+pub(crate) fn client(address: SocketAddr, tls: Option<&Tls>) -> Result<Client, String> {
+    let client = match tls {
+        None => Client::new(address.to_string(), Tcp),
+        Some(tls) => Client::new(address.to_string(), PinnedTls::from_file(&tls.cert_file)?),
+    };
+    client.map_err(|error| error.to_string())
+}

@@ -1,0 +1,25 @@
+//! What bounds the requests under way together.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::{body, webhooks};
+
+/// What the requests under way share, and no more than that.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes for request bodies.
+    pub(crate) bodies: Arc<Semaphore>,
+    /// Places for tests of webhooks.
+    pub(crate) tests: Arc<Semaphore>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bodies: Arc::new(Semaphore::new(body::MAX_HELD_BYTES)),
+            tests: Arc::new(Semaphore::new(webhooks::MAX_AT_ONCE)),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Pages that come short: what a page looks at and what it has room for is bounded, and whoever goes from page to
+//! page sees every row once all the same.
+
+use std::fmt::Debug;
+
+use chronos_state::{ExecutionFilter, JobFilter, PageLimits, Reader, Reported, StateError};
+use chronos_types::{ExecutionId, JobSpec, Status};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::support::*;
+
+/// Enough for any list here.
+const ALL: PageLimits = PageLimits { rows: 10_000, examined_rows: 10_000, examined_bytes: u64::MAX };
+
+/// How large pages are.
+#[derive(Clone, Debug)]
+struct Sizes {
+    limits: PageLimits,
+    /// The size of each row, again and again.
+    rows: Vec<usize>,
+    /// What a page has room for.
+    room: usize,
+}
+
+fn sizes() -> impl Strategy<Value = Sizes> {
+    let limits = (1..6usize, 1..9usize, 1..3_000u64);
+    (limits, prop::collection::vec(0..50usize, 1..7), 0..100usize).prop_map(|(limits, rows, room)| {
+        let (count, examined_rows, examined_bytes) = limits;
+        Sizes { limits: PageLimits { rows: count, examined_rows, examined_bytes }, rows, room }
+    })
+}
+
+/// All rows of a list, page after page. `read` reads one.
+fn walk<T, P: Copy + PartialEq + Debug>(
+    sizes: &Sizes,
+    read: impl Fn(Option<P>, PageLimits, &mut dyn FnMut(T) -> bool) -> Option<P>,
+) -> Vec<T> {
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let (mut page, mut used) = (Vec::new(), 0);
+        let next = read(after, sizes.limits, &mut |row| {
+            used += sizes.rows[(seen.len() + page.len()) % sizes.rows.len()];
+            let fits = page.is_empty() || used <= sizes.room;
+            if fits {
+                page.push(row);
+            }
+            fits
+        });
+        assert!(page.len() <= sizes.limits.rows);
+        seen.append(&mut page);
+        if next.is_none() {
+            return seen;
+        }
+        assert_ne!(next, after, "a page that goes nowhere");
+        after = next;
+    }
+}
+
+/// Jobs of every kind, deleted ones among them, and runs in every status.
+fn filled() -> World {
+    let mut world = World::new();
+    for n in 0..30 {
+        let job = world.create_as(JobSpec {
+            description: format!("{} {}", "x".repeat(n * 20), if n % 7 == 0 { "rare" } else { "common" }),
+            enabled: n % 3 != 0,
+            tags: tags([("parity", if n % 2 == 0 { "even" } else { "odd" }), ("all", "")]),
+            ..spec(&format!("job-{n}"))
+        });
+        let reported = [
+            None,
+            Some(delivered(1, 0)),
+            Some(failed(1, 0, None)),
+            Some(Reported::Skipped { reason: "busy".into() }),
+            Some(begun(1, 0)),
+        ];
+        for (round, what) in (0..).zip(reported) {
+            if n % 3 == 0 {
+                continue;
+            }
+            let due = 1_000 * (1 + round);
+            let fire = fire_of(&world.done(due - 500, plan([run(&job, due)])));
+            if let Some(what) = what {
+                world.done(due, report(&fire, what));
+            }
+        }
+        if n % 5 == 0 {
+            world.done(200_000, delete(&job));
+        }
+    }
+    let job = world.job("job-1");
+    for from in 1..12 {
+        let next = JobSpec { description: "y".repeat(usize::try_from(from).unwrap()), ..spec("job-1") };
+        world.run(300_000, put(job.job.id, Some(from), next, None));
+    }
+    world
+}
+
+#[test]
+fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
+    let world = filled();
+    let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let jobs = [
+        JobFilter::default(),
+        JobFilter { enabled: Some(true), ..JobFilter::default() },
+        JobFilter { enabled: Some(false), ..JobFilter::default() },
+        JobFilter { q: Some("rare".into()), ..JobFilter::default() },
+        JobFilter { q: Some("nothing has this".into()), ..JobFilter::default() },
+        JobFilter { tags: vec![tag("parity", "odd")], ..JobFilter::default() },
+        JobFilter { tags: vec![tag("all", ""), tag("parity", "even")], ..JobFilter::default() },
+        JobFilter { tags: vec![tag("all", "")], q: Some("RARE".into()), enabled: Some(true) },
+    ];
+    let one = world.job("job-1").seq;
+    let statuses = || Status::ALL.iter().copied().map(Some).chain([None]);
+    let executions: Vec<ExecutionFilter> =
+        statuses().flat_map(|status| [None, Some(one)].map(|job| ExecutionFilter { job, status })).collect();
+    let whole = |filter: &JobFilter| world.ask(|r| Page::of(|take| r.jobs(filter, None, ALL, take))).items;
+    assert_eq!(jobs.each_ref().map(|filter| whole(filter).len()), [24, 16, 8, 4, 0, 11, 12, 3]);
+    let mut runner = TestRunner::new(ProptestConfig { cases: 64, ..ProptestConfig::default() });
+    let walked = runner.run(&sizes(), |sizes| {
+        for filter in &jobs {
+            let found =
+                walk(&sizes, |after, limits, take| world.ask(|r| r.jobs(filter, after, limits, take)));
+            prop_assert_eq!(found, whole(filter), "{:?}", filter);
+        }
+        for filter in &executions {
+            let all = world.ask(|r| Page::of(|take| r.executions(filter, None, ALL, take))).items;
+            let found = walk(&sizes, |before, limits, take| {
+                world.ask(|r| r.executions(filter, before, limits, take))
+            });
+            prop_assert_eq!(found, all, "{:?}", filter);
+        }
+        let all = world.ask(|r| Page::of(|take| r.versions(one, None, ALL, take))).items;
+        prop_assert_eq!(all.len(), 12);
+        let found = walk(&sizes, |before, limits, take| world.ask(|r| r.versions(one, before, limits, take)));
+        prop_assert_eq!(found, all);
+        Ok(())
+    });
+    walked.unwrap();
+}
+
+#[test]
+fn a_page_looks_at_so_many_rows_and_says_where_it_stopped() {
+    let world = filled();
+    let limits = PageLimits { examined_rows: 10, ..ALL };
+    let rare = JobFilter { q: Some("rare".into()), ..JobFilter::default() };
+    let mut found = Vec::new();
+    let next = world.ask(|r| {
+        r.jobs(&rare, None, limits, |row| {
+            found.push(row.seq.get());
+            true
+        })
+    });
+    // Numbers begin at 1; the first job is deleted.
+    assert_eq!((found, next.map(|seq| seq.get())), (vec![8], Some(10)));
+    let never = ExecutionFilter { status: Some(Status::Cancelled), job: Some(world.job("job-1").seq) };
+    let limits = PageLimits { examined_rows: 2, ..ALL };
+    let next = world.ask(|r| r.executions(&never, None, limits, |_| panic!("there is none")));
+    assert!(next.is_some());
+}
+
+/// How many rows a list is asked for that has room for two.
+fn asked(
+    world: &World,
+    read: impl FnOnce(&Reader, &mut dyn FnMut() -> bool) -> Result<(), StateError>,
+) -> i32 {
+    let mut asked = 0;
+    let mut take = || {
+        asked += 1;
+        asked <= 2
+    };
+    world.ask(|r| read(r, &mut take));
+    asked
+}
+
+#[test]
+fn a_page_reads_no_row_behind_the_first_that_it_has_no_place_for() {
+    let world = filled();
+    let one = world.job("job-1").seq;
+    assert_eq!(asked(&world, |r, take| r.jobs(&JobFilter::default(), None, ALL, |_| take()).map(drop)), 3);
+    assert_eq!(asked(&world, |r, take| r.versions(one, None, ALL, |_| take()).map(drop)), 3);
+    let all = ExecutionFilter::default();
+    assert_eq!(
+        asked(&world, |r, take| r.executions(&all, None::<ExecutionId>, ALL, |_| take()).map(drop)),
+        3
+    );
+}
+
+#[test]
+fn a_question_is_given_up_as_soon_as_it_is_told_and_the_next_one_is_answered() {
+    let mut world = World::new();
+    for n in 0..200 {
+        world.create(&format!("job-{n}"));
+    }
+    let mut reader = world.machine.reader().unwrap();
+    let search = JobFilter { q: Some("nothing has this".into()), ..JobFilter::default() };
+    let ask = |r: &Reader| r.at_once(|r| r.jobs(&search, None, ALL, |_| true));
+    let given_up = reader.unless(|| true, ask).unwrap_err();
+    assert!(given_up.is_given_up(), "{given_up}");
+    assert_eq!(reader.unless(|| false, ask).unwrap(), None);
+    assert_eq!(ask(&reader).unwrap(), None);
+}

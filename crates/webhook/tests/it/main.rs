@@ -1,0 +1,8 @@
+//! One call to a target that does its worst, over a bare socket on loopback.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
+
+mod bounds;
+mod idle;
+mod shortage;
+mod support;
