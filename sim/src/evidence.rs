@@ -51,7 +51,8 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
         true
     })?;
     let nodes = reader.withdrawn_nodes()?;
-    let withdrawn = nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
+    let withdrawn =
+        nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
     let hash = reader.state_hash()?;
     Ok(NodeState { node: node.to_owned(), hash, jobs, executions, withdrawn })
 }

@@ -4,7 +4,7 @@ use chronos_client::api::{ClusterTime, TimeWord};
 use chronos_server::config::Config;
 use clap::ValueEnum;
 
-use crate::api;
+use super::api;
 
 /// What is said of the time.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use crate::api;
+use super::api;
 
 /// How long the node may take to elect itself and to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
