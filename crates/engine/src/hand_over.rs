@@ -12,8 +12,8 @@ pub(crate) const AT_ONCE: usize = MAX_ROWS;
 
 /// Gives the unfinished executions of this node, which is about to stop, to `others`, but for those that are to
 /// stay (`keep`), which it still has to do with. Those that it may have begun without a record (`unsure`) are
-/// marked as such: if their job changes before their instant, a record of them stays. Answers how many. It sees what this node has applied, and a plan may still
-/// come: so it is called again when the node's attempts are over.
+/// marked as such: if their job changes before their instant, a record of them stays. Answers how many. It sees
+/// what this node has applied, and a plan may still come: so it is called again when the node's attempts are over.
 ///
 /// # Errors
 /// There is no leader, or the storage failed. What was not handed over stays open under the name of this node.

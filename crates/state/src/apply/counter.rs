@@ -38,7 +38,9 @@ impl Counter {
 
     /// The last number that was given before this batch.
     fn last(&self, db: &Connection) -> Result<i64, StateError> {
-        let mut statement = db.prepare_cached("SELECT last FROM counters WHERE name = ?1")?;
-        Ok(statement.query_row([self.name], |row| row.get(0))?)
+        let mut statement = db.prepare_cached("SELECT name, last FROM counters WHERE name = ?1")?;
+        let mut rows = statement.query([self.name])?;
+        let row = rows.next()?.ok_or_else(|| row::missing("counters", self.name))?;
+        row::read("counters", row, |row| Ok(row.get(1)?))
     }
 }
