@@ -10,8 +10,9 @@ use chronos_env::{Env, Seldom, shortage};
 use chronos_types::{ErrorKind, Millis, Response, Webhook, clip, request::Request};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::{Client as HyperClient, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connect::{ConnectFailure, GuardedConnector};
@@ -19,6 +20,7 @@ use super::guard::Egress;
 use super::hop::Hop;
 use super::idle::{Idle, Use};
 use super::metrics::Metrics;
+use super::send::send;
 use super::tls;
 
 /// How many idle connections to one host are kept. A new TLS connection costs as much as 25 requests on a
@@ -48,7 +50,7 @@ pub struct ClientConfig {
     pub max_idle: usize,
 }
 
-type Http = HyperClient<HttpsConnector<GuardedConnector>, Full<Bytes>>;
+pub(crate) type Http = HyperClient<HttpsConnector<GuardedConnector>, Full<Bytes>>;
 
 /// The HTTP client. Cheap to clone; connections are shared.
 #[derive(Clone, Debug)]
@@ -139,7 +141,7 @@ impl Client {
         };
         let mut redirects_left = webhook.max_redirects;
         loop {
-            let mut response = match http.request(hop.to_http()).await {
+            let mut response = match send(http, &hop).await {
                 Ok(response) => response,
                 Err(error) => return self.failed(&error),
             };
@@ -161,7 +163,7 @@ impl Client {
 
     /// No response came. Where this machine lacked something, idle connections are given up first, so that the
     /// next call finds it.
-    fn failed(&self, error: &hyper_util::client::legacy::Error) -> Outcome {
+    fn failed(&self, error: &Error) -> Outcome {
         let outcome = Outcome::from_error(error);
         if let Some(lacked) = &outcome.shortage {
             self.idle.give_up();
@@ -176,7 +178,7 @@ impl Client {
         outcome
     }
 
-    async fn finish(&self, webhook: &Webhook, response: http::Response<hyper::body::Incoming>) -> Outcome {
+    async fn finish(&self, webhook: &Webhook, response: http::Response<Incoming>) -> Outcome {
         let status = response.status();
         let retry_after = retry_after(status, response.headers(), self.env.now());
         let location = response.headers().get(header::LOCATION).cloned();
@@ -209,10 +211,7 @@ impl Client {
 
     /// Reads the body to its last byte, because the attempt ends only then, or to the most that is read. Keeps its
     /// start.
-    async fn read_body(
-        &self,
-        mut body: hyper::body::Incoming,
-    ) -> Result<(Vec<u8>, bool), (Vec<u8>, hyper::Error)> {
+    async fn read_body(&self, mut body: Incoming) -> Result<(Vec<u8>, bool), (Vec<u8>, hyper::Error)> {
         let (mut kept, mut truncated) = (Vec::new(), false);
         let mut left = MAX_READ_BYTES;
         while let Some(frame) = body.frame().await {
@@ -243,7 +242,7 @@ impl Outcome {
         Self { response, failure: Some((kind, message)), retry_after: None, shortage: None }
     }
 
-    fn from_error(error: &hyper_util::client::legacy::Error) -> Self {
+    fn from_error(error: &Error) -> Self {
         let kind = if let Some(failure) = find::<ConnectFailure>(error) {
             match failure {
                 ConnectFailure::EgressDenied(_) => ErrorKind::EgressDenied,

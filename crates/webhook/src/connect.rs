@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use chronos_env::Env;
 use chronos_types::clip;
 use http::Uri;
+use hyper_util::rt::TokioIo;
 use tower::Service;
 
 use super::guard::Egress;
@@ -69,9 +70,9 @@ impl GuardedConnector {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for GuardedConnector {
-    type Response = Wire;
+    type Response = TokioIo<Wire>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Wire, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Wire>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -84,7 +85,7 @@ impl Service<Uri> for GuardedConnector {
             let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
             let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
             let (socket, _) = connector.env.connect(&addresses).await?;
-            Ok(Wire::new(socket, connector.idle.link()))
+            Ok(TokioIo::new(Wire::new(socket, connector.idle.link())))
         })
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures::task::AtomicWaker;
@@ -58,7 +58,10 @@ struct Shared {
     /// It reports its end, if nothing is written to it before it is read from.
     is_given_up: AtomicBool,
     has_ended: AtomicBool,
+    /// Waits to be told that it is given up.
     reader: AtomicWaker,
+    /// Waits for a response by it.
+    caller: AtomicWaker,
 }
 
 /// One use of a connection: a request, and what came back.
@@ -67,7 +70,10 @@ struct Shared {
 /// use of that moment.
 pub(crate) struct Use {
     link: Link,
+    /// Of the connection, when this was cloned from another one.
     writes: u64,
+    /// Of the connection, when that other one was.
+    writes_before: u64,
 }
 
 impl Idle {
@@ -111,7 +117,8 @@ impl Link {
 
     /// The use that it has now.
     pub(crate) fn current_use(&self) -> Use {
-        Use { link: self.clone(), writes: self.writes() }
+        let writes = self.writes();
+        Use { link: self.clone(), writes, writes_before: writes }
     }
 
     fn writes(&self) -> u64 {
@@ -121,7 +128,7 @@ impl Link {
     /// It is idle, where nothing was written to it since.
     fn rests(&self, from: Instant, writes: u64) {
         let mut places = self.all.places();
-        if self.shared.has_ended.load(Ordering::Relaxed) {
+        if self.shared.has_ended.load(Ordering::SeqCst) {
             return;
         }
         self.shared.leave(&mut places);
@@ -148,9 +155,11 @@ impl Link {
     /// It is closed.
     pub(crate) fn ends(&self) {
         let mut places = self.all.places();
-        self.shared.has_ended.store(true, Ordering::Relaxed);
+        self.shared.has_ended.store(true, Ordering::SeqCst);
         self.shared.leave(&mut places);
         self.all.0.metrics.idle(places.idle.len());
+        drop(places);
+        self.shared.caller.wake();
     }
 
     /// Whether it is to report its end. Otherwise `reader` is woken when it is.
@@ -166,11 +175,18 @@ impl Use {
     pub(crate) fn end(self) {
         self.link.rests(Instant::now(), self.writes);
     }
+
+    /// Whether the connection ended with nothing written to it since the use that this was cloned from. Otherwise
+    /// the caller is woken when it ends.
+    pub(crate) fn was_in_vain(&self, caller: &mut Context<'_>) -> bool {
+        self.link.shared.caller.register(caller.waker());
+        self.link.shared.has_ended.load(Ordering::SeqCst) && self.link.writes() == self.writes_before
+    }
 }
 
 impl Clone for Use {
     fn clone(&self) -> Self {
-        self.link.current_use()
+        Self { writes_before: self.writes, ..self.link.current_use() }
     }
 }
 
@@ -243,5 +259,22 @@ mod tests {
         new.is_new();
         idle.give_up();
         assert!(!is_given_up(&new));
+    }
+
+    #[test]
+    fn a_use_with_nothing_written_before_the_end_was_in_vain() {
+        let idle = Idle::new(8, Metrics::default());
+        let was_in_vain = |used: &Use| used.was_in_vain(&mut Context::from_waker(Waker::noop()));
+        let link = idle.link();
+        link.is_used();
+        // As hyper clones it: when a request is given to the connection, and again when it is asked for.
+        let (given, answered) = (link.current_use(), link.current_use());
+        link.is_used();
+        let (unsent, sent) = (link.current_use().clone(), given.clone());
+        assert!(!was_in_vain(&unsent));
+        link.ends();
+        assert!(was_in_vain(&unsent));
+        assert!(!was_in_vain(&sent));
+        assert!(!was_in_vain(&answered.clone()));
     }
 }

@@ -9,6 +9,7 @@ mod guard;
 mod hop;
 mod idle;
 mod metrics;
+mod send;
 mod tester;
 mod tls;
 mod wire;

@@ -5,22 +5,29 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use chronos_env::Socket;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::idle::Link;
 
 /// A connection. Each response that comes by it carries the [`Use`](crate::idle::Use) that it
 /// ends in its extensions.
 pub(crate) struct Wire {
-    io: TokioIo<Socket>,
+    socket: Socket,
     link: Link,
+    /// The end of the stream was read. No request is written from then on.
+    is_at_end: bool,
 }
 
 impl Wire {
     pub(crate) fn new(socket: Socket, link: Link) -> Self {
-        Self { io: TokioIo::new(socket), link }
+        Self { socket, link, is_at_end: false }
+    }
+
+    fn is_used(&self) {
+        if !self.is_at_end {
+            self.link.is_used();
+        }
     }
 }
 
@@ -38,40 +45,43 @@ impl Connection for Wire {
     }
 }
 
-impl Read for Wire {
+impl AsyncRead for Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.link.is_given_up(context.waker()) {
-            // The end of the stream.
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let filled = buffer.filled().len();
+        let read = if self.link.is_given_up(context.waker()) {
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.socket).poll_read(context, buffer)
+        };
+        self.is_at_end |= read.is_ready() && buffer.filled().len() == filled;
+        read
     }
 }
 
-impl Write for Wire {
+impl AsyncWrite for Wire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.link.is_used();
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        self.is_used();
+        Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+        Pin::new(&mut self.socket).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -79,7 +89,7 @@ impl Write for Wire {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.link.is_used();
-        Pin::new(&mut self.io).poll_write_vectored(context, slices)
+        self.is_used();
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
     }
 }
