@@ -7,6 +7,7 @@ mod dev;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chronos_env::Env;
@@ -148,16 +149,33 @@ fn run(file: Option<&Path>, kind: Run, lines: &Lines) -> Result<(), Failure> {
         }
     }
     telemetry::init_logs(config.logging.level, config.logging.format, lines);
+    let no_threads = |error| Failure::Start(format!("no threads: {error}"));
+    // By default tokio reads a variable of the environment, and panics where it is no number.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    try_threads(workers).map_err(no_threads)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .global_queue_interval(8)
-        // By default tokio reads a variable of the environment, and panics where it is no number.
-        .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
+        .worker_threads(workers)
         .build()
-        .map_err(|error| Failure::Start(format!("no threads: {error}")))?;
+        .map_err(no_threads)?;
     let done = runtime.block_on(serve(config, kind));
     runtime.shutdown_timeout(LAST_WORK);
     done
+}
+
+/// Whether so many threads can be started. Where one of its own cannot, tokio panics instead of saying so.
+fn try_threads(count: usize) -> std::io::Result<()> {
+    let all_started = Mutex::new(());
+    let held = all_started.lock();
+    std::thread::scope(|scope| {
+        let begun = (0..count).try_for_each(|_| {
+            let wait = || drop(all_started.lock());
+            std::thread::Builder::new().spawn_scoped(scope, wait).map(drop)
+        });
+        drop(held);
+        begun
+    })
 }
 
 /// The configuration, from a file and the environment.

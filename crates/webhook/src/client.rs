@@ -60,7 +60,6 @@ pub struct Client {
     max_response_body: usize,
     timeout: Duration,
     idle: Idle,
-    metrics: Metrics,
     complaint: Arc<Seldom>,
     env: Env,
 }
@@ -86,7 +85,7 @@ impl Client {
     /// The operator's CA file cannot be used.
     pub fn new(config: &ClientConfig, metrics: Metrics, env: Env) -> Result<Self, String> {
         let policies = tls::policies(config.ca_file.as_deref())?;
-        let idle = Idle::new(config.max_idle, metrics.clone());
+        let idle = Idle::new(config.max_idle, metrics);
         let egress = Arc::new(config.egress.clone());
         let build = |tls| {
             let connector = HttpsConnectorBuilder::new()
@@ -108,7 +107,6 @@ impl Client {
             max_response_body: config.max_response_body,
             timeout: config.timeout,
             idle,
-            metrics,
             complaint: Arc::default(),
             env,
         })
@@ -167,7 +165,6 @@ impl Client {
         let outcome = Outcome::from_error(error);
         if let Some(lacked) = &outcome.shortage {
             self.idle.give_up();
-            self.metrics.shortage();
             self.complaint.say(|| {
                 tracing::warn!(
                     error = lacked,

@@ -1,13 +1,11 @@
 //! What is counted of calls.
 
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The counters. Cheap to clone; clones count together.
+/// The gauges. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    shortages: Counter,
     idle: Gauge,
 }
 
@@ -16,16 +14,8 @@ impl Metrics {
     #[must_use]
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        let Self { shortages, idle } = metrics.clone();
-        let help = "Calls that could not be made for want of descriptors, ports or memory of this machine";
-        registry.register("shortages", help, shortages);
-        registry.register("idle_connections", "Idle connections to targets", idle);
+        registry.register("idle_connections", "Idle connections to targets", metrics.idle.clone());
         metrics
-    }
-
-    /// A call could not be made for want of something of this machine.
-    pub(crate) fn shortage(&self) {
-        self.shortages.inc();
     }
 
     /// So many connections are idle.

@@ -1,6 +1,7 @@
 //! Several nodes: real processes on loopback, which are killed, stopped, removed and joined.
 
 mod backup;
+mod clock;
 mod forming;
 mod loss;
 mod members;

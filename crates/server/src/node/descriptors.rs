@@ -49,17 +49,9 @@ impl Descriptors {
             );
         }
         tracing::info!(limit, slots, idle, api, "open files are shared out");
-        let gauge = |value: usize| {
-            let gauge = Gauge::<i64>::default();
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge
-        };
-        registry.register("max_slots", "Attempts that this node makes at once", gauge(slots));
-        registry.register(
-            "max_open_files",
-            "The limit on open files of this process",
-            gauge(usize::try_from(limit).unwrap_or(usize::MAX)),
-        );
+        let most = Gauge::<i64>::default();
+        most.set(i64::try_from(limit).unwrap_or(i64::MAX));
+        registry.register("max_open_files", "The limit on open files of this process", most);
         parts
     }
 

@@ -2,6 +2,10 @@
 //!
 //! Where it and the real one differ, one of them is wrong.
 
+mod clock;
+mod records;
+mod reports;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
@@ -13,110 +17,7 @@ use chronos_types::{
     Status, Trigger,
 };
 
-#[derive(Clone, Debug)]
-pub struct Job {
-    pub seq: JobSeq,
-    pub id: JobId,
-    pub version: u64,
-    pub deleted: bool,
-    pub created_at: Millis,
-    pub due: Option<Millis>,
-    /// Every version that is kept, the one in force among them: when it came to be, what it says.
-    pub versions: BTreeMap<u64, (Millis, JobSpec)>,
-}
-
-impl Job {
-    pub fn spec(&self) -> &JobSpec {
-        &self.versions[&self.version].1
-    }
-
-    /// What a version calls the job, or, where it is forgotten, what the one in force does.
-    fn name_at(&self, version: u64) -> JobName {
-        self.versions.get(&version).map_or(self.spec(), |(_, spec)| spec).name.clone()
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Run {
-    pub job: JobSeq,
-    pub fire_at: Millis,
-    pub execution: Execution,
-    /// A node that held it before may have begun it.
-    unsure: bool,
-}
-
-impl Run {
-    fn is_open(&self) -> bool {
-        !self.execution.status.is_finished()
-    }
-
-    /// Planned, and the instant has not come.
-    fn is_to_come(&self, at: Millis) -> bool {
-        let Execution { status, trigger, scheduled_time, .. } = &self.execution;
-        (*status, *trigger) == (Status::Pending, Trigger::Schedule) && *scheduled_time > at
-    }
-
-    /// What its node owes the world.
-    fn owed(&self) -> Fire {
-        let execution = &self.execution;
-        Fire {
-            run: RunRef {
-                execution: execution.id,
-                job: self.job,
-                version: execution.job_version,
-                scheduled_time: execution.scheduled_time,
-                trigger: execution.trigger,
-            },
-            fire_at: self.fire_at,
-            attempt: match execution.status {
-                Status::Running => execution.attempts,
-                _ => execution.attempts + 1,
-            },
-            node: execution.node_id.clone(),
-            begun: execution.status != Status::Pending,
-        }
-    }
-
-    fn ended(&self) -> u32 {
-        self.execution.attempt_log.last().map_or(0, |attempt| attempt.number)
-    }
-
-    fn begin(&mut self, attempt: u32, started_at: Millis) {
-        self.execution.attempts = self.execution.attempts.max(attempt);
-        self.execution.started_at = self.execution.started_at.or(Some(started_at));
-        self.fire_at = started_at;
-    }
-
-    fn finish(&mut self, status: Status, at: Millis) {
-        self.execution.status = status;
-        self.execution.completed_at = Some(at);
-    }
-
-    fn fail(&mut self, kind: ErrorKind, message: &str) {
-        self.execution.last_error = Some(message.to_owned());
-        self.execution.error_kind = Some(kind);
-    }
-
-    fn cut_off(&mut self, number: u32, started_at: Millis, at: Millis, why: &str) {
-        self.execution.attempt_log.push(Attempt {
-            number,
-            started_at,
-            duration_ms: u64::try_from(at - started_at).unwrap_or(0),
-            status_code: None,
-            error: Some(why.to_owned()),
-            error_kind: Some(ErrorKind::Cancelled),
-        });
-    }
-
-    /// Ends an open run; an attempt under way is cut off.
-    fn cancel(&mut self, at: Millis, why: &str) {
-        if self.execution.status == Status::Running {
-            self.cut_off(self.execution.attempts, self.fire_at, at, why);
-        }
-        self.fail(ErrorKind::Cancelled, why);
-        self.finish(Status::Cancelled, at);
-    }
-}
+pub use records::{Job, Run};
 
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -395,113 +296,6 @@ impl Model {
         }
     }
 
-    fn report(&mut self, report: &Report) -> Outcome {
-        let id = report.run.execution;
-        let fire = first(report.run, report.run.scheduled_time, &report.node);
-        let waiting = self.withdrawn.get(&id).cloned();
-        if matches!(report.what, Reported::NotBegun | Reported::Unknown) {
-            let own =
-                waiting.filter(|own| (&own.node, own.run.version) == (&report.node, report.run.version));
-            if let Some(own) = own {
-                let known = report.what == Reported::NotBegun && !own.begun;
-                let due = self.jobs.get(&own.run.job).and_then(|job| job.due);
-                if known {
-                    self.withdrawn.remove(&id);
-                } else if due.is_some_and(|due| due <= own.run.scheduled_time) {
-                    self.effects.push(Effect::Withdraw(Fire { begun: true, ..own }));
-                } else {
-                    self.insert(&fire, None);
-                    let why = "the job was changed before this instant; its node stopped about then, \
-                        so it is not known whether the webhook was called";
-                    let at = self.at;
-                    self.runs.get_mut(&id).unwrap().cancel(at, why);
-                }
-            }
-            return Outcome::Done;
-        }
-        let back = waiting.is_some();
-        if back {
-            self.insert(&fire, None);
-        }
-        let Some(run) = self.runs.get_mut(&id).filter(|run| run.is_open()) else {
-            self.effects.push(Effect::Settled(id));
-            return Outcome::Done;
-        };
-        // Only a success counts from a node that no longer holds it.
-        let delivered = matches!(report.what, Reported::Ended { failure: None, .. });
-        if run.execution.node_id != report.node && !delivered {
-            self.effects.push(Effect::Fire(run.owed()));
-            return Outcome::Done;
-        }
-        let at = self.at;
-        match &report.what {
-            Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
-            Reported::Begun { attempt, started_at } => {
-                run.execution.job_version = report.run.version;
-                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
-                run.begin(*attempt, *started_at);
-                run.execution.status = Status::Running;
-            }
-            // Known already; but a success counts from whoever delivered it.
-            Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {
-                self.effects.push(Effect::Fire(run.owed()));
-            }
-            Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
-                run.execution.job_version = report.run.version;
-                run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
-                run.begin(*attempt, *started_at);
-                let (error_kind, error) = failure.clone().unzip();
-                run.execution.attempt_log.push(Attempt {
-                    number: *attempt,
-                    started_at: *started_at,
-                    duration_ms: *duration_ms,
-                    status_code: Some(response.status_code).filter(|code| *code != 0),
-                    error,
-                    error_kind,
-                });
-                run.execution.response = Some(response.clone());
-                if let Some((kind, message)) = failure {
-                    run.fail(*kind, message);
-                }
-                let ended_at = started_at + i64::try_from(*duration_ms).unwrap();
-                match (failure, retry_at) {
-                    (None, _) => {
-                        run.finish(Status::Success, ended_at);
-                        run.execution.node_id = report.node.clone();
-                    }
-                    (Some(_), None) => run.finish(Status::Failed, ended_at),
-                    (Some(_), Some(retry_at)) => {
-                        run.execution.status = Status::Retrying;
-                        run.fire_at = *retry_at;
-                        self.effects.push(Effect::Fire(run.owed()));
-                    }
-                }
-            }
-            Reported::Skipped { reason } => {
-                run.fail(ErrorKind::Overlap, reason);
-                run.finish(Status::Skipped, at);
-            }
-            Reported::NotBegun | Reported::Unknown => unreachable!("answered above"),
-            Reported::Replaced { attempt } => {
-                let why = "replaced by a newer run";
-                if let Some((number, started_at)) = attempt.filter(|(number, _)| *number > run.ended()) {
-                    run.begin(number, started_at);
-                    run.cut_off(number, started_at, at, why);
-                }
-                run.fail(ErrorKind::Cancelled, why);
-                run.finish(Status::Cancelled, at);
-            }
-        }
-        if !run.is_open() {
-            self.effects.push(Effect::Settled(id));
-        } else if back && self.jobs[&run.job].deleted {
-            run.cancel(at, "the job was deleted");
-            self.effects.retain(|effect| !matches!(effect, Effect::Fire(_)));
-            self.effects.push(Effect::Cancel(id));
-        }
-        Outcome::Done
-    }
-
     fn reassign(&mut self, moved: &Moved) {
         let run = self.runs.get_mut(&moved.execution).filter(|run| run.is_open());
         if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
@@ -537,53 +331,6 @@ impl Model {
         }
         self.keys.retain(|_, (_, at, _)| *at >= trim.keys_before);
         Outcome::Done
-    }
-
-    /// What is said of the time. Whether it is to be set back, and what a jump is, is told without a model.
-    fn clock(&mut self, word: &ClockWord) -> Outcome {
-        match word {
-            ClockWord::Passes | ClockWord::Right { .. } => {}
-            ClockWord::Back => self.back_to = Some(self.at),
-            ClockWord::Anew(anew) if self.back_to == Some(anew.to) => self.anew(anew),
-            ClockWord::Anew(_) => {}
-        }
-        Outcome::Done
-    }
-
-    fn anew(&mut self, anew: &Anew) {
-        let mut moved = false;
-        for due in &anew.due {
-            let Some(job) = self.jobs.get_mut(&due.job) else { continue };
-            if (job.version, job.due) != (due.version, due.from) {
-                continue;
-            }
-            job.due = due.next_due;
-            moved = true;
-            if job.created_at > anew.to {
-                job.created_at = anew.to;
-                let changed_at = &mut job.versions.get_mut(&job.version).expect("the one in force").0;
-                *changed_at = (*changed_at).min(anew.to);
-            }
-        }
-        for number in &anew.runs {
-            let Some(run) = self.numbers.get(number).and_then(|id| self.runs.get_mut(id)) else { continue };
-            let waits = match run.execution.status {
-                Status::Retrying => true,
-                Status::Pending => matches!(run.execution.trigger, Trigger::Manual | Trigger::Replay),
-                _ => false,
-            };
-            if waits && run.fire_at > self.at {
-                run.fire_at = self.at;
-                self.effects.push(Effect::Settled(run.execution.id));
-                self.effects.push(Effect::Fire(run.owed()));
-            }
-        }
-        if anew.done {
-            self.back_to = None;
-        }
-        if moved {
-            self.effects.push(Effect::DueChanged);
-        }
     }
 
     /// Whether an execution of the job is on record, or may come to be again.

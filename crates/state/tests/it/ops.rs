@@ -1,6 +1,8 @@
 //! Random commands: first as intentions, then, by how the model stands, as the real thing. So most
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
+mod reports;
+
 use chronos_state::{
     Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
     Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
@@ -14,6 +16,7 @@ use proptest::sample::Index;
 
 use crate::model::{Job, Model};
 use crate::support::{self, with};
+use reports::{What, holder, report};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
 
@@ -91,18 +94,6 @@ enum Pick {
     MovedOn,
     PassOver,
     CatchUp,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Begun,
-    Delivered,
-    Retry,
-    GivenUp,
-    Skipped,
-    Replaced(bool),
-    NotBegun,
-    Unknown,
 }
 
 pub fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
@@ -372,46 +363,6 @@ impl Maker {
         self.planned.extend(steps.clone());
         steps
     }
-}
-
-/// The node that holds a run, or the one that does not.
-fn holder(fire: &Fire, other: bool, model: &Model) -> NodeName {
-    let holder = model.runs.get(&fire.run.execution).map_or(&fire.node, |run| &run.execution.node_id);
-    let place = usize::from((*holder == NODES[1]) != other);
-    support::node(NODES[place])
-}
-
-fn report(fire: &Fire, other: bool, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
-    let natural = match model.runs.get(&fire.run.execution).map(|run| &run.execution) {
-        Some(run) if run.status == Status::Running => run.attempts,
-        Some(run) => run.attempts + 1,
-        None => 1,
-    };
-    let attempt = u32::try_from((i64::from(natural) + attempt).max(1)).unwrap();
-    let started_at = at - 20;
-    let response = Response { status_code: 200, body: Some(at.to_string()), truncated: true, error: None };
-    let wrong = Response { error: Some("no route".into()), ..Response::default() };
-    let failure = Some((ErrorKind::Connect, "no route".to_owned()));
-    let ended = |response, failure, retry_at| Reported::Ended {
-        attempt,
-        started_at,
-        duration_ms: 15,
-        response,
-        failure,
-        retry_at,
-    };
-    let what = match what {
-        What::Begun => Reported::Begun { attempt, started_at },
-        What::Delivered => ended(response, None, None),
-        What::Retry => ended(wrong, failure, Some(at + 800)),
-        What::GivenUp => ended(wrong, failure, None),
-        What::Skipped => Reported::Skipped { reason: "another is running".into() },
-        What::Replaced(begun) => Reported::Replaced { attempt: begun.then_some((attempt, started_at)) },
-        What::NotBegun => Reported::NotBegun,
-        What::Unknown => Reported::Unknown,
-    };
-    let node = holder(fire, other, model);
-    support::report(&Fire { node, ..fire.clone() }, what)
 }
 
 fn pick(index: Index, model: &Model) -> Option<&Job> {

@@ -1,5 +1,7 @@
 //! A machine in a directory of its own, and short words for its commands.
 
+mod page;
+
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
@@ -15,31 +17,12 @@ use chronos_types::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+pub use page::Page;
+
 /// Before all jobs that fall due.
 pub const ALL_DUE: DuePlace = (Millis::MIN, JobSeq::new(0));
 /// The node that most commands name.
 pub const NODE: &str = "n1";
-
-/// A page of a list, and whether there is more.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    pub more: bool,
-}
-
-impl<T> Page<T> {
-    /// A page that `read` reads, giving it row after row.
-    pub fn of<P>(
-        read: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<Option<P>, StateError>,
-    ) -> Result<Self, StateError> {
-        let mut items = Vec::new();
-        let next = read(&mut |row| {
-            items.push(row);
-            true
-        })?;
-        Ok(Self { items, more: next.is_some() })
-    }
-}
 
 pub fn jobs(
     r: &Reader,

@@ -52,14 +52,13 @@ async fn a_shortage_of_ours_is_no_failure_of_the_target() {
     let net = Arc::new(Short::default());
     let caller = Caller::new(8, Env::real().with_net(Arc::clone(&net) as _));
     let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::AGAIN];
-    for (errno, count) in ours.into_iter().zip(1..) {
+    for errno in ours {
         net.connect.store(errno.raw_os_error(), Ordering::Relaxed);
         for url in ["http://127.0.0.1:9/", "https://127.0.0.1:9/"] {
             let outcome = caller.call(url).await;
             let lacked = outcome.shortage.unwrap_or_else(|| panic!("{errno:?} {url}: {:?}", outcome.failure));
             assert!(lacked.contains(&format!("os error {}", errno.raw_os_error())), "{lacked}");
         }
-        assert_eq!(caller.metric("shortages_total"), 2 * count);
     }
     let theirs = [
         Errno::CONNREFUSED,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -40,7 +41,7 @@ async fn few_open_files_make_calls_wait_and_none_of_them_fail() {
         )
         .await;
     assert_eq!((&limited["limit"], &limited["slots"]), (&json!(256), &json!(72)), "{limited}");
-    assert!(server.root("/metrics").await.body.contains("chronos_max_slots 72\n"));
+    assert!(server.root("/metrics").await.body.contains("chronos_slots 72\n"));
 }
 
 #[tokio::test]
@@ -56,7 +57,7 @@ async fn connections_to_many_targets_are_given_up_before_there_are_no_files_left
     let samples = server.root("/metrics").await.body;
     let idle = samples.lines().find_map(|line| line.strip_prefix("chronos_idle_connections "));
     assert!((1..=24).contains(&idle.unwrap().parse::<usize>().unwrap()), "{samples}");
-    assert!(samples.contains("chronos_shortages_total 0\n"), "{samples}");
+    assert!(samples.contains("chronos_attempts_postponed_total 0\n"), "{samples}");
 }
 
 #[tokio::test]
@@ -72,4 +73,27 @@ async fn idle_clients_make_room_for_others() {
         idle.push(stream);
     }
     server.root("/ready").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_call_that_found_no_file_free_is_made_when_there_is_one() {
+    let receiver = Receiver::start().await;
+    // So each call needs a connection of its own.
+    receiver.respond(|_| Answer::ok().header("Connection", "close"));
+    let server = CHRONOS.start().await;
+    let job = json!({"name": "job", "schedule": "@every 1s", "concurrency": "allow",
+        "webhook": {"url": receiver.url("/")}, "retry_policy": {"max_attempts": 1}});
+    server.create(&job).await;
+    let none = Rlimit { current: Some(3), maximum: Some(1 << 16) };
+    let usual = prlimit(Some(server.pid()), Resource::Nofile, none).unwrap();
+    server.logged("calls wait: this machine has no descriptor, port or memory for more").await;
+    prlimit(Some(server.pid()), Resource::Nofile, usual).unwrap();
+    let calls = receiver.calls("/").len();
+    receiver.wait_for("/", calls + 2).await;
+    for execution in server.executions("job", 2).await {
+        let end = server.finished("job", execution["id"].as_str().unwrap()).await;
+        assert_eq!((&end["status"], &end["attempts"]), (&json!("success"), &json!(1)), "{end:#}");
+    }
+    let samples = server.root("/metrics").await.body;
+    assert!(!samples.contains("chronos_attempts_postponed_total 0\n"), "{samples}");
 }

@@ -20,7 +20,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use rustix::io::Errno;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::config::Config;
 use super::failure::Failure;
@@ -181,24 +181,26 @@ impl Server {
 
     /// Asks for IPv4 and IPv6 addresses at once.
     async fn ask(&self, name: &Name) -> Result<Answer, Failure> {
+        let begun = Instant::now();
         let ask = |kind| self.resolver.lookup(name.clone(), kind);
+        let read = |answer| self.read(answer, begun);
         if !self.aaaa {
-            return self.read(ask(RecordType::A).await);
+            return read(ask(RecordType::A).await);
         }
         let (ipv4, ipv6) = (pin!(ask(RecordType::A)), pin!(ask(RecordType::AAAA)));
         let (first, other) = select(ipv4, ipv6).await.factor_first();
-        let first = self.read(first);
+        let first = read(first);
         if !matches!(first, Ok(Answer::Found { .. })) {
-            return both(first, self.read(other.await));
+            return both(first, read(other.await));
         }
         match timeout(self.other_family, other).await {
-            Ok(other) => both(first, self.read(other)),
+            Ok(other) => both(first, read(other)),
             Err(_) => both(first, Err(Failure::Silent(self.patience))),
         }
     }
 
-    /// What the library says, in our words.
-    fn read(&self, answer: Result<Lookup, NetError>) -> Result<Answer, Failure> {
+    /// What the library says of a question that was asked then, in our words.
+    fn read(&self, answer: Result<Lookup, NetError>, begun: Instant) -> Result<Answer, Failure> {
         let server = self.address;
         let seconds = |ttl: u32| Duration::from_secs(ttl.into());
         match answer {
@@ -220,7 +222,7 @@ impl Server {
                 Err(Failure::Refused { server, code: clipped(&code) })
             }
             Err(NetError::Timeout) => Err(Failure::Silent(self.patience)),
-            Err(error @ (NetError::Io(_) | NetError::NoConnections)) => Err(match self.errors.last() {
+            Err(error @ (NetError::Io(_) | NetError::NoConnections)) => Err(match self.errors.since(begun) {
                 Some(number) if is_shortage(number) => Failure::Shortage(number),
                 Some(number) => {
                     Failure::Unreachable { server, why: clipped(&io::Error::from_raw_os_error(number)) }

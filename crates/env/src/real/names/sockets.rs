@@ -5,8 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use hickory_resolver::net::xfer::DnsExchange;
 use hickory_resolver::{ConnectionProvider, PoolContext};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 /// How often a question is sent within one attempt over UDP, and how long after the first time: a packet may get
 /// lost. By default there would be three, a third of a second apart, each with a socket of its own.
@@ -29,19 +29,23 @@ const RESEND_MS: u64 = 1_000;
 
 /// The number of the system's last error, for the library says only that there is no connection.
 #[derive(Clone, Default)]
-pub(super) struct Errors(Arc<AtomicI32>);
+pub(super) struct Errors(Arc<Mutex<Option<(Instant, i32)>>>);
 
 impl Errors {
-    /// The last error, where there was one.
-    pub(super) fn last(&self) -> Option<i32> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    /// The last error since then, where there was one. One from before is not why a later question failed.
+    pub(super) fn since(&self, begun: Instant) -> Option<i32> {
+        self.lock().filter(|(at, _)| *at >= begun).map(|(_, number)| number)
     }
 
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Some(number) = result.as_ref().err().and_then(io::Error::raw_os_error) {
-            self.0.store(number, Ordering::Relaxed);
+            *self.lock() = Some((Instant::now(), number));
         }
         result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Instant, i32)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,5 +200,20 @@ impl DnsUdpSocket for Connected {
         _: SocketAddr,
     ) -> Poll<io::Result<usize>> {
         self.socket.poll_send(context, bytes).map(|sent| self.errors.note(sent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_before_is_not_why_a_later_question_failed() {
+        let (errors, begun) = (Errors::default(), Instant::now());
+        assert_eq!(errors.since(begun), None);
+        let shortage = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        assert!(errors.note(Err::<(), _>(shortage)).is_err());
+        assert_eq!(errors.since(begun), Some(rustix::io::Errno::MFILE.raw_os_error()));
+        assert_eq!(errors.since(Instant::now() + Duration::from_nanos(1)), None);
     }
 }

@@ -1,5 +1,6 @@
 //! `history.max_bytes`.
 
+use chronos_client::Method;
 use chronos_testkit::{Answer, Api, NEVER, Receiver, Value, json, manual, until};
 
 use super::start;
@@ -63,6 +64,11 @@ async fn where_jobs_alone_exceed_the_bound_growth_is_refused_and_all_else_goes_o
     api.create(&json!({"name": "each-second", "schedule": "@every 1s", "concurrency": "allow",
         "webhook": {"url": receiver.url("/each-second")}}))
         .await;
+    let once = || async {
+        let key = [("Idempotency-Key", "once")];
+        api.call(Method::POST, "/jobs", &key, &manual("once", json!({"url": receiver.url("/")}))).await
+    };
+    let answered = once().await.ok(201);
     for n in 0..24 {
         api.create(&large(&format!("large-{n}"))).await;
     }
@@ -80,6 +86,8 @@ async fn where_jobs_alone_exceed_the_bound_growth_is_refused_and_all_else_goes_o
     assert_eq!(api.post("/jobs", &large("more")).await.problem(507)["code"], "over_max_bytes");
     let longer = json!({"webhook": {"body": "x".repeat(100_001)}});
     assert_eq!(api.patch("/jobs/large-0", &longer).await.problem(507)["code"], "over_max_bytes");
+    // Who asks again after an answer that was lost hears it.
+    assert_eq!(once().await.ok(201), answered);
     // What is scheduled goes on, and so does what makes the state no larger.
     let before = receiver.calls("/each-second").len();
     receiver.wait_for("/each-second", before + 2).await;
