@@ -54,7 +54,19 @@ struct Policy<'a> {
     concurrency: Cow<'a, str>,
 }
 
-/// Whether a text says this of overlap; none where that cannot be read.
-pub(crate) fn concurrency_is(text: &str, wanted: &str) -> Option<bool> {
-    serde_json::from_str::<Policy<'_>>(text).ok().map(|policy| policy.concurrency == wanted)
+/// What a text says of overlap; none where that cannot be read.
+pub(crate) fn concurrency(text: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Policy<'_>>(text).ok().map(|policy| policy.concurrency)
+}
+
+/// The part of a specification that says what the job is called.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// What a text calls the job; nothing where that cannot be read.
+pub(crate) fn name(text: &str) -> String {
+    serde_json::from_str::<Named<'_>>(text).map(|named| named.name.into_owned()).unwrap_or_default()
 }
