@@ -111,9 +111,11 @@ impl Record {
     }
 
     /// What the node of an unfinished execution has to fire. A read of the state gives the same.
-    pub(super) fn owed(&self) -> Fire {
+    pub(super) fn owed(&self, context: &Context<'_>) -> Result<Fire, StateError> {
+        let Self { run, fire_at, ref node, .. } = *self;
         let (attempt, begun) = Fire::next(self.status, self.attempts);
-        Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
+        let fire = Fire { run, fire_at, attempt, node: node.clone(), begun, policy: None };
+        raw::with_policy(context.db, fire)
     }
 
     /// What is answered of it, as it was asked for.

@@ -41,6 +41,7 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     let may_overlap = policy == Concurrency::Allow.as_str();
     let holder = if may_overlap { None } else { overlap::holder(context, job.seq)? };
     let fire = Fire::first(identity, context.at, holder.unwrap_or_else(|| run.node.clone()));
+    let fire = raw::with_policy(context.db, fire)?;
     if insert(context, &fire, run.replay_of)? {
         context.add_held(job.seq, 1)?;
         context.effects.push(Effect::Fire(fire));

@@ -265,7 +265,7 @@ impl Model {
         if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
             run.execution.node_id = moved.to.clone();
             run.unsure |= moved.unsure;
-            self.effects.push(Effect::Fire(run.owed()));
+            self.effects.push(Effect::Fire(self.owed(moved.execution)));
         }
     }
 
@@ -322,7 +322,7 @@ impl Model {
     /// What a node owes the world.
     pub fn open_fires(&self, node: &str) -> Vec<Fire> {
         let owed = self.runs.values().filter(|run| run.is_open() && run.execution.node_id == node);
-        owed.map(Run::owed).collect()
+        owed.map(|run| self.owed(run.execution.id)).collect()
     }
 
     /// How many each node owes.
@@ -343,7 +343,7 @@ impl Model {
 }
 
 fn first(run: RunRef, fire_at: Millis, node: &NodeName) -> Fire {
-    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false }
+    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false, policy: None }
 }
 
 fn refuse(refusal: Refusal) -> Outcome {

@@ -194,6 +194,27 @@ fn a_replay_keeps_to_the_policy_in_force() {
 }
 
 #[test]
+fn the_node_of_a_replay_is_told_the_policy_in_force() {
+    let mut world = World::new();
+    let forbid = JobSpec { concurrency: Concurrency::Forbid, ..spec("a") };
+    let (job, fire) = world.with_run(forbid.clone());
+    assert_eq!(fire.policy, None, "its version says it");
+    world.done(1100, report(&fire, delivered(1, 1000)));
+    let policy = |concurrency| JobSpec { concurrency, ..forbid.clone() };
+    world.run(1150, put(job.job.id, Some(1), policy(Concurrency::Queue), None));
+    let replay = fire_of(&world.run(1200, trigger(&job, manual(1), Some(fire.run.execution))).1);
+    assert_eq!((replay.run.version, replay.policy), (1, Some(Concurrency::Queue)));
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), std::slice::from_ref(&replay));
+    world.run(1250, put(job.job.id, Some(2), policy(Concurrency::Allow), None));
+    let moved = fire_of(&world.done(1300, reassign(&replay, NODE, "n2")));
+    assert_eq!((&moved.node, moved.policy), (&node("n2"), Some(Concurrency::Allow)));
+    assert_eq!(world.ask(|r| r.open_fires(&node("n2"))), std::slice::from_ref(&moved));
+    // Once it has begun, it keeps its turn.
+    world.done(1400, report(&moved, begun(1, 1350)));
+    assert_eq!(world.ask(|r| r.open_fires(&node("n2")))[0].policy, None);
+}
+
+#[test]
 fn cancelling_ends_a_run_wherever_it_stands() {
     // what was said before; attempts, entries in the log, and the duration of the one cut off
     let cases = [

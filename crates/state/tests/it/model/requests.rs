@@ -28,11 +28,18 @@ impl Model {
         let node = self.place(seq, &run.node, beside);
         let execution = run.execution;
         let identity = RunRef { execution, job: seq, version, scheduled_time, trigger };
-        let fire = first(identity, self.at, &node);
-        if self.insert(&fire, run.replay_of) {
-            self.effects.push(Effect::Fire(fire));
+        if self.insert(&first(identity, self.at, &node), run.replay_of) {
+            self.effects.push(Effect::Fire(self.owed(execution)));
         }
         self.answer(execution, None)
+    }
+
+    /// What the node of an open run owes the world. A replay of an old version goes by the policy in force.
+    pub(super) fn owed(&self, id: ExecutionId) -> Fire {
+        let run = &self.runs[&id];
+        let waits = (run.execution.status, run.execution.trigger) == (Status::Pending, Trigger::Replay);
+        let policy = waits.then(|| self.jobs[&run.job].spec().concurrency);
+        Fire { policy, ..run.owed() }
     }
 
     /// The node that is to fire a run: the one named, or, where the run is to be `beside` others of its job, the one
