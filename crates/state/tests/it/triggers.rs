@@ -115,9 +115,9 @@ fn a_planned_run_goes_beside_what_was_asked_for_since_it_was_proposed() {
         let fire = fire_of(&world.done(500, plan([proposed])));
         assert_eq!(fire.node, node(wanted), "{beside}");
         assert_eq!(world.execution(fire.run.execution).node_id, node(wanted), "{beside}");
-        // The next one is beside the newest.
+        // The next one is beside the first.
         let next = with(run(&job, 2000), |run| run.beside = true);
-        assert_eq!(fire_of(&world.done(600, plan([next]))).node, node(wanted), "{beside}");
+        assert_eq!(fire_of(&world.done(600, plan([next]))).node, node("n2"), "{beside}");
     }
 }
 
