@@ -143,6 +143,7 @@ async fn what_comes_for_a_node_that_stops_waits_for_the_end_of_what_it_would_ove
     // What may overlap goes to another node, and with it all that may begin there.
     let given = stopping.trigger("free").await;
     assert_eq!(given["node_id"], first["node_id"]);
+    other.get("/executions?consistent=true").await.ok(200);
     let given = other.finished("free", id(&given)).await;
     assert_ne!(given["node_id"], first["node_id"]);
     assert_eq!(other.execution("queue", id(&second)).await["node_id"], first["node_id"]);
