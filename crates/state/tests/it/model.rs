@@ -336,7 +336,8 @@ impl Model {
 
     /// Who holds the first open run of each job.
     pub fn holders(&self) -> HashMap<JobSeq, NodeName> {
-        let first = |job: &JobSeq| Some((*job, self.runs[self.open(*job).first()?].execution.node_id.clone()));
+        let first =
+            |job: &JobSeq| Some((*job, self.runs[self.open(*job).first()?].execution.node_id.clone()));
         self.jobs.keys().filter_map(first).collect()
     }
 }

@@ -126,9 +126,7 @@ fn what_a_change_is_to_end_holds_nothing_though_it_is_not_ended_yet() {
     let mut world = World::new();
     let queue = JobSpec { concurrency: Concurrency::Queue, ..spec("a") };
     let job = world.create_as(queue.clone());
-    let late = |at| {
-        with(run(&job, at), |run| (run.trigger, run.fire_at) = (Trigger::CatchUp, 90_000_000))
-    };
+    let late = |at| with(run(&job, at), |run| (run.trigger, run.fire_at) = (Trigger::CatchUp, 90_000_000));
     let times = (1..).map(|second| second * 1000).take(MAX_ROWS + 1);
     world.done(500, plan(times.map(late).collect::<Vec<_>>()));
     world.run(600, put(job.job.id, Some(1), JobSpec { enabled: false, ..queue }, None));
