@@ -48,11 +48,10 @@ impl Changed {
     pub(crate) async fn row(self, services: &Services) -> Result<JobRow, ChangeError> {
         match self {
             Self::Now(row) => Ok(*row),
-            Self::Before(Outcome::Job { seq, version, at, .. }) => {
+            Self::Before(Outcome::Job { seq, version, next_due, .. }) => {
                 let read = services.store.recall(move |reader| reader.job_version(seq, version)).await;
                 // What the answer shows stays on record for as long as its key. The key may be forgotten just now.
                 let found = read.map_err(WriteError::from)?.ok_or(WriteError::Refused(Refusal::NoSuchJob))?;
-                let next_due = due_after(&found.job.spec, found.job.created_at, at);
                 Ok(JobRow { job: Job { next_due, ..found.job }, ..found })
             }
             Self::Before(other) => Err(WriteError::of(other).into()),
@@ -76,7 +75,10 @@ pub(crate) async fn change(
             Some(spec) => put(row, spec, services.env.now()),
             None if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
-            None => (Command::Confirm(Confirm { job: row.job.id, version: row.job.version }), row),
+            None => {
+                let Job { id: job, version, next_due, .. } = row.job;
+                (Command::Confirm(Confirm { job, version, next_due }), row)
+            }
         };
         let proposal = Proposal { idempotency: idempotency.cloned(), command };
         match services.proposer.propose(proposal).await? {
@@ -103,20 +105,11 @@ pub(crate) async fn change(
 /// The command that gives a job its next specification, and the job with it.
 fn put(row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
     let Job { id, version: from, created_at, .. } = row.job;
-    let next_due = due_after(&spec, created_at, now);
-    let form = match &spec {
-        Ok(spec) => StoredSpec::of(spec),
-        Err(bad) => bad.form.clone(),
+    let (form, next_due) = match &spec {
+        Ok(spec) => (StoredSpec::of(spec), first_due(spec, created_at, now)),
+        Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
     };
     let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due };
     let job = Job { spec, next_due, ..row.job };
     (Command::PutJob(Box::new(put)), JobRow { job, ..row })
-}
-
-/// The first instant after `now` at which a job of this specification falls due.
-fn due_after(spec: &ReadSpec, created_at: Millis, now: Millis) -> Option<Millis> {
-    match spec {
-        Ok(spec) => first_due(spec, created_at, now),
-        Err(bad) => first_due_of_bad(bad, created_at, now),
-    }
 }
