@@ -1,13 +1,14 @@
 //! The use cases of jobs and their versions.
 
 use chronos_state::{
-    BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits,
-    Proposal, PutJob, Refusal, StoredSpec, VersionRow,
+    BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, Proposal,
+    PutJob, Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
+use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis};
 
-use crate::change::{self, IfMatch};
+use crate::change::{self, Changed, IfMatch};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
+use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
@@ -78,33 +79,38 @@ impl Jobs {
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)
     }
 
-    /// Creates a job, and answers with what `project` makes of it. `spec` makes its specification. Both are
-    /// called a second time where the request repeats an earlier one, for the answer is then that of the
-    /// first time.
+    /// Creates a job of the specification that `spec` makes, and answers with it as it is then.
     ///
     /// # Errors
     /// The specification is bad, the name is taken, or the write failed.
-    pub async fn create<T>(
+    pub async fn create(
         &self,
         idempotency: Option<Idempotency>,
-        spec: impl Fn() -> Result<JobSpec, Invalid>,
-        project: impl Fn(&Job) -> T,
-    ) -> Result<T, ChangeError> {
+        spec: impl FnOnce() -> Result<JobSpec, Invalid>,
+    ) -> Result<JobRow, ChangeError> {
         let Services { env, proposer, .. } = &self.services;
-        let stored = spec()?;
-        let now = env.now();
-        let first = first_version(JobId::new(now, env.random_bytes()), stored, now);
-        let answer = project(&first);
-        let Job { id: own, spec: stored, created_at, next_due, .. } = first;
-        let put = PutJob { id: own, from_version: None, created_at, spec: StoredSpec::of(&stored), next_due };
-        let proposal = Proposal { idempotency, command: Command::PutJob(Box::new(put)) };
-        match proposer.propose(proposal).await? {
-            Outcome::Job { id, .. } if id == own => Ok(answer),
-            Outcome::Job { id, version, at } => {
-                Ok(project(&Job { version, ..first_version(id, spec()?, at) }))
+        let ask = async {
+            let spec = spec()?;
+            let now = env.now();
+            let first = first_version(JobId::new(now, env.random_bytes()), spec, now);
+            let Job { id: own, created_at, next_due, .. } = first;
+            let spec = StoredSpec::of(&first.spec);
+            let put = PutJob { id: own, from_version: None, created_at, spec, next_due };
+            let command = Command::PutJob(Box::new(put));
+            let proposal = Proposal { idempotency: idempotency.clone(), command };
+            match proposer.propose(proposal).await? {
+                Outcome::Job { seq, id, .. } if id == own => {
+                    let Job { id, spec, version, created_at, updated_at, next_due } = first;
+                    let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
+                    Ok::<_, ChangeError>(Changed::Now(Box::new(JobRow { seq, job, last_run: None })))
+                }
+                repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
+                other => Err(WriteError::of(other).into()),
             }
-            other => Err(WriteError::of(other).into()),
-        }
+        };
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        // It had not run when it was created.
+        Ok(JobRow { last_run: None, ..changed.row(&self.services).await? })
     }
 
     /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
@@ -120,7 +126,8 @@ impl Jobs {
         if_match: IfMatch<'_>,
         next: impl Fn(&JobRow) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        change::change(&self.services, key, &if_match, None, |row| next(row).map(|spec| Some(Ok(spec)))).await
+        let next = |row: &JobRow| next(row).map(|spec| Some(Ok(spec)));
+        change::change(&self.services, key, &if_match, None, next).await?.row(&self.services).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -144,7 +151,9 @@ impl Jobs {
                 }),
             })
         };
-        change::change(&self.services, key, &if_match, idempotency.as_ref(), next).await
+        let ask = change::change(&self.services, key, &if_match, idempotency.as_ref(), next);
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        changed.row(&self.services).await
     }
 
     /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
@@ -159,19 +168,23 @@ impl Jobs {
         if_match: IfMatch<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
-        let row = lookup::acknowledged_job(&self.services, key).await?;
-        let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
-        // By its id: the name may come to mean another job meanwhile.
-        let id = row.job.id.to_string();
-        let spec =
-            found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
-        let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
-        if let Some(error) = errors.into_iter().next() {
-            let why = format!("cannot be read: {}: {}", error.field, error.message);
-            return Err(Invalid::one("version", why).into());
-        }
-        let next = |_: &JobRow| Ok(Some(Ok(spec.clone())));
-        change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
+        let ask = async {
+            let row = lookup::acknowledged_job(&self.services, key).await?;
+            let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
+            // By its id: the name may come to mean another job meanwhile.
+            let id = row.job.id.to_string();
+            let spec =
+                found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
+            let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
+            if let Some(error) = errors.into_iter().next() {
+                let why = format!("cannot be read: {}: {}", error.field, error.message);
+                return Err(Invalid::one("version", why).into());
+            }
+            let next = |_: &JobRow| Ok(Some(Ok(spec.clone())));
+            change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
+        };
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        changed.row(&self.services).await
     }
 
     /// Deletes a job, and cancels its unfinished executions.
@@ -192,7 +205,7 @@ impl Jobs {
         }
     }
 
-    /// Runs a job now, also a disabled one. Answers with the execution.
+    /// Runs a job now, also a disabled one. Answers with the execution, as it was asked for.
     ///
     /// # Errors
     /// There is no such job, it cannot be read, it forbids overlap and has an unfinished execution, or the write
@@ -201,12 +214,16 @@ impl Jobs {
         &self,
         key: &str,
         idempotency: Option<Idempotency>,
-    ) -> Result<ExecutionRow, WriteError> {
-        let row = lookup::acknowledged_job(&self.services, key).await?;
-        if let Err(bad) = row.job.spec {
-            return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
-        }
-        requested::run(&self.services, row.job.id, None, idempotency).await
+    ) -> Result<Execution, WriteError> {
+        let ask = async {
+            let row = lookup::acknowledged_job(&self.services, key).await?;
+            if let Err(bad) = row.job.spec {
+                return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
+            }
+            requested::run(&self.services, row.job.id, None, idempotency.as_ref()).await
+        };
+        let outcome = once(&self.services, idempotency.as_ref(), WriteError::is_refusal, ask).await?;
+        requested::accepted(outcome)
     }
 }
 
