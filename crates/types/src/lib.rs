@@ -4,6 +4,7 @@
 //! parts were checked when it was made. Nothing here does I/O, reads a clock or draws a random number.
 
 mod auth;
+pub mod calendar;
 mod choice;
 mod clip;
 mod duration;
@@ -36,5 +37,5 @@ pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
-pub use time::{Millis, TimeError, format_rfc3339, parse_rfc3339};
+pub use time::{LAST_INSTANT, Millis, TimeError, format_rfc3339, parse_rfc3339};
 pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, Secrets, SuccessCodes, Webhook};

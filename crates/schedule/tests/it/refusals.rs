@@ -171,7 +171,8 @@ fn instants() {
     refused("@at 2026-01-01T24:00:00Z", &["a time of day that does not exist"]);
     refused("@at 2026-01-01T10:60:00Z", &["a time of day that does not exist"]);
     refused("@at 2026-01-01T10:00:60Z", &["a time of day that does not exist"]);
-    refused("@at 9999-12-31T23:59:59Z", &["is beyond the calendar"]);
+    refused("@at 9999-12-31T23:59:60Z", &["is beyond the calendar"]);
+    refused("@at 9999-12-31T23:59:59-00:01", &["is beyond the calendar"]);
     refused("@at 0000-01-01T00:00:00+00:01", &["is beyond the calendar"]);
     refused("@at 2026-11-23T10:00:00\u{2212}01:00", &["'\u{2212}'", "ASCII"]);
 }
