@@ -114,7 +114,7 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
         }
     };
     match auth.check() {
-        Ok(auth) => Some(auth),
+        Ok(()) => Some(auth),
         Err((name, message)) => {
             invalid.add(fields.at(name), message);
             None

@@ -48,10 +48,15 @@ fn a_bad_field_is_named_with_what_was_expected() {
     let long = "x".repeat(256 * 1024 + 1);
     for (field, value, at, say) in [
         ("name", json!("a b"), "name", "\"a b\" is not a job name; expected 1 to 255"),
+        ("name", json!("."), "name", "\".\" is not a job name; expected 1 to 255"),
+        ("name", json!(".."), "name", "not '.' or '..'"),
         ("name", json!(5), "name", "5 is a number; expected a string"),
         ("name", Value::Null, "name", "is missing; expected 1 to 255"),
         ("descripton", json!("x"), "descripton", "unknown field; expected one of name, description"),
         ("description", json!("x".repeat(4097)), "description", "has 4097 characters"),
+        ("description", json!("a\0b"), "description", "has the control character '\\0'; expected text"),
+        ("description", json!("\u{1b}[2J"), "description", "has the control character '\\u{1b}'"),
+        ("description", json!("\u{7f}"), "description", "has the control character '\\u{7f}'"),
         ("schedule", json!("bad"), "schedule", "is bad"),
         ("schedule", json!(["*"]), "schedule", "is an array; expected a string"),
         ("timezone", json!("bad"), "timezone", "is bad"),
@@ -89,6 +94,10 @@ fn a_bad_field_is_named_with_what_was_expected() {
         ("tags", json!([]), "tags", "is an array; expected an object"),
         ("tags.a", json!(1), "tags.a", "is a number; expected a string"),
         ("tags.a b", json!("x"), "tags.a b", "is not a tag key"),
+        ("tags.a", json!("x\0"), "tags.a", "has the control character '\\0'"),
+        ("tags.a", json!("x".repeat(256)), "tags.a", "has 256 characters; expected at most 255"),
+        ("webhook.url", json!("http://h/\0"), "webhook.url", "control character"),
+        ("webhook.headers.X-A", json!("a\0"), "webhook.headers.X-A", "no header may carry"),
         ("webhook", json!("http://h/"), "webhook", "is a string; expected an object"),
         ("webhook.url", Value::Null, "webhook.url", "is missing; expected an http or https URL"),
         ("webhook.url", json!("ftp://h/"), "webhook.url", "has the scheme \"ftp\""),
@@ -135,6 +144,24 @@ fn a_bad_field_is_named_with_what_was_expected() {
             json!({"type": "basic", "username": "a:b", "password": ""}),
             "webhook.auth.username",
             "colon",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "basic", "username": "", "password": ""}),
+            "webhook.auth.username",
+            "is empty, and so is the password",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "basic", "username": "u", "password": "a\0"}),
+            "webhook.auth.password",
+            "control character",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "bearer", "token": "a\0"}),
+            "webhook.auth.token",
+            "no header may carry",
         ),
         (
             "retry_policy.max_attempts",
@@ -199,7 +226,39 @@ fn the_end_is_later_than_the_start() {
     let mut input = small();
     input["start_at"] = json!("2026-01-02T00:00:00Z");
     input["end_at"] = json!("2026-01-02T01:00:00+01:00");
-    assert_eq!(parse(&input).expect_err("same instant").fields()[0].field, "end_at");
+    let invalid = parse(&input).expect_err("same instant");
+    assert_eq!(invalid.fields()[0].field, "end_at");
+    let message = &invalid.fields()[0].message;
+    assert!(message.starts_with("2026-01-02T00:00:00") && message.contains("start_at (2026-01-02T"), "{message}");
+}
+
+#[test]
+fn what_people_write_is_taken_as_it_is() {
+    let text = "# Nightly\r\n\tüber Nacht 🙂\n";
+    assert_eq!(parse(&with("description", json!(text))).expect("lines and tabs").description, text);
+    for name in ["...", ".hidden", "a..b", "-"] {
+        assert_eq!(parse(&with("name", json!(name))).expect(name).name.as_str(), name);
+    }
+    // A tag's key is no step of a path.
+    for key in [".", ".."] {
+        let mut input = small();
+        input["tags"] = json!({key: "x"});
+        assert!(parse(&input).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn basic_auth_has_a_name_or_a_password() {
+    for (username, password) in [("", "p"), ("u", ""), ("u", "p")] {
+        let auth = json!({"type": "basic", "username": username, "password": password});
+        parse(&with("webhook.auth", auth)).expect("one of them is enough");
+    }
+    // The password that stays is empty, so the name must not become so.
+    let input = with("webhook.auth", json!({"type": "basic", "username": "u", "password": ""}));
+    let emptied = patched(&input, &json!({"webhook": {"auth": {"username": ""}}})).expect_err("both are empty");
+    assert_eq!(emptied.fields()[0].field, "webhook.auth.username");
+    let other = patched(&input, &json!({"webhook": {"auth": {"username": "v"}}})).expect("another name");
+    assert_ne!(other.webhook.auth, parse(&input).expect("good").webhook.auth);
 }
 
 #[test]
@@ -307,6 +366,36 @@ fn a_patch_changes_what_it_names_and_keeps_the_rest() {
     ] {
         assert_eq!(patched(&input, &patch).expect_err("bad").fields()[0].field, field);
     }
+}
+
+#[test]
+fn a_patch_names_headers_in_any_case() {
+    let input = with("webhook.headers", json!({"X-First": "1", "Authorization": "hunter2", "X-Last": "2"}));
+    let headers = |patch: Value| {
+        let spec = patched(&input, &json!({"webhook": {"headers": patch}})).expect("good");
+        spec.webhook.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
+    };
+    let rest = ["X-First: 1", "X-Last: 2"];
+    for name in ["Authorization", "authorization", "AUTHORIZATION"] {
+        assert_eq!(headers(json!({name: null})), rest, "{name}");
+        let changed = [rest[0].to_owned(), format!("{name}: new"), rest[1].to_owned()];
+        assert_eq!(headers(json!({name: "new"})), changed, "it is sent as it was written last");
+        let kept = [rest[0].to_owned(), format!("{name}: hunter2"), rest[1].to_owned()];
+        assert_eq!(headers(json!({name: "[redacted]"})), kept);
+    }
+    assert_eq!(headers(json!({"x-nobody": null})).len(), 3);
+    // A header that is spelt anew by RFC 7396: the old name goes, the new one comes.
+    for patch in [
+        json!({"Authorization": null, "authorization": "new"}),
+        json!({"authorization": "new", "Authorization": null}),
+    ] {
+        let mut found = headers(patch);
+        found.sort();
+        assert_eq!(found, ["X-First: 1", "X-Last: 2", "authorization: new"]);
+    }
+    let twice = json!({"webhook": {"headers": {"authorization": "a", "AUTHORIZATION": "b"}}});
+    let invalid = patched(&input, &twice).expect_err("two values for one header");
+    assert!(invalid.to_string().contains("is given twice"), "{invalid}");
 }
 
 #[test]
