@@ -1,8 +1,8 @@
 //! Reads a job from JSON.
 
 use chronos_types::{
-    self as domain, Auth, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags, Webhook,
-    Window, clip, control_character, format_rfc3339,
+    self as domain, Auth, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags,
+    Webhook, Window, clip, control_character, format_rfc3339,
 };
 use serde_json::Value;
 

@@ -2,46 +2,48 @@
 //! read, and begin again where another change came first.
 
 use chronos_state::{Command, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec};
-use chronos_types::{Invalid, Job};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::services::Services;
-use crate::times::{first_due, first_due_of_bad};
+use crate::times::{Instants, first_due, first_due_of_bad, first_due_of_new};
 
 /// A try fails only where another change succeeded. So many failures in a row are not chance, but a client
 /// that changes the job in a loop.
 const TRIES: usize = 16;
 
-/// What a client demands of the version of the job that it changes (`If-Match`): whether a version is listed.
-/// None demands nothing. It is asked once the job is found; a demand that cannot be read is refused only then.
-pub type IfMatch<'a> = Option<Box<dyn Fn(u64) -> Result<bool, Invalid> + Send + Sync + 'a>>;
+/// What a client demands of the job that it changes (`If-Match`, `If-None-Match`): whether it may be this job in this
+/// version. None demands nothing. It is asked once the job is found; a demand that cannot be read is refused only then.
+pub type Demand<'a> = Option<Box<dyn Fn(JobId, u64) -> Result<bool, Invalid> + Send + Sync + 'a>>;
 
 /// Checks what the client demands.
-pub(crate) fn check(if_match: &IfMatch<'_>, version: u64) -> Result<(), ChangeError> {
-    match if_match {
-        Some(lists) if !lists(version)? => Err(ChangeError::Precondition { current: version }),
+pub(crate) fn check<S>(demand: &Demand<'_>, job: &Job<S>) -> Result<(), ChangeError> {
+    match demand {
+        Some(allows) if !allows(job.id, job.version)? => {
+            Err(ChangeError::Precondition { id: job.id, current: job.version })
+        }
         _ => Ok(()),
     }
 }
 
 /// Changes the job that `key` names, and answers with the job. `next` makes its next specification from the
-/// stored job, or none where it stays as it is; it is called once for each try.
+/// stored job and the instant, or none where it stays as it is; it is called once for each try.
 pub(crate) async fn change(
     services: &Services,
     key: &str,
-    if_match: &IfMatch<'_>,
+    demand: &Demand<'_>,
     idempotency: Option<&Idempotency>,
-    next: impl Fn(&JobRow) -> Result<Option<ReadSpec>, Invalid>,
+    next: impl Fn(&JobRow, Millis) -> Result<Option<ReadSpec>, Invalid>,
 ) -> Result<JobRow, ChangeError> {
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
-        check(if_match, row.job.version)?;
-        let Some(spec) = next(&row)? else { return Ok(row) };
+        check(demand, &row.job)?;
         let (created_at, now) = (row.job.created_at, services.env.now());
+        let Some(spec) = next(&row, now)? else { return Ok(row) };
         let (form, next_due) = match &spec {
-            Ok(spec) => (StoredSpec::of(spec), first_due(spec, created_at, now)),
+            Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
             Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
         };
         let from = row.job.version;
@@ -66,4 +68,15 @@ pub(crate) async fn change(
         }
     }
     Err(ChangeError::Contended)
+}
+
+/// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
+/// due again for being less than late.
+fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
+    let created_at = row.job.created_at;
+    if Instants::of_row(row) == Instants::from(spec) {
+        first_due(spec, created_at, now)
+    } else {
+        first_due_of_new(spec, created_at, now, services.misfire_threshold)
+    }
 }

@@ -4,27 +4,28 @@ use chronos_state::{
     BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits,
     Proposal, PutJob, Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, Window};
 
-use crate::change::{self, IfMatch};
+use crate::change::{self, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
-use crate::times::first_due;
+use crate::times::first_due_of_new;
 use crate::{lookup, requested};
 
 /// Reads and changes jobs. A job's `key` is its id or its name.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     services: Services,
+    schedules: Schedules,
 }
 
 impl Jobs {
     /// The use cases, with what they work with.
     #[must_use]
     pub fn new(services: Services) -> Self {
-        Self { services }
+        Self { schedules: Schedules::new(services.clone()), services }
     }
 
     /// A job.
@@ -78,22 +79,22 @@ impl Jobs {
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)
     }
 
-    /// Creates a job, and answers with what `project` makes of it. `spec` makes its specification. Both are
-    /// called a second time where the request repeats an earlier one, for the answer is then that of the
-    /// first time.
+    /// Creates a job, and answers with what `project` makes of it. `spec` makes its specification, as of the
+    /// instant of its creation. Both are called a second time where the request repeats an earlier one, for the
+    /// answer is then that of the first time.
     ///
     /// # Errors
     /// The specification is bad, the name is taken, or the write failed.
     pub async fn create<T>(
         &self,
         idempotency: Option<Idempotency>,
-        spec: impl Fn() -> Result<JobSpec, Invalid>,
+        spec: impl Fn(Millis) -> Result<JobSpec, Invalid>,
         project: impl Fn(&Job) -> T,
     ) -> Result<T, ChangeError> {
         let Services { env, proposer, .. } = &self.services;
-        let stored = spec()?;
         let now = env.now();
-        let first = first_version(JobId::new(now, env.random_bytes()), stored, now);
+        let stored = spec(now)?;
+        let first = self.first_version(JobId::new(now, env.random_bytes()), stored, now);
         let answer = project(&first);
         let Job { id: own, spec: stored, created_at, next_due, .. } = first;
         let put = PutJob { id: own, from_version: None, created_at, spec: StoredSpec::of(&stored), next_due };
@@ -101,15 +102,15 @@ impl Jobs {
         match proposer.propose(proposal).await? {
             Outcome::Job { id, .. } if id == own => Ok(answer),
             Outcome::Job { id, version, at } => {
-                Ok(project(&Job { version, ..first_version(id, spec()?, at) }))
+                Ok(project(&Job { version, ..self.first_version(id, spec(at)?, at) }))
             }
             other => Err(WriteError::of(other).into()),
         }
     }
 
     /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
-    /// job, or none where it stays as it is. It may be called several times, since it is called again where
-    /// another change came first.
+    /// job and the instant. It may be called several times, since it is called again where another change came
+    /// first.
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, the specification is bad, or the write
@@ -117,10 +118,11 @@ impl Jobs {
     pub async fn change(
         &self,
         key: &str,
-        if_match: IfMatch<'_>,
-        next: impl Fn(&JobRow) -> Result<JobSpec, Invalid>,
+        demand: Demand<'_>,
+        next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        change::change(&self.services, key, &if_match, None, |row| next(row).map(|spec| Some(Ok(spec)))).await
+        let next = |row: &JobRow, now| next(row, now).map(|spec| Some(Ok(spec)));
+        change::change(&self.services, key, &demand, None, next).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -131,10 +133,10 @@ impl Jobs {
         &self,
         key: &str,
         enabled: bool,
-        if_match: IfMatch<'_>,
+        demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
-        let next = |row: &JobRow| {
+        let next = |row: &JobRow, _| {
             Ok(match &row.job.spec {
                 Ok(spec) => (spec.enabled != enabled).then(|| Ok(JobSpec { enabled, ..spec.clone() })),
                 // The rest of it stays as it is on record, as far as it can be read.
@@ -144,19 +146,19 @@ impl Jobs {
                 }),
             })
         };
-        change::change(&self.services, key, &if_match, idempotency.as_ref(), next).await
+        change::change(&self.services, key, &demand, idempotency.as_ref(), next).await
     }
 
     /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
     ///
     /// # Errors
-    /// There is no such job or version, that version cannot be read, the job is at another version than demanded, or
-    /// the write failed.
+    /// There is no such job or version, that version cannot be read or has no run left, the job is at another version
+    /// than demanded, or the write failed.
     pub async fn rollback(
         &self,
         key: &str,
         version: &str,
-        if_match: IfMatch<'_>,
+        demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
         let row = lookup::acknowledged_job(&self.services, key).await?;
@@ -170,23 +172,31 @@ impl Jobs {
             let why = format!("cannot be read: {}: {}", error.field, error.message);
             return Err(Invalid::one("version", why).into());
         }
-        let next = |_: &JobRow| Ok(Some(Ok(spec.clone())));
-        change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
+        let next = |row: &JobRow, now| {
+            let window = Window { start_at: spec.start_at, end_at: spec.end_at };
+            let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
+            let mut invalid = Invalid::default();
+            for error in self.schedules.check_job(schedule, timezone, Some(window), Some(row), now) {
+                invalid.add(error.field, error.message);
+            }
+            invalid.into_result().map(|()| Some(Ok(spec.clone())))
+        };
+        change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
     }
 
     /// Deletes a job, and cancels its unfinished executions.
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, or the write failed.
-    pub async fn delete(&self, key: &str, if_match: IfMatch<'_>) -> Result<(), ChangeError> {
+    pub async fn delete(&self, key: &str, demand: Demand<'_>) -> Result<(), ChangeError> {
         let JobRow { job, .. } = lookup::acknowledged_job(&self.services, key).await?;
-        change::check(&if_match, job.version)?;
-        let if_version = if_match.is_some().then_some(job.version);
+        change::check(&demand, &job)?;
+        let if_version = demand.is_some().then_some(job.version);
         let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
         match self.services.proposer.propose(command.into()).await? {
             Outcome::Done => Ok(()),
             Outcome::Refused { refusal: Refusal::VersionMismatch { current } } => {
-                Err(ChangeError::Precondition { current })
+                Err(ChangeError::Precondition { id: job.id, current })
             }
             other => Err(WriteError::of(other).into()),
         }
@@ -208,10 +218,10 @@ impl Jobs {
         }
         requested::run(&self.services, row.job.id, None, idempotency).await
     }
-}
 
-/// A job as it is created at an instant.
-fn first_version(id: JobId, spec: JobSpec, at: Millis) -> Job {
-    let next_due = first_due(&spec, at, at);
-    Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
+    /// A job as it is created at an instant.
+    fn first_version(&self, id: JobId, spec: JobSpec, at: Millis) -> Job {
+        let next_due = first_due_of_new(&spec, at, at, self.services.misfire_threshold);
+        Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
+    }
 }

@@ -1,14 +1,14 @@
 //! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
 //! stays the same from release to release.
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 use chronos_state::{Refusal, StateError};
-use chronos_types::{Invalid, clip};
+use chronos_types::{Invalid, JobId, clip};
 
-use crate::respond;
+use crate::{etag, respond};
 
 /// What a client can do whose question takes too long.
 const NARROWER: &str = "ask for less: a lower limit, a tag or a job to look at, another status, or no q";
@@ -20,19 +20,20 @@ pub(crate) struct ApiError {
     code: &'static str,
     detail: String,
     errors: Vec<BadField>,
-    retry_after: Option<&'static str>,
+    /// One that goes with the problem.
+    header: Option<(HeaderName, &'static str)>,
     closes: bool,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, closes: false }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), header: None, closes: false }
     }
 
     /// What cannot be done now and may be done later.
     fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
-        let retry_after = Some(retry_after);
-        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+        let header = Some((header::RETRY_AFTER, retry_after));
+        Self { header, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
     }
 
     /// This node does as much of the kind as it can at once. Nothing was done.
@@ -62,8 +63,12 @@ impl ApiError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
-    fn precondition_failed(current: u64) -> Self {
-        let detail = format!("the job is at version {current}, which If-Match does not list");
+    fn precondition_failed(id: JobId, current: u64) -> Self {
+        let tag = etag::of(&id.to_string(), current);
+        let detail = format!(
+            "the job is at version {current}, its ETag is {}, and If-Match or If-None-Match demands another",
+            tag.to_str().unwrap_or_default()
+        );
         Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
     }
 
@@ -98,6 +103,16 @@ impl ApiError {
             clip(found)
         );
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// The answer says which codings are taken (RFC 9110, section 12.5.3).
+    pub(crate) fn wrong_coding(found: &str) -> Self {
+        let detail = format!(
+            "the request body comes in the coding {:?}; expected none: send the JSON without compression",
+            clip(found)
+        );
+        let header = Some((header::ACCEPT_ENCODING, "identity"));
+        Self { header, ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail) }
     }
 
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
@@ -142,7 +157,11 @@ impl From<Refusal> for ApiError {
                 "execution_not_found",
                 "the execution is not on record any more",
             ),
-            Refusal::VersionMismatch { current } => Self::precondition_failed(current),
+            Refusal::VersionMismatch { current } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "version_mismatch",
+                format!("the job is at version {current} by now"),
+            ),
             Refusal::Overlap { unfinished } => Self::new(
                 StatusCode::CONFLICT,
                 "overlap",
@@ -255,7 +274,7 @@ impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Invalid(invalid) => invalid.into(),
-            ChangeError::Precondition { current } => Self::precondition_failed(current),
+            ChangeError::Precondition { id, current } => Self::precondition_failed(id, current),
             ChangeError::Contended => Self::contended(),
             ChangeError::Write(error) => error.into(),
         }
@@ -285,14 +304,14 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, errors, retry_after, closes } = self;
+        let Self { status, code, detail, errors, header: more, closes } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
         let mut response = respond::json(status, &problem);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        if let Some((name, value)) = more {
+            headers.insert(name, HeaderValue::from_static(value));
         }
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

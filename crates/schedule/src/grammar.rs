@@ -75,9 +75,8 @@ impl Field {
         match number(text) {
             Some(0) => Err(self.refuse(item, "has step 0, a step is at least 1")),
             // Whoever writes `*/90` wants 90 minutes, and would get the start of every hour.
-            Some(step) if step > max => {
-                Err(self.refuse(item, &format!("has a step that leads out of the field, a step is at most {max}")))
-            }
+            Some(step) if step > max => Err(self
+                .refuse(item, &format!("has a step that leads out of the field, a step is at most {max}"))),
             Some(step) => Ok(step),
             None => Err(self.refuse(item, "has a step that is not a number")),
         }

@@ -162,7 +162,11 @@ mod tests {
             let zone = Zone::parse(name).expect(name);
             // Such a change would be on one of the last two days of the year in each year before as well.
             let last_days = 253_370_764_800 - 2 * DAY..253_370_764_800;
-            assert_eq!(zone.next_transition(last_days.start).filter(|at| last_days.contains(at)), None, "{name}");
+            assert_eq!(
+                zone.next_transition(last_days.start).filter(|at| last_days.contains(at)),
+                None,
+                "{name}"
+            );
             assert_eq!(zone.next_transition(MAX_SECOND - 1), None, "{name}");
         }
     }

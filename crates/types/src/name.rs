@@ -10,7 +10,9 @@ pub struct JobName(String);
 
 /// Why a text is not a job name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a job name; expected 1 to 255 of letters, digits, '-', '_', '.' and ':', not '.' or '..'")]
+#[error(
+    "{0:?} is not a job name; expected 1 to 255 of letters, digits, '-', '_', '.' and ':', not '.' or '..'"
+)]
 pub struct NameError(String);
 
 impl JobName {

@@ -34,7 +34,8 @@ impl TargetUrl {
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let refuse = |why: String| {
             // What may be user info, also where the slashes before it are not as they should be.
-            let begin = text.find("://").map(|colon| colon + 3).or_else(|| text.find(':').map(|colon| colon + 1));
+            let begin =
+                text.find("://").map(|colon| colon + 3).or_else(|| text.find(':').map(|colon| colon + 1));
             let value = match (begin, text.rfind('@')) {
                 (Some(begin), Some(at)) if at >= begin => {
                     format!("{}{REDACTED}{}", &text[..begin], &text[at..])

@@ -229,7 +229,10 @@ fn the_end_is_later_than_the_start() {
     let invalid = parse(&input).expect_err("same instant");
     assert_eq!(invalid.fields()[0].field, "end_at");
     let message = &invalid.fields()[0].message;
-    assert!(message.starts_with("2026-01-02T00:00:00") && message.contains("start_at (2026-01-02T"), "{message}");
+    assert!(
+        message.starts_with("2026-01-02T00:00:00") && message.contains("start_at (2026-01-02T"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -255,7 +258,8 @@ fn basic_auth_has_a_name_or_a_password() {
     }
     // The password that stays is empty, so the name must not become so.
     let input = with("webhook.auth", json!({"type": "basic", "username": "u", "password": ""}));
-    let emptied = patched(&input, &json!({"webhook": {"auth": {"username": ""}}})).expect_err("both are empty");
+    let emptied =
+        patched(&input, &json!({"webhook": {"auth": {"username": ""}}})).expect_err("both are empty");
     assert_eq!(emptied.fields()[0].field, "webhook.auth.username");
     let other = patched(&input, &json!({"webhook": {"auth": {"username": "v"}}})).expect("another name");
     assert_ne!(other.webhook.auth, parse(&input).expect("good").webhook.auth);

@@ -12,3 +12,4 @@ mod lists;
 mod schedules;
 mod validation;
 mod versions;
+mod windows;

@@ -93,7 +93,8 @@ fn the_last_hours_of_the_year_9999_have_their_runs() {
     let last = END + 1 - hour;
     for zone_name in ["UTC", "America/New_York", "Pacific/Kiritimati"] {
         let zone = zone(zone_name);
-        for (text, anchor) in [("0 * * * *", 0), ("@every 1h", last - hour), ("@at 9999-12-31T23:00:00Z", 0)] {
+        for (text, anchor) in [("0 * * * *", 0), ("@every 1h", last - hour), ("@at 9999-12-31T23:00:00Z", 0)]
+        {
             let schedule = schedule(text);
             assert_eq!(schedule.next_after(&zone, anchor, last - 1), Some(last), "{text} {zone_name}");
             assert_eq!(schedule.next_after(&zone, anchor, last), None, "{text} {zone_name}");
