@@ -330,6 +330,20 @@ fn what_is_read_can_be_written_back_and_keeps_its_secrets() {
 }
 
 #[test]
+fn a_number_reads_back_as_it_was_written() {
+    // What serde_json reads as another number unless it is told not to.
+    for text in ["51.248178375505404", "97.45365320034685", "52.314008204106244", "1.0000000000000002"] {
+        let input = format!(
+            r#"{{"name": "a", "schedule": "* * * * *", "webhook": {{"url": "http://h/"}},
+                "retry_policy": {{"multiplier": {text}}}}}"#
+        );
+        let spec = parse(&parse_json(input.as_bytes()).expect("JSON")).expect("good");
+        let shown = read_back(&spec).to_string();
+        assert!(shown.contains(&format!("\"multiplier\":{text},")), "{shown}");
+    }
+}
+
+#[test]
 fn wrong_types_in_place_of_secrets_are_not_quoted() {
     let input = with("webhook.auth", json!({"type": "bearer", "token": 20_071_969}));
     let error = parse(&input).expect_err("number").to_string();
