@@ -34,7 +34,7 @@ pub enum TimeError {
     Range,
 }
 
-/// RFC 3339 in UTC; milliseconds are written only when they are not zero.
+/// RFC 3339 in UTC with three digits of a second, so that instants sort as their texts do.
 #[must_use]
 pub fn format_rfc3339(ms: Millis) -> String {
     if !(FIRST..=LAST_INSTANT).contains(&ms) {
@@ -45,8 +45,7 @@ pub fn format_rfc3339(ms: Millis) -> String {
     let (year, month, day) = civil_from_days(second.div_euclid(DAY));
     let of_day = second.rem_euclid(DAY);
     let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    if millis == 0 { text + "Z" } else { text + format!(".{millis:03}").trim_end_matches('0') + "Z" }
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
 /// Parses a time as RFC 3339, section 5.6, has it. Digits past the millisecond are dropped.
@@ -163,22 +162,22 @@ mod tests {
     #[test]
     fn a_time_is_read_and_written_in_utc() {
         for (text, expected) in [
-            ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z"),
-            ("2026-11-23T10:00:00.25+02:00", "2026-11-23T08:00:00.25Z"),
-            ("2026-11-23T10:00:00-05:30", "2026-11-23T15:30:00Z"),
-            ("2026-11-23T10:00:00-00:00", "2026-11-23T10:00:00Z"),
-            ("2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"),
+            ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00.000Z"),
+            ("2026-11-23T10:00:00.25+02:00", "2026-11-23T08:00:00.250Z"),
+            ("2026-11-23T10:00:00-05:30", "2026-11-23T15:30:00.000Z"),
+            ("2026-11-23T10:00:00-00:00", "2026-11-23T10:00:00.000Z"),
+            ("2026-11-23t10:00:00z", "2026-11-23T10:00:00.000Z"),
             ("2026-11-23T10:00:00.0129999999999999999999999999999999Z", "2026-11-23T10:00:00.012Z"),
             ("1969-12-31T23:59:59.9999Z", "1969-12-31T23:59:59.999Z"),
-            ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59Z"),
-            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
-            ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z"),
-            ("2016-12-31T15:59:60-08:00", "2017-01-01T00:00:00Z"),
-            ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00Z"),
-            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
-            ("0000-01-01T00:00:00-23:59", "0000-01-01T23:59:00Z"),
-            ("0000-12-31T23:59:60Z", "0001-01-01T00:00:00Z"),
-            ("9999-12-30T22:00:01Z", "9999-12-30T22:00:01Z"),
+            ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59.000Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+            ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500Z"),
+            ("2016-12-31T15:59:60-08:00", "2017-01-01T00:00:00.000Z"),
+            ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00.000Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
+            ("0000-01-01T00:00:00-23:59", "0000-01-01T23:59:00.000Z"),
+            ("0000-12-31T23:59:60Z", "0001-01-01T00:00:00.000Z"),
+            ("9999-12-30T22:00:01Z", "9999-12-30T22:00:01.000Z"),
             ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
             ("9999-12-31T21:59:00.9999+23:59", "9999-12-30T22:00:00.999Z"),
         ] {
@@ -240,6 +239,15 @@ mod tests {
         #[test]
         fn what_prints_parses_back(ms in prop_oneof![FIRST..=LAST_INSTANT, 0..4_000_000_000_000i64]) {
             prop_assert_eq!(parse_rfc3339(&format_rfc3339(ms)), Ok(ms));
+        }
+
+        #[test]
+        fn instants_sort_as_their_texts_do(
+            ms in FIRST..=LAST_INSTANT, other in prop_oneof![FIRST..=LAST_INSTANT, 0..2_000i64],
+        ) {
+            for other in [other, (ms + other % 2_000).clamp(FIRST, LAST_INSTANT)] {
+                prop_assert_eq!(format_rfc3339(ms).cmp(&format_rfc3339(other)), ms.cmp(&other));
+            }
         }
 
         #[test]

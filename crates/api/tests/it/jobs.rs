@@ -284,9 +284,9 @@ fn defaults_are_filled_in_and_what_was_not_given_stays_away() {
         "tags": {},
         "enabled": true,
         "version": 3,
-        "created_at": "1970-01-01T00:00:00Z",
-        "updated_at": "1970-01-01T00:00:01.5Z",
-        "next_run": "1970-01-01T00:01:00Z",
+        "created_at": "1970-01-01T00:00:00.000Z",
+        "updated_at": "1970-01-01T00:00:01.500Z",
+        "next_run": "1970-01-01T00:01:00.000Z",
         "last_run": null,
     });
     assert_eq!(job, expected);

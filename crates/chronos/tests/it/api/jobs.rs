@@ -16,7 +16,7 @@ async fn a_created_job_answers_201_with_itself_its_location_and_its_etag() {
     assert_eq!(created.header("etag"), Some(etag(&job).as_str()));
     assert_eq!((&job["name"], &job["version"]), (&json!("nightly-backup"), &json!(1)));
     assert_eq!(job["created_at"], job["updated_at"]);
-    assert_eq!(job["next_run"], "2099-01-01T00:00:00Z");
+    assert_eq!(job["next_run"], "2099-01-01T00:00:00.000Z");
     assert_eq!(job["last_run"], Value::Null);
     for (field, default) in [
         ("timezone", json!("UTC")),
@@ -65,8 +65,8 @@ async fn every_field_reads_back_as_written() {
         "concurrency": "queue",
         "missed_runs": "execute_all",
         "jitter": "30s",
-        "start_at": "2030-01-01T00:00:00Z",
-        "end_at": "2031-01-01T00:00:00Z",
+        "start_at": "2030-01-01T00:00:00.000Z",
+        "end_at": "2031-01-01T00:00:00.000Z",
         "tags": {"team": "billing", "env": "prod"},
         "enabled": false,
     });
