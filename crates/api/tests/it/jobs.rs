@@ -236,6 +236,14 @@ fn the_end_is_later_than_the_start() {
 }
 
 #[test]
+fn every_bad_item_of_a_list_is_named() {
+    let input = with("webhook.success_codes", json!([200, "x", 65_736, 204, null]));
+    let invalid = parse(&input).expect_err("three of them");
+    let fields: Vec<&str> = invalid.fields().iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["webhook.success_codes[1]", "webhook.success_codes[2]", "webhook.success_codes[4]"]);
+}
+
+#[test]
 fn what_people_write_is_taken_as_it_is() {
     let text = "# Nightly\r\n\tüber Nacht 🙂\n";
     assert_eq!(parse(&with("description", json!(text))).expect("lines and tabs").description, text);
