@@ -25,7 +25,7 @@ pub enum HeaderError {
     #[error("{0:?} is not a header name; expected letters, digits and '-'")]
     Name(String),
     /// Too long a name.
-    #[error("the name has {0} bytes; at most {MAX_HEADER_NAME_BYTES} are taken")]
+    #[error("the name has {0} bytes; expected at most {MAX_HEADER_NAME_BYTES}")]
     LongName(usize),
     /// The value has a line break or another character that values cannot have.
     #[error("the value has a character that no header may carry; expected visible ASCII, blanks and tabs")]
@@ -167,7 +167,7 @@ mod tests {
             ("", "a", "not a header name"),
             ("Transfer-Encoding", "chunked", "HTTP connection"),
             ("content-length", "3", "HTTP connection"),
-            (&"x".repeat(257), "a", "257 bytes; at most 256"),
+            (&"x".repeat(257), "a", "257 bytes; expected at most 256"),
         ] {
             let errors = Headers::parse(vec![(name.into(), value.into())]).expect_err(name);
             assert!(errors[0].1.to_string().contains(say), "{name}: {}", errors[0].1);
