@@ -1,8 +1,10 @@
 //! Changes a job that exists: read it, make its next specification, propose that from the version that was
 //! read, and begin again where another change came first.
 
-use chronos_state::{Command, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec};
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
+use chronos_state::{
+    Command, Confirm, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec,
+};
+use chronos_types::{Invalid, Job, JobId, Millis};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
@@ -28,37 +30,74 @@ pub(crate) fn check<S>(demand: &Demand<'_>, job: &Job<S>) -> Result<(), ChangeEr
     }
 }
 
-/// Changes the job that `key` names, and answers with the job. `next` makes its next specification from the
-/// stored job and the instant, or none where it stays as it is; it is called once for each try.
+/// What came of a request to create or to change a job.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// The job, as the request left it just now.
+    Now(Box<JobRow>),
+    /// What was answered to the request, which may have been made long ago.
+    Before(Outcome),
+}
+
+impl From<Outcome> for Changed {
+    fn from(outcome: Outcome) -> Self {
+        Self::Before(outcome)
+    }
+}
+
+impl Changed {
+    /// The job as the request left it, whenever that was.
+    pub(crate) async fn row(self, services: &Services) -> Result<JobRow, ChangeError> {
+        match self {
+            Self::Now(row) => Ok(*row),
+            Self::Before(Outcome::Job { seq, version, at, .. }) => {
+                let read = services.store.recall(move |reader| reader.job_version(seq, version)).await;
+                // What the answer shows stays on record for as long as its key. The key may be forgotten just now.
+                let found = read.map_err(WriteError::from)?.ok_or(WriteError::Refused(Refusal::NoSuchJob))?;
+                let created_at = found.job.created_at;
+                let next_due = match &found.job.spec {
+                    Ok(spec) if version == 1 => {
+                        first_due_of_new(spec, created_at, at, services.misfire_threshold)
+                    }
+                    spec => due_after(spec, created_at, at),
+                };
+                Ok(JobRow { job: Job { next_due, ..found.job }, ..found })
+            }
+            Self::Before(other) => Err(WriteError::of(other).into()),
+        }
+    }
+}
+
+/// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or none
+/// where it stays as it is; it is called once for each try.
 pub(crate) async fn change(
     services: &Services,
     key: &str,
     demand: &Demand<'_>,
     idempotency: Option<&Idempotency>,
     next: impl Fn(&JobRow, Millis) -> Result<Option<ReadSpec>, Invalid>,
-) -> Result<JobRow, ChangeError> {
+) -> Result<Changed, ChangeError> {
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
         check(demand, &row.job)?;
-        let (created_at, now) = (row.job.created_at, services.env.now());
-        let Some(spec) = next(&row, now)? else { return Ok(row) };
-        let (form, next_due) = match &spec {
-            Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
-            Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
+        let now = services.env.now();
+        let (command, next) = match next(&row, now)? {
+            Some(spec) => put(services, row, spec, now),
+            None if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
+            // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
+            None => (Command::Confirm(Confirm { job: row.job.id, version: row.job.version }), row),
         };
-        let from = row.job.version;
-        let put = PutJob { id: row.job.id, from_version: Some(from), created_at, spec: form, next_due };
-        let command = Command::PutJob(Box::new(put));
         let proposal = Proposal { idempotency: idempotency.cloned(), command };
         match services.proposer.propose(proposal).await? {
-            Outcome::Job { id, version, at } => {
+            // The first time it is answered as every other time.
+            outcome @ Outcome::Job { .. } if idempotency.is_some() => return Ok(Changed::Before(outcome)),
+            Outcome::Job { id, version, at, .. } => {
                 let now = services.store.recall(move |reader| reader.find_job(&id.to_string())).await;
-                return Ok(match now {
-                    // This change, or that of the first time where the request repeats an earlier one.
-                    Ok(Some(now)) if now.job.version == version || version <= from => now,
+                return Ok(Changed::Now(Box::new(match now {
+                    Ok(Some(now)) if now.job.version == version => now,
                     // Another change came since, and the answer is to this one.
-                    _ => JobRow { job: Job { spec, version, updated_at: at, next_due, ..row.job }, ..row },
-                });
+                    _ => JobRow { job: Job { version, updated_at: at, ..next.job }, ..next },
+                })));
             }
             Outcome::Refused { refusal: Refusal::VersionMismatch { .. } } => {
                 // This node may not have applied the newer version yet.
@@ -70,13 +109,29 @@ pub(crate) async fn change(
     Err(ChangeError::Contended)
 }
 
-/// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
-/// due again for being less than late.
-fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
-    let created_at = row.job.created_at;
-    if Instants::of_row(row) == Instants::from(spec) {
-        first_due(spec, created_at, now)
-    } else {
-        first_due_of_new(spec, created_at, now, services.misfire_threshold)
+/// The command that gives a job its next specification, and the job with it. An `@at` that the job has already may have
+/// run: it is not due again for being less late than what is missed.
+fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
+    let Job { id, version: from, created_at, .. } = row.job;
+    let next_due = match &spec {
+        Ok(new) if Instants::of_row(&row) != Instants::from(new) => {
+            first_due_of_new(new, created_at, now, services.misfire_threshold)
+        }
+        spec => due_after(spec, created_at, now),
+    };
+    let form = match &spec {
+        Ok(spec) => StoredSpec::of(spec),
+        Err(bad) => bad.form.clone(),
+    };
+    let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due };
+    let job = Job { spec, next_due, ..row.job };
+    (Command::PutJob(Box::new(put)), JobRow { job, ..row })
+}
+
+/// The first instant after `now` at which a job of this specification falls due.
+fn due_after(spec: &ReadSpec, created_at: Millis, now: Millis) -> Option<Millis> {
+    match spec {
+        Ok(spec) => first_due(spec, created_at, now),
+        Err(bad) => first_due_of_bad(bad, created_at, now),
     }
 }

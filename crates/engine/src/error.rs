@@ -129,6 +129,14 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether nothing was done for a reason that this node found, or the machine did.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotFound(_) | Self::Refused(_) | Self::Unreadable { .. } => true,
+            Self::Unavailable(_) | Self::Storage(_) | Self::Unexpected(_) => false,
+        }
+    }
+
     /// Of an outcome that is not the one hoped for.
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
@@ -174,6 +182,16 @@ pub enum ChangeError {
     /// The write failed.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+impl ChangeError {
+    /// As [`WriteError::is_refusal`].
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Precondition { .. } | Self::Contended => true,
+            Self::Write(error) => error.is_refusal(),
+        }
+    }
 }
 
 impl From<ReadError> for ChangeError {

@@ -1,12 +1,12 @@
 //! The use cases of executions.
 
-use chronos_state::{
-    Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, PageLimits, Proposal,
-};
-use chronos_types::{ExecutionId, Status};
+use chronos_state::{Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, PageLimits};
+use chronos_types::{Execution, ExecutionId, Status};
 
 use crate::error::{NotFound, ReadError, WriteError};
+use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
+use crate::requested::Cancelled;
 use crate::services::Services;
 use crate::{lookup, requested};
 
@@ -95,18 +95,19 @@ impl Executions {
         job: &str,
         id: &str,
         idempotency: Option<Idempotency>,
-    ) -> Result<ExecutionRow, WriteError> {
-        let found = lookup::acknowledged_execution(&self.services, job, id).await?;
-        let execution = found.execution.id;
-        let proposal = Proposal { idempotency, command: Command::Cancel(Cancel { execution }) };
-        match self.services.proposer.propose(proposal).await? {
-            Outcome::Done => requested::on_record(&self.services, execution).await,
-            other => Err(WriteError::of(other)),
-        }
+    ) -> Result<Cancelled, WriteError> {
+        let key = idempotency.as_ref();
+        let ask = async {
+            let found = lookup::acknowledged_execution(&self.services, job, id).await?;
+            let command = Command::Cancel(Cancel { execution: found.execution.id });
+            requested::propose(&self.services, command, key).await
+        };
+        let outcome = once(&self.services, key, WriteError::is_refusal, ask).await?;
+        requested::cancelled(&self.services, outcome).await
     }
 
-    /// Runs the request of an execution again, in the version of the job that ran then. Answers with the new
-    /// execution.
+    /// Runs the request of an execution again, in the version of the job that ran then and under the same scheduled
+    /// time. Answers with the new execution, as it was asked for.
     ///
     /// # Errors
     /// There is no such job or execution, the job forbids overlap and has an unfinished execution, or the
@@ -116,12 +117,17 @@ impl Executions {
         job: &str,
         id: &str,
         idempotency: Option<Idempotency>,
-    ) -> Result<ExecutionRow, WriteError> {
-        let row = lookup::acknowledged_execution(&self.services, job, id).await?;
-        let original = row.execution;
-        if let Err(bad) = row.spec {
-            return Err(WriteError::Unreadable { version: original.job_version, why: bad.why });
-        }
-        requested::run(&self.services, original.job_id, Some(original.id), idempotency).await
+    ) -> Result<Execution, WriteError> {
+        let key = idempotency.as_ref();
+        let ask = async {
+            let row = lookup::acknowledged_execution(&self.services, job, id).await?;
+            let original = row.execution;
+            if let Err(bad) = row.spec {
+                return Err(WriteError::Unreadable { version: original.job_version, why: bad.why });
+            }
+            requested::run(&self.services, original.job_id, Some(original.id), key).await
+        };
+        let outcome = once(&self.services, key, WriteError::is_refusal, ask).await?;
+        requested::accepted(outcome)
     }
 }

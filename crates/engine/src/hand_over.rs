@@ -46,7 +46,9 @@ pub(crate) async fn give_away(
         let node = from.clone();
         let read = move |reader: &Reader| {
             let page = reader.open_of(&node, after.as_ref(), AT_ONCE)?;
-            let holders = reader.holders(&page.iter().map(|run| run.job_seq).collect::<Vec<_>>())?;
+            // Where some of a job's runs are elsewhere already, the others go there.
+            let jobs: Vec<_> = page.iter().map(|run| run.job_seq).collect();
+            let holders = reader.holders(&jobs, Some(&node))?;
             Ok((page, holders))
         };
         let (page, holders) = store.read(read).await?;

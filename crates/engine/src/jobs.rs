@@ -1,13 +1,14 @@
 //! The use cases of jobs and their versions.
 
 use chronos_state::{
-    BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits,
-    Proposal, PutJob, Refusal, StoredSpec, VersionRow,
+    BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, Proposal,
+    PutJob, Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, Window};
+use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis, Window};
 
-use crate::change::{self, Demand};
+use crate::change::{self, Changed, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
+use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
@@ -79,33 +80,39 @@ impl Jobs {
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)
     }
 
-    /// Creates a job, and answers with what `project` makes of it. `spec` makes its specification, as of the
-    /// instant of its creation. Both are called a second time where the request repeats an earlier one, for the
-    /// answer is then that of the first time.
+    /// Creates a job of the specification that `spec` makes, as of the instant of its creation, and answers with it as
+    /// it is then.
     ///
     /// # Errors
     /// The specification is bad, the name is taken, or the write failed.
-    pub async fn create<T>(
+    pub async fn create(
         &self,
         idempotency: Option<Idempotency>,
-        spec: impl Fn(Millis) -> Result<JobSpec, Invalid>,
-        project: impl Fn(&Job) -> T,
-    ) -> Result<T, ChangeError> {
+        spec: impl FnOnce(Millis) -> Result<JobSpec, Invalid>,
+    ) -> Result<JobRow, ChangeError> {
         let Services { env, proposer, .. } = &self.services;
-        let now = env.now();
-        let stored = spec(now)?;
-        let first = self.first_version(JobId::new(now, env.random_bytes()), stored, now);
-        let answer = project(&first);
-        let Job { id: own, spec: stored, created_at, next_due, .. } = first;
-        let put = PutJob { id: own, from_version: None, created_at, spec: StoredSpec::of(&stored), next_due };
-        let proposal = Proposal { idempotency, command: Command::PutJob(Box::new(put)) };
-        match proposer.propose(proposal).await? {
-            Outcome::Job { id, .. } if id == own => Ok(answer),
-            Outcome::Job { id, version, at } => {
-                Ok(project(&Job { version, ..self.first_version(id, spec(at)?, at) }))
+        let ask = async {
+            let now = env.now();
+            let spec = spec(now)?;
+            let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
+            let Job { id: own, created_at, next_due, .. } = first;
+            let spec = StoredSpec::of(&first.spec);
+            let put = PutJob { id: own, from_version: None, created_at, spec, next_due };
+            let command = Command::PutJob(Box::new(put));
+            let proposal = Proposal { idempotency: idempotency.clone(), command };
+            match proposer.propose(proposal).await? {
+                Outcome::Job { seq, id, .. } if id == own => {
+                    let Job { id, spec, version, created_at, updated_at, next_due } = first;
+                    let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
+                    Ok(Changed::Now(Box::new(JobRow { seq, job, last_run: None })))
+                }
+                repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
+                other => Err(WriteError::of(other).into()),
             }
-            other => Err(WriteError::of(other).into()),
-        }
+        };
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        // It had not run when it was created.
+        Ok(JobRow { last_run: None, ..changed.row(&self.services).await? })
     }
 
     /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
@@ -122,7 +129,7 @@ impl Jobs {
         next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
         let next = |row: &JobRow, now| next(row, now).map(|spec| Some(Ok(spec)));
-        change::change(&self.services, key, &demand, None, next).await
+        change::change(&self.services, key, &demand, None, next).await?.row(&self.services).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -146,7 +153,9 @@ impl Jobs {
                 }),
             })
         };
-        change::change(&self.services, key, &demand, idempotency.as_ref(), next).await
+        let ask = change::change(&self.services, key, &demand, idempotency.as_ref(), next);
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        changed.row(&self.services).await
     }
 
     /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
@@ -161,27 +170,31 @@ impl Jobs {
         demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
-        let row = lookup::acknowledged_job(&self.services, key).await?;
-        let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
-        // By its id: the name may come to mean another job meanwhile.
-        let id = row.job.id.to_string();
-        let spec =
-            found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
-        let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
-        if let Some(error) = errors.into_iter().next() {
-            let why = format!("cannot be read: {}: {}", error.field, error.message);
-            return Err(Invalid::one("version", why).into());
-        }
-        let next = |row: &JobRow, now| {
-            let window = Window { start_at: spec.start_at, end_at: spec.end_at };
-            let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
-            let mut invalid = Invalid::default();
-            for error in self.schedules.check_job(schedule, timezone, Some(window), Some(row), now) {
-                invalid.add(error.field, error.message);
+        let ask = async {
+            let row = lookup::acknowledged_job(&self.services, key).await?;
+            let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
+            // By its id: the name may come to mean another job meanwhile.
+            let id = row.job.id.to_string();
+            let spec =
+                found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
+            let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
+            if let Some(error) = errors.into_iter().next() {
+                let why = format!("cannot be read: {}: {}", error.field, error.message);
+                return Err(Invalid::one("version", why).into());
             }
-            invalid.into_result().map(|()| Some(Ok(spec.clone())))
+            let next = |row: &JobRow, now| {
+                let window = Window { start_at: spec.start_at, end_at: spec.end_at };
+                let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
+                let mut invalid = Invalid::default();
+                for error in self.schedules.check_job(schedule, timezone, Some(window), Some(row), now) {
+                    invalid.add(error.field, error.message);
+                }
+                invalid.into_result().map(|()| Some(Ok(spec.clone())))
+            };
+            change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
         };
-        change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
+        let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        changed.row(&self.services).await
     }
 
     /// Deletes a job, and cancels its unfinished executions.
@@ -202,7 +215,7 @@ impl Jobs {
         }
     }
 
-    /// Runs a job now, also a disabled one. Answers with the execution.
+    /// Runs a job now, also a disabled one. Answers with the execution, as it was asked for.
     ///
     /// # Errors
     /// There is no such job, it cannot be read, it forbids overlap and has an unfinished execution, or the write
@@ -211,12 +224,16 @@ impl Jobs {
         &self,
         key: &str,
         idempotency: Option<Idempotency>,
-    ) -> Result<ExecutionRow, WriteError> {
-        let row = lookup::acknowledged_job(&self.services, key).await?;
-        if let Err(bad) = row.job.spec {
-            return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
-        }
-        requested::run(&self.services, row.job.id, None, idempotency).await
+    ) -> Result<Execution, WriteError> {
+        let ask = async {
+            let row = lookup::acknowledged_job(&self.services, key).await?;
+            if let Err(bad) = row.job.spec {
+                return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
+            }
+            requested::run(&self.services, row.job.id, None, idempotency.as_ref()).await
+        };
+        let outcome = once(&self.services, idempotency.as_ref(), WriteError::is_refusal, ask).await?;
+        requested::accepted(outcome)
     }
 
     /// A job as it is created at an instant.

@@ -1,30 +1,67 @@
-//! Runs that a client asks for: by hand, or as the repeat of an earlier one.
+//! Runs that a client asks for, by hand or as the repeat of an earlier one, and those that it cancels. What it is
+//! answered comes from the outcome alone, so that a repeat of the request gets the same.
 
-use chronos_state::{Command, ExecutionRow, Idempotency, Outcome, Proposal, Refusal, TriggerRun};
-use chronos_types::{ExecutionId, JobId};
+use chronos_state::{Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, Proposal, TriggerRun};
+use chronos_types::{Execution, ExecutionId, JobId};
 
 use crate::error::WriteError;
 use crate::services::Services;
 
-/// Puts a run of a job on record, to be fired by this node at once. Where the request repeats an earlier one,
-/// the answer is the run of then.
+/// An execution that a client has cancelled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cancelled {
+    /// As it is on record.
+    Recorded(Box<ExecutionRow>),
+    /// It was cancelled by an earlier request of the same key, and is not on record any more. What it came to before
+    /// is not told.
+    Forgotten(Box<Execution>),
+}
+
+/// Puts a run of a job on record, to be fired at once: by this node, or by the one that holds unfinished runs of a job
+/// that does not allow overlap.
 pub(crate) async fn run(
     services: &Services,
     job: JobId,
     replay_of: Option<ExecutionId>,
-    idempotency: Option<Idempotency>,
-) -> Result<ExecutionRow, WriteError> {
+    idempotency: Option<&Idempotency>,
+) -> Result<Outcome, WriteError> {
     let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
     let run = TriggerRun { job, execution, replay_of, node: services.node.clone() };
-    let proposal = Proposal { idempotency, command: Command::Trigger(run) };
+    propose(services, Command::Trigger(run), idempotency).await
+}
+
+/// Proposes a command about an execution.
+pub(crate) async fn propose(
+    services: &Services,
+    command: Command,
+    idempotency: Option<&Idempotency>,
+) -> Result<Outcome, WriteError> {
+    let proposal = Proposal { idempotency: idempotency.cloned(), command };
     match services.proposer.propose(proposal).await? {
-        Outcome::Execution { id, job: _ } => on_record(services, id).await,
+        outcome @ Outcome::Execution(_) => Ok(outcome),
         other => Err(WriteError::of(other)),
     }
 }
 
-/// An execution that a write has just named.
-pub(crate) async fn on_record(services: &Services, id: ExecutionId) -> Result<ExecutionRow, WriteError> {
-    let found = services.store.recall(move |reader| reader.execution(id)).await?;
-    found.ok_or(WriteError::Refused(Refusal::NoSuchExecution))
+/// An execution as it was asked for.
+pub(crate) fn accepted(outcome: Outcome) -> Result<Execution, WriteError> {
+    answer(outcome).map(Execution::from)
+}
+
+/// An execution as it was cancelled.
+pub(crate) async fn cancelled(services: &Services, outcome: Outcome) -> Result<Cancelled, WriteError> {
+    let answer = answer(outcome)?;
+    let id = answer.run.execution;
+    let row = services.store.recall(move |reader| reader.execution(id)).await?;
+    Ok(row.map_or_else(
+        || Cancelled::Forgotten(Box::new(answer.into())),
+        |row| Cancelled::Recorded(Box::new(row)),
+    ))
+}
+
+fn answer(outcome: Outcome) -> Result<ExecutionAnswer, WriteError> {
+    match outcome {
+        Outcome::Execution(answer) => Ok(answer),
+        other => Err(WriteError::of(other)),
+    }
 }

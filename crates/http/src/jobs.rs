@@ -37,7 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
     let spec = |at| JobInput::parse(&value, None, &times(&app, &value, None, at));
-    let job = app.engine.jobs.create(idempotency, spec, |job| Job::new(job, None)).await?;
+    let job = on_record::job(&app.engine.jobs.create(idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
     Ok(response)

@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
-use chronos_api::Job;
+use chronos_api::{Execution, Job};
 use chronos_state::{ExecutionRow, JobRow};
+use chronos_types as domain;
 use serde::Serialize;
 
 use crate::{etag, on_record};
@@ -53,10 +54,10 @@ pub(crate) fn execution(status: StatusCode, row: &ExecutionRow) -> Response {
     json(status, &on_record::execution(row))
 }
 
-/// A new execution and where it is.
-pub(crate) fn accepted(row: &ExecutionRow) -> Response {
-    let mut response = execution(StatusCode::ACCEPTED, row);
-    let place = format!("{JOBS}/{}/executions/{}", row.execution.job_id, row.execution.id);
+/// A new execution, as it was asked for, and where it is. It has no attempt yet, so there is no request to be shown.
+pub(crate) fn accepted(execution: &domain::Execution) -> Response {
+    let mut response = json(StatusCode::ACCEPTED, &Execution::shown(execution, None, None));
+    let place = format!("{JOBS}/{}/executions/{}", execution.job_id, execution.id);
     locate(&mut response, &place);
     response
 }

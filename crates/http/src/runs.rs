@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{Execution, Problem};
+use chronos_engine::Cancelled;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,7 +41,7 @@ async fn trigger(
     Ok(respond::accepted(&app.engine.jobs.trigger(&job, body.idempotency).await?))
 }
 
-/// Run an execution's request again, in the version of the job that ran then.
+/// Run an execution's request again, in the version of the job that ran then and under the same scheduled time.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replay_execution",
     params(
@@ -83,6 +84,10 @@ async fn cancel(
     _: NoQuery,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = app.engine.executions.cancel(&job, &id, body.idempotency).await?;
-    Ok(respond::execution(StatusCode::OK, &row))
+    Ok(match app.engine.executions.cancel(&job, &id, body.idempotency).await? {
+        Cancelled::Recorded(row) => respond::execution(StatusCode::OK, &row),
+        Cancelled::Forgotten(execution) => {
+            respond::json(StatusCode::OK, &Execution::shown(&execution, None, None))
+        }
+    })
 }

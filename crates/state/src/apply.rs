@@ -7,6 +7,7 @@ mod counter;
 mod insert;
 mod job;
 mod open_runs;
+mod overlap;
 mod plan;
 #[cfg(feature = "next")]
 mod probe;
@@ -25,8 +26,8 @@ use rusqlite::Connection;
 use self::context::Context;
 use crate::command::{Command, Idempotency, LogBatch};
 use crate::error::StateError;
-use crate::outcome::{Applied, Outcome, Refusal};
-use crate::stored::row;
+use crate::outcome::{Applied, Outcome};
+use crate::stored::answers;
 
 /// Applies the commands of a batch in order.
 pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
@@ -53,6 +54,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::DeleteJob(delete) => job::delete(context, delete),
         Command::Trigger(run) => trigger::trigger(context, run),
         Command::Cancel(cancel) => cancel::cancel(context, cancel),
+        Command::Confirm(confirm) => job::confirm(context, confirm),
         Command::Plan(plan) => plan::plan(context, plan),
         Command::Report(report) => report::report(context, report),
         Command::Trim(trim) => trim::trim(context, trim),
@@ -67,35 +69,13 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
 
 /// Applies a command unless its key was seen before; then it answers what it answered the first time.
 fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Result<Outcome, StateError> {
-    if let Some(outcome) = answered(context.db, key)? {
+    if let Some(outcome) = answers::find(context.db, key)? {
         return Ok(outcome);
     }
     let outcome = command(context, wanted)?;
     // A refusal changed nothing, so the client may try the same key again once its cause is gone.
     if !matches!(outcome, Outcome::Refused { .. }) {
-        let text = serde_json::to_string(&outcome).map_err(StateError::encode)?;
-        row::write(
-            context.db,
-            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)",
-            row::cells![key.key, key.fingerprint, context.at, text],
-            row::cells![],
-        )?;
+        answers::keep(context.db, key, context.at, &outcome)?;
     }
     Ok(outcome)
-}
-
-/// What was answered to a request of this key.
-fn answered(db: &Connection, key: &Idempotency) -> Result<Option<Outcome>, StateError> {
-    let mut find = db.prepare_cached("SELECT key, fingerprint, outcome FROM keys WHERE key = ?1")?;
-    let mut rows = find.query([&key.key])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    row::read("keys", row, |row| {
-        if row.get_ref(1)?.as_str()? != key.fingerprint {
-            return Ok(Some(Outcome::Refused { refusal: Refusal::KeyReused }));
-        }
-        // Something was done. What was answered then cannot be said again, and it must not be done twice.
-        let text = row.get_ref(2)?.as_str().unwrap_or_default();
-        let unreadable = Outcome::Refused { refusal: Refusal::Unreadable };
-        Ok(Some(serde_json::from_str(text).unwrap_or(unreadable)))
-    })
 }

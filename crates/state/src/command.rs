@@ -43,6 +43,8 @@ pub enum Command {
     Trigger(TriggerRun),
     /// End an unfinished execution.
     Cancel(Cancel),
+    /// Say at which version a job stands, and change nothing.
+    Confirm(Confirm),
     /// Put coming runs on record.
     Plan(Plan),
     /// Say what became of attempts.
@@ -76,6 +78,7 @@ impl Command {
             | Self::DeleteJob(_)
             | Self::Trigger(_)
             | Self::Cancel(_)
+            | Self::Confirm(_)
             | Self::Plan(_)
             | Self::Report(_)
             | Self::Trim(_)
@@ -96,6 +99,7 @@ impl Command {
             | Self::DeleteJob(_)
             | Self::Trigger(_)
             | Self::Cancel(_)
+            | Self::Confirm(_)
             | Self::Report(_)
             | Self::RaiseVersion { .. } => 1,
             Self::Clock(word) => word.rows(),
@@ -117,7 +121,7 @@ impl Command {
             Self::PutJob(put) => put.weight(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::weight).sum(),
             Self::Report(report) => report.weight(),
-            Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) => 300,
+            Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) | Self::Confirm(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
@@ -180,6 +184,18 @@ pub struct DeleteJob {
     pub if_version: Option<u64>,
 }
 
+/// Says at which version a job stands. A request that found nothing to change proposes it with its idempotency key:
+/// so what was answered is kept, and a repeat hears the same whatever has changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// The job.
+    #[serde(with = "text")]
+    pub job: JobId,
+    /// Refused unless the job is at this version.
+    pub version: u64,
+}
+
 /// Runs a job now (`manual`), or repeats an earlier execution (`replay`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,10 +206,11 @@ pub struct TriggerRun {
     /// The new execution.
     #[serde(with = "text")]
     pub execution: ExecutionId,
-    /// The execution to repeat; the new one runs the same version of the job.
+    /// The execution to repeat; the new one runs the same version of the job, under the same scheduled time.
     #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ExecutionId>,
-    /// The node that is to fire it.
+    /// The node that is to fire it, unless another one holds an unfinished run of the job when this is applied, and
+    /// the job does not allow overlap.
     pub node: NodeName,
 }
 

@@ -1,10 +1,10 @@
 //! What comes of commands: the answer to each, and what a node should do now.
 
-use chronos_types::{ExecutionId, JobId, Millis};
+use chronos_types::{ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::remainder::Remainder;
-use crate::run::{Fire, JobSeq};
+use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::text;
 
 /// What became of one batch.
@@ -28,28 +28,75 @@ pub enum Outcome {
     Done,
     /// The job stands at this version.
     Job {
+        /// The machine's own number of the job.
+        seq: JobSeq,
         /// The job.
         #[serde(with = "text")]
         id: JobId,
         /// Its version now.
         version: u64,
-        /// The instant of the change.
+        /// The instant of the change; where there was nothing to change, that of the request.
         at: Millis,
     },
-    /// The execution is on record.
-    Execution {
-        /// The execution.
-        #[serde(with = "text")]
-        id: ExecutionId,
-        /// Its job.
-        #[serde(with = "text")]
-        job: JobId,
-    },
+    /// The execution is on record, as it was asked for, or cancelled.
+    Execution(ExecutionAnswer),
     /// Nothing was changed.
     Refused {
         /// Why.
         refusal: Refusal,
     },
+}
+
+/// What is answered of an execution that was asked for or cancelled. It says all that the answer to the client does, so
+/// that the same can be answered when the record is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionAnswer {
+    /// Its job.
+    #[serde(with = "text")]
+    pub job: JobId,
+    /// The name of the job in the version that runs, as it is on record.
+    pub job_name: String,
+    /// The run.
+    pub run: RunRef,
+    /// The node that is to fire it.
+    pub node: NodeName,
+    /// The execution that it repeats.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ExecutionId>,
+    /// When it was cancelled, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Millis>,
+}
+
+/// What is recorded of an execution that a client has cancelled.
+pub(crate) const CANCELLED: &str = "cancelled by request";
+
+impl From<ExecutionAnswer> for Execution {
+    /// The execution as it was then, as far as the answer says: of one that was cancelled, its attempts are not told.
+    fn from(answer: ExecutionAnswer) -> Self {
+        let ExecutionAnswer { job, job_name, run, node, replay_of, cancelled_at } = answer;
+        let RunRef { execution, job: _, version, scheduled_time, trigger } = run;
+        let is_cancelled = cancelled_at.is_some();
+        Self {
+            id: execution,
+            job_id: job,
+            job_name: JobName::unchecked(&job_name),
+            job_version: version,
+            trigger,
+            scheduled_time,
+            started_at: None,
+            completed_at: cancelled_at,
+            status: if is_cancelled { Status::Cancelled } else { Status::Pending },
+            attempts: 0,
+            last_error: is_cancelled.then(|| CANCELLED.to_owned()),
+            error_kind: is_cancelled.then_some(ErrorKind::Cancelled),
+            response: None,
+            attempt_log: Vec::new(),
+            node_id: node,
+            replay_of,
+        }
+    }
 }
 
 /// Why a command changed nothing.

@@ -1,6 +1,6 @@
 //! The identity of a run, which plans, effects and reports share, and the run as a node gets it to fire.
 
-use chronos_types::{ExecutionId, Millis, NodeName, Status, Trigger};
+use chronos_types::{Concurrency, ExecutionId, Millis, NodeName, Status, Trigger};
 use serde::{Deserialize, Serialize};
 
 use crate::stored::text;
@@ -57,12 +57,15 @@ pub struct Fire {
     /// Whether an attempt was begun; then the run keeps its turn against newer runs of its job. Of a
     /// withdrawn run: whether a node that held it before may have begun it.
     pub begun: bool,
+    /// What counts of overlap, if that may be other than what the version says that it runs: a replay goes by what its
+    /// job says now.
+    pub policy: Option<Concurrency>,
 }
 
 impl Fire {
     /// The first attempt of a run, of which none was begun.
     pub(crate) fn first(run: RunRef, fire_at: Millis, node: NodeName) -> Self {
-        Self { run, fire_at, attempt: 1, node, begun: false }
+        Self { run, fire_at, attempt: 1, node, begun: false, policy: None }
     }
 
     /// The number of the attempt that comes next in an unfinished execution, and whether one was begun.

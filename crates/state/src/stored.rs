@@ -5,6 +5,7 @@
 //! the cluster. Values were checked when they came in, by the rules of that day. A value that today's rules
 //! refuse costs its own record (`bad`); a record that is not what was written is damage (`row`).
 
+pub(crate) mod answers;
 pub(crate) mod bad;
 pub(crate) mod clock;
 pub(crate) mod code;

@@ -9,6 +9,7 @@ mod executions;
 mod input;
 mod jobs;
 mod lists;
+mod repeats;
 mod schedules;
 mod validation;
 mod versions;

@@ -5,4 +5,5 @@ mod clock;
 mod forming;
 mod loss;
 mod members;
+mod overlap;
 mod reads;

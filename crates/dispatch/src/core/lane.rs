@@ -58,9 +58,11 @@ impl Lane {
         }
         // Instants that passed while no node was up fall due together; they run one after the
         // other, or all but one would be lost to a policy that is about real overlap. The same
-        // goes for a run that is so late that none of the unfinished ones was there at its
-        // instant.
-        if trigger == Trigger::CatchUp || due < self.busy_since {
+        // goes for a run of the schedule that is so late that none of the unfinished ones was there
+        // at its instant. A run that was asked for has no instant to be late for: it came after the
+        // others, whatever the clock of the leader said then and that of this node says now.
+        let is_late = trigger == Trigger::Schedule && due < self.busy_since;
+        if trigger == Trigger::CatchUp || is_late {
             self.waiting.insert(id);
             return Verdict::Wait;
         }
@@ -152,6 +154,22 @@ mod tests {
             assert_eq!(lane.leave(id(3)), None);
             assert_eq!(lane.leave(id(2)), None);
             assert!(lane.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_asked_for_overlaps_whatever_the_clocks_say() {
+        use Concurrency::{Queue, Replace};
+        for trigger in [Trigger::Manual, Trigger::Replay] {
+            // The leader's clock, which says when it was asked for, is five seconds behind that of this node.
+            let asked = |n, policy| arrival(n, policy, trigger, 5_000 + n, 10_000 + n);
+            let mut lane = Lane::default();
+            assert_eq!(lane.admit(asked(1, Replace)), Verdict::Start);
+            assert_eq!(lane.admit(asked(2, Replace)), Verdict::Replace(vec![id(1)]));
+            let mut lane = Lane::default();
+            assert_eq!(lane.admit(asked(1, Queue)), Verdict::Start);
+            assert_eq!(lane.admit(asked(2, Queue)), Verdict::Wait);
+            assert!(matches!(lane.admit(asked(3, Queue)), Verdict::Skip(_)), "one waits already");
         }
     }
 

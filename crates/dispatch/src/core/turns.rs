@@ -68,8 +68,9 @@ impl Executions {
             }
             return;
         };
-        let Fire { run: RunRef { job, trigger, .. }, fire_at: due, .. } = entry.fire;
-        let arrival = Arrival { id, policy: prepared.concurrency, trigger, due, now: step.now.wall };
+        let Fire { run: RunRef { job, trigger, .. }, fire_at: due, policy, .. } = entry.fire;
+        let policy = policy.unwrap_or(prepared.concurrency);
+        let arrival = Arrival { id, policy, trigger, due, now: step.now.wall };
         entry.prepared = Some(prepared);
         match self.lanes.entry(job).or_default().admit(arrival) {
             Verdict::Start => self.begin(id, step),

@@ -1,13 +1,13 @@
 //! [`look`]: what is to be planned next. It reads, and changes nothing.
 
 use chronos_state::{BadJob, Due, DueJob, DuePlace, JobSeq, PassedBy, Reader, StateError};
-use chronos_types::{Millis, NodeName};
+use chronos_types::Millis;
 
 use super::held::Held;
 use super::missed::{CatchUp, Missed};
 use super::portion::Portion;
 use super::rules::{HORIZON_MS, Rules, TOGETHER_MS};
-use super::targets::Targets;
+use super::targets::{Node, Targets};
 
 /// Jobs looked at in one go; more follow at once. A look waits for its plan to be applied, some tens
 /// of milliseconds under load, so it must be worth it; and a plan must not hold up the writer.
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Makes at most so many steps of a job, as far as there is room.
-    pub(super) fn plan(&mut self, job: &DueJob, node: &NodeName, most: usize, portion: &mut Portion) {
+    pub(super) fn plan(&mut self, job: &DueJob, node: Node<'_>, most: usize, portion: &mut Portion) {
         if let Err(why) = self.rules.plan(job, node, most, portion) {
             self.bad.push(BadJob { seq: job.seq, id: job.id, version: job.version, why });
         }
@@ -119,12 +119,11 @@ pub(super) fn look(scene: &mut Scene<'_>, catch_up: &mut CatchUp) -> Result<Look
 
 /// Makes the steps of jobs, as far as there is room.
 fn plan(scene: &mut Scene<'_>, due: &[DueJob], mut portion: Portion) -> Result<Portion, StateError> {
-    let holders = scene.targets.holders(scene.reader, due)?;
     for job in due {
         if portion.is_full() {
             break;
         }
-        scene.plan(job, scene.targets.of_job(job, &holders), RUNS_PER_JOB, &mut portion);
+        scene.plan(job, scene.targets.of_job(job), RUNS_PER_JOB, &mut portion);
     }
     Ok(portion)
 }

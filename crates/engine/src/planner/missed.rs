@@ -155,7 +155,6 @@ fn before(job: &DueJob) -> DuePlace {
 
 /// At most `most` steps of each job, as far as there is room; and how many jobs got theirs.
 fn steps(scene: &mut Scene<'_>, jobs: &[DueJob], most: usize) -> Result<(Portion, usize), StateError> {
-    let holders = scene.targets.holders(scene.reader, jobs)?;
     let mut portion = Portion::small();
     for (done, job) in jobs.iter().enumerate() {
         if portion.is_full() {
@@ -165,7 +164,7 @@ fn steps(scene: &mut Scene<'_>, jobs: &[DueJob], most: usize) -> Result<(Portion
             continue;
         }
         let (room, before) = (room(scene.reader, job)?, portion.steps());
-        scene.plan(job, scene.targets.of_job(job, &holders), most.min(room), &mut portion);
+        scene.plan(job, scene.targets.of_job(job), most.min(room), &mut portion);
         if portion.steps() - before == room {
             scene.held.hold(job.seq);
         }

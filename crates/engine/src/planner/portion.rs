@@ -96,6 +96,7 @@ mod tests {
             trigger: Trigger::CatchUp,
             fire_at: from,
             node: NodeName::unchecked("one"),
+            beside: false,
         };
         PlanStep { job: JobSeq::new(1), version: 1, from, next_due: None, run: runs.then_some(run) }
     }

@@ -1,10 +1,11 @@
 //! Turns a due job into steps of a plan. Pure: it is told the time.
 
 use chronos_state::{DueJob, PlanStep, PlannedRun};
-use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, NodeName, Trigger};
+use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, Trigger};
 use sha2::{Digest, Sha256};
 
 use super::portion::Portion;
+use super::targets::Node;
 use crate::times::Times;
 
 /// How far ahead runs are planned: longer than it takes from the loss of a leader until the next one
@@ -46,7 +47,7 @@ impl Rules {
     pub(super) fn plan(
         &self,
         job: &DueJob,
-        node: &NodeName,
+        node: Node<'_>,
         most: usize,
         portion: &mut Portion,
     ) -> Result<(), String> {
@@ -74,7 +75,7 @@ impl Rules {
 
     /// Plans the missed instant `due` by the job's missed-runs policy. However many were missed, one step is
     /// enough to get past them, except that `execute_all` has a run for each.
-    fn missed(&self, job: &DueJob, node: &NodeName, times: &Times, due: Millis) -> PlanStep {
+    fn missed(&self, job: &DueJob, node: Node<'_>, times: &Times, due: Millis) -> PlanStep {
         let missed_until = self.missed_until();
         match job.times.missed_runs {
             MissedRuns::Ignore => pass_over(job, due, times.after(missed_until)),
@@ -97,7 +98,7 @@ impl Rules {
 /// A run at `scheduled_time`, planned where the job is due at `from`.
 fn run(
     job: &DueJob,
-    node: &NodeName,
+    node: Node<'_>,
     from: Millis,
     scheduled_time: Millis,
     trigger: Trigger,
@@ -105,7 +106,8 @@ fn run(
 ) -> PlanStep {
     let execution = ExecutionId::scheduled(job.id, scheduled_time);
     let fire_at = scheduled_time + jitter(execution, job.times.jitter);
-    let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node: node.clone() };
+    let Node { name, beside } = node;
+    let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node: name.clone(), beside };
     PlanStep { job: job.seq, version: job.version, from, next_due, run: Some(run) }
 }
 
@@ -129,7 +131,7 @@ fn jitter(execution: ExecutionId, most: DurationMs) -> i64 {
 #[cfg(test)]
 mod tests {
     use chronos_state::JobSeq;
-    use chronos_types::{Concurrency, JobId, JobTimes};
+    use chronos_types::{Concurrency, JobId, JobTimes, NodeName};
 
     use super::*;
 
@@ -157,7 +159,8 @@ mod tests {
             from_now: false,
         };
         let mut portion = Portion::large();
-        let planned = rules.plan(&job, &NodeName::unchecked("n1"), 100, &mut portion);
+        let name = NodeName::unchecked("n1");
+        let planned = rules.plan(&job, Node { name: &name, beside: false }, 100, &mut portion);
         assert_eq!(planned.is_err(), schedule == "@whenever", "{planned:?}");
         let steps = portion.into_steps();
         let seconds = |at: Millis| (at - CREATED_AT) / 1_000;

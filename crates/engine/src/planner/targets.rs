@@ -1,48 +1,40 @@
 //! Which node is to fire the runs of a job.
 
-use std::collections::HashMap;
-
 use chronos_replica::View;
-use chronos_state::{DueJob, JobSeq, Reader, StateError};
+use chronos_state::DueJob;
 use chronos_types::{Concurrency, NodeName};
 
-use crate::spread::node_beside;
+use crate::spread::node_for;
 
 /// The nodes that may fire what is planned now.
 pub(super) struct Targets {
     /// Fires where no node is known to be live.
     own: NodeName,
     live: Vec<NodeName>,
-    /// They hand over what they have not begun, and judge themselves what the rest overlaps with.
-    leaving: Vec<NodeName>,
+    /// Whether any other node may hold unfinished runs.
+    is_alone: bool,
+}
+
+/// The node that is to fire a run.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub(super) name: &'a NodeName,
+    /// Whether it is another one where that holds an unfinished run of the job when the plan is applied: for that node
+    /// judges what overlaps, also while it is about to stop. Only then is it known which one holds any.
+    pub(super) beside: bool,
 }
 
 impl Targets {
     /// The nodes that this node sees.
     pub(super) fn of(own: &NodeName, view: &View) -> Self {
-        Self { own: own.clone(), live: view.live.clone(), leaving: view.leaving.clone() }
-    }
-
-    /// The nodes that hold unfinished executions of those jobs whose policy asks what a run overlaps with.
-    pub(super) fn holders(
-        &self,
-        reader: &Reader,
-        due: &[DueJob],
-    ) -> Result<HashMap<JobSeq, NodeName>, StateError> {
-        if self.live.len() + self.leaving.len() < 2 {
-            return Ok(HashMap::new());
-        }
-        let asks = |job: &&DueJob| job.times.concurrency != Concurrency::Allow;
-        reader.holders(&due.iter().filter(asks).map(|job| job.seq).collect::<Vec<_>>())
+        let View { live, silent, leaving, fenced: _ } = view;
+        let is_alone = live.len() + silent.len() + leaving.len() < 2;
+        Self { own: own.clone(), live: live.clone(), is_alone }
     }
 
     /// The node that is to fire a job's runs.
-    pub(super) fn of_job(&self, job: &DueJob, holders: &HashMap<JobSeq, NodeName>) -> &NodeName {
-        let holder = holders.get(&job.seq);
-        let leaving = holder.and_then(|holder| self.leaving.iter().find(|name| *name == holder));
-        match leaving {
-            Some(name) => name,
-            None => node_beside(job.id, holder, &self.live).unwrap_or(&self.own),
-        }
+    pub(super) fn of_job(&self, job: &DueJob) -> Node<'_> {
+        let name = node_for(job.id, &self.live).unwrap_or(&self.own);
+        Node { name, beside: !self.is_alone && job.times.concurrency != Concurrency::Allow }
     }
 }

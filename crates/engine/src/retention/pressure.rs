@@ -26,7 +26,8 @@ const ALL: Millis = Millis::MAX >> 16;
 enum Phase {
     Executions(Option<ExecutionId>),
     Versions(JobSeq),
-    Keys,
+    /// And whether any were forgotten.
+    Keys(bool),
 }
 
 /// Where the forgetting is.
@@ -92,11 +93,15 @@ impl Pressure {
                 let read = move |reader: &Reader| reader.overfull_jobs(from, JOBS_AT_ONCE, keep);
                 let surplus = rounds.store().read(read).await?;
                 rounds.propose(surplus.trim).await?;
-                Ok(Some(surplus.next.map_or(Phase::Keys, Phase::Versions)))
+                Ok(Some(surplus.next.map_or(Phase::Keys(false), Phase::Versions)))
             }
-            Phase::Keys => {
+            Phase::Keys(any) => {
                 if rounds.forget_keys_before(now.saturating_add(1)).await? {
-                    return Ok(Some(Phase::Keys));
+                    return Ok(Some(Phase::Keys(true)));
+                }
+                if any {
+                    // The versions that their answers showed can go now.
+                    return Ok(Some(Phase::Versions(JobSeq::default())));
                 }
                 self.exhausted = Some(Instant::now());
                 Ok(None)

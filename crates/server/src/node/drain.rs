@@ -87,9 +87,12 @@ impl Drain {
     pub(super) async fn end_firing(&self) -> Closed {
         let closed = self.dispatcher.close().await;
         let handing_over = async {
+            let mut now = closed.clone();
             loop {
-                self.hand_over(&closed, |id| closed.keep.contains(id)).await;
+                self.hand_over(&closed, |id| now.keep.contains(id)).await;
                 tokio::time::sleep(HAND_OVER_EVERY).await;
+                // What came meanwhile stays too where it may not begin beside what is under way.
+                now = self.dispatcher.close().await;
             }
         };
         // The first comes before anything else, the others while attempts are under way.

@@ -97,7 +97,9 @@ async fn what_went_to_another_node_is_let_go_of_and_frees_its_place() {
         let second = bench.trigger(job, OWN).await;
         bench.reassign(first, OWN, "two").await;
         bench.reassign(second, OWN, "two").await;
+        // It goes where the others are, and comes back alone.
         let third = bench.trigger(job, OWN).await;
+        bench.reassign(third, "two", OWN).await;
         target.open_gate();
         bench.settled(third, if path == "gate" { Status::Success } else { Status::Retrying }).await;
         // The attempt under way ends. A success counts; a failure is for the other node to judge.

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::{record, remainder};
 use crate::command::Cancel;
 use crate::error::StateError;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{CANCELLED, ExecutionAnswer, Outcome, Refusal};
 
 pub(super) fn cancel(context: &mut Context<'_>, cancel: &Cancel) -> Result<Outcome, StateError> {
     remainder::settle_first(context, cancel.execution)?;
@@ -15,6 +15,7 @@ pub(super) fn cancel(context: &mut Context<'_>, cancel: &Cancel) -> Result<Outco
         return Context::refuse(Refusal::Finished { status: record.status.as_str().to_owned() });
     };
     let at = context.at;
-    record::cancel(context, &open, at, "cancelled by request")?;
-    Ok(Outcome::Done)
+    record::cancel(context, &open, at, CANCELLED)?;
+    let answer = record.answer(context)?;
+    Ok(Outcome::Execution(ExecutionAnswer { cancelled_at: Some(at), ..answer }))
 }

@@ -146,6 +146,6 @@ fn due_at_once(context: &mut Context<'_>, seq: i64) -> Result<(), StateError> {
     record.store(context)?;
     // Its node waits for the old instant, and would take the new word for one that it has heard already.
     context.effects.push(Effect::Settled(id));
-    context.effects.push(Effect::Fire(record.owed()));
+    context.effects.push(Effect::Fire(record.owed(context)?));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
@@ -13,6 +13,7 @@ use super::open_runs::OpenRuns;
 use crate::command::MAX_ROWS;
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
+use crate::remainder::{Fate, Remainder};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{self, Code as _, JobState, live_job, open};
 use crate::stored::statements::Statements;
@@ -170,6 +171,17 @@ fn read_open(row: &Row<'_>, job: JobSeq) -> Result<Open, StateError> {
 }
 
 impl Open {
+    /// Whether it is planned for an instant later than this.
+    pub(super) fn is_to_come(&self, at: Millis) -> bool {
+        let Self { run, status, .. } = self;
+        (*status, run.trigger) == (Status::Pending, Trigger::Schedule) && run.scheduled_time > at
+    }
+
+    /// What a change of its job does to it.
+    pub(super) fn fate(&self, remainder: &Remainder) -> Fate {
+        remainder.fate(&self.run, self.fire_at, self.status == Status::Pending)
+    }
+
     /// The run as its node has it, if no attempt was made yet.
     pub(super) fn planned(self) -> Fire {
         let Self { run, fire_at, node, seq: _, status: _ } = self;

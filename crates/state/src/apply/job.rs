@@ -6,7 +6,7 @@ use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
 use super::remainder;
-use crate::command::{DeleteJob, PutJob};
+use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::remainder::Change;
@@ -54,7 +54,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     row::write_often(&context.statements, sql, row::cells![number, put.next_due, 1], 0..0, row::cells![])?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
-    Ok(Outcome::Job { id: put.id, version: 1, at: put.created_at })
+    Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at })
 }
 
 fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) -> Result<Outcome, StateError> {
@@ -88,7 +88,19 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         remainder::begin(context, job.seq, change)?;
     }
     context.effects.push(Effect::DueChanged);
-    Ok(Outcome::Job { id: put.id, version, at: context.at })
+    Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at })
+}
+
+pub(super) fn confirm(context: &Context<'_>, confirm: &Confirm) -> Result<Outcome, StateError> {
+    match context.job(confirm.job)? {
+        None => Context::refuse(Refusal::NoSuchJob),
+        Some(LiveJob { version, .. }) if version != confirm.version => {
+            Context::refuse(Refusal::VersionMismatch { current: version })
+        }
+        Some(LiveJob { seq, version, .. }) => {
+            Ok(Outcome::Job { seq, id: confirm.job, version, at: context.at })
+        }
+    }
 }
 
 pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Outcome, StateError> {

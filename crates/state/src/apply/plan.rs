@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::insert::insert;
+use super::overlap;
 use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
@@ -29,9 +30,15 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     if moved == 0 {
         return Ok(());
     }
-    let Some(fire) = step.fire() else {
+    let Some(mut fire) = step.fire() else {
         return Ok(());
     };
+    // A run that was asked for meanwhile may be under way elsewhere.
+    if step.run.as_ref().is_some_and(|run| run.beside)
+        && let Some(holder) = overlap::holder(context, step.job)?
+    {
+        fire.node = holder;
+    }
     if insert(context, &fire, None)? {
         context.effects.push(Effect::Fire(fire));
     } else {

@@ -27,6 +27,6 @@ fn one(context: &mut Context<'_>, moved: &Moved) -> Result<(), StateError> {
         record.may_have_begun();
     }
     record.store(context)?;
-    context.effects.push(Effect::Fire(record.owed()));
+    context.effects.push(Effect::Fire(record.owed(context)?));
     Ok(())
 }

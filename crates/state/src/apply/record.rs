@@ -1,14 +1,14 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Response, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
 use crate::error::StateError;
-use crate::outcome::Effect;
+use crate::outcome::{Effect, ExecutionAnswer};
 use crate::run::{Fire, RunRef};
 use crate::stored::code::{self, Code};
-use crate::stored::columns;
+use crate::stored::{columns, raw};
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
 use crate::stored::row;
 
@@ -111,9 +111,31 @@ impl Record {
     }
 
     /// What the node of an unfinished execution has to fire. A read of the state gives the same.
-    pub(super) fn owed(&self) -> Fire {
+    pub(super) fn owed(&self, context: &Context<'_>) -> Result<Fire, StateError> {
+        let Self { run, fire_at, ref node, .. } = *self;
         let (attempt, begun) = Fire::next(self.status, self.attempts);
-        Fire { run: self.run, fire_at: self.fire_at, attempt, node: self.node.clone(), begun }
+        let fire = Fire { run, fire_at, attempt, node: node.clone(), begun, policy: None };
+        raw::with_policy(context.db, fire)
+    }
+
+    /// What is answered of it, as it was asked for.
+    pub(super) fn answer(&self, context: &Context<'_>) -> Result<ExecutionAnswer, StateError> {
+        let RunRef { job, version, .. } = self.run;
+        let sql = "SELECT j.seq, j.id, coalesce(v.spec, j.spec) FROM jobs j
+            LEFT JOIN versions v ON v.seq = j.seq AND v.version = ?2 WHERE j.seq = ?1";
+        let mut statement = context.db.prepare_cached(sql)?;
+        let mut rows = statement.query((job.get(), version))?;
+        let row = rows.next()?.ok_or_else(|| row::missing("jobs", job.get()))?;
+        row::read("jobs", row, |row| {
+            Ok(ExecutionAnswer {
+                job: JobId::from_bytes(row.get(1)?),
+                job_name: raw::name(row.get_ref(2)?.as_str().unwrap_or_default()),
+                run: self.run,
+                node: self.node.clone(),
+                replay_of: self.replay_of.map(ExecutionId::from_bytes),
+                cancelled_at: None,
+            })
+        })
     }
 
     /// What asked for it.

@@ -8,7 +8,7 @@
 //! numbered up to a number, and the instant of the change. A command that comes upon a run of a remainder first does
 //! to it what is to be done ([`settle_first`]), as if that had been done at once.
 
-use chronos_types::{ExecutionId, Status};
+use chronos_types::ExecutionId;
 
 use super::context::{Context, Open};
 use super::{record, withdraw};
@@ -102,7 +102,7 @@ fn go_on(context: &mut Context<'_>, remainder: &mut Remainder) -> Result<bool, S
 
 /// Does to one run what is to be done. Answers how many rows that changed.
 fn settle(context: &mut Context<'_>, remainder: &Remainder, open: Open) -> Result<usize, StateError> {
-    match remainder.fate(&open.run, open.fire_at, open.status == Status::Pending) {
+    match open.fate(remainder) {
         Fate::Stays => Ok(0),
         Fate::Renewed(version) => withdraw::renew(context, open, version).map(|()| 1),
         Fate::Withdrawn => withdraw::planned(context, open).map(|()| 2),

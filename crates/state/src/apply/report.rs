@@ -29,7 +29,7 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
     // success of the earlier node counts all the same. Anything else that it reports would set back the
     // attempt of the other node. The effect tells it whose the execution is now.
     if record.node != report.node && !report.what.is_success() {
-        context.effects.push(Effect::Fire(record.owed()));
+        context.effects.push(Effect::Fire(record.owed(context)?));
         return Ok(Outcome::Done);
     }
     settle(context, report, record)
@@ -71,7 +71,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             // A success counts whoever delivered it, even after a failure of the same number.
             if *attempt <= record.ended() && failure.is_some() {
                 // Its node may have made the attempt twice, and waits to be told of the next.
-                context.effects.push(Effect::Fire(record.owed()));
+                context.effects.push(Effect::Fire(record.owed(context)?));
                 return Ok(Outcome::Done);
             }
             record.runs(report.run.version);
@@ -89,7 +89,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                     record.fail(*kind, message);
                     record.status = Status::Retrying;
                     record.fire_at = *retry_at;
-                    context.effects.push(Effect::Fire(record.owed()));
+                    context.effects.push(Effect::Fire(record.owed(context)?));
                 }
                 (Some((kind, message)), None) => {
                     record.fail(*kind, message);

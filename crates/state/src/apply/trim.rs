@@ -33,10 +33,12 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
         left = left.saturating_sub(forget_deleted(context, *job, left)?);
     }
     for (seq, version) in trim.versions.iter().take(left) {
-        // A version stays while an execution ran it, or may come to: it tells what was sent.
+        // A version stays while an execution ran it, or may come to: it tells what was sent. And while the answer
+        // to a request shows it that may be repeated.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
-            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)";
+            AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)
+            AND NOT EXISTS (SELECT 1 FROM keys WHERE job = ?1 AND keys.version = ?2)";
         left = left.saturating_sub(context.db.prepare_cached(sql)?.execute((seq.get(), version))?);
     }
     // The oldest first, in the order of the index. So the same go on every node.
@@ -45,14 +47,16 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it or may come to: its versions first, for they can be many.
+/// Forgets a deleted job once no execution refers to it or may come to, and no answer: its versions first, for they can
+/// be many.
 /// No more than `most` rows go. Answers how many went.
 fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usize, StateError> {
     let sql = concat!(
         "SELECT 1 FROM jobs WHERE seq = ?1 AND ",
         deleted_job!(),
         " AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1)
-        AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)"
+        AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1)
+        AND NOT EXISTS (SELECT 1 FROM keys WHERE job = ?1)"
     );
     if most == 0 || !context.db.prepare_cached(sql)?.exists([job.get()])? {
         return Ok(0);

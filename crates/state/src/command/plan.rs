@@ -51,13 +51,16 @@ pub struct PlannedRun {
     pub fire_at: Millis,
     /// The node that is to fire it.
     pub node: NodeName,
+    /// Whether the node that holds an unfinished run of the job fires it instead, if one does when this is applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
 }
 
 impl PlanStep {
-    /// What the node of the step's run is to fire, if there is a run.
+    /// What the node that the step names is to fire, if there is a run.
     #[must_use]
     pub fn fire(&self) -> Option<Fire> {
-        let PlannedRun { execution, scheduled_time, trigger, fire_at, node } = self.run.as_ref()?;
+        let PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside: _ } = self.run.as_ref()?;
         let run = RunRef {
             execution: *execution,
             job: self.job,

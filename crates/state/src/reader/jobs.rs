@@ -184,6 +184,18 @@ impl Reader {
         Ok(None)
     }
 
+    /// A job as one of its versions has it, also a deleted one. When it falls due next is what it is now.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn job_version(&self, job: JobSeq, version: u64) -> Result<Option<JobRow>, StateError> {
+        let Some(VersionRow { version, updated_at, spec }) = self.version(job, version)? else {
+            return Ok(None);
+        };
+        let Some(row) = self.one_job("j.seq = ?1", job.get().into())? else { return Ok(None) };
+        Ok(Some(JobRow { job: Job { version, updated_at, spec, ..row.job }, ..row }))
+    }
+
     /// How many jobs are enabled, and how many are disabled.
     ///
     /// # Errors

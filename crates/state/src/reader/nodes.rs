@@ -76,21 +76,25 @@ impl Reader {
         Ok(open)
     }
 
-    /// For each of these jobs, the node that holds its newest unfinished execution. A job that has none is
-    /// not in the answer.
+    /// For each of these jobs, the node that holds its newest unfinished execution, apart from those of the node
+    /// `beside`. A job that has none is not in the answer.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn holders(&self, jobs: &[JobSeq]) -> Result<HashMap<JobSeq, NodeName>, StateError> {
+    pub fn holders(
+        &self,
+        jobs: &[JobSeq],
+        beside: Option<&NodeName>,
+    ) -> Result<HashMap<JobSeq, NodeName>, StateError> {
         let sql = concat!(
             "SELECT seq, node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
             open!(),
-            " ORDER BY id DESC LIMIT 1"
+            " AND node IS NOT ?2 ORDER BY id DESC LIMIT 1"
         );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();
         for job in jobs {
-            let mut rows = statement.query([job.get()])?;
+            let mut rows = statement.query((job.get(), beside.map(NodeName::as_str)))?;
             if let Some(row) = rows.next()? {
                 let node = row::read("executions", row, |row| columns::node(row, 1))?;
                 holders.insert(*job, node);

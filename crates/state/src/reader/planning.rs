@@ -13,7 +13,7 @@ use crate::run::{Fire, JobSeq};
 use crate::stored::bad::{ReadSpec, read_spec};
 use crate::stored::code::open;
 use crate::stored::columns::{self, withdrawn_columns};
-use crate::stored::{row, spec};
+use crate::stored::{raw, row, spec};
 
 /// A job that falls due.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,7 +185,7 @@ impl Reader {
             let open = row::read("executions", row, |row| OpenFire::read(row, node))?;
             // What is to end, or to be withdrawn, is none of it.
             if open.fate(&remainders).is_none() {
-                fires.push(open.fire);
+                fires.push(raw::with_policy(&self.connection, open.fire)?);
             }
         }
         Ok(fires)

@@ -93,7 +93,7 @@ impl OpenFire {
         };
         // Only what is planned and not begun is withdrawn, and little of that has a detail.
         let unsure = status == Status::Pending && StoredDetail::or_unknown(row.get_ref(9)?).unsure;
-        let fire = Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun };
+        let fire = Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun, policy: None };
         Ok(Self { seq: row.get(8)?, status, unsure, fire })
     }
 

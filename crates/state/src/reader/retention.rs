@@ -7,11 +7,12 @@ use chronos_types::{ExecutionId, JobId, Millis};
 use rusqlite::OptionalExtension as _;
 
 use super::connection::Reader;
-use crate::command::{MAX_ROWS, Trim};
+use crate::command::{Idempotency, MAX_ROWS, Trim};
 use crate::error::StateError;
+use crate::outcome::Outcome;
 use crate::run::JobSeq;
 use crate::stored::code::{deleted_job, disabled_job, enabled_job, finished, live_job};
-use crate::stored::columns;
+use crate::stored::{answers, columns};
 
 /// What a look at a part of the records found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +148,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Adds the superseded versions of a job before `before`, but for those that an execution ran or may have.
+    /// Adds the superseded versions of a job before `before`, but for those that an execution ran or may have, and
+    /// those that the answer to a repeated request shows.
     fn unused_versions(
         &self,
         job: JobSeq,
@@ -158,7 +160,8 @@ impl Reader {
         // for each version.
         let sql = "SELECT version FROM versions WHERE seq = ?1 AND version < ?2
             EXCEPT SELECT version FROM executions WHERE job = ?1
-            EXCEPT SELECT version FROM withdrawn WHERE job = ?1 ORDER BY version LIMIT ?3";
+            EXCEPT SELECT version FROM withdrawn WHERE job = ?1
+            EXCEPT SELECT version FROM keys WHERE job = ?1 ORDER BY version LIMIT ?3";
         let before = i64::try_from(before).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;
         let found = statement.query_map((job.get(), before, surplus.room()), |row| row.get(0))?;
@@ -168,7 +171,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Deleted jobs that no execution refers to or may come to; of one with very many versions, first those. It
+    /// Deleted jobs that no execution and no answer refers to or may come to; of one with very many versions, first those. It
     /// looks at `limit` deleted jobs at most, from the number `from` on.
     ///
     /// # Errors
@@ -177,6 +180,7 @@ impl Reader {
         let sql = concat!(
             "SELECT seq, NOT EXISTS (SELECT 1 FROM executions WHERE job = jobs.seq)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = jobs.seq)
+            AND NOT EXISTS (SELECT 1 FROM keys WHERE job = jobs.seq)
             FROM jobs INDEXED BY jobs_state WHERE ",
             deleted_job!(),
             " AND seq >= ?1 ORDER BY seq LIMIT ?2"
@@ -220,6 +224,14 @@ impl Reader {
         let sql = "SELECT count(*) FROM (SELECT 1 FROM keys WHERE at < ?1 LIMIT ?2)";
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row((at, limit), |row| row.get(0))?)
+    }
+
+    /// What was answered to the first request with this idempotency key; none where there was none.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn answer(&self, key: &Idempotency) -> Result<Option<Outcome>, StateError> {
+        answers::find(&self.connection, key)
     }
 
     /// Whether something was answered to a request with this idempotency key.

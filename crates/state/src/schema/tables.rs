@@ -135,11 +135,13 @@ CREATE TABLE remainders (
   PRIMARY KEY (job, nr)
 ) WITHOUT ROWID;
 
+-- job, version: what the answer to a repeat shows, if it shows a job. It stays on record for as long as the key.
 CREATE TABLE keys (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
-  sum INTEGER NOT NULL
+  job INTEGER, version INTEGER, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX keys_at ON keys (at);
+CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 "
 );
 

@@ -36,7 +36,8 @@ pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire, StateError> {
             scheduled_time: row.get(3)?,
             trigger: Trigger::Schedule,
         };
-        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node: node(row, 5)?, begun: row.get(6)? })
+        let (node, begun) = (node(row, 5)?, row.get(6)?);
+        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node, begun, policy: None })
     })
 }
 

@@ -3,10 +3,14 @@
 
 use std::borrow::Cow;
 
-use chronos_types::Millis;
+use chronos_types::{Concurrency, Millis, Trigger};
+use rusqlite::Connection;
 use serde::Deserialize;
 
+use super::row;
 use super::spec::StoredSpec;
+use crate::error::StateError;
+use crate::run::Fire;
 
 /// What decides when a job falls due.
 #[derive(Deserialize)]
@@ -54,7 +58,36 @@ struct Policy<'a> {
     concurrency: Cow<'a, str>,
 }
 
-/// Whether a text says this of overlap; none where that cannot be read.
-pub(crate) fn concurrency_is(text: &str, wanted: &str) -> Option<bool> {
-    serde_json::from_str::<Policy<'_>>(text).ok().map(|policy| policy.concurrency == wanted)
+/// What a text says of overlap; none where that cannot be read.
+pub(crate) fn concurrency(text: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Policy<'_>>(text).ok().map(|policy| policy.concurrency)
+}
+
+/// A run that is to be fired, with what counts of overlap. That is for its node alone, and goes into no state: so a text
+/// that today's rules do not know may count as nothing here.
+pub(crate) fn with_policy(db: &Connection, fire: Fire) -> Result<Fire, StateError> {
+    // What has begun keeps its turn.
+    if fire.run.trigger != Trigger::Replay || fire.begun {
+        return Ok(fire);
+    }
+    let mut statement = db.prepare_cached("SELECT seq, spec FROM jobs WHERE seq = ?1")?;
+    let mut rows = statement.query([fire.run.job.get()])?;
+    let Some(row) = rows.next()? else { return Ok(fire) };
+    let policy = row::read("jobs", row, |row| {
+        let text = concurrency(row.get_ref(1)?.as_str().unwrap_or_default());
+        Ok(text.and_then(|text| Concurrency::parse(&text).ok()))
+    })?;
+    Ok(Fire { policy, ..fire })
+}
+
+/// The part of a specification that says what the job is called.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// What a text calls the job; nothing where that cannot be read.
+pub(crate) fn name(text: &str) -> String {
+    serde_json::from_str::<Named<'_>>(text).map(|named| named.name.into_owned()).unwrap_or_default()
 }

@@ -212,7 +212,8 @@ fn a_trigger_of_a_job_that_cannot_be_read_is_no_fault_of_the_storage() {
             }
             // Its node finds out, and says why it cannot run it.
             outcome => {
-                assert_eq!(outcome, Outcome::Execution { id, job: job.job.id }, "{case}");
+                let Outcome::Execution(answer) = outcome else { panic!("{case}: {outcome:?}") };
+                assert_eq!((answer.run.execution, answer.job), (id, job.job.id), "{case}");
                 let skipped = Reported::Skipped { reason: "it cannot be read".into() };
                 world.done(1600, report(&fire_of(&effects), skipped));
                 assert_eq!(world.execution(id).last_error.as_deref(), Some("it cannot be read"), "{case}");

@@ -152,7 +152,7 @@ fn what_cannot_be_read_is_told_with_its_table_and_row() {
         rusqlite::Connection::open(world.path()).unwrap().execute_batch(sql).unwrap();
         let r = &reader;
         let answers = [
-            r.holders(&[job.seq]).map(drop),
+            r.holders(&[job.seq], None).map(drop),
             executions(r, &Default::default(), None, 9).map(drop),
             r.find_job("a").map(drop),
             r.due(ALL_DUE, i64::MAX, 9, &Default::default()).map(drop),

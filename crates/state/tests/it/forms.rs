@@ -2,9 +2,9 @@
 //! them.
 
 use chronos_state::{
-    Anew, Batch, Cancel, ClockWord, Command, DeleteJob, DueAnew, Idempotency, JobSeq, Moved, Outcome, Plan,
-    PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report, Reported, RunRef, StoredSpec,
-    TriggerRun, Trim,
+    Anew, Batch, Cancel, ClockWord, Command, Confirm, DeleteJob, DueAnew, ExecutionAnswer, Idempotency,
+    JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report, Reported,
+    RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
@@ -104,6 +104,7 @@ fn planned() -> PlannedRun {
         trigger: Trigger::Schedule,
         fire_at: AT + 60_250,
         node: node("n1"),
+        beside: false,
     }
 }
 
@@ -118,6 +119,17 @@ fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Opt
 fn triggered(replay_of: Option<ExecutionId>) -> Command {
     let execution = ExecutionId::manual(job_id(), AT, [9; 10]);
     Command::Trigger(TriggerRun { job: job_id(), execution, replay_of, node: node("n1") })
+}
+
+fn answer(trigger: Trigger) -> ExecutionAnswer {
+    ExecutionAnswer {
+        job: job_id(),
+        job_name: "bill".into(),
+        run: RunRef { trigger, ..run() },
+        node: node("n1"),
+        replay_of: None,
+        cancelled_at: None,
+    }
 }
 
 fn batch(items: Vec<Command>) -> Batch {
@@ -147,6 +159,7 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
     let policies =
         Concurrency::ALL.iter().flat_map(|c| MissedRuns::ALL.iter().map(move |m| of_policies(c, m)));
     let refused = Some((ErrorKind::Status, "503 Service Unavailable".to_owned()));
+    let beside = PlannedRun { beside: true, ..planned() };
     let moved = |unsure| Moved { execution: execution(), from: node("n1"), to: node("n2"), unsure };
     vec![
         ("put_job_minimal", vec![put(spec("a"))]),
@@ -163,6 +176,8 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ("trigger", vec![triggered(None)]),
         ("trigger_replay", vec![triggered(Some(execution()))]),
         ("cancel", vec![Command::Cancel(Cancel { execution: execution() })]),
+        ("confirm", vec![Command::Confirm(Confirm { job: job_id(), version: 3 })]),
+        ("plan_beside", vec![Command::Plan(Plan { steps: vec![step(None, Some(beside))] })]),
         ("plan_run", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), Some(planned()))] })]),
         ("plan_last_run", vec![Command::Plan(Plan { steps: vec![step(None, Some(planned()))] })]),
         ("plan_passed_over", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), None)] })]),
@@ -248,8 +263,16 @@ pub fn outcomes() -> Vec<(&'static str, Outcome)> {
     let refused = |refusal| Outcome::Refused { refusal };
     vec![
         ("done", Outcome::Done),
-        ("job", Outcome::Job { id: job_id(), version: 3, at: AT }),
-        ("execution", Outcome::Execution { id: execution(), job: job_id() }),
+        ("job", Outcome::Job { seq: JobSeq::new(42), id: job_id(), version: 3, at: AT }),
+        ("execution", Outcome::Execution(answer(Trigger::Manual))),
+        (
+            "execution_replay",
+            Outcome::Execution(ExecutionAnswer { replay_of: Some(execution()), ..answer(Trigger::Replay) }),
+        ),
+        (
+            "execution_cancelled",
+            Outcome::Execution(ExecutionAnswer { cancelled_at: Some(AT), ..answer(Trigger::Schedule) }),
+        ),
         ("refused_name_taken", refused(Refusal::NameTaken { name: "bill".into() })),
         ("refused_no_such_job", refused(Refusal::NoSuchJob)),
         ("refused_no_such_execution", refused(Refusal::NoSuchExecution)),

@@ -5,12 +5,14 @@
 mod clock;
 mod records;
 mod reports;
+mod requests;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Anew, Cancel, ClockWord, Command, DeleteJob, Effect, Fire, Idempotency, JobSeq, Moved, Outcome, PlanStep,
-    PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
+    Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire, Idempotency, JobSeq,
+    Moved, Outcome, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun,
+    Trim,
 };
 use chronos_types::{
     Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName,
@@ -62,6 +64,7 @@ impl Model {
             Command::DeleteJob(delete) => self.delete(delete),
             Command::Trigger(run) => self.trigger(run),
             Command::Cancel(Cancel { execution }) => self.cancel(*execution),
+            Command::Confirm(confirm) => self.confirm(confirm),
             Command::Plan(plan) => {
                 plan.steps.iter().for_each(|step| self.plan(step));
                 Outcome::Done
@@ -128,7 +131,7 @@ impl Model {
                 },
             );
             self.effects.push(Effect::DueChanged);
-            return Outcome::Job { id: put.id, version: 1, at: put.created_at };
+            return Outcome::Job { seq, id: put.id, version: 1, at: put.created_at };
         };
         let Some(seq) = self.find(put.id) else {
             return refuse(Refusal::NoSuchJob);
@@ -165,7 +168,7 @@ impl Model {
         job.version += 1;
         job.versions.insert(job.version, (at, spec));
         self.effects.push(Effect::DueChanged);
-        Outcome::Job { id: put.id, version: job.version, at }
+        Outcome::Job { seq, id: put.id, version: job.version, at }
     }
 
     fn withdraw(&mut self, id: ExecutionId) {
@@ -235,46 +238,6 @@ impl Model {
         true
     }
 
-    fn trigger(&mut self, run: &TriggerRun) -> Outcome {
-        let Some(seq) = self.find(run.job) else {
-            return refuse(Refusal::NoSuchJob);
-        };
-        let job = &self.jobs[&seq];
-        let (version, trigger) = match run.replay_of {
-            None => (job.version, Trigger::Manual),
-            Some(original) => match self.runs.get(&original) {
-                Some(original) if original.job == seq => (original.execution.job_version, Trigger::Replay),
-                _ => return refuse(Refusal::NoSuchExecution),
-            },
-        };
-        if job.spec().concurrency == Concurrency::Forbid {
-            let due = |id: &ExecutionId| self.runs[id].execution.scheduled_time <= self.at;
-            let mut others = self.open(seq).into_iter().filter(|id| *id != run.execution);
-            if let Some(unfinished) = others.find(due) {
-                return refuse(Refusal::Overlap { unfinished });
-            }
-        }
-        let execution = run.execution;
-        let identity = RunRef { execution, job: seq, version, scheduled_time: self.at, trigger };
-        let fire = first(identity, self.at, &run.node);
-        if self.insert(&fire, run.replay_of) {
-            self.effects.push(Effect::Fire(fire));
-        }
-        Outcome::Execution { id: run.execution, job: run.job }
-    }
-
-    fn cancel(&mut self, id: ExecutionId) -> Outcome {
-        let Some(run) = self.runs.get_mut(&id) else {
-            return refuse(Refusal::NoSuchExecution);
-        };
-        if !run.is_open() {
-            return refuse(Refusal::Finished { status: run.execution.status.as_str().to_owned() });
-        }
-        run.cancel(self.at, "cancelled by request");
-        self.effects.push(Effect::Cancel(id));
-        Outcome::Done
-    }
-
     fn plan(&mut self, step: &PlanStep) {
         let Some(job) = self.jobs.get_mut(&step.job) else {
             return;
@@ -286,7 +249,8 @@ impl Model {
         }
         job.due = step.next_due;
         if let Some(planned) = &step.run {
-            let PlannedRun { execution, scheduled_time, trigger, fire_at, node } = planned.clone();
+            let PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside } = planned.clone();
+            let node = self.place(step.job, &node, beside);
             let PlanStep { job, version, .. } = *step;
             let run = RunRef { execution, job, version, scheduled_time, trigger };
             let fire = first(run, fire_at, &node);
@@ -301,7 +265,7 @@ impl Model {
         if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
             run.execution.node_id = moved.to.clone();
             run.unsure |= moved.unsure;
-            self.effects.push(Effect::Fire(run.owed()));
+            self.effects.push(Effect::Fire(self.owed(moved.execution)));
         }
     }
 
@@ -333,21 +297,32 @@ impl Model {
         Outcome::Done
     }
 
-    /// Whether an execution of the job is on record, or may come to be again.
+    /// Whether an execution of the job is on record, or may come to be again, or the answer to a key shows the job.
     pub fn is_referred_to(&self, job: JobSeq) -> bool {
-        self.of(job).next().is_some() || self.withdrawn.values().any(|fire| fire.run.job == job)
+        self.of(job).next().is_some()
+            || self.withdrawn.values().any(|fire| fire.run.job == job)
+            || self.shown().any(|(shown, _)| shown == job)
     }
 
-    /// Whether an execution ran a version of the job, or may have.
+    /// Whether an execution ran a version of the job, or may have, or the answer to a key shows it.
     pub fn ran(&self, job: JobSeq, version: u64) -> bool {
         self.of(job).any(|run| run.execution.job_version == version)
             || self.withdrawn.values().any(|fire| (fire.run.job, fire.run.version) == (job, version))
+            || self.shown().any(|shown| shown == (job, version))
+    }
+
+    /// The versions of jobs that the answers to keys show.
+    fn shown(&self) -> impl Iterator<Item = (JobSeq, u64)> {
+        self.keys.values().filter_map(|(_, _, outcome)| match outcome {
+            Outcome::Job { seq, version, .. } => Some((*seq, *version)),
+            _ => None,
+        })
     }
 
     /// What a node owes the world.
     pub fn open_fires(&self, node: &str) -> Vec<Fire> {
         let owed = self.runs.values().filter(|run| run.is_open() && run.execution.node_id == node);
-        owed.map(Run::owed).collect()
+        owed.map(|run| self.owed(run.execution.id)).collect()
     }
 
     /// How many each node owes.
@@ -368,7 +343,7 @@ impl Model {
 }
 
 fn first(run: RunRef, fire_at: Millis, node: &NodeName) -> Fire {
-    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false }
+    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false, policy: None }
 }
 
 fn refuse(refusal: Refusal) -> Outcome {

@@ -1,10 +1,11 @@
 //! Random commands: first as intentions, then, by how the model stands, as the real thing. So most
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
+mod changes;
 mod reports;
 
 use chronos_state::{
-    Batch, Cancel, Command, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
+    Batch, Cancel, Command, Confirm, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
     Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
@@ -16,6 +17,7 @@ use proptest::sample::Index;
 
 use crate::model::{Job, Model};
 use crate::support::{self, with};
+use changes::{Change, changed};
 use reports::{What, holder, report};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
@@ -56,6 +58,10 @@ enum Act {
     Cancel {
         run: Index,
     },
+    Confirm {
+        job: Index,
+        stale: bool,
+    },
     Plan(Vec<(Index, Pick)>),
     Report {
         run: Index,
@@ -71,16 +77,6 @@ enum Act {
         jobs: Vec<Index>,
         keys: Millis,
     },
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    Describe,
-    Tag,
-    Period(i64),
-    Rename(u8),
-    Enabled(bool),
-    Forbid(bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +178,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (index(), weighted(0.4, any::<bool>())).prop_map(|(job, version)| Act::Delete { job, version }),
         3 => trigger,
         1 => index().prop_map(|run| Act::Cancel { run }),
+        1 => (index(), any::<bool>()).prop_map(|(job, stale)| Act::Confirm { job, stale }),
         9 => prop::collection::vec((index(), pick), 1..4).prop_map(Act::Plan),
         14 => report,
         2 => trim,
@@ -272,6 +269,13 @@ impl Maker {
                 Some(fire) => Command::Cancel(Cancel { execution: fire.run.execution }),
                 None => nothing(),
             },
+            Act::Confirm { job, stale } => match pick(*job, model) {
+                Some(job) => {
+                    let version = job.version - u64::from(*stale);
+                    Command::Confirm(Confirm { job: job.id, version })
+                }
+                None => nothing(),
+            },
             Act::Plan(picks) => {
                 let steps = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
                 Command::Plan(Plan { steps })
@@ -335,6 +339,7 @@ impl Maker {
                 trigger: Trigger::Schedule,
                 fire_at: scheduled_time,
                 node: support::node(NODES[usize::try_from(scheduled_time / 1000 % 2).unwrap()]),
+                beside: job.spec().concurrency == Concurrency::Forbid,
             };
             let (job, version) = (job.seq, job.version);
             PlanStep { job, version, from: scheduled_time, next_due, run: Some(run) }
@@ -372,23 +377,6 @@ fn pick(index: Index, model: &Model) -> Option<&Job> {
 
 fn nothing() -> Command {
     Command::Plan(Plan { steps: vec![] })
-}
-
-fn changed(old: &JobSpec, change: Change) -> JobSpec {
-    let mut spec = old.clone();
-    match change {
-        Change::Describe => spec.description.push('x'),
-        Change::Tag => {
-            spec.tags = support::tags([("k", if spec.tags.as_map().is_empty() { "v" } else { "w" })])
-        }
-        Change::Period(period) => spec.schedule = format!("@every {}s", period / 1000),
-        Change::Rename(name) => spec.name = JobName::parse(&format!("job-{name}")).unwrap(),
-        Change::Enabled(enabled) => spec.enabled = enabled,
-        Change::Forbid(forbid) => {
-            spec.concurrency = if forbid { Concurrency::Forbid } else { Concurrency::Allow };
-        }
-    }
-    spec
 }
 
 /// The schedule of these tests: every instant that is a multiple of the period.

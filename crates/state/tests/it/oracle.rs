@@ -91,7 +91,7 @@ pub fn read(world: &World, model: &Model) -> View {
             open,
             withdrawn,
             open_nodes: r.open_nodes()?,
-            holders: r.holders(&jobs)?,
+            holders: r.holders(&jobs, None)?,
             kept,
             finished: finished(r)?,
             forgotten: r.forgotten_jobs(JobSeq::default(), 1000)?.trim.jobs,

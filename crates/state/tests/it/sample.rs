@@ -118,7 +118,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     for node in ["n1", "n2"].map(node) {
         add(text, (r.open_fires(&node)?, r.open_of(&node, None, 100)?, r.withdrawn(&node)?));
     }
-    let mut holders: Vec<_> = r.holders(&numbers)?.into_iter().collect();
+    let mut holders: Vec<_> = r.holders(&numbers, None)?.into_iter().collect();
     holders.sort();
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
     let due = r.due(ALL_DUE, Millis::MAX, 100, &passed)?;

@@ -5,8 +5,8 @@ mod page;
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionFilter, ExecutionRow,
-    Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, Plan,
+    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer, ExecutionFilter,
+    ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, Plan,
     PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec,
     TriggerRun, Trim, VERSION, VersionRow,
 };
@@ -265,6 +265,7 @@ pub fn run(job: &JobRow, at: Millis) -> PlanStep {
         trigger: Trigger::Schedule,
         fire_at: at,
         node: node(NODE),
+        beside: false,
     };
     let (job, version) = (job.seq, job.job.version);
     PlanStep { job, version, from: at, next_due: Some(at + 1000), run: Some(run) }
@@ -287,6 +288,19 @@ pub fn plan(steps: impl Into<Vec<PlanStep>>) -> Command {
 
 pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<ExecutionId>) -> Command {
     Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of, node: node(NODE) })
+}
+
+/// The same through another node.
+pub fn trigger_at(other: &str, job: &JobRow, execution: ExecutionId) -> Command {
+    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of: None, node: node(other) })
+}
+
+/// What is answered of a run of a job that was asked for, by the version in force.
+pub fn accepted(job: &JobRow, fire: &Fire, replay_of: Option<ExecutionId>) -> Outcome {
+    let job_name = job.job.spec.as_ref().expect("a good job").name.to_string();
+    let (run, node) = (fire.run, fire.node.clone());
+    let job = job.job.id;
+    Outcome::Execution(ExecutionAnswer { job, job_name, run, node, replay_of, cancelled_at: None })
 }
 
 pub fn cancel(execution: ExecutionId) -> Command {

@@ -113,3 +113,27 @@ async fn triggers_follow_the_policy_too() {
         assert_eq!((ends[0]["status"].as_str(), ends[1]["status"].as_str()), (Some(first), Some(second)));
     }
 }
+
+#[tokio::test]
+async fn a_replay_of_an_old_version_follows_the_policy_of_now() {
+    let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
+    let gate = Gate::closed();
+    receiver.script("/", [Answer::ok(), Answer::ok().after(&gate)]);
+    // It forbids overlap.
+    let old = server.run(&manual("job", json!({"url": receiver.url("/")}))).await;
+    server.patch("/jobs/job", &json!({"concurrency": "queue"})).await.ok(200);
+    let under_way = server.trigger("job").await;
+    receiver.wait_for("/", 2).await;
+    let replay = format!("/jobs/job/executions/{}/replay", old["id"].as_str().unwrap());
+    let replay = server.act(&replay).await.ok(202);
+    // It waits, so there is no place for another one.
+    let third = server.trigger("job").await;
+    assert_eq!(server.finished("job", third["id"].as_str().unwrap()).await["status"], "skipped");
+    assert_eq!(receiver.calls("/").len(), 2);
+    gate.open();
+    for run in [&under_way, &replay] {
+        let done = server.finished("job", run["id"].as_str().unwrap()).await;
+        assert_eq!((&done["status"], &done["job_version"]), (&json!("success"), &run["job_version"]));
+    }
+    assert_eq!(replay["job_version"], 1);
+}

@@ -88,13 +88,24 @@ async fn replay_makes_a_new_execution_of_the_same_request() {
     let replay = server.act(&format!("/jobs/job/executions/{id}/replay")).await.ok(202);
     assert_eq!((&replay["trigger"], &replay["replay_of"]), (&json!("replay"), &failed["id"]));
     assert_ne!(replay["id"], failed["id"]);
+    assert_eq!(replay["scheduled_time"], failed["scheduled_time"]);
     let done = server.finished("job", replay["id"].as_str().unwrap()).await;
     assert_eq!((&done["status"], &done["job_version"]), (&json!("success"), &json!(1)));
     let calls = receiver.calls("/old");
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[1].sent("X-Chronos-Trigger"), "replay");
     assert_eq!(calls[1].execution(), replay["id"]);
+    // "Process what is due at this time" means the same time.
+    let times = [&calls[0], &calls[1]].map(|call| call.sent("X-Chronos-Scheduled-Time").to_owned());
+    assert_eq!(times[0], times[1]);
+    let time = failed["scheduled_time"].as_str().unwrap();
+    assert_eq!(calls[1].body, format!("{time} {}", replay["id"].as_str().unwrap()));
     assert_eq!(server.execution("job", id).await, failed, "the original stays as it was");
+    // And so it is for a replay of the replay.
+    let again = format!("/jobs/job/executions/{}/replay", replay["id"].as_str().unwrap());
+    let again = server.act(&again).await.ok(202);
+    assert_eq!((&again["scheduled_time"], &again["replay_of"]), (&failed["scheduled_time"], &replay["id"]));
+    server.finished("job", again["id"].as_str().unwrap()).await;
     let nobody = "00000000-0000-8000-8000-000000000000";
     server.act(&format!("/jobs/job/executions/{nobody}/replay")).await.problem(404);
     server.act(&format!("/jobs/job/executions/{nobody}/cancel")).await.problem(404);

@@ -164,6 +164,23 @@ async fn a_job_that_is_over_can_be_changed_and_does_not_run_again() {
 }
 
 #[tokio::test]
+async fn a_repeat_is_answered_though_its_time_is_past_by_now() {
+    let receiver = Receiver::start().await;
+    let server = CHRONOS.with(&[("scheduler.misfire_threshold", "1ms")]).await;
+    let at = Timestamp::now() + SignedDuration::from_secs(2);
+    let once = json!({"name": "job", "schedule": format!("@at {at}"), "webhook": {"url": receiver.url("/")}});
+    let key = [("idempotency-key", "once")];
+    let first = server.call(hyper::Method::POST, "/jobs", &key, &once).await.ok(201);
+    let call = receiver.next("/").await;
+    server.finished("job", call.execution()).await;
+    let again = server.call(hyper::Method::POST, "/jobs", &key, &once).await.ok(201);
+    assert_eq!(again, first);
+    let mut other = once.clone();
+    other["name"] = "other".into();
+    assert_eq!(server.post("/jobs", &other).await.bad_fields(), ["schedule"]);
+}
+
+#[tokio::test]
 async fn a_rollback_to_times_that_are_over_is_refused() {
     let receiver = Receiver::start().await;
     let server = CHRONOS.with(&[("scheduler.misfire_threshold", "1ms")]).await;

@@ -138,3 +138,23 @@ fn missed_runs_follow_one_another_though_their_policy_forbids_overlap() {
     assert_eq!(bench.tick(), ["attempt 11#1 v1"]);
     assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 0", "attempt 12#1 v1"]);
 }
+
+#[test]
+fn a_replay_goes_by_what_its_job_says_now_and_not_by_its_version() {
+    for (then, now, expected) in [
+        (Forbid, Allow, "attempt 12#1 v1"),
+        (Forbid, Queue, ""),
+        (Allow, Queue, ""),
+        (Allow, Forbid, "12 skipped, over skipped"),
+        (Queue, Replace, "abort 11, 11#1 replaced, over cancelled in 1, attempt 12#1 v1"),
+    ] {
+        let mut bench = Bench::recovered(64);
+        bench.knows(1, 1, then);
+        bench.applied([Fire(fire(11))]);
+        bench.tick();
+        let mut replay = fire_at(12, 1);
+        (replay.run.trigger, replay.policy) = (Trigger::Replay, Some(now));
+        bench.applied([Fire(replay)]);
+        assert_eq!(bench.after(1).join(", "), expected, "{then:?}, and now {now:?}");
+    }
+}

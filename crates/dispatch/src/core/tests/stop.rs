@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chronos_state::Effect::Fire;
+use chronos_state::Effect::{Fire, Settled};
 use chronos_types::Concurrency::{Allow, Queue};
 use chronos_types::ExecutionId;
 
@@ -33,6 +33,21 @@ fn a_node_that_closes_begins_nothing_and_keeps_what_others_may_not_fire_yet() {
     bench.applied([Fire(retry(21, 2, 2)), Fire(fire(23))]);
     assert_eq!(bench.after(60_000), [""; 0]);
     assert_eq!(bench.core.running(), 0);
+}
+
+#[test]
+fn what_comes_while_a_node_closes_stays_until_it_may_begin_elsewhere() {
+    let mut bench = Bench::recovered(64);
+    bench.knows(1, 1, Queue);
+    bench.applied([Fire(fire(11))]);
+    bench.tick();
+    bench.on(Event::Close);
+    assert_eq!(bench.core.closed().keep, ids([11]));
+    bench.applied([Fire(fire_at(12, 1))]);
+    assert_eq!(bench.core.closed().keep, ids([11, 12]), "it would overlap with 11");
+    bench.ended(11, 1, success());
+    bench.applied([Settled(id(11))]);
+    assert_eq!(bench.core.closed().keep, ids([]));
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Bench {
         Made { id, seq: JobSeq::new(i64::try_from(number).expect("a number")) }
     }
 
-    /// Asks for a run by hand, to be fired by `node`.
+    /// Asks for a run by hand, to be fired by `node` if no other holds one that it may not overlap with.
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
         let execution = ExecutionId::manual(job.id, self.env.now(), self.env.random_bytes());
         let run = TriggerRun { job: job.id, execution, replay_of: None, node: NodeName::unchecked(node) };
@@ -237,7 +237,8 @@ impl Bench {
     ) -> ExecutionId {
         let execution = ExecutionId::scheduled(job.id, scheduled_time);
         let (trigger, node) = (Trigger::Schedule, NodeName::unchecked(node));
-        let run = PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node };
+        let fire_at = scheduled_time;
+        let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside: false };
         let step = PlanStep { job: job.seq, version, from: scheduled_time, next_due: None, run: Some(run) };
         self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution

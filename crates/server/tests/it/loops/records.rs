@@ -82,6 +82,7 @@ fn steps(job: Made, first: i64, count: usize) -> Vec<PlanStep> {
             trigger: Trigger::CatchUp,
             fire_at: at + 3_600_000,
             node: NodeName::unchecked(OWN),
+            beside: false,
         };
         PlanStep { job: job.seq, version: 1, from: at, next_due: Some(at + 1), run: Some(run) }
     };

@@ -30,7 +30,8 @@ impl Model {
             }
         }
         for number in &anew.runs {
-            let Some(run) = self.numbers.get(number).and_then(|id| self.runs.get_mut(id)) else { continue };
+            let Some(id) = self.numbers.get(number).copied() else { continue };
+            let Some(run) = self.runs.get_mut(&id) else { continue };
             let waits = match run.execution.status {
                 Status::Retrying => true,
                 Status::Pending => matches!(run.execution.trigger, Trigger::Manual | Trigger::Replay),
@@ -38,8 +39,8 @@ impl Model {
             };
             if waits && run.fire_at > self.at {
                 run.fire_at = self.at;
-                self.effects.push(Effect::Settled(run.execution.id));
-                self.effects.push(Effect::Fire(run.owed()));
+                self.effects.push(Effect::Settled(id));
+                self.effects.push(Effect::Fire(self.owed(id)));
             }
         }
         if anew.done {

@@ -66,6 +66,7 @@ impl Run {
             },
             node: execution.node_id.clone(),
             begun: execution.status != Status::Pending,
+            policy: None,
         }
     }
 

@@ -38,7 +38,7 @@ impl Model {
         // Only a success counts from a node that no longer holds it.
         let delivered = matches!(report.what, Reported::Ended { failure: None, .. });
         if run.execution.node_id != report.node && !delivered {
-            self.effects.push(Effect::Fire(run.owed()));
+            self.effects.push(Effect::Fire(self.owed(id)));
             return Outcome::Done;
         }
         let at = self.at;

@@ -1,0 +1,88 @@
+//! What the naive machine makes of requests about runs, and what it answers.
+
+use super::*;
+
+impl Model {
+    pub(super) fn trigger(&mut self, run: &TriggerRun) -> Outcome {
+        let Some(seq) = self.find(run.job) else {
+            return refuse(Refusal::NoSuchJob);
+        };
+        let job = &self.jobs[&seq];
+        let (version, scheduled_time, trigger) = match run.replay_of {
+            None => (job.version, self.at, Trigger::Manual),
+            Some(original) => match self.runs.get(&original) {
+                Some(Run { job, execution, .. }) if *job == seq => {
+                    (execution.job_version, execution.scheduled_time, Trigger::Replay)
+                }
+                _ => return refuse(Refusal::NoSuchExecution),
+            },
+        };
+        if job.spec().concurrency == Concurrency::Forbid {
+            let comes = |id: &ExecutionId| !self.runs[id].is_to_come(self.at);
+            let mut others = self.open(seq).into_iter().filter(|id| *id != run.execution);
+            if let Some(unfinished) = others.find(comes) {
+                return refuse(Refusal::Overlap { unfinished });
+            }
+        }
+        let beside = job.spec().concurrency != Concurrency::Allow;
+        let node = self.place(seq, &run.node, beside);
+        let execution = run.execution;
+        let identity = RunRef { execution, job: seq, version, scheduled_time, trigger };
+        if self.insert(&first(identity, self.at, &node), run.replay_of) {
+            self.effects.push(Effect::Fire(self.owed(execution)));
+        }
+        self.answer(execution, None)
+    }
+
+    /// What the node of an open run owes the world. A replay of an old version goes by the policy in force.
+    pub(super) fn owed(&self, id: ExecutionId) -> Fire {
+        let run = &self.runs[&id];
+        let waits = (run.execution.status, run.execution.trigger) == (Status::Pending, Trigger::Replay);
+        let policy = waits.then(|| self.jobs[&run.job].spec().concurrency);
+        Fire { policy, ..run.owed() }
+    }
+
+    /// The node that is to fire a run: the one named, or, where the run is to be `beside` others of its job, the one
+    /// that holds the newest of those.
+    pub(super) fn place(&self, job: JobSeq, named: &NodeName, beside: bool) -> NodeName {
+        let newest = self.open(job).pop().filter(|_| beside);
+        newest.map_or(named, |id| &self.runs[&id].execution.node_id).clone()
+    }
+
+    /// What is answered of an execution, as it was asked for.
+    fn answer(&self, id: ExecutionId, cancelled_at: Option<Millis>) -> Outcome {
+        let Run { job, execution, .. } = &self.runs[&id];
+        let of_job = &self.jobs[job];
+        Outcome::Execution(ExecutionAnswer {
+            job: of_job.id,
+            job_name: of_job.name_at(execution.job_version).to_string(),
+            run: self.runs[&id].owed().run,
+            node: execution.node_id.clone(),
+            replay_of: execution.replay_of,
+            cancelled_at,
+        })
+    }
+
+    pub(super) fn cancel(&mut self, id: ExecutionId) -> Outcome {
+        let Some(run) = self.runs.get_mut(&id) else {
+            return refuse(Refusal::NoSuchExecution);
+        };
+        if !run.is_open() {
+            return refuse(Refusal::Finished { status: run.execution.status.as_str().to_owned() });
+        }
+        run.cancel(self.at, "cancelled by request");
+        self.effects.push(Effect::Cancel(id));
+        self.answer(id, Some(self.at))
+    }
+
+    pub(super) fn confirm(&self, confirm: &Confirm) -> Outcome {
+        let Some(seq) = self.find(confirm.job) else {
+            return refuse(Refusal::NoSuchJob);
+        };
+        let current = self.jobs[&seq].version;
+        if current != confirm.version {
+            return refuse(Refusal::VersionMismatch { current });
+        }
+        Outcome::Job { seq, id: confirm.job, version: current, at: self.at }
+    }
+}
