@@ -4,7 +4,7 @@ use chronos_state::{
     BadSpec, Command, DeleteJob, ExecutionRow, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits,
     Proposal, PutJob, Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, Window};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -172,15 +172,8 @@ impl Jobs {
             let why = format!("cannot be read: {}: {}", error.field, error.message);
             return Err(Invalid::one("version", why).into());
         }
-        let next = |row: &JobRow, now| {
-            let window = Window { start_at: spec.start_at, end_at: spec.end_at };
-            let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
-            let mut invalid = Invalid::default();
-            for error in self.schedules.check_job(schedule, timezone, Some(window), Some(row), now) {
-                invalid.add(error.field, error.message);
-            }
-            invalid.into_result().map(|()| Some(Ok(spec.clone())))
-        };
+        let next =
+            |row: &JobRow, now| self.schedules.check_spec(&spec, row, now).map(|()| Some(Ok(spec.clone())));
         change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
     }
 
