@@ -2,7 +2,7 @@
 
 use chronos_types::{
     self as domain, Auth, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags,
-    Webhook, Window, clip, control_character, format_rfc3339,
+    Webhook, Window, clip, control_character,
 };
 use serde_json::Value;
 
@@ -134,8 +134,10 @@ fn window(fields: &Fields<'_>, invalid: &mut Invalid) -> Window {
     if let (Some(start), Some(end)) = (start_at, end_at)
         && end <= start
     {
-        let (start, end) = (format_rfc3339(start), format_rfc3339(end));
-        invalid.add("end_at", format!("{end} is not later than start_at ({start}); expected a later time"));
+        let text = |name: &str| clip(fields.get(name).and_then(Value::as_str).unwrap_or_default());
+        let (start, end) = (text("start_at"), text("end_at"));
+        invalid
+            .add("end_at", format!("{end:?} is not later than start_at ({start:?}); expected a later time"));
     }
     Window { start_at, end_at }
 }

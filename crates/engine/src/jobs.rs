@@ -4,7 +4,7 @@ use chronos_state::{
     BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, Proposal,
     PutJob, Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis, Window};
+use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, Changed, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -183,13 +183,7 @@ impl Jobs {
                 return Err(Invalid::one("version", why).into());
             }
             let next = |row: &JobRow, now| {
-                let window = Window { start_at: spec.start_at, end_at: spec.end_at };
-                let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
-                let mut invalid = Invalid::default();
-                for error in self.schedules.check_job(schedule, timezone, Some(window), Some(row), now) {
-                    invalid.add(error.field, error.message);
-                }
-                invalid.into_result().map(|()| Some(Ok(spec.clone())))
+                self.schedules.check_spec(&spec, row, now).map(|()| Some(Ok(spec.clone())))
             };
             change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
         };

@@ -2,7 +2,7 @@
 
 use chronos_schedule::{Schedule, Zone};
 use chronos_state::JobRow;
-use chronos_types::{FieldError, Invalid, Millis, Window};
+use chronos_types::{FieldError, Invalid, JobSpec, Millis, Window, format_rfc3339};
 
 use crate::services::Services;
 use crate::times::{Instants, first_of_new};
@@ -46,7 +46,8 @@ impl Schedules {
     }
 
     /// As [`Schedules::check`], of a job that gets these times `now`: they leave an instant at which it runs. Of times
-    /// that the job in `row` has already, nothing is asked, and nothing of those that cannot be read.
+    /// that the job in `row` has already, nothing is asked, and nothing of those that cannot be read. What is said of
+    /// `start_at` and `end_at` is the end of a sentence that begins with the value.
     #[must_use]
     pub fn check_job(
         &self,
@@ -67,6 +68,30 @@ impl Schedules {
         let created_at = row.map_or(now, |row| row.job.created_at);
         let first = first_of_new(instants, created_at, now, self.services.misfire_threshold);
         first.err().unwrap_or_default()
+    }
+
+    /// The same of a specification that the job in `row` gets `now`.
+    ///
+    /// # Errors
+    /// Every field that leaves no instant.
+    pub(crate) fn check_spec(&self, spec: &JobSpec, row: &JobRow, now: Millis) -> Result<(), Invalid> {
+        let window = Window { start_at: spec.start_at, end_at: spec.end_at };
+        let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
+        let mut invalid = Invalid::default();
+        for FieldError { field, message } in self.check_job(schedule, timezone, Some(window), Some(row), now)
+        {
+            let value = match field.as_str() {
+                "start_at" => spec.start_at.map(format_rfc3339),
+                "end_at" => spec.end_at.map(format_rfc3339),
+                _ => None,
+            };
+            let message = match value {
+                Some(value) => format!("{value} {message}"),
+                None => message,
+            };
+            invalid.add(field, message);
+        }
+        invalid.into_result()
     }
 
     /// Says what a schedule means, and its first `count` runs later than `after`, or than now where no instant

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem};
 use chronos_state::{JobFilter, JobRow, JobSeq};
-use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets};
+use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -186,7 +186,8 @@ fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) -> Result<J
     }
 }
 
-/// Judges the times that the job in `row`, or a new one, gets by `value`.
+/// Judges the times that the job in `row`, or a new one, gets by `value`. What is said of its window begins with the
+/// text that stands there.
 fn times<'a>(
     app: &'a App,
     value: &'a Value,
@@ -194,6 +195,13 @@ fn times<'a>(
     now: Millis,
 ) -> impl Fn(Option<&str>, Option<&str>) -> Vec<FieldError> + 'a {
     move |schedule, timezone| {
-        app.engine.schedules.check_job(schedule, timezone, JobInput::window(value), row, now)
+        let window = JobInput::window(value);
+        let mut errors = app.engine.schedules.check_job(schedule, timezone, window, row, now);
+        for FieldError { field, message } in &mut errors {
+            if let ("start_at" | "end_at", Some(text)) = (field.as_str(), value[field.as_str()].as_str()) {
+                *message = format!("{:?} {message}", clip(text));
+            }
+        }
+        errors
     }
 }

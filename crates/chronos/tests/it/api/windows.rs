@@ -78,14 +78,17 @@ async fn times_that_leave_no_run_are_refused_when_a_job_gets_them() {
 async fn a_refused_time_is_named_with_its_value_and_what_was_expected() {
     let server = CHRONOS.start().await;
     for (members, says) in [
-        (json!({"schedule": "@at 2020-01-02T03:04:05Z"}), ["2020-01-02T03:04:05", "expected a time to come"]),
         (
-            json!({"schedule": "* * * * *", "end_at": "2020-01-02T03:04:05Z"}),
-            ["2020-01-02T03:04:05", "expected a time to come"],
+            json!({"schedule": "@at 2020-01-02T03:04:05Z"}),
+            ["\"@at 2020-01-02T03:04:05Z\" is past", "expected a time to come"],
+        ),
+        (
+            json!({"schedule": "* * * * *", "end_at": "2020-01-02T03:04:05+01:00"}),
+            ["\"2020-01-02T03:04:05+01:00\" is past", "expected a time to come"],
         ),
         (
             json!({"schedule": "@at 2098-01-02T00:00:00Z", "end_at": "2098-01-01T00:00:00Z"}),
-            ["2098-01-01T00:00:00", "expected that time or later"],
+            ["\"2098-01-01T00:00:00Z\" is before the first run", "expected that time or later"],
         ),
     ] {
         let problem = server.post("/jobs", &job(members)).await.problem(400);
