@@ -1,7 +1,7 @@
 //! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
 //! stays the same from release to release.
 
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
@@ -20,20 +20,28 @@ pub(crate) struct ApiError {
     code: &'static str,
     detail: String,
     errors: Vec<BadField>,
-    /// One that goes with the problem.
-    header: Option<(HeaderName, &'static str)>,
+    retry_after: Option<&'static str>,
+    accept_encoding: Option<&'static str>,
     closes: bool,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), header: None, closes: false }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            accept_encoding: None,
+            closes: false,
+        }
     }
 
     /// What cannot be done now and may be done later.
     fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
-        let header = Some((header::RETRY_AFTER, retry_after));
-        Self { header, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+        let retry_after = Some(retry_after);
+        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
     }
 
     /// This node does as much of the kind as it can at once. Nothing was done.
@@ -111,8 +119,9 @@ impl ApiError {
             "the request body comes in the coding {:?}; expected none: send the JSON without compression",
             clip(found)
         );
-        let header = Some((header::ACCEPT_ENCODING, "identity"));
-        Self { header, ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail) }
+        let accept_encoding = Some("identity");
+        let wrong = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        Self { accept_encoding, ..wrong }
     }
 
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
@@ -304,14 +313,17 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, errors, header: more, closes } = self;
+        let Self { status, code, detail, errors, retry_after, accept_encoding, closes } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
         let mut response = respond::json(status, &problem);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some((name, value)) = more {
-            headers.insert(name, HeaderValue::from_static(value));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if let Some(codings) = accept_encoding {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -49,6 +49,14 @@ impl Query {
         if tags.len() > MAX_TAGS {
             let say = format!("{} tags are asked for; a job has at most {MAX_TAGS}", tags.len());
             self.invalid.add("tag.KEY", say);
+            return tags;
+        }
+        for (at, (key, _)) in tags.iter().enumerate() {
+            // No job has two values of one tag, so it would find none.
+            if let Some((_, first)) = tags[..at].iter().find(|(before, _)| before == key) {
+                let say = format!("is given more than once, first as {:?}; expected one value", clip(first));
+                self.invalid.add(format!("tag.{}", clip(key)), say);
+            }
         }
         tags
     }

@@ -1,18 +1,18 @@
 //! Jobs over the wire: every bad field is named at once, what is read can be written back, and
 //! no secret comes out.
 
-use chronos_api::{Job, JobInput, merge_patch, parse_json};
+use chronos_api::{Job, JobInput, parse_json};
 use chronos_types::{FieldError, Invalid, JobId, JobSpec};
 use serde_json::{Value, json};
 
-fn check(schedule: Option<&str>, timezone: Option<&str>) -> Vec<FieldError> {
+pub fn check(schedule: Option<&str>, timezone: Option<&str>) -> Vec<FieldError> {
     let bad = |field: &str| FieldError { field: field.into(), message: "is bad".into() };
     let schedule = schedule.filter(|text| *text == "bad").map(|_| bad("schedule"));
     let timezone = timezone.filter(|text| *text == "bad").map(|_| bad("timezone"));
     schedule.into_iter().chain(timezone).collect()
 }
 
-fn parse(value: &Value) -> Result<JobSpec, Invalid> {
+pub fn parse(value: &Value) -> Result<JobSpec, Invalid> {
     JobInput::parse(value, None, &check)
 }
 
@@ -33,7 +33,7 @@ fn small() -> Value {
 }
 
 /// A small job with `field` (dotted) set to `value`.
-fn with(field: &str, value: Value) -> Value {
+pub fn with(field: &str, value: Value) -> Value {
     let mut job = small();
     let mut at = &mut job;
     for name in field.split('.') {
@@ -257,21 +257,6 @@ fn what_people_write_is_taken_as_it_is() {
 }
 
 #[test]
-fn basic_auth_has_a_name_or_a_password() {
-    for (username, password) in [("", "p"), ("u", ""), ("u", "p")] {
-        let auth = json!({"type": "basic", "username": username, "password": password});
-        parse(&with("webhook.auth", auth)).expect("one of them is enough");
-    }
-    // The password that stays is empty, so the name must not become so.
-    let input = with("webhook.auth", json!({"type": "basic", "username": "u", "password": ""}));
-    let emptied =
-        patched(&input, &json!({"webhook": {"auth": {"username": ""}}})).expect_err("both are empty");
-    assert_eq!(emptied.fields()[0].field, "webhook.auth.username");
-    let other = patched(&input, &json!({"webhook": {"auth": {"username": "v"}}})).expect("another name");
-    assert_ne!(other.webhook.auth, parse(&input).expect("good").webhook.auth);
-}
-
-#[test]
 fn defaults_are_filled_in_and_what_was_not_given_stays_away() {
     let job = read_back(&parse(&small()).expect("good"));
     let expected = json!({
@@ -354,72 +339,6 @@ fn wrong_types_in_place_of_secrets_are_not_quoted() {
     let input = with("webhook.auth", json!({"type": "bearer", "token": 20_071_969}));
     let error = parse(&input).expect_err("number").to_string();
     assert!(error.contains("webhook.auth.token: is a number") && !error.contains("20071969"), "{error}");
-}
-
-fn patched(input: &Value, patch: &Value) -> Result<JobSpec, Invalid> {
-    let spec = parse(input).expect("good");
-    JobInput::parse(&merge_patch(&spec, patch)?, Some(&spec.webhook), &check)
-}
-
-#[test]
-fn a_patch_changes_what_it_names_and_keeps_the_rest() {
-    let mut input = with("webhook.auth", json!({"type": "bearer", "token": "hunter2"}));
-    input["tags"] = json!({"a": "1", "b": "2"});
-    input["timeout"] = json!("5m");
-    let spec = parse(&input).expect("good");
-
-    let same = patched(&input, &json!({})).expect("nothing");
-    assert_eq!(same, spec);
-    let patch = json!({"enabled": false, "timeout": null, "tags": {"a": null, "c": "3"}, "webhook": {"url": "http://i/"}});
-    let changed = patched(&input, &patch).expect("good");
-    assert_eq!(
-        (changed.enabled, changed.timeout, changed.webhook.auth),
-        (false, None, spec.webhook.auth.clone())
-    );
-    assert_eq!(changed.tags.as_map().keys().collect::<Vec<_>>(), ["b", "c"]);
-    assert_eq!(changed.webhook.url.as_str(), "http://i/");
-
-    let basic = json!({"webhook": {"auth": {"type": "basic", "username": "u", "password": "p"}}});
-    assert_ne!(patched(&input, &basic).expect("another type").webhook.auth, spec.webhook.auth);
-
-    for (patch, field) in [
-        (json!({"nope": null}), "nope"),
-        (json!({"name": null}), "name"),
-        (json!({"webhook": {"timeout": 1}}), "webhook.timeout"),
-        (json!([]), ""),
-    ] {
-        assert_eq!(patched(&input, &patch).expect_err("bad").fields()[0].field, field);
-    }
-}
-
-#[test]
-fn a_patch_names_headers_in_any_case() {
-    let input = with("webhook.headers", json!({"X-First": "1", "Authorization": "hunter2", "X-Last": "2"}));
-    let headers = |patch: Value| {
-        let spec = patched(&input, &json!({"webhook": {"headers": patch}})).expect("good");
-        spec.webhook.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
-    };
-    let rest = ["X-First: 1", "X-Last: 2"];
-    for name in ["Authorization", "authorization", "AUTHORIZATION"] {
-        assert_eq!(headers(json!({name: null})), rest, "{name}");
-        let changed = [rest[0].to_owned(), format!("{name}: new"), rest[1].to_owned()];
-        assert_eq!(headers(json!({name: "new"})), changed, "it is sent as it was written last");
-        let kept = [rest[0].to_owned(), format!("{name}: hunter2"), rest[1].to_owned()];
-        assert_eq!(headers(json!({name: "[redacted]"})), kept);
-    }
-    assert_eq!(headers(json!({"x-nobody": null})).len(), 3);
-    // A header that is spelt anew by RFC 7396: the old name goes, the new one comes.
-    for patch in [
-        json!({"Authorization": null, "authorization": "new"}),
-        json!({"authorization": "new", "Authorization": null}),
-    ] {
-        let mut found = headers(patch);
-        found.sort();
-        assert_eq!(found, ["X-First: 1", "X-Last: 2", "authorization: new"]);
-    }
-    let twice = json!({"webhook": {"headers": {"authorization": "a", "AUTHORIZATION": "b"}}});
-    let invalid = patched(&input, &twice).expect_err("two values for one header");
-    assert!(invalid.to_string().contains("is given twice"), "{invalid}");
 }
 
 #[test]

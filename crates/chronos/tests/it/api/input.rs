@@ -225,6 +225,7 @@ async fn unknown_and_bad_query_parameters_are_refused_by_name() {
         ("/jobs?q=%00", "q"),
         ("/jobs?q=a%1Bb", "q"),
         ("/jobs?tag.team=%ff", "tag.team"),
+        ("/jobs?tag.team=a&tag.team=b", "tag.team"),
         ("/jobs?limit=99999999999999999999", "limit"),
         ("/jobs?enabled=maybe", "enabled"),
         ("/jobs?colour=red", "colour"),
