@@ -104,7 +104,7 @@ impl Jobs {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
-                    Ok(Changed::Now(Box::new(JobRow { seq, job, last_run: None })))
+                    Ok::<_, ChangeError>(Changed::Now(Box::new(JobRow { seq, job, last_run: None })))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
                 other => Err(WriteError::of(other).into()),

@@ -169,8 +169,14 @@ fn finished_run(
 ) -> (PlanStep, Command) {
     let (execution, trigger) = (ExecutionId::scheduled(id, scheduled_time), Trigger::Schedule);
     let run = RunRef { execution, job, version: 1, scheduled_time, trigger };
-    let planned =
-        PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node: node.clone(), beside: false };
+    let planned = PlannedRun {
+        execution,
+        scheduled_time,
+        trigger,
+        fire_at: scheduled_time,
+        node: node.clone(),
+        beside: false,
+    };
     let step = PlanStep { job, version: run.version, from: scheduled_time, next_due, run: Some(planned) };
     (step, Command::Report(Report { run, node: node.clone(), what: success(scheduled_time) }))
 }

@@ -26,47 +26,45 @@ pub(super) fn in_the_way(
 ) -> Result<Option<ExecutionId>, StateError> {
     let remainders = remainder::of_job(context, job)?;
     let is_it = |open: &Open| !open.is_to_come(context.at) && open.run.execution != own;
-    let mut after = 0;
-    loop {
-        let page = context.open_of(job, after, i64::MAX, LOOK_AT)?;
-        if let Some(open) = page.iter().find(|open| is_it(open) && !is_over(open, &remainders)) {
-            return Ok(Some(open.run.execution));
-        }
-        match page.last() {
-            Some(last) => after = last.seq,
-            None => return Ok(None),
-        }
-    }
+    Ok(first(context, job, &remainders, is_it)?.map(|open| open.run.execution))
 }
 
-/// The node that holds the newest unfinished run of a job. It may be one that is gone: whoever moves what that node
+/// The node that holds the first unfinished run of a job. It may be one that is gone: whoever moves what that node
 /// holds moves all runs of the job together.
 pub(super) fn holder(context: &Context<'_>, job: JobSeq) -> Result<Option<NodeName>, StateError> {
     let remainders = remainder::of_job(context, job)?;
-    if remainders.is_empty() {
-        return newest(context, job);
+    if !remainders.is_empty() {
+        return Ok(first(context, job, &remainders, |_| true)?.map(|open| open.node));
     }
-    // What is to end counts as ended, however far that has come.
-    let (mut holder, mut after) = (None, 0);
-    loop {
-        let page = context.open_of(job, after, i64::MAX, LOOK_AT)?;
-        let Some(last) = page.last() else { return Ok(holder) };
-        after = last.seq;
-        let stays = page.into_iter().rev().find(|open| !is_over(open, &remainders));
-        holder = stays.map(|open| open.node).or(holder);
-    }
-}
-
-fn newest(context: &Context<'_>, job: JobSeq) -> Result<Option<NodeName>, StateError> {
+    // The same, as a plan asks it of each of its runs.
     let sql = concat!(
         "SELECT seq, node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
         open!(),
-        " ORDER BY seq DESC LIMIT 1"
+        " ORDER BY seq LIMIT 1"
     );
     context.statements.with(sql, |statement| {
         let mut rows = statement.query([job.get()])?;
         rows.next()?.map(|row| row::read("executions", row, |row| columns::node(row, 1))).transpose()
     })
+}
+
+/// The first unfinished run of a job that is one of those looked for. What a change is to end counts as ended, however
+/// far that has come.
+fn first(
+    context: &Context<'_>,
+    job: JobSeq,
+    remainders: &[Remainder],
+    is_it: impl Fn(&Open) -> bool,
+) -> Result<Option<Open>, StateError> {
+    let mut after = 0;
+    loop {
+        let page = context.open_of(job, after, i64::MAX, LOOK_AT)?;
+        let Some(last) = page.last() else { return Ok(None) };
+        after = last.seq;
+        if let Some(found) = page.into_iter().find(|open| is_it(open) && !is_over(open, remainders)) {
+            return Ok(Some(found));
+        }
+    }
 }
 
 /// Whether a change of its job is to end it.

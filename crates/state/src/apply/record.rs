@@ -8,9 +8,9 @@ use crate::error::StateError;
 use crate::outcome::{Effect, ExecutionAnswer};
 use crate::run::{Fire, RunRef};
 use crate::stored::code::{self, Code};
-use crate::stored::{columns, raw};
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
 use crate::stored::row;
+use crate::stored::{columns, raw};
 
 macro_rules! update {
     ($more:literal) => {

@@ -60,7 +60,8 @@ impl PlanStep {
     /// What the node that the step names is to fire, if there is a run.
     #[must_use]
     pub fn fire(&self) -> Option<Fire> {
-        let PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside: _ } = self.run.as_ref()?;
+        let PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside: _ } =
+            self.run.as_ref()?;
         let run = RunRef {
             execution: *execution,
             job: self.job,

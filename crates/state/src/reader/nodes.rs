@@ -76,7 +76,7 @@ impl Reader {
         Ok(open)
     }
 
-    /// For each of these jobs, the node that holds its newest unfinished execution, apart from those of the node
+    /// For each of these jobs, the node that holds its first unfinished execution, apart from those of the node
     /// `beside`. A job that has none is not in the answer.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Reader {
         let sql = concat!(
             "SELECT seq, node FROM executions INDEXED BY executions_open WHERE job = ?1 AND ",
             open!(),
-            " AND node IS NOT ?2 ORDER BY id DESC LIMIT 1"
+            " AND node IS NOT ?2 ORDER BY seq LIMIT 1"
         );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut holders = HashMap::new();

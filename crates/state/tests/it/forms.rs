@@ -3,8 +3,8 @@
 
 use chronos_state::{
     Anew, Batch, Cancel, ClockWord, Command, Confirm, DeleteJob, DueAnew, ExecutionAnswer, Idempotency,
-    JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report, Reported,
-    RunRef, StoredSpec, TriggerRun, Trim,
+    JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report,
+    Reported, RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,

@@ -116,7 +116,8 @@ fn an_answer_outlives_the_execution_that_it_is_about() {
 #[test]
 fn a_version_that_an_answer_shows_stays_as_long_as_its_key() {
     let mut world = World::new();
-    let created = world.batch(&keyed(0, "create", "f", put(id_of("a"), None, spec("a"), None))).outcomes.remove(0);
+    let created =
+        world.batch(&keyed(0, "create", "f", put(id_of("a"), None, spec("a"), None))).outcomes.remove(0);
     assert!(matches!(created, Outcome::Job { version: 1, .. }), "{created:?}");
     let job = world.job("a");
     let changed = |n: u64| JobSpec { description: n.to_string(), ..spec("a") };
@@ -124,7 +125,11 @@ fn a_version_that_an_answer_shows_stays_as_long_as_its_key() {
         let change = put(job.job.id, Some(n), changed(n), None);
         // Version 3 is the answer to a request with a key.
         let batch = keyed(10, "change", "f", change.clone());
-        if n == 2 { world.batch(&batch) } else { world.batch(&Batch { at: 10, items: vec![change.into()] }) };
+        if n == 2 {
+            world.batch(&batch)
+        } else {
+            world.batch(&Batch { at: 10, items: vec![change.into()] })
+        };
     }
     let shown = |world: &World, version| world.ask(|r| r.job_version(job.seq, version));
     let everything = |world: &World| {

@@ -334,11 +334,11 @@ impl Model {
         counts.into_iter().collect()
     }
 
-    /// Who holds the newest open run of each job.
+    /// Who holds the first open run of each job.
     pub fn holders(&self) -> HashMap<JobSeq, NodeName> {
-        // Oldest first, so that the newest stays.
-        let open = self.runs.values().filter(|run| run.is_open());
-        open.map(|run| (run.job, run.execution.node_id.clone())).collect()
+        let first =
+            |job: &JobSeq| Some((*job, self.runs[self.open(*job).first()?].execution.node_id.clone()));
+        self.jobs.keys().filter_map(first).collect()
     }
 }
 

@@ -27,7 +27,7 @@ fn no_question_of_a_loop_reads_a_table_to_its_end() {
             WHERE job = 7 AND status < 3 AND seq > 8 AND seq <= 9 ORDER BY seq LIMIT 10",
         "SELECT job, nr FROM remainders WHERE job = 7 ORDER BY nr",
         "SELECT seq, node FROM executions INDEXED BY executions_open
-            WHERE job = 7 AND status < 3 ORDER BY seq DESC LIMIT 1",
+            WHERE job = 7 AND status < 3 ORDER BY seq LIMIT 1",
         "SELECT 1 FROM keys WHERE job = 7",
         "SELECT 1 FROM keys WHERE job = 7 AND version = 1",
         "SELECT version FROM keys WHERE job = 7",

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use chronos_state::{
     Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer, ExecutionFilter,
-    ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, Plan,
-    PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec,
-    TriggerRun, Trim, VERSION, VersionRow,
+    ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits,
+    PassedBy, Plan, PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError,
+    StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,

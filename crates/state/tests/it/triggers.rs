@@ -115,9 +115,9 @@ fn a_planned_run_goes_beside_what_was_asked_for_since_it_was_proposed() {
         let fire = fire_of(&world.done(500, plan([proposed])));
         assert_eq!(fire.node, node(wanted), "{beside}");
         assert_eq!(world.execution(fire.run.execution).node_id, node(wanted), "{beside}");
-        // The next one is beside the newest.
+        // The next one is beside the first.
         let next = with(run(&job, 2000), |run| run.beside = true);
-        assert_eq!(fire_of(&world.done(600, plan([next]))).node, node(wanted), "{beside}");
+        assert_eq!(fire_of(&world.done(600, plan([next]))).node, node("n2"), "{beside}");
     }
 }
 
@@ -126,9 +126,7 @@ fn what_a_change_is_to_end_holds_nothing_though_it_is_not_ended_yet() {
     let mut world = World::new();
     let queue = JobSpec { concurrency: Concurrency::Queue, ..spec("a") };
     let job = world.create_as(queue.clone());
-    let late = |at| {
-        with(run(&job, at), |run| (run.trigger, run.fire_at) = (Trigger::CatchUp, 90_000_000))
-    };
+    let late = |at| with(run(&job, at), |run| (run.trigger, run.fire_at) = (Trigger::CatchUp, 90_000_000));
     let times = (1..).map(|second| second * 1000).take(MAX_ROWS + 1);
     world.done(500, plan(times.map(late).collect::<Vec<_>>()));
     world.run(600, put(job.job.id, Some(1), JobSpec { enabled: false, ..queue }, None));

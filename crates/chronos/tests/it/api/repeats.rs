@@ -77,7 +77,8 @@ async fn what_changed_nothing_changes_nothing_when_it_is_repeated() {
 async fn a_creation_is_answered_also_when_the_job_is_gone_or_could_not_be_created_now() {
     let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1_500);
-    let job = json!({"name": "once", "schedule": format!("@at {soon}"), "webhook": {"url": receiver.url("/")}});
+    let job =
+        json!({"name": "once", "schedule": format!("@at {soon}"), "webhook": {"url": receiver.url("/")}});
     let create = || async {
         let key = [("idempotency-key", "k")];
         server.call(Method::POST, "/jobs", &key, &job).await
@@ -146,7 +147,8 @@ async fn a_replay_and_a_cancellation_are_answered_also_when_their_executions_are
     same(&replayed, &replay().await);
     // What it came to until then is gone; that it was cancelled, and when, is not.
     let (before, after) = (cancelled.ok(200), cancel().await.ok(200));
-    for field in ["id", "job_id", "job_name", "status", "completed_at", "error_kind", "last_error", "trigger"] {
+    for field in ["id", "job_id", "job_name", "status", "completed_at", "error_kind", "last_error", "trigger"]
+    {
         assert_eq!(before[field], after[field], "{field}");
     }
     assert_eq!(server.delete("/jobs/job").await.status, 204);

@@ -123,6 +123,38 @@ async fn a_scheduled_run_and_a_trigger_meet_whichever_comes_first() {
 }
 
 #[tokio::test]
+async fn what_comes_for_a_node_that_stops_waits_for_the_end_of_what_it_would_overlap_with() {
+    let receiver = Receiver::start().await;
+    let cluster = CHRONOS.calm_cluster(3).up().await;
+    let leader = cluster.leader().await;
+    let (stops, other) = (leader % 3 + 1, cluster.node(leader));
+    let stopping = cluster.node(stops);
+    let gate = Gate::closed();
+    stopping.create(&held(&receiver, "queue", &gate)).await;
+    let mut free = manual("free", json!({"url": receiver.url("/free")}));
+    free["concurrency"] = "allow".into();
+    stopping.create(&free).await;
+    let first = stopping.trigger("queue").await;
+    receiver.next("/queue").await;
+    stopping.terminate();
+    stopping.logged("stopping: no new attempts; waiting for those under way").await;
+    let second = other.trigger("queue").await;
+    assert_eq!((&first["node_id"], &second["node_id"]), (&json!(format!("n{stops}")), &first["node_id"]));
+    // What may overlap goes to another node, and with it all that may begin there.
+    let given = stopping.trigger("free").await;
+    assert_eq!(given["node_id"], first["node_id"]);
+    other.get("/executions?consistent=true").await.ok(200);
+    let given = other.finished("free", id(&given)).await;
+    assert_ne!(given["node_id"], first["node_id"]);
+    assert_eq!(other.execution("queue", id(&second)).await["node_id"], first["node_id"]);
+    assert_eq!(receiver.calls("/queue").len(), 1);
+    gate.open();
+    let ends = [other.finished("queue", id(&first)).await, other.finished("queue", id(&second)).await];
+    assert_eq!((&ends[0]["status"], &ends[1]["status"]), (&json!("success"), &json!("success")));
+    assert_ne!(ends[1]["node_id"], first["node_id"], "another node made it, once it could");
+}
+
+#[tokio::test]
 async fn a_repeat_is_known_to_every_node() {
     let receiver = Receiver::start().await;
     let cluster = CHRONOS.calm_cluster(3).up().await;

@@ -43,10 +43,11 @@ impl Model {
     }
 
     /// The node that is to fire a run: the one named, or, where the run is to be `beside` others of its job, the one
-    /// that holds the newest of those.
+    /// that holds the first of those.
     pub(super) fn place(&self, job: JobSeq, named: &NodeName, beside: bool) -> NodeName {
-        let newest = self.open(job).pop().filter(|_| beside);
-        newest.map_or(named, |id| &self.runs[&id].execution.node_id).clone()
+        let open = self.open(job);
+        let first = open.first().filter(|_| beside);
+        first.map_or(named, |id| &self.runs[id].execution.node_id).clone()
     }
 
     /// What is answered of an execution, as it was asked for.
