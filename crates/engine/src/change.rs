@@ -4,7 +4,7 @@
 use chronos_state::{
     Command, Confirm, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec,
 };
-use chronos_types::{Invalid, Job, JobId, Millis};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
@@ -50,17 +50,10 @@ impl Changed {
     pub(crate) async fn row(self, services: &Services) -> Result<JobRow, ChangeError> {
         match self {
             Self::Now(row) => Ok(*row),
-            Self::Before(Outcome::Job { seq, version, at, .. }) => {
+            Self::Before(Outcome::Job { seq, version, next_due, .. }) => {
                 let read = services.store.recall(move |reader| reader.job_version(seq, version)).await;
                 // What the answer shows stays on record for as long as its key. The key may be forgotten just now.
                 let found = read.map_err(WriteError::from)?.ok_or(WriteError::Refused(Refusal::NoSuchJob))?;
-                let created_at = found.job.created_at;
-                let next_due = match &found.job.spec {
-                    Ok(spec) if version == 1 => {
-                        first_due_of_new(spec, created_at, at, services.misfire_threshold)
-                    }
-                    spec => due_after(spec, created_at, at),
-                };
                 Ok(JobRow { job: Job { next_due, ..found.job }, ..found })
             }
             Self::Before(other) => Err(WriteError::of(other).into()),
@@ -85,7 +78,10 @@ pub(crate) async fn change(
             Some(spec) => put(services, row, spec, now),
             None if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
-            None => (Command::Confirm(Confirm { job: row.job.id, version: row.job.version }), row),
+            None => {
+                let Job { id: job, version, next_due, .. } = row.job;
+                (Command::Confirm(Confirm { job, version, next_due }), row)
+            }
         };
         let proposal = Proposal { idempotency: idempotency.cloned(), command };
         match services.proposer.propose(proposal).await? {
@@ -109,29 +105,25 @@ pub(crate) async fn change(
     Err(ChangeError::Contended)
 }
 
-/// The command that gives a job its next specification, and the job with it. An `@at` that the job has already may have
-/// run: it is not due again for being less late than what is missed.
+/// The command that gives a job its next specification, and the job with it.
 fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
     let Job { id, version: from, created_at, .. } = row.job;
-    let next_due = match &spec {
-        Ok(new) if Instants::of_row(&row) != Instants::from(new) => {
-            first_due_of_new(new, created_at, now, services.misfire_threshold)
-        }
-        spec => due_after(spec, created_at, now),
-    };
-    let form = match &spec {
-        Ok(spec) => StoredSpec::of(spec),
-        Err(bad) => bad.form.clone(),
+    let (form, next_due) = match &spec {
+        Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
+        Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
     };
     let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due };
     let job = Job { spec, next_due, ..row.job };
     (Command::PutJob(Box::new(put)), JobRow { job, ..row })
 }
 
-/// The first instant after `now` at which a job of this specification falls due.
-fn due_after(spec: &ReadSpec, created_at: Millis, now: Millis) -> Option<Millis> {
-    match spec {
-        Ok(spec) => first_due(spec, created_at, now),
-        Err(bad) => first_due_of_bad(bad, created_at, now),
+/// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
+/// due again for being less than late.
+fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
+    let created_at = row.job.created_at;
+    if Instants::of_row(row) == Instants::from(spec) {
+        first_due(spec, created_at, now)
+    } else {
+        first_due_of_new(spec, created_at, now, services.misfire_threshold)
     }
 }

@@ -194,6 +194,9 @@ pub struct Confirm {
     pub job: JobId,
     /// Refused unless the job is at this version.
     pub version: u64,
+    /// When it runs next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<Millis>,
 }
 
 /// Runs a job now (`manual`), or repeats an earlier execution (`replay`).

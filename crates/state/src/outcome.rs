@@ -37,6 +37,9 @@ pub enum Outcome {
         version: u64,
         /// The instant of the change; where there was nothing to change, that of the request.
         at: Millis,
+        /// When it runs next, as whoever proposed the command computed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_due: Option<Millis>,
     },
     /// The execution is on record, as it was asked for, or cancelled.
     Execution(ExecutionAnswer),

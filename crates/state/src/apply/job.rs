@@ -54,7 +54,7 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     row::write_often(&context.statements, sql, row::cells![number, put.next_due, 1], 0..0, row::cells![])?;
     put_tags(context, seq, &put.spec)?;
     context.effects.push(Effect::DueChanged);
-    Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at })
+    Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due })
 }
 
 fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) -> Result<Outcome, StateError> {
@@ -88,7 +88,7 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         remainder::begin(context, job.seq, change)?;
     }
     context.effects.push(Effect::DueChanged);
-    Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at })
+    Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at, next_due: put.next_due })
 }
 
 pub(super) fn confirm(context: &Context<'_>, confirm: &Confirm) -> Result<Outcome, StateError> {
@@ -98,7 +98,8 @@ pub(super) fn confirm(context: &Context<'_>, confirm: &Confirm) -> Result<Outcom
             Context::refuse(Refusal::VersionMismatch { current: version })
         }
         Some(LiveJob { seq, version, .. }) => {
-            Ok(Outcome::Job { seq, id: confirm.job, version, at: context.at })
+            let Confirm { job: id, next_due, .. } = *confirm;
+            Ok(Outcome::Job { seq, id, version, at: context.at, next_due })
         }
     }
 }

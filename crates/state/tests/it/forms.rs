@@ -176,7 +176,10 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ("trigger", vec![triggered(None)]),
         ("trigger_replay", vec![triggered(Some(execution()))]),
         ("cancel", vec![Command::Cancel(Cancel { execution: execution() })]),
-        ("confirm", vec![Command::Confirm(Confirm { job: job_id(), version: 3 })]),
+        (
+            "confirm",
+            vec![Command::Confirm(Confirm { job: job_id(), version: 3, next_due: Some(AT + 60_000) })],
+        ),
         ("plan_beside", vec![Command::Plan(Plan { steps: vec![step(None, Some(beside))] })]),
         ("plan_run", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), Some(planned()))] })]),
         ("plan_last_run", vec![Command::Plan(Plan { steps: vec![step(None, Some(planned()))] })]),
@@ -263,7 +266,16 @@ pub fn outcomes() -> Vec<(&'static str, Outcome)> {
     let refused = |refusal| Outcome::Refused { refusal };
     vec![
         ("done", Outcome::Done),
-        ("job", Outcome::Job { seq: JobSeq::new(42), id: job_id(), version: 3, at: AT }),
+        (
+            "job",
+            Outcome::Job {
+                seq: JobSeq::new(42),
+                id: job_id(),
+                version: 3,
+                at: AT,
+                next_due: Some(AT + 60_000),
+            },
+        ),
         ("execution", Outcome::Execution(answer(Trigger::Manual))),
         (
             "execution_replay",

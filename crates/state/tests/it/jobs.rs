@@ -17,7 +17,16 @@ fn a_job_reads_back_as_it_was_written() {
         ..spec("a")
     };
     let (outcome, effects) = world.run(7, put(id_of("a"), None, wanted.clone(), Some(1000)));
-    assert_eq!(outcome, Outcome::Job { seq: JobSeq::new(1), id: id_of("a"), version: 1, at: CREATED_AT });
+    assert_eq!(
+        outcome,
+        Outcome::Job {
+            seq: JobSeq::new(1),
+            id: id_of("a"),
+            version: 1,
+            at: CREATED_AT,
+            next_due: Some(1000)
+        }
+    );
     assert_eq!(effects, [Effect::DueChanged]);
     let row = world.job("a");
     assert_eq!(
@@ -35,10 +44,10 @@ fn a_job_is_confirmed_at_its_version_and_stays_as_it_is() {
     let mut world = World::new();
     let a = world.create("a");
     world.run(50, put(a.job.id, Some(1), spec("a"), None));
-    let confirm = |job, version| Command::Confirm(Confirm { job, version });
+    let confirm = |job, version| Command::Confirm(Confirm { job, version, next_due: Some(3000) });
     let before = dump(&world.path());
     let (outcome, effects) = world.run(90, confirm(a.job.id, 2));
-    let stands = Outcome::Job { seq: a.seq, id: a.job.id, version: 2, at: 90 };
+    let stands = Outcome::Job { seq: a.seq, id: a.job.id, version: 2, at: 90, next_due: Some(3000) };
     assert_eq!((outcome, effects), (stands, vec![]));
     assert_eq!(dump(&world.path()), before);
     assert_eq!(world.refused(91, confirm(a.job.id, 1)), Refusal::VersionMismatch { current: 2 });
@@ -70,7 +79,7 @@ fn a_change_is_made_from_the_version_in_force() {
     let a = world.create("a");
     let next = JobSpec { description: "two".into(), ..spec("z") };
     let (outcome, effects) = world.run(50, put(a.job.id, Some(1), next.clone(), Some(2000)));
-    assert_eq!(outcome, Outcome::Job { seq: a.seq, id: a.job.id, version: 2, at: 50 });
+    assert_eq!(outcome, Outcome::Job { seq: a.seq, id: a.job.id, version: 2, at: 50, next_due: Some(2000) });
     assert_eq!(effects, [Effect::DueChanged]);
     let row = world.job("z");
     assert_eq!(

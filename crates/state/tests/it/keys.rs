@@ -24,7 +24,19 @@ fn the_same_request_gets_the_same_answer_and_is_done_once() {
     let mut world = World::new();
     let create = |at, id| keyed(at, "k", "f", put(id_of(id), None, spec("a"), Some(1000)));
     let first = outcome(&mut world, &create(10, "x"));
-    assert_eq!(first, (Outcome::Job { seq: JobSeq::new(1), id: id_of("x"), version: 1, at: CREATED_AT }, 1));
+    assert_eq!(
+        first,
+        (
+            Outcome::Job {
+                seq: JobSeq::new(1),
+                id: id_of("x"),
+                version: 1,
+                at: CREATED_AT,
+                next_due: Some(1000)
+            },
+            1
+        )
+    );
     let kept = dump(&world.path());
     // The repeat was given an id of its own before it met the first one's answer.
     assert_eq!(outcome(&mut world, &create(20, "y")), (first.0.clone(), 0));

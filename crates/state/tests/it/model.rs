@@ -131,7 +131,7 @@ impl Model {
                 },
             );
             self.effects.push(Effect::DueChanged);
-            return Outcome::Job { seq, id: put.id, version: 1, at: put.created_at };
+            return Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due };
         };
         let Some(seq) = self.find(put.id) else {
             return refuse(Refusal::NoSuchJob);
@@ -168,7 +168,7 @@ impl Model {
         job.version += 1;
         job.versions.insert(job.version, (at, spec));
         self.effects.push(Effect::DueChanged);
-        Outcome::Job { seq, id: put.id, version: job.version, at }
+        Outcome::Job { seq, id: put.id, version: job.version, at, next_due: put.next_due }
     }
 
     fn withdraw(&mut self, id: ExecutionId) {

@@ -272,7 +272,7 @@ impl Maker {
             Act::Confirm { job, stale } => match pick(*job, model) {
                 Some(job) => {
                     let version = job.version - u64::from(*stale);
-                    Command::Confirm(Confirm { job: job.id, version })
+                    Command::Confirm(Confirm { job: job.id, version, next_due: job.due })
                 }
                 None => nothing(),
             },

@@ -112,7 +112,7 @@ fn every_command_survives_the_log() {
         trigger(&job, fire.run.execution, Some(fire.run.execution)),
         trigger(&job, fire.run.execution, None),
         cancel(fire.run.execution),
-        Command::Confirm(chronos_state::Confirm { job: job.job.id, version: 3 }),
+        Command::Confirm(chronos_state::Confirm { job: job.job.id, version: 3, next_due: None }),
         plan([run(&job, 1000), passed_over(run(&job, 9))]),
         report(&fire, begun(1, 2)),
         report(&fire, delivered(1, 2)),

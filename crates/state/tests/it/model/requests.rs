@@ -84,6 +84,7 @@ impl Model {
         if current != confirm.version {
             return refuse(Refusal::VersionMismatch { current });
         }
-        Outcome::Job { seq, id: confirm.job, version: current, at: self.at }
+        let Confirm { job: id, next_due, .. } = *confirm;
+        Outcome::Job { seq, id, version: current, at: self.at, next_due }
     }
 }
