@@ -118,7 +118,7 @@ fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Comman
 }
 
 /// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
-/// due again for being less than late.
+/// due again for being late by less than what counts as missed.
 fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
     let created_at = row.job.created_at;
     if Instants::of_row(row) == Instants::from(spec) {
