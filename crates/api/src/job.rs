@@ -13,15 +13,15 @@ use crate::{RetryPolicy, Webhook};
 /// Any other field is refused by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobInput {
-    /// Unique; 1 to 255 of letters, digits, `-`, `_`, `.` and `:`.
+    /// Unique; 1 to 255 of letters, digits, `-`, `_`, `.` and `:`, and neither `.` nor `..`.
     #[schema(example = "nightly-backup", min_length = 1, max_length = 255)]
     pub name: String,
-    /// Free text, at most 4,096 characters.
+    /// Free text, at most 4,096 characters, without control characters other than tabs and line ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4096)]
     pub description: Option<String>,
     /// 5-field cron, 6 fields with leading seconds, `@daily` and its like, `@every <duration>` or
-    /// `@at <RFC 3339>`.
+    /// `@at <RFC 3339>`. It is refused where no run is left: by itself, or between `start_at` and `end_at`.
     #[schema(example = "0 2 * * *")]
     pub schedule: String,
     /// IANA time zone.
@@ -55,7 +55,7 @@ pub struct JobInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub start_at: Option<String>,
-    /// No run after this instant (RFC 3339); later than `start_at`.
+    /// No run after this instant (RFC 3339); later than `start_at`, and not past when it is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub end_at: Option<String>,
@@ -76,7 +76,8 @@ pub struct Job {
     /// What the user asked for.
     #[serde(flatten)]
     pub spec: JobInput,
-    /// The number of its version, from 1; each change adds one. Also the `ETag`.
+    /// The number of its version, from 1; each change adds one. The `ETag` is this and the last eight characters
+    /// of `id`: `"3-1f0c2a9b"`.
     pub version: u64,
     /// RFC 3339.
     #[schema(format = DateTime)]

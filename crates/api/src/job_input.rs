@@ -1,8 +1,8 @@
 //! Reads a job from JSON.
 
 use chronos_types::{
-    self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags, Webhook,
-    clip,
+    self as domain, Auth, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags,
+    Webhook, Window, clip, control_character,
 };
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ const FIELDS: &[&str] = names_of!(JobInput {
 /// These fields are accepted and ignored, so that what was read can be written back.
 const READ_ONLY: [&str; 7] = ["id", "version", "created_at", "updated_at", "next_run", "last_run", "invalid"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
-const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':'";
+const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':', not '.' or '..'";
 /// What was expected, for a message that says that the schedule is missing.
 pub(crate) const SCHEDULE: &str =
     "a cron expression such as \"0 9 * * 1-5\", \"@every 30s\" or \"@at 2026-11-23T10:00:00Z\"";
@@ -80,13 +80,7 @@ impl JobInput {
         let concurrency = fields.parsed("concurrency", Concurrency::parse, invalid);
         let missed_runs = fields.parsed("missed_runs", MissedRuns::parse, invalid);
         let jitter = fields.duration("jitter", invalid).unwrap_or_default();
-        let start_at = fields.instant("start_at", invalid);
-        let end_at = fields.instant("end_at", invalid);
-        if let (Some(start), Some(end)) = (start_at, end_at)
-            && end <= start
-        {
-            invalid.add("end_at", "is not later than start_at");
-        }
+        let Window { start_at, end_at } = window(&fields, invalid);
         let tags = tags(&fields, invalid);
         let enabled = fields.boolean("enabled", invalid).unwrap_or(true);
 
@@ -111,6 +105,16 @@ impl JobInput {
             enabled,
         })
     }
+
+    /// Between which instants a job runs, as it is written. None where that is bad, or the value is no object: then
+    /// nothing can be said of when it runs, and [`JobInput::parse`] says what is wrong.
+    #[must_use]
+    pub fn window(value: &Value) -> Option<Window> {
+        let mut invalid = Invalid::default();
+        let fields = Fields::open(value, "", &mut invalid)?;
+        let window = window(&fields, &mut invalid);
+        invalid.is_empty().then_some(window)
+    }
 }
 
 fn description(text: &str) -> Result<String, String> {
@@ -118,7 +122,24 @@ fn description(text: &str) -> Result<String, String> {
     if count > MAX_DESCRIPTION_CHARS {
         return Err(format!("has {count} characters; expected at most {MAX_DESCRIPTION_CHARS}"));
     }
-    Ok(text.to_owned())
+    match control_character(text) {
+        Some(found) => Err(format!("has the control character {found:?}; expected text, tabs and line ends")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn window(fields: &Fields<'_>, invalid: &mut Invalid) -> Window {
+    let start_at = fields.instant("start_at", invalid);
+    let end_at = fields.instant("end_at", invalid);
+    if let (Some(start), Some(end)) = (start_at, end_at)
+        && end <= start
+    {
+        let text = |name: &str| clip(fields.get(name).and_then(Value::as_str).unwrap_or_default());
+        let (start, end) = (text("start_at"), text("end_at"));
+        invalid
+            .add("end_at", format!("{end:?} is not later than start_at ({start:?}); expected a later time"));
+    }
+    Window { start_at, end_at }
 }
 
 fn webhook(value: &Value, stored: Secrets<'_>, invalid: &mut Invalid) -> Option<domain::Webhook> {
@@ -128,6 +149,9 @@ fn webhook(value: &Value, stored: Secrets<'_>, invalid: &mut Invalid) -> Option<
             field,
             "is \"[redacted]\", and no secret is stored here to keep; expected the secret itself",
         );
+    } else if let Some(Err((field, message))) = webhook.auth.as_ref().map(Auth::check) {
+        // What was given was good, and is not with the secret that was kept.
+        invalid.add(format!("webhook.auth.{field}"), message);
     }
     Some(webhook)
 }

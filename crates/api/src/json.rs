@@ -23,6 +23,8 @@ pub struct JsonError(String);
 pub fn parse_json(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| JsonError(format!("not UTF-8 after byte {}", error.valid_up_to())))?;
+    // RFC 8259, section 8.1: what some editors put before a text is not of the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(JsonError("the body is empty; expected a JSON object".into()));
     }
@@ -109,6 +111,7 @@ mod tests {
     fn what_is_not_json_is_refused_with_its_place() {
         for (text, say) in [
             (&b""[..], "empty"),
+            (b"\xef\xbb\xbf", "empty"),
             (b"{\n  \"a\": }", "at line 2 column 8"),
             (b"{\"a\": 1} x", "at line 1 column 10"),
             (b"{\"a\": 1, \"a\": 2}", "\"a\" is given twice at line 1 column 12"),
@@ -132,5 +135,6 @@ mod tests {
         let value = parse_json(text.as_bytes()).expect("good");
         assert_eq!(value, serde_json::from_str::<Value>(text).expect("good"));
         assert!(value.to_string().starts_with("{\"z\""), "keys keep their order");
+        assert_eq!(parse_json(format!("\u{feff}{text}").as_bytes()), Ok(value), "with a byte order mark");
     }
 }

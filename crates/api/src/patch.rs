@@ -8,7 +8,7 @@ use crate::fields::unquoted;
 
 /// Merges a patch into a job. [`JobInput::parse`] reads the result; it takes the secrets from the job's
 /// own webhook. A patch that changes `auth.type` replaces the whole of `auth`, because the fields of the
-/// other type mean nothing any more.
+/// other type mean nothing any more. The names of headers are the same in any case, as in HTTP.
 ///
 /// # Errors
 /// The patch is not an object.
@@ -39,8 +39,24 @@ fn merge_into(job: &JobInput, patch: &Value) -> Result<Value, Invalid> {
     {
         webhook.shift_remove("auth");
     }
+    if let Some(Value::Object(changes)) = patch.pointer("/webhook/headers")
+        && let Some(Value::Object(headers)) = job.pointer_mut("/webhook/headers")
+    {
+        spell_as(changes, headers);
+    }
     merge(&mut job, changes);
     Ok(job)
+}
+
+/// Gives each header that a patch names the spelling that it has there, so that `authorization` changes or removes
+/// `Authorization`. Where a patch has two spellings of one name, both of them stay in what becomes of it, or one of
+/// them is null.
+fn spell_as(changes: &Map<String, Value>, headers: &mut Map<String, Value>) {
+    let spelling = |name: String| {
+        let named = changes.keys().find(|named| named.eq_ignore_ascii_case(&name)).cloned();
+        named.unwrap_or(name)
+    };
+    *headers = std::mem::take(headers).into_iter().map(|(name, value)| (spelling(name), value)).collect();
 }
 
 fn merge(target: &mut Value, changes: &Map<String, Value>) {

@@ -57,9 +57,9 @@ pub enum Auth {
     },
     /// Sends `Authorization: Basic base64(username:password)`.
     Basic {
-        /// The user's name, without a colon.
+        /// The user's name, without a colon. It may be empty.
         username: String,
-        /// The password.
+        /// The password. It may be empty where `username` is not.
         password: String,
     },
     /// Sends `<header>: <api_key>`.

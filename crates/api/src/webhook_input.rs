@@ -114,7 +114,7 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
         }
     };
     match auth.check() {
-        Ok(auth) => Some(auth),
+        Ok(()) => Some(auth),
         Err((name, message)) => {
             invalid.add(fields.at(name), message);
             None
@@ -133,11 +133,11 @@ fn success_codes(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<SuccessCo
     for (index, item) in items.iter().enumerate() {
         match whole(item).and_then(|code| u16::try_from(code).ok()) {
             Some(code) => codes.push(code),
-            None => {
-                invalid.add(format!("{path}[{index}]"), quoted(item, "a status code from 200 to 599"));
-                return None;
-            }
+            None => invalid.add(format!("{path}[{index}]"), quoted(item, "a status code from 200 to 599")),
         }
+    }
+    if codes.len() < items.len() {
+        return None;
     }
     invalid.check(&path, SuccessCodes::parse(codes))
 }

@@ -4,26 +4,28 @@
 use chronos_state::{
     Command, Confirm, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec,
 };
-use chronos_types::{Invalid, Job, Millis};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::services::Services;
-use crate::times::{first_due, first_due_of_bad};
+use crate::times::{Instants, first_due, first_due_of_bad, first_due_of_new};
 
 /// A try fails only where another change succeeded. So many failures in a row are not chance, but a client
 /// that changes the job in a loop.
 const TRIES: usize = 16;
 
-/// What a client demands of the version of the job that it changes (`If-Match`): whether a version is listed.
-/// None demands nothing. It is asked once the job is found; a demand that cannot be read is refused only then.
-pub type IfMatch<'a> = Option<Box<dyn Fn(u64) -> Result<bool, Invalid> + Send + Sync + 'a>>;
+/// What a client demands of the job that it changes (`If-Match`, `If-None-Match`): whether it may be this job in this
+/// version. None demands nothing. It is asked once the job is found; a demand that cannot be read is refused only then.
+pub type Demand<'a> = Option<Box<dyn Fn(JobId, u64) -> Result<bool, Invalid> + Send + Sync + 'a>>;
 
 /// Checks what the client demands.
-pub(crate) fn check(if_match: &IfMatch<'_>, version: u64) -> Result<(), ChangeError> {
-    match if_match {
-        Some(lists) if !lists(version)? => Err(ChangeError::Precondition { current: version }),
+pub(crate) fn check<S>(demand: &Demand<'_>, job: &Job<S>) -> Result<(), ChangeError> {
+    match demand {
+        Some(allows) if !allows(job.id, job.version)? => {
+            Err(ChangeError::Precondition { id: job.id, current: job.version })
+        }
         _ => Ok(()),
     }
 }
@@ -59,20 +61,21 @@ impl Changed {
     }
 }
 
-/// Changes the job that `key` names. `next` makes its next specification from the stored job, or none where it stays
-/// as it is; it is called once for each try.
+/// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or none
+/// where it stays as it is; it is called once for each try.
 pub(crate) async fn change(
     services: &Services,
     key: &str,
-    if_match: &IfMatch<'_>,
+    demand: &Demand<'_>,
     idempotency: Option<&Idempotency>,
-    next: impl Fn(&JobRow) -> Result<Option<ReadSpec>, Invalid>,
+    next: impl Fn(&JobRow, Millis) -> Result<Option<ReadSpec>, Invalid>,
 ) -> Result<Changed, ChangeError> {
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
-        check(if_match, row.job.version)?;
-        let (command, next) = match next(&row)? {
-            Some(spec) => put(row, spec, services.env.now()),
+        check(demand, &row.job)?;
+        let now = services.env.now();
+        let (command, next) = match next(&row, now)? {
+            Some(spec) => put(services, row, spec, now),
             None if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
             None => {
@@ -103,13 +106,24 @@ pub(crate) async fn change(
 }
 
 /// The command that gives a job its next specification, and the job with it.
-fn put(row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
+fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
     let Job { id, version: from, created_at, .. } = row.job;
     let (form, next_due) = match &spec {
-        Ok(spec) => (StoredSpec::of(spec), first_due(spec, created_at, now)),
+        Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
         Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
     };
     let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due };
     let job = Job { spec, next_due, ..row.job };
     (Command::PutJob(Box::new(put)), JobRow { job, ..row })
+}
+
+/// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
+/// due again for being late by less than what counts as missed.
+fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
+    let created_at = row.job.created_at;
+    if Instants::of_row(row) == Instants::from(spec) {
+        first_due(spec, created_at, now)
+    } else {
+        first_due_of_new(spec, created_at, now, services.misfire_threshold)
+    }
 }

@@ -29,7 +29,7 @@ impl Engine {
         Self {
             jobs: Jobs::new(services.clone()),
             executions: Executions::new(services.clone()),
-            schedules: Schedules::new(services.env.clone()),
+            schedules: Schedules::new(services.clone()),
             cluster,
             readiness,
         }

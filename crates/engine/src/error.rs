@@ -2,7 +2,7 @@
 
 use chronos_replica::{ChangeError as ReplicaError, ProposeError, QueryError};
 use chronos_state::{Outcome, Refusal, StateError};
-use chronos_types::{Invalid, clip};
+use chronos_types::{Invalid, JobId, clip};
 
 /// There is no record of what was named.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -168,9 +168,11 @@ pub enum ChangeError {
     /// The new specification, or what the client demands of the version, has bad fields.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The job is at another version than the client demands.
-    #[error("the job is at version {current}, which is not demanded")]
+    /// It is another job, or at another version, than the client demands.
+    #[error("the job {id} is at version {current}, which is not demanded")]
     Precondition {
+        /// The job.
+        id: JobId,
         /// The version of the job.
         current: u64,
     },

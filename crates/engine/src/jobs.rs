@@ -6,26 +6,27 @@ use chronos_state::{
 };
 use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis};
 
-use crate::change::{self, Changed, IfMatch};
+use crate::change::{self, Changed, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
-use crate::times::first_due;
+use crate::times::first_due_of_new;
 use crate::{lookup, requested};
 
 /// Reads and changes jobs. A job's `key` is its id or its name.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     services: Services,
+    schedules: Schedules,
 }
 
 impl Jobs {
     /// The use cases, with what they work with.
     #[must_use]
     pub fn new(services: Services) -> Self {
-        Self { services }
+        Self { schedules: Schedules::new(services.clone()), services }
     }
 
     /// A job.
@@ -79,20 +80,21 @@ impl Jobs {
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)
     }
 
-    /// Creates a job of the specification that `spec` makes, and answers with it as it is then.
+    /// Creates a job of the specification that `spec` makes, as of the instant of its creation, and answers with it as
+    /// it is then.
     ///
     /// # Errors
     /// The specification is bad, the name is taken, or the write failed.
     pub async fn create(
         &self,
         idempotency: Option<Idempotency>,
-        spec: impl FnOnce() -> Result<JobSpec, Invalid>,
+        spec: impl FnOnce(Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
         let Services { env, proposer, .. } = &self.services;
         let ask = async {
-            let spec = spec()?;
             let now = env.now();
-            let first = first_version(JobId::new(now, env.random_bytes()), spec, now);
+            let spec = spec(now)?;
+            let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
             let spec = StoredSpec::of(&first.spec);
             let put = PutJob { id: own, from_version: None, created_at, spec, next_due };
@@ -114,8 +116,8 @@ impl Jobs {
     }
 
     /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
-    /// job, or none where it stays as it is. It may be called several times, since it is called again where
-    /// another change came first.
+    /// job and the instant. It may be called several times, since it is called again where another change came
+    /// first.
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, the specification is bad, or the write
@@ -123,11 +125,11 @@ impl Jobs {
     pub async fn change(
         &self,
         key: &str,
-        if_match: IfMatch<'_>,
-        next: impl Fn(&JobRow) -> Result<JobSpec, Invalid>,
+        demand: Demand<'_>,
+        next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        let next = |row: &JobRow| next(row).map(|spec| Some(Ok(spec)));
-        change::change(&self.services, key, &if_match, None, next).await?.row(&self.services).await
+        let next = |row: &JobRow, now| next(row, now).map(|spec| Some(Ok(spec)));
+        change::change(&self.services, key, &demand, None, next).await?.row(&self.services).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -138,10 +140,10 @@ impl Jobs {
         &self,
         key: &str,
         enabled: bool,
-        if_match: IfMatch<'_>,
+        demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
-        let next = |row: &JobRow| {
+        let next = |row: &JobRow, _| {
             Ok(match &row.job.spec {
                 Ok(spec) => (spec.enabled != enabled).then(|| Ok(JobSpec { enabled, ..spec.clone() })),
                 // The rest of it stays as it is on record, as far as it can be read.
@@ -151,7 +153,7 @@ impl Jobs {
                 }),
             })
         };
-        let ask = change::change(&self.services, key, &if_match, idempotency.as_ref(), next);
+        let ask = change::change(&self.services, key, &demand, idempotency.as_ref(), next);
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
     }
@@ -159,13 +161,13 @@ impl Jobs {
     /// Gives a job a new version, which says what the one called `version` said. Answers with the job.
     ///
     /// # Errors
-    /// There is no such job or version, that version cannot be read, the job is at another version than demanded, or
-    /// the write failed.
+    /// There is no such job or version, that version cannot be read or has no run left, the job is at another version
+    /// than demanded, or the write failed.
     pub async fn rollback(
         &self,
         key: &str,
         version: &str,
-        if_match: IfMatch<'_>,
+        demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
         let ask = async {
@@ -180,8 +182,10 @@ impl Jobs {
                 let why = format!("cannot be read: {}: {}", error.field, error.message);
                 return Err(Invalid::one("version", why).into());
             }
-            let next = |_: &JobRow| Ok(Some(Ok(spec.clone())));
-            change::change(&self.services, &id, &if_match, idempotency.as_ref(), next).await
+            let next = |row: &JobRow, now| {
+                self.schedules.check_spec(&spec, row, now).map(|()| Some(Ok(spec.clone())))
+            };
+            change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
         };
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
@@ -191,15 +195,15 @@ impl Jobs {
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, or the write failed.
-    pub async fn delete(&self, key: &str, if_match: IfMatch<'_>) -> Result<(), ChangeError> {
+    pub async fn delete(&self, key: &str, demand: Demand<'_>) -> Result<(), ChangeError> {
         let JobRow { job, .. } = lookup::acknowledged_job(&self.services, key).await?;
-        change::check(&if_match, job.version)?;
-        let if_version = if_match.is_some().then_some(job.version);
+        change::check(&demand, &job)?;
+        let if_version = demand.is_some().then_some(job.version);
         let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
         match self.services.proposer.propose(command.into()).await? {
             Outcome::Done => Ok(()),
             Outcome::Refused { refusal: Refusal::VersionMismatch { current } } => {
-                Err(ChangeError::Precondition { current })
+                Err(ChangeError::Precondition { id: job.id, current })
             }
             other => Err(WriteError::of(other).into()),
         }
@@ -225,10 +229,10 @@ impl Jobs {
         let outcome = once(&self.services, idempotency.as_ref(), WriteError::is_refusal, ask).await?;
         requested::accepted(outcome)
     }
-}
 
-/// A job as it is created at an instant.
-fn first_version(id: JobId, spec: JobSpec, at: Millis) -> Job {
-    let next_due = first_due(&spec, at, at);
-    Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
+    /// A job as it is created at an instant.
+    fn first_version(&self, id: JobId, spec: JobSpec, at: Millis) -> Job {
+        let next_due = first_due_of_new(&spec, at, at, self.services.misfire_threshold);
+        Job { id, spec, version: 1, created_at: at, updated_at: at, next_due }
+    }
 }

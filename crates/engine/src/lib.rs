@@ -32,7 +32,7 @@ pub mod spread;
 mod tick;
 mod times;
 
-pub use change::IfMatch;
+pub use change::Demand;
 pub use clock::ClusterClock;
 pub use cluster::{Backup, Cluster, ClusterStatus, Member, StorageStatus, TimeStatus, TimeWord};
 pub use engine::Engine;

@@ -55,7 +55,9 @@ pub(crate) async fn acknowledged_version(
     version: &str,
 ) -> Result<VersionRow, ReadError> {
     let none = || NotFound::Version { version: version.to_owned(), job: key.to_owned() };
-    let number: u64 = version.parse().map_err(|_| none())?;
+    // A version has one spelling: `+3` and `03` are none.
+    let number =
+        version.parse().ok().filter(|number: &u64| number.to_string() == version).ok_or_else(none)?;
     let find = || async {
         let found = services.store.query(move |reader| reader.version(job, number)).await?;
         Ok(found.ok_or_else(none)?)

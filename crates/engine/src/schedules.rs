@@ -1,13 +1,16 @@
 //! What a schedule means: whether it is one, and when it runs.
 
-use chronos_env::Env;
 use chronos_schedule::{Schedule, Zone};
-use chronos_types::{FieldError, Invalid, Millis};
+use chronos_state::JobRow;
+use chronos_types::{FieldError, Invalid, JobSpec, Millis, Window, format_rfc3339};
+
+use crate::services::Services;
+use crate::times::{Instants, first_of_new};
 
 /// Judges schedules and previews them.
 #[derive(Clone, Debug)]
 pub struct Schedules {
-    env: Env,
+    services: Services,
 }
 
 /// What a schedule means.
@@ -20,10 +23,10 @@ pub struct Preview {
 }
 
 impl Schedules {
-    /// The use cases, on a clock.
+    /// The use cases, with what they work with.
     #[must_use]
-    pub fn new(env: Env) -> Self {
-        Self { env }
+    pub fn new(services: Services) -> Self {
+        Self { services }
     }
 
     /// Judges a schedule and a time zone, each where it is given. Answers with what is wrong with them, under
@@ -42,6 +45,55 @@ impl Schedules {
         errors
     }
 
+    /// As [`Schedules::check`], of a job that gets these times `now`: they leave an instant at which it runs. Of times
+    /// that the job in `row` has already, nothing is asked, and nothing of those that cannot be read. What is said of
+    /// `start_at` and `end_at` is the end of a sentence that begins with the value.
+    #[must_use]
+    pub fn check_job(
+        &self,
+        schedule: Option<&str>,
+        timezone: Option<&str>,
+        window: Option<Window>,
+        row: Option<&JobRow>,
+        now: Millis,
+    ) -> Vec<FieldError> {
+        let errors = Self::check(schedule, timezone);
+        let (Some(schedule), Some(window), true) = (schedule, window, errors.is_empty()) else {
+            return errors;
+        };
+        let instants = Instants { schedule, timezone: timezone.unwrap_or("UTC"), window };
+        if row.is_some_and(|row| Instants::of_row(row) == instants) {
+            return errors;
+        }
+        let created_at = row.map_or(now, |row| row.job.created_at);
+        let first = first_of_new(instants, created_at, now, self.services.misfire_threshold);
+        first.err().unwrap_or_default()
+    }
+
+    /// The same of a specification that the job in `row` gets `now`.
+    ///
+    /// # Errors
+    /// Every field that leaves no instant.
+    pub(crate) fn check_spec(&self, spec: &JobSpec, row: &JobRow, now: Millis) -> Result<(), Invalid> {
+        let window = Window { start_at: spec.start_at, end_at: spec.end_at };
+        let (schedule, timezone) = (Some(spec.schedule.as_str()), Some(spec.timezone.as_str()));
+        let mut invalid = Invalid::default();
+        for FieldError { field, message } in self.check_job(schedule, timezone, Some(window), Some(row), now)
+        {
+            let value = match field.as_str() {
+                "start_at" => spec.start_at.map(format_rfc3339),
+                "end_at" => spec.end_at.map(format_rfc3339),
+                _ => None,
+            };
+            let message = match value {
+                Some(value) => format!("{value} {message}"),
+                None => message,
+            };
+            invalid.add(field, message);
+        }
+        invalid.into_result()
+    }
+
     /// Says what a schedule means, and its first `count` runs later than `after`, or than now where no instant
     /// is given. An `@every` schedule counts from that instant.
     ///
@@ -56,7 +108,7 @@ impl Schedules {
     ) -> Result<Preview, Invalid> {
         let schedule = Schedule::parse(schedule).map_err(|error| Invalid::one("schedule", error))?;
         let zone = Zone::parse(timezone).map_err(|error| Invalid::one("timezone", error))?;
-        let anchor = after.unwrap_or_else(|| self.env.now());
+        let anchor = after.unwrap_or_else(|| self.services.env.now());
         let runs = std::iter::successors(schedule.next_after(&zone, anchor, anchor), |run| {
             schedule.next_after(&zone, anchor, *run)
         });

@@ -2,7 +2,7 @@
 
 use chronos_env::Env;
 use chronos_replica::{Proposer, Store, View};
-use chronos_types::NodeName;
+use chronos_types::{DurationMs, NodeName};
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
@@ -21,6 +21,8 @@ pub struct Services {
     pub proposer: Proposer,
     /// Which nodes may fire.
     pub view: watch::Receiver<View>,
+    /// A run less late than this is simply run.
+    pub misfire_threshold: DurationMs,
     /// The counters.
     pub metrics: Metrics,
     /// The bound on what the state takes.

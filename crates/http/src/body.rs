@@ -28,6 +28,8 @@ const READ_SECONDS: u64 = 30;
 const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
+/// How a text in gzip begins (RFC 1952, section 2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b];
 /// Bytes of all bodies that are being read, and of those that were read and whose requests are under way: as many
 /// as 128 of the largest webhook bodies. More clients than that are told to come again.
 pub(crate) const MAX_HELD_BYTES: usize = 32 << 20;
@@ -79,6 +81,7 @@ impl JsonBody {
     fn parse(whole: Whole) -> Result<Self, ApiError> {
         let Whole { parts, bytes, held } = whole;
         if !bytes.is_empty() {
+            check_coding(&parts.headers, &bytes)?;
             check_media_type(&parts.headers)?;
         }
         Ok(Self { value: parse_json(&bytes)?, idempotency: idempotency(&parts, &bytes)?, held })
@@ -91,6 +94,7 @@ impl FromRequest<Shared> for NoBody {
     async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
         let Whole { parts, bytes, held: _held } = read(request, app).await?;
         if !bytes.is_empty() {
+            check_coding(&parts.headers, &bytes)?;
             check_media_type(&parts.headers)?;
             match parse_json(&bytes)? {
                 Value::Null => {}
@@ -187,6 +191,18 @@ async fn drain(body: &mut Body) {
     };
     // Too slow is as good as too long.
     let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
+}
+
+/// Refuses a compressed body, whether its header or its first bytes say so: no JSON begins like gzip.
+fn check_coding(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        let text = value.to_str().unwrap_or("not ASCII");
+        let is_plain = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        if !text.split(',').map(str::trim).all(is_plain) {
+            return Err(ApiError::wrong_coding(text));
+        }
+    }
+    if body.starts_with(GZIP) { Err(ApiError::wrong_coding("gzip")) } else { Ok(()) }
 }
 
 /// Takes JSON of any kind (`application/merge-patch+json`), and a body that does not say.

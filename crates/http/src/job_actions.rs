@@ -23,7 +23,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enable_job",
     params(
         ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
     ),
     responses(
@@ -46,7 +47,8 @@ async fn enable(
     post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disable_job",
     params(
         ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
     ),
     responses(
@@ -71,6 +73,6 @@ async fn set(
     body: NoBody,
     enabled: bool,
 ) -> Result<Response, ApiError> {
-    let if_match = etag::if_match(headers);
-    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, enabled, if_match, body.idempotency).await?))
+    let demand = etag::demand(headers);
+    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, enabled, demand, body.idempotency).await?))
 }

@@ -4,14 +4,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem};
-use chronos_engine::Schedules;
 use chronos_state::{JobFilter, JobRow, JobSeq};
-use chronos_types::{Invalid, JobSpec, Secrets};
+use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::body::JsonBody;
 use crate::cursor::Binding;
 use crate::page::PageText;
@@ -37,7 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
-    let spec = || JobInput::parse(&value, None, &Schedules::check);
+    let spec = |at| JobInput::parse(&value, None, &times(&app, &value, None, at));
     let job = on_record::job(&app.engine.jobs.create(idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
@@ -84,10 +83,9 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     params(
         ("job" = String, Path, description = "Id or name"),
         ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`; 304 where the job is still at that version"),
     ),
     responses(
-        (status = 200, description = "The job; its version is the `ETag`", body = Job),
+        (status = 200, description = "The job; its `ETag` is its version and the end of its id, such as `\"3-1f0c2a9b\"`", body = Job),
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -95,13 +93,8 @@ async fn get(
     State(app): State<Shared>,
     Params(job): Params<String>,
     Consistent(consistency): Consistent,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let row = app.engine.jobs.find(&job, consistency).await?;
-    if etag::is_known(&headers, row.job.version) {
-        return Ok(respond::not_modified(row.job.version));
-    }
-    Ok(respond::job_row(&row))
+    Ok(respond::job_row(&app.engine.jobs.find(&job, consistency).await?))
 }
 
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
@@ -109,7 +102,8 @@ async fn get(
     put, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "replace_job",
     params(
         ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
     ),
     request_body = JobInput,
     responses(
@@ -124,8 +118,8 @@ async fn replace(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let parse = |row: &JobRow| written_over(row, &body.value);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), parse).await?))
+    let parse = |row: &JobRow, now| written_over(&app, row, &body.value, now);
+    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::demand(&headers), parse).await?))
 }
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
@@ -133,7 +127,8 @@ async fn replace(
     patch, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "patch_job",
     params(
         ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
     ),
     request_body(content = Object, description = "The fields to change", example = json!({"enabled": false, "tags": {"team": null}})),
     responses(
@@ -148,11 +143,11 @@ async fn patch(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let merge = |row: &JobRow| {
+    let merge = |row: &JobRow, now| {
         let merged = on_record::input(&row.job.spec).merged(&body.value)?;
-        written_over(row, &merged)
+        written_over(&app, row, &merged, now)
     };
-    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::if_match(&headers), merge).await?))
+    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::demand(&headers), merge).await?))
 }
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
@@ -160,7 +155,8 @@ async fn patch(
     delete, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "delete_job",
     params(
         ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
     ),
     responses(
         (status = 204, description = "It is gone"),
@@ -173,18 +169,39 @@ async fn delete(
     _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    app.engine.jobs.delete(&job, etag::if_match(&headers)).await?;
+    app.engine.jobs.delete(&job, etag::demand(&headers)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Reads what is to take the place of a job's specification, and takes its secrets from there.
-fn written_over(row: &JobRow, value: &Value) -> Result<JobSpec, Invalid> {
+/// Reads what is to take the place of a job's specification `now`, and takes its secrets from there.
+fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
+    let check = times(app, value, Some(row), now);
     match &row.job.spec {
-        Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &Schedules::check),
+        Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &check),
         Err(bad) => {
             let (headers, auth) = bad.secrets();
             let secrets = Secrets { headers: headers.as_ref(), auth: auth.as_ref() };
-            JobInput::parse_with(value, secrets, &Schedules::check)
+            JobInput::parse_with(value, secrets, &check)
         }
+    }
+}
+
+/// Judges the times that the job in `row`, or a new one, gets by `value`. What is said of its window begins with the
+/// text that stands there.
+fn times<'a>(
+    app: &'a App,
+    value: &'a Value,
+    row: Option<&'a JobRow>,
+    now: Millis,
+) -> impl Fn(Option<&str>, Option<&str>) -> Vec<FieldError> + 'a {
+    move |schedule, timezone| {
+        let window = JobInput::window(value);
+        let mut errors = app.engine.schedules.check_job(schedule, timezone, window, row, now);
+        for FieldError { field, message } in &mut errors {
+            if let ("start_at" | "end_at", Some(text)) = (field.as_str(), value[field.as_str()].as_str()) {
+                *message = format!("{:?} {message}", clip(text));
+            }
+        }
+        errors
     }
 }

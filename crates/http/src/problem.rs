@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 use chronos_state::{Refusal, StateError};
-use chronos_types::{Invalid, clip};
+use chronos_types::{Invalid, JobId, clip};
 
-use crate::respond;
+use crate::{etag, respond};
 
 /// What a client can do whose question takes too long.
 const NARROWER: &str = "ask for less: a lower limit, a tag or a job to look at, another status, or no q";
@@ -21,12 +21,21 @@ pub(crate) struct ApiError {
     detail: String,
     errors: Vec<BadField>,
     retry_after: Option<&'static str>,
+    accept_encoding: Option<&'static str>,
     closes: bool,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, closes: false }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            accept_encoding: None,
+            closes: false,
+        }
     }
 
     /// What cannot be done now and may be done later.
@@ -62,8 +71,12 @@ impl ApiError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
-    fn precondition_failed(current: u64) -> Self {
-        let detail = format!("the job is at version {current}, which If-Match does not list");
+    fn precondition_failed(id: JobId, current: u64) -> Self {
+        let tag = etag::of(&id.to_string(), current);
+        let detail = format!(
+            "the job is at version {current}, its ETag is {}, and If-Match or If-None-Match demands another",
+            tag.to_str().unwrap_or_default()
+        );
         Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
     }
 
@@ -98,6 +111,17 @@ impl ApiError {
             clip(found)
         );
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// The answer says which codings are taken (RFC 9110, section 12.5.3).
+    pub(crate) fn wrong_coding(found: &str) -> Self {
+        let detail = format!(
+            "the request body comes in the coding {:?}; expected none: send the JSON without compression",
+            clip(found)
+        );
+        let accept_encoding = Some("identity");
+        let wrong = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        Self { accept_encoding, ..wrong }
     }
 
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
@@ -142,7 +166,11 @@ impl From<Refusal> for ApiError {
                 "execution_not_found",
                 "the execution is not on record any more",
             ),
-            Refusal::VersionMismatch { current } => Self::precondition_failed(current),
+            Refusal::VersionMismatch { current } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "version_mismatch",
+                format!("the job is at version {current} by now"),
+            ),
             Refusal::Overlap { unfinished } => Self::new(
                 StatusCode::CONFLICT,
                 "overlap",
@@ -255,7 +283,7 @@ impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Invalid(invalid) => invalid.into(),
-            ChangeError::Precondition { current } => Self::precondition_failed(current),
+            ChangeError::Precondition { id, current } => Self::precondition_failed(id, current),
             ChangeError::Contended => Self::contended(),
             ChangeError::Write(error) => error.into(),
         }
@@ -285,7 +313,7 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, errors, retry_after, closes } = self;
+        let Self { status, code, detail, errors, retry_after, accept_encoding, closes } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
         let mut response = respond::json(status, &problem);
@@ -293,6 +321,9 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if let Some(codings) = accept_encoding {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
         }
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chronos_engine::{Consistency, PageRequest};
-use chronos_types::{Invalid, MAX_TAGS, Status, clip};
+use chronos_types::{Invalid, MAX_TAGS, Status, clip, control_character};
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
@@ -49,17 +49,29 @@ impl Query {
         if tags.len() > MAX_TAGS {
             let say = format!("{} tags are asked for; a job has at most {MAX_TAGS}", tags.len());
             self.invalid.add("tag.KEY", say);
+            return tags;
+        }
+        for (at, (key, _)) in tags.iter().enumerate() {
+            // No job has two values of one tag, so it would find none.
+            if let Some((_, first)) = tags[..at].iter().find(|(before, _)| before == key) {
+                let say = format!("is given more than once, first as {:?}; expected one value", clip(first));
+                self.invalid.add(format!("tag.{}", clip(key)), say);
+            }
         }
         tags
     }
 
     /// A text to search for; none where it is empty.
     pub(crate) fn search(&mut self) -> Option<String> {
-        let text = self.parsed("q", |text| match text.chars().count() {
-            count if count > MAX_Q_CHARS => {
+        let text = self.parsed("q", |text| match (text.chars().count(), control_character(text)) {
+            (count, _) if count > MAX_Q_CHARS => {
                 Err(format!("has {count} characters; expected at most {MAX_Q_CHARS}"))
             }
-            _ => Ok(text.to_owned()),
+            // SQLite takes NUL for the end of a pattern, which everything matches then.
+            (_, Some(found)) => Err(format!(
+                "has the control character {found:?}, which no name or description has; expected text"
+            )),
+            (_, None) => Ok(text.to_owned()),
         });
         text.filter(|text| !text.is_empty())
     }
@@ -89,7 +101,7 @@ impl Query {
             format!("{:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}", clip(text))
         };
         let parse = |text: &str| match text.parse() {
-            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) && !text.starts_with('+') => Ok(limit),
             _ => Err(wrong(text)),
         };
         self.parsed("limit", parse).unwrap_or(DEFAULT_LIMIT)
@@ -142,9 +154,22 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let text = parts.uri.query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-        Ok(Self { pairs, invalid: Invalid::default(), known: Vec::new() })
+        let (pairs, lossy): (Vec<_>, Vec<_>) = url::form_urlencoded::parse(text.as_bytes())
+            .into_owned()
+            .partition(|(_, value)| !is_lossy(value));
+        let mut invalid = Invalid::default();
+        for (name, value) in lossy {
+            let value = clip(&value).into_owned();
+            invalid
+                .add(clip(&name), format!("{value:?} is not UTF-8; expected text in UTF-8, percent-encoded"));
+        }
+        Ok(Self { pairs, invalid, known: Vec::new() })
     }
+}
+
+/// Whether a value was not UTF-8. The parser then puts a character into it that stands for what cannot be read.
+fn is_lossy(value: &str) -> bool {
+    value.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// No query parameters at all.

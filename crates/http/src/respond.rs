@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use chronos_api::{Execution, Job};
 use chronos_state::{ExecutionRow, JobRow};
@@ -37,21 +37,16 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     ready(status, bytes(value))
 }
 
-/// A job, with its version as `ETag`.
+/// A job, with its `ETag`.
 pub(crate) fn job(status: StatusCode, job: &Job) -> Response {
     let mut response = json(status, job);
-    response.headers_mut().insert(header::ETAG, etag::of(job.version));
+    response.headers_mut().insert(header::ETAG, etag::of(&job.id, job.version));
     response
 }
 
 /// A job that was found.
 pub(crate) fn job_row(row: &JobRow) -> Response {
     job(StatusCode::OK, &on_record::job(row))
-}
-
-/// 304: the client has this version of the job.
-pub(crate) fn not_modified(version: u64) -> Response {
-    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag::of(version))]).into_response()
 }
 
 /// An execution.

@@ -52,7 +52,8 @@ async fn list(
     params(
         ("job" = String, Path, description = "Id or name"),
         ("version" = u64, Path, description = "The version to go back to"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`; 412 where the job is at another version"),
+        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
     ),
     responses(
@@ -67,7 +68,7 @@ async fn rollback(
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let if_match = etag::if_match(&headers);
-    let row = app.engine.jobs.rollback(&job, &version, if_match, body.idempotency).await?;
+    let demand = etag::demand(&headers);
+    let row = app.engine.jobs.rollback(&job, &version, demand, body.idempotency).await?;
     Ok(respond::job_row(&row))
 }

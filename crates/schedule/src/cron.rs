@@ -6,9 +6,9 @@
 //! The day rule is Vixie cron's (crontab(5), and `DOM_STAR`/`DOW_STAR` in its `entry.c`): if day-of-month or day-of-week
 //! starts with a star, a day must match both; else either is enough.
 
-use crate::calendar::{
-    DAY, YEARS, at_least, at_most, civil_from_days, days_from_civil, days_in_month, longest_month, weekday,
-};
+use chronos_types::calendar::{DAY, civil_from_days, days_from_civil, days_in_month};
+
+use crate::calendar::{YEARS, at_least, at_most, longest_month, weekday};
 use crate::error::ParseError;
 use crate::field::{Field, LAST_DAY};
 

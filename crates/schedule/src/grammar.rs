@@ -71,8 +71,12 @@ impl Field {
     }
 
     fn step(self, item: &str, text: &str) -> Result<u32, ParseError> {
+        let (_, max) = self.range();
         match number(text) {
             Some(0) => Err(self.refuse(item, "has step 0, a step is at least 1")),
+            // Whoever writes `*/90` wants 90 minutes, and would get the start of every hour.
+            Some(step) if step > max => Err(self
+                .refuse(item, &format!("has a step that leads out of the field, a step is at most {max}"))),
             Some(step) => Ok(step),
             None => Err(self.refuse(item, "has a step that is not a number")),
         }
@@ -83,8 +87,7 @@ impl Field {
     }
 }
 
-/// A number that has only digits. One too large for `u32` saturates: it is out of any range as a value, and past any range
-/// as a step.
+/// A number that has only digits. One too large for `u32` saturates: it is out of any range, as a value and as a step.
 fn number(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;

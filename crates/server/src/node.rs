@@ -93,6 +93,7 @@ impl Node {
             proposer: Proposer::start(replica.clone(), env.clone()),
             view: replica.presence().view(),
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
+            misfire_threshold: config.scheduler.misfire_threshold,
             metrics,
             env,
             store,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::headers::{MAX_HEADER_VALUE_BYTES, check_header};
+use crate::request::USER_AGENT;
 use crate::{HeaderError, REDACTED};
 
 /// Credentials that are sent with each request. `Debug` shows them redacted.
@@ -15,9 +16,9 @@ pub enum Auth {
     },
     /// `Authorization: Basic base64(username:password)` (RFC 7617)
     Basic {
-        /// The user's name, without a colon.
+        /// The user's name, without a colon. It may be empty.
         username: String,
-        /// The password.
+        /// The password. It may be empty where the name is not.
         password: String,
     },
     /// `<header>: <api_key>`
@@ -37,7 +38,7 @@ impl Auth {
     ///
     /// # Errors
     /// The field and what was expected of it.
-    pub fn check(self) -> Result<Self, (&'static str, String)> {
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let usable = |field: &'static str, value: &str| {
             if value.is_empty() {
                 Err((field, "is empty; expected the credential".to_owned()))
@@ -45,27 +46,14 @@ impl Auth {
                 check_header("authorization", value).map_err(|error| (field, error.to_string()))
             }
         };
-        match &self {
-            Self::Bearer { token } => usable("token", token)?,
-            Self::Basic { username, password } => {
-                if username.contains(':') {
-                    return Err(("username", "contains a colon, which RFC 7617 forbids".to_owned()));
-                }
-                if username.is_empty() {
-                    return Err(("username", "is empty; expected a user name".to_owned()));
-                }
-                if username.len() + password.len() > MAX_HEADER_VALUE_BYTES / 2 {
-                    return Err(("password", HeaderError::TooLong.to_string()));
-                }
-            }
+        match self {
+            Self::Bearer { token } => usable("token", token),
+            Self::Basic { username, password } => check_basic(username, password),
             Self::ApiKey { api_key, header } => {
                 usable("api_key", api_key)?;
-                if let Some(header) = header {
-                    check_header(header, "x").map_err(|error| ("header", error.to_string()))?;
-                }
+                header.as_deref().map_or(Ok(()), check_key_header).map_err(|message| ("header", message))
             }
         }
-        Ok(self)
     }
 
     /// The name of the header that it is sent in.
@@ -124,6 +112,37 @@ impl Auth {
     }
 }
 
+/// RFC 7617, section 2: either part may be empty, and neither has control characters.
+fn check_basic(username: &str, password: &str) -> Result<(), (&'static str, String)> {
+    if username.contains(':') {
+        // It is not quoted: what follows the colon may be the password.
+        return Err(("username", "has a colon, which RFC 7617 forbids; expected none".to_owned()));
+    }
+    if username.is_empty() && password.is_empty() {
+        let message = "is empty, and so is the password; expected at least one of them";
+        return Err(("username", message.to_owned()));
+    }
+    for (field, value) in [("username", username), ("password", password)] {
+        if value.chars().any(char::is_control) {
+            let message = "has a control character, which RFC 7617 forbids; expected none";
+            return Err((field, message.to_owned()));
+        }
+    }
+    if username.len() + password.len() > MAX_HEADER_VALUE_BYTES / 2 {
+        return Err(("password", HeaderError::TooLong.to_string()));
+    }
+    Ok(())
+}
+
+/// A key in a header that is never sent would be missing at the target.
+fn check_key_header(header: &str) -> Result<(), String> {
+    check_header(header, "x").map_err(|error| error.to_string())?;
+    if header.eq_ignore_ascii_case("user-agent") {
+        return Err(format!("{header:?} is always {USER_AGENT} and carries no key; expected another header"));
+    }
+    Ok(())
+}
+
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -138,6 +157,38 @@ impl fmt::Debug for Auth {
 mod tests {
     use super::*;
     use crate::Headers;
+
+    #[test]
+    fn basic_auth_is_what_rfc_7617_allows() {
+        let basic = |username: &str, password: &str| {
+            Auth::Basic { username: username.into(), password: password.into() }.check()
+        };
+        for (username, password) in [("u", "p"), ("", "p"), ("u", ""), ("ü ", ":p:"), ("", " ")] {
+            assert_eq!(basic(username, password), Ok(()), "{username:?} {password:?}");
+        }
+        for (username, password, field, say) in [
+            ("", "", "username", "so is the password; expected at least one"),
+            ("u:v", "", "username", "has a colon"),
+            ("u\0", "p", "username", "a control character"),
+            ("", "p\r\n", "password", "a control character"),
+            ("u", "\u{7f}", "password", "a control character"),
+            ("u", &"p".repeat(4_096), "password", "longer than"),
+        ] {
+            let (found, message) = basic(username, password).expect_err(say);
+            assert!(found == field && message.contains(say), "{found}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_key_goes_into_a_header_that_is_sent() {
+        let key = |header: &str| Auth::ApiKey { api_key: "k".into(), header: Some(header.into()) }.check();
+        assert_eq!(key("X-Key"), Ok(()));
+        for (header, say) in [("user-AGENT", "always Chronos/1.0"), ("a b", "not a header"), ("te", "itself")]
+        {
+            let (field, message) = key(header).expect_err(header);
+            assert!(field == "header" && message.contains(say), "{field}: {message}");
+        }
+    }
 
     #[test]
     fn credentials_never_show_in_debug_output() {

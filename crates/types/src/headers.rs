@@ -9,8 +9,9 @@ use crate::clip;
 /// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// Most headers of a webhook, and the longest value of one: well inside what servers accept.
+/// Most headers of a webhook, and the longest name and value of one: well inside what servers accept.
 const MAX_HEADERS: usize = 100;
+const MAX_HEADER_NAME_BYTES: usize = 256;
 pub(crate) const MAX_HEADER_VALUE_BYTES: usize = 8 * 1024;
 
 /// The user's own headers, in the order given; no name occurs twice in any case.
@@ -23,6 +24,9 @@ pub enum HeaderError {
     /// The name has a character that names cannot have.
     #[error("{0:?} is not a header name; expected letters, digits and '-'")]
     Name(String),
+    /// Too long a name.
+    #[error("the name has {0} bytes; expected at most {MAX_HEADER_NAME_BYTES}")]
+    LongName(usize),
     /// The value has a line break or another character that values cannot have.
     #[error("the value has a character that no header may carry; expected visible ASCII, blanks and tabs")]
     Value,
@@ -115,6 +119,9 @@ impl fmt::Debug for Headers {
 
 /// Checks that a header can be sent as it is.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
+    if name.len() > MAX_HEADER_NAME_BYTES {
+        return Err(HeaderError::LongName(name.len()));
+    }
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         return Err(HeaderError::Name(clip(name).into_owned()));
     }
@@ -160,6 +167,7 @@ mod tests {
             ("", "a", "not a header name"),
             ("Transfer-Encoding", "chunked", "HTTP connection"),
             ("content-length", "3", "HTTP connection"),
+            (&"x".repeat(257), "a", "257 bytes; expected at most 256"),
         ] {
             let errors = Headers::parse(vec![(name.into(), value.into())]).expect_err(name);
             assert!(errors[0].1.to_string().contains(say), "{name}: {}", errors[0].1);

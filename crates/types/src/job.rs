@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::choice::choice;
+use crate::name::is_word;
 use crate::{DurationMs, JobId, JobName, Millis, RetryPolicy, Webhook, clip};
 
 /// A job as it stands: its specification and what the system adds. `S` is how the specification is held, where
@@ -54,6 +55,15 @@ pub struct JobSpec {
     pub tags: Tags,
     /// Whether it runs at all.
     pub enabled: bool,
+}
+
+/// Between which instants a job runs, both of them included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// No run before this instant.
+    pub start_at: Option<Millis>,
+    /// No run after this instant.
+    pub end_at: Option<Millis>,
 }
 
 /// The part of a specification that planning needs: when the job runs, and whether runs may overlap.
@@ -133,6 +143,7 @@ choice! {
 
 /// Labels that one job has.
 pub const MAX_TAGS: usize = 64;
+const MAX_TAG_CHARS: usize = 255;
 
 /// Labels: up to 64 keys of 1 to 63 name characters, with values of at most 255 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,13 +161,18 @@ impl Tags {
             errors.push((String::new(), say));
         }
         for (key, value) in &map {
-            if key.len() > 63 || JobName::parse(key).is_err() {
+            if !is_word(key, 63) {
                 let say = "is not a tag key; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'";
                 errors.push((key.clone(), format!("{:?} {say}", clip(key))));
             }
-            if value.chars().count() > 255 || value.chars().any(char::is_control) {
-                let say = "the value is too long or has control characters; expected at most 255 characters";
-                errors.push((key.clone(), say.to_owned()));
+            let count = value.chars().count();
+            if count > MAX_TAG_CHARS {
+                let say = format!("the value has {count} characters; expected at most {MAX_TAG_CHARS}");
+                errors.push((key.clone(), say));
+            }
+            if let Some(found) = value.chars().find(|c| c.is_control()) {
+                let say = format!("the value has the control character {found:?}; expected one line of text");
+                errors.push((key.clone(), say));
             }
         }
         if errors.is_empty() { Ok(Self(map)) } else { Err(errors) }

@@ -4,6 +4,7 @@
 //! parts were checked when it was made. Nothing here does I/O, reads a clock or draws a random number.
 
 mod auth;
+pub mod calendar;
 mod choice;
 mod clip;
 mod duration;
@@ -19,6 +20,7 @@ pub mod request;
 mod retry;
 mod target_url;
 mod template;
+mod text;
 mod time;
 mod webhook;
 
@@ -30,11 +32,12 @@ pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
 pub use host_port::{HostPortError, check_host_port};
 pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};
-pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags};
+pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, Window};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
-pub use time::{Millis, TimeError, format_rfc3339, parse_rfc3339};
+pub use text::control_character;
+pub use time::{LAST_INSTANT, Millis, TimeError, format_rfc3339, parse_rfc3339};
 pub use webhook::{MAX_BODY_BYTES, MAX_REDIRECTS, Method, Secrets, SuccessCodes, Webhook};

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::JobName;
 use crate::clip;
+use crate::name::{is_path_step, is_word};
 
-/// A node's name: 1 to 63 of ASCII letters, digits, `-`, `_`, `.` and `:`. Clones share the text.
+/// A node's name: 1 to 63 of ASCII letters, digits, `-`, `_`, `.` and `:`, and neither `.` nor `..`. Clones share the
+/// text.
 ///
 /// The operator gives it in the configuration, where [`NodeName::parse`] checks it. A name that is read
 /// from the log, the state or a message is not checked again, because every node must accept what the
@@ -19,16 +20,16 @@ pub struct NodeName(Arc<str>);
 
 /// Why a text is not a node's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?}; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'")]
+#[error("{0:?}; expected 1 to 63 of letters, digits, '-', '_', '.' and ':', not '.' or '..'")]
 pub struct NodeNameError(String);
 
 impl NodeName {
     /// Parses a name.
     ///
     /// # Errors
-    /// The text has another character, or is empty or too long.
+    /// The text has another character, is empty or too long, or is a step of a path.
     pub fn parse(text: &str) -> Result<Self, NodeNameError> {
-        if text.len() <= 63 && JobName::parse(text).is_ok() {
+        if is_word(text, 63) && !is_path_step(text) {
             Ok(Self(text.into()))
         } else {
             Err(NodeNameError(clip(text).into_owned()))
@@ -108,7 +109,7 @@ mod tests {
         for good in ["n", "chronos-1", "eu.west:a_B", &"x".repeat(63)] {
             assert_eq!(NodeName::parse(good).expect(good), good);
         }
-        for bad in ["", "a b", "a/b", "ä", &"x".repeat(64)] {
+        for bad in ["", ".", "..", "a b", "a/b", "ä", &"x".repeat(64)] {
             assert!(NodeName::parse(bad).is_err(), "{bad:?}");
         }
     }

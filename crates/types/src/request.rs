@@ -156,7 +156,7 @@ mod tests {
         let plain = request(&webhook(&[], Some("{}"), Some(auth.clone())));
         assert_eq!(header(&plain, "authorization"), ["Bearer t"]);
         assert_eq!(header(&plain, "content-type"), ["application/json"]);
-        assert_eq!(header(&plain, "x-chronos-scheduled-time"), ["1970-01-01T00:00:05Z"]);
+        assert_eq!(header(&plain, "x-chronos-scheduled-time"), ["1970-01-01T00:00:05.000Z"]);
         assert_eq!((plain.method, header(&plain, "x-chronos-attempt")), (Method::Post, vec!["2"]));
         let custom = [
             ("authorization", "Mine"),

@@ -33,9 +33,12 @@ impl TargetUrl {
     /// What is wrong with the text. The text is quoted without its user info.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let refuse = |why: String| {
-            let value = match (text.find("://"), text.rfind('@')) {
-                (Some(scheme), Some(at)) if at > scheme => {
-                    format!("{}://{REDACTED}{}", &text[..scheme], &text[at..])
+            // What may be user info, also where the slashes before it are not as they should be.
+            let begin =
+                text.find("://").map(|colon| colon + 3).or_else(|| text.find(':').map(|colon| colon + 1));
+            let value = match (begin, text.rfind('@')) {
+                (Some(begin), Some(at)) if at >= begin => {
+                    format!("{}{REDACTED}{}", &text[..begin], &text[at..])
                 }
                 _ => text.to_owned(),
             };
@@ -44,7 +47,7 @@ impl TargetUrl {
         if text.chars().count() > MAX_URL_CHARS {
             return refuse(format!("is longer than {MAX_URL_CHARS} characters"));
         }
-        if text.bytes().any(|b| b.is_ascii_control() || b == b' ') {
+        if text.chars().any(|c| c.is_control() || c == ' ') {
             return refuse("contains a blank or a control character".into());
         }
         let url = match url::Url::parse(text) {
@@ -54,11 +57,22 @@ impl TargetUrl {
         if !matches!(url.scheme(), "http" | "https") {
             return refuse(format!("has the scheme {:?}", clip(url.scheme())));
         }
+        // A browser mends the slashes. Where one is missing, it takes the first step of the path for the host.
+        let authority = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        if authority.is_none_or(|text| text.starts_with(['/', '\\'])) {
+            return refuse("does not have two slashes before its host".into());
+        }
         if !url.username().is_empty() || url.password().is_some() || text.contains("://@") {
             return refuse("contains user info (use \"auth\" instead)".into());
         }
         if url.fragment().is_some() {
             return refuse("contains a fragment, which is never sent".into());
+        }
+        if url.port() == Some(0) {
+            return refuse("has port 0, at which nothing listens".into());
+        }
+        if url.domain().is_some_and(|name| !is_dns_name(name)) {
+            return refuse("has a host that no DNS name can be".into());
         }
         let normal = url.as_str().to_owned();
         let start = url.scheme().len() + 3;
@@ -92,6 +106,12 @@ impl TargetUrl {
     }
 }
 
+/// Whether a host can be looked up: labels of 1 to 63 bytes, 253 in all, and a dot may end it (RFC 1035, section 2.3.4).
+fn is_dns_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
+}
+
 impl fmt::Debug for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.source, f)
@@ -111,6 +131,9 @@ mod tests {
             ("http://2130706433/", "http://127.0.0.1/"),
             ("http://[::ffff:127.0.0.1]:8080/", "http://[::ffff:7f00:1]:8080/"),
             ("http://h/ä", "http://h/%C3%A4"),
+            ("HTTP://h.example./", "http://h.example./"),
+            ("http://a_b.example:65535", "http://a_b.example:65535/"),
+            ("http://bücher.example/", "http://xn--bcher-kva.example/"),
         ] {
             let url = TargetUrl::parse(text).expect(text);
             assert_eq!(url.as_str(), expected, "{text}");
@@ -121,9 +144,24 @@ mod tests {
             ("h/path", "not a URL"),
             ("http://", "not a URL"),
             ("http://u:secret@h/", "user info"),
+            ("http:/u:secret@h/", "two slashes"),
+            ("http:u:secret@h/", "two slashes"),
+            ("u:secret@h/", "scheme"),
             ("http://h/#f", "fragment"),
             ("http://h/a b", "blank"),
             ("http://h/\r\nX: y", "blank or a control"),
+            ("http://h/\0", "blank or a control"),
+            ("http://h/\u{85}", "blank or a control"),
+            ("http:/h/x", "two slashes"),
+            ("https:h/x?u=http://y", "two slashes"),
+            ("http:///h/x", "two slashes"),
+            ("http:\\\\h\\x", "two slashes"),
+            ("http://h:0/", "port 0"),
+            ("http://h:65536/", "not a URL"),
+            ("http://a..b/", "no DNS name"),
+            ("http://./", "no DNS name"),
+            (&format!("http://{}.example/", "a".repeat(64)), "no DNS name"),
+            (&format!("http://{}example/", "a.".repeat(130)), "no DNS name"),
             (&format!("http://h/{}", "a".repeat(2100)), "longer than"),
         ] {
             let error = TargetUrl::parse(text).expect_err(text).to_string();

@@ -1,18 +1,18 @@
 //! Jobs over the wire: every bad field is named at once, what is read can be written back, and
 //! no secret comes out.
 
-use chronos_api::{Job, JobInput, merge_patch, parse_json};
+use chronos_api::{Job, JobInput, parse_json};
 use chronos_types::{FieldError, Invalid, JobId, JobSpec};
 use serde_json::{Value, json};
 
-fn check(schedule: Option<&str>, timezone: Option<&str>) -> Vec<FieldError> {
+pub fn check(schedule: Option<&str>, timezone: Option<&str>) -> Vec<FieldError> {
     let bad = |field: &str| FieldError { field: field.into(), message: "is bad".into() };
     let schedule = schedule.filter(|text| *text == "bad").map(|_| bad("schedule"));
     let timezone = timezone.filter(|text| *text == "bad").map(|_| bad("timezone"));
     schedule.into_iter().chain(timezone).collect()
 }
 
-fn parse(value: &Value) -> Result<JobSpec, Invalid> {
+pub fn parse(value: &Value) -> Result<JobSpec, Invalid> {
     JobInput::parse(value, None, &check)
 }
 
@@ -33,7 +33,7 @@ fn small() -> Value {
 }
 
 /// A small job with `field` (dotted) set to `value`.
-fn with(field: &str, value: Value) -> Value {
+pub fn with(field: &str, value: Value) -> Value {
     let mut job = small();
     let mut at = &mut job;
     for name in field.split('.') {
@@ -48,10 +48,15 @@ fn a_bad_field_is_named_with_what_was_expected() {
     let long = "x".repeat(256 * 1024 + 1);
     for (field, value, at, say) in [
         ("name", json!("a b"), "name", "\"a b\" is not a job name; expected 1 to 255"),
+        ("name", json!("."), "name", "\".\" is not a job name; expected 1 to 255"),
+        ("name", json!(".."), "name", "not '.' or '..'"),
         ("name", json!(5), "name", "5 is a number; expected a string"),
         ("name", Value::Null, "name", "is missing; expected 1 to 255"),
         ("descripton", json!("x"), "descripton", "unknown field; expected one of name, description"),
         ("description", json!("x".repeat(4097)), "description", "has 4097 characters"),
+        ("description", json!("a\0b"), "description", "has the control character '\\0'; expected text"),
+        ("description", json!("\u{1b}[2J"), "description", "has the control character '\\u{1b}'"),
+        ("description", json!("\u{7f}"), "description", "has the control character '\\u{7f}'"),
         ("schedule", json!("bad"), "schedule", "is bad"),
         ("schedule", json!(["*"]), "schedule", "is an array; expected a string"),
         ("timezone", json!("bad"), "timezone", "is bad"),
@@ -89,6 +94,10 @@ fn a_bad_field_is_named_with_what_was_expected() {
         ("tags", json!([]), "tags", "is an array; expected an object"),
         ("tags.a", json!(1), "tags.a", "is a number; expected a string"),
         ("tags.a b", json!("x"), "tags.a b", "is not a tag key"),
+        ("tags.a", json!("x\0"), "tags.a", "has the control character '\\0'"),
+        ("tags.a", json!("x".repeat(256)), "tags.a", "has 256 characters; expected at most 255"),
+        ("webhook.url", json!("http://h/\0"), "webhook.url", "control character"),
+        ("webhook.headers.X-A", json!("a\0"), "webhook.headers.X-A", "no header may carry"),
         ("webhook", json!("http://h/"), "webhook", "is a string; expected an object"),
         ("webhook.url", Value::Null, "webhook.url", "is missing; expected an http or https URL"),
         ("webhook.url", json!("ftp://h/"), "webhook.url", "has the scheme \"ftp\""),
@@ -135,6 +144,24 @@ fn a_bad_field_is_named_with_what_was_expected() {
             json!({"type": "basic", "username": "a:b", "password": ""}),
             "webhook.auth.username",
             "colon",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "basic", "username": "", "password": ""}),
+            "webhook.auth.username",
+            "is empty, and so is the password",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "basic", "username": "u", "password": "a\0"}),
+            "webhook.auth.password",
+            "control character",
+        ),
+        (
+            "webhook.auth",
+            json!({"type": "bearer", "token": "a\0"}),
+            "webhook.auth.token",
+            "no header may carry",
         ),
         (
             "retry_policy.max_attempts",
@@ -199,7 +226,34 @@ fn the_end_is_later_than_the_start() {
     let mut input = small();
     input["start_at"] = json!("2026-01-02T00:00:00Z");
     input["end_at"] = json!("2026-01-02T01:00:00+01:00");
-    assert_eq!(parse(&input).expect_err("same instant").fields()[0].field, "end_at");
+    let invalid = parse(&input).expect_err("same instant");
+    assert_eq!(invalid.fields()[0].field, "end_at");
+    let message = &invalid.fields()[0].message;
+    let expected = "\"2026-01-02T01:00:00+01:00\" is not later than start_at (\"2026-01-02T00:00:00Z\")";
+    assert!(message.starts_with(expected), "{message}");
+}
+
+#[test]
+fn every_bad_item_of_a_list_is_named() {
+    let input = with("webhook.success_codes", json!([200, "x", 65_736, 204, null]));
+    let invalid = parse(&input).expect_err("three of them");
+    let fields: Vec<&str> = invalid.fields().iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["webhook.success_codes[1]", "webhook.success_codes[2]", "webhook.success_codes[4]"]);
+}
+
+#[test]
+fn what_people_write_is_taken_as_it_is() {
+    let text = "# Nightly\r\n\tüber Nacht 🙂\n";
+    assert_eq!(parse(&with("description", json!(text))).expect("lines and tabs").description, text);
+    for name in ["...", ".hidden", "a..b", "-"] {
+        assert_eq!(parse(&with("name", json!(name))).expect(name).name.as_str(), name);
+    }
+    // A tag's key is no step of a path.
+    for key in [".", ".."] {
+        let mut input = small();
+        input["tags"] = json!({key: "x"});
+        assert!(parse(&input).is_ok(), "{key}");
+    }
 }
 
 #[test]
@@ -221,9 +275,9 @@ fn defaults_are_filled_in_and_what_was_not_given_stays_away() {
         "tags": {},
         "enabled": true,
         "version": 3,
-        "created_at": "1970-01-01T00:00:00Z",
-        "updated_at": "1970-01-01T00:00:01.5Z",
-        "next_run": "1970-01-01T00:01:00Z",
+        "created_at": "1970-01-01T00:00:00.000Z",
+        "updated_at": "1970-01-01T00:00:01.500Z",
+        "next_run": "1970-01-01T00:01:00.000Z",
         "last_run": null,
     });
     assert_eq!(job, expected);
@@ -267,46 +321,24 @@ fn what_is_read_can_be_written_back_and_keeps_its_secrets() {
 }
 
 #[test]
+fn a_number_reads_back_as_it_was_written() {
+    // What serde_json reads as another number unless it is told not to.
+    for text in ["51.248178375505404", "97.45365320034685", "52.314008204106244", "1.0000000000000002"] {
+        let input = format!(
+            r#"{{"name": "a", "schedule": "* * * * *", "webhook": {{"url": "http://h/"}},
+                "retry_policy": {{"multiplier": {text}}}}}"#
+        );
+        let spec = parse(&parse_json(input.as_bytes()).expect("JSON")).expect("good");
+        let shown = read_back(&spec).to_string();
+        assert!(shown.contains(&format!("\"multiplier\":{text},")), "{shown}");
+    }
+}
+
+#[test]
 fn wrong_types_in_place_of_secrets_are_not_quoted() {
     let input = with("webhook.auth", json!({"type": "bearer", "token": 20_071_969}));
     let error = parse(&input).expect_err("number").to_string();
     assert!(error.contains("webhook.auth.token: is a number") && !error.contains("20071969"), "{error}");
-}
-
-fn patched(input: &Value, patch: &Value) -> Result<JobSpec, Invalid> {
-    let spec = parse(input).expect("good");
-    JobInput::parse(&merge_patch(&spec, patch)?, Some(&spec.webhook), &check)
-}
-
-#[test]
-fn a_patch_changes_what_it_names_and_keeps_the_rest() {
-    let mut input = with("webhook.auth", json!({"type": "bearer", "token": "hunter2"}));
-    input["tags"] = json!({"a": "1", "b": "2"});
-    input["timeout"] = json!("5m");
-    let spec = parse(&input).expect("good");
-
-    let same = patched(&input, &json!({})).expect("nothing");
-    assert_eq!(same, spec);
-    let patch = json!({"enabled": false, "timeout": null, "tags": {"a": null, "c": "3"}, "webhook": {"url": "http://i/"}});
-    let changed = patched(&input, &patch).expect("good");
-    assert_eq!(
-        (changed.enabled, changed.timeout, changed.webhook.auth),
-        (false, None, spec.webhook.auth.clone())
-    );
-    assert_eq!(changed.tags.as_map().keys().collect::<Vec<_>>(), ["b", "c"]);
-    assert_eq!(changed.webhook.url.as_str(), "http://i/");
-
-    let basic = json!({"webhook": {"auth": {"type": "basic", "username": "u", "password": "p"}}});
-    assert_ne!(patched(&input, &basic).expect("another type").webhook.auth, spec.webhook.auth);
-
-    for (patch, field) in [
-        (json!({"nope": null}), "nope"),
-        (json!({"name": null}), "name"),
-        (json!({"webhook": {"timeout": 1}}), "webhook.timeout"),
-        (json!([]), ""),
-    ] {
-        assert_eq!(patched(&input, &patch).expect_err("bad").fields()[0].field, field);
-    }
 }
 
 #[test]

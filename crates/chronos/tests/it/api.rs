@@ -13,3 +13,4 @@ mod repeats;
 mod schedules;
 mod validation;
 mod versions;
+mod windows;

@@ -79,7 +79,38 @@ fn at_reads_rfc_3339() {
         ("2016-12-31T15:59:60-08:00", "2017-01-01T00:00:00Z"),
         ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
         ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ("9999-12-30T22:00:00.999Z", "9999-12-30T22:00:00.999Z"),
     ] {
         assert_eq!(schedule(&format!("@at {text}")).as_once(), Some(ms(same)), "{text}");
+    }
+}
+
+/// jiff's calendar ends at 22:00 on 30 December, ours with the year, and no run comes after it.
+#[test]
+fn the_last_hours_of_the_year_9999_have_their_runs() {
+    const END: i64 = 253_402_300_799_999;
+    let hour = 3_600_000;
+    let last = END + 1 - hour;
+    for zone_name in ["UTC", "America/New_York", "Pacific/Kiritimati"] {
+        let zone = zone(zone_name);
+        for (text, anchor) in [("0 * * * *", 0), ("@every 1h", last - hour), ("@at 9999-12-31T23:00:00Z", 0)]
+        {
+            let schedule = schedule(text);
+            assert_eq!(schedule.next_after(&zone, anchor, last - 1), Some(last), "{text} {zone_name}");
+            assert_eq!(schedule.next_after(&zone, anchor, last), None, "{text} {zone_name}");
+            assert_eq!(schedule.last_between(&zone, anchor, 0, i64::MAX), Some(last), "{text} {zone_name}");
+        }
+    }
+    // Fixed times of day too, where the local year is another one by then.
+    for (zone_name, expression, shown) in [
+        ("America/New_York", "0 18 * * *", "9999-12-31T18:00:00-05:00"),
+        ("UTC", "30 23 31 12 *", "9999-12-31T23:30:00Z"),
+        ("Asia/Tokyo", "0 8 * * *", "+010000-01-01T08:00:00+09:00"),
+    ] {
+        let (schedule, zone) = (schedule(expression), zone(zone_name));
+        let last = schedule.last_between(&zone, 0, 0, i64::MAX).unwrap();
+        assert_eq!(zone.format_rfc3339(last), shown);
+        assert_eq!(schedule.next_after(&zone, 0, last - 1), Some(last));
+        assert_eq!(schedule.next_after(&zone, 0, last), None);
     }
 }

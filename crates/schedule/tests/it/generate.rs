@@ -130,7 +130,7 @@ fn list(low: u32, high: u32, stars: bool) -> BoxedStrategy<FieldText> {
 
 fn item(low: u32, high: u32, stars: bool) -> impl Strategy<Value = FieldText> {
     let kinds = if stars { 6 } else { 5 };
-    (0..kinds, low..=high, low..=high, 1..=high + 2).prop_map(move |(kind, a, b, step)| {
+    (0..kinds, low..=high, low..=high, 1..=high).prop_map(move |(kind, a, b, step)| {
         let (a, b) = (a.min(b), a.max(b));
         let (text, from, to, step) = match kind {
             0 | 1 => (format!("{a}"), a, a, 1),

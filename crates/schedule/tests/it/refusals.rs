@@ -48,6 +48,22 @@ fn ranges_steps_and_lists() {
     refused("1-2-3 * * * *", &["minute: \"1-2-3\""]);
     refused("*/0 * * * *", &["minute: \"*/0\" has step 0"]);
     refused("0 1-5/00 * * *", &["hour: \"1-5/00\" has step 0"]);
+    refused(
+        "*/90 * * * *",
+        &["minute: \"*/90\" has a step that leads out of the field, a step is at most 59; expected 0-59"],
+    );
+    refused("*/60 * * * *", &["minute: \"*/60\"", "at most 59"]);
+    refused("*/60 * * * * *", &["second: \"*/60\"", "at most 59"]);
+    refused("5/60 * * * *", &["minute: \"5/60\"", "at most 59"]);
+    refused("1-9/60 * * * *", &["minute: \"1-9/60\"", "at most 59"]);
+    refused("0,*/60 * * * *", &["minute: \"*/60\"", "at most 59"]);
+    refused("0 */24 * * *", &["hour: \"*/24\"", "at most 23"]);
+    refused("0 0 */32 * *", &["day-of-month: \"*/32\"", "at most 31"]);
+    refused("0 0 1 */13 *", &["month: \"*/13\"", "at most 12"]);
+    refused("0 0 * * */8", &["day-of-week: \"*/8\"", "at most 7"]);
+    refused("*/4294967297 * * * *", &["minute: \"*/4294967297\"", "at most 59"]);
+    refused("*/99999999999999999999 * * * *", &["at most 59"]);
+    refused("0 4294967296 * * *", &["hour: \"4294967296\" is out of range"]);
     refused("*/ * * * *", &["minute: \"*/\" has a step that is not a number"]);
     refused("*/x * * * *", &["minute: \"*/x\" has a step that is not a number"]);
     refused("*/-2 * * * *", &["minute: \"*/-2\" has a step that is not a number"]);
@@ -171,7 +187,8 @@ fn instants() {
     refused("@at 2026-01-01T24:00:00Z", &["a time of day that does not exist"]);
     refused("@at 2026-01-01T10:60:00Z", &["a time of day that does not exist"]);
     refused("@at 2026-01-01T10:00:60Z", &["a time of day that does not exist"]);
-    refused("@at 9999-12-31T23:59:59Z", &["is beyond the calendar"]);
+    refused("@at 9999-12-31T23:59:60Z", &["is beyond the calendar"]);
+    refused("@at 9999-12-31T23:59:59-00:01", &["is beyond the calendar"]);
     refused("@at 0000-01-01T00:00:00+00:01", &["is beyond the calendar"]);
     refused("@at 2026-11-23T10:00:00\u{2212}01:00", &["'\u{2212}'", "ASCII"]);
 }

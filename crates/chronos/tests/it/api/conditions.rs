@@ -42,15 +42,74 @@ async fn if_match_lets_only_the_first_of_two_editors_through() {
 }
 
 #[tokio::test]
-async fn if_none_match_spares_what_is_known() {
-    let server = CHRONOS.start().await;
-    server.create(&job("job")).await;
+async fn a_job_is_answered_in_full_whatever_is_known_of_it() {
+    let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
+    let created = server.create(&manual("job", json!({"url": receiver.url("/")}))).await;
+    let tag = etag(&created);
     let path = "/api/v1/jobs/job";
-    let fresh = server.send(Method::GET, path, &[("if-none-match", "\"1\"")], "").await;
-    assert_eq!((fresh.status, fresh.body.as_str()), (304, ""), "{fresh:?}");
-    server.patch("/jobs/job", &json!({"description": "new"})).await.ok(200);
-    let stale = server.send(Method::GET, path, &[("if-none-match", "\"1\"")], "").await;
-    assert_eq!(stale.ok(200)["version"], 2);
+    for known in [tag.as_str(), "*", "\"1\"", "nonsense"] {
+        let full = server.send(Method::GET, path, &[("if-none-match", known)], "").await;
+        assert_eq!(full.ok(200), created, "{known}");
+    }
+    // The version is the same, and the answer is not: a run began.
+    server.run_again("job").await;
+    let after = server.send(Method::GET, path, &[("if-none-match", &tag)], "").await;
+    assert_eq!(after.header("etag"), Some(tag.as_str()));
+    assert_eq!(after.ok(200)["last_run"]["status"], "success");
+}
+
+#[tokio::test]
+async fn an_etag_is_not_that_of_a_namesake() {
+    let server = CHRONOS.start().await;
+    let first = server.create(&job("job")).await;
+    assert_eq!(server.delete("/jobs/job").await.status, 204);
+    let second = server.create(&job("job")).await;
+    let (gone, tag) = (etag(&first), etag(&second));
+    assert_ne!(gone, tag, "{first:#} {second:#}");
+    assert_eq!(server.get("/jobs/job").await.header("etag"), Some(tag.as_str()));
+    let refused = server.call(Method::PUT, "/jobs/job", &[("if-match", &gone)], &job("job")).await;
+    let problem = refused.problem(412);
+    assert!(problem["detail"].as_str().unwrap().contains(&tag), "{problem:#}");
+    let deleted = server.send(Method::DELETE, "/api/v1/jobs/job", &[("if-match", &gone)], "").await;
+    deleted.problem(412);
+    server.call(Method::PUT, "/jobs/job", &[("if-match", &tag)], &job("job")).await.ok(200);
+    // A bare version is taken for that of any job.
+    server.call(Method::PUT, "/jobs/job", &[("if-match", "\"2\"")], &job("job")).await.ok(200);
+    server.call(Method::PUT, "/jobs/job", &[("if-match", "\"2\"")], &job("job")).await.problem(412);
+}
+
+#[tokio::test]
+async fn if_none_match_changes_no_job_that_it_lists() {
+    let server = CHRONOS.start().await;
+    let created = server.create(&job("job")).await;
+    let tag = etag(&created);
+    let weak = format!("W/{tag}");
+    for known in ["*", tag.as_str(), &weak, &format!("\"9\", {tag}")] {
+        for (method, path, body) in [
+            (Method::PUT, "", job("job").to_string()),
+            (Method::PATCH, "", "{\"description\": \"x\"}".into()),
+            (Method::DELETE, "", String::new()),
+            (Method::POST, "/disable", String::new()),
+            (Method::POST, "/rollback/1", String::new()),
+        ] {
+            let path = format!("/api/v1/jobs/job{path}");
+            let headers = [("if-none-match", known), ("content-type", "application/json")];
+            let headers = if body.is_empty() { &headers[..1] } else { &headers };
+            server.send(method, &path, headers, body).await.problem(412);
+        }
+    }
+    assert_eq!(server.get("/jobs/job").await.ok(200), created);
+    // What it does not list may be changed, and what is not there is not found.
+    let other = [("if-none-match", "\"1-00000000\", \"1\"")];
+    server.call(Method::PUT, "/jobs/job", &other, &job("job")).await.ok(200);
+    server.call(Method::PUT, "/jobs/nobody", &[("if-none-match", "*")], &job("nobody")).await.problem(404);
+    for (header, named) in [("if-none-match", "If-None-Match"), ("if-match", "If-Match")] {
+        let reply = server.call(Method::PUT, "/jobs/job", &[(header, "1-00000000")], &job("job")).await;
+        assert_eq!(reply.bad_fields(), [named]);
+        let message = reply.json()["errors"][0]["message"].to_string();
+        assert!(message.contains("1-00000000") && message.contains("expected tags in quotes"), "{message}");
+    }
+    assert_eq!(server.get("/jobs/job").await.ok(200)["version"], 2);
 }
 
 #[tokio::test]

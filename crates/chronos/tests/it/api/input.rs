@@ -155,6 +155,61 @@ async fn another_media_type_is_refused() {
     server.send(Method::POST, "/api/v1/jobs", &headers, body).await.ok(201);
 }
 
+/// A job called `packed`, in gzip.
+const PACKED: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xab, 0x56, 0xca, 0x4b, 0xcc, 0x4d, 0x55,
+    0xb2, 0x52, 0x2a, 0x48, 0x4c, 0xce, 0x4e, 0x4d, 0x51, 0xd2, 0x51, 0x2a, 0x4e, 0xce, 0x48, 0x4d, 0x29,
+    0xcd, 0x01, 0x89, 0x39, 0x24, 0x96, 0x28, 0x18, 0x19, 0x58, 0x5a, 0xea, 0x1a, 0x18, 0x02, 0x51, 0x88,
+    0x81, 0x81, 0x15, 0x18, 0x45, 0x01, 0x55, 0x95, 0xa7, 0x26, 0x65, 0xe4, 0xe7, 0x67, 0x2b, 0x59, 0x55,
+    0x2b, 0x95, 0x16, 0xe5, 0x00, 0xd5, 0x66, 0x94, 0x94, 0x14, 0x58, 0xe9, 0xeb, 0x1b, 0x1a, 0x99, 0xeb,
+    0x19, 0x00, 0xa1, 0xa1, 0x95, 0xa5, 0xbe, 0x52, 0x6d, 0x2d, 0x00, 0x17, 0xd7, 0xf4, 0x75, 0x5f, 0x00,
+    0x00, 0x00,
+];
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_by_its_coding() {
+    let server = CHRONOS.start().await;
+    server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
+    for (method, path) in [
+        (Method::POST, "/jobs"),
+        (Method::PUT, "/jobs/job"),
+        (Method::PATCH, "/jobs/job"),
+        (Method::POST, "/jobs/job/trigger"),
+        (Method::POST, "/webhooks/test"),
+        (Method::POST, "/schedules/preview"),
+        (Method::POST, "/cluster/transfer-leadership"),
+    ] {
+        let path = format!("/api/v1{path}");
+        // Whether the header says so, or the bytes alone do.
+        for coding in [Some("gzip"), Some("identity, GZIP"), None] {
+            let mut headers = JSON.to_vec();
+            headers.extend(coding.map(|coding| ("content-encoding", coding)));
+            let reply = server.send(method.clone(), &path, &headers, PACKED).await;
+            assert_eq!(reply.problem(415)["code"], "unsupported_media_type", "{method} {path}");
+            assert_eq!(reply.header("accept-encoding"), Some("identity"));
+        }
+    }
+    let plain = manual("packed", json!({"url": "http://127.0.0.1:9/"})).to_string();
+    for coding in ["x-gzip", "deflate", "br", "zstd", "x"] {
+        let headers = [JSON[0], ("content-encoding", coding)];
+        server.send(Method::POST, "/api/v1/jobs", &headers, plain.clone()).await.problem(415);
+    }
+    server.get("/jobs/packed").await.problem(404);
+    let headers = [JSON[0], ("content-encoding", "Identity")];
+    server.send(Method::POST, "/api/v1/jobs", &headers, plain).await.ok(201);
+    // Nothing is packed where nothing is sent.
+    let headers = [("content-encoding", "gzip")];
+    server.send(Method::POST, "/api/v1/jobs/job/disable", &headers, "").await.ok(200);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_not_of_the_body() {
+    let server = CHRONOS.start().await;
+    let job = manual("marked", json!({"url": "http://127.0.0.1:9/"}));
+    post_raw(&server, "/jobs", format!("\u{feff}{job}")).await.ok(201);
+    post_raw(&server, "/jobs", "\u{feff}").await.problem(400);
+}
+
 #[tokio::test]
 async fn unknown_and_bad_query_parameters_are_refused_by_name() {
     let server = CHRONOS.start().await;
@@ -164,6 +219,13 @@ async fn unknown_and_bad_query_parameters_are_refused_by_name() {
         ("/jobs?limit=-1", "limit"),
         ("/jobs?limit=ten", "limit"),
         ("/jobs?limit=", "limit"),
+        ("/jobs?limit=%2B5", "limit"),
+        ("/jobs?limit=%ff", "limit"),
+        ("/jobs?q=%ff", "q"),
+        ("/jobs?q=%00", "q"),
+        ("/jobs?q=a%1Bb", "q"),
+        ("/jobs?tag.team=%ff", "tag.team"),
+        ("/jobs?tag.team=a&tag.team=b", "tag.team"),
         ("/jobs?limit=99999999999999999999", "limit"),
         ("/jobs?enabled=maybe", "enabled"),
         ("/jobs?colour=red", "colour"),

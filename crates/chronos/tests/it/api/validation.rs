@@ -78,6 +78,11 @@ async fn what_is_missing_is_named() {
         (json!({"type": "basic", "username": "u:v", "password": "p"}), "webhook.auth.username"),
         (json!({"type": "api_key"}), "webhook.auth.api_key"),
         (json!({"type": "api_key", "api_key": "k", "header": "a b"}), "webhook.auth.header"),
+        (json!({"type": "basic", "username": "", "password": ""}), "webhook.auth.username"),
+        (json!({"type": "basic", "username": "a\0", "password": "p"}), "webhook.auth.username"),
+        (json!({"type": "basic", "username": "a", "password": "p\n"}), "webhook.auth.password"),
+        (json!({"type": "api_key", "api_key": "k\0"}), "webhook.auth.api_key"),
+        (json!({"type": "api_key", "api_key": "k", "header": "user-agent"}), "webhook.auth.header"),
         (json!({"type": "bearer", "token": "a\nb"}), "webhook.auth.token"),
         (json!({"type": "bearer", "token": "t", "user": "u"}), "webhook.auth.user"),
         (json!("bearer"), "webhook.auth"),
@@ -109,7 +114,7 @@ async fn every_field_refuses_other_types() {
 #[tokio::test]
 async fn names_keep_to_their_alphabet_and_length() {
     let server = CHRONOS.start().await;
-    for wrong in ["", " ", "a b", "a/b", "ä", "a\n", "a?b", &"x".repeat(256)] {
+    for wrong in ["", " ", "a b", "a/b", "ä", "a\n", "a?b", "a\0", ".", "..", &"x".repeat(256)] {
         assert_eq!(bad(&server, json!({"name": wrong})).await, ["name"], "{wrong:?}");
     }
     server.create(&manual(&"x".repeat(255), json!({"url": "http://127.0.0.1:9/"}))).await;
@@ -128,6 +133,10 @@ async fn a_bad_schedule_says_which_part_and_why() {
         ("* * * * 8", &["day", "8"]),
         ("5-1 * * * *", &["minute"]),
         ("*/0 * * * *", &["minute", "0"]),
+        ("*/60 * * * *", &["minute", "*/60", "at most 59"]),
+        ("0 */24 * * *", &["hour", "*/24", "at most 23"]),
+        ("0 0 */32 * *", &["day", "*/32", "at most 31"]),
+        ("0 9\0 * * *", &["hour", "9\\0"]),
         ("1,,2 * * * *", &["minute"]),
         ("0 0 30 2 *", &["never"]),
         ("@every 500ms", &["second"]),
@@ -168,7 +177,40 @@ async fn limits_of_the_rest() {
         (json!({"timezone": ""}), "timezone"),
         (json!({"timezone": "../etc/passwd"}), "timezone"),
         (json!({"description": "x".repeat(1 << 16)}), "description"),
+        (json!({"description": "a\0b"}), "description"),
+        (json!({"description": "\u{1b}[31m"}), "description"),
+        (json!({"tags": {"a": "v\0"}}), "tags.a"),
+        (json!({"tags": {"a\0": "v"}}), "tags.a\0"),
+        (json!({"timezone": "UTC\0"}), "timezone"),
+        (json!({"schedule": "@every 1s\0"}), "schedule"),
+        (json!({"schedule": "@at 2098-01-01T00:00:00Z\0"}), "schedule"),
+        (json!({"concurrency": "forbid\0"}), "concurrency"),
+        (json!({"start_at": "2098-01-01T00:00:00Z\0"}), "start_at"),
+        (json!({"timeout": "1s\0"}), "timeout"),
+        (json!({"webhook": {"url": "http://127.0.0.1:9/\0"}}), "webhook.url"),
+        (json!({"webhook": {"url": "http:/127.0.0.1:9/"}}), "webhook.url"),
+        (json!({"webhook": {"url": "http://127.0.0.1:0/"}}), "webhook.url"),
+        (json!({"webhook": {"url": "http://127.0.0.1:9/", "method": "GET\0"}}), "webhook.method"),
+        (json!({"webhook": {"url": "http://127.0.0.1:9/", "headers": {"X": "\0"}}}), "webhook.headers.X"),
     ] {
         assert_eq!(bad(&server, members.clone()).await, [field], "{members}");
+    }
+}
+
+#[tokio::test]
+async fn basic_auth_goes_out_with_an_empty_name_or_an_empty_password() {
+    let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
+    // printf :p | base64, and printf u: | base64
+    for (name, username, password, sent) in [("key", "", "p", "Basic OnA="), ("user", "u", "", "Basic dTo=")]
+    {
+        let auth = json!({"type": "basic", "username": username, "password": password});
+        let job = manual(name, json!({"url": receiver.url(&format!("/{name}")), "auth": auth}));
+        assert_eq!(server.run(&job).await["status"], "success");
+        assert_eq!(receiver.next(&format!("/{name}")).await.sent("Authorization"), sent);
+        // What is read can be written back.
+        let read = server.get(&format!("/jobs/{name}")).await.ok(200);
+        server.put(&format!("/jobs/{name}"), &read).await.ok(200);
+        assert_eq!(server.run_again(name).await["status"], "success");
+        assert_eq!(receiver.next(&format!("/{name}")).await.sent("Authorization"), sent);
     }
 }

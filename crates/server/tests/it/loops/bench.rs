@@ -14,7 +14,7 @@ use chronos_replica::{
 use chronos_state::{
     Batch, Command, Effect, Fire, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun,
 };
-use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
+use chronos_types::{DurationMs, ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use chronos_webhook::{Client, ClientConfig, Egress};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -268,6 +268,7 @@ impl Bench {
             store: self.store.clone(),
             proposer: self.proposer.clone(),
             view: self.view.subscribe(),
+            misfire_threshold: DurationMs::from_secs(60),
             metrics: self.metrics.clone(),
             quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
