@@ -171,7 +171,14 @@ fn finished_run(
     let run = RunRef { execution, job, version: 1, scheduled_time, trigger };
     let planned =
         PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node: node.clone() };
-    let step = PlanStep { job, version: run.version, from: scheduled_time, next_due, run: Some(planned) };
+    let step = PlanStep {
+        job,
+        version: run.version,
+        from: scheduled_time,
+        next_due,
+        missed: None,
+        run: Some(planned),
+    };
     (step, Command::Report(Report { run, node: node.clone(), what: success(scheduled_time) }))
 }
 

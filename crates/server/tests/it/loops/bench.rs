@@ -238,7 +238,14 @@ impl Bench {
         let execution = ExecutionId::scheduled(job.id, scheduled_time);
         let (trigger, node) = (Trigger::Schedule, NodeName::unchecked(node));
         let run = PlannedRun { execution, scheduled_time, trigger, fire_at: scheduled_time, node };
-        let step = PlanStep { job: job.seq, version, from: scheduled_time, next_due: None, run: Some(run) };
+        let step = PlanStep {
+            job: job.seq,
+            version,
+            from: scheduled_time,
+            next_due: None,
+            missed: None,
+            run: Some(run),
+        };
         self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution
     }

@@ -83,7 +83,7 @@ fn steps(job: Made, first: i64, count: usize) -> Vec<PlanStep> {
             fire_at: at + 3_600_000,
             node: NodeName::unchecked(OWN),
         };
-        PlanStep { job: job.seq, version: 1, from: at, next_due: Some(at + 1), run: Some(run) }
+        PlanStep { job: job.seq, version: 1, from: at, next_due: Some(at + 1), missed: None, run: Some(run) }
     };
     (first..).take(count).map(step).collect()
 }
