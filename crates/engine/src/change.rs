@@ -53,7 +53,9 @@ pub(crate) async fn change(
                 let now = services.store.recall(move |reader| reader.find_job(&id.to_string())).await;
                 return Ok(match now {
                     // This change, or that of the first time where the request repeats an earlier one.
-                    Ok(Some(now)) if now.job.version == version || version <= from => now,
+                    Ok(Some(now)) if now.job.version == version || version <= from => {
+                        lookup::shown(now, services.env.now())
+                    }
                     // Another change came since, and the answer is to this one.
                     _ => JobRow { job: Job { spec, version, updated_at: at, next_due, ..row.job }, ..row },
                 });

@@ -48,8 +48,11 @@ impl Jobs {
     ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
+        let env = self.services.env.clone();
         let read = self.services.store.query(move |reader| {
-            let next = reader.jobs(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
+            let now = env.now();
+            let shown = |row| writer.take(lookup::shown(row, now));
+            let next = reader.jobs(&filter, after, PageLimits::of(limit), shown)?;
             Ok(writer.end(next))
         });
         Ok(read.await?)
