@@ -54,9 +54,28 @@ pub struct Execution {
     pub node_id: String,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Present where it is no run, but stands for all instants of a stretch that the job's missed-runs policy passed
+    /// over. It is `skipped` then, and its scheduled time is the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
     /// Present where this release refuses a part of what is on record: why. The other fields show what can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
+}
+
+/// A stretch of instants that were missed and passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Missed {
+    /// The first of them (RFC 3339).
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// The last of them (RFC 3339).
+    #[schema(format = DateTime)]
+    pub to: String,
+    /// How many there were.
+    pub count: u64,
+    /// Why none of them runs.
+    pub reason: String,
 }
 
 /// A request as it was sent, credentials redacted.
@@ -140,6 +159,7 @@ impl Execution {
             attempt_log,
             node_id,
             replay_of,
+            missed,
         } = execution;
         let took = |(from, to): (&i64, &i64)| (to - from).max(0).cast_unsigned();
         Self {
@@ -161,6 +181,7 @@ impl Execution {
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
+            missed: missed.as_ref().map(Missed::from),
             invalid,
         }
     }
@@ -180,6 +201,13 @@ impl RequestView {
         let headers = TextMap(request::shown_headers(&spec.webhook, &request));
         let request::Request { method, url, headers: _, body } = request;
         Self { url, method: method.as_str().to_owned(), headers, body }
+    }
+}
+
+impl From<&domain::Missed> for Missed {
+    fn from(missed: &domain::Missed) -> Self {
+        let domain::Missed { from, to, count, reason } = missed;
+        Self { from: format_rfc3339(*from), to: format_rfc3339(*to), count: *count, reason: reason.clone() }
     }
 }
 

@@ -85,7 +85,8 @@ pub struct Job {
     /// RFC 3339.
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// The next scheduled instant (RFC 3339); null when disabled or past the end.
+    /// The scheduled time of the next run (RFC 3339), which may be on record already; null when disabled or past the
+    /// end. A run that waits for its jitter is still to come.
     #[schema(format = DateTime)]
     pub next_run: Option<String>,
     /// The newest run that began; null before the first.

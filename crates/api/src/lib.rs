@@ -26,7 +26,7 @@ pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
-pub use execution::{Attempt, Execution, RequestView, Response};
+pub use execution::{Attempt, Execution, Missed, RequestView, Response};
 pub use health::{Health, Ready};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;

@@ -90,7 +90,7 @@ pub(crate) async fn change(
             Outcome::Job { id, version, at, .. } => {
                 let now = services.store.recall(move |reader| reader.find_job(&id.to_string())).await;
                 return Ok(Changed::Now(Box::new(match now {
-                    Ok(Some(now)) if now.job.version == version => now,
+                    Ok(Some(now)) if now.job.version == version => lookup::shown(now, services.env.now()),
                     // Another change came since, and the answer is to this one.
                     _ => JobRow { job: Job { version, updated_at: at, ..next.job }, ..next },
                 })));

@@ -50,8 +50,11 @@ impl Jobs {
     ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency } = page;
         lookup::catch_up(&self.services, consistency).await?;
+        let env = self.services.env.clone();
         let read = self.services.store.query(move |reader| {
-            let next = reader.jobs(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
+            let now = env.now();
+            let shown = |row| writer.take(lookup::shown(row, now));
+            let next = reader.jobs(&filter, after, PageLimits::of(limit), shown)?;
             Ok(writer.end(next))
         });
         Ok(read.await?)
@@ -104,7 +107,8 @@ impl Jobs {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
-                    Ok::<_, ChangeError>(Changed::Now(Box::new(JobRow { seq, job, last_run: None })))
+                    let row = JobRow { seq, job, last_run: None, pending: Vec::new() };
+                    Ok::<_, ChangeError>(Changed::Now(Box::new(row)))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
                 other => Err(WriteError::of(other).into()),

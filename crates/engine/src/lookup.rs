@@ -1,7 +1,7 @@
 //! Finds what a request names: a job by its id or its name, an execution or a version of it.
 
 use chronos_state::{ExecutionRow, JobRow, JobSeq, Reader, StateError, VersionRow};
-use chronos_types::{ExecutionId, JobId};
+use chronos_types::{ExecutionId, JobId, Millis};
 
 use crate::error::{NotFound, ReadError, Unavailable};
 use crate::read::Consistency;
@@ -15,11 +15,19 @@ pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> R
     }
 }
 
-/// A job by its id or its name.
+/// A job by its id or its name, as it is shown.
 pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
     let wanted = key.to_owned();
     let found = services.store.query(move |reader| reader.find_job(&wanted)).await?;
-    Ok(found.ok_or_else(|| NotFound::Job(key.to_owned()))?)
+    let row = found.ok_or_else(|| NotFound::Job(key.to_owned()))?;
+    Ok(shown(row, services.env.now()))
+}
+
+/// A job as it is shown where it is `now`: it runs next when the first run on record that is still to come does, not
+/// when the planner has to look at it next.
+pub(crate) fn shown(mut row: JobRow, now: Millis) -> JobRow {
+    row.job.next_due = row.next_run(now);
+    row
 }
 
 /// An execution of a job. The executions of a deleted job are found by the job's id.

@@ -100,10 +100,10 @@ impl Metrics {
         }
     }
 
-    /// Runs were planned, some of them for missed instants.
-    pub(crate) fn planned(&self, runs: usize, missed: usize) {
+    /// Runs were planned, and some instants were missed, whether they run or are passed over.
+    pub(crate) fn planned(&self, runs: usize, missed: u64) {
         self.planned.inc_by(runs as u64);
-        self.missed.inc_by(missed as u64);
+        self.missed.inc_by(missed);
     }
 
     /// Whether this node leads.

@@ -148,7 +148,7 @@ impl Planner {
             Look::Idle(_) if is_any_bad => return Ok(Tick::More),
             Look::Idle(next) => return Ok(Tick::Idle(next)),
         };
-        let (steps, missed) = (portion.steps(), portion.missed());
+        let (steps, runs, missed) = (portion.steps(), portion.runs(), portion.missed());
         if steps > 0 {
             // They line up in their order, each on its own: together they may change more rows than one batch may.
             let proposed = portion.into_proposals().into_iter().map(|plan| proposer.propose(plan));
@@ -157,7 +157,7 @@ impl Planner {
                 self.catch_up.begin_anew(&self.held);
                 return Err(error.into());
             }
-            metrics.planned(steps, missed);
+            metrics.planned(runs, missed);
             self.catch_up.planned(missed, &self.held);
         }
         Ok(Tick::More)

@@ -1,9 +1,9 @@
 //! Keeps what is on record within bounds: the leader finds what is past its keeping and proposes to forget it,
 //! so that every node forgets the same. It deletes nothing itself.
 //!
-//! What is forgotten: executions past their age, and those of a job past their number; superseded versions past
-//! that number that no execution ran; deleted jobs that no execution refers to; idempotency keys past a day; and,
-//! where all of that takes more than `history.max_bytes`, the oldest that is left.
+//! What is forgotten: executions past their age, but for the newest of each job, and those of a job past their number;
+//! superseded versions past that number that no execution ran; deleted jobs that no execution refers to; idempotency
+//! keys past a day; and, where all of that takes more than `history.max_bytes`, the oldest that is left.
 
 mod measure;
 mod pressure;
@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub struct RetentionConfig {
     /// Executions kept of each job.
     pub max_per_job: u64,
+    /// Executions kept of each job whatever their age, as far as `max_per_job` allows.
+    pub min_per_job: u64,
     /// How long an execution is kept.
     pub max_age: DurationMs,
     /// The directory whose size is shown.

@@ -170,6 +170,11 @@ impl Times {
     pub(crate) fn last_between(&self, after: Millis, until: Millis) -> Option<Millis> {
         self.schedule.last_between(&self.zone, self.anchor, after, until.min(self.end_at))
     }
+
+    /// How many instants are later than `after` and not later than `until`.
+    pub(crate) fn count_between(&self, after: Millis, until: Millis) -> u64 {
+        self.schedule.count_between(&self.zone, self.anchor, after, until.min(self.end_at))
+    }
 }
 
 #[cfg(test)]

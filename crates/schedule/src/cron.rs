@@ -144,6 +144,39 @@ impl Cron {
         }
     }
 
+    /// How many local times match from `from` on up to `to`.
+    pub(crate) fn count_local(&self, from: i64, to: i64) -> u64 {
+        if from > to {
+            return 0;
+        }
+        let (first, last) = (from.div_euclid(DAY), to.div_euclid(DAY));
+        let whole = self.times_before(DAY as u32);
+        let mut count = self.count_days(first, last) * whole;
+        // The first and the last of these days are not whole.
+        if self.count_days(first, first) == 1 {
+            count -= self.times_before(from.rem_euclid(DAY) as u32);
+        }
+        if self.count_days(last, last) == 1 {
+            count -= whole - self.times_before(to.rem_euclid(DAY) as u32 + 1);
+        }
+        count
+    }
+
+    /// How many days match from `first` on up to `last`.
+    fn count_days(&self, first: i64, last: i64) -> u64 {
+        let (mut year, mut month, mut day) = civil_from_days(first);
+        let (mut at, mut count) = (first, 0);
+        while at <= last {
+            let len = days_in_month(year, month);
+            let until = len.min(day + u32::try_from(last - at).unwrap_or(len));
+            let within = (2 << until) - (1 << day);
+            count += u64::from((self.month_days(year, month) & within).count_ones());
+            at += i64::from(len - day) + 1;
+            (year, month, day) = if month == 12 { (year + 1, 1, 1) } else { (year, month + 1, 1) };
+        }
+        count
+    }
+
     /// The matching days of one month, bits 1 to 31; empty if the month itself does not match.
     fn month_days(&self, year: i64, month: u32) -> u64 {
         if self.months & 1 << month == 0 {
@@ -161,6 +194,23 @@ impl Cron {
         let by_weekday = (week | week << 7 | week << 14 | week << 21 | week << 28) << 1;
         let both = if self.both_days { days & by_weekday } else { days | by_weekday };
         both & ((2 << len) - 2)
+    }
+
+    /// How many seconds of the day before `time` match.
+    fn times_before(&self, time: u32) -> u64 {
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        let below = |set: u64, value: u32| u64::from((set & ((1 << value) - 1)).count_ones());
+        let hours = u64::from(self.hours);
+        let a_minute = u64::from(self.seconds.count_ones());
+        let an_hour = u64::from(self.minutes.count_ones()) * a_minute;
+        let mut count = below(hours, hour) * an_hour;
+        if hours & 1 << hour != 0 {
+            count += below(self.minutes, minute) * a_minute;
+            if self.minutes & 1 << minute != 0 {
+                count += below(self.seconds, second);
+            }
+        }
+        count
     }
 
     /// The first matching second of the day that is at or after `from`.

@@ -42,6 +42,32 @@ pub(crate) fn last_until(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
     }
 }
 
+/// How many runs are later than `after` and not later than `until`.
+pub(crate) fn count_between(cron: &Cron, zone: &Zone, after: i64, until: i64) -> u64 {
+    let (mut at, until) = (after.max(MIN_SECOND - 1) + 1, until.min(MAX_SECOND));
+    let mut furthest = zone.furthest_local(at - 1);
+    let mut count = 0;
+    while at <= until {
+        let (offset, next) = (zone.offset(at), zone.next_transition(at));
+        let end = next.map_or(until, |next| until.min(next - 1));
+        let (first, last) = (at + offset, end + offset);
+        if cron.real_time {
+            count += cron.count_local(first, last);
+        } else {
+            if first > furthest + 1 {
+                // What a gap skips is one run, together with what is shown at its end.
+                count += cron.count_local(furthest + 1, first).min(1);
+                furthest = first;
+            }
+            // What is shown again does not run again.
+            count += cron.count_local(furthest + 1, last);
+            furthest = furthest.max(last);
+        }
+        at = end + 1;
+    }
+    count
+}
+
 fn next_real(cron: &Cron, zone: &Zone, from: i64) -> Option<i64> {
     let mut at = from;
     // A match that was found in an earlier segment stays the first one, unless the clock went back behind the start of the

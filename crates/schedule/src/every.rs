@@ -47,6 +47,13 @@ impl Every {
         (passed > 0 && run >= MIN_MS).then_some(run)
     }
 
+    /// How many `anchor + k * period` (`k >= 1`) are later than `after` and not later than `until`.
+    pub(crate) fn count_between(self, anchor: i64, after: i64, until: i64) -> u64 {
+        let (anchor, period) = (i128::from(anchor), self.period_ms());
+        let passed = |at: i64| (i128::from(at.clamp(MIN_MS - 1, MAX_MS)) - anchor).max(0) / period;
+        u64::try_from(passed(until) - passed(after)).unwrap_or(0)
+    }
+
     pub(crate) fn describe(self) -> String {
         let (count, unit) = match self.seconds {
             s if s % 3600 == 0 => (s / 3600, "hour"),

@@ -70,6 +70,23 @@ impl Schedule {
         (after_ms < last && last <= until_ms).then_some(last)
     }
 
+    /// How many instants are later than `after_ms` and not later than `until_ms`.
+    ///
+    /// They are not gone through one by one: the work grows with the months and the changes of the clock in between, and
+    /// not with the instants.
+    pub fn count_between(&self, zone: &Zone, anchor_ms: i64, after_ms: i64, until_ms: i64) -> u64 {
+        if until_ms <= after_ms {
+            return 0;
+        }
+        match &self.kind {
+            Kind::Cron(cron) => {
+                eval::count_between(cron, zone, after_ms.div_euclid(1000), until_ms.div_euclid(1000))
+            }
+            Kind::Every(every) => every.count_between(anchor_ms, after_ms, until_ms),
+            Kind::At(at) => u64::from(after_ms < *at && *at <= until_ms),
+        }
+    }
+
     /// Plain English, such as `At 09:00, Monday through Friday`.
     pub fn describe(&self) -> String {
         match &self.kind {

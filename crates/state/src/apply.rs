@@ -6,6 +6,7 @@ mod context;
 mod counter;
 mod insert;
 mod job;
+mod missed;
 mod open_runs;
 mod overlap;
 mod plan;

@@ -17,7 +17,7 @@ use crate::stored::text;
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
 pub use clock::{Anew, ClockWord, DueAnew};
-pub use plan::{Plan, PlanStep, PlannedRun};
+pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
 /// The highest version of the cluster that this binary can follow. Commands, messages and the tables of

@@ -25,16 +25,17 @@ pub mod wal;
 pub use check::{Check, check};
 pub use command::{
     Anew, Batch, Cancel, Class, ClockWord, Command, Confirm, DeleteJob, DueAnew, Idempotency, LogBatch,
-    MAX_ROWS, Moved, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported, TriggerRun,
-    Trim, VERSION,
+    MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported,
+    TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
 pub use error::{SqliteError, StateError};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, Refusal};
 pub use reader::{
-    BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter, JobRow,
-    Jump, Keep, OpenRun, PageLimits, PassedBy, Reader, SetBack, Surplus, VersionRow, WaitingRuns,
+    Age, BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter,
+    JobRow, Jump, Keep, OpenRun, PageLimits, PassedBy, PendingRun, Reader, SetBack, Surplus, VersionRow,
+    WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, RunRef};

@@ -98,6 +98,7 @@ impl From<ExecutionAnswer> for Execution {
             attempt_log: Vec::new(),
             node_id: node,
             replay_of,
+            missed: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Questions to the state. Each kind of question has a file.
 
+mod aged;
 mod clock;
 mod connection;
 mod executions;
@@ -7,15 +8,18 @@ mod hash;
 mod jobs;
 mod nodes;
 mod page;
+mod pending;
 mod planning;
 mod remainders;
 mod retention;
 
+pub use aged::Age;
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, VersionRow};
 pub use nodes::OpenRun;
 pub use page::PageLimits;
+pub use pending::PendingRun;
 pub use planning::{BadJob, Due, DueJob, DuePlace, PassedBy};
 pub use retention::{Keep, Surplus};

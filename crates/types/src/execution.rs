@@ -32,7 +32,7 @@ choice! {
         Failed "failed",
         /// Ended by a user or by a newer run.
         Cancelled "cancelled",
-        /// Not delivered, because another run was unfinished.
+        /// Not delivered, because another run was unfinished, or because the missed-runs policy passes it over.
         Skipped "skipped",
     }
 }
@@ -106,6 +106,22 @@ pub struct Execution {
     pub node_id: NodeName,
     /// The execution that this one repeats.
     pub replay_of: Option<ExecutionId>,
+    /// Where it is no run, but stands for all instants of a stretch that the missed-runs policy passed over. It is
+    /// `skipped` then, and its scheduled time is the last of them.
+    pub missed: Option<Missed>,
+}
+
+/// A stretch of a job's instants that were missed, and that its missed-runs policy passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The first of them.
+    pub from: Millis,
+    /// The last of them.
+    pub to: Millis,
+    /// How many there were.
+    pub count: u64,
+    /// Why none of them runs, for people.
+    pub reason: String,
 }
 
 /// One attempt that ended.

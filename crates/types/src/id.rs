@@ -47,13 +47,26 @@ impl ExecutionId {
     /// The identifier of the run of `job` at `scheduled_time`, in the job's shard.
     #[must_use]
     pub fn scheduled(job: JobId, scheduled_time: Millis) -> Self {
+        Self::hashed(job, scheduled_time, b"")
+    }
+
+    /// The identifier of what is on record for a stretch of missed instants of `job` that ends with `last`, in the
+    /// job's shard. It is a function of the two, and not that of the run of `last`: where the time is set back, that
+    /// instant may come again, and run.
+    #[must_use]
+    pub fn missed(job: JobId, last: Millis) -> Self {
+        Self::hashed(job, last, b"missed")
+    }
+
+    fn hashed(job: JobId, at: Millis, what: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(job.0.as_bytes());
-        hash.update(scheduled_time.to_be_bytes());
+        hash.update(at.to_be_bytes());
+        hash.update(what);
         let digest = hash.finalize();
         let mut tail = [0; 10];
         tail.copy_from_slice(&digest[..10]);
-        Self::at(scheduled_time, job.shard(), tail)
+        Self::at(at, job.shard(), tail)
     }
 
     /// An identifier for a run of `job` that no schedule asked for, in the job's shard: from its instant and
@@ -146,6 +159,10 @@ mod tests {
         assert_ne!(ExecutionId::scheduled(a, 1000), ExecutionId::scheduled(b, 1000));
         assert!(ExecutionId::scheduled(a, 1000) < ExecutionId::scheduled(b, 1001));
         assert!(ExecutionId::floor(1000) <= ExecutionId::scheduled(a, 1000));
+        let missed = ExecutionId::missed(a, 1000);
+        assert_eq!(missed, ExecutionId::missed(a, 1000));
+        assert!(missed != ExecutionId::scheduled(a, 1000) && missed != ExecutionId::missed(b, 1000));
+        assert!(ExecutionId::floor(1000) <= missed && missed < ExecutionId::floor(1001));
         let id = ExecutionId::scheduled(a, 1000);
         assert_eq!(ExecutionId::parse(&id.to_string()), Ok(id));
         assert_eq!(ExecutionId::from_bytes(*id.as_bytes()), id);
@@ -168,6 +185,7 @@ mod tests {
             assert_eq!(job.shard(), shard);
             for at in [0, 1_700_000_000_000] {
                 assert_eq!(ExecutionId::scheduled(job, at).shard(), shard);
+                assert_eq!(ExecutionId::missed(job, at).shard(), shard);
                 assert_eq!(ExecutionId::manual(job, at, [0xFF; 10]).shard(), shard);
                 assert_eq!(ExecutionId::manual(job, at, [0; 10]).shard(), shard);
             }

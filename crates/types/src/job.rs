@@ -20,7 +20,8 @@ pub struct Job<S = JobSpec> {
     pub created_at: Millis,
     /// When this version was made.
     pub updated_at: Millis,
-    /// The next instant at which it falls due; `None` when it is disabled or past its end.
+    /// The next instant at which it falls due, or, as it is shown, of its next run, which may be on record already;
+    /// `None` when it is disabled or past its end.
     pub next_due: Option<Millis>,
 }
 

@@ -26,7 +26,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         };
         let Some(created) = evidence.seen.jobs.get(&job.id.to_string()) else { continue };
         let own = state.executions.iter().filter(|found| found.job_id == job.id);
-        let own = own.filter(|found| found.trigger == Trigger::Schedule);
+        let own = own.filter(|found| found.trigger == Trigger::Schedule && found.missed.is_none());
         let mut times: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
         times.sort_unstable();
         let period = created.every_s * 1_000;

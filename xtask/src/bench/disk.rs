@@ -51,7 +51,9 @@ pub async fn run(jobs: usize, minutes: usize, step_seconds: usize) -> Result<Tab
 
     let directory = data_directory()?;
     let start = load(directory.path(), &sink, jobs, rate)?;
-    let settings = [("CHRONOS_HISTORY__MAX_AGE", KEPT.to_owned())];
+    // Else the newest of each job stay, and what is kept does not go by age alone.
+    let none = ("CHRONOS_HISTORY__MIN_PER_JOB", "0".to_owned());
+    let settings = [("CHRONOS_HISTORY__MAX_AGE", KEPT.to_owned()), none];
     let server = Server::spawn(directory.path(), free_addresses(1)?[0], &settings)?.ready().await?;
     let left = start - now_ms();
     if left < 1_000 {

@@ -177,7 +177,14 @@ fn finished_run(
         node: node.clone(),
         beside: false,
     };
-    let step = PlanStep { job, version: run.version, from: scheduled_time, next_due, run: Some(planned) };
+    let step = PlanStep {
+        job,
+        version: run.version,
+        from: scheduled_time,
+        next_due,
+        missed: None,
+        run: Some(planned),
+    };
     (step, Command::Report(Report { run, node: node.clone(), what: success(scheduled_time) }))
 }
 

@@ -50,7 +50,7 @@ struct Round {
 #[derive(Clone, Copy, Debug)]
 struct Said {
     at: Instant,
-    planned: usize,
+    planned: u64,
 }
 
 /// What a look at the missed came to.
@@ -115,8 +115,8 @@ impl CatchUp {
         Ok(Missed::More(portion))
     }
 
-    /// Steps of missed instants were taken. It is said from time to time.
-    pub(super) fn planned(&mut self, missed: usize, held: &Held) {
+    /// So many missed instants were decided on. It is said from time to time.
+    pub(super) fn planned(&mut self, missed: u64, held: &Held) {
         if missed == 0 {
             return;
         }

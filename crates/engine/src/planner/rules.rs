@@ -1,6 +1,6 @@
 //! Turns a due job into steps of a plan. Pure: it is told the time.
 
-use chronos_state::{DueJob, PlanStep, PlannedRun};
+use chronos_state::{DueJob, PassedOver, PlanStep, PlannedRun};
 use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, Trigger};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,9 @@ pub(super) const TOGETHER_MS: i64 = 250;
 /// A job that is late by more than this is planned after those that are on time: it waited already, and the others
 /// are not to wait for it. As long as the planner may take between two looks under load.
 const LATE_AFTER_MS: i64 = 1_000;
+/// Missed instants that are looked at one by one: those whose runs might still have waited for their jitter. More than
+/// that have room in a jitter only where it is a thousand periods long; then a stretch is told in several entries.
+const LOOKED_AT_EACH: usize = 1_000;
 
 /// When it is, and what counts as missed. All in milliseconds.
 pub(super) struct Rules {
@@ -57,11 +60,11 @@ impl Rules {
             if portion.is_full() {
                 break;
             }
-            let step = if due <= self.missed_until() {
+            let step = if self.is_missed(job, due) {
                 self.missed(job, node, &times, due)
             } else {
                 let next = times.after(if self.from_now { due.max(self.now) } else { due });
-                run(job, node, due, due, Trigger::Schedule, next)
+                PlanStep { run: Some(run(job, node, due, Trigger::Schedule)), ..step(job, due, next) }
             };
             let next = step.next_due;
             portion.push(step);
@@ -73,47 +76,133 @@ impl Rules {
         Ok(())
     }
 
+    /// Whether the run of an instant is missed: found later than the threshold after it was to fire. Until its jitter
+    /// has passed, a run is not late.
+    fn is_missed(&self, job: &DueJob, at: Millis) -> bool {
+        let until = self.missed_until();
+        at <= until && at + jitter(ExecutionId::scheduled(job.id, at), job.times.jitter) <= until
+    }
+
+    /// The last of the missed instants that follow one another from `due` on.
+    fn last_missed(&self, job: &DueJob, times: &Times, due: Millis) -> Millis {
+        let surely = self.missed_until() - job.times.jitter.as_i64();
+        let mut last = times.last_between(due - 1, surely).unwrap_or(due);
+        for _ in 0..LOOKED_AT_EACH {
+            match times.after(last) {
+                Some(next) if self.is_missed(job, next) => last = next,
+                _ => break,
+            }
+        }
+        last
+    }
+
     /// Plans the missed instant `due` by the job's missed-runs policy. However many were missed, one step is
-    /// enough to get past them, except that `execute_all` has a run for each.
+    /// enough to get past them, except that `execute_all` has a run for each. What is passed over leaves one entry.
     fn missed(&self, job: &DueJob, node: Node<'_>, times: &Times, due: Millis) -> PlanStep {
-        let missed_until = self.missed_until();
         match job.times.missed_runs {
-            MissedRuns::Ignore => pass_over(job, due, times.after(missed_until)),
+            MissedRuns::Ignore => {
+                let last = self.last_missed(job, times, due);
+                let why = format!("{}, and `missed_runs` is `ignore`: none of them runs", self.late());
+                self.pass_over(job, node, times, (due, last), why)
+            }
             MissedRuns::ExecuteOne => {
-                let latest = times.last_between(due - 1, missed_until).unwrap_or(due);
-                run(job, node, due, latest, Trigger::CatchUp, times.after(missed_until))
+                let last = self.last_missed(job, times, due);
+                let why =
+                    format!("{}, and `missed_runs` is `execute_one`: only the latest runs", self.late());
+                let missed = passed_over(job, node, times, (due, last - 1), why);
+                let run = Some(run(job, node, last, Trigger::CatchUp));
+                PlanStep { missed, run, ..step(job, due, times.after(last)) }
+            }
+            MissedRuns::ExecuteAll if due >= self.window_from() => {
+                let run = Some(run(job, node, due, Trigger::CatchUp));
+                PlanStep { run, ..step(job, due, times.after(due)) }
             }
             MissedRuns::ExecuteAll => {
-                let reach = self.now - self.catch_up_window;
-                if due < reach {
-                    pass_over(job, due, times.after(reach - 1))
-                } else {
-                    run(job, node, due, due, Trigger::CatchUp, times.after(due))
-                }
+                // What is not missed is no matter of the window, however short that is.
+                let out = self.last_missed(job, times, due).min(self.window_from() - 1);
+                let why = format!(
+                    "found later than `scheduler.catch_up_window` ({}), which is as far back as `execute_all` reaches",
+                    duration(self.catch_up_window)
+                );
+                self.pass_over(job, node, times, (due, out), why)
             }
         }
     }
+
+    /// Passes over the instants from `due` on up to `out`. The one after them runs in the same step, if it has come:
+    /// by the next look it might be passed over as well, and one stretch would be told in two entries.
+    fn pass_over(
+        &self,
+        job: &DueJob,
+        node: Node<'_>,
+        times: &Times,
+        (due, out): (Millis, Millis),
+        why: String,
+    ) -> PlanStep {
+        let missed = passed_over(job, node, times, (due, out), why);
+        let next = times.after(out);
+        let runs =
+            next.filter(|next| *next <= self.now).and_then(|next| Some((next, self.runs_as(job, next)?)));
+        match runs {
+            Some((next, trigger)) => {
+                let run = Some(run(job, node, next, trigger));
+                PlanStep { missed, run, ..step(job, due, times.after(next)) }
+            }
+            None => PlanStep { missed, ..step(job, due, next) },
+        }
+    }
+
+    /// As what an instant runs, if its job's policy does not pass it over.
+    fn runs_as(&self, job: &DueJob, at: Millis) -> Option<Trigger> {
+        match job.times.missed_runs {
+            _ if !self.is_missed(job, at) => Some(Trigger::Schedule),
+            MissedRuns::ExecuteAll if at >= self.window_from() => Some(Trigger::CatchUp),
+            _ => None,
+        }
+    }
+
+    /// How far back `execute_all` reaches.
+    fn window_from(&self) -> Millis {
+        self.now - self.catch_up_window
+    }
+
+    /// Says why instants are missed.
+    fn late(&self) -> String {
+        format!("found later than `scheduler.misfire_threshold` ({})", duration(self.misfire_threshold))
+    }
 }
 
-/// A run at `scheduled_time`, planned where the job is due at `from`.
-fn run(
-    job: &DueJob,
-    node: Node<'_>,
-    from: Millis,
-    scheduled_time: Millis,
-    trigger: Trigger,
-    next_due: Option<Millis>,
-) -> PlanStep {
+/// Moves a job on from `from`.
+fn step(job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlanStep {
+    PlanStep { job: job.seq, version: job.version, from, next_due, missed: None, run: None }
+}
+
+/// A run at `scheduled_time`.
+fn run(job: &DueJob, node: Node<'_>, scheduled_time: Millis, trigger: Trigger) -> PlannedRun {
     let execution = ExecutionId::scheduled(job.id, scheduled_time);
     let fire_at = scheduled_time + jitter(execution, job.times.jitter);
     let Node { name, beside } = node;
-    let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node: name.clone(), beside };
-    PlanStep { job: job.seq, version: job.version, from, next_due, run: Some(run) }
+    PlannedRun { execution, scheduled_time, trigger, fire_at, node: name.clone(), beside }
 }
 
-/// Moves a job on from `from` without a run.
-fn pass_over(job: &DueJob, from: Millis, next_due: Option<Millis>) -> PlanStep {
-    PlanStep { job: job.seq, version: job.version, from, next_due, run: None }
+/// The entry for a job's instants within these two, both included; none where there is no instant.
+fn passed_over(
+    job: &DueJob,
+    node: Node<'_>,
+    times: &Times,
+    (from, to): (Millis, Millis),
+    reason: String,
+) -> Option<PassedOver> {
+    let to = times.last_between(from - 1, to)?;
+    let from = times.after(from - 1)?;
+    let count = times.count_between(from - 1, to);
+    let (entry, node) = (ExecutionId::missed(job.id, to), node.name.clone());
+    Some(PassedOver { entry, from, to, count, reason, node })
+}
+
+/// Milliseconds, for people.
+fn duration(ms: i64) -> DurationMs {
+    DurationMs::from_millis(ms.max(0).cast_unsigned())
 }
 
 /// A run's own fixed share of its job's jitter.
@@ -129,99 +218,4 @@ fn jitter(execution: ExecutionId, most: DurationMs) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use chronos_state::JobSeq;
-    use chronos_types::{Concurrency, JobId, JobTimes, NodeName};
-
-    use super::*;
-
-    /// When the job of the tests was created. All other instants are seconds since then.
-    const CREATED_AT: Millis = 1_700_000_000_000;
-
-    /// The steps for a job that is due at `due`, when it is `now`: from where, the run and its trigger, the next.
-    fn check(schedule: &str, missed_runs: MissedRuns, due: i64, now: i64, expected: &[Step]) {
-        let times = JobTimes {
-            schedule: schedule.to_owned(),
-            timezone: "UTC".to_owned(),
-            missed_runs,
-            concurrency: Concurrency::Allow,
-            jitter: DurationMs::default(),
-            start_at: None,
-            end_at: Some(CREATED_AT + 600_000),
-        };
-        let id = JobId::new(CREATED_AT, [1; 10]);
-        let at = CREATED_AT + due * 1_000;
-        let job = DueJob { seq: JobSeq::new(1), id, version: 3, created_at: CREATED_AT, at, times };
-        let rules = Rules {
-            now: CREATED_AT + now * 1_000,
-            misfire_threshold: 60_000,
-            catch_up_window: 250_000,
-            from_now: false,
-        };
-        let mut portion = Portion::large();
-        let name = NodeName::unchecked("n1");
-        let planned = rules.plan(&job, Node { name: &name, beside: false }, 100, &mut portion);
-        assert_eq!(planned.is_err(), schedule == "@whenever", "{planned:?}");
-        let steps = portion.into_steps();
-        let seconds = |at: Millis| (at - CREATED_AT) / 1_000;
-        let step = |step: &PlanStep| {
-            assert_eq!((step.job, step.version), (job.seq, job.version));
-            let run = step.run.as_ref().map(|planned| {
-                assert_eq!(planned.fire_at, planned.scheduled_time, "no jitter");
-                (seconds(planned.scheduled_time), planned.trigger)
-            });
-            (seconds(step.from), run, step.next_due.map(seconds))
-        };
-        assert_eq!(
-            steps.iter().map(step).collect::<Vec<_>>(),
-            expected,
-            "{schedule} {missed_runs:?} {due} {now}"
-        );
-    }
-
-    type Step = (i64, Option<(i64, Trigger)>, Option<i64>);
-
-    #[test]
-    fn what_is_due_up_to_the_horizon_is_planned() {
-        use Trigger::Schedule;
-        let plan = |schedule, due, now, expected: &[Step]| {
-            check(schedule, MissedRuns::ExecuteOne, due, now, expected);
-        };
-        plan("@every 10s", 10, 9, &[(10, Some((10, Schedule)), Some(20))]);
-        plan("@every 1s", 1, 0, &[(1, Some((1, Schedule)), Some(2)), (2, Some((2, Schedule)), Some(3))]);
-        // Late, and not missed yet.
-        plan(
-            "@every 30s",
-            30,
-            89,
-            &[
-                (30, Some((30, Schedule)), Some(60)),
-                (60, Some((60, Schedule)), Some(90)),
-                (90, Some((90, Schedule)), Some(120)),
-            ],
-        );
-        // The last one before the job's end.
-        plan("@every 10s", 600, 599, &[(600, Some((600, Schedule)), None)]);
-        // A schedule that this release cannot read stops its job, whose due instant stays.
-        plan("@whenever", 10, 9, &[]);
-    }
-
-    #[test]
-    fn what_was_missed_goes_by_the_policy_of_the_job() {
-        use Trigger::{CatchUp, Schedule};
-        let on_time = (500, Some((500, Schedule)), Some(600));
-        let missed = |policy, expected: &[Step]| check("@every 100s", policy, 100, 500, expected);
-        missed(MissedRuns::Ignore, &[(100, None, Some(500)), on_time]);
-        missed(MissedRuns::ExecuteOne, &[(100, Some((400, CatchUp)), Some(500)), on_time]);
-        // It reaches 250 seconds back.
-        missed(
-            MissedRuns::ExecuteAll,
-            &[
-                (100, None, Some(300)),
-                (300, Some((300, CatchUp)), Some(400)),
-                (400, Some((400, CatchUp)), Some(500)),
-                on_time,
-            ],
-        );
-    }
-}
+mod tests;

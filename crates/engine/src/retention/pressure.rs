@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chronos_state::{JobSeq, Keep, MAX_ROWS, Reader};
+use chronos_state::{Age, JobSeq, Keep, MAX_ROWS, Reader};
 use chronos_types::{ExecutionId, Millis};
 use tokio::time::Instant;
 
@@ -86,7 +86,8 @@ impl Pressure {
     ) -> Result<Option<Phase>, LoopError> {
         match phase {
             Phase::Executions(from) => {
-                let read = move |reader: &Reader| reader.aged_executions(from, ALL, executions);
+                let age = Age { before: ALL, least: 0, until: ALL };
+                let read = move |reader: &Reader| reader.aged_executions(from, age, executions);
                 let surplus = rounds.store().read(read).await?;
                 rounds.propose(surplus.trim).await?;
                 let rests = self.exhausted.is_some_and(|at| at.elapsed() < AGAIN);

@@ -3,12 +3,9 @@
 //!
 //! It remembers where it was, so that nothing is looked at again and again. All of that can be forgotten.
 
-use std::time::Duration;
-
 use chronos_replica::Store;
-use chronos_state::{ClusterTime, Command, JobSeq, Keep, MAX_ROWS, Trim};
+use chronos_state::{Age, ClusterTime, Command, JobSeq, Keep, MAX_ROWS, Reader, Trim};
 use chronos_types::{ExecutionId, Millis};
-use tokio::time::Instant;
 
 use super::RetentionConfig;
 use super::pressure::Pressure;
@@ -23,8 +20,12 @@ pub(super) const PORTIONS: usize = 50;
 pub(super) const JOBS_AT_ONCE: usize = 10_000;
 /// Deleted jobs looked at in one look: each takes as long as ten others.
 const DELETED_AT_ONCE: usize = 1_000;
-/// How often old executions that were unfinished are looked at again.
-const AGAIN: Duration = Duration::from_secs(60);
+/// Jobs whose oldest execution is looked at in one look, which takes as long too. So each of a million is looked at
+/// every quarter of an hour, which is soon enough for what is a month old.
+const AGED_JOBS_AT_ONCE: usize = 1_000;
+/// Portions in a row of old executions of which none may go. More are left to the next round: a new leader goes through
+/// all that stay, once.
+const STAYING: usize = 10;
 /// A client repeats a request within minutes; a day is what others keep keys for.
 const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
 /// Executions whose instant is further ahead than this ran while the clock was ahead. They are not the newest.
@@ -34,9 +35,10 @@ const AHEAD_MS: i64 = 3_600_000;
 pub(super) struct Rounds {
     pub(super) services: Services,
     config: RetentionConfig,
-    /// Where the next look for executions past their age begins, and when it is to begin anew.
+    /// Where the next look for executions that come of age begins.
     aged: Option<ExecutionId>,
-    again: Instant,
+    /// Where the next look at the jobs for what stayed then begins.
+    aged_jobs: JobSeq,
     /// Where the next look at jobs begins.
     jobs: JobSeq,
     /// Where the next look at deleted jobs begins.
@@ -46,9 +48,9 @@ pub(super) struct Rounds {
 
 impl Rounds {
     pub(super) fn new(services: Services, config: RetentionConfig) -> Self {
-        let (jobs, deleted) = (JobSeq::default(), JobSeq::default());
+        let first = JobSeq::default();
         let pressure = Pressure::default();
-        Self { services, config, aged: None, again: Instant::now() + AGAIN, jobs, deleted, pressure }
+        Self { services, config, aged: None, aged_jobs: first, jobs: first, deleted: first, pressure }
     }
 
     /// Forgets some of each kind. Answers whether there is more to forget.
@@ -69,21 +71,49 @@ impl Rounds {
             self.aged = None;
             return Ok(false);
         }
-        if Instant::now() >= self.again {
-            self.again = Instant::now() + AGAIN;
-            self.aged = None;
-        }
-        let oldest = now.saturating_sub(self.config.max_age.as_i64());
+        let RetentionConfig { max_per_job, min_per_job, max_age, data_dir: _ } = &self.config;
+        let age = Age {
+            before: now.saturating_sub(max_age.as_i64()),
+            least: *min_per_job.min(max_per_job),
+            until: now.saturating_add(AHEAD_MS),
+        };
+        let more = self.forget_as_they_age(age).await?;
+        Ok(more | self.forget_of_jobs(age).await?)
+    }
+
+    /// Those that have come of age since the last look.
+    async fn forget_as_they_age(&mut self, age: Age) -> Result<bool, LoopError> {
+        let mut staying = 0;
         for _ in 0..PORTIONS {
             let from = self.aged;
-            let read = move |reader: &chronos_state::Reader| reader.aged_executions(from, oldest, MAX_ROWS);
+            let read = move |reader: &Reader| reader.aged_executions(from, age, MAX_ROWS);
             let surplus = self.store().read(read).await?;
+            staying = if surplus.trim.rows() == 0 { staying + 1 } else { 0 };
             self.propose(surplus.trim).await?;
             let Some(next) = surplus.next else {
-                self.aged = Some(ExecutionId::floor(oldest));
+                self.aged = Some(ExecutionId::floor(age.before));
                 return Ok(false);
             };
             self.aged = Some(next);
+            if staying == STAYING {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those that stayed then: their jobs had few, or they were unfinished.
+    async fn forget_of_jobs(&mut self, age: Age) -> Result<bool, LoopError> {
+        for _ in 0..PORTIONS {
+            let from = self.aged_jobs;
+            let read = move |reader: &Reader| reader.aged_of_jobs(from, age, AGED_JOBS_AT_ONCE);
+            let surplus = self.store().read(read).await?;
+            let is_full = surplus.trim.rows() >= MAX_ROWS;
+            self.propose(surplus.trim).await?;
+            self.aged_jobs = surplus.next.unwrap_or_default();
+            if !is_full {
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -95,7 +125,7 @@ impl Rounds {
         let keep = Keep { executions: most, versions: most, until: now.saturating_add(AHEAD_MS) };
         for _ in 0..PORTIONS {
             let from = self.jobs;
-            let read = move |reader: &chronos_state::Reader| reader.overfull_jobs(from, JOBS_AT_ONCE, keep);
+            let read = move |reader: &Reader| reader.overfull_jobs(from, JOBS_AT_ONCE, keep);
             let surplus = self.store().read(read).await?;
             let is_full = surplus.trim.rows() >= MAX_ROWS;
             self.propose(surplus.trim).await?;
@@ -111,7 +141,7 @@ impl Rounds {
     async fn forget_deleted(&mut self) -> Result<bool, LoopError> {
         for _ in 0..PORTIONS {
             let from = self.deleted;
-            let read = move |reader: &chronos_state::Reader| reader.forgotten_jobs(from, DELETED_AT_ONCE);
+            let read = move |reader: &Reader| reader.forgotten_jobs(from, DELETED_AT_ONCE);
             let surplus = self.store().read(read).await?;
             let found = surplus.trim.rows() > 0;
             self.propose(surplus.trim).await?;

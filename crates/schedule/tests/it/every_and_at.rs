@@ -18,6 +18,10 @@ fn every_counts_from_its_anchor() {
     assert_eq!(last(1_090_500, 1_180_499), None);
     assert_eq!(last(i64::MIN, 1_000_500 + 90_000 * 1_000_000 + 1), Some(1_000_500 + 90_000 * 1_000_000));
     assert_eq!(last(i64::MIN, i64::MIN), None);
+    let count = |after, until| every.count_between(&utc, 1_000_500, after, until);
+    assert_eq!((count(0, 1_090_499), count(0, 1_090_500), count(1_090_500, 1_180_499)), (0, 1, 0));
+    assert_eq!(count(1_000_500, 1_000_500 + 90_000 * 1_000_000 + 1), 1_000_000);
+    assert_eq!((count(i64::MAX, i64::MIN), count(i64::MAX, i64::MAX)), (0, 0));
 }
 
 #[test]
@@ -61,6 +65,8 @@ fn at_runs_once() {
     assert_eq!(at.last_between(&utc, 0, i64::MIN, i64::MAX), Some(instant));
     assert_eq!(at.last_between(&utc, 0, instant, i64::MAX), None);
     assert_eq!(at.last_between(&utc, 0, 0, instant - 1), None);
+    let count = |after, until| at.count_between(&utc, 0, after, until);
+    assert_eq!((count(instant - 1, instant), count(instant, i64::MAX), count(0, instant - 1)), (1, 0, 0));
     assert_eq!(schedule("* * * * *").as_once(), None);
     assert_eq!(schedule("@every 1s").as_once(), None);
 }
@@ -113,4 +119,18 @@ fn the_last_hours_of_the_year_9999_have_their_runs() {
         assert_eq!(schedule.next_after(&zone, 0, last - 1), Some(last));
         assert_eq!(schedule.next_after(&zone, 0, last), None);
     }
+}
+
+#[test]
+fn the_runs_of_a_century_are_counted_without_going_through_them() {
+    let (from, until) = (ms("2000-01-01T00:00:00Z"), ms("2099-12-31T23:59:59Z"));
+    let count = |text, name| schedule(text).count_between(&zone(name), from - 1, from - 1, until);
+    // 100 years, 25 of them with a 29 February: 2100 is none of them.
+    let days = 36_525;
+    assert_eq!(count("* * * * * *", "UTC"), days * 86_400);
+    assert_eq!(count("* * * * * *", "Europe/Berlin"), days * 86_400, "real time knows no gaps");
+    assert_eq!(count("@daily", "UTC"), days);
+    assert_eq!(count("30 2 * * *", "Europe/Berlin"), days, "in a gap and in a repeated hour once each");
+    assert_eq!(count("0 0 29 2 *", "UTC"), 25);
+    assert_eq!(count("@every 1s", "UTC"), days * 86_400);
 }

@@ -28,13 +28,13 @@ fn zone(name: &str) -> Zone {
     Zone::parse(name).expect(name)
 }
 
-/// The runs after `after` are exactly these, and walking back from each finds the one before.
+/// The runs after `after` are exactly these, walking back from each finds the one before, and counting them counts each.
 #[track_caller]
 fn check(expression: &str, zone_name: &str, after: &str, expected: &[&str]) {
     let (schedule, zone) = (schedule(expression), zone(zone_name));
     let mut at = ms(after);
     let mut before = None;
-    for expected in expected {
+    for (number, expected) in (1..).zip(expected) {
         let next = schedule.next_after(&zone, 0, at).map(|next| zone.format_rfc3339(next));
         assert_eq!(
             next.as_deref(),
@@ -46,6 +46,9 @@ fn check(expression: &str, zone_name: &str, after: &str, expected: &[&str]) {
         let last = |until| schedule.last_between(&zone, 0, ms(after), until);
         assert_eq!(last(next), Some(next), "{expression:?} in {zone_name}: last until {expected}");
         assert_eq!(last(next - 1), before, "{expression:?} in {zone_name}: last before {expected}");
+        let count = |until| schedule.count_between(&zone, 0, ms(after), until);
+        let counts = (count(next - 1), count(next));
+        assert_eq!(counts, (number - 1, number), "{expression:?} in {zone_name}: count until {expected}");
         (at, before) = (next, Some(next));
     }
 }

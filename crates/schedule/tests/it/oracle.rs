@@ -52,25 +52,22 @@ fn place(spread: i64) -> impl Strategy<Value = (Zone, i64)> {
     })
 }
 
-/// The first and the last run in `(after, after + horizon]`, in seconds.
-fn first_and_last_run(
-    expression: &Expression,
-    tz: &TimeZone,
-    after: i64,
-    horizon: i64,
-) -> Option<(i64, i64)> {
-    let mut range = after + 1..=after + horizon;
+/// The runs in `(after, after + horizon]`, in seconds and in their order.
+fn runs(expression: &Expression, tz: &TimeZone, after: i64, horizon: i64) -> Vec<i64> {
+    let range = after + 1..=after + horizon;
     if expression.minute.starts_with_star() || expression.hour.starts_with_star() {
         let matches = |second: &i64| {
             let local = tz.to_datetime(timestamp(*second));
             matches_time(expression, local) && expression.matches_date(local.date())
         };
-        let first = range.find(matches)?;
-        Some((first, range.rev().find(matches).unwrap_or(first)))
+        range.filter(matches).collect()
     } else {
         let mut runs = fixed_runs(expression, tz, after, horizon);
         runs.retain(|run| range.contains(run));
-        Some((*runs.iter().min()?, *runs.iter().max()?))
+        runs.sort_unstable();
+        // Local times that share an instant are one run.
+        runs.dedup();
+        runs
     }
 }
 
@@ -120,14 +117,16 @@ fn judge(expression: &Expression, zone: &Zone, after: i64, horizon: i64) -> Resu
     let Ok(schedule) = Schedule::parse(&text) else {
         return Ok(());
     };
-    let expected = first_and_last_run(expression, &tz(zone), after, horizon);
+    let expected = runs(expression, &tz(zone), after, horizon);
     let until = after + horizon;
     let next = schedule.next_after(zone, 0, after * 1000).filter(|next| *next <= until * 1000);
     let last = schedule.last_between(zone, 0, after * 1000, until * 1000);
     let place = format!("{text} in {} after {}", zone.name(), zone.format_rfc3339(after * 1000));
     prop_assert_eq!(next.is_some(), last.is_some(), "{}", place);
-    let runs = next.zip(last).map(|(next, last)| (next / 1000, last / 1000));
-    prop_assert_eq!(runs, expected, "{}", place);
+    let found = next.zip(last).map(|(next, last)| (next / 1000, last / 1000));
+    prop_assert_eq!(found, expected.first().copied().zip(expected.last().copied()), "{}", place);
+    let count = schedule.count_between(zone, 0, after * 1000, until * 1000);
+    prop_assert_eq!(count, expected.len() as u64, "{}", place);
     Ok(())
 }
 

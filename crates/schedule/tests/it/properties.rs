@@ -76,6 +76,21 @@ proptest! {
     }
 
     #[test]
+    fn counts_of_neighbouring_stretches_add_up_and_none_is_empty_where_a_run_is(
+        schedule in any_schedule(), zone in any_zone(), anchor in any_instant(),
+        a in any_instant(), b in any_instant(), c in any_instant(),
+    ) {
+        let mut places = [a, b, c];
+        places.sort_unstable();
+        let [from, middle, to] = places;
+        let count = |after, until| schedule.count_between(&zone, anchor, after, until);
+        prop_assert_eq!(count(from, middle) + count(middle, to), count(from, to));
+        prop_assert_eq!(count(to, from), 0);
+        let last = schedule.last_between(&zone, anchor, from, to);
+        prop_assert_eq!(count(from, to) > 0, last.is_some());
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(text in ".{0,40}") {
         read(&text);
     }
@@ -111,12 +126,13 @@ proptest! {
         after in 0..2_500_000_000_000i64, long in 0..20_000_000i64,
     ) {
         let until = after + long;
-        let mut last = None;
+        let (mut last, mut count) = (None, 0);
         let mut at = after;
         while let Some(next) = schedule.next_after(&zone, anchor, at).filter(|next| *next <= until) {
-            (at, last) = (next, Some(next));
+            (at, last, count) = (next, Some(next), count + 1);
         }
         prop_assert_eq!(schedule.last_between(&zone, anchor, after, until), last);
+        prop_assert_eq!(schedule.count_between(&zone, anchor, after, until), count);
     }
 }
 

@@ -184,6 +184,9 @@ pub struct History {
     /// Executions kept of each job.
     #[serde(deserialize_with = "values::max_per_job")]
     pub max_per_job: u64,
+    /// Executions kept of each job whatever their age, as far as `max_per_job` allows.
+    #[serde(deserialize_with = "values::min_per_job")]
+    pub min_per_job: u64,
     /// How long an execution is kept.
     #[serde(deserialize_with = "values::duration")]
     pub max_age: DurationMs,
@@ -283,7 +286,12 @@ impl Default for Egress {
 
 impl Default for History {
     fn default() -> Self {
-        Self { max_per_job: 1_000, max_age: DurationMs::from_secs(720 * 3600), max_bytes: 10 << 30 }
+        Self {
+            max_per_job: 1_000,
+            min_per_job: 50,
+            max_age: DurationMs::from_secs(720 * 3600),
+            max_bytes: 10 << 30,
+        }
     }
 }
 

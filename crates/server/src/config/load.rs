@@ -219,7 +219,7 @@ scheduler: { misfire_threshold: 2m, catch_up_window: 1h }
 dispatcher:
   max_concurrent: 7
   http: { timeout: 3s, max_response_body: 8KiB, tls: { ca_file: ca.pem }, egress: { deny: [\"10.0.0.0/8\"], allow: [10.1.1.1] } }
-history: { max_per_job: 10, max_age: 1h, max_bytes: 2GiB }
+history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
 auth: none
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
@@ -250,6 +250,7 @@ logging: { level: debug, format: pretty }
             ("CHRONOS_DISPATCHER__HTTP__EGRESS__DENY", "[10.0.0.0/8]"),
             ("CHRONOS_DISPATCHER__HTTP__EGRESS__ALLOW", "[10.1.1.1]"),
             ("CHRONOS_HISTORY__MAX_PER_JOB", "10"),
+            ("CHRONOS_HISTORY__MIN_PER_JOB", "5"),
             ("CHRONOS_HISTORY__MAX_AGE", "1h"),
             ("CHRONOS_HISTORY__MAX_BYTES", "2147483648"),
             ("CHRONOS_AUTH", "none"),

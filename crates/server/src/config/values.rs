@@ -85,6 +85,10 @@ pub(super) fn max_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     number(deserializer, 1, 1_000_000)
 }
 
+pub(super) fn min_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number(deserializer, 0, 1_000_000)
+}
+
 /// `4KiB`, `65536` and the like; at most 64 KiB.
 pub(super) fn response_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = Value::deserialize(deserializer)?;

@@ -127,6 +127,7 @@ pub(super) fn planner(config: &Config) -> PlannerConfig {
 pub(super) fn retention(config: &Config) -> RetentionConfig {
     RetentionConfig {
         max_per_job: config.history.max_per_job,
+        min_per_job: config.history.min_per_job,
         max_age: config.history.max_age,
         data_dir: config.cluster.data_dir.clone(),
     }

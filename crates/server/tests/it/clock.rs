@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_client::ExecutionQuery;
-use chronos_client::api::Execution;
+use chronos_client::api::{Execution, Missed};
 use chronos_env::Env;
 use chronos_server::{Node, config::Config};
 use chronos_testkit::{Answer, Api, Receiver, instant, json, manual, until};
@@ -109,7 +109,8 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
     Seen::wait(&receiver, "jobs to run again", live_again).await;
 
     for (name, (policy, period, first)) in &created {
-        let all = settled(&api, name, again).await;
+        let (all, passed_over): (Vec<_>, Vec<_>) =
+            settled(&api, name, again).await.into_iter().partition(|execution| execution.missed.is_none());
         let failed = all.iter().find(|execution| execution.status != "success");
         assert_eq!(failed, None, "{name}");
         let mut instants: Vec<i64> = all.iter().map(scheduled_time).collect();
@@ -119,6 +120,7 @@ async fn a_clock_that_steps_either_way_runs_nothing_twice_and_loses_nothing() {
             name,
             instants: &instants,
             catch_ups: catch_ups.map(scheduled_time).collect(),
+            told: passed_over.iter().filter_map(|execution| execution.missed.as_ref()).collect(),
             first: *first,
             period: *period,
         };
@@ -155,6 +157,8 @@ struct Ran<'a> {
     instants: &'a [i64],
     /// Those of them that were caught up on.
     catch_ups: Vec<i64>,
+    /// What is on record of instants that were passed over.
+    told: Vec<&'a Missed>,
     /// The first instant after the job's creation.
     first: i64,
     period: i64,
@@ -192,6 +196,12 @@ impl Ran<'_> {
                 "{name}: runs go on at {to}; what came after {missed} was not missed"
             );
         }
+        // What is passed over is told, and nothing else is.
+        let told = self.told.iter().map(|missed| (instant(&missed.from), instant(&missed.to), missed.count));
+        let untold = gap.map(|(from, to)| {
+            (from + period, to - period, u64::try_from((to - from) / period - 1).unwrap_or_default())
+        });
+        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(untold), "{name}");
         match (policy, gap) {
             ("execute_all", None) => {}
             ("execute_all", Some(gap)) => panic!("{name}: instants were passed over: {gap:?}"),

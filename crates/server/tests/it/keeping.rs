@@ -1,9 +1,10 @@
 //! What is kept, through the public door: a clock that was wrong by a month costs no history, and can be set right;
-//! what is kept has a bound in bytes; and nobody else may read it.
+//! what is kept has a bound in bytes; a job that runs seldom has a past; and nobody else may read it.
 
 mod bytes;
 mod files;
 mod month;
+mod past;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -10,6 +10,10 @@ use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
 use crate::stored::row;
 
+/// Puts a record of an execution where there is none of its id.
+pub(super) const INSERT: &str = "INSERT OR IGNORE INTO executions
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+
 /// Puts a pending execution on record. Answers false if it was there already.
 pub(super) fn insert(
     context: &mut Context<'_>,
@@ -20,11 +24,9 @@ pub(super) fn insert(
     // What a change left to withdraw may be planned anew.
     remainder::settle_first(context, execution)?;
     let number = context.executions.next(context.db)?;
-    let sql = "INSERT OR IGNORE INTO executions
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let count = row::write_often(
         &context.statements,
-        sql,
+        INSERT,
         row::cells![
             number,
             execution.as_bytes(),

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::insert::insert;
-use super::overlap;
+use super::{missed, overlap};
 use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
@@ -20,15 +20,21 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     // even from an earlier leader, changes nothing. Due instants only ever move forward.
     let sql = "UPDATE due SET at = ?2, sum = ?4, held = held + ?5
         WHERE seq = ?1 AND version = ?3 AND at = ?6 AND (?2 IS NULL OR at < ?2)";
+    let records = i64::try_from(step.puts_on_record()).unwrap_or_default();
     let moved = row::write_often(
         &context.statements,
         sql,
         row::cells![step.job.get(), step.next_due, step.version],
         0..0,
-        row::cells![i64::from(step.run.is_some()), step.from],
+        row::cells![records, step.from],
     )?;
     if moved == 0 {
         return Ok(());
+    }
+    if let Some(passed_over) = &step.missed
+        && !missed::record(context, step, passed_over)?
+    {
+        context.add_held(step.job, -1)?;
     }
     let Some(mut fire) = step.fire() else {
         return Ok(());

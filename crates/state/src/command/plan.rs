@@ -29,10 +29,32 @@ pub struct PlanStep {
     /// The job's next due instant after this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
-    /// The run of that instant. Without one, the job's missed-runs policy passes it over, together with
-    /// all else that lies before the next due instant.
+    /// The instants from there on that the job's missed-runs policy passes over, where there are any. They lie before
+    /// that of the run and before the next due instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<PassedOver>,
+    /// The run to put on record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<PlannedRun>,
+}
+
+/// A stretch of missed instants to put on record as one entry, of the job and the version that its step names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedOver {
+    /// The entry. Its id is a function of the job and the last of the instants, and no run has it.
+    #[serde(with = "text")]
+    pub entry: ExecutionId,
+    /// The first of them.
+    pub from: Millis,
+    /// The last of them.
+    pub to: Millis,
+    /// How many there are.
+    pub count: u64,
+    /// Why none of them runs, for people.
+    pub reason: String,
+    /// The node that would have been to fire them.
+    pub node: NodeName,
 }
 
 /// A run to put on record, of the job and the version that its step names.
@@ -75,12 +97,18 @@ impl PlanStep {
     /// A rough count of its bytes in the log.
     #[must_use]
     pub fn weight(&self) -> usize {
-        200
+        200 + self.missed.as_ref().map_or(0, |missed| 200 + missed.reason.len())
     }
 
-    /// How many rows of the state it changes: the job's due instant, and the execution.
+    /// How many rows of the state it changes: the job's due instant, the execution, and the entry of what is passed
+    /// over.
     #[must_use]
     pub fn rows(&self) -> usize {
-        1 + usize::from(self.run.is_some())
+        1 + self.puts_on_record()
+    }
+
+    /// How many records it makes.
+    pub(crate) fn puts_on_record(&self) -> usize {
+        usize::from(self.run.is_some()) + usize::from(self.missed.is_some())
     }
 }

@@ -1,6 +1,6 @@
 //! Executions and their attempts.
 
-use chronos_types::{Execution, ExecutionId, JobId, JobName, Response, Status, Trigger};
+use chronos_types::{Execution, ExecutionId, JobId, JobName, Missed, Response, Status, Trigger};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::connection::Reader;
@@ -9,7 +9,7 @@ use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::bad::{ReadSpec, read_spec};
 use crate::stored::code::{self, Code, open, undelivered};
-use crate::stored::execution::{StoredDetail, error_kind_of};
+use crate::stored::execution::{StoredDetail, StoredMissed, error_kind_of};
 use crate::stored::{columns, row};
 
 /// An execution, and the version of its job that it runs.
@@ -132,7 +132,7 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
 fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
     let spec = read_spec(row.get_ref(13)?);
     let mut invalid = None;
-    let StoredDetail { error, error_kind, response, attempts, unsure: _ } =
+    let StoredDetail { error, error_kind, response, attempts, unsure: _, missed } =
         StoredDetail::read(row.get_ref(11)?).unwrap_or_else(|why| {
             invalid = Some(why);
             StoredDetail::default()
@@ -147,6 +147,12 @@ fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         }
     }
     let replay_of: Option<[u8; 16]> = row.get(10)?;
+    let missed = missed.map(|StoredMissed { from, to, count }| Missed {
+        from,
+        to,
+        count,
+        reason: error.clone().unwrap_or_default(),
+    });
     let execution = Execution {
         id: ExecutionId::from_bytes(row.get(0)?),
         job_id: JobId::from_bytes(row.get(12)?),
@@ -167,6 +173,7 @@ fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         attempt_log: attempts.into_iter().map(|attempt| attempt.read(&mut invalid)).collect(),
         node_id: columns::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
+        missed,
     };
     Ok(ExecutionRow { job_seq: columns::job_seq(row, 1)?, execution, spec, invalid })
 }

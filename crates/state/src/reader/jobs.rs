@@ -7,6 +7,7 @@ use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
+use super::pending::PendingRun;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::bad::{ReadSpec, read_spec};
@@ -22,6 +23,8 @@ pub struct JobRow {
     pub job: Job<ReadSpec>,
     /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
+    /// The runs that its schedule asked for and that have not begun, the newest first. Of very many, the newest.
+    pub pending: Vec<PendingRun>,
 }
 
 /// One version of a job.
@@ -91,7 +94,8 @@ impl Reader {
         let mut rows = statement.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (seq, job) = read_job(row)?;
-        Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)? }))
+        // After the instant at which it falls due: a run that is planned meanwhile is in one of them, or in both.
+        Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)?, pending: self.pending_runs(seq)? }))
     }
 
     /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.

@@ -1,4 +1,4 @@
-//! What retention asks: which records can be forgotten.
+//! What retention asks: which records can be forgotten. What is past its age is in `aged`.
 //!
 //! Every question looks at a bounded number of rows and says where it ended, so that what it costs does not depend
 //! on how much there is. The next question begins there.
@@ -24,13 +24,13 @@ pub struct Surplus<At> {
 }
 
 impl<At> Surplus<At> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let trim = Trim { executions: Vec::new(), versions: Vec::new(), jobs: Vec::new(), keys_before: 0 };
         Self { trim, next: None }
     }
 
     /// How many rows there is room for.
-    fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         MAX_ROWS.saturating_sub(self.trim.rows())
     }
 }
@@ -47,41 +47,6 @@ pub struct Keep {
 }
 
 impl Reader {
-    /// Finished executions whose scheduled instant is before `before`, the oldest first. It looks at `limit`
-    /// executions at most, from `from` on.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn aged_executions(
-        &self,
-        from: Option<ExecutionId>,
-        before: Millis,
-        limit: usize,
-    ) -> Result<Surplus<ExecutionId>, StateError> {
-        // The rows are looked at here, so that the limit counts those that are unfinished too.
-        let sql = concat!(
-            "SELECT id, seq, ",
-            finished!(),
-            " FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"
-        );
-        let limit = limit.min(MAX_ROWS);
-        let from = from.map_or([0; 16], |from| *from.as_bytes());
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((from, ExecutionId::floor(before).as_bytes(), limit + 1))?;
-        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
-        while let Some(row) = rows.next()? {
-            if looked_at == limit {
-                surplus.next = Some(ExecutionId::from_bytes(row.get(0)?));
-                break;
-            }
-            looked_at += 1;
-            if row.get(2)? {
-                surplus.trim.executions.push(row.get(1)?);
-            }
-        }
-        Ok(surplus)
-    }
-
     /// What jobs hold beyond what is kept of each: their oldest finished executions, and superseded versions that
     /// no execution ran or may have run. It looks at `limit` jobs at most, from the number `from` on.
     ///
@@ -106,7 +71,7 @@ impl Reader {
             }
             looked_at += 1;
             if held > keep.executions {
-                let over = held - keep.executions;
+                let over = (held - keep.executions).saturating_sub(self.count_ahead(job, keep.until)?);
                 self.oldest_executions(job, over, keep.until, &mut surplus)?;
             }
             // Version 1 is the first, and the one in force is not among those that are superseded.
@@ -121,27 +86,32 @@ impl Reader {
         Ok(surplus)
     }
 
-    /// Adds the finished ones among the `over` oldest executions of a job.
-    fn oldest_executions(
+    /// How many executions of a job are of an instant from `until` on.
+    pub(super) fn count_ahead(&self, job: JobSeq, until: Millis) -> Result<u64, StateError> {
+        let sql = "SELECT count(*) FROM executions WHERE job = ?1 AND id >= ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row((job.get(), ExecutionId::floor(until).as_bytes()), |row| row.get(0))?)
+    }
+
+    /// Adds the finished ones among the `over` oldest executions of a job, as far as they are of before an instant.
+    pub(super) fn oldest_executions(
         &self,
         job: JobSeq,
         over: u64,
-        until: Millis,
+        before: Millis,
         surplus: &mut Surplus<JobSeq>,
     ) -> Result<(), StateError> {
-        let until = ExecutionId::floor(until);
-        let sql = "SELECT count(*) FROM executions WHERE job = ?1 AND id >= ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let ahead: u64 = statement.query_row((job.get(), until.as_bytes()), |row| row.get(0))?;
-        let over = i64::try_from(over.saturating_sub(ahead)).unwrap_or(i64::MAX);
         let sql = concat!(
             "SELECT seq FROM (SELECT seq, status FROM executions INDEXED BY executions_job
-            WHERE job = ?1 ORDER BY id LIMIT ?2) WHERE ",
+            WHERE job = ?1 AND id < ?4 ORDER BY id LIMIT ?2) WHERE ",
             finished!(),
             " LIMIT ?3"
         );
+        let over = i64::try_from(over).unwrap_or(i64::MAX);
+        let before = ExecutionId::floor(before);
         let mut statement = self.connection.prepare_cached(sql)?;
-        let found = statement.query_map((job.get(), over, surplus.room()), |row| row.get(0))?;
+        let parameters = (job.get(), over, surplus.room(), before.as_bytes());
+        let found = statement.query_map(parameters, |row| row.get(0))?;
         for execution in found {
             surplus.trim.executions.push(execution?);
         }
@@ -292,6 +262,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
+    use crate::reader::aged::Age;
     use crate::schema;
 
     /// A state of so many enabled jobs, each with three finished executions and an unfinished one, the oldest of
@@ -347,17 +318,48 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let keep = Keep { executions: 9, versions: 9, until: 1 << 40 };
         let first = JobSeq::default();
-        let looks: [Look; 6] = [
+        let age = |before, least| Age { before, least, until: 1 << 40 };
+        let all = 1 << 40;
+        let looks: [Look; 10] = [
             ("overfull", Box::new(move |r| drop(r.overfull_jobs(first, 100, keep).expect("a look"))), 1_500),
-            ("nothing aged", Box::new(|r| drop(r.aged_executions(None, 0, 1_000).expect("a look"))), 50),
+            (
+                "nothing aged",
+                Box::new(move |r| drop(r.aged_executions(None, age(0, 2), 1_000).expect("a look"))),
+                50,
+            ),
             // The unfinished ones are the oldest. A look passes by no more of them than it may.
-            ("aged", Box::new(|r| drop(r.aged_executions(None, 1 << 40, 100).expect("a look"))), 2_500),
+            (
+                "aged",
+                Box::new(move |r| drop(r.aged_executions(None, age(all, 0), 100).expect("a look"))),
+                2_500,
+            ),
+            // Each is of another job, which is asked for how many it has.
+            (
+                "aged, of which some stay",
+                Box::new(move |r| drop(r.aged_executions(None, age(all, 2), 100).expect("a look"))),
+                12_000,
+            ),
+            (
+                "aged, of jobs",
+                Box::new(move |r| drop(r.aged_of_jobs(first, age(all, 2), 100).expect("a look"))),
+                16_000,
+            ),
+            (
+                "nothing aged, of jobs",
+                Box::new(move |r| drop(r.aged_of_jobs(first, age(0, 2), 100).expect("a look"))),
+                4_000,
+            ),
+            (
+                "aged, of jobs that have few",
+                Box::new(move |r| drop(r.aged_of_jobs(first, age(all, 9), 100).expect("a look"))),
+                2_000,
+            ),
             // And the next one begins behind them.
             (
                 "aged, from where the last look ended",
-                Box::new(|r| {
+                Box::new(move |r| {
                     let from = Some(ExecutionId::floor(1_000));
-                    drop(r.aged_executions(from, 1_000, 100).expect("a look"));
+                    drop(r.aged_executions(from, age(1_000, 2), 100).expect("a look"));
                 }),
                 50,
             ),

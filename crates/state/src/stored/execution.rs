@@ -24,6 +24,18 @@ pub(crate) struct StoredDetail {
     /// Whether a node that held it before may have begun it and cannot be asked.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unsure: bool,
+    /// The instants that it stands for, where it is no run. Why they are passed over is its error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<StoredMissed>,
+}
+
+/// A stretch of instants that were passed over, in [`StoredDetail`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredMissed {
+    pub from: Millis,
+    pub to: Millis,
+    pub count: u64,
 }
 
 /// An attempt in [`StoredDetail`].
@@ -95,8 +107,9 @@ pub(crate) fn error_kind_of(name: Option<&str>, invalid: &mut Option<String>) ->
 impl StoredDetail {
     /// Whether there is nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { error, error_kind, response, attempts, unsure } = self;
-        error.is_none() && error_kind.is_none() && response.is_none() && attempts.is_empty() && !unsure
+        let Self { error, error_kind, response, attempts, unsure, missed } = self;
+        let is_told = error.is_some() || error_kind.is_some() || response.is_some() || missed.is_some();
+        !is_told && attempts.is_empty() && !unsure
     }
 
     /// Reads the column. It is null until there is something to tell. The error says why it cannot be read.

@@ -3,8 +3,8 @@
 
 use chronos_state::{
     Anew, Batch, Cancel, ClockWord, Command, Confirm, DeleteJob, DueAnew, ExecutionAnswer, Idempotency,
-    JobSeq, Moved, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal, Report,
-    Reported, RunRef, StoredSpec, TriggerRun, Trim,
+    JobSeq, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal,
+    Report, Reported, RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
@@ -94,7 +94,18 @@ fn change(spec: JobSpec) -> Command {
 }
 
 fn step(next_due: Option<Millis>, run: Option<PlannedRun>) -> PlanStep {
-    PlanStep { job: JobSeq::new(42), version: 3, from: AT + 60_000, next_due, run }
+    PlanStep { job: JobSeq::new(42), version: 3, from: AT + 60_000, next_due, missed: None, run }
+}
+
+fn passed_over() -> PassedOver {
+    PassedOver {
+        entry: ExecutionId::missed(job_id(), AT + 60_000),
+        from: AT + 60_000,
+        to: AT + 60_000,
+        count: 1,
+        reason: "`missed_runs` is `ignore`".into(),
+        node: node("n1"),
+    }
 }
 
 fn planned() -> PlannedRun {
@@ -184,6 +195,15 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ("plan_run", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), Some(planned()))] })]),
         ("plan_last_run", vec![Command::Plan(Plan { steps: vec![step(None, Some(planned()))] })]),
         ("plan_passed_over", vec![Command::Plan(Plan { steps: vec![step(Some(AT + 120_000), None)] })]),
+        (
+            "plan_missed",
+            vec![Command::Plan(Plan {
+                steps: vec![
+                    PlanStep { missed: Some(passed_over()), ..step(Some(AT + 120_000), None) },
+                    PlanStep { missed: Some(passed_over()), ..step(Some(AT + 120_000), Some(planned())) },
+                ],
+            })],
+        ),
         ("report_begun", vec![report(Reported::Begun { attempt: 2, started_at: AT + 60_251 })]),
         (
             "report_ended_success",

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
     Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire, Idempotency, JobSeq,
-    Moved, Outcome, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun,
-    Trim,
+    Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef,
+    TriggerRun, Trim,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, NodeName, Status,
-    Trigger,
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
+    Status, Trigger,
 };
 
 pub use records::{Job, Run};
@@ -99,7 +99,7 @@ impl Model {
     }
 
     /// The open runs of a job, in the order in which they came on record.
-    fn open(&self, job: JobSeq) -> Vec<ExecutionId> {
+    pub fn open(&self, job: JobSeq) -> Vec<ExecutionId> {
         let open = |id: &&ExecutionId| self.runs.get(*id).is_some_and(|run| run.job == job && run.is_open());
         self.numbers.values().filter(open).copied().collect()
     }
@@ -228,6 +228,7 @@ impl Model {
             attempt_log: vec![],
             node_id: fire.node.clone(),
             replay_of,
+            missed: None,
         };
         let was = self.withdrawn.remove(&fire.run.execution);
         let unsure = was.is_some_and(|was| was.begun || was.node != fire.node);
@@ -248,6 +249,9 @@ impl Model {
             return;
         }
         job.due = step.next_due;
+        if let Some(missed) = &step.missed {
+            self.pass_over(step, missed);
+        }
         if let Some(planned) = &step.run {
             let PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside } = planned.clone();
             let node = self.place(step.job, &node, beside);
@@ -258,6 +262,37 @@ impl Model {
                 self.effects.push(Effect::Fire(fire));
             }
         }
+    }
+
+    /// Puts an entry on record for instants that are passed over.
+    fn pass_over(&mut self, step: &PlanStep, missed: &PassedOver) {
+        let PassedOver { entry, from, to, count, reason, node } = missed.clone();
+        if self.runs.contains_key(&entry) {
+            return;
+        }
+        let job = &self.jobs[&step.job];
+        let execution = Execution {
+            id: entry,
+            job_id: job.id,
+            job_name: job.name_at(step.version),
+            job_version: step.version,
+            trigger: Trigger::Schedule,
+            scheduled_time: to,
+            started_at: None,
+            completed_at: Some(self.at),
+            status: Status::Skipped,
+            attempts: 0,
+            last_error: Some(reason.clone()),
+            error_kind: None,
+            response: None,
+            attempt_log: vec![],
+            node_id: node,
+            replay_of: None,
+            missed: Some(Missed { from, to, count, reason }),
+        };
+        self.runs.insert(entry, Run { job: step.job, fire_at: to, execution, unsure: false });
+        self.last_number += 1;
+        self.numbers.insert(self.last_number, entry);
     }
 
     fn reassign(&mut self, moved: &Moved) {

@@ -342,7 +342,7 @@ impl Maker {
                 beside: job.spec().concurrency == Concurrency::Forbid,
             };
             let (job, version) = (job.seq, job.version);
-            PlanStep { job, version, from: scheduled_time, next_due, run: Some(run) }
+            PlanStep { job, version, from: scheduled_time, next_due, missed: None, run: Some(run) }
         };
         let first = run(due, Some(due + period));
         let past = (at / period * period).max(due);
@@ -354,14 +354,16 @@ impl Maker {
             Pick::Stale => vec![PlanStep { version: first.version - 1, ..first }],
             Pick::MovedOn => vec![PlanStep { from: due - period, ..first }],
             Pick::PassOver => {
-                vec![PlanStep { next_due: Some(past + period), ..support::passed_over(first) }]
+                let missed = Some(support::missed(job.id, due, past, period));
+                vec![PlanStep { next_due: Some(past + period), missed, ..support::passed_over(first) }]
             }
             Pick::CatchUp if due <= at => {
                 let caught = with(run(past, Some(past + period)), |planned| {
                     planned.trigger = Trigger::CatchUp;
                     planned.fire_at = at;
                 });
-                vec![PlanStep { from: due, ..caught }]
+                let before = (due < past).then(|| support::missed(job.id, due, past - period, period));
+                vec![PlanStep { from: due, missed: before, ..caught }]
             }
             Pick::CatchUp => vec![],
         };

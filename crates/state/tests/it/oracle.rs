@@ -5,16 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
-    PassedBy, Reader, StateError,
+    PassedBy, PendingRun, Reader, StateError,
 };
-use chronos_types::{Job, Millis, NodeName, Status};
+use chronos_types::{Job, Millis, NodeName, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{Maker, NODES, Op, ops};
-use crate::support::{self, ALL_DUE, World, executions, keep, look, node, versions};
+use crate::support::{self, ALL_DUE, World, age, executions, keep, look, node, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -104,7 +104,7 @@ pub fn read(world: &World, model: &Model) -> View {
 fn finished(r: &Reader) -> Result<Vec<i64>, StateError> {
     let (mut finished, mut from) = (Vec::new(), None);
     loop {
-        let surplus = r.aged_executions(from, 1 << 40, MAX_ROWS)?;
+        let surplus = r.aged_executions(from, age(1 << 40), MAX_ROWS)?;
         finished.extend(surplus.trim.executions);
         from = surplus.next;
         if from.is_none() {
@@ -119,6 +119,17 @@ pub fn expect(model: &Model) -> View {
         let run = &model.of(seq).find(|run| ran(run.execution.status))?.execution;
         Some((run.status, run.started_at.or(run.completed_at).unwrap_or(run.scheduled_time)))
     };
+    let pending = |seq| {
+        let newest = model.open(seq).into_iter().rev().take(100);
+        let waits = newest.map(|id| &model.runs[&id]).filter(|run| {
+            let execution = &run.execution;
+            execution.status == Status::Pending
+                && matches!(execution.trigger, Trigger::Schedule | Trigger::CatchUp)
+        });
+        waits
+            .map(|run| PendingRun { scheduled_time: run.execution.scheduled_time, fire_at: run.fire_at })
+            .collect()
+    };
     let job = |job: &model::Job| JobRow {
         seq: job.seq,
         job: Job {
@@ -130,6 +141,7 @@ pub fn expect(model: &Model) -> View {
             next_due: job.due,
         },
         last_run: last_run(job.seq),
+        pending: pending(job.seq),
     };
     let due = |job: &model::Job| {
         let times = job.spec().into();

@@ -1,7 +1,7 @@
 //! Plans: runs come on record once, and due instants move forward only.
 
-use chronos_state::{Batch, Effect, JobSeq, PassedBy, PlanStep};
-use chronos_types::{JobSpec, Status, Trigger};
+use chronos_state::{Batch, Effect, JobSeq, PassedBy, PlanStep, Refusal};
+use chronos_types::{ExecutionId, JobSpec, Missed, Status, Trigger};
 
 use crate::support::*;
 
@@ -103,6 +103,100 @@ fn missed_instants_are_left_behind_in_one_step() {
     let (_, effects) = world.run(90_600, put(job.job.id, Some(1), spec("a"), None));
     assert_eq!(effects, [Effect::DueChanged]);
     assert_eq!(world.due("a"), Some(91_000));
+}
+
+#[test]
+fn what_is_passed_over_is_one_entry_on_record() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let entry = missed(job.job.id, 1000, 89_000, 1000);
+    let caught = with(run(&job, 90_000), |planned| planned.trigger = Trigger::CatchUp);
+    let caught = PlanStep { from: 1000, missed: Some(entry.clone()), ..caught };
+    let fire = fire_of(&world.done(90_500, plan([caught.clone()])));
+    assert_eq!((fire.run.scheduled_time, world.held(job.seq)), (90_000, 2));
+    // The newest first, and the entry has the place of its last instant.
+    let rows = world.ask(|r| executions(r, &Default::default(), None, 9)).items;
+    assert_eq!(
+        rows.iter().map(|row| row.execution.id).collect::<Vec<_>>(),
+        [fire.run.execution, entry.entry]
+    );
+    let shown = world.execution(entry.entry);
+    let Missed { from, to, count, reason } = shown.missed.clone().unwrap();
+    assert_eq!((from, to, count, reason.as_str()), (1000, 89_000, 89, "the policy says so"));
+    assert_eq!((shown.status, shown.trigger, shown.attempts), (Status::Skipped, Trigger::Schedule, 0));
+    assert_eq!((shown.scheduled_time, shown.started_at, shown.completed_at), (89_000, None, Some(90_500)));
+    assert_eq!((shown.last_error.as_deref(), shown.error_kind), (Some("the policy says so"), None));
+    assert_eq!((shown.job_id, shown.job_version), (job.job.id, 1));
+    // It is no run: nobody fires it, and nothing ends it again.
+    assert_eq!(world.ask(|r| r.open_fires(&node(NODE))), [fire]);
+    assert_eq!(world.job("a").last_run, None);
+    let over = Refusal::Finished { status: "skipped".into() };
+    assert_eq!(world.refused(90_600, cancel(entry.entry)), over);
+    // What arrives twice changes nothing.
+    let before = dump(&world.path());
+    assert_eq!(world.done(90_700, plan([caught])), []);
+    assert_eq!(dump(&world.path()), before);
+    // Where the time was set back, the same instants come again: those that were passed over may run now.
+    let again = PlanStep { from: 91_000, ..run(&job, 89_000) };
+    let again = PlanStep { missed: Some(entry.clone()), next_due: Some(92_000), ..again };
+    assert_eq!(fire_of(&world.done(91_500, plan([again]))).run.scheduled_time, 89_000);
+    assert_eq!((world.held(job.seq), world.execution(entry.entry)), (3, shown));
+    chronos_state::check(&world.path()).unwrap();
+}
+
+#[test]
+fn the_next_run_may_be_on_record_already() {
+    let mut world = World::new();
+    let job = world.create("a");
+    let next = |world: &World, now| world.job("a").next_run(now);
+    assert_eq!((next(&world, 0), next(&world, 5000)), (Some(1000), Some(1000)));
+    let jittered = with(run(&job, 2000), |planned| planned.fire_at = 2400);
+    let effects = world.done(500, plan([run(&job, 1000), jittered]));
+    assert_eq!(world.due("a"), Some(3000));
+    // Until it is to fire.
+    for (now, wanted) in [(500, 1000), (999, 1000), (1000, 2000), (2399, 2000), (2400, 3000), (9000, 3000)] {
+        assert_eq!(next(&world, now), Some(wanted), "at {now}");
+    }
+    // An attempt was begun, though its instant has not come by this clock; and one that is cancelled does not come.
+    let fires = fires(&effects);
+    world.done(900, report(&fires[0], begun(1, 1001)));
+    assert_eq!(next(&world, 900), Some(2000));
+    world.done(950, cancel(fires[1].run.execution));
+    assert_eq!(next(&world, 950), Some(3000));
+    // What is asked for by hand is not what the schedule brings.
+    world.run(960, trigger(&job, ExecutionId::manual(job.job.id, 960, [1; 10]), None));
+    assert_eq!(next(&world, 950), Some(3000));
+    // The list of jobs says the same.
+    world.done(970, plan([PlanStep { next_due: None, ..run(&job, 3000) }]));
+    let listed = world.ask(|r| jobs(r, &Default::default(), None, 9)).items;
+    assert_eq!((listed[0].next_run(2000), listed[0].next_run(3000)), (Some(3000), None));
+}
+
+#[test]
+fn a_run_that_a_change_takes_away_is_no_next_run() {
+    let changed = |change: &dyn Fn(JobSpec) -> (JobSpec, Option<i64>)| {
+        let mut world = World::new();
+        let (job, _) = world.with_run(spec("a"));
+        let (changed, due) = change(spec("a"));
+        world.run(600, put(job.job.id, Some(1), changed, due));
+        world.job("a").next_run(600)
+    };
+    assert_eq!(changed(&|spec| (JobSpec { enabled: false, ..spec }, None)), None);
+    let other = |spec| (JobSpec { schedule: "@every 7s".into(), ..spec }, Some(7000));
+    assert_eq!(changed(&other), Some(7000));
+    let renewed = |spec| (JobSpec { description: "x".into(), ..spec }, Some(1000));
+    assert_eq!(changed(&renewed), Some(1000), "it runs the new version");
+    // A change that is not done with its runs yet takes them away all the same.
+    let mut world = World::new();
+    let job = world.create("a");
+    let count = i64::try_from(chronos_state::MAX_ROWS).unwrap() / 2 - 1;
+    for portion in 0..2 {
+        let seconds = portion * count + 1..=(portion + 1) * count;
+        world.done(500, plan(seconds.map(|n| run(&job, n * 1000)).collect::<Vec<_>>()));
+    }
+    world.run(600, put(job.job.id, Some(1), JobSpec { enabled: false, ..spec("a") }, None));
+    assert!(world.ask(|r| r.has_remainders()), "some are left");
+    assert_eq!(world.job("a").next_run(600), None);
 }
 
 #[test]

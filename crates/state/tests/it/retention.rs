@@ -1,6 +1,8 @@
 //! Retention: what is past its keeping is found, and forgotten once no record needs it.
 
-use chronos_state::{Batch, Command, Fire, Idempotency, JobSeq, Keep, MAX_ROWS, Proposal, Trim};
+use chronos_state::{
+    Age, Batch, Command, ExecutionFilter, Fire, Idempotency, JobSeq, Keep, MAX_ROWS, PlanStep, Proposal, Trim,
+};
 use chronos_types::{ExecutionId, JobSpec};
 
 use crate::support::*;
@@ -76,7 +78,7 @@ fn aged_runs_are_found_the_oldest_first() {
     // Look by look: each begins where the one before ended, and those that are unfinished count too.
     let (mut found, mut looks, mut from) = (Vec::new(), 0, None);
     loop {
-        let surplus = world.ask(|r| r.aged_executions(from, 9000, 2));
+        let surplus = world.ask(|r| r.aged_executions(from, age(9000), 2));
         found.extend(surplus.trim.executions);
         looks += 1;
         from = surplus.next;
@@ -85,6 +87,139 @@ fn aged_runs_are_found_the_oldest_first() {
         }
     }
     assert_eq!((found, looks), (all, 3));
+}
+
+/// Forgets what is past its age as it comes of age, two executions a look.
+fn age_by_age(world: &mut World, age: Age) {
+    let mut from = None;
+    loop {
+        let surplus = world.ask(|r| r.aged_executions(from, age, 2));
+        from = surplus.next;
+        world.done(900_000, Command::Trim(surplus.trim));
+        if from.is_none() {
+            return;
+        }
+    }
+}
+
+/// Forgets what is past its age job by job, two jobs a look.
+fn age_of_jobs(world: &mut World, age: Age) {
+    let mut from = JobSeq::default();
+    loop {
+        let surplus = world.ask(|r| r.aged_of_jobs(from, age, 2));
+        world.done(900_000, Command::Trim(surplus.trim));
+        match surplus.next {
+            Some(next) => from = next,
+            None => return,
+        }
+    }
+}
+
+/// The seconds of the runs of each job that are on record, the oldest first.
+fn seconds(world: &World, name: &str) -> Vec<i64> {
+    let filter = ExecutionFilter { job: Some(world.job(name).seq), status: None };
+    let page = world.ask(|r| executions(r, &filter, None, 1000));
+    page.items.iter().rev().map(|row| row.execution.scheduled_time / 1000).collect()
+}
+
+#[test]
+fn whatever_its_age_the_newest_of_each_job_stay() {
+    for forget in [age_by_age, age_of_jobs] {
+        let mut world = World::new();
+        runs(&mut world, "many", 9, 0);
+        runs(&mut world, "few", 3, 0);
+        // The last two are unfinished, and among the newest.
+        runs(&mut world, "open", 6, 2);
+        runs(&mut world, "none", 0, 0);
+        let age = Age { least: 3, ..age(8_000) };
+        for _ in 0..2 {
+            forget(&mut world, age);
+            assert_eq!(seconds(&world, "many"), [7, 8, 9]);
+            assert_eq!(seconds(&world, "few"), [1, 2, 3]);
+            assert_eq!(seconds(&world, "open"), [4, 5, 6]);
+        }
+        // What is young stays beyond that number.
+        let mut world = World::new();
+        runs(&mut world, "many", 9, 0);
+        forget(&mut world, Age { before: 4_000, ..age });
+        assert_eq!(seconds(&world, "many"), [4, 5, 6, 7, 8, 9]);
+        forget(&mut world, Age { least: 0, ..age });
+        assert_eq!(seconds(&world, "many"), [8, 9]);
+    }
+}
+
+#[test]
+fn what_stayed_though_it_was_old_goes_as_newer_ones_come() {
+    let mut world = World::new();
+    let fires = runs(&mut world, "a", 4, 1);
+    let job = world.job("a");
+    let age = Age { least: 3, ..age(100_000) };
+    age_by_age(&mut world, age);
+    assert_eq!(seconds(&world, "a"), [2, 3, 4]);
+    world.done(4_500, report(&fires[3], delivered(1, 4_000)));
+    let fire = fire_of(&world.done(200_000, plan([PlanStep { from: 5_000, ..run(&job, 200_000) }])));
+    world.done(200_000, report(&fire, delivered(1, 200_000)));
+    // Where it is gone on from, none is met again.
+    let from = Some(ExecutionId::floor(100_000));
+    assert_eq!(world.ask(|r| r.aged_executions(from, age, 9)).trim.rows(), 0);
+    age_of_jobs(&mut world, age);
+    assert_eq!(seconds(&world, "a"), [3, 4, 200]);
+    // One that comes of age does not go in the place of an older one that stayed.
+    let fire = fire_of(&world.done(300_000, plan([run(&world.job("a"), 201_000)])));
+    world.done(300_000, report(&fire, delivered(1, 300_000)));
+    let later = Age { before: 250_000, ..age };
+    let met = world.ask(|r| r.aged_executions(Some(ExecutionId::floor(150_000)), later, 9));
+    assert_eq!(met.trim.rows(), 0, "both are among the newest three");
+    age_of_jobs(&mut world, later);
+    assert_eq!(seconds(&world, "a"), [4, 200, 201]);
+}
+
+#[test]
+fn an_old_run_that_was_unfinished_when_it_was_met_goes_once_it_is_over() {
+    let mut world = World::new();
+    let fires = runs(&mut world, "a", 3, 3);
+    let age = Age { least: 1, ..age(9_000) };
+    for fire in &fires[1..] {
+        world.done(5_000, report(fire, delivered(1, 5_000)));
+    }
+    age_by_age(&mut world, age);
+    assert_eq!(seconds(&world, "a"), [1, 3]);
+    age_of_jobs(&mut world, age);
+    assert_eq!(seconds(&world, "a"), [1, 3]);
+    world.done(6_000, report(&fires[0], delivered(1, 6_000)));
+    age_of_jobs(&mut world, age);
+    assert_eq!(seconds(&world, "a"), [3]);
+}
+
+#[test]
+fn a_deleted_job_keeps_nothing_past_its_age() {
+    for forget in [age_by_age, age_of_jobs] {
+        let mut world = World::new();
+        runs(&mut world, "gone", 4, 0);
+        runs(&mut world, "disabled", 2, 0);
+        let (gone, disabled) = (world.job("gone"), world.job("disabled"));
+        world.done(5_000, delete(&gone));
+        world.run(5_000, put(disabled.job.id, Some(1), JobSpec { enabled: false, ..spec("disabled") }, None));
+        forget(&mut world, Age { least: 50, ..age(3_000) });
+        assert_eq!(world.held(gone.seq), 2, "those that are young");
+        forget(&mut world, Age { least: 50, ..age(9_000) });
+        assert_eq!(seconds(&world, "disabled"), [1, 2], "it may be enabled again");
+        // With the last of them the job itself was forgotten.
+        let sql = "SELECT count(*) FROM jobs WHERE seq = ?1";
+        let left: i64 = look(&world.path()).query_row(sql, [gone.seq.get()], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+}
+
+#[test]
+fn runs_of_a_time_to_come_keep_none_of_now_from_staying() {
+    for forget in [age_by_age, age_of_jobs] {
+        let mut world = World::new();
+        runs(&mut world, "a", 6, 0);
+        // The clock was ahead when those of the seconds 5 and 6 ran.
+        forget(&mut world, Age { least: 2, until: 4_500, ..age(4_500) });
+        assert_eq!(seconds(&world, "a"), [3, 4, 5, 6]);
+    }
 }
 
 #[test]
@@ -105,7 +240,7 @@ fn a_trim_that_arrives_twice_forgets_nothing_more() {
     assert_eq!((ids(&world), world.held(world.job("a").seq)), (vec![], 0));
     // A run that came after the first must not be taken for one of those.
     let job = world.job("a");
-    let next = chronos_state::PlanStep { from: world.due("a").unwrap(), ..run(&job, 9000) };
+    let next = PlanStep { from: world.due("a").unwrap(), ..run(&job, 9000) };
     let fire = fire_of(&world.done(9100, plan([next])));
     world.done(9200, report(&fire, delivered(1, 9100)));
     world.done(9300, trim(all, vec![], vec![]));

@@ -53,7 +53,8 @@ pub fn sample() -> World {
     let changed = world.job("a");
     world.done(6700, plan([run(&changed, 7000)]));
     let gone = world.create("gone");
-    world.done(2300, plan([PlanStep { from: 1000, ..run(&gone, 3000) }]));
+    let missed = Some(missed(gone.job.id, 1000, 2000, 1000));
+    world.done(2300, plan([PlanStep { from: 1000, missed, ..run(&gone, 3000) }]));
     world.done(2400, delete(&gone));
     world.run(7000, put(id_of("off"), None, JobSpec { enabled: false, ..spec("off") }, None));
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
@@ -124,7 +125,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let due = r.due(ALL_DUE, Millis::MAX, 100, &passed)?;
     add(text, (r.find_job("a")?, due, r.first_due(&passed)?, r.withdrawn_nodes()?, r.has_remainders()?));
     let first = JobSeq::default();
-    add(text, (r.aged_executions(None, 1 << 40, 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
+    add(text, (r.aged_executions(None, age(1 << 40), 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())

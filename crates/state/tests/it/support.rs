@@ -5,10 +5,10 @@ mod page;
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer, ExecutionFilter,
-    ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome, PageLimits,
-    PassedBy, Plan, PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError,
-    StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
+    Age, Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer,
+    ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome,
+    PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report,
+    Reported, StateError, StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -170,7 +170,7 @@ impl World {
 
     /// The finished executions before an instant, of the `limit` oldest.
     pub fn aged(&self, before: Millis, limit: usize) -> Vec<i64> {
-        self.ask(|r| r.aged_executions(None, before, limit)).trim.executions
+        self.ask(|r| r.aged_executions(None, age(before), limit)).trim.executions
     }
 
     /// What all jobs hold beyond so many executions and superseded versions.
@@ -191,6 +191,11 @@ impl World {
 /// Keeps so many executions and superseded versions of each job, whatever the time.
 pub fn keep(executions: u64, versions: u64) -> Keep {
     Keep { executions, versions, until: 1 << 40 }
+}
+
+/// What was scheduled for before an instant is past its age, and none of it stays.
+pub fn age(before: Millis) -> Age {
+    Age { before, least: 0, until: 1 << 40 }
 }
 
 /// A batch of the log, of a cluster whose members all follow what this binary does.
@@ -268,13 +273,25 @@ pub fn run(job: &JobRow, at: Millis) -> PlanStep {
         beside: false,
     };
     let (job, version) = (job.seq, job.job.version);
-    PlanStep { job, version, from: at, next_due: Some(at + 1000), run: Some(run) }
+    PlanStep { job, version, from: at, next_due: Some(at + 1000), missed: None, run: Some(run) }
 }
 
 /// A step whose run is another.
 pub fn with(mut step: PlanStep, change: impl FnOnce(&mut PlannedRun)) -> PlanStep {
     change(step.run.as_mut().expect("a run"));
     step
+}
+
+/// The entry for the instants of a job from one to another that are passed over, a period between two.
+pub fn missed(job: JobId, from: Millis, to: Millis, period: Millis) -> PassedOver {
+    PassedOver {
+        entry: ExecutionId::missed(job, to),
+        from,
+        to,
+        count: u64::try_from((to - from) / period + 1).unwrap(),
+        reason: "the policy says so".into(),
+        node: node(NODE),
+    }
 }
 
 /// The same step without its run.

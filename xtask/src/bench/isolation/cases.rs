@@ -115,7 +115,7 @@ impl Disturbance {
             Self::Retention => Case {
                 large: true,
                 // The records of the large state are three to four hours old.
-                settings: &[("CHRONOS_HISTORY__MAX_AGE", "1h")],
+                settings: &[("CHRONOS_HISTORY__MAX_AGE", "1h"), ("CHRONOS_HISTORY__MIN_PER_JOB", "0")],
                 ..case("retention", Burns, Kind::Idle)
             },
             Self::Bodies => Case { jobs: large_bodies, ..case("bodies", Burns, Kind::Answer) },

@@ -104,6 +104,41 @@ async fn an_at_runs_once_under_its_own_time() {
 }
 
 #[tokio::test]
+async fn the_next_run_is_the_one_that_waits_on_record() {
+    let server = CHRONOS.start().await;
+    let at = Timestamp::from_second(Timestamp::now().as_second() + 4).unwrap();
+    // Its share of so long a jitter is hours: it waits on record for as long as this test goes on.
+    let job = |name: &str| {
+        json!({
+            "name": name, "schedule": format!("@at {at}"), "jitter": "10000h", "tags": {"kind": name},
+            "webhook": {"url": "http://127.0.0.1:1/"},
+        })
+    };
+    let next_run = |job: &Value| Some(job["next_run"].as_str()?.parse::<Timestamp>().unwrap());
+    for name in ["cancelled", "disabled"] {
+        server.create(&job(name)).await;
+    }
+    for name in ["cancelled", "disabled"] {
+        let planned = server.executions(name, 1).await.remove(0);
+        assert_eq!((&planned["status"], instant(&planned["scheduled_time"])), (&json!("pending"), at));
+        let path = format!("/jobs/{name}");
+        assert_eq!(next_run(&server.get(&path).await.ok(200)), Some(at));
+        let page = server.get(&format!("/jobs?tag.kind={name}")).await.ok(200);
+        assert_eq!(next_run(&page["jobs"][0]), Some(at));
+        assert_eq!(next_run(&server.act(&format!("{path}/enable")).await.ok(200)), Some(at));
+        let changed = server.patch(&path, &json!({"description": "the same instants"})).await.ok(200);
+        assert_eq!(next_run(&changed), Some(at));
+        // Where it does not come any more, nothing does.
+        let end = match name {
+            "cancelled" => format!("{path}/executions/{}/cancel", planned["id"].as_str().unwrap()),
+            _ => format!("{path}/disable"),
+        };
+        server.act(&end).await.ok(200);
+        assert_eq!(next_run(&server.get(&path).await.ok(200)), None, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn cron_with_seconds_fires_on_the_second() {
     let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
     let job = json!({

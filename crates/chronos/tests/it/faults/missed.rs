@@ -29,8 +29,9 @@ async fn absent(policy: &str, receiver: &Receiver, keys: &[(&str, &str)]) -> (Se
     (server.again().await, down, back)
 }
 
-/// The executions of the job, oldest first, once some run of after `back` is among them.
-async fn record(server: &Server, back: Timestamp) -> Vec<Value> {
+/// The runs of the job, oldest first, once some of after `back` is among them; and what stands beside them for
+/// instants that were passed over.
+async fn record(server: &Server, back: Timestamp) -> (Vec<Value>, Vec<Value>) {
     let mut executions = until("the schedule to go on", || async {
         let executions = server.executions("job", 1).await;
         let regular = |e: &Value| e["trigger"] == "schedule" && at(e) > back && e["status"] == "success";
@@ -38,7 +39,37 @@ async fn record(server: &Server, back: Timestamp) -> Vec<Value> {
     })
     .await;
     executions.reverse();
-    executions
+    executions.into_iter().partition(|execution| execution["missed"].is_null())
+}
+
+/// Instants from one to another, both included, and how many.
+type Stretch = (Timestamp, Timestamp, u64);
+
+/// Each stretch of instants without a run is told by one entry, and nothing else is.
+fn assert_told(runs: &[Value], entries: &[Value]) -> Vec<Stretch> {
+    let second = SignedDuration::from_secs(1);
+    let pairs = runs.windows(2).map(|pair| (at(&pair[0]), at(&pair[1])));
+    let gaps = pairs.filter(|(before, after)| after.duration_since(*before) != second);
+    let gaps: Vec<Stretch> = gaps
+        .map(|(before, after)| {
+            let seconds = after.as_second() - before.as_second();
+            (before + second, after - second, u64::try_from(seconds - 1).unwrap())
+        })
+        .collect();
+    let told = entries.iter().map(|entry| {
+        let missed = &entry["missed"];
+        let instant = |field: &str| missed[field].as_str().unwrap().parse::<Timestamp>().unwrap();
+        // It is no run: nothing was sent, and nobody waits for it.
+        let facts = ["status", "trigger", "attempts", "started_at", "error_kind"].map(|field| &entry[field]);
+        let expected = [&json!("skipped"), &json!("schedule"), &json!(0), &Value::Null, &Value::Null];
+        assert_eq!(facts, expected, "{entry:#}");
+        assert_eq!((&entry["last_error"], &entry["request"]), (&missed["reason"], &Value::Null), "{entry:#}");
+        assert_eq!(at(entry), instant("to"), "{entry:#}");
+        (instant("from"), instant("to"), missed["count"].as_u64().unwrap())
+    });
+    let told: Vec<Stretch> = told.collect();
+    assert_eq!(told, gaps, "{entries:#?}");
+    told
 }
 
 fn caught_up(executions: &[Value]) -> Vec<&Value> {
@@ -56,7 +87,7 @@ fn assert_whole(executions: &[Value]) {
 async fn execute_one_runs_the_latest_missed_instant_under_its_own_time() {
     let receiver = Receiver::start().await;
     let (server, down, back) = absent("execute_one", &receiver, &[]).await;
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     let missed = caught_up(&executions);
     assert_eq!(missed.len(), 1, "{executions:#?}");
     let time = at(missed[0]);
@@ -70,14 +101,17 @@ async fn execute_one_runs_the_latest_missed_instant_under_its_own_time() {
     assert_whole(&executions[from..]);
     let gap = at(&executions[from]).as_millisecond() - at(&executions[from - 1]).as_millisecond();
     assert!(gap > 1_000, "{executions:#?}");
+    assert_eq!(assert_told(&executions, &entries).len(), 1);
+    assert!(entries[0]["missed"]["reason"].as_str().unwrap().contains("execute_one"), "{entries:#?}");
 }
 
 #[tokio::test]
 async fn execute_all_runs_every_missed_instant() {
     let receiver = Receiver::start().await;
     let (server, _, back) = absent("execute_all", &receiver, &[]).await;
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     assert_whole(&executions);
+    assert_eq!(entries, Vec::<Value>::new());
     let missed = caught_up(&executions);
     assert!(missed.len() >= 2, "{executions:#?}");
     for execution in missed {
@@ -89,19 +123,44 @@ async fn execute_all_runs_every_missed_instant() {
 async fn execute_all_reaches_back_as_far_as_its_window() {
     let receiver = Receiver::start().await;
     let (server, down, back) = absent("execute_all", &receiver, &[("scheduler.catch_up_window", "6s")]).await;
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     let missed = caught_up(&executions);
     assert!(!missed.is_empty(), "{executions:#?}");
     let reach = back - SignedDuration::from_secs(6);
     assert!(missed.iter().all(|execution| at(execution) >= reach && at(execution) > down), "{executions:#?}");
+    assert_told(&executions, &entries);
+}
+
+#[tokio::test]
+async fn what_is_not_missed_runs_however_short_the_window_is() {
+    let receiver = Receiver::start().await;
+    let (server, _, back) = absent("execute_all", &receiver, &[("scheduler.catch_up_window", "1s")]).await;
+    let (executions, entries) = record(&server, back).await;
+    assert_eq!(
+        caught_up(&executions),
+        Vec::<&Value>::new(),
+        "what is missed is further back than the window"
+    );
+    assert_eq!(assert_told(&executions, &entries).len(), 1);
+    // What was less late than the threshold when the rest was passed over did run.
+    let decided: Timestamp = entries[0]["completed_at"].as_str().unwrap().parse().unwrap();
+    assert!(decided - SignedDuration::from_secs(2) > at(&entries[0]), "{entries:#?}");
+    assert!(entries[0]["missed"]["reason"].as_str().unwrap().contains("catch_up_window"), "{entries:#?}");
+    // The list finds it by its status, it can be looked at, and it is over.
+    let skipped = server.get("/jobs/job/executions?status=skipped").await.ok(200);
+    assert!(skipped["executions"].as_array().unwrap().contains(&entries[0]), "{skipped:#}");
+    let id = entries[0]["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/jobs/job/executions/{id}")).await.ok(200), entries[0]);
+    server.act(&format!("/jobs/job/executions/{id}/cancel")).await.problem(409);
 }
 
 #[tokio::test]
 async fn ignore_runs_none_of_them() {
     let receiver = Receiver::start().await;
     let (server, down, back) = absent("ignore", &receiver, &[]).await;
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     assert_eq!(caught_up(&executions).len(), 0);
+    assert_eq!(assert_told(&executions, &entries).len(), 1);
     // Runs are put on record two seconds ahead, and those of the next quarter of a second with them; and
     // those less late than the threshold are run.
     let planned = down + SignedDuration::from_millis(2_250);
@@ -143,8 +202,9 @@ async fn runs_that_are_late_together_are_all_run_though_the_job_forbids_overlap(
     let back = Timestamp::now() + SignedDuration::from_millis(3_200);
     until("instants to pass", || async { (Timestamp::now() > back).then_some(()) }).await;
     let server = server.again().await;
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     assert_whole(&executions);
+    assert_eq!(entries, Vec::<Value>::new());
     for execution in executions.iter().filter(|execution| at(execution) <= back) {
         // At its instant nothing else of the job was under way: nobody was.
         let end = server.finished("job", execution["id"].as_str().unwrap()).await;
@@ -167,6 +227,7 @@ async fn a_disabled_time_is_not_a_missed_time() {
     until("instants to pass", || async { (Timestamp::now() > back).then_some(()) }).await;
     let server = server.again().await;
     server.act("/jobs/job/enable").await.ok(200);
-    let executions = record(&server, back).await;
+    let (executions, entries) = record(&server, back).await;
     assert_eq!(caught_up(&executions).len(), 0, "{executions:#?}");
+    assert_eq!(entries, Vec::<Value>::new());
 }

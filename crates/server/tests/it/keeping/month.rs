@@ -1,6 +1,7 @@
 //! A clock that is a month ahead when a node starts, and is set right later.
 
 use chronos_client::Method;
+use chronos_server::config::Config;
 use chronos_testkit::{Answer, Api, Receiver, Value, instant, json, manual, until};
 
 use super::start;
@@ -52,7 +53,11 @@ async fn a_boot_a_month_ahead_forgets_nothing_for_its_age_until_the_time_is_said
     node.stop().await;
 
     let ahead = clock.step(MONTH_MS);
-    let (node, api) = start(&clock, directory.path(), |config| config.history.max_per_job = 3).await;
+    let keep_few = |config: &mut Config| {
+        config.history.max_per_job = 3;
+        config.history.min_per_job = 0;
+    };
+    let (node, api) = start(&clock, directory.path(), keep_few).await;
     let why = until("the jump to be seen", || async {
         let why = cluster_time(&api).await["trimming_suspended"].as_str().map(str::to_owned);
         why.filter(|why| why.contains("jumped from"))
@@ -73,7 +78,7 @@ async fn a_boot_a_month_ahead_forgets_nothing_for_its_age_until_the_time_is_said
     assert_eq!(trigger_once(&api, "old").await, id, "the key is remembered");
     // It is the same after another start, though the clock does not jump any more.
     node.stop().await;
-    let (node, api) = start(&clock, directory.path(), |_| {}).await;
+    let (node, api) = start(&clock, directory.path(), |config| config.history.min_per_job = 0).await;
     assert!(cluster_time(&api).await["trimming_suspended"].is_string());
 
     let metrics = api.root("/metrics").await.body;

@@ -239,7 +239,14 @@ impl Bench {
         let (trigger, node) = (Trigger::Schedule, NodeName::unchecked(node));
         let fire_at = scheduled_time;
         let run = PlannedRun { execution, scheduled_time, trigger, fire_at, node, beside: false };
-        let step = PlanStep { job: job.seq, version, from: scheduled_time, next_due: None, run: Some(run) };
+        let step = PlanStep {
+            job: job.seq,
+            version,
+            from: scheduled_time,
+            next_due: None,
+            missed: None,
+            run: Some(run),
+        };
         self.propose(Command::Plan(Plan { steps: vec![step] })).await;
         execution
     }

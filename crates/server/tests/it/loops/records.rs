@@ -84,7 +84,7 @@ fn steps(job: Made, first: i64, count: usize) -> Vec<PlanStep> {
             node: NodeName::unchecked(OWN),
             beside: false,
         };
-        PlanStep { job: job.seq, version: 1, from: at, next_due: Some(at + 1), run: Some(run) }
+        PlanStep { job: job.seq, version: 1, from: at, next_due: Some(at + 1), missed: None, run: Some(run) }
     };
     (first..).take(count).map(step).collect()
 }

@@ -16,7 +16,10 @@ impl Invariant for Check {
         let mut seen = BTreeSet::new();
         for row in &view.executions {
             let execution = &row.execution;
-            if !matches!(execution.trigger, Trigger::Schedule | Trigger::CatchUp) {
+            // What stands for a stretch that is passed over is none of an instant.
+            if !matches!(execution.trigger, Trigger::Schedule | Trigger::CatchUp)
+                || execution.missed.is_some()
+            {
                 continue;
             }
             if !seen.insert((row.job_seq, execution.scheduled_time)) {
