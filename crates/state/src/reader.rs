@@ -10,6 +10,7 @@ mod page;
 mod planning;
 mod remainders;
 mod retention;
+mod search;
 
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
