@@ -60,7 +60,15 @@ impl TargetUrl {
         if url.fragment().is_some() {
             return refuse("contains a fragment, which is never sent".into());
         }
+        if url.port() == Some(0) {
+            return refuse("has the port 0, at which nothing can listen".into());
+        }
         let normal = url.as_str().to_owned();
+        // The HTTP client takes fewer hosts than the parser of URLs, and would find out at each run.
+        if normal.parse::<http::Uri>().is_err() {
+            let host = url.host_str().unwrap_or_default();
+            return refuse(format!("has the host {:?}, which no request can name", clip(host)));
+        }
         let start = url.scheme().len() + 3;
         let authority_end = normal[start..].find(['/', '?']).map_or(normal.len(), |i| start + i);
         let host = url.host_str().map_or(0, str::len);
@@ -122,6 +130,10 @@ mod tests {
             ("http://", "not a URL"),
             ("http://u:secret@h/", "user info"),
             ("http://h/#f", "fragment"),
+            ("http://h:0/", "the port 0"),
+            ("http://h:65536/", "not a URL (invalid port number)"),
+            ("http://{{host}}/", "has the host \"{{host}}\""),
+            ("http://a`b/", "has the host \"a`b\""),
             ("http://h/a b", "blank"),
             ("http://h/\r\nX: y", "blank or a control"),
             (&format!("http://h/{}", "a".repeat(2100)), "longer than"),
