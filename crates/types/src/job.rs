@@ -146,7 +146,7 @@ impl Tags {
     pub fn parse(map: BTreeMap<String, String>) -> Result<Self, Vec<(String, String)>> {
         let mut errors = Vec::new();
         if map.len() > MAX_TAGS {
-            let say = format!("there are {} tags; at most {MAX_TAGS} are taken", map.len());
+            let say = format!("there are {} tags; expected at most {MAX_TAGS}", map.len());
             errors.push((String::new(), say));
         }
         for (key, value) in &map {
@@ -155,8 +155,9 @@ impl Tags {
                 errors.push((key.clone(), format!("{:?} {say}", clip(key))));
             }
             if value.chars().count() > 255 || value.chars().any(char::is_control) {
-                let say = "the value is too long or has control characters; expected at most 255 characters";
-                errors.push((key.clone(), say.to_owned()));
+                let say =
+                    "is no value of a tag; expected at most 255 characters, none of them a control character";
+                errors.push((key.clone(), format!("{:?} {say}", clip(value))));
             }
         }
         if errors.is_empty() { Ok(Self(map)) } else { Err(errors) }
