@@ -7,5 +7,6 @@ mod api;
 mod cluster;
 mod dev;
 mod faults;
+mod properties;
 mod seed;
 mod support;
