@@ -2,7 +2,7 @@
 
 use chronos_types::{
     self as domain, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags, Webhook,
-    clip, format_rfc3339,
+    clip,
 };
 use serde_json::Value;
 
@@ -85,8 +85,7 @@ impl JobInput {
         if let (Some(start), Some(end)) = (start_at, end_at)
             && end <= start
         {
-            let (start, end) = (format_rfc3339(start), format_rfc3339(end));
-            invalid.add("end_at", format!("{end:?} is not later than start_at; expected a time after {start:?}"));
+            invalid.add("end_at", "is not later than start_at");
         }
         let tags = tags(&fields, invalid);
         let enabled = fields.boolean("enabled", invalid).unwrap_or(true);

@@ -36,7 +36,7 @@ pub enum HeaderError {
     #[error("there are {0} headers; expected at most {MAX_HEADERS}")]
     TooMany(usize),
     /// Too long a value.
-    #[error("the value is too long; expected at most {MAX_HEADER_VALUE_BYTES} bytes")]
+    #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes; expected at most that many")]
     TooLong,
 }
 

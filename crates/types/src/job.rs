@@ -155,9 +155,8 @@ impl Tags {
                 errors.push((key.clone(), format!("{:?} {say}", clip(key))));
             }
             if value.chars().count() > 255 || value.chars().any(char::is_control) {
-                let say =
-                    "is no value of a tag; expected at most 255 characters, none of them a control character";
-                errors.push((key.clone(), format!("{:?} {say}", clip(value))));
+                let say = "the value is too long or has control characters; expected at most 255 characters";
+                errors.push((key.clone(), say.to_owned()));
             }
         }
         if errors.is_empty() { Ok(Self(map)) } else { Err(errors) }

@@ -42,9 +42,9 @@ fn says_all(sent: &Value, field: &str, message: &str) -> Result<(), String> {
     }
 }
 
-/// A user's own header may carry anything.
+/// A user's own header may carry anything, and what follows a colon in a user's name is the password.
 fn may_be_secret(field: &str) -> bool {
-    texts::is_secret(field) || field.starts_with("webhook.headers.")
+    texts::is_secret(field) || field.starts_with("webhook.headers.") || field == "webhook.auth.username"
 }
 
 /// What stands at the path of a field. A key of a user's may have dots of its own.
@@ -95,7 +95,8 @@ fn names_text(text: &str, message: &str) -> bool {
     message.contains(&format!("{text:?}"))
         || message.contains(text)
         || message.contains("[redacted]")
-        || text.len() > SHOWN && message.contains("has ")
+        || text.len() > SHOWN && (message.contains("has ") || message.contains("too long"))
+        || text.chars().any(char::is_control) && message.contains("control character")
         || is_quoted('"')
         || is_quoted('\'')
 }

@@ -98,7 +98,7 @@ const TEXTS: &[Takes] = &[
             "https://127.0.0.1:9/%zz",
         ],
         rewritten: &[],
-        refused: &["", "nowhere", "ftp://h/", "http://h/#f", "http://h:0/", "http://{{h}}/", "http://u:p@h/"],
+        refused: &["", "nowhere", "ftp://h/", "http://h/#f", "http://h:65536/", "http://{{h}}/", "http://u:p@h/"],
     },
     Takes {
         at: "webhook.method",
@@ -144,7 +144,7 @@ const SPANS: &[(&str, &str)] =
     &[("90s", "1m30s"), ("+.5m", "30s"), ("1500us", "2ms"), ("1ns", "1ms"), ("0.0015s", "2ms")];
 const NO_DURATIONS: &[&str] = &["", "30", "-1s", "1d", "soon", "876001h"];
 const NO_TIMEOUTS: &[&str] = &["", "30", "-1s", "1d", "soon", "0s", "25h"];
-const NO_TIMES: &[&str] = &["", "tomorrow", "2030-01-01", "2030-01-01 00:00:00Z", "9999-12-31T00:00:00Z"];
+const NO_TIMES: &[&str] = &["", "tomorrow", "2030-01-01", "2030-01-01 00:00:00Z", "10000-01-01T00:00:00Z"];
 const REDACTED: &str = "[redacted]";
 const SECRETS: &[(&str, &str)] = &[("hunter2", REDACTED), ("with blanks, {braces} and \"quotes\"", REDACTED)];
 
