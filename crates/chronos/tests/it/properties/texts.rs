@@ -98,7 +98,15 @@ const TEXTS: &[Takes] = &[
             "https://127.0.0.1:9/%zz",
         ],
         rewritten: &[],
-        refused: &["", "nowhere", "ftp://h/", "http://h/#f", "http://h:65536/", "http://{{h}}/", "http://u:p@h/"],
+        refused: &[
+            "",
+            "nowhere",
+            "ftp://h/",
+            "http://h/#f",
+            "http://h:65536/",
+            "http://{{h}}/",
+            "http://u:p@h/",
+        ],
     },
     Takes {
         at: "webhook.method",
