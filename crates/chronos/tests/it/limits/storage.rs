@@ -55,3 +55,18 @@ async fn a_number_beyond_63_bits_is_on_no_record() {
         assert_eq!(refused.problem(404)["code"], "version_not_found", "{version}");
     }
 }
+
+#[tokio::test]
+async fn an_id_is_read_with_its_hyphens_and_in_any_case() {
+    let server = CHRONOS.start().await;
+    let job = server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
+    let id = job["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/jobs/{}", id.to_uppercase())).await.ok(200), job);
+    for other in [id.replace('-', ""), format!("%7B{id}%7D"), format!("urn:uuid:{id}")] {
+        assert_eq!(
+            server.get(&format!("/jobs/{other}")).await.problem(404)["code"],
+            "job_not_found",
+            "{other}"
+        );
+    }
+}

@@ -47,3 +47,20 @@ async fn a_response_has_as_many_fields_and_extensions_as_it_has_room_for() {
         assert_eq!(execution["response"]["body"], "ok");
     }
 }
+
+#[tokio::test]
+async fn variables_that_other_clients_read_change_no_call() {
+    let receiver = Receiver::start().await;
+    let nobody = format!("http://{}", closed_port().await);
+    let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let setup = names.iter().fold(CHRONOS.setup(), |setup, name| setup.variable(*name, &nobody));
+    let server = setup.variable("TZ", "Asia/Tokyo").variable("RUST_LOG", "trace").start().await;
+    let execution = server.call_webhook("direct", json!({"url": receiver.url("/")})).await;
+    assert_eq!(
+        (&execution["status"], &execution["attempts"]),
+        (&json!("success"), &json!(1)),
+        "{execution:#}"
+    );
+    assert!(execution["started_at"].as_str().unwrap().ends_with('Z'), "{execution:#}");
+    assert!(!server.log().contains("TRACE"), "{}", server.log());
+}

@@ -102,3 +102,15 @@ async fn the_api_speaks_tls_1_2_and_1_3() {
     // A fatal alert: protocol_version (RFC 8446, section 6.2).
     assert!(answer.first() == Some(&21) && answer.ends_with(&[2, 70]), "{answer:?}");
 }
+
+#[tokio::test]
+async fn the_machines_roots_may_be_named_by_ssl_cert_file() {
+    let authority = Authority::new();
+    let setup = CHRONOS.setup();
+    let roots = setup.file("roots.pem", &authority.pem());
+    let server = setup.variable("SSL_CERT_FILE", roots).start().await;
+    let run = call(&server, "trusted", &authority.sign(), false).await;
+    assert_eq!(run["status"], "success", "{}", run["last_error"]);
+    let run = call(&server, "stranger", &Authority::new().sign(), false).await;
+    assert_eq!(run["error_kind"], "tls", "{run:#}");
+}

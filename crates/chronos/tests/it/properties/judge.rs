@@ -88,7 +88,7 @@ fn names_text(text: &str, message: &str) -> bool {
     if text.is_empty() {
         return message.contains("\"\"") || message.contains("is empty") || message.contains("has 0 ");
     }
-    let is_quoted = |quote| {
+    let is_quoted = |quote: char| {
         let mut pieces = message.split(quote).skip(1).step_by(2);
         pieces.any(|piece: &str| !piece.is_empty() && text.contains(piece.trim_end_matches('…')))
     };
