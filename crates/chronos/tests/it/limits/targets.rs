@@ -51,7 +51,7 @@ async fn a_response_has_as_many_fields_and_extensions_as_it_has_room_for() {
 #[tokio::test]
 async fn variables_that_other_clients_read_change_no_call() {
     let receiver = Receiver::start().await;
-    let nobody = format!("http://{}", closed_port().await);
+    let nobody = format!("http://127.0.0.1:{}", closed_port());
     let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let setup = names.iter().fold(CHRONOS.setup(), |setup, name| setup.variable(*name, &nobody));
     let server = setup.variable("TZ", "Asia/Tokyo").variable("RUST_LOG", "trace").start().await;
