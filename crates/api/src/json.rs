@@ -1,5 +1,5 @@
 //! Reads JSON strictly. Malformed text is refused with its line and column. So is a key that is given
-//! twice, of which a usual reader would silently drop one.
+//! twice, of which a usual reader would silently drop one, and what is nested deeper than any input of ours.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,6 +10,9 @@ use serde_json::{Map, Number, Value};
 /// Values in one text, those inside others too. The largest job has some hundreds; a mebibyte of `[[],[],...` has
 /// hundreds of thousands, and takes thirty times its length in memory.
 const MAX_VALUES: usize = 10_000;
+/// Values inside each other, the outermost included. A job has four. `serde_json` would end at 128 by itself, and
+/// say so in its own words.
+const MAX_DEPTH: usize = 32;
 
 /// Why a text is not JSON. The message has the line and the column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +22,8 @@ pub struct JsonError(String);
 /// Reads one JSON value.
 ///
 /// # Errors
-/// The bytes are not UTF-8 or not JSON, an object has a key twice, or there are more than 10,000 values.
+/// The bytes are not UTF-8 or not JSON, an object has a key twice, there are more than 10,000 values, or more than
+/// 32 inside each other.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| JsonError(format!("not UTF-8 after byte {}", error.valid_up_to())))?;
@@ -30,20 +34,34 @@ pub fn parse_json(bytes: &[u8]) -> Result<Value, JsonError> {
     }
     let left = Cell::new(MAX_VALUES);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict(&left).deserialize(&mut reader);
+    let value = Strict { left: &left, depth: 0 }.deserialize(&mut reader);
     value.and_then(|value| reader.end().map(|()| value)).map_err(|error| JsonError(error.to_string()))
 }
 
 /// Reads one value, and counts it among those that are left.
 #[derive(Clone, Copy)]
-struct Strict<'a>(&'a Cell<usize>);
+struct Strict<'a> {
+    left: &'a Cell<usize>,
+    /// Values that it is inside of.
+    depth: usize,
+}
+
+impl Strict<'_> {
+    /// For a value inside the one that is read.
+    fn inside(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.0.get().checked_sub(1);
-        self.0.set(left.ok_or_else(|| D::Error::custom(format!("more than {MAX_VALUES} values")))?);
+        let too_many = || D::Error::custom(format!("more than {MAX_VALUES} values"));
+        self.left.set(self.left.get().checked_sub(1).ok_or_else(too_many)?);
+        if self.depth == MAX_DEPTH {
+            return Err(D::Error::custom(format!("more than {MAX_DEPTH} values inside each other")));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -85,7 +103,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(self)? {
+        while let Some(item) = seq.next_element_seed(self.inside())? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -97,7 +115,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if out.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key {key:?} is given twice")));
             }
-            out.insert(key, map.next_value_seed(self)?);
+            out.insert(key, map.next_value_seed(self.inside())?);
         }
         Ok(Value::Object(out))
     }
@@ -122,7 +140,12 @@ mod tests {
             let error = parse_json(text).expect_err("bad").to_string();
             assert!(error.contains(say), "{error}");
         }
-        assert!(parse_json("[".repeat(10_000).as_bytes()).is_err());
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse_json(nested(32).as_bytes()).is_ok());
+        for deep in [nested(33), "[".repeat(10_000), "{\"a\":".repeat(10_000)] {
+            let error = parse_json(deep.as_bytes()).expect_err("too deep").to_string();
+            assert!(error.starts_with("more than 32 values inside each other at line 1"), "{error}");
+        }
         let values = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
         assert!(parse_json(values(10_000).as_bytes()).is_ok());
         let error = parse_json(values(10_001).as_bytes()).expect_err("too many").to_string();

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
 use chronos_api::parse_json;
 use chronos_state::Idempotency;
-use chronos_types::Invalid;
+use chronos_types::{Invalid, clip};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -226,11 +226,13 @@ fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, ApiErr
     let Some(key) = keys.next() else { return Ok(None) };
     let refuse = |message: String| Err(Invalid::one("Idempotency-Key", message).into());
     if keys.next().is_some() {
-        return refuse("is given more than once".into());
+        return refuse("is given more than once; expected one key".into());
     }
     let bytes = key.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_KEY_BYTES || !bytes.iter().all(u8::is_ascii_graphic) {
-        return refuse(format!("is not a key; expected 1 to {MAX_KEY_BYTES} visible ASCII characters"));
+        let shown = String::from_utf8_lossy(bytes);
+        let expected = format!("expected 1 to {MAX_KEY_BYTES} visible ASCII characters");
+        return refuse(format!("{:?} is not a key; {expected}", clip(&shown)));
     }
     let mut hash = Sha256::new();
     for part in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body] {

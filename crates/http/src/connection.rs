@@ -25,12 +25,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use crate::head;
 pub(crate) use crowd::Crowd;
 use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
 
-/// A request's head: its URL holds a cursor and some filters, its headers what proxies add.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
-const MAX_HEADERS: usize = 100;
 /// How long an idle connection is served on when the server stops: a request may be on its way, and
 /// to close now would reset it. Its answer says that the connection closes.
 const LINGER: Duration = Duration::from_millis(250);
@@ -61,8 +59,8 @@ where
         .timer(TokioTimer::new())
         // The watch is stricter once a request has begun.
         .header_read_timeout(IDLE)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
+        .max_buf_size(head::READ_BYTES)
+        .max_headers(head::READ_FIELDS)
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut alarm = pin!(tokio::time::sleep(IDLE));

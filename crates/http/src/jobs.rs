@@ -49,7 +49,7 @@ async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result
     params(
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled"),
         ("tag.KEY" = Option<String>, Query, description = "Only those with the tag KEY of this value; may be given for several keys"),
-        ("q" = Option<String>, Query, description = "Only those with this in their name or description, in any case"),
+        ("q" = Option<String>, Query, description = "Only those with this in their name or description, in any case and script"),
         ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),

@@ -11,6 +11,7 @@ mod cursor;
 mod docs;
 mod etag;
 mod executions;
+mod head;
 mod health;
 mod job_actions;
 mod jobs;

@@ -91,6 +91,10 @@ impl ApiError {
         Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
+    pub(crate) fn head_too_large(excess: String) -> Self {
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", excess)
+    }
+
     pub(crate) fn body_too_slow(seconds: u64) -> Self {
         let detail = format!("the request body did not arrive within {seconds} seconds");
         Self::closing(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)

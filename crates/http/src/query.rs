@@ -12,7 +12,7 @@ use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
-/// A name has 255 characters at most. SQLite takes patterns of 50,000 bytes.
+/// A name has 255 characters at most.
 const MAX_Q_CHARS: usize = 256;
 
 /// The parameters that no page has asked for yet.
@@ -30,7 +30,8 @@ impl Query {
         let (_, value) = self.pairs.remove(found);
         if self.pairs.iter().any(|(n, _)| n == name) {
             self.pairs.retain(|(n, _)| n != name);
-            self.invalid.add(name, "is given more than once");
+            let say = format!("is given more than once, first as {:?}; expected one value", clip(&value));
+            self.invalid.add(name, say);
         }
         Some(value)
     }
@@ -47,7 +48,10 @@ impl Query {
             None => true,
         });
         if tags.len() > MAX_TAGS {
-            let say = format!("{} tags are asked for; a job has at most {MAX_TAGS}", tags.len());
+            let say = format!(
+                "{} tags are asked for; expected at most {MAX_TAGS}, as many as a job has",
+                tags.len()
+            );
             self.invalid.add("tag.KEY", say);
             return tags;
         }
@@ -67,7 +71,6 @@ impl Query {
             (count, _) if count > MAX_Q_CHARS => {
                 Err(format!("has {count} characters; expected at most {MAX_Q_CHARS}"))
             }
-            // SQLite takes NUL for the end of a pattern, which everything matches then.
             (_, Some(found)) => Err(format!(
                 "has the control character {found:?}, which no name or description has; expected text"
             )),
@@ -116,7 +119,7 @@ impl Query {
     fn cursor<const N: usize>(&mut self, list: &Binding) -> Option<[u8; N]> {
         let wrong =
             "is not a cursor of this list; expected next_cursor of its page before, with the same filters";
-        self.parsed("cursor", |text| list.decode(text).ok_or_else(|| wrong.to_owned()))
+        self.parsed("cursor", |text| list.decode(text).ok_or_else(|| format!("{:?} {wrong}", clip(text))))
     }
 
     /// Whether the answer must know every write acknowledged before.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::{App, Shared};
 use crate::problem::ApiError;
 use crate::{
-    cluster, docs, executions, health, job_actions, jobs, layers, runs, schedules, versions, webhooks,
+    cluster, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +54,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(
             |request: Request| async move { ApiError::wrong_method(request.method()) },
         )
+        .layer(from_fn(head::check))
         .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .with_state(app)
 }

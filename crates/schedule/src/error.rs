@@ -50,7 +50,10 @@ pub enum ParseError {
         why: String,
     },
     /// Every field is good, yet no date satisfies them all.
-    #[error("day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire")]
+    #[error(
+        "day-of-month: {days:?} does not occur in month {months:?}, so the schedule can never fire; expected a day \
+         that one of the months has"
+    )]
     NeverFires {
         /// The day-of-month field.
         days: String,

@@ -12,6 +12,7 @@ mod pending;
 mod planning;
 mod remainders;
 mod retention;
+mod search;
 
 pub use aged::Age;
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};

@@ -2,20 +2,31 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SignatureAlgorithm,
+};
+pub use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server's certificate for `127.0.0.1` and `localhost`, and its key.
+/// A server's certificate for `127.0.0.1` and `localhost`, those of the authorities behind it, and its key.
 pub struct Identity {
-    certificate: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
 }
 
 /// A certificate authority of our own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// An authority of this name.
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
 
 fn names() -> CertificateParams {
     CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap()
@@ -27,7 +38,15 @@ impl Identity {
     pub fn self_signed() -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = names().self_signed(&key).unwrap();
-        Self { certificate: certificate.der().clone(), key }
+        Self { chain: vec![certificate.der().clone()], key }
+    }
+
+    /// Sends its last certificate so many times more.
+    #[must_use]
+    pub fn repeated(mut self, times: usize) -> Self {
+        let last = self.chain.last().unwrap().clone();
+        self.chain.extend(std::iter::repeat_n(last, times));
+        self
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
@@ -36,18 +55,20 @@ impl Identity {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], key)
+            .with_single_cert(self.chain.clone(), key)
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
     }
 
-    /// The certificate and the key as PEM, for a file each.
+    /// The certificates and the key as PEM, for a file each.
     #[must_use]
     pub fn pem(&self) -> (String, String) {
         let engine = base64::engine::general_purpose::STANDARD;
-        let body = base64::Engine::encode(&engine, &self.certificate);
-        let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
-        (certificate, self.key.serialize_pem())
+        let pem = |certificate: &CertificateDer<'_>| {
+            let body = base64::Engine::encode(&engine, certificate);
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        (self.chain.iter().map(pem).collect(), self.key.serialize_pem())
     }
 }
 
@@ -61,9 +82,7 @@ impl Authority {
     /// A new one, that nobody trusts yet.
     #[must_use]
     pub fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        Self(CertifiedIssuer::self_signed(authority("root"), KeyPair::generate().unwrap()).unwrap())
     }
 
     /// What goes into a `ca_file`.
@@ -75,8 +94,46 @@ impl Authority {
     /// A server's certificate that it signed.
     #[must_use]
     pub fn sign(&self) -> Identity {
+        self.certify(names(), KeyPair::generate().unwrap())
+    }
+
+    /// The same for a key of this algorithm.
+    #[must_use]
+    pub fn sign_key(&self, algorithm: &'static SignatureAlgorithm) -> Identity {
+        self.certify(names(), KeyPair::generate_for(algorithm).unwrap())
+    }
+
+    /// The same, but it was good until the year 2000.
+    #[must_use]
+    pub fn sign_expired(&self) -> Identity {
+        let mut params = names();
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(1999, 1, 1), rcgen::date_time_ymd(2000, 1, 1));
+        self.certify(params, KeyPair::generate().unwrap())
+    }
+
+    /// The same for `localhost` as its common name alone.
+    #[must_use]
+    pub fn sign_common_name(&self) -> Identity {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        self.certify(params, KeyPair::generate().unwrap())
+    }
+
+    /// A server's certificate behind so many authorities, of which this one signed the first.
+    #[must_use]
+    pub fn sign_through(&self, between: usize) -> Identity {
+        let Some(name) = between.checked_sub(1) else { return self.sign() };
         let key = KeyPair::generate().unwrap();
-        let certificate = names().signed_by(&key, &self.0).unwrap();
-        Identity { certificate: certificate.der().clone(), key }
+        let next = CertifiedIssuer::signed_by(authority(&format!("between {name}")), key, &self.0).unwrap();
+        let next = Self(next);
+        let mut identity = next.sign_through(name);
+        identity.chain.push(next.0.der().clone());
+        identity
+    }
+
+    fn certify(&self, params: CertificateParams, key: KeyPair) -> Identity {
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity { chain: vec![certificate.der().clone()], key }
     }
 }

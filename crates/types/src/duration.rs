@@ -87,7 +87,7 @@ impl fmt::Display for DurationMs {
 /// One sentence saying what is wrong with `text`.
 pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
     let too_long =
-        || format!("{:?} is too long; at most 876000h (a hundred years)", clip_to(text, MAX_QUOTED));
+        || format!("{:?} is too long; expected at most 876000h (a hundred years)", clip_to(text, MAX_QUOTED));
     let exact = ExactDuration::parse(text).map_err(|error| match error {
         DurationError::TooLong => too_long(),
         error => {
@@ -143,7 +143,7 @@ mod tests {
             ("s", "not a duration"),
             ("1.2.3s", "not a duration"),
             ("9999999999h", "too long"),
-            ("876000h1ns", "too long; at most 876000h"),
+            ("876000h1ns", "too long; expected at most 876000h"),
         ] {
             let error = parse_duration(text).expect_err(text);
             assert!(error.contains(say), "{text}: {error}");

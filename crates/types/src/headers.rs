@@ -31,16 +31,16 @@ pub enum HeaderError {
     #[error("the value has a character that no header may carry; expected visible ASCII, blanks and tabs")]
     Value,
     /// A header that belongs to the connection, not to the request.
-    #[error("{0:?} is set by the HTTP connection itself and cannot be given")]
+    #[error("{0:?} is set by the HTTP connection itself; expected a header that belongs to the request")]
     Connection(String),
     /// The same name twice.
-    #[error("{0:?} is given twice (names compare in any case)")]
+    #[error("{0:?} is given twice; expected each name once, in whichever case")]
     Twice(String),
     /// Too many headers.
-    #[error("there are {0} headers; at most {MAX_HEADERS} are taken")]
+    #[error("there are {0} headers; expected at most {MAX_HEADERS}")]
     TooMany(usize),
     /// Too long a value.
-    #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes")]
+    #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes; expected at most that many")]
     TooLong,
 }
 

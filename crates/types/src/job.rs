@@ -158,7 +158,7 @@ impl Tags {
     pub fn parse(map: BTreeMap<String, String>) -> Result<Self, Vec<(String, String)>> {
         let mut errors = Vec::new();
         if map.len() > MAX_TAGS {
-            let say = format!("there are {} tags; at most {MAX_TAGS} are taken", map.len());
+            let say = format!("there are {} tags; expected at most {MAX_TAGS}", map.len());
             errors.push((String::new(), say));
         }
         for (key, value) in &map {

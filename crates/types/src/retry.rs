@@ -47,10 +47,10 @@ impl RetryPolicy {
             errors.push(("max_interval", message));
         }
         if !(1.0..=100.0).contains(&multiplier) {
-            errors.push(("multiplier", format!("{multiplier} is out of range; expected 1.0 to 100.0")));
+            errors.push(("multiplier", format!("{multiplier:?} is out of range; expected 1.0 to 100.0")));
         }
         if !(0.0..=1.0).contains(&jitter) {
-            errors.push(("jitter", format!("{jitter} is out of range; expected 0.0 to 1.0")));
+            errors.push(("jitter", format!("{jitter:?} is out of range; expected 0.0 to 1.0")));
         }
         if errors.is_empty() {
             Ok(Self { max_attempts, initial_interval, max_interval, multiplier, jitter })

@@ -7,5 +7,7 @@ mod api;
 mod cluster;
 mod dev;
 mod faults;
+mod limits;
+mod properties;
 mod seed;
 mod support;

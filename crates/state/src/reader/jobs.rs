@@ -8,6 +8,7 @@ use rusqlite::{Row, params_from_iter, types::Value};
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
+use super::search::Needle;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::stored::bad::{ReadSpec, read_spec};
@@ -45,7 +46,7 @@ pub struct JobFilter {
     pub enabled: Option<bool>,
     /// Labels it must carry.
     pub tags: Vec<(String, String)>,
-    /// A text that is part of its name or description, in any case.
+    /// A text that is part of its name or description, in any case and script.
     pub q: Option<String>,
 }
 
@@ -114,10 +115,14 @@ impl Reader {
         values[0] = after.unwrap_or_default().get().into();
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
+        let needle = filter.q.as_deref().map(Needle::new);
         let next = || {
             let Some(row) = rows.next()? else { return Ok(None) };
-            let seq: i64 = row.get(0)?;
-            Ok(Some(Candidate { place: JobSeq::new(seq), seq, fits: row.get(1)?, bytes: row.get(2)? }))
+            let (seq, mut fits) = (row.get::<_, i64>(0)?, row.get(1)?);
+            if let Some(needle) = &needle {
+                fits = fits && needle.is_in(row, SEARCHED)?;
+            }
+            Ok(Some(Candidate { place: JobSeq::new(seq), seq, fits, bytes: row.get(2)? }))
         };
         page::walk(limits, next, |found| match self.one_job("j.seq = ?1", found.seq.into())? {
             Some(job) => Ok(take(job)),
@@ -217,8 +222,12 @@ impl Reader {
     }
 }
 
-/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits, and how many
-/// bytes were searched for that. And its values; the first is left to be set.
+/// Where [`candidates`] gives the texts that are searched.
+const SEARCHED: [usize; 2] = [3, 4];
+
+/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits but for `q`, how
+/// many bytes are searched for that, and where there is a `q` the texts that are. And its values; the first is left
+/// to be set.
 fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = vec![Value::Null];
     // The scan must follow the narrowest index: that of a tag, else that of the state.
@@ -248,19 +257,14 @@ fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
     } else {
         fits += &format!(" AND {state}");
     }
-    let mut bytes = "0";
-    if let Some(q) = &filter.q {
-        let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        values.push(format!("%{escaped}%").into());
-        let n = values.len();
-        fits += &format!(
-            " AND (j.name LIKE ?{n} ESCAPE '\\' OR CASE WHEN json_valid(j.spec)
-                THEN json_extract(j.spec, '$.description') LIKE ?{n} ESCAPE '\\' END)"
-        );
-        bytes = "octet_length(j.spec)";
-    }
+    let searched = match filter.q {
+        None => "0",
+        Some(_) => {
+            "octet_length(j.spec), j.name, CASE WHEN json_valid(j.spec) THEN json_extract(j.spec, '$.description') END"
+        }
+    };
     let sql = format!(
-        "SELECT j.seq, (TRUE{fits}) IS TRUE, {bytes} FROM {from} WHERE {order} > ?1{conditions} ORDER BY {order}"
+        "SELECT j.seq, (TRUE{fits}) IS TRUE, {searched} FROM {from} WHERE {order} > ?1{conditions} ORDER BY {order}"
     );
     (sql, values)
 }

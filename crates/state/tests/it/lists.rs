@@ -35,6 +35,7 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
     world.create_as(make("c", "", true, tags([("team", "y"), ("env", "prod")])));
     world.create_as(make("d_d", "back\\slash", true, tags([])));
     world.create_as(make("dxd", "1000 times", false, tags([("env", "test")])));
+    world.create_as(make("e", "Übung, ΟΔΟΣ", true, tags([])));
     let gone = world.create_as(make("gone", "backup", true, tags([("team", "x")])));
     world.done(10, delete(&gone));
 
@@ -46,8 +47,8 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
         ..all()
     };
     let cases = [
-        (all(), "a b c d_d dxd"),
-        (enabled(true), "a c d_d"),
+        (all(), "a b c d_d dxd e"),
+        (enabled(true), "a c d_d e"),
         (enabled(false), "b dxd"),
         (tag(&[("team", "x")]), "a b"),
         (tag(&[("env", "prod")]), "a c"),
@@ -62,7 +63,10 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
         (q("%"), "b"),
         (q("0%"), "b"),
         (q("\\"), "d_d"),
-        (q(""), "a b c d_d dxd"),
+        (q(""), "a b c d_d dxd e"),
+        (q("übung"), "e"),
+        (q("οδος"), "e"),
+        (q("\0"), ""),
         (q("' OR 1=1 --"), ""),
         (JobFilter { enabled: Some(true), ..q("back") }, "a d_d"),
         (JobFilter { enabled: Some(false), ..tag(&[("team", "x")]) }, "b"),
