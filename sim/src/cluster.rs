@@ -99,7 +99,7 @@ fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config 
     config.cluster.node_id = NodeName::parse(name).expect("a name");
     config.cluster.data_dir = directory;
     config.cluster.bootstrap = Some(founds);
-    config.cluster.raft.address = ([0, 0, 0, 0], 7000).into();
+    config.cluster.raft.address = Some(([0, 0, 0, 0], 7000).into());
     config.cluster.raft.advertise = Some(format!("{name}:7000"));
     config.cluster.raft.join = (1..=count).map(|number| format!("n{number}:7000")).collect();
     // The log is short, so that a node that was away for a while is sent the state.

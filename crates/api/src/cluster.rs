@@ -45,9 +45,9 @@ pub struct ClusterNode {
     /// `leader`, `voter` (votes and follows) or `learner` (follows). All of them fire webhooks.
     #[schema(example = "voter")]
     pub role: String,
-    /// Where other nodes reach it.
+    /// Where other nodes reach it; null where it listens for none.
     #[schema(example = "chronos-1:7000")]
-    pub raft_address: String,
+    pub raft_address: Option<String>,
     /// Where its API listens.
     #[schema(example = "127.0.0.1:8080")]
     pub http_address: String,

@@ -4,6 +4,7 @@ mod api;
 mod clock;
 mod dev;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,9 +12,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use chronos_env::Env;
-use chronos_server::config::{self, Config};
+use chronos_server::config::{self, Config, Loaded};
 use chronos_server::telemetry::{self, Lines};
 use chronos_server::{Node, StartError};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -39,7 +41,7 @@ enum Command {
     /// Runs a node.
     Server {
         /// The configuration file. Without one, every key has its default.
-        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
         /// Leave the cluster when stopped, for a node that will not come back.
         #[arg(long)]
@@ -53,7 +55,7 @@ enum Command {
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
         /// The configuration file. Without one, every key has its default.
-        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
     },
 }
@@ -67,7 +69,7 @@ enum ClusterCommand {
         /// The backup, or the data directory of a stopped node. It is only read.
         from: PathBuf,
         /// The configuration file. Without one, every key has its default.
-        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
     },
     /// Shows the time that the cluster goes by, or says what is to be thought of it, after a clock was wrong.
@@ -75,9 +77,19 @@ enum ClusterCommand {
         /// What you say of the time. Without it, the time is shown.
         say: Option<clock::Say>,
         /// The configuration file of a node on this machine, which is asked.
-        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE")]
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
     },
+}
+
+/// Takes the path of a file. An empty one is nobody's wish, and an empty variable is easily set.
+fn file_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|path: OsString| {
+        if path.is_empty() {
+            return Err("expected the path of a file, in --config or CHRONOS_CONFIG");
+        }
+        Ok(PathBuf::from(path))
+    })
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -137,7 +149,9 @@ enum Run {
 }
 
 fn run(file: Option<&Path>, kind: Run, lines: &Lines) -> Result<(), Failure> {
-    let mut config = configuration(file)?;
+    let loaded = configuration(file)?;
+    let warning = loaded.warning();
+    let mut config = loaded.config;
     if kind == Run::Example {
         // People read the logs, and an example must never be open to a network.
         config.logging.format = telemetry::LogFormat::Pretty;
@@ -149,6 +163,9 @@ fn run(file: Option<&Path>, kind: Run, lines: &Lines) -> Result<(), Failure> {
         }
     }
     telemetry::init_logs(config.logging.level, config.logging.format, lines);
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
     let no_threads = |error| Failure::Start(format!("no threads: {error}"));
     // By default tokio reads a variable of the environment, and panics where it is no number.
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -182,19 +199,29 @@ fn try_threads(count: usize) -> std::io::Result<()> {
 }
 
 /// The configuration, from a file and the environment.
-fn configuration(file: Option<&Path>) -> Result<Config, Failure> {
+fn configuration(file: Option<&Path>) -> Result<Loaded, Failure> {
     config::load(file, std::env::vars_os()).map_err(|error| Failure::Start(error.to_string()))
 }
 
+/// The same for a command that has no log: a warning goes to standard error.
+fn configuration_of_command(file: Option<&Path>) -> Result<Config, Failure> {
+    let loaded = configuration(file)?;
+    if let Some(warning) = loaded.warning() {
+        // Whoever closed it does not want it.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+    Ok(loaded.config)
+}
+
 fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
-    let restored = chronos_server::restore(&configuration(config)?, from)?;
+    let restored = chronos_server::restore(&configuration_of_command(config)?, from)?;
     // It is done, whether or not somebody reads that it is.
     let _ = writeln!(std::io::stdout(), "{restored}");
     Ok(())
 }
 
 fn say_of_time(say: Option<clock::Say>, config: Option<&Path>) -> Result<(), Failure> {
-    let config = configuration(config)?;
+    let config = configuration_of_command(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))?;
     let shown = runtime.block_on(clock::run(&config, say)).map_err(Failure::Refused)?;

@@ -105,7 +105,7 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Lost> {
         self.sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
             Some(request) => Lost::Unsent(Box::new(request)),
-            None => Lost::Unanswered(self.server.unanswered(error.into_error())),
+            None => Lost::Unanswered(self.server.unanswered(in_words(&error.into_error()))),
         })
     }
 
@@ -113,4 +113,12 @@ impl Connection {
     pub(crate) async fn is_ready(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
+}
+
+/// What happened to a connection, for somebody who does not know the library.
+fn in_words(error: &hyper::Error) -> String {
+    if error.is_parse() {
+        return "what came back is not HTTP/1.1; it may serve HTTPS".to_owned();
+    }
+    error.to_string()
 }

@@ -189,7 +189,10 @@ impl Cluster {
             let report = if status.name == self.services.node {
                 Some(self.replica.presence().report())
             } else {
-                self.replica.presence().report_of(&status.address).await
+                match &status.address {
+                    Some(address) => self.replica.presence().report_of(address).await,
+                    None => None,
+                }
             };
             Member { status, report }
         });

@@ -100,7 +100,7 @@ fn node(member: Member) -> ClusterNode {
     responses(
         (status = 201, description = "It is a member", body = ClusterNode),
         (status = 200, description = "It was a member already", body = ClusterNode),
-        (status = 409, description = "It cannot be reached, belongs to another cluster, cannot follow the version of this one, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The node that is asked listens for no others; or the new one cannot be reached, belongs to another cluster, cannot follow the version of this one, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -20,10 +20,10 @@ pub fn tls(cert_file: &Path, key_file: &Path) -> Result<TlsAcceptor, String> {
     let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("server.http.tls: {error}"))?;
-    let mut server = builder
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("server.http.tls.key_file: {}: {error}", key_file.display()))?;
+    let mut server = builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| {
+        let (at, problem) = pem::misfit(&error, cert_file, key_file);
+        format!("server.http.tls.{at}: {problem}")
+    })?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
 }

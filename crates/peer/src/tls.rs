@@ -90,12 +90,8 @@ impl PeerTls {
     }
 
     fn mismatch(&self, error: &rustls::Error) -> TlsError {
-        if let rustls::Error::InvalidCertificate(_) = error {
-            return TlsError::new("cert_file", &self.cert_file, error);
-        }
-        let chain = self.cert_file.display();
-        let problem = format!("{error}; expected the private key of the certificate in {chain}");
-        TlsError::new("key_file", &self.key_file, problem)
+        let (key, problem) = pem::misfit(error, &self.cert_file, &self.key_file);
+        TlsError { key, problem }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct ReplicaConfig {
     /// How long a follower waits for a heartbeat before it stands for election: three fifths of this at
     /// least, six fifths at most.
     pub election_timeout_ms: u64,
-    /// Where other nodes reach this one, `host:port`.
+    /// Where other nodes reach this one, `host:port`. Empty for a node that none can reach: it is a cluster of one.
     pub advertise: String,
     /// Where the API of this node is, for others to show.
     pub http: String,

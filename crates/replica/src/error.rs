@@ -37,6 +37,17 @@ pub enum ReplicaError {
     /// The intervals contradict each other.
     #[error("cluster.raft: {0}")]
     Config(String),
+    /// It is one of several nodes, and is to listen for none of them.
+    #[error(
+        "cluster.raft.address is not set, but the data in {path} is that of a node in a cluster with {others}; expected \
+         the address at which this node listens for others, such as \"0.0.0.0:7000\""
+    )]
+    NotAlone {
+        /// The data directory.
+        path: PathBuf,
+        /// The names of the others, for people.
+        others: String,
+    },
     /// The state was put back to a time before that of the log.
     #[error(
         "the state ends at log entry {state:?}, but the log begins after {log}: the two files are not \

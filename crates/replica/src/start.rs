@@ -28,6 +28,7 @@ use crate::state::file::Sink;
 use crate::state::snapshot::incoming::IncomingCopy;
 use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::storage::Storage;
+use crate::types::Member;
 
 /// An election takes at most this many times the shortest time-out, in all but rare cases. A node that is not
 /// heard from for longer is not counted on.
@@ -115,7 +116,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let was_member = tokio::select! {
         biased;
         fault = health.fault().reported() => return Err(ReplicaError::Storage(fault)),
-        found = found_or_rejoin(&parts, observer, &env) => found?,
+        found = found_or_rejoin(&parts, config, observer, &env) => found?,
     };
     parts.membership.keep(was_member);
     Ok(parts)
@@ -123,10 +124,18 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
 
 /// Founds a cluster where there is nobody to ask whether there is one. Where this node is all of its cluster,
 /// waits until it leads and the state is what it was. Returns whether this node is a member already.
-async fn found_or_rejoin(parts: &Parts, mut observer: Observer, env: &Env) -> Result<bool, ReplicaError> {
+async fn found_or_rejoin(
+    parts: &Parts,
+    config: &ReplicaConfig,
+    mut observer: Observer,
+    env: &Env,
+) -> Result<bool, ReplicaError> {
     let Parts { log, membership, presence, .. } = parts;
     let (raft, joiner) = (&log.raft, &membership.joiner);
     let initialized = raft.is_initialized().await.map_err(|fatal| log.failed(&fatal))?;
+    if config.advertise.is_empty() {
+        stands_alone(log, config, initialized)?;
+    }
     let mut alone = initialized && raft.voter_ids().eq([log.id()]);
     // A node that was taken into a cluster never founds one, even if nothing of it has come yet.
     if !initialized && log.cluster.get().is_none() && joiner.founds_alone() {
@@ -150,6 +159,21 @@ async fn found_or_rejoin(parts: &Parts, mut observer: Observer, env: &Env) -> Re
     observer.look();
     presence.keep_up_to_date(observer);
     Ok(true)
+}
+
+/// Refuses to have a node that no other can reach take part in a cluster of several.
+fn stands_alone(log: &Log, config: &ReplicaConfig, initialized: bool) -> Result<(), ReplicaError> {
+    let now = log.figures();
+    let others = now.membership_config.nodes().filter(|(id, _)| **id != log.id());
+    let mut others: Vec<_> = others.map(|(_, member): (_, &Member)| member.name.as_str()).collect();
+    if !initialized && log.cluster.get().is_some() {
+        // It was taken in, and has heard of nobody yet.
+        others.push("others");
+    }
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(ReplicaError::NotAlone { path: config.data_dir.clone(), others: others.join(", ") })
 }
 
 /// An id for a cluster that is to be founded.

@@ -68,8 +68,8 @@ pub struct MemberStatus {
     pub name: NodeName,
     /// What it may do.
     pub role: Role,
-    /// Where other nodes reach it, `host:port`.
-    pub address: String,
+    /// Where other nodes reach it, `host:port`. None where it listens for none.
+    pub address: Option<String>,
     /// Where its API is.
     pub http: String,
     /// The version of Chronos that it runs.
@@ -101,7 +101,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
                 true => Role::Voter,
                 false => Role::Learner,
             },
-            address,
+            address: Some(address).filter(|address| !address.is_empty()),
             http,
             version,
             tz_release,

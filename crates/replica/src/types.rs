@@ -38,7 +38,7 @@ pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
 pub(crate) struct Member {
     /// The name its operator gave it, `cluster.node_id`.
     pub name: NodeName,
-    /// Where other nodes reach it, `host:port`.
+    /// Where other nodes reach it, `host:port`. Empty where none can.
     pub address: String,
     /// Where its API is, for people and for redirects.
     pub http: String,

@@ -1,16 +1,23 @@
-//! `chronos.yaml` and the environment: every key (`keys`), what it takes (`values`, `choices`), and how both are
-//! read and checked (`load`).
+//! `chronos.yaml` and the environment: every key (`keys`), what it takes (`values`, `choices`, `check`), and how
+//! both are read (`load`) into one tree of what was given (`file`, `yaml`, `variables`, `tree`).
 
+mod check;
 mod choices;
+mod file;
 mod keys;
 mod load;
+#[cfg(test)]
+mod tests;
+mod tree;
 mod values;
+mod variables;
+mod yaml;
 
-pub use choices::{Auth, RaftTls, RaftTlsFiles};
+pub use choices::{Auth, RaftTls, RaftTlsFiles, Tls};
 pub use keys::{
     Cluster, Config, Dispatcher, DispatcherHttp, DispatcherTls, Egress, History, Http, Logging, Metrics,
-    Raft, Scheduler, Server, Tls,
+    Raft, Scheduler, Server,
 };
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, Loaded, load};
 
 pub use chronos_replica::LogLimits;

@@ -1,5 +1,6 @@
 //! Starts the parts of a node in the one order that works, and stops them in the other.
 
+mod data_dir;
 mod descriptors;
 mod drain;
 mod effects;
@@ -46,7 +47,8 @@ pub struct Node {
     stop_serving: CancellationToken,
     stop_peers: CancellationToken,
     serving: Loop,
-    peers: Loop,
+    /// None where it listens for no other nodes.
+    peers: Option<Loop>,
 }
 
 impl Node {
@@ -86,7 +88,7 @@ impl Node {
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         let stop_peers = CancellationToken::new();
         let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone())?;
-        let peers = loops.start("peers", peers);
+        let peers = peers.map(|peers| loops.start("peers", peers));
         let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
             node: config.cluster.node_id.clone(),
@@ -135,7 +137,7 @@ impl Node {
         ];
 
         let cluster = Cluster::new(services.clone(), replica.clone(), directory)
-            .map_err(|error| parts::in_directory(directory, &error))?;
+            .map_err(|error| data_dir::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
@@ -208,7 +210,9 @@ impl Node {
         }
         self.replica.shutdown().await;
         self.stop_peers.cancel();
-        self.peers.ended().await;
+        if let Some(peers) = &mut self.peers {
+            peers.ended().await;
+        }
         tracing::info!("stopped");
         left
     }

@@ -46,12 +46,10 @@ pub struct Setup {
 
 impl Chronos {
     /// How a server of it is to be started: with every key at its default, in a directory of its own, on
-    /// free ports.
+    /// a free port.
     #[must_use]
     pub fn setup(self) -> Setup {
-        Setup::of(self)
-            .key("server.http.address", &free_addresses(1)[0].to_string())
-            .key("cluster.raft.address", "127.0.0.1:0")
+        Setup::of(self).key("server.http.address", &free_addresses(1)[0].to_string())
     }
 }
 
@@ -83,10 +81,17 @@ impl Setup {
 
     /// Sets a key, such as `dispatcher.http.timeout`, by its environment variable.
     #[must_use]
-    pub fn key(mut self, key: &str, value: &str) -> Self {
-        let name = format!("CHRONOS_{}", key.replace('.', "__").to_uppercase());
+    pub fn key(self, key: &str, value: &str) -> Self {
+        let mut setup = self.without(key);
+        setup.keys.push((variable_of(key), value.to_owned()));
+        setup
+    }
+
+    /// Leaves a key at its default.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        let name = variable_of(key);
         self.keys.retain(|(have, _)| *have != name);
-        self.keys.push((name, value.to_owned()));
         self
     }
 
@@ -194,6 +199,11 @@ impl Setup {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         command.kill_on_drop(true).spawn().unwrap()
     }
+}
+
+/// The environment variable of a key.
+fn variable_of(key: &str) -> String {
+    format!("CHRONOS_{}", key.replace('.', "__").to_uppercase())
 }
 
 /// A start that was refused.

@@ -46,10 +46,26 @@ impl Connect for PinnedTls {
             #[expect(clippy::disallowed_methods, reason = "it reaches the node from outside")]
             let stream = TcpStream::connect(server).await?;
             let name = ServerName::from(stream.peer_addr()?.ip());
-            let stream = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await?;
+            let shaken = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await;
+            let stream = shaken.map_err(|error| in_words(&error))?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
+}
+
+/// Why there is no TLS to the node, for somebody who does not know the library.
+fn in_words(error: &io::Error) -> io::Error {
+    let why = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let said = match why {
+        Some(TlsError::InvalidCertificate(_)) => {
+            "its certificate is another than that in server.http.tls.cert_file; it may not have been restarted since"
+        }
+        Some(TlsError::InvalidMessage(_)) => {
+            "it does not speak TLS; expected HTTPS, since server.http.tls is set"
+        }
+        _ => return io::Error::new(error.kind(), format!("TLS with it failed: {error}")),
+    };
+    io::Error::other(said)
 }
 
 /// Accepts one certificate. The signature of the handshake proves that the server holds its key.

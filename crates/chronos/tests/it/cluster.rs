@@ -1,5 +1,6 @@
 //! Several nodes: real processes on loopback, which are killed, stopped, removed and joined.
 
+mod alone;
 mod backup;
 mod clock;
 mod forming;

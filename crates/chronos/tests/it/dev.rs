@@ -23,7 +23,6 @@ impl Dev {
             .current_dir(directory)
             .env_clear()
             .env("CHRONOS_SERVER__HTTP__ADDRESS", "127.0.0.1:0")
-            .env("CHRONOS_CLUSTER__RAFT__ADDRESS", "127.0.0.1:0")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -113,6 +113,13 @@ impl Membership {
         if !self.joiner.is_member() {
             return Err(ChangeError::NoLeader);
         }
+        let Member { name, address: own, .. } = &self.joiner.member;
+        if own.is_empty() {
+            return Err(ChangeError::Refused(format!(
+                "{name} listens for no other nodes, so {address} cannot join it; set cluster.raft.address on {name}, and \
+                 restart it"
+            )));
+        }
         let JoinRequest { id, member } = self.invite(address).await?;
         let log = &self.joiner.log;
         let now = log.figures();

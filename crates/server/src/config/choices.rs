@@ -2,8 +2,14 @@
 
 use std::path::PathBuf;
 
-use serde::de::{Deserialize, Deserializer, Error};
-use serde_json::Value;
+use super::load::ConfigError;
+use super::tree::Given;
+use super::values;
+
+/// What a certificate's key is expected to be.
+const CERTIFICATE: &str = "a file with a certificate chain in PEM";
+const KEY: &str = "a file with its private key in PEM";
+const ROOTS: &str = "a file with the certificates of authorities in PEM";
 
 /// `cluster.raft.tls`
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +21,7 @@ pub enum RaftTls {
 }
 
 /// `cluster.raft.tls`, where it is not `none`
-#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RaftTlsFiles {
     /// This node's certificate chain, PEM; for its host in `advertise`, as server and as client.
     pub cert_file: PathBuf,
@@ -26,6 +31,15 @@ pub struct RaftTlsFiles {
     pub ca_file: PathBuf,
 }
 
+/// `server.http.tls`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub cert_file: PathBuf,
+    /// Its private key, PEM.
+    pub key_file: PathBuf,
+}
+
 /// `auth`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -33,23 +47,36 @@ pub enum Auth {
     None,
 }
 
-pub(super) fn raft_tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RaftTls>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Null => Ok(None),
-        Value::String(text) if text == "none" => Ok(Some(RaftTls::None)),
-        Value::Object(files) => {
-            let files = serde::Deserialize::deserialize(Value::Object(files));
-            files.map(|files| Some(RaftTls::Files(files))).map_err(D::Error::custom)
+impl RaftTls {
+    pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+        if given.as_text() == Some("none") {
+            return Ok(Self::None);
         }
-        other => Err(D::Error::custom(format!("{other}; expected cert_file, key_file and ca_file, or none"))),
+        let names = ["cert_file", "key_file", "ca_file"];
+        let keys = given.keys(&names, "keys cert_file, key_file and ca_file, or none")?;
+        Ok(Self::Files(RaftTlsFiles {
+            cert_file: values::file(keys.require("cert_file", CERTIFICATE)?)?,
+            key_file: values::file(keys.require("key_file", KEY)?)?,
+            ca_file: values::file(keys.require("ca_file", ROOTS)?)?,
+        }))
     }
 }
 
-impl<'de> Deserialize<'de> for Auth {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) if text == "none" => Ok(Self::None),
-            other => Err(D::Error::custom(format!("{other}; expected none"))),
+impl Tls {
+    pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+        let keys = given.keys(&["cert_file", "key_file"], "keys cert_file and key_file")?;
+        Ok(Self {
+            cert_file: values::file(keys.require("cert_file", CERTIFICATE)?)?,
+            key_file: values::file(keys.require("key_file", KEY)?)?,
+        })
+    }
+}
+
+impl Auth {
+    pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+        match given.as_text() {
+            Some("none") => Ok(Self::None),
+            _ => Err(given.wrong("none")),
         }
     }
 }

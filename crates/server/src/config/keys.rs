@@ -1,4 +1,4 @@
-//! Every key and its default.
+//! Every key, its default, and what reads its value.
 //!
 //! A key stands in exactly one struct here, under its own name, and something reads it. What is
 //! not a key, or not a value, stops the start.
@@ -9,300 +9,220 @@ use std::path::PathBuf;
 use chronos_replica::LogLimits;
 use chronos_types::{DurationMs, NodeName};
 use chronos_webhook::Network;
-use serde::Deserialize;
 
-use super::choices::{self, Auth, RaftTls};
-use super::values;
+use super::choices::{Auth, RaftTls, Tls};
+use super::load::ConfigError;
+use super::tree::Given;
+use super::values::{self, some};
 use crate::telemetry::LogFormat;
 
-/// The whole configuration.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// This node, and the cluster it belongs to.
-    pub cluster: Cluster,
-    /// What clients reach.
-    pub server: Server,
-    /// When runs count as missed.
-    pub scheduler: Scheduler,
-    /// How webhooks are called.
-    pub dispatcher: Dispatcher,
-    /// How long records are kept.
-    pub history: History,
-    /// Who may call the API: `none` opens it to everybody who can reach it.
-    pub auth: Option<Auth>,
-    /// Where metrics are read.
-    pub metrics: Metrics,
-    /// How logs look.
-    pub logging: Logging,
-}
-
-/// `cluster`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cluster {
-    /// The name of this node. It never changes, since the record names the node that fires a run.
-    #[serde(deserialize_with = "values::node_id")]
-    pub node_id: NodeName,
-    /// The directory of everything that this node remembers.
-    pub data_dir: PathBuf,
-    /// Whether this node founds a cluster. Where nothing is said, it does if it has nobody to join. Of nodes that
-    /// join each other, one must. A node that must not, and has nobody to join, waits until it is added.
-    pub bootstrap: Option<bool>,
-    /// How many members have a vote. The others follow and fire.
-    #[serde(deserialize_with = "values::max_voters")]
-    pub max_voters: usize,
-    /// How long a node may be silent before its executions are given to others, and before it starts no more
-    /// itself. At least six fifths of the election timeout, and the same on all nodes.
-    #[serde(deserialize_with = "values::duration")]
-    pub reassign_after: DurationMs,
-    /// The consensus.
-    pub raft: Raft,
-}
-
-/// `cluster.raft`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Raft {
-    /// Where this node listens for others.
-    #[serde(deserialize_with = "values::address")]
-    pub address: SocketAddr,
-    /// Where others reach this node, `host:port`. Where nothing is said, it is `address`.
-    #[serde(deserialize_with = "values::host_port")]
-    pub advertise: Option<String>,
-    /// Members of the cluster to join, `host:port`; any of them will do. A node that has data only tells them its
-    /// new address, and hears from them whether it was removed.
-    #[serde(deserialize_with = "values::hosts_ports")]
-    pub join: Vec<String>,
-    /// Who may speak to this node, and how it shows who it is.
-    #[serde(deserialize_with = "choices::raft_tls")]
-    pub tls: Option<RaftTls>,
-    /// How often a leader sends a heartbeat.
-    #[serde(deserialize_with = "values::duration")]
-    pub heartbeat_interval: DurationMs,
-    /// How long a leader may be silent before another one is elected: from three fifths of this to six fifths. At
-    /// least five heartbeats.
-    #[serde(deserialize_with = "values::duration")]
-    pub election_timeout: DurationMs,
-    /// How long the log may be. It is no key: only tests set it.
-    #[serde(skip)]
-    pub log: LogLimits,
-}
-
-/// `server`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    /// The API.
-    pub http: Http,
-}
-
-/// `server.http`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Http {
-    /// Where the API listens.
-    #[serde(deserialize_with = "values::address")]
-    pub address: SocketAddr,
-    /// Serves HTTPS where given.
-    pub tls: Option<Tls>,
-}
-
-/// `server.http.tls`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The certificate chain, PEM.
-    pub cert_file: PathBuf,
-    /// Its private key, PEM.
-    pub key_file: PathBuf,
-}
-
-/// `scheduler`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scheduler {
-    /// A run less late than this is simply run.
-    #[serde(deserialize_with = "values::duration")]
-    pub misfire_threshold: DurationMs,
-    /// How far back `execute_all` reaches.
-    #[serde(deserialize_with = "values::duration")]
-    pub catch_up_window: DurationMs,
-}
-
-/// `dispatcher`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Dispatcher {
-    /// Attempts under way at once. One target holds at most as many as are still free, so half.
-    #[serde(deserialize_with = "values::max_concurrent")]
-    pub max_concurrent: usize,
-    /// The HTTP client.
-    pub http: DispatcherHttp,
-}
-
-/// `dispatcher.http`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DispatcherHttp {
-    /// Time for an attempt where neither webhook nor job says.
-    #[serde(deserialize_with = "values::duration")]
-    pub timeout: DurationMs,
-    /// Bytes kept of a response's body.
-    #[serde(deserialize_with = "values::response_body")]
-    pub max_response_body: usize,
-    /// Whom to trust.
-    pub tls: DispatcherTls,
-    /// Which addresses may be reached.
-    pub egress: Egress,
-}
-
-/// `dispatcher.http.tls`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DispatcherTls {
-    /// Roots trusted beside the machine's own, PEM.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// `dispatcher.http.egress`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Egress {
-    /// Ranges that no webhook may reach.
-    #[serde(deserialize_with = "values::networks")]
-    pub deny: Vec<Network>,
-    /// Exceptions from them.
-    #[serde(deserialize_with = "values::networks")]
-    pub allow: Vec<Network>,
-}
-
-/// `history`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct History {
-    /// Executions kept of each job.
-    #[serde(deserialize_with = "values::max_per_job")]
-    pub max_per_job: u64,
-    /// Executions kept of each job whatever their age, as far as `max_per_job` allows.
-    #[serde(deserialize_with = "values::min_per_job")]
-    pub min_per_job: u64,
-    /// How long an execution is kept.
-    #[serde(deserialize_with = "values::duration")]
-    pub max_age: DurationMs,
-    /// The most bytes that records may take: jobs, versions, executions and idempotency keys. Past it the oldest
-    /// history goes first.
-    #[serde(deserialize_with = "values::max_bytes")]
-    pub max_bytes: u64,
-}
-
-/// `metrics`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Metrics {
-    /// The path at which metrics are read.
-    #[serde(deserialize_with = "values::path")]
-    pub path: String,
-}
-
-/// `logging`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Logging {
-    /// The least level that is written.
-    #[serde(deserialize_with = "values::level")]
-    pub level: tracing::Level,
-    /// How lines look.
-    #[serde(deserialize_with = "values::format")]
-    pub format: LogFormat,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Self {
-            node_id: NodeName::unchecked("chronos-1"),
-            data_dir: "./chronos-data".into(),
-            bootstrap: None,
-            max_voters: 5,
-            reassign_after: DurationMs::from_secs(5),
-            raft: Raft::default(),
+/// The keys inside a key: `key: type = default, reader;`. What follows `beside` is no key.
+macro_rules! section {
+    (
+        $(#[$about:meta])*
+        $section:ident { $($(#[$doc:meta])* $key:ident: $type:ty = $default:expr, $read:expr;)* }
+        $(beside { $($(#[$beside_doc:meta])* $beside:ident: $beside_type:ty;)* })?
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $section {
+            $($(#[$doc])* pub $key: $type,)*
+            $($($(#[$beside_doc])* pub $beside: $beside_type,)*)?
         }
-    }
-}
 
-impl Default for Raft {
-    fn default() -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 7000)),
-            advertise: None,
-            join: Vec::new(),
-            tls: None,
-            heartbeat_interval: DurationMs::from_millis(100),
-            election_timeout: DurationMs::from_millis(500),
-            log: LogLimits::default(),
+        impl Default for $section {
+            fn default() -> Self {
+                Self { $($key: $default,)* $($($beside: <$beside_type>::default(),)*)? }
+            }
         }
-    }
-}
 
-impl Default for Http {
-    fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), tls: None }
-    }
-}
-
-impl Default for Scheduler {
-    fn default() -> Self {
-        Self {
-            misfire_threshold: DurationMs::from_secs(60),
-            catch_up_window: DurationMs::from_secs(24 * 3600),
+        impl $section {
+            /// Reads what is given. A key for which nothing is has its default.
+            pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+                let names = [$(stringify!($key)),*];
+                let keys = given.keys(&names, &format!("keys: {}", names.join(", ")))?;
+                Ok(Self {
+                    $($key: match keys.get(stringify!($key)) {
+                        Some(given) => $read(given)?,
+                        None => $default,
+                    },)*
+                    $($($beside: <$beside_type>::default(),)*)?
+                })
+            }
         }
+    };
+}
+
+section! {
+    /// The whole configuration.
+    Config {
+        /// This node, and the cluster it belongs to.
+        cluster: Cluster = Cluster::default(), Cluster::read;
+        /// What clients reach.
+        server: Server = Server::default(), Server::read;
+        /// When runs count as missed.
+        scheduler: Scheduler = Scheduler::default(), Scheduler::read;
+        /// How webhooks are called.
+        dispatcher: Dispatcher = Dispatcher::default(), Dispatcher::read;
+        /// How long records are kept.
+        history: History = History::default(), History::read;
+        /// Who may call the API: `none` opens it to everybody who can reach it.
+        auth: Option<Auth> = None, some(Auth::read);
+        /// Where metrics are read.
+        metrics: Metrics = Metrics::default(), Metrics::read;
+        /// How logs look.
+        logging: Logging = Logging::default(), Logging::read;
     }
 }
 
-impl Default for Dispatcher {
-    fn default() -> Self {
-        Self { max_concurrent: 1024, http: DispatcherHttp::default() }
+section! {
+    /// `cluster`
+    Cluster {
+        /// The name of this node. It never changes, since the record names the node that fires a run.
+        node_id: NodeName = NodeName::unchecked("chronos-1"), values::node_id;
+        /// The directory of everything that this node remembers.
+        data_dir: PathBuf = "./chronos-data".into(), values::directory;
+        /// Whether this node founds a cluster. Where nothing is said, it does if it has nobody to join. Of nodes
+        /// that join each other, one must. A node that must not, and has nobody to join, waits until it is added.
+        bootstrap: Option<bool> = None, some(values::flag);
+        /// How many members have a vote. The others follow and fire.
+        max_voters: usize = 5, values::max_voters;
+        /// How long a node may be silent before its executions are given to others, and before it starts no more
+        /// itself. At least six fifths of the election timeout, and the same on all nodes.
+        reassign_after: DurationMs = DurationMs::from_secs(5), values::duration;
+        /// The consensus.
+        raft: Raft = Raft::default(), Raft::read;
     }
 }
 
-impl Default for DispatcherHttp {
-    fn default() -> Self {
-        Self {
-            timeout: DurationMs::from_secs(30),
-            max_response_body: 4 * 1024,
-            tls: DispatcherTls::default(),
-            egress: Egress::default(),
-        }
+section! {
+    /// `cluster.raft`
+    Raft {
+        /// Where this node listens for others. Where nothing is said, it listens for none, and is a cluster of one.
+        address: Option<SocketAddr> = None, some(values::address);
+        /// Where others reach this node, `host:port`. Where nothing is said, it is `address`.
+        advertise: Option<String> = None, some(values::host_port);
+        /// Members of the cluster to join, `host:port`; any of them will do. A node that has data only tells them
+        /// its new address, and hears from them whether it was removed.
+        join: Vec<String> = Vec::new(), values::hosts_ports;
+        /// Who may speak to this node, and how it shows who it is.
+        tls: Option<RaftTls> = None, some(RaftTls::read);
+        /// How often a leader sends a heartbeat.
+        heartbeat_interval: DurationMs = DurationMs::from_millis(100), values::duration;
+        /// How long a leader may be silent before another one is elected: from three fifths of this to six
+        /// fifths. At least five heartbeats.
+        election_timeout: DurationMs = DurationMs::from_millis(500), values::duration;
+    }
+    beside {
+        /// How long the log may be. It is no key: only tests set it.
+        log: LogLimits;
     }
 }
 
-impl Default for Egress {
-    fn default() -> Self {
-        // Link-local addresses: where clouds keep their instance metadata and its credentials.
-        let parse = |text| Network::parse(text).ok();
-        Self { deny: ["169.254.0.0/16", "fe80::/10"].into_iter().filter_map(parse).collect(), allow: vec![] }
+section! {
+    /// `server`
+    Server {
+        /// The API.
+        http: Http = Http::default(), Http::read;
     }
 }
 
-impl Default for History {
-    fn default() -> Self {
-        Self {
-            max_per_job: 1_000,
-            min_per_job: 50,
-            max_age: DurationMs::from_secs(720 * 3600),
-            max_bytes: 10 << 30,
-        }
+section! {
+    /// `server.http`
+    Http {
+        /// Where the API listens.
+        address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), values::address;
+        /// Serves HTTPS where given.
+        tls: Option<Tls> = None, some(Tls::read);
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { path: "/metrics".into() }
+section! {
+    /// `scheduler`
+    Scheduler {
+        /// A run less late than this is simply run.
+        misfire_threshold: DurationMs = DurationMs::from_secs(60), values::duration;
+        /// How far back `execute_all` reaches.
+        catch_up_window: DurationMs = DurationMs::from_secs(24 * 3600), values::duration;
     }
 }
 
-impl Default for Logging {
-    fn default() -> Self {
-        Self { level: tracing::Level::INFO, format: LogFormat::Json }
+section! {
+    /// `dispatcher`
+    Dispatcher {
+        /// Attempts under way at once. One target holds at most as many as are still free, so half.
+        max_concurrent: usize = 1024, values::max_concurrent;
+        /// The HTTP client.
+        http: DispatcherHttp = DispatcherHttp::default(), DispatcherHttp::read;
     }
+}
+
+section! {
+    /// `dispatcher.http`
+    DispatcherHttp {
+        /// Time for an attempt where neither webhook nor job says.
+        timeout: DurationMs = DurationMs::from_secs(30), values::duration;
+        /// Bytes kept of a response's body.
+        max_response_body: usize = 4 * 1024, values::response_body;
+        /// Whom to trust.
+        tls: DispatcherTls = DispatcherTls::default(), DispatcherTls::read;
+        /// Which addresses may be reached.
+        egress: Egress = Egress::default(), Egress::read;
+    }
+}
+
+section! {
+    /// `dispatcher.http.tls`
+    DispatcherTls {
+        /// Roots trusted beside the machine's own, PEM.
+        ca_file: Option<PathBuf> = None, some(values::file);
+    }
+}
+
+section! {
+    /// `dispatcher.http.egress`
+    Egress {
+        /// Ranges that no webhook may reach.
+        deny: Vec<Network> = link_local(), values::networks;
+        /// Exceptions from them.
+        allow: Vec<Network> = Vec::new(), values::networks;
+    }
+}
+
+section! {
+    /// `history`
+    History {
+        /// Executions kept of each job.
+        max_per_job: u64 = 1_000, values::max_per_job;
+        /// Executions kept of each job whatever their age, as far as `max_per_job` allows.
+        min_per_job: u64 = 50, values::min_per_job;
+        /// How long an execution is kept.
+        max_age: DurationMs = DurationMs::from_secs(720 * 3600), values::duration;
+        /// The most bytes that records may take: jobs, versions, executions and idempotency keys. Past it the
+        /// oldest history goes first.
+        max_bytes: u64 = 10 << 30, values::max_bytes;
+    }
+}
+
+section! {
+    /// `metrics`
+    Metrics {
+        /// The path at which metrics are read.
+        path: String = "/metrics".into(), values::path;
+    }
+}
+
+section! {
+    /// `logging`
+    Logging {
+        /// The least level that is written.
+        level: tracing::Level = tracing::Level::INFO, values::level;
+        /// How lines look.
+        format: LogFormat = LogFormat::Json, values::format;
+    }
+}
+
+/// Where clouds keep their instance metadata and its credentials.
+fn link_local() -> Vec<Network> {
+    ["169.254.0.0/16", "fe80::/10"].into_iter().filter_map(|text| Network::parse(text).ok()).collect()
 }

@@ -1,117 +1,147 @@
 //! What each kind of value takes, and how it says what it expected.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
-use chronos_types::{DurationMs, HostPortError, NodeName, check_host_port, parse_duration};
+use chronos_types::{DurationMs, HostPortError, NodeName, check_host_port, clip, parse_duration};
 use chronos_webhook::Network;
-use serde::de::{Deserialize, Deserializer, Error};
-use serde_json::Value;
 
+use super::load::ConfigError;
+use super::tree::Given;
 use crate::telemetry::LogFormat;
 
-/// A text, or an error that shows what stands there instead.
-fn text<'de, D: Deserializer<'de>>(deserializer: D, expected: &str) -> Result<String, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(text),
-        other => Err(D::Error::custom(format!("{other} is not a text; expected {expected}"))),
-    }
+type Read<T> = Result<T, ConfigError>;
+
+/// For a key that has no default.
+pub(super) fn some<T>(read: fn(Given<'_>) -> Read<T>) -> impl Fn(Given<'_>) -> Read<Option<T>> {
+    move |given: Given<'_>| read(given).map(Some)
+}
+
+/// A whole number, without zeros in front: others take `010` for eight.
+fn whole(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_plain = text == "0" || !text.starts_with('0');
+    if is_number && is_plain { text.parse().ok() } else { None }
 }
 
 /// A whole number within bounds.
-fn number<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    match value.as_u64() {
-        Some(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(D::Error::custom(format!("{value}; expected a whole number from {least} to {most}"))),
+fn number(given: &Given<'_>, least: u64, most: u64) -> Read<u64> {
+    let expected = format!("a whole number from {least} to {most}");
+    let number = whole(given.text(&expected)?).filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| given.wrong(&expected))
+}
+
+pub(super) fn flag(given: Given<'_>) -> Read<bool> {
+    match given.as_text() {
+        Some("true" | "True" | "TRUE") => Ok(true),
+        Some("false" | "False" | "FALSE") => Ok(false),
+        _ => Err(given.wrong("true or false")),
     }
 }
 
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DurationMs, D::Error> {
-    let text = text(deserializer, "a duration such as \"30s\"")?;
-    let duration = parse_duration(&text).map_err(D::Error::custom)?;
+pub(super) fn duration(given: Given<'_>) -> Read<DurationMs> {
+    let duration = parse_duration(given.text("a duration such as \"30s\"")?);
+    let duration = duration.map_err(|error| given.refuse(error))?;
     if duration.as_millis() == 0 {
-        return Err(D::Error::custom(format!("{text:?}; expected more than nothing")));
+        return Err(given.wrong("more than nothing"));
     }
     Ok(duration)
 }
 
-pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let expected = "expected host:port, such as \"127.0.0.1:8080\"";
-    let text = text(deserializer, "host:port, such as \"127.0.0.1:8080\"")?;
+/// An address of this machine to listen on. Where the host is a name, the C library looks it up.
+pub(super) fn address(given: Given<'_>) -> Read<SocketAddr> {
+    const EXPECTED: &str = "host:port, such as \"127.0.0.1:8080\"";
+    let text = given.text(EXPECTED)?;
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let name = text.rsplit_once(':').filter(|(host, port)| is_name(host) && is_port(port));
+    if name.is_none() {
+        return Err(given.wrong(EXPECTED));
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "once, before anything is started, for an address of this machine"
     )]
-    let mut found = text.to_socket_addrs().map_err(|_| D::Error::custom(format!("{text:?}; {expected}")))?;
-    found.next().ok_or_else(|| D::Error::custom(format!("{text:?} has no address; {expected}")))
+    let found = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| {
+        given.refuse(format_args!("{:?}: no address is found for the name; expected {EXPECTED}", clip(text)))
+    })
+}
+
+/// Whether a host is a name. The C library would take `127.1`, `0x7f.1` and `010.0.0.1`, which is 8.0.0.1 to it, for
+/// addresses.
+fn is_name(host: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_number =
+        last.starts_with("0x") || last.starts_with("0X") || last.bytes().all(|b| b.is_ascii_digit());
+    !last.is_empty() && !is_number && host.bytes().all(known)
+}
+
+/// Port 0 is any that is free.
+fn is_port(text: &str) -> bool {
+    whole(text).is_some_and(|port| port <= u64::from(u16::MAX))
 }
 
 /// `host:port`, the host by name or by number. It is not looked up: others do, when they need it.
-pub(super) fn host_port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = text(deserializer, HostPortError::EXPECTED)?;
-    check_host_port(&text).map_err(D::Error::custom)?;
-    Ok(Some(text))
+pub(super) fn host_port(given: Given<'_>) -> Read<String> {
+    let text = given.text(HostPortError::EXPECTED)?;
+    check_host_port(text).map_err(|error| given.refuse(error))?;
+    Ok(text.to_owned())
 }
 
-pub(super) fn hosts_ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let wrong = || D::Error::custom(format!("{value}; expected a list such as [\"chronos-1:7000\"]"));
-    let items = value.as_array().ok_or_else(wrong)?;
-    let parse = |item: &Value| {
-        let text = item.as_str().ok_or_else(wrong)?;
-        check_host_port(text).map_err(D::Error::custom)?;
-        Ok(text.to_owned())
-    };
-    items.iter().map(parse).collect()
+pub(super) fn hosts_ports(given: Given<'_>) -> Read<Vec<String>> {
+    let items = given.items("a list such as [\"chronos-1:7000\"]")?;
+    items.into_iter().map(host_port).collect()
 }
 
-pub(super) fn max_voters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let odd = |number: &u64| number % 2 == 1;
-    let value = Value::deserialize(deserializer)?;
-    let number = value.as_u64().filter(|number| (1..=9).contains(number)).filter(odd);
-    let number = number.ok_or_else(|| D::Error::custom(format!("{value}; expected 1, 3, 5, 7 or 9")))?;
-    usize::try_from(number).map_err(D::Error::custom)
+pub(super) fn max_voters(given: Given<'_>) -> Read<usize> {
+    match given.as_text() {
+        Some("1") => Ok(1),
+        Some("3") => Ok(3),
+        Some("5") => Ok(5),
+        Some("7") => Ok(7),
+        Some("9") => Ok(9),
+        _ => Err(given.wrong("1, 3, 5, 7 or 9")),
+    }
 }
 
-pub(super) fn node_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeName, D::Error> {
-    NodeName::parse(&text(deserializer, "a name")?).map_err(D::Error::custom)
+pub(super) fn node_id(given: Given<'_>) -> Read<NodeName> {
+    let text = given.text("a name of 1 to 63 of letters, digits, '-', '_', '.' and ':', not '.' or '..'")?;
+    NodeName::parse(text).map_err(|error| given.refuse(error))
 }
 
-pub(super) fn max_concurrent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    usize::try_from(number(deserializer, 1, 100_000)?).map_err(D::Error::custom)
+pub(super) fn max_concurrent(given: Given<'_>) -> Read<usize> {
+    let number = number(&given, 1, 100_000)?;
+    usize::try_from(number).map_err(|_| given.wrong("a smaller number"))
 }
 
-pub(super) fn max_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    number(deserializer, 1, 1_000_000)
+pub(super) fn max_per_job(given: Given<'_>) -> Read<u64> {
+    number(&given, 1, 1_000_000)
 }
 
-pub(super) fn min_per_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    number(deserializer, 0, 1_000_000)
+pub(super) fn min_per_job(given: Given<'_>) -> Read<u64> {
+    number(&given, 0, 1_000_000)
 }
 
 /// `4KiB`, `65536` and the like; at most 64 KiB.
-pub(super) fn response_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    match bytes(&value) {
-        Some(bytes @ 0..=65_536) => usize::try_from(bytes).map_err(D::Error::custom),
-        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"4KiB\", at most \"64KiB\""))),
-    }
+pub(super) fn response_body(given: Given<'_>) -> Read<usize> {
+    let bytes = given.as_text().and_then(bytes).filter(|bytes| *bytes <= 65_536);
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or_else(|| given.wrong("a size such as \"4KiB\", at most \"64KiB\""))
 }
 
 /// `10GiB` and the like; at least 1 MiB, which an empty state needs.
-pub(super) fn max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    match bytes(&value) {
-        Some(bytes @ 0x10_0000..) => Ok(bytes),
-        _ => Err(D::Error::custom(format!("{value}; expected a size such as \"10GiB\", at least \"1MiB\""))),
-    }
+pub(super) fn max_bytes(given: Given<'_>) -> Read<u64> {
+    let bytes = given.as_text().and_then(bytes).filter(|bytes| *bytes >= 0x10_0000);
+    bytes.ok_or_else(|| given.wrong("a size such as \"10GiB\", at least \"1MiB\""))
 }
 
 /// A size: whole bytes, or a whole number of a unit.
-fn bytes(value: &Value) -> Option<u64> {
-    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let (digits, unit) = shown.split_at(shown.find(|c: char| !c.is_ascii_digit()).unwrap_or(shown.len()));
-    let scale = match unit.trim() {
+fn bytes(text: &str) -> Option<u64> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let scale = match unit.trim_start_matches(' ') {
         "" | "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
@@ -119,45 +149,76 @@ fn bytes(value: &Value) -> Option<u64> {
         "TiB" => 1_u64 << 40,
         _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(scale)
+    whole(digits)?.checked_mul(scale)
 }
 
-pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let wrong =
-        || D::Error::custom(format!("{value}; expected a list of address ranges such as [10.0.0.0/8]"));
-    let items = value.as_array().ok_or_else(wrong)?;
-    let parse = |item: &Value| Network::parse(item.as_str().ok_or_else(wrong)?).map_err(D::Error::custom);
-    items.iter().map(parse).collect()
+pub(super) fn networks(given: Given<'_>) -> Read<Vec<Network>> {
+    const EXPECTED: &str = "a list of address ranges such as [10.0.0.0/8]";
+    let parse = |item: Given<'_>| {
+        Network::parse(item.text("an address range such as \"10.0.0.0/8\"")?).map_err(|why| item.refuse(why))
+    };
+    given.items(EXPECTED)?.into_iter().map(parse).collect()
 }
 
-pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = text(deserializer, "a path such as \"/metrics\"")?;
+pub(super) fn directory(given: Given<'_>) -> Read<PathBuf> {
+    path_of(&given, "the path of a directory, such as \"/var/lib/chronos\"")
+}
+
+pub(super) fn file(given: Given<'_>) -> Read<PathBuf> {
+    path_of(&given, "the path of a file, such as \"/etc/chronos/ca.crt\"")
+}
+
+/// A path is taken as it is. So what was meant otherwise would make or name a thing in the working directory, and is
+/// refused.
+fn path_of(given: &Given<'_>, expected: &str) -> Read<PathBuf> {
+    let text = given.text(expected)?;
+    let flaw = if text.is_empty() {
+        "is empty"
+    } else if text.contains(char::is_control) {
+        "has a control character in it"
+    } else if text.trim() != text {
+        "begins or ends with a blank"
+    } else if text == "~" || text.starts_with("~/") {
+        "begins with ~, which only a shell replaces"
+    } else if text.starts_with('$') {
+        "begins with $, which only a shell replaces"
+    } else if text.starts_with("file:") {
+        // SQLite would open another file than the one that we make.
+        "is a URL"
+    } else {
+        return Ok(text.into());
+    };
+    Err(given.refuse(format_args!("{:?} {flaw}; expected {expected}", clip(text))))
+}
+
+pub(super) fn path(given: Given<'_>) -> Read<String> {
+    const EXPECTED: &str = "a free path such as \"/metrics\"";
+    let text = given.text(EXPECTED)?;
     let good = |b: u8| b.is_ascii_alphanumeric() || b"/-_.".contains(&b);
-    let taken = ["/health", "/ready"].contains(&text.as_str()) || text.starts_with("/api");
-    if text.len() < 2 || !text.starts_with('/') || !text.bytes().all(good) || taken {
-        return Err(D::Error::custom(format!("{text:?}; expected a free path such as \"/metrics\"")));
+    let taken = ["/health", "/ready"].contains(&text) || text.starts_with("/api");
+    // A client takes these out of a path before it asks for it.
+    let relative = text.split('/').any(|part| part == "." || part == "..");
+    if text.len() < 2 || !text.starts_with('/') || !text.bytes().all(good) || taken || relative {
+        return Err(given.wrong(EXPECTED));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
-pub(super) fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<tracing::Level, D::Error> {
-    let text = text(deserializer, "a level")?;
-    match text.as_str() {
-        "error" => Ok(tracing::Level::ERROR),
-        "warn" => Ok(tracing::Level::WARN),
-        "info" => Ok(tracing::Level::INFO),
-        "debug" => Ok(tracing::Level::DEBUG),
-        "trace" => Ok(tracing::Level::TRACE),
-        _ => Err(D::Error::custom(format!("{text:?}; expected one of error, warn, info, debug, trace"))),
+pub(super) fn level(given: Given<'_>) -> Read<tracing::Level> {
+    match given.as_text() {
+        Some("error") => Ok(tracing::Level::ERROR),
+        Some("warn") => Ok(tracing::Level::WARN),
+        Some("info") => Ok(tracing::Level::INFO),
+        Some("debug") => Ok(tracing::Level::DEBUG),
+        Some("trace") => Ok(tracing::Level::TRACE),
+        _ => Err(given.wrong("one of error, warn, info, debug, trace")),
     }
 }
 
-pub(super) fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
-    let text = text(deserializer, "json or pretty")?;
-    match text.as_str() {
-        "json" => Ok(LogFormat::Json),
-        "pretty" => Ok(LogFormat::Pretty),
-        _ => Err(D::Error::custom(format!("{text:?}; expected json or pretty"))),
+pub(super) fn format(given: Given<'_>) -> Read<LogFormat> {
+    match given.as_text() {
+        Some("json") => Ok(LogFormat::Json),
+        Some("pretty") => Ok(LogFormat::Pretty),
+        _ => Err(given.wrong("json or pretty")),
     }
 }

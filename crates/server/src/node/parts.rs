@@ -1,6 +1,5 @@
 //! The parts of a node as its configuration wants them: the one place where keys become the settings of a part.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -8,11 +7,12 @@ use chronos_engine::{PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
 use chronos_http as http;
 use chronos_replica::{ReplicaConfig, Store};
-use chronos_state::{Machine, StateError, private};
+use chronos_state::{Machine, StateError};
 use chronos_webhook::{Client, ClientConfig, Egress};
 
+use super::data_dir::{self, in_directory};
 use super::error::StartError;
-use super::peers::PeerListener;
+use super::peers::Peers;
 use crate::config::{Cluster, Config, DispatcherHttp};
 
 /// Where a node listens, and what it calls targets with.
@@ -25,8 +25,8 @@ pub(super) struct Endpoints {
     pub address: SocketAddr,
     /// How the API speaks TLS, where it does.
     pub tls: Option<http::TlsAcceptor>,
-    /// Where other nodes come in.
-    pub peers: PeerListener,
+    /// How other nodes and this one reach each other.
+    pub peers: Peers,
 }
 
 impl Endpoints {
@@ -42,7 +42,7 @@ impl Endpoints {
         let tls = tls.map(|tls| http::tls(&tls.cert_file, &tls.key_file)).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address, env).await?;
         let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
-        let peers = PeerListener::open(&config.cluster, env).await?;
+        let peers = Peers::open(&config.cluster, env).await?;
         Ok(Self { client, listener, address, tls, peers })
     }
 }
@@ -67,7 +67,14 @@ fn client(
 async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {
     env.listen(&address.to_string())
         .await
-        .map_err(|error| StartError(format!("server.http.address: cannot listen on {address}: {error}")))
+        .map_err(|error| cannot_listen("server.http.address", address, &error))
+}
+
+/// An address cannot be listened on.
+pub(super) fn cannot_listen(key: &str, address: SocketAddr, error: &std::io::Error) -> StartError {
+    StartError(format!(
+        "{key}: cannot listen on {address}: {error}; expected an address of this machine, and a port that is free"
+    ))
 }
 
 /// Opens the state, to be written and to be read. The directory is made where there is none.
@@ -76,11 +83,7 @@ pub(super) async fn open_state(
     metrics: chronos_replica::Metrics,
     env: &Env,
 ) -> Result<(Machine, Store), StartError> {
-    private::create_directory(directory).map_err(|error| in_directory(directory, &error))?;
-    // Those of a release before this one may be readable by others.
-    private::tighten_all(directory).map_err(|(name, error)| {
-        in_directory(directory, &format!("{name} cannot be made readable by its owner alone: {error}"))
-    })?;
+    data_dir::make(directory)?;
     let (path, world) = (directory.join("state.db"), env.clone());
     let opened = env.blocking(move || {
         let machine = Machine::open(&path)?;
@@ -90,12 +93,8 @@ pub(super) async fn open_state(
     opened.await.map_err(|error| in_directory(directory, &error))
 }
 
-/// Something is wrong with the data directory, or in it.
-pub(super) fn in_directory(directory: &Path, error: &dyn Display) -> StartError {
-    StartError(format!("cluster.data_dir: {}: {error}", directory.display()))
-}
-
-/// What the log is told. Other nodes reach this one at `advertise`, and show that its API is at `http`.
+/// What the log is told. Other nodes reach this one at `advertise`, if that is not empty, and show that its API is at
+/// `http`.
 pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> ReplicaConfig {
     ReplicaConfig {
         node_id: cluster.node_id.clone(),

@@ -1,6 +1,7 @@
-//! Where other nodes reach this one, and how it reaches them.
+//! Where other nodes reach this one, if any do, and how it reaches them.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use chronos_env::{Env, Listener};
@@ -8,13 +9,15 @@ use chronos_peer::{Caller, HttpTransport, PeerTls, Service, TlsError, Transport}
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
+use super::parts::cannot_listen;
 use crate::config::{Cluster, RaftTls};
 
-/// A port that is open to other nodes. Nobody answers there before [`PeerListener::serve`].
-pub(super) struct PeerListener {
-    listener: Box<dyn Listener>,
+/// How this node and others reach each other. Nobody answers them before [`Peers::serve`].
+pub(super) struct Peers {
+    /// The port that is open to others. A cluster of one has none, unless an address is configured.
+    listener: Option<Box<dyn Listener>>,
     tls: Option<PeerTls>,
-    /// Where others reach it.
+    /// Where others reach it; empty where it listens for none.
     pub(super) advertise: String,
     /// How this node reaches others.
     pub(super) transport: Arc<dyn Transport>,
@@ -22,8 +25,8 @@ pub(super) struct PeerListener {
     pub(super) caller: Caller,
 }
 
-impl PeerListener {
-    /// Takes the port, and reads the certificates.
+impl Peers {
+    /// Takes the port, if there is to be one, and reads the certificates.
     pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Self, StartError> {
         let tls = match &config.raft.tls {
             None | Some(RaftTls::None) => None,
@@ -35,26 +38,36 @@ impl PeerListener {
         };
         let caller = Caller { node: config.node_id.to_string(), cluster: Arc::new(OnceLock::new()) };
         let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
-        let address = config.raft.address;
-        let cannot = |error| StartError(format!("cluster.raft.address: cannot listen on {address}: {error}"));
-        let listener = env.listen(&address.to_string()).await.map_err(cannot)?;
-        let advertise = match &config.raft.advertise {
-            Some(advertise) => advertise.clone(),
-            None => listener.local_address().map_err(cannot)?.to_string(),
+        let (listener, address) = match config.raft.address {
+            None => (None, String::new()),
+            Some(address) => {
+                let (listener, address) = listen(address, env).await?;
+                (Some(listener), address.to_string())
+            }
         };
+        let advertise = config.raft.advertise.clone().unwrap_or(address);
         Ok(Self { listener, tls, advertise, transport: Arc::new(transport), caller })
     }
 
-    /// Answers other nodes until `stop`, on at most `most` connections.
+    /// Answers other nodes until `stop`, on at most `most` connections. None where this node listens for none.
     pub(super) fn serve(
         self,
         service: Arc<dyn Service>,
         most: usize,
         stop: CancellationToken,
-    ) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
+    ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
         let Self { listener, tls, caller, .. } = self;
-        chronos_peer::serve(listener, tls.as_ref(), caller, service, most, stop).map_err(bad_file)
+        let Some(listener) = listener else { return Ok(None) };
+        let serving = chronos_peer::serve(listener, tls.as_ref(), caller, service, most, stop);
+        serving.map(Some).map_err(bad_file)
     }
+}
+
+async fn listen(address: SocketAddr, env: &Env) -> Result<(Box<dyn Listener>, SocketAddr), StartError> {
+    let cannot = |error| cannot_listen("cluster.raft.address", address, &error);
+    let listener = env.listen(&address.to_string()).await.map_err(cannot)?;
+    let address = listener.local_address().map_err(cannot)?;
+    Ok((listener, address))
 }
 
 fn bad_file(error: TlsError) -> StartError {

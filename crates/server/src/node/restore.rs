@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use chronos_env::path_error;
 use chronos_replica::{Replayed, Salvaged};
 use chronos_state::backup::{self, Counts};
 use chronos_types::format_rfc3339;
 
+use super::data_dir;
 use super::error::StartError;
 use crate::config::{Cluster, Config};
 
@@ -17,6 +19,15 @@ use crate::config::{Cluster, Config};
 /// directory. Nothing is changed then.
 pub fn restore(config: &Config, from: &Path) -> Result<String, StartError> {
     let Cluster { node_id, data_dir, .. } = &config.cluster;
+    data_dir::check(data_dir)?;
+    // SQLite would take such a name for a URL, and open another file.
+    let is_url = from.as_os_str().as_encoded_bytes().starts_with(b"file:");
+    let from = if is_url { Path::new(".").join(from) } else { from.to_owned() };
+    let from = from.as_path();
+    if let Err(error) = std::fs::metadata(from) {
+        let why = path_error(from, &error);
+        return Err(StartError(format!("{why}; expected a backup, or the data directory of a stopped node")));
+    }
     let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
     let done = |Counts { jobs, executions }, at| {
         let (at, data_dir) = (format_rfc3339(at), data_dir.display());

@@ -59,7 +59,7 @@ async fn start(clock: &StepClock, directory: &std::path::Path) -> (Node, Api) {
     let mut config = Config::default();
     config.cluster.data_dir = directory.to_owned();
     config.server.http.address = ([127, 0, 0, 1], 0).into();
-    config.cluster.raft.address = ([127, 0, 0, 1], 0).into();
+    config.cluster.raft.address = Some(([127, 0, 0, 1], 0).into());
     // An hour of seconds is to be looked at whole.
     config.history.max_per_job = 100_000;
     let node = Node::start(config, Env::with_clock(Arc::new(clock.clone()))).await.expect("a node");

@@ -14,7 +14,7 @@ async fn start(directory: &Path, env: Env) -> Result<Node, String> {
     let mut config = Config::default();
     config.cluster.data_dir = directory.to_owned();
     config.server.http.address = ([127, 0, 0, 1], 0).into();
-    config.cluster.raft.address = ([127, 0, 0, 1], 0).into();
+    config.cluster.raft.address = Some(([127, 0, 0, 1], 0).into());
     Node::start(config, env).await.map_err(|error| error.to_string())
 }
 

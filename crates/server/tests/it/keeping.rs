@@ -20,7 +20,7 @@ async fn start(clock: &StepClock, directory: &Path, configure: impl FnOnce(&mut 
     let mut config = Config::default();
     config.cluster.data_dir = directory.to_owned();
     config.server.http.address = ([127, 0, 0, 1], 0).into();
-    config.cluster.raft.address = ([127, 0, 0, 1], 0).into();
+    config.cluster.raft.address = Some(([127, 0, 0, 1], 0).into());
     configure(&mut config);
     let node = Node::start(config, Env::with_clock(Arc::new(clock.clone()))).await.expect("a node");
     let api = Api::new(node.address());

@@ -23,7 +23,7 @@ async fn start(directory: &std::path::Path, port: u16) -> (Node, Api) {
     let mut config = Config::default();
     config.cluster.data_dir = directory.join("data");
     config.server.http.address = ([127, 0, 0, 1], 0).into();
-    config.cluster.raft.address = ([127, 0, 0, 1], 0).into();
+    config.cluster.raft.address = Some(([127, 0, 0, 1], 0).into());
     let node = Node::start(config, Env::real().with_name_files(files)).await.expect("a node");
     let api = Api::new(node.address());
     (node, api)

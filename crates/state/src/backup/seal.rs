@@ -88,7 +88,10 @@ pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     let length = u64::from(u32::from_be_bytes(*length));
     let state = tail_at.checked_sub(length).ok_or_else(not_whole)?;
     file.seek(SeekFrom::Start(state)).map_err(&failed)?;
-    let info = serde_json::from_reader(BufReader::new(file.take(length))).map_err(StateError::decode)?;
+    let info = serde_json::from_reader(BufReader::new(file.take(length)));
+    let info = info.map_err(|_| {
+        StateError::backup(path, "what it says about itself cannot be read by this Chronos; use a newer one")
+    })?;
     Ok((info, state))
 }
 

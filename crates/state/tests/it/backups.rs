@@ -182,6 +182,24 @@ fn a_backup_of_a_newer_chronos_is_refused() {
 }
 
 #[test]
+fn a_backup_that_describes_itself_in_other_words_is_refused_in_ours() {
+    let (world, file) = backed_up();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let end = bytes.len() - 40;
+    let field = bytes.windows(9).rposition(|part| part == b"\"chronos\"").unwrap();
+    bytes[field + 1] = b'k';
+    let sum = Sha256::digest(&bytes[..end]);
+    bytes[end..end + 32].copy_from_slice(&sum);
+    let other = world.file("other");
+    std::fs::write(&other, bytes).unwrap();
+    let wanted = format!(
+        "{} cannot be restored: what it says about itself cannot be read by this Chronos; use a newer one",
+        other.display()
+    );
+    assert_eq!(refusal(&other), wanted);
+}
+
+#[test]
 fn a_backup_from_before_the_first_release_is_refused_in_the_words_of_its_state() {
     let (world, file) = backed_up();
     let mut bytes = std::fs::read(&file).unwrap();

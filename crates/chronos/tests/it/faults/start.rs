@@ -44,10 +44,7 @@ async fn a_bad_configuration_names_the_key_the_value_and_what_was_expected() {
     }
     let refused = CHRONOS.setup().key("schedular.misfire_threshold", "1s").refused().await;
     refused.names(&["CHRONOS_SCHEDULAR__MISFIRE_THRESHOLD", "schedular", "expected"]);
-    // As Kubernetes sets it for a Service named chronos.
-    let refused = CHRONOS.setup().key("service_host", "10.0.0.1").refused().await;
-    refused.names(&["CHRONOS_SERVICE_HOST", "service_host", "enableServiceLinks"]);
-    for (variable, value) in [("server", "http://elsewhere:8080"), ("output", "json")] {
+    for (variable, value) in [("server", "http://elsewhere:8080"), ("version", "1")] {
         let refused = CHRONOS.setup().key(variable, value).refused().await;
         refused.names(&["CHRONOS_", variable]);
     }

@@ -146,7 +146,7 @@ async fn a_node_that_moved_is_found_where_it_is_now() {
     let leader = cluster.roles(cluster.nodes.keys().find(|name| **name != moved).expect("another")).0;
     let known = || async {
         let member = cluster.node(&leader).member(&moved).expect("a member");
-        member.address == elsewhere
+        member.address.as_ref() == Some(&elsewhere)
             && member.version == "2"
             && cluster.node(&moved).replica.is_ready().is_ok()
     };
