@@ -127,6 +127,7 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         ("dispatcher: { http: { max_response_body: 1MiB } }", &["max_response_body", "1MiB", "64KiB"]),
         ("history: { max_bytes: 10GB }", &["history.max_bytes", "10GB", "\"10GiB\"", "\"1MiB\""]),
         ("history: { max_bytes: 1023KiB }", &["history.max_bytes", "1023KiB"]),
+        ("history: { max_bytes: 9TiB }", &["history.max_bytes", "9TiB", "to \"8TiB\""]),
         ("history: { max_bytes: 99999999999TiB }", &["history.max_bytes", "expected a size"]),
         ("dispatcher: { http: { egress: { deny: [here] } } }", &["egress.deny", "here", "10.0.0.0/8"]),
         (

@@ -132,10 +132,10 @@ pub(super) fn response_body(given: Given<'_>) -> Read<usize> {
     bytes.ok_or_else(|| given.wrong("a size such as \"4KiB\", at most \"64KiB\""))
 }
 
-/// `10GiB` and the like; at least 1 MiB, which an empty state needs.
+/// `10GiB` and the like; at least 1 MiB, which an empty state needs, and half of what SQLite takes into a file.
 pub(super) fn max_bytes(given: Given<'_>) -> Read<u64> {
-    let bytes = given.as_text().and_then(bytes).filter(|bytes| *bytes >= 0x10_0000);
-    bytes.ok_or_else(|| given.wrong("a size such as \"10GiB\", at least \"1MiB\""))
+    let bytes = given.as_text().and_then(bytes).filter(|bytes| (1 << 20..=8 << 40).contains(bytes));
+    bytes.ok_or_else(|| given.wrong("a size such as \"10GiB\", from \"1MiB\" to \"8TiB\""))
 }
 
 /// A size: whole bytes, or a whole number of a unit.

@@ -144,6 +144,7 @@ fn whatever_is_refused_is_named_with_its_key_its_value_and_what_was_expected() {
         "dispatcher.http.egress.deny",
         "dispatcher.http.egress.allow",
         "history.max_per_job",
+        "history.min_per_job",
         "history.max_age",
         "history.max_bytes",
         "auth",
