@@ -41,7 +41,8 @@ pub fn merge_patch(target: &Value, patch: &Value) -> Value {
 }
 
 /// What a patch is to make of a job that was read. It is RFC 7396 but for one thing: credentials of another type
-/// replace those that are there, since the fields of the one mean nothing to the other.
+/// replace those that are there, since the fields of the one mean nothing to the other. That the names of headers are
+/// the same in any case does not show here, since the inputs spell each name in one way.
 pub fn patched(job: &Value, patch: &Value) -> Value {
     let mut target = written(job);
     let auth = |value: &Value| value.pointer("/webhook/auth/type").filter(|kind| kind.is_string()).cloned();
