@@ -73,7 +73,7 @@ impl Client {
         let ended = tokio::time::timeout(timeout, self.exchange(webhook, request, &mut received)).await;
         ended.unwrap_or_else(|_| {
             let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            let came = received.status().map(|status| format!("; {status} came, and its body did not end"));
+            let came = received.status().map(|status| format!("; {status} came, and its end did not"));
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
             partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}"))
         })
@@ -86,9 +86,9 @@ impl Client {
         };
         let mut redirects_left = webhook.max_redirects;
         loop {
-            let (mut connection, head) = match self.send(&hop).await {
+            let (mut connection, head) = match self.send(&hop, received).await {
                 Ok(answered) => answered,
-                Err(failure) => return self.failed(failure),
+                Err(failure) => return self.failed(failure, received),
             };
             let mut unfollowed = None;
             // A status that the user takes for a success is what was asked for.
@@ -97,6 +97,7 @@ impl Client {
                     Ok(Some(next)) => {
                         redirects_left -= 1;
                         hop = next;
+                        received.forget();
                         // Nobody waits for the rest of a body that nobody reads.
                         let is_over = head.framing.is_ok_and(|mut framing| connection.pass_over(&mut framing));
                         self.pool.put(connection, head.keep.filter(|_| is_over));
@@ -112,24 +113,25 @@ impl Client {
 
     /// Sends a request, and reads the head of its response. Where a connection that was kept ends without one byte of
     /// an answer, the request is sent once more, on a new one: the target has closed it for being idle.
-    async fn send(&self, hop: &Hop) -> Result<(Connection, Head), Failure> {
+    async fn send(&self, hop: &Hop, received: &mut Received) -> Result<(Connection, Head), Failure> {
         let origin = hop.origin();
         if let Some(mut kept) = self.pool.take(&origin) {
-            match kept.request(hop.message()).await {
+            match kept.request(hop.message(), received).await {
                 Ok(head) => return Ok((kept, head)),
                 Err(broken) if broken.is_silent => {}
                 Err(broken) => return Err(Failure::Broken(broken)),
             }
         }
         let mut new = self.connector.connect(origin).await.map_err(Failure::Connect)?;
-        let head = new.request(hop.message()).await.map_err(Failure::Broken)?;
+        let head = new.request(hop.message(), received).await.map_err(Failure::Broken)?;
         Ok((new, head))
     }
 
-    /// No response came. Where this machine lacked something, idle connections are given up first, so that the
+    /// No whole head came. Where this machine lacked something, idle connections are given up first, so that the
     /// next call finds it.
-    fn failed(&self, failure: Failure) -> Outcome {
-        let outcome = Outcome::from(failure);
+    fn failed(&self, failure: Failure, received: &Received) -> Outcome {
+        let mut outcome = Outcome::from(failure);
+        outcome.response = received.response(outcome.response.error);
         if let Some(lacked) = &outcome.shortage {
             self.pool.give_up();
             self.complaint.say(|| {

@@ -22,6 +22,7 @@ use super::framing::Framing;
 use super::head::{self, Head, MAX_HEAD_BYTES, NotHttp};
 use super::hop::Message;
 use super::origin::Origin;
+use super::received::Received;
 
 /// Room for what is read at once.
 const READ_BYTES: usize = 8 * 1024;
@@ -61,8 +62,6 @@ enum Sending {
 pub(crate) struct Broken {
     /// Not one byte of a response came.
     pub(crate) is_silent: bool,
-    /// The status, where it came and the rest of the head did not.
-    pub(crate) status: Option<StatusCode>,
     pub(crate) error: io::Error,
 }
 
@@ -80,8 +79,13 @@ impl Connection {
         }
     }
 
-    /// Sends a request, and reads the head of its response. Heads before that one (100, 103) are passed over.
-    pub(crate) async fn request(&mut self, message: Message) -> Result<Head, Broken> {
+    /// Sends a request, and reads the head of its response. Heads before that one (100, 103) are passed over. The
+    /// status is `received` as soon as it comes.
+    pub(crate) async fn request(
+        &mut self,
+        message: Message,
+        received: &mut Received,
+    ) -> Result<Head, Broken> {
         let Message { bytes, has_body, is_bodiless } = message;
         self.output = bytes;
         self.has_body = has_body;
@@ -92,6 +96,10 @@ impl Connection {
             // Empty lines before a head are passed over (RFC 9112, section 2.2).
             while let (0, [b'\r' | b'\n', ..]) = (searched, &self.input[..]) {
                 self.input.advance(1);
+            }
+            let status = head::status(&self.input).map_err(|error| self.not_http(error))?;
+            if let Some((status, _)) = status {
+                received.status_line(status);
             }
             let end = head::end(&self.input, searched);
             if passed + end.unwrap_or(self.input.len()) > MAX_HEAD_BYTES {
@@ -107,7 +115,6 @@ impl Connection {
                 (passed, searched) = (passed + end, 0);
                 continue;
             }
-            head::status(&self.input).map_err(|error| self.not_http(error))?;
             searched = self.input.len().saturating_sub(2);
             match self.fill().await {
                 Ok(0) => return self.ended(is_bodiless),
@@ -129,7 +136,7 @@ impl Connection {
             return Err(self.broken(closed()));
         }
         self.input.clear();
-        Ok(head)
+        Ok(Head { keep: None, ..head })
     }
 
     /// Reads a body to its last byte, because an attempt ends only then, or to the most that is read. Hands on what
@@ -193,13 +200,11 @@ impl Connection {
     }
 
     fn broken(&self, error: io::Error) -> Broken {
-        let status = head::status(&self.input).ok().flatten().map(|(status, _)| status);
-        let status = status.filter(|status| !status.is_informational());
-        Broken { is_silent: !self.is_answered, status, error }
+        Broken { is_silent: !self.is_answered, error }
     }
 
     fn not_http(&self, error: NotHttp) -> Broken {
-        Broken { status: None, ..self.broken(io::Error::new(io::ErrorKind::InvalidData, error)) }
+        self.broken(io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     /// Reads more. Returns how many bytes came; none do behind the end of the connection.

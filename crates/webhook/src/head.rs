@@ -227,7 +227,8 @@ impl Fields {
             }
         }
         // A number that is too great is no length of anything.
-        Ok(length.and_then(|digits| digits.parse().ok()).map_or(Framing::ToEnd, Framing::Length))
+        let length = length.and_then(|digits| digits.parse::<i64>().ok());
+        Ok(length.map_or(Framing::ToEnd, |length| Framing::Length(length.cast_unsigned())))
     }
 
     /// How long the connection is kept. One on which something was odd is not: what comes next may not be what it

@@ -52,16 +52,14 @@ impl From<Failure> for Outcome {
                 let why = broken.error.to_string();
                 let why = clip(&why);
                 // With TLS 1.3 a target may refuse the handshake after this side has ended it.
-                let mut outcome = if broken.error.get_ref().is_some_and(|error| error.is::<rustls::Error>()) {
+                if broken.error.get_ref().is_some_and(|error| error.is::<rustls::Error>()) {
                     Self::failed(ErrorKind::Tls, format!("TLS failed: {why}"))
                 } else if broken.error.kind() == io::ErrorKind::InvalidData {
                     Self::failed(ErrorKind::Reset, why.into_owned())
                 } else {
                     let message = format!("the connection broke before a response was read: {why}");
                     Self::failed(ErrorKind::Reset, message)
-                };
-                outcome.response.status_code = broken.status.map_or(0, |status| status.as_u16());
-                outcome
+                }
             }
         }
     }

@@ -28,10 +28,20 @@ impl Received {
         Self { status: None, limit, kept: Vec::new(), bytes: 0, is_cut: false, coding: None }
     }
 
+    /// The status line of a response has come. That of an interim response (100, 103) says nothing.
+    pub(crate) fn status_line(&mut self, status: StatusCode) {
+        self.status = Some(status).filter(|status| !status.is_informational());
+    }
+
     /// The head of the response that counts has come.
     pub(crate) fn begin(&mut self, head: &Head) {
         self.status = Some(head.status);
         self.coding.clone_from(&head.coding);
+    }
+
+    /// A further request is made, and what came was not the answer.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::nothing(self.limit);
     }
 
     /// Some of the body has come.

@@ -91,6 +91,8 @@ fn the_end_of_the_body_is_what_the_fields_say_or_where_the_connection_ends() {
         ("Content-Length: +5\r\n", length(5)),
         ("Content-Length: 5 bytes\r\n", length(5)),
         ("Content-Length: 0\r\n", length(0)),
+        ("Content-Length: 9223372036854775807\r\n", length(i64::MAX.cast_unsigned())),
+        ("Content-Length: 9223372036854775808\r\n", Framing::ToEnd),
         ("Content-Length: 18446744073709551616\r\n", Framing::ToEnd),
         ("Transfer-Encoding: chunked\r\n", Framing::chunked()),
         ("Transfer-Encoding:\r\n\tchunked\r\n", Framing::chunked()),

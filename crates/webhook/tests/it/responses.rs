@@ -130,11 +130,19 @@ async fn a_body_that_times_out_keeps_the_status_and_what_came() {
         stream
     };
     let (outcome, _stream) = tokio::join!(caller.fire(&fired), served);
-    let message = "no complete response within 1s; 202 Accepted came, and its body did not end".to_owned();
+    let message = "no complete response within 1s; 202 Accepted came, and its end did not".to_owned();
     assert_eq!(outcome.failure, Some((ErrorKind::Timeout, message.clone())));
     let response = outcome.response;
     assert_eq!((response.status_code, response.body.as_deref()), (202, Some("hello")));
     assert_eq!(response.error, Some(message));
+    // The status counts from its line on.
+    let served = async {
+        let mut stream = target.accept().await;
+        answer(&mut stream, b"HTTP/1.1 202 Accepted\r\nX: y\r\n").await;
+        stream
+    };
+    let (outcome, _stream) = tokio::join!(caller.fire(&fired), served);
+    assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Timeout, 202));
     // Of one that never came there is nothing.
     let served = async {
         let mut stream = target.accept().await;
