@@ -15,8 +15,9 @@ const OTHER_LABELS: [&str; 2] = ["TRUSTED CERTIFICATE", "X509 CERTIFICATE"];
 /// # Errors
 /// The file cannot be read, is not PEM, or holds no certificate.
 pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong =
-        |error: &dyn std::fmt::Display| bad(file, &format_args!("{error}; expected a file of PEM certificates"));
+    let wrong = |error: &dyn std::fmt::Display| {
+        bad(file, &format_args!("{error}; expected a file of PEM certificates"))
+    };
     let text = std::fs::read(file).map_err(|error| wrong(&error))?;
     let found = CertificateDer::pem_slice_iter(&plain(&text)).collect::<Result<Vec<_>, _>>();
     let found: Vec<_> = found.map_err(|error| wrong(&error))?.into_iter().map(first_value).collect();
@@ -56,7 +57,8 @@ pub fn add_roots(roots: &mut RootCertStore, file: &Path) -> Result<Vec<Certifica
 /// blanks around its lines, and with the one label for certificates.
 fn plain(text: &[u8]) -> Vec<u8> {
     let decoded = text.strip_prefix(&[0xff, 0xfe]).map(|units| {
-        let units: Vec<_> = units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+        let units: Vec<_> =
+            units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
         String::from_utf16_lossy(&units).into_bytes()
     });
     let text = decoded.as_deref().unwrap_or(text);
@@ -125,8 +127,10 @@ mod tests {
     #[test]
     fn what_editors_and_other_tools_write_is_read() {
         let plainly = "-----BEGIN CERTIFICATE-----\nMAMBAgM=\n-----END CERTIFICATE-----\n";
-        let utf_16: Vec<u8> = "\u{feff}".encode_utf16().chain(plainly.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let trusted = "-----BEGIN TRUSTED CERTIFICATE-----\nMAMBAgMJCQ==\n-----END TRUSTED CERTIFICATE-----\n";
+        let utf_16: Vec<u8> =
+            "\u{feff}".encode_utf16().chain(plainly.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let trusted =
+            "-----BEGIN TRUSTED CERTIFICATE-----\nMAMBAgMJCQ==\n-----END TRUSTED CERTIFICATE-----\n";
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("ca.crt");
         for text in [

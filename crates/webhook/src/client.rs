@@ -99,7 +99,8 @@ impl Client {
                         hop = next;
                         received.forget();
                         // Nobody waits for the rest of a body that nobody reads.
-                        let is_over = head.framing.is_ok_and(|mut framing| connection.pass_over(&mut framing));
+                        let is_over =
+                            head.framing.is_ok_and(|mut framing| connection.pass_over(&mut framing));
                         self.pool.put(connection, head.keep.filter(|_| is_over));
                         continue;
                     }
@@ -176,7 +177,8 @@ impl Client {
             let message = match (&webhook.success_codes, location) {
                 (_, Some(to)) if status.is_redirection() => {
                     let to = String::from_utf8_lossy(&to);
-                    let why = unfollowed.map_or_else(|| " (see max_redirects)".to_owned(), |why| format!(": {why}"));
+                    let why = unfollowed
+                        .map_or_else(|| " (see max_redirects)".to_owned(), |why| format!(": {why}"));
                     format!("{status} is a redirect to {:?}, which is not followed{why}", clip(&to))
                 }
                 (Some(_), _) => format!("{status} is not one of success_codes"),

@@ -107,7 +107,8 @@ impl Connection {
                 return Err(self.broken(io::Error::new(io::ErrorKind::InvalidData, why)));
             }
             if let Some(end) = end {
-                let head = head::parse(&self.input[..end], is_bodiless).map_err(|error| self.not_http(error))?;
+                let head =
+                    head::parse(&self.input[..end], is_bodiless).map_err(|error| self.not_http(error))?;
                 self.input.advance(end);
                 if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                     return Ok(head);

@@ -104,7 +104,8 @@ impl Chunks {
             },
             (Self::Size(size), byte) => match (char::from(byte).to_digit(16), *size) {
                 (Some(digit), size) => {
-                    let more = size.unwrap_or(0).checked_mul(16).ok_or("a chunk's size is too great a number")?;
+                    let more =
+                        size.unwrap_or(0).checked_mul(16).ok_or("a chunk's size is too great a number")?;
                     Self::Size(Some(more + u64::from(digit)))
                 }
                 (None, Some(size)) => Self::Extension(size),
@@ -179,7 +180,8 @@ mod tests {
     #[test]
     fn what_is_no_chunk_and_what_is_cut_is_an_error() {
         let cut = Err("the connection ended before the last chunk");
-        for bytes in ["", "5", "5\r", "5\r\n", "5\r\nhell", "5\r\nhello", "5\r\nhello\r\n", "5\r\nhello\r\n0"] {
+        for bytes in ["", "5", "5\r", "5\r\n", "5\r\nhell", "5\r\nhello", "5\r\nhello\r\n", "5\r\nhello\r\n0"]
+        {
             check(bytes, cut);
         }
         check("\r\nhello", Err("a chunk has no size"));

@@ -63,7 +63,8 @@ impl Hop {
     /// # Errors
     /// What cannot be sent. All of it was checked when the job came in; a failure here is still an outcome, not a panic.
     pub(crate) fn first(webhook: &Webhook, request: Request) -> Result<Self, String> {
-        let url = Url::parse(&request.url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
+        let url =
+            Url::parse(&request.url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
         let auth = webhook.auth.as_ref().map(chronos_types::Auth::header_name);
         let mut headers = Vec::with_capacity(request.headers.len());
         for (name, value) in request.headers {
@@ -71,7 +72,8 @@ impl Hop {
             HeaderValue::from_str(&value).map_err(|_| format!("header {name:?} has a bad value"))?;
             let is_auth = auth.is_some_and(|auth| auth.eq_ignore_ascii_case(&name));
             let is_custom = webhook.headers.get(&name).is_some();
-            let is_private = is_auth || is_custom && !HARMLESS.iter().any(|ok| ok.eq_ignore_ascii_case(&name));
+            let is_private =
+                is_auth || is_custom && !HARMLESS.iter().any(|ok| ok.eq_ignore_ascii_case(&name));
             headers.push(Header { name, value, is_private });
         }
         let body = Bytes::from(request.body.unwrap_or_default());

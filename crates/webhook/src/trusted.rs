@@ -29,7 +29,8 @@ impl Trusted {
         certificates: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, String> {
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+        let webpki =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
         let webpki = webpki.map_err(|error| format!("TLS cannot be set up: {error}"))?;
         Ok(Self { webpki, certificates })
     }

@@ -48,7 +48,8 @@ fn a_status_line_is_read_as_common_clients_read_it() {
         ("HTTP/2.0 200 OK", 200, false),
         ("HTTP/1.1 999 ?", 999, true),
     ] {
-        let found = status(format!("{line}\r\n").as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let found =
+            status(format!("{line}\r\n").as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(found.map(|(status, is_1_1)| (status.as_u16(), is_1_1)), Some((code, is_1_1)), "{line:?}");
         // Nothing is said against it while it comes.
         for come in 0..=line.len() {

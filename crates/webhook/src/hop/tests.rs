@@ -119,7 +119,15 @@ fn the_method_and_the_body_are_kept_or_changed_by_rfc_9110() {
         let hop = follow(&first(method, Some("body"), &headers, None), status, "/new");
         assert_eq!((hop.method, hop.body.is_empty()), (to, !repeats), "{status} {method:?}");
         let kept: Vec<_> = names(&hop).into_iter().filter(|name| name != "Content-Length").collect();
-        let all = ["Host", "X-Chronos-Job-ID", "Content-Type", "content-language", "Digest", "Last-Modified", "X-Mine"];
+        let all = [
+            "Host",
+            "X-Chronos-Job-ID",
+            "Content-Type",
+            "content-language",
+            "Digest",
+            "Last-Modified",
+            "X-Mine",
+        ];
         let without = ["Host", "X-Chronos-Job-ID", "X-Mine"];
         assert_eq!(kept, if repeats { &all[..] } else { &without[..] }, "{status} {method:?}");
     }
@@ -158,7 +166,8 @@ fn a_location_is_resolved_as_browsers_resolve_it() {
     ] {
         assert_eq!(hop.redirected(&redirect(302, location.as_bytes())).expect_err(location), why);
     }
-    let two = head::parse(b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n\r\n", false).expect("a head");
+    let two =
+        head::parse(b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n\r\n", false).expect("a head");
     assert_eq!(hop.redirected(&two).expect_err("ambiguous"), "it names two locations");
 }
 

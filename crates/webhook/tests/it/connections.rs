@@ -149,8 +149,7 @@ async fn it_is_tried_once_more_and_only_where_nothing_came() {
 
 #[tokio::test]
 async fn what_a_target_says_unasked_is_no_answer() {
-    let (caller, target, other) =
-        (Caller::new(8, Env::real()), Target::start().await, Target::start().await);
+    let (caller, target, other) = (Caller::new(8, Env::real()), Target::start().await, Target::start().await);
     let mut stream = call(&caller, &target, "").await;
     let late = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(late).await.unwrap();

@@ -15,7 +15,12 @@ fn moved(status: u16, location: &[u8]) -> Vec<u8> {
 /// A webhook that follows one redirect, with headers of the user's own.
 fn following(target: &Target) -> Webhook {
     Webhook {
-        headers: headers(&[("Host", "inner.example"), ("X-Functions-Key", "k"), ("X-Mine", "m"), ("Accept", "a/b")]),
+        headers: headers(&[
+            ("Host", "inner.example"),
+            ("X-Functions-Key", "k"),
+            ("X-Mine", "m"),
+            ("Accept", "a/b"),
+        ]),
         auth: Some(Auth::Bearer { token: "t".into() }),
         max_redirects: 1,
         ..posting(&target.url(), "{}")
@@ -44,8 +49,7 @@ async fn to_the_same_origin_all_of_it_goes_again_by_the_same_connection() {
 
 #[tokio::test]
 async fn to_another_origin_nothing_of_the_users_own_goes_but_what_is_harmless() {
-    let (caller, target, other) =
-        (Caller::new(8, Env::real()), Target::start().await, Target::start().await);
+    let (caller, target, other) = (Caller::new(8, Env::real()), Target::start().await, Target::start().await);
     for status in [302, 307] {
         let fired = following(&target);
         let served = async {

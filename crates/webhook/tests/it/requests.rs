@@ -72,7 +72,8 @@ async fn a_post_without_a_body_says_content_length_0_and_a_get_says_nothing() {
 #[tokio::test]
 async fn a_host_of_the_users_own_is_sent_once_and_first() {
     let target = Target::start().await;
-    let own = Webhook { headers: headers(&[("X-A", "b"), ("host", "inner.example")]), ..webhook(&target.url()) };
+    let own =
+        Webhook { headers: headers(&[("X-A", "b"), ("host", "inner.example")]), ..webhook(&target.url()) };
     let head = sent(&target, own).await;
     assert!(head.starts_with("GET / HTTP/1.1\r\nHost: inner.example\r\n"), "{head}");
     assert_eq!(head.to_ascii_lowercase().matches("\r\nhost:").count(), 1, "{head}");

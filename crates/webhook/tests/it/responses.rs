@@ -44,11 +44,15 @@ async fn odd_responses_that_are_whole_are_taken() {
     check(b"HTTP/1.1 200 \xc3\xa4\xff\r\nContent-Length: 5\r\n\r\nhello").await;
     check(b"\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\n\nhello").await;
     check(b"HTTP/1.0 200 OK\r\n\r\nhello").await;
-    check(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello").await;
+    check(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello")
+        .await;
     check(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more").await;
     check(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello").await;
     check(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
-    check(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+    check(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    )
+    .await;
     let extension = "x".repeat(28 * 1024);
     let chunks = format!("2;{extension}\r\nhe\r\n3;{extension}\r\nllo\r\n0\r\nX-Sum: {extension}\r\n\r\n");
     check(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").as_bytes()).await;
@@ -82,7 +86,9 @@ async fn what_contradicts_itself_is_an_error_that_says_so_and_keeps_the_status()
 
 #[tokio::test]
 async fn a_head_that_ends_with_its_connection_ends_there() {
-    for head in ["HTTP/1.1 204 No\r\n", "HTTP/1.1 204 No\r\nX: y\r\n", "HTTP/1.1 204 No\r\nX: y\r\nContent-Le"] {
+    for head in
+        ["HTTP/1.1 204 No\r\n", "HTTP/1.1 204 No\r\nX: y\r\n", "HTTP/1.1 204 No\r\nX: y\r\nContent-Le"]
+    {
         let outcome = answered(head.as_bytes()).await;
         assert_eq!((outcome.failure, outcome.response.status_code), (None, 204), "{head:?}");
     }

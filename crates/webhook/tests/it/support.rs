@@ -98,7 +98,8 @@ pub fn posting(url: &str, body: &str) -> Webhook {
 
 /// Headers of the user's own.
 pub fn headers(pairs: &[(&str, &str)]) -> Headers {
-    Headers::parse(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()).unwrap()
+    Headers::parse(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        .unwrap()
 }
 
 /// A target on a port of its own.
