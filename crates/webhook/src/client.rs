@@ -154,8 +154,7 @@ impl Client {
         unfollowed: Option<String>,
         received: &mut Received,
     ) -> Outcome {
-        received.begin(&head);
-        let retry_after = retry_after(&head, self.env.now());
+        received.begin(&head, retry_after(&head, self.env.now()));
         let Head { status, framing, keep, location, .. } = head;
         let read = match framing {
             Ok(mut framing) => {
@@ -186,11 +185,13 @@ impl Client {
             };
             (ErrorKind::Status, message)
         });
-        Outcome { response: received.response(None), failure, retry_after, shortage: None }
+        let (response, retry_after) = (received.response(None), received.retry_after);
+        Outcome { response, failure, retry_after, shortage: None }
     }
 }
 
 /// The outcome of an attempt whose response is not whole. What came of it is kept.
 fn partial(received: &Received, kind: ErrorKind, message: String) -> Outcome {
-    Outcome { response: received.response(Some(message.clone())), ..Outcome::failed(kind, message) }
+    let (response, retry_after) = (received.response(Some(message.clone())), received.retry_after);
+    Outcome { response, retry_after, ..Outcome::failed(kind, message) }
 }

@@ -1,5 +1,7 @@
 //! What has come of a response so far, and what is kept of it.
 
+use std::time::Duration;
+
 use chronos_types::{Response, clip};
 use http::StatusCode;
 
@@ -20,12 +22,15 @@ pub(crate) struct Received {
     /// There was more, which was not read.
     is_cut: bool,
     coding: Option<String>,
+    /// How long the target asks to wait.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Received {
     /// Nothing yet.
     pub(crate) fn nothing(limit: usize) -> Self {
-        Self { status: None, limit, kept: Vec::new(), bytes: 0, is_cut: false, coding: None }
+        let (status, coding, retry_after) = (None, None, None);
+        Self { status, limit, kept: Vec::new(), bytes: 0, is_cut: false, coding, retry_after }
     }
 
     /// The status line of a response has come. That of an interim response (100, 103) says nothing.
@@ -34,8 +39,8 @@ impl Received {
     }
 
     /// The head of the response that counts has come.
-    pub(crate) fn begin(&mut self, head: &Head) {
-        self.status = Some(head.status);
+    pub(crate) fn begin(&mut self, head: &Head, retry_after: Option<Duration>) {
+        (self.status, self.retry_after) = (Some(head.status), retry_after);
         self.coding.clone_from(&head.coding);
     }
 

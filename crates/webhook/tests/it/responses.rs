@@ -167,6 +167,12 @@ async fn a_number_that_is_too_great_to_be_read_is_longer_than_anything() {
         let outcome = answered(head.as_bytes()).await;
         assert_eq!(outcome.retry_after, Some(Duration::from_secs(seconds)), "{asked}");
     }
+    // Also where the rest is cut.
+    let outcome = answered(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\n").await;
+    assert_eq!(
+        (outcome.failure.unwrap().0, outcome.retry_after),
+        (ErrorKind::Body, Some(Duration::from_secs(7)))
+    );
 }
 
 #[tokio::test]
