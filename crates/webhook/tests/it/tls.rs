@@ -109,6 +109,23 @@ async fn a_certificate_in_ca_file_still_has_to_be_the_servers_and_valid() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_request_was_read_counts_by_tls_too() {
+    let (_, acceptor) = self_signed("127.0.0.1", |_| {});
+    let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
+    let fired = Webhook { tls_skip_verify: true, ..posting(&https(&target), &"x".repeat(250_000)) };
+    for _ in 0..40 {
+        let served = async {
+            let mut stream = acceptor.accept(target.accept().await).await.unwrap();
+            stream.read_u8().await.unwrap();
+            stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!").await.unwrap();
+            stream.flush().await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(caller.fire(&fired), served);
+        assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Status, 413));
+    }
+}
+
+#[tokio::test]
 async fn tls_skip_verify_takes_any_certificate() {
     let (_, acceptor) = self_signed("elsewhere.example", |params| {
         params.not_after = rcgen::date_time_ymd(2001, 1, 1);
