@@ -13,7 +13,7 @@ use super::guard::Egress;
 use super::head::Head;
 use super::hop::Hop;
 use super::metrics::Metrics;
-use super::outcome::{Failure, Outcome, retry_after};
+use super::outcome::{Failure, Outcome, retry_after, shown};
 use super::pool::Pool;
 use super::received::Received;
 use super::tls;
@@ -72,8 +72,12 @@ impl Client {
         let mut received = Received::nothing(self.max_response_body);
         let ended = tokio::time::timeout(timeout, self.exchange(webhook, request, &mut received)).await;
         ended.unwrap_or_else(|_| {
+            if received.is_success {
+                return whole(&received, None);
+            }
             let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            let came = received.status().map(|status| format!("; {status} came, and its end did not"));
+            let came =
+                received.status().map(|status| format!("; {} came, and its end did not", shown(status)));
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
             partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}"))
         })
@@ -156,42 +160,51 @@ impl Client {
     ) -> Outcome {
         received.begin(&head, retry_after(&head, self.env.now()));
         let Head { status, framing, keep, location, .. } = head;
-        let read = match framing {
-            Ok(mut framing) => {
-                let read = connection.body(&mut framing, |data| received.take(data)).await;
-                self.pool.put(connection, keep.filter(|_| framing.is_over()));
-                read
-            }
-            Err(why) => Err(why),
+        let mut framing = match framing {
+            Ok(framing) => framing,
+            Err(why) => return bad_body(received, &why),
         };
-        match read {
-            Ok(true) => {}
-            Ok(false) => received.cut(),
-            Err(why) => {
-                let message = format!("the response's body could not be read: {}", clip(&why));
-                return partial(received, ErrorKind::Body, message);
-            }
+        let is_read = match connection.body(&mut framing, |data| received.take(data)).await {
+            Ok(is_read) => is_read,
+            Err(why) => return bad_body(received, &why),
+        };
+        received.is_success = webhook.is_success(status.as_u16());
+        match is_read {
+            true if received.is_success => connection.send_rest().await,
+            true => {}
+            false => received.cut(),
         }
-        let failure = (!webhook.is_success(status.as_u16())).then(|| {
+        self.pool.put(connection, keep.filter(|_| framing.is_over()));
+        let failure = (!received.is_success).then(|| {
+            let shown = shown(status);
             let message = match (&webhook.success_codes, location) {
                 (_, Some(to)) if status.is_redirection() => {
                     let to = String::from_utf8_lossy(&to);
-                    let why = unfollowed
-                        .map_or_else(|| " (see max_redirects)".to_owned(), |why| format!(": {why}"));
-                    format!("{status} is a redirect to {:?}, which is not followed{why}", clip(&to))
+                    let why = unfollowed.map(|why| format!(": {why}"));
+                    let why = why.unwrap_or_else(|| " (see max_redirects)".to_owned());
+                    format!("{shown} is a redirect to {:?}, which is not followed{why}", clip(&to))
                 }
-                (Some(_), _) => format!("{status} is not one of success_codes"),
-                (None, _) => format!("{status}"),
+                (Some(_), _) => format!("{shown} is not one of success_codes"),
+                (None, _) => shown,
             };
             (ErrorKind::Status, message)
         });
-        let (response, retry_after) = (received.response(None), received.retry_after);
-        Outcome { response, failure, retry_after, shortage: None }
+        whole(received, failure)
     }
+}
+
+/// The outcome of an attempt whose response is whole.
+fn whole(received: &Received, failure: Option<(ErrorKind, String)>) -> Outcome {
+    Outcome { response: received.response(None), failure, retry_after: received.retry_after, shortage: None }
 }
 
 /// The outcome of an attempt whose response is not whole. What came of it is kept.
 fn partial(received: &Received, kind: ErrorKind, message: String) -> Outcome {
     let (response, retry_after) = (received.response(Some(message.clone())), received.retry_after);
     Outcome { response, retry_after, ..Outcome::failed(kind, message) }
+}
+
+fn bad_body(received: &Received, why: &str) -> Outcome {
+    let message = format!("the response's body could not be read: {}", clip(why));
+    partial(received, ErrorKind::Body, message)
 }

@@ -1,8 +1,8 @@
 //! One connection to a target, which carries one request at a time.
 //!
 //! Whoever makes a request drives it: the request is sent and the response is read by the same task, so what came of
-//! the one is known where the other is judged. A target may answer before it has read the whole request, and close.
-//! Then sending fails, and what it answered counts all the same.
+//! the one is known where the other is judged. A target may answer before it has read the whole request. It may close
+//! then, and sending fails; what it answered counts all the same.
 
 use std::future::poll_fn;
 use std::io;
@@ -174,6 +174,15 @@ impl Connection {
         let used = framing.decode(&self.input, &mut |_| {});
         self.input.advance(used.unwrap_or(0));
         used.is_ok() && framing.is_over()
+    }
+
+    /// Sends what is left of the request. Many targets answer first and read the rest then.
+    pub(crate) async fn send_rest(&mut self) {
+        poll_fn(|context| {
+            self.poll_send(context);
+            if self.sending == Sending::UnderWay { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 
     /// Until when it may wait for another request, where the target keeps it for so long, if it may at all.

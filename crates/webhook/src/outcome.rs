@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chronos_env::shortage;
 use chronos_types::{ErrorKind, Millis, Response, clip};
+use http::StatusCode;
 
 use super::connect::ConnectFailure;
 use super::connection::Broken;
@@ -62,6 +63,14 @@ impl From<Failure> for Outcome {
                 }
             }
         }
+    }
+}
+
+/// A status as people know it: `404 Not Found`, or its number alone where it has no name.
+pub(crate) fn shown(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_str()),
+        None => status.as_str().to_owned(),
     }
 }
 

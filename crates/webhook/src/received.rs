@@ -24,13 +24,23 @@ pub(crate) struct Received {
     coding: Option<String>,
     /// How long the target asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// The response is whole, and a success.
+    pub(crate) is_success: bool,
 }
 
 impl Received {
     /// Nothing yet.
     pub(crate) fn nothing(limit: usize) -> Self {
-        let (status, coding, retry_after) = (None, None, None);
-        Self { status, limit, kept: Vec::new(), bytes: 0, is_cut: false, coding, retry_after }
+        Self {
+            status: None,
+            limit,
+            kept: Vec::new(),
+            bytes: 0,
+            is_cut: false,
+            coding: None,
+            retry_after: None,
+            is_success: false,
+        }
     }
 
     /// The status line of a response has come. That of an interim response (100, 103) says nothing.

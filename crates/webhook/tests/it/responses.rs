@@ -5,7 +5,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_types::{DurationMs, ErrorKind, SuccessCodes, Webhook};
 use chronos_webhook::Outcome;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::*;
 
@@ -126,6 +126,38 @@ async fn an_answer_before_the_request_was_read_counts() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_request_is_sent_behind_a_success_and_only_then() {
+    let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
+    // More than the buffers of a connection hold: some of it cannot be sent before it is read.
+    let (name, variable) = ("n".repeat(255), "{{.JobName}}");
+    let fired = posting(&target.url(), &variable.repeat(20_000));
+    let served = async |answer: &str| {
+        let mut stream = target.accept().await;
+        let head = read_head(&mut stream).await;
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        (stream, head)
+    };
+    let success = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+    let reads = async {
+        let (mut stream, head) = served(success).await;
+        assert!(head.contains("\r\nContent-Length: 5100000\r\n"), "{head}");
+        let mut body = vec![0; 5_100_000];
+        stream.read_exact(&mut body).await.unwrap();
+        assert!(body.iter().all(|byte| *byte == b'n'));
+    };
+    let (outcome, ()) = tokio::join!(caller.fire_as(&name, &fired), soon("the body", reads));
+    assert_eq!(outcome.failure, None);
+    // Nobody waits for a target that has refused it.
+    let failure = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!";
+    let (outcome, _stream) = tokio::join!(caller.fire_as(&name, &fired), served(failure));
+    assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Status, 413));
+    // A target that has taken it and does not read on has taken it.
+    let fired = Webhook { timeout: Some(DurationMs::from_secs(1)), ..fired };
+    let (outcome, _stream) = tokio::join!(caller.fire_as(&name, &fired), served(success));
+    assert_eq!((outcome.failure, outcome.response.body.as_deref()), (None, Some("yes")));
+}
+
+#[tokio::test]
 async fn a_body_that_times_out_keeps_the_status_and_what_came() {
     let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
     let timeout = Some(DurationMs::from_secs(1));
@@ -192,7 +224,8 @@ async fn of_a_body_that_is_coded_it_is_said_what_it_was() {
 #[tokio::test]
 async fn a_status_beyond_the_known_ones_is_a_status() {
     let outcome = answered(b"HTTP/1.1 999 Denied\r\nContent-Length: 0\r\n\r\n").await;
-    assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Status, 999));
+    assert_eq!(outcome.failure, Some((ErrorKind::Status, "999".to_owned())));
+    assert_eq!(outcome.response.status_code, 999);
     let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
     let codes = Some(SuccessCodes::parse(vec![204, 599]).unwrap());
     let fired = Webhook { success_codes: codes, ..webhook(&target.url()) };

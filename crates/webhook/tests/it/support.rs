@@ -54,10 +54,15 @@ impl Caller {
 
     /// Makes one attempt, with the headers that every request has.
     pub async fn fire(&self, webhook: &Webhook) -> Outcome {
+        self.fire_as("job", webhook).await
+    }
+
+    /// Makes one attempt for a job of this name.
+    pub async fn fire_as(&self, name: &str, webhook: &Webhook) -> Outcome {
         let job_id = JobId::new(0, [0; 10]);
         let occasion = Occasion {
             job_id,
-            job_name: &JobName::parse("job").unwrap(),
+            job_name: &JobName::parse(name).unwrap(),
             execution_id: ExecutionId::scheduled(job_id, 0),
             scheduled_time: 0,
             trigger: Trigger::Schedule,
