@@ -133,7 +133,30 @@ fn hand_on(left: &mut u64, bytes: &[u8], content: &mut impl FnMut(&[u8])) -> usi
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::{collection::vec, sample::select};
+
     use super::*;
+
+    /// What is read of a chunked body that arrives in pieces of this size, and how much of it was taken in.
+    fn read(bytes: &[u8], piece: usize) -> (Result<usize, &'static str>, Vec<u8>, Framing) {
+        let (mut framing, mut content, mut taken) = (Framing::chunked(), Vec::new(), 0);
+        let result = bytes.chunks(piece).try_for_each(|part| {
+            taken += framing.decode(part, &mut |data| content.extend_from_slice(data))?;
+            Ok(())
+        });
+        (result.map(|()| taken), content, framing)
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_in_which_pieces_a_body_arrives(
+            bytes in vec(select(b"00123af;x \r\r\n\n\n".to_vec()), 0..60),
+            piece in 1..9_usize,
+        ) {
+            prop_assert_eq!(read(&bytes, piece), read(&bytes, 60));
+        }
+    }
 
     /// What is read of a chunked body that arrives in pieces of every size, with how many bytes were taken in, or
     /// what is wrong with it. The connection ends behind it.

@@ -1,6 +1,51 @@
 //! What a head says, in tables.
 
+use proptest::prelude::*;
+use proptest::{collection::vec, sample::select};
+
 use super::*;
+
+/// What matters to the reader of a head, and some more.
+const PARTS: [&str; 16] = [
+    "HTTP/1.1 200",
+    "HTTP/1.0 ",
+    "\r\n",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    ":",
+    ",",
+    "5",
+    "Content-Length",
+    "Transfer-Encoding",
+    "chunked",
+    "Connection: close",
+    "é",
+    "\0",
+];
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_a_head_or_refused_and_looked_for_once(parts in vec(select(&PARTS[..]), 0..20)) {
+        let text = parts.concat();
+        let mut from = 0;
+        let found = (0..=text.len()).find_map(|come| {
+            let found = end(&text.as_bytes()[..come], from);
+            from = come.saturating_sub(2);
+            found
+        });
+        prop_assert_eq!(found, end(text.as_bytes(), 0));
+        for come in 0..=text.len() {
+            let _ = parse(&text.as_bytes()[..come], false);
+        }
+        // Once the line is there, what comes behind it changes nothing.
+        let status = status(text.as_bytes()).map_err(|error| error.to_string());
+        if let Ok(Some(status)) = status {
+            prop_assert_eq!(parse(text.as_bytes(), false).expect("a head").status, status.0);
+        }
+    }
+}
 
 fn head(text: &str) -> Head {
     parse(text.as_bytes(), false).unwrap_or_else(|error| panic!("{text:?}: {error}"))
