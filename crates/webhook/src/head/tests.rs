@@ -6,7 +6,7 @@ use proptest::{collection::vec, sample::select};
 use super::*;
 
 /// What matters to the reader of a head, and some more.
-const PARTS: [&str; 16] = [
+static PARTS: [&str; 16] = [
     "HTTP/1.1 200",
     "HTTP/1.0 ",
     "\r\n",
