@@ -65,5 +65,10 @@ pub fn rows() -> Vec<Row> {
             "200 65536 characters",
             KEPT_BODY,
         ),
+        body("20 MiB of text", "", &vec![b'a'; 20 << 20]).differ(
+            "200 20971520 characters",
+            "200 65536 characters",
+            KEPT_BODY,
+        ),
     ]
 }

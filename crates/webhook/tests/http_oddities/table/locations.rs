@@ -71,6 +71,8 @@ pub fn rows() -> Vec<Row> {
         ),
         to("a path of 3,000 bytes", format!("/{}", "a".repeat(3_000)))
             .both("200 3005 characters in 2 requests"),
+        to("a path of 60,000 bytes", format!("/{}", "a".repeat(60_000)))
+            .both("200 60005 characters in 2 requests"),
         to("user and password", "http://me:pw@127.0.0.1:{port}/there").shows(&["Authorization"]).differ(
             "200 GET /there, authorization: Basic bWU6cHc= in 2 requests",
             THERE,
