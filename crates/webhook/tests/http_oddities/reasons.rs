@@ -11,7 +11,6 @@ pub const KEPT_BODY: &str = "Only the start of a body is kept";
 pub const CHUNKS: &str = "A chunk is what its size says";
 pub const LAST_CHUNK: &str = "The last chunk ends the body";
 pub const INTERIM: &str = "An interim response is no answer";
-pub const PARTIAL_HEAD: &str = "A head that does not come has no status";
 pub const EARLY_RESET: &str = "A reset behind an early answer ends it";
 pub const BEGUN: &str = "An answer that has begun is not asked for again";
 pub const KEPT: &str = "A connection is kept only where that is safe";
