@@ -4,7 +4,7 @@
 //! what had come until then. ` in 3 requests` and `, waits 120 s` follow where there is such a thing to say.
 
 /// The most characters of a body that is shown as it is.
-const MAX_SHOWN: usize = 80;
+const MAX_SHOWN: usize = 120;
 /// A wait that is as good as any longer one.
 const YEAR: u64 = 365 * 24 * 3600;
 
