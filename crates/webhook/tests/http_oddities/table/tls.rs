@@ -56,7 +56,7 @@ pub fn rows() -> Vec<Row> {
         )
         .fail("exit 1", "reset"),
         answer(
-            "a redirect without a length, and an end without `close_notify`",
+            "a 302 without a length, and an end without `close_notify`",
             "HTTP/1.1 302 Found\r\nX: y\r\n\r\n",
         )
         .then(Close)
