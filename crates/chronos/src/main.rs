@@ -152,13 +152,16 @@ fn run(file: Option<&Path>, kind: Run, lines: &Lines) -> Result<(), Failure> {
     let no_threads = |error| Failure::Start(format!("no threads: {error}"));
     // By default tokio reads a variable of the environment, and panics where it is no number.
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    try_threads(workers).map_err(no_threads)?;
+    try_threads(workers + 1).map_err(no_threads)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .global_queue_interval(8)
         .worker_threads(workers)
+        .thread_keep_alive(Duration::MAX)
         .build()
         .map_err(no_threads)?;
+    // While there is one thread for blocking work, further work waits where no other can be started.
+    runtime.spawn_blocking(|| ());
     let done = runtime.block_on(serve(config, kind));
     runtime.shutdown_timeout(LAST_WORK);
     done

@@ -61,14 +61,6 @@ impl Quota {
         }
     }
 
-    /// Whether it is the repetition of a request that was answered, and so changes nothing.
-    async fn was_answered(&self, proposal: &Proposal) -> bool {
-        let Some(key) = proposal.idempotency.as_ref().map(|idempotency| idempotency.key.clone()) else {
-            return false;
-        };
-        self.0.store.recall(move |reader| reader.has_key(&key)).await.unwrap_or_default()
-    }
-
     /// Whether a change makes its job larger. What cannot be found out is for the machine to judge.
     async fn grows(&self, put: &PutJob) -> bool {
         let id = put.id;
@@ -90,7 +82,7 @@ impl Admission for Quota {
                 Command::PutJob(put) => put.from_version.is_none() || self.grows(put).await,
                 _ => false,
             };
-            if !grows || self.was_answered(proposal).await {
+            if !grows {
                 return None;
             }
             self.0.metrics.refused();

@@ -15,6 +15,11 @@ use crate::error::LoopError;
 const BEGIN: u64 = 16;
 /// It ends where this part is free, so that it does not begin anew at once.
 const END: u64 = 8;
+/// What an execution takes that keeps a whole response. A portion has as many as take the bytes that are wanted, by
+/// this: so of smaller ones it takes more portions, and of none more is forgotten than needs to be.
+const LARGE: u64 = 16 << 10;
+/// The fewest executions of a portion, since each portion is an entry of the log.
+const FEWEST: usize = 16;
 /// Where nothing was left, how long until versions and keys are looked through again: that takes a second of a
 /// reader's time for a million jobs.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -58,7 +63,9 @@ impl Pressure {
                 None => Phase::Executions(None),
                 Some(phase) => phase,
             };
-            self.phase = self.forget(rounds, phase, now).await?;
+            let wanted = usize::try_from((bound / END).saturating_sub(room) / LARGE).unwrap_or(MAX_ROWS);
+            let executions = wanted.clamp(FEWEST, MAX_ROWS);
+            self.phase = self.forget(rounds, phase, executions, now).await?;
             if self.phase.is_none() {
                 // Nothing is left. An execution that ends from here on is found by the next look.
                 quota.set((in_use > bound).then_some(in_use));
@@ -68,16 +75,17 @@ impl Pressure {
         Ok(true)
     }
 
-    /// Forgets a portion. Answers where to go on.
+    /// Forgets a portion; of executions, so many. Answers where to go on.
     async fn forget(
         &mut self,
         rounds: &Rounds,
         phase: Phase,
+        executions: usize,
         now: Millis,
     ) -> Result<Option<Phase>, LoopError> {
         match phase {
             Phase::Executions(from) => {
-                let read = move |reader: &Reader| reader.aged_executions(from, ALL, MAX_ROWS);
+                let read = move |reader: &Reader| reader.aged_executions(from, ALL, executions);
                 let surplus = rounds.store().read(read).await?;
                 rounds.propose(surplus.trim).await?;
                 let rests = self.exhausted.is_some_and(|at| at.elapsed() < AGAIN);

@@ -222,15 +222,6 @@ impl Reader {
         Ok(statement.query_row((at, limit), |row| row.get(0))?)
     }
 
-    /// Whether something was answered to a request with this idempotency key.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn has_key(&self, key: &str) -> Result<bool, StateError> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM keys WHERE key = ?1")?;
-        Ok(statement.exists([key])?)
-    }
-
     /// The bytes in use in the state file: jobs, their versions, executions, idempotency keys, and their indexes.
     /// Pages that were given back are not among them: they are used again before the file grows.
     ///

@@ -13,8 +13,8 @@ use chronos_state::{
     PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef, TriggerRun, Trim,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName,
-    Status, Trigger,
+    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, NodeName, Status,
+    Trigger,
 };
 
 pub use records::{Job, Run};

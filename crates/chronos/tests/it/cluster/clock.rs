@@ -18,6 +18,8 @@ async fn clock(node: SocketAddr, say: &[&str]) -> Output {
 #[tokio::test]
 async fn the_time_is_shown_and_a_word_on_it_is_taken_or_refused() {
     let server = CHRONOS.start().await;
+    // The first command sets the cluster's time.
+    server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
     for say in [&[][..], &["right"]] {
         let shown = clock(server.address(), say).await;
         assert!(shown.status.success(), "{shown:?}");

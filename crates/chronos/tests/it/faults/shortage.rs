@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -84,7 +84,7 @@ async fn a_call_that_found_no_file_free_is_made_when_there_is_one() {
     let job = json!({"name": "job", "schedule": "@every 1s", "concurrency": "allow",
         "webhook": {"url": receiver.url("/")}, "retry_policy": {"max_attempts": 1}});
     server.create(&job).await;
-    let none = Rlimit { current: Some(3), maximum: Some(1 << 16) };
+    let none = Rlimit { current: Some(3), maximum: getrlimit(Resource::Nofile).maximum };
     let usual = prlimit(Some(server.pid()), Resource::Nofile, none).unwrap();
     server.logged("calls wait: this machine has no descriptor, port or memory for more").await;
     prlimit(Some(server.pid()), Resource::Nofile, usual).unwrap();

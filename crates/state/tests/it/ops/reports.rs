@@ -21,7 +21,14 @@ pub(super) fn holder(fire: &Fire, other: bool, model: &Model) -> NodeName {
     support::node(NODES[place])
 }
 
-pub(super) fn report(fire: &Fire, other: bool, attempt: i64, what: What, model: &Model, at: Millis) -> Command {
+pub(super) fn report(
+    fire: &Fire,
+    other: bool,
+    attempt: i64,
+    what: What,
+    model: &Model,
+    at: Millis,
+) -> Command {
     let natural = match model.runs.get(&fire.run.execution).map(|run| &run.execution) {
         Some(run) if run.status == Status::Running => run.attempts,
         Some(run) => run.attempts + 1,
