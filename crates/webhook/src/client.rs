@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chronos_env::{Env, Seldom};
 use chronos_types::{DurationMs, ErrorKind, Webhook, clip, request::Request};
+use http::StatusCode;
 
 use super::connect::Connector;
 use super::connection::Connection;
@@ -116,12 +117,14 @@ impl Client {
         }
     }
 
-    /// Sends a request, and reads the head of its response. Where a connection that was kept ends without one byte of
-    /// an answer, the request is sent once more, on a new one: the target has closed it for being idle.
+    /// Sends a request, and reads the head of its response. Where the target has closed a connection that was kept, for
+    /// being idle, the request is sent once more, on a new one: not one byte of an answer came, or a 408, which says
+    /// that no request came (RFC 9110, section 15.5.9).
     async fn send(&self, hop: &Hop, received: &mut Received) -> Result<(Connection, Head), Failure> {
         let origin = hop.origin();
         if let Some(mut kept) = self.pool.take(&origin) {
             match kept.request(hop.message(), received).await {
+                Ok(Head { status: StatusCode::REQUEST_TIMEOUT, keep: None, .. }) => received.forget(),
                 Ok(head) => return Ok((kept, head)),
                 Err(broken) if broken.is_silent => {}
                 Err(broken) => return Err(Failure::Broken(broken)),
@@ -159,12 +162,16 @@ impl Client {
         received: &mut Received,
     ) -> Outcome {
         received.begin(&head, retry_after(&head, self.env.now()));
-        let Head { status, framing, keep, location, .. } = head;
+        let Head { status, framing, keep, location, is_cut, .. } = head;
         let mut framing = match framing {
             Ok(framing) => framing,
             Err(why) => return bad_body(received, &why),
         };
-        let is_read = match connection.body(&mut framing, |data| received.take(data)).await {
+        let body = match is_cut {
+            true => Ok(false),
+            false => connection.body(&mut framing, |data| received.take(data)).await,
+        };
+        let is_read = match body {
             Ok(is_read) => is_read,
             Err(why) => return bad_body(received, &why),
         };

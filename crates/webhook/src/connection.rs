@@ -91,20 +91,22 @@ impl Connection {
         self.has_body = has_body;
         self.sending = Sending::UnderWay;
         self.is_answered = false;
-        let (mut passed, mut searched) = (0, 0);
+        let (mut passed, mut searched, mut status) = (0, 0, None);
         loop {
             // Empty lines before a head are passed over (RFC 9112, section 2.2).
             while let (0, [b'\r' | b'\n', ..]) = (searched, &self.input[..]) {
                 self.input.advance(1);
+                passed += 1;
             }
-            let status = head::status(&self.input).map_err(|error| self.not_http(error))?;
-            if let Some((status, _)) = status {
-                received.status_line(status);
+            if status.is_none() {
+                status = head::status(&self.input, searched).map_err(|error| self.not_http(error))?;
+                if let Some((status, _)) = status {
+                    received.status_line(status);
+                }
             }
             let end = head::end(&self.input, searched);
             if passed + end.unwrap_or(self.input.len()) > MAX_HEAD_BYTES {
-                let why = format!("the response's head is larger than {} KiB", MAX_HEAD_BYTES / 1024);
-                return Err(self.broken(io::Error::new(io::ErrorKind::InvalidData, why)));
+                return self.cut(MAX_HEAD_BYTES.saturating_sub(passed), is_bodiless);
             }
             if let Some(end) = end {
                 let head =
@@ -113,31 +115,38 @@ impl Connection {
                 if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                     return Ok(head);
                 }
-                (passed, searched) = (passed + end, 0);
+                (passed, searched, status) = (passed + end, 0, None);
                 continue;
             }
             searched = self.input.len().saturating_sub(2);
             match self.fill().await {
-                Ok(0) => return self.ended(is_bodiless),
+                Ok(0) => return self.head_so_far(is_bodiless).ok_or_else(|| self.broken(closed())),
                 Ok(_) => {}
                 Err(error) => return Err(self.broken(error)),
             }
         }
     }
 
-    /// The connection ended in a head. Common clients take the lines that came for the head, if the first of them did.
-    fn ended(&mut self, is_bodiless: bool) -> Result<Head, Broken> {
+    /// The head as far as its lines have come, of a response that the connection ends in or that is too long. There is
+    /// none where its first line is not there, or announces another one.
+    fn head_so_far(&mut self, is_bodiless: bool) -> Option<Head> {
         let whole = self.input.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "the target closed it");
-        if whole == 0 {
-            return Err(self.broken(closed()));
-        }
-        let head = head::parse(&self.input[..whole], is_bodiless).map_err(|error| self.not_http(error))?;
-        if head.status.is_informational() {
-            return Err(self.broken(closed()));
-        }
+        let head = head::parse(&self.input[..whole], is_bodiless).ok()?;
         self.input.clear();
-        Ok(Head { keep: None, ..head })
+        (!head.status.is_informational()).then_some(Head { keep: None, ..head })
+    }
+
+    /// The head is longer than `most` bytes. The target has answered, so its status decides; what else it says is not
+    /// waited for.
+    fn cut(&mut self, most: usize, is_bodiless: bool) -> Result<Head, Broken> {
+        self.input.truncate(most);
+        match self.head_so_far(is_bodiless) {
+            Some(head) => Ok(Head { framing: Ok(Framing::ToEnd), is_cut: true, ..head }),
+            None => {
+                let why = format!("no status of a response came within {} KiB", MAX_HEAD_BYTES / 1024);
+                Err(self.broken(io::Error::new(io::ErrorKind::InvalidData, why)))
+            }
+        }
     }
 
     /// Reads a body to its last byte, because an attempt ends only then, or to the most that is read. Hands on what
@@ -234,7 +243,7 @@ impl Connection {
             // A TLS connection that ends without `close_notify`. Where a body says how long it is, a cut shows.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             // A target that closes before it has read the request resets the connection behind its answer.
-            Err(_) if self.is_answered && self.has_body => Ok(0),
+            Err(error) if is_reset(&error) && self.is_answered && self.has_body => Ok(0),
             Err(error) => Err(error),
         })
     }
@@ -256,4 +265,13 @@ impl Connection {
             }
         }
     }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the target closed it")
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe)
 }

@@ -12,8 +12,9 @@ use http::StatusCode;
 
 use super::framing::Framing;
 
-/// The most bytes of a response's head. Servers send a few KiB, and each call under way may hold as much memory.
-pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The most bytes of a response's head. Servers send a few KiB. It is what curl takes, and each call under way may hold
+/// as much memory.
+pub(crate) const MAX_HEAD_BYTES: usize = 300 * 1024;
 /// How long a connection is kept where the target does not say how long it keeps it. Of the servers that are
 /// common behind a webhook, Node and Apache close an idle connection first: after 5 s.
 const KEEP: Duration = Duration::from_secs(4);
@@ -38,6 +39,8 @@ pub(crate) struct Head {
     pub(crate) date: Option<Vec<u8>>,
     /// How the body is coded (`gzip`), where it is.
     pub(crate) coding: Option<String>,
+    /// It was longer than what is read of one. Neither its rest nor the body is known.
+    pub(crate) is_cut: bool,
 }
 
 /// What came is not the beginning of a response.
@@ -59,12 +62,14 @@ pub(crate) fn end(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// The status line that `bytes` begin with, once it is there: the status, and whether the target speaks HTTP/1.1.
+/// The status line that `bytes` begin with, once it is there: the status, and whether the target speaks HTTP/1.1. No
+/// line ends before `from`.
 ///
 /// # Errors
 /// No status line begins like that.
-pub(crate) fn status(bytes: &[u8]) -> Result<Option<(StatusCode, bool)>, NotHttp> {
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+pub(crate) fn status(bytes: &[u8], from: usize) -> Result<Option<(StatusCode, bool)>, NotHttp> {
+    let length = bytes[from..].iter().position(|byte| *byte == b'\n');
+    let line = length.map_or(bytes, |length| &bytes[..from + length]);
     let refused = || NotHttp(clip(&String::from_utf8_lossy(line.trim_ascii_end())).into_owned());
     let name = &line[..line.len().min(5)];
     if !name.eq_ignore_ascii_case(&b"HTTP/"[..name.len()]) || (name.len() < 5 && line.len() < bytes.len()) {
@@ -95,7 +100,7 @@ fn status_line(line: &[u8]) -> Option<(StatusCode, bool)> {
 /// # Errors
 /// It has no status line.
 pub(crate) fn parse(head: &[u8], is_bodiless: bool) -> Result<Head, NotHttp> {
-    let Some((status, is_1_1)) = status(head)? else {
+    let Some((status, is_1_1)) = status(head, 0)? else {
         return Err(NotHttp(clip(&String::from_utf8_lossy(head)).into_owned()));
     };
     let mut fields = Fields::default();
@@ -187,7 +192,7 @@ impl Fields {
     }
 
     fn head(self, status: StatusCode, is_1_1: bool, is_bodiless: bool) -> Head {
-        let keep = self.keep(is_1_1).filter(|_| status != StatusCode::SWITCHING_PROTOCOLS);
+        let keep = self.keep(status, is_1_1);
         let framing = if is_bodiless || matches!(status.as_u16(), 100..=199 | 204 | 304) {
             Ok(Framing::Length(0))
         } else {
@@ -203,7 +208,8 @@ impl Fields {
             is_ambiguous: self.is_ambiguous,
             retry_after: self.retry_after,
             date: self.date,
-            coding: (!codings.is_empty()).then(|| codings.join(", ")),
+            coding: (!codings.is_empty()).then(|| clip(&codings.join(", ")).into_owned()),
+            is_cut: false,
         }
     }
 
@@ -233,9 +239,18 @@ impl Fields {
 
     /// How long the connection is kept. One on which something was odd is not: what comes next may not be what it
     /// seems to be.
-    fn keep(&self, is_1_1: bool) -> Option<Duration> {
-        let is_odd = self.has_unreadable || !self.transfer_codings.is_empty() && !self.lengths.is_empty();
-        if self.closes || self.is_used_up || is_odd || !(is_1_1 || self.keeps) {
+    fn keep(&self, status: StatusCode, is_1_1: bool) -> Option<Duration> {
+        let is_coded = !self.transfer_codings.is_empty();
+        let is_odd = match status {
+            // What follows is another protocol.
+            StatusCode::SWITCHING_PROTOCOLS => true,
+            // Such a response has no body. A target that announces one may send it.
+            StatusCode::NO_CONTENT => is_coded || self.lengths.iter().any(|text| digits(text) != Some("0")),
+            // Chunks are new in HTTP/1.1 (RFC 9112, section 6.1).
+            _ => is_coded && (!is_1_1 || !self.lengths.is_empty()),
+        };
+        let is_over = self.closes || self.is_used_up || !(is_1_1 || self.keeps);
+        if is_over || is_odd || self.has_unreadable {
             return None;
         }
         let keep = match self.timeout {

@@ -148,6 +148,30 @@ async fn it_is_tried_once_more_and_only_where_nothing_came() {
 }
 
 #[tokio::test]
+async fn a_408_on_a_kept_connection_that_closes_is_no_answer() {
+    let late = b"HTTP/1.0 408 Request Time-out\r\nConnection: close\r\n\r\n<html>late</html>";
+    let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
+    let mut stream = call(&caller, &target, "").await;
+    let url = target.url();
+    let served = async {
+        answer(&mut stream, late).await;
+        drop(stream);
+        answer(&mut target.accept().await, &ok("")).await;
+    };
+    let (outcome, ()) = tokio::join!(caller.call(&url), served);
+    assert_eq!((outcome.failure, outcome.response.body.as_deref()), (None, Some("ok")));
+    // On a new connection it is one, and on one that stays.
+    let caller = Caller::new(8, Env::real());
+    let (outcome, _) = tokio::join!(caller.call(&url), target.answer_once(late));
+    assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Status, 408));
+    let mut stream = call(&caller, &target, "").await;
+    let stays = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+    let (outcome, ()) = tokio::join!(caller.call(&url), answer(&mut stream, stays));
+    assert_eq!((outcome.failure.unwrap().0, outcome.response.status_code), (ErrorKind::Status, 408));
+    assert!(!target.has_caller());
+}
+
+#[tokio::test]
 async fn what_a_target_says_unasked_is_no_answer() {
     let (caller, target, other) = (Caller::new(8, Env::real()), Target::start().await, Target::start().await);
     let mut stream = call(&caller, &target, "").await;

@@ -61,8 +61,18 @@ pub fn rows() -> Vec<Row> {
             answer(format!("Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}")),
         )
         .differ(kept, new, KEPT),
+        after(
+            "chunks in HTTP/1.0 with `keep-alive`, before",
+            Send(
+                format!(
+                    "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}"
+                )
+                .into_bytes(),
+            ),
+        )
+        .differ(kept, new, KEPT),
         after("204 with a length, before", Send(b"HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\n".to_vec()))
-            .both(kept),
+            .differ(kept, new, KEPT),
         after("304 with a length, before", Send(b"HTTP/1.1 304 No\r\nContent-Length: 3\r\n\r\n".to_vec()))
             .both(kept),
         after("chunks that are none, before", Send(chunks("zz\r\n"))).both(new),
@@ -84,6 +94,13 @@ fn ended(new: &'static str, late: &str) -> Vec<Row> {
         then("a close between the calls", [Close]).both(new),
         then("a reset between the calls", [Reset]).both(new),
         then("408 and a close between the calls", [Send(late.as_bytes().to_vec()), Close]).both(new),
+        then("408 and a close behind the second request", [Request, Send(late.as_bytes().to_vec()), Close])
+            .differ("408 no in 2 requests", again, IDLE),
+        then(
+            "408 on a connection that stays, behind the second request",
+            [Request, Send(b"HTTP/1.1 408 Timeout\r\nContent-Length: 2\r\n\r\nno".to_vec())],
+        )
+        .both("408 no in 2 requests"),
         then("103 between the calls", [Send(b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec())]).both(new),
         then("a close before the second request is read", [Touched, Close]).both(new),
         then("a close behind the second request", [Request, Close]).both(again),
