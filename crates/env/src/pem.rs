@@ -1,5 +1,7 @@
 //! Reads certificates and keys from PEM files, with errors that name the file and what was expected.
 
+mod forms;
+
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -27,7 +29,8 @@ const KINDS: &str = "RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed255
 /// The file cannot be read, is not PEM, or holds no certificate.
 pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = read(file, CERTIFICATES)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&text).map(|found| found.map(forms::first_value)).collect();
     let found = found.map_err(|error| bad(file, in_words(&error), CERTIFICATES))?;
     if found.is_empty() {
         return Err(bad(file, "holds no certificate", CERTIFICATES));
@@ -50,19 +53,20 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Adds all certificates of a file to the trusted roots.
+/// Adds all certificates of a file to the trusted roots, and returns them.
 ///
 /// # Errors
 /// As for [`certificates`], or a certificate cannot be an authority's.
-pub fn add_roots(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
-    for (certificate, number) in certificates(file)?.into_iter().zip(1..) {
-        let added = roots.add(certificate);
+pub fn add_roots(roots: &mut RootCertStore, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = certificates(file)?;
+    for (certificate, number) in certificates.iter().zip(1..) {
+        let added = roots.add(certificate.clone());
         added.map_err(|_| {
             let what = format!("certificate {number} in it is no X.509 certificate of version 3");
             bad(file, what, "certificates of an authority in PEM")
         })?;
     }
-    Ok(())
+    Ok(certificates)
 }
 
 /// Why a certificate chain and a private key do not go together: the key of the configuration that is to blame
@@ -82,21 +86,18 @@ pub fn misfit(error: &rustls::Error, cert_file: &Path, key_file: &Path) -> (&'st
     }
 }
 
-/// The bytes of a file, without the mark that some editors put in front.
+/// The text of a file, in the form that the parser knows.
 fn read(file: &Path, expected: &str) -> Result<Vec<u8>, String> {
     let open = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(file)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let mut bytes = open().map_err(|error| format!("{}; expected {expected}", path_error(file, &error)))?;
+    let bytes = open().map_err(|error| format!("{}; expected {expected}", path_error(file, &error)))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(bad(file, format!("has more than {MAX_BYTES} bytes"), expected));
     }
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
-    }
-    Ok(bytes)
+    Ok(forms::plain(&bytes))
 }
 
 /// What is wrong with a text that should be PEM, for somebody who does not know the parser.
@@ -167,5 +168,31 @@ mod tests {
         std::fs::write(&file, whole).expect("a file");
         let error = add_roots(&mut RootCertStore::empty(), &file).expect_err("no certificate");
         assert!(error.contains("certificate 1 in it is no X.509 certificate"), "{error}");
+    }
+
+    #[test]
+    fn what_editors_and_other_tools_write_is_read() {
+        let plainly = "-----BEGIN CERTIFICATE-----\nMAMBAgM=\n-----END CERTIFICATE-----\n";
+        let utf_16: Vec<u8> =
+            "\u{feff}".encode_utf16().chain(plainly.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let trusted =
+            "-----BEGIN TRUSTED CERTIFICATE-----\nMAMBAgMJCQ==\n-----END TRUSTED CERTIFICATE-----\n";
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("ca.crt");
+        for text in [
+            plainly.as_bytes(),
+            plainly.replace('\n', "\r\n").as_bytes(),
+            plainly.replace('\n', "\r").as_bytes(),
+            plainly.replace('\n', " \t\n  ").as_bytes(),
+            format!("\u{feff}{plainly}").as_bytes(),
+            &utf_16,
+            plainly.replace("CERTIFICATE", "X509 CERTIFICATE").as_bytes(),
+            trusted.as_bytes(),
+            format!("Certificate:\n    Data:\n{plainly}").as_bytes(),
+        ] {
+            std::fs::write(&file, text).expect("it is written");
+            let found = certificates(&file).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+            assert_eq!(found, [CertificateDer::from(vec![0x30, 3, 1, 2, 3])], "{text:?}");
+        }
     }
 }

@@ -1,22 +1,20 @@
 //! Makes connections for the client. Asks the egress guard about every address, and says in each error what
 //! failed.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use chronos_env::Env;
-use chronos_types::clip;
-use http::Uri;
-use hyper_util::rt::TokioIo;
-use tower::Service;
+use chronos_env::{Env, Socket};
+use chronos_types::{ErrorKind, clip};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
 
+use super::connection::Connection;
 use super::guard::Egress;
-use super::idle::Idle;
-use super::wire::Wire;
+use super::origin::{Origin, Security};
+use super::tls::Policies;
 
 /// Why a connection was not made.
 #[derive(Debug, thiserror::Error)]
@@ -33,20 +31,61 @@ pub(crate) enum ConnectFailure {
         #[source]
         error: io::Error,
     },
+    /// No address answers.
+    #[error("connection failed: {}", clip(&error.to_string()))]
+    Connect {
+        /// What the last one said.
+        #[source]
+        error: io::Error,
+    },
+    /// The target answers, and TLS with it cannot be spoken.
+    #[error("TLS handshake failed: {}", clip(&error.to_string()))]
+    Tls {
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
 }
 
-/// Looks names up, leaves out denied addresses, and connects to one of the others. It knows nothing of TLS:
-/// another connector is wrapped around it for that.
+impl ConnectFailure {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::EgressDenied(_) => ErrorKind::EgressDenied,
+            Self::Dns { .. } => ErrorKind::Dns,
+            Self::Connect { .. } => ErrorKind::Connect,
+            Self::Tls { .. } => ErrorKind::Tls,
+        }
+    }
+}
+
+/// Looks names up, leaves out denied addresses, connects to one of the others, and speaks TLS where the origin wants
+/// it.
 #[derive(Clone, Debug)]
-pub(crate) struct GuardedConnector {
+pub(crate) struct Connector {
     egress: Arc<Egress>,
-    idle: Idle,
+    strict: Arc<ClientConfig>,
+    skip_verify: Arc<ClientConfig>,
     env: Env,
 }
 
-impl GuardedConnector {
-    pub(crate) fn new(egress: Arc<Egress>, idle: Idle, env: Env) -> Self {
-        Self { egress, idle, env }
+impl Connector {
+    pub(crate) fn new(egress: Egress, policies: Policies, env: Env) -> Self {
+        let Policies { strict, skip_verify } = policies;
+        let (strict, skip_verify) = (Arc::new(strict), Arc::new(skip_verify));
+        Self { egress: Arc::new(egress), strict, skip_verify, env }
+    }
+
+    /// Makes a connection. The caller must bound the time.
+    pub(crate) async fn connect(&self, origin: Origin) -> Result<Connection, ConnectFailure> {
+        let addresses = self.addresses(&origin.host, origin.port).await?;
+        let connected = self.env.connect(&addresses).await;
+        let (socket, _) = connected.map_err(|error| ConnectFailure::Connect { error })?;
+        let socket = match origin.security {
+            Security::Plain => socket,
+            Security::Tls => shake(&self.strict, &origin.host, socket).await?,
+            Security::UnverifiedTls => shake(&self.skip_verify, &origin.host, socket).await?,
+        };
+        Ok(Connection::new(Arc::new(origin), socket))
     }
 
     /// Finds the addresses of a host that may be called.
@@ -67,25 +106,11 @@ impl GuardedConnector {
     }
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl Service<Uri> for GuardedConnector {
-    type Response = TokioIo<Wire>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Wire>, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move {
-            let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-            let default = if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 };
-            let addresses = connector.addresses(host, uri.port_u16().unwrap_or(default)).await?;
-            let (socket, _) = connector.env.connect(&addresses).await?;
-            Ok(TokioIo::new(Wire::new(socket, connector.idle.link())))
-        })
-    }
+/// Makes a TLS connection of a connection.
+async fn shake(config: &Arc<ClientConfig>, host: &str, socket: Socket) -> Result<Socket, ConnectFailure> {
+    let failed = |error| ConnectFailure::Tls { error };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| failed(io::Error::other("the host is no name that a certificate could have")))?;
+    let stream = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
+    Ok(Box::new(stream.map_err(failed)?))
 }

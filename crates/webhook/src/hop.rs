@@ -1,87 +1,180 @@
 //! The requests of one attempt: the first, and those that redirects ask for.
 
-use bytes::Bytes;
-use chronos_types::{Webhook, is_credential_header, request::Request};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
-use http_body_util::Full;
+use bytes::buf::Chain;
+use bytes::{Buf as _, Bytes};
+use chronos_types::{Method, Webhook, request::Request};
+use http::{HeaderName, HeaderValue};
+use url::{Position, Url};
+
+use super::head::Head;
+use super::origin::Origin;
+
+/// A body up to this size is put into one buffer with its head, and leaves in one piece.
+const JOINED_BYTES: usize = 16 * 1024;
+
+/// Custom headers that also go to another origin: they say what the request is like, and nothing of who sends it.
+const HARMLESS: [&str; 14] = [
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "pragma",
+    "prefer",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+];
 
 /// One request of a chain of redirects.
+#[derive(Debug)]
 pub(crate) struct Hop {
-    uri: Uri,
-    method: http::Method,
-    headers: HeaderMap,
+    url: Url,
+    skip_verify: bool,
+    method: Method,
+    headers: Vec<Header>,
     body: Bytes,
-    /// The header in which `auth` sends its credential.
-    auth_header: Option<HeaderName>,
+}
+
+#[derive(Clone)]
+struct Header {
+    name: String,
+    value: String,
+    /// It goes to no other origin.
+    is_private: bool,
+}
+
+/// A request as it goes over a connection.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) bytes: Chain<Bytes, Bytes>,
+    pub(crate) has_body: bool,
+    /// No response to it has a body.
+    pub(crate) is_bodiless: bool,
 }
 
 impl Hop {
+    /// The first request, whose headers go out as they are written in it.
+    ///
+    /// # Errors
+    /// What cannot be sent. All of it was checked when the job came in; a failure here is still an outcome, not a panic.
     pub(crate) fn first(webhook: &Webhook, request: Request) -> Result<Self, String> {
-        // All of this was checked when the job came in. A failure here is still an outcome, not a panic.
-        let uri = request.url.parse().map_err(|error| format!("the URL cannot be requested: {error}"))?;
-        let method = request.method.as_str().parse().map_err(|error| format!("the method: {error}"))?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len());
-        for (name, value) in &request.headers {
-            let name: HeaderName = name.parse().map_err(|error| format!("header {name:?}: {error}"))?;
-            let value =
-                HeaderValue::from_str(value).map_err(|_| format!("header {name:?} has a bad value"))?;
-            headers.insert(name, value);
+        let url =
+            Url::parse(&request.url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
+        let auth = webhook.auth.as_ref().map(chronos_types::Auth::header_name);
+        let mut headers = Vec::with_capacity(request.headers.len());
+        for (name, value) in request.headers {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("header {name:?}: {error}"))?;
+            HeaderValue::from_str(&value).map_err(|_| format!("header {name:?} has a bad value"))?;
+            let is_auth = auth.is_some_and(|auth| auth.eq_ignore_ascii_case(&name));
+            let is_custom = webhook.headers.get(&name).is_some();
+            let is_private =
+                is_auth || is_custom && !HARMLESS.iter().any(|ok| ok.eq_ignore_ascii_case(&name));
+            headers.push(Header { name, value, is_private });
         }
-        let auth_header = webhook.auth.as_ref().and_then(|auth| auth.header().0.parse().ok());
         let body = Bytes::from(request.body.unwrap_or_default());
-        Ok(Self { uri, method, headers, body, auth_header })
+        Ok(Self { url, skip_verify: webhook.tls_skip_verify, method: request.method, headers, body })
     }
 
-    pub(crate) fn to_http(&self) -> http::Request<Full<Bytes>> {
-        let mut request = http::Request::new(Full::new(self.body.clone()));
-        *request.uri_mut() = self.uri.clone();
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::of(&self.url, self.skip_verify)
     }
 
-    /// The request that a redirect asks for, by RFC 9110 section 15.4. After a 303, and after a 301 or 302 to
-    /// a POST, it is a GET. A 307 or 308 repeats the request.
-    pub(crate) fn redirected<B>(&self, response: &http::Response<B>) -> Option<Self> {
-        let status = response.status().as_u16();
-        let to_get = match status {
-            301 | 302 => self.method == http::Method::POST,
-            303 => self.method != http::Method::HEAD,
-            307 | 308 => false,
-            _ => return None,
-        };
-        let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-        let base = url::Url::parse(&self.uri.to_string()).ok()?;
-        let mut target = base.join(location).ok()?;
-        target.set_fragment(None);
-        if !matches!(target.scheme(), "http" | "https") {
-            return None;
+    pub(crate) fn message(&self) -> Message {
+        let mut head = Vec::with_capacity(1024);
+        let mut put = |parts: &[&str]| parts.iter().for_each(|part| head.extend_from_slice(part.as_bytes()));
+        let target = &self.url[Position::BeforePath..Position::AfterQuery];
+        put(&[self.method.as_str(), " ", target, " HTTP/1.1\r\n"]);
+        let is_host = |header: &&Header| header.name.eq_ignore_ascii_case("host");
+        let own = self.headers.iter().find(is_host).map(|header| header.value.as_str());
+        put(&["Host: ", own.unwrap_or(&self.url[Position::BeforeHost..Position::AfterPort]), "\r\n"]);
+        for Header { name, value, is_private: _ } in self.headers.iter().filter(|header| !is_host(header)) {
+            put(&[name.as_str(), ": ", value.as_str(), "\r\n"]);
         }
-        // User info in a Location is never used, because it is not the operator's credential.
-        target.set_username("").ok()?;
-        target.set_password(None).ok()?;
-        let mut headers = self.headers.clone();
+        if let Some(length) = self.content_length() {
+            put(&["Content-Length: ", length.to_string().as_str(), "\r\n"]);
+        }
+        put(&["\r\n"]);
         let mut body = self.body.clone();
-        let mut method = self.method.clone();
-        if to_get {
-            method = http::Method::GET;
+        if body.len() <= JOINED_BYTES {
+            head.extend_from_slice(&body);
             body = Bytes::new();
-            headers.remove(header::CONTENT_TYPE);
         }
-        headers.remove(header::HOST);
-        if target.origin() != base.origin() {
-            let secret: Vec<_> = headers
-                .keys()
-                .filter(|name| {
-                    is_credential_header(name.as_str()) || Some(*name) == self.auth_header.as_ref()
-                })
-                .cloned()
-                .collect();
-            for name in secret {
-                headers.remove(name);
-            }
+        Message {
+            bytes: Bytes::from(head).chain(body),
+            has_body: !self.body.is_empty(),
+            is_bodiless: self.method == Method::Head,
         }
-        let uri = target.as_str().parse().ok()?;
-        Some(Self { uri, method, headers, body, auth_header: self.auth_header.clone() })
+    }
+
+    /// A request whose method is made for a body says how long it is, also where there is none (RFC 9110, section 8.6).
+    fn content_length(&self) -> Option<usize> {
+        let expects_body = matches!(self.method, Method::Post | Method::Put | Method::Patch);
+        (expects_body || !self.body.is_empty()).then_some(self.body.len())
+    }
+
+    /// The request that a redirect asks for, by RFC 9110, section 15.4, and as browsers have it. After a 303, and after
+    /// a 301 or 302 to a POST, it is a GET without a body. A 307 or 308 repeats the request. To another origin no
+    /// custom header goes that may carry a secret, and none of them comes back on the way from there.
+    ///
+    /// # Errors
+    /// Why the redirect cannot be followed.
+    pub(crate) fn redirected(&self, head: &Head) -> Result<Option<Self>, String> {
+        let status = head.status.as_u16();
+        let is_post = self.method == Method::Post;
+        let (method, repeats_body) = match status {
+            301 | 302 if is_post => (Method::Get, false),
+            303 if self.method == Method::Head => (Method::Head, false),
+            303 => (Method::Get, false),
+            301 | 302 | 307 | 308 => (self.method, true),
+            _ => return Ok(None),
+        };
+        let Some(location) = &head.location else { return Ok(None) };
+        if head.is_ambiguous {
+            return Err("it names two locations".to_owned());
+        }
+        let mut url = self.url.join(&text(location)).map_err(|error| error.to_string())?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("expected an http or https URL".to_owned());
+        }
+        url.set_fragment(None);
+        // User info in a Location is never used, because it is not the operator's credential.
+        let _ = (url.set_username(""), url.set_password(None));
+        let is_away = url.origin() != self.url.origin();
+        let keeps = |header: &&Header| {
+            !(is_away && header.is_private || !repeats_body && describes_body(&header.name))
+        };
+        let headers = self.headers.iter().filter(keeps).cloned().collect();
+        let body = if repeats_body { self.body.clone() } else { Bytes::new() };
+        Ok(Some(Self { url, skip_verify: self.skip_verify, method, headers, body }))
     }
 }
+
+/// Whether a header makes no sense without the body that it came with (RFC 9110, section 15.4).
+fn describes_body(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("content-") || matches!(name.as_str(), "digest" | "repr-digest" | "last-modified")
+}
+
+/// A location as text. A byte that is no part of UTF-8 is what it is, in the form that URLs have for it.
+fn text(location: &[u8]) -> String {
+    let chunks = location.utf8_chunks().map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|byte| format!("%{byte:02X}"));
+        chunk.valid().to_owned() + &invalid.collect::<String>()
+    });
+    chunks.collect()
+}
+
+/// The values may be secrets.
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

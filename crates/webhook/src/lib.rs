@@ -5,16 +5,22 @@
 
 mod client;
 mod connect;
+mod connection;
+mod framing;
 mod guard;
+mod head;
 mod hop;
-mod idle;
 mod metrics;
-mod send;
+mod origin;
+mod outcome;
+mod pool;
+mod received;
 mod tester;
 mod tls;
-mod wire;
+mod trusted;
 
-pub use client::{Client, ClientConfig, Outcome};
+pub use client::{Client, ClientConfig};
 pub use guard::{Egress, Network};
 pub use metrics::Metrics;
+pub use outcome::Outcome;
 pub use tester::{TestOutcome, Tester};

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use chronos_env::pem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::trusted::Trusted;
 
 /// The two TLS policies that webhooks choose from.
 pub(crate) struct Policies {
@@ -29,9 +31,7 @@ pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
         tracing::warn!(%error, "a root certificate of this machine cannot be read");
     }
     roots.add_parsable_certificates(native.certs);
-    if let Some(file) = ca_file {
-        pem::add_roots(&mut roots, file)?;
-    }
+    let named = ca_file.map(|file| pem::add_roots(&mut roots, file)).transpose()?;
     if roots.is_empty() {
         tracing::warn!("no root certificates found; https webhooks will fail unless they skip verification");
     }
@@ -40,13 +40,28 @@ pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("TLS cannot be set up: {error}"))
     };
-    let strict = builder()?.with_root_certificates(roots).with_no_client_auth();
+    let strict = match named {
+        None => builder()?.with_root_certificates(roots).with_no_client_auth(),
+        Some(certificates) => {
+            let trusted = Arc::new(Trusted::new(roots, certificates, &provider)?);
+            builder()?.dangerous().with_custom_certificate_verifier(trusted).with_no_client_auth()
+        }
+    };
     let anything = Arc::new(AcceptAnything(Arc::clone(&provider)));
     let skip_verify = builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
     Ok(Policies { strict, skip_verify })
 }
 
-/// Accepts any certificate. The signatures of the handshake still have to be right.
+/// What servers may sign with where nobody checks it. webpki knows none of these.
+const UNCHECKED: [SignatureScheme; 4] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    SignatureScheme::RSA_PKCS1_SHA1,
+    SignatureScheme::ECDSA_SHA1_Legacy,
+];
+
+/// Accepts any certificate, also one that webpki cannot read. Then the signatures of the handshake prove nothing either:
+/// whoever is in between has a certificate of their own.
 #[derive(Debug)]
 struct AcceptAnything(Arc<CryptoProvider>);
 
@@ -64,23 +79,25 @@ impl ServerCertVerifier for AcceptAnything {
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     fn verify_tls13_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        let mut schemes = self.0.signature_verification_algorithms.supported_schemes();
+        schemes.extend(UNCHECKED);
+        schemes
     }
 }

@@ -8,6 +8,7 @@ mod debugging;
 mod egress;
 mod headers;
 mod limits;
+mod oddities;
 mod practices;
 mod redirects;
 mod responses;

@@ -48,25 +48,48 @@ async fn a_long_location_is_quoted_in_part() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_no_response() {
+async fn a_head_is_read_up_to_300_kib_and_the_status_decides() {
     let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
-    let (long, many) = ("a".repeat(300_000), "X-Many: a\r\n".repeat(1_000));
-    for head in
-        [format!("HTTP/1.1 200 OK\r\nX-Long: {long}\r\n\r\n"), format!("HTTP/1.1 200 OK\r\n{many}\r\n")]
-    {
-        let url = target.url();
-        let served = async {
+    let url = target.url();
+    let (long, many) = ("a".repeat(400_000), "X-Many: a\r\n".repeat(40_000));
+    for fields in [format!("X-Long: {long}\r\n"), many] {
+        for (status, succeeds) in [("200 OK", true), ("500 Oh", false)] {
+            let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: 2\r\n\r\nok");
+            let (outcome, _) = tokio::join!(caller.call(&url), target.answer_once(head.as_bytes()));
+            assert_eq!(outcome.failure.is_none(), succeeds, "{outcome:?}");
+            assert_eq!(outcome.failure.map(|(kind, _)| kind), (!succeeds).then_some(ErrorKind::Status));
+            assert_eq!((outcome.response.body.as_deref(), outcome.response.truncated), (Some(""), true));
+        }
+    }
+    let most = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\nContent-Length: 2\r\n\r\nok", &long[..300_000]);
+    let (outcome, _) = tokio::join!(caller.call(&url), target.answer_once(most.as_bytes()));
+    assert_eq!((outcome.failure, outcome.response.body.as_deref()), (None, Some("ok")));
+    assert!(!outcome.response.truncated);
+}
+
+#[tokio::test]
+async fn what_comes_before_a_response_has_an_end() {
+    let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
+    let url = target.url();
+    for part in ["\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Hints\r\nLink: a\r\n\r\n"] {
+        let flood = async {
             let mut stream = target.accept().await;
             read_head(&mut stream).await;
-            // It may hang up before all of that is sent.
-            let _ = stream.write_all(head.as_bytes()).await;
-            stream
+            let parts = part.repeat(1_000);
+            while stream.write_all(parts.as_bytes()).await.is_ok() {}
         };
-        let (outcome, _stream) = tokio::join!(caller.call(&url), served);
+        let (outcome, ()) = soon("both ends", async { tokio::join!(caller.call(&url), flood) }).await;
         let (kind, message) = outcome.failure.unwrap();
-        assert_eq!(kind, ErrorKind::Reset, "{message}");
-        assert!(message.len() < MAX_MESSAGE, "{message}");
+        assert_eq!(
+            (kind, message.as_str()),
+            (ErrorKind::Reset, "no status of a response came within 300 KiB")
+        );
+        assert_eq!(outcome.response.status_code, 0);
     }
+    // Nor is a status line waited for that never ends.
+    let line = format!("HTTP/1.1 200 {}", "O".repeat(400_000));
+    let (outcome, _) = tokio::join!(caller.call(&url), target.answer_once(line.as_bytes()));
+    assert_eq!(outcome.failure.unwrap().0, ErrorKind::Reset);
 }
 
 #[tokio::test]

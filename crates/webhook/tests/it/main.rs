@@ -3,6 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
 
 mod bounds;
+mod connections;
 mod idle;
+mod redirects;
+mod requests;
+mod responses;
 mod shortage;
 mod support;
+mod tls;

@@ -1,12 +1,14 @@
 //! A client, and targets that do as they are told.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chronos_env::Env;
-use chronos_types::request::Request;
-use chronos_types::{Headers, Method, TargetUrl, Webhook};
+use chronos_types::request::{self, Occasion};
+use chronos_types::{ExecutionId, Headers, JobId, JobName, TargetUrl, Template, Trigger, Webhook};
 use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome};
+use futures::FutureExt as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,33 +31,45 @@ pub struct Caller {
 impl Caller {
     /// A client that keeps so many idle connections.
     pub fn new(max_idle: usize, env: Env) -> Self {
-        let config = ClientConfig {
-            timeout: PATIENCE,
-            max_response_body: 1024,
-            ca_file: None,
-            egress: Egress::default(),
-            max_idle,
-        };
+        Self::with(max_idle, None, env).unwrap()
+    }
+
+    /// A client that trusts the authorities of a file.
+    pub fn trusting(ca_file: PathBuf) -> Result<Self, String> {
+        Self::with(8, Some(ca_file), Env::real())
+    }
+
+    fn with(max_idle: usize, ca_file: Option<PathBuf>, env: Env) -> Result<Self, String> {
+        let egress = Egress::default();
+        let config = ClientConfig { timeout: PATIENCE, max_response_body: 1024, ca_file, egress, max_idle };
         let mut registry = Registry::default();
-        let client = Client::new(&config, Metrics::new(&mut registry), env).unwrap();
-        Self { client, registry }
+        let client = Client::new(&config, Metrics::new(&mut registry), env)?;
+        Ok(Self { client, registry })
     }
 
     /// Makes one attempt to GET this URL.
     pub async fn call(&self, url: &str) -> Outcome {
-        let webhook = Webhook {
-            url: TargetUrl::parse(url).unwrap(),
-            method: None,
-            headers: Headers::default(),
-            body: None,
-            auth: None,
-            success_codes: None,
-            timeout: None,
-            tls_skip_verify: false,
-            max_redirects: 0,
+        self.fire(&webhook(url)).await
+    }
+
+    /// Makes one attempt, with the headers that every request has.
+    pub async fn fire(&self, webhook: &Webhook) -> Outcome {
+        self.fire_as("job", webhook).await
+    }
+
+    /// Makes one attempt for a job of this name.
+    pub async fn fire_as(&self, name: &str, webhook: &Webhook) -> Outcome {
+        let job_id = JobId::new(0, [0; 10]);
+        let occasion = Occasion {
+            job_id,
+            job_name: &JobName::parse(name).unwrap(),
+            execution_id: ExecutionId::scheduled(job_id, 0),
+            scheduled_time: 0,
+            trigger: Trigger::Schedule,
+            attempt: 1,
         };
-        let request = Request { method: Method::Get, url: url.to_owned(), headers: Vec::new(), body: None };
-        self.client.attempt(&webhook, request, None).await
+        let timeout = webhook.timeout.map(|timeout| timeout.as_std());
+        self.client.attempt(webhook, request::build(webhook, &occasion), timeout).await
     }
 
     /// A metric's value.
@@ -65,6 +79,32 @@ impl Caller {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
+}
+
+/// A webhook that calls this URL, and asks for nothing else.
+pub fn webhook(url: &str) -> Webhook {
+    Webhook {
+        url: TargetUrl::parse(url).unwrap(),
+        method: None,
+        headers: Headers::default(),
+        body: None,
+        auth: None,
+        success_codes: None,
+        timeout: None,
+        tls_skip_verify: false,
+        max_redirects: 0,
+    }
+}
+
+/// A webhook that posts a body.
+pub fn posting(url: &str, body: &str) -> Webhook {
+    Webhook { body: Some(Template::parse(body).unwrap()), ..webhook(url) }
+}
+
+/// Headers of the user's own.
+pub fn headers(pairs: &[(&str, &str)]) -> Headers {
+    Headers::parse(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        .unwrap()
 }
 
 /// A target on a port of its own.
@@ -88,14 +128,30 @@ impl Target {
     pub async fn accept(&self) -> TcpStream {
         soon("a connection", self.listener.accept()).await.unwrap().0
     }
+
+    /// Whether somebody has made a connection that was not accepted.
+    pub fn has_caller(&self) -> bool {
+        self.listener.accept().now_or_never().is_some()
+    }
+
+    /// Answers one request with these bytes, on a connection of its own, and closes that. Returns the request's head.
+    pub async fn answer_once(&self, bytes: &[u8]) -> String {
+        let mut stream = self.accept().await;
+        let head = read_head(&mut stream).await;
+        // Whoever called may hang up before all of that is sent.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        head
+    }
 }
 
 /// Reads the head of a request.
-pub async fn read_head(stream: &mut TcpStream) {
+pub async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(soon("a request", stream.read_u8()).await.unwrap());
     }
+    String::from_utf8(head).unwrap()
 }
 
 /// Reads a request's head, and answers it with these bytes.

@@ -1,4 +1,4 @@
-//! The rule on redirects: not followed unless asked for, and credentials stay with their host
+//! The rule on redirects: not followed unless asked for, and what is the user's own stays with its host
 
 use crate::support::*;
 
@@ -53,7 +53,7 @@ async fn a_followed_redirect_keeps_or_changes_the_method_by_rfc_9110() {
 }
 
 #[tokio::test]
-async fn credentials_stay_on_their_host() {
+async fn credentials_and_other_headers_of_the_users_own_stay_on_their_host() {
     let (home, away) = (Receiver::start().await, Receiver::start().await);
     let server = CHRONOS.start().await;
     home.script("/away", [Answer::redirect(307, &away.url("/in"))]);
@@ -66,16 +66,18 @@ async fn credentials_stay_on_their_host() {
         for (way, there) in [("/near", &home), ("/away", &away)] {
             let webhook = json!({
                 "url": home.url(way), "auth": auth, "max_redirects": 1,
-                "headers": {"Cookie": "c", "X-Custom": "kept"},
+                "headers": {"Cookie": "c", "X-Functions-Key": "k", "X-Custom": "own", "Accept": "a/b"},
             });
             let execution = server.call_webhook(&format!("{name}-{}", &way[1..]), webhook).await;
             assert_eq!(execution["status"], "success", "{execution:#}");
             let call = there.next("/in").await;
             let kept = way == "/near";
-            assert_eq!(call.header(header).is_some(), kept, "{name} {way}");
-            assert_eq!(call.header("Cookie").is_some(), kept, "{name} {way}");
-            assert_eq!(call.sent("X-Custom"), "kept");
+            for own in [header, "Cookie", "X-Functions-Key", "X-Custom"] {
+                assert_eq!(call.header(own).is_some(), kept, "{own} {name} {way}");
+            }
+            assert_eq!(call.sent("Accept"), "a/b");
             assert_eq!(call.sent("User-Agent"), "Chronos/1.0");
+            assert!(call.header("X-Chronos-Execution-ID").is_some());
         }
     }
 }

@@ -96,3 +96,16 @@ async fn the_timeout_covers_the_last_byte_of_the_body() {
     assert_eq!((&execution["error_kind"], &execution["attempts"]), (&json!("timeout"), &json!(3)));
     receiver.abandoned("/stalled").await;
 }
+
+#[tokio::test]
+async fn the_status_that_came_before_the_timeout_is_kept() {
+    let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
+    receiver.script("/stalled", [Answer::stalled()]);
+    let mut spec = manual("stalled", json!({"url": receiver.url("/stalled"), "timeout": "2s"}));
+    spec["retry_policy"] = json!({"max_attempts": 1});
+    let execution = server.run(&spec).await;
+    assert_eq!(execution["error_kind"], "timeout", "{execution:#}");
+    assert_eq!(execution["response"]["status_code"], 200, "{execution:#}");
+    assert_eq!(execution["attempt_log"][0]["status_code"], 200, "{execution:#}");
+    assert!(execution["last_error"].as_str().unwrap().contains("200 OK came"), "{execution:#}");
+}

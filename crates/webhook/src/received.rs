@@ -1,0 +1,169 @@
+//! What has come of a response so far, and what is kept of it.
+
+use std::time::Duration;
+
+use chronos_types::{Response, clip};
+use http::StatusCode;
+
+use super::head::Head;
+
+/// The first bytes of what gzip made (RFC 1952).
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// The status and the start of the body. It is there also where the rest never comes.
+#[derive(Debug)]
+pub(crate) struct Received {
+    status: Option<StatusCode>,
+    /// How many bytes of the body are kept.
+    limit: usize,
+    kept: Vec<u8>,
+    /// How many bytes of the body came.
+    bytes: u64,
+    /// There was more, which was not read.
+    is_cut: bool,
+    coding: Option<String>,
+    /// How long the target asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// The response is whole, and a success.
+    pub(crate) is_success: bool,
+}
+
+impl Received {
+    /// Nothing yet.
+    pub(crate) fn nothing(limit: usize) -> Self {
+        Self {
+            status: None,
+            limit,
+            kept: Vec::new(),
+            bytes: 0,
+            is_cut: false,
+            coding: None,
+            retry_after: None,
+            is_success: false,
+        }
+    }
+
+    /// The status line of a response has come. That of an interim response (100, 103) says nothing.
+    pub(crate) fn status_line(&mut self, status: StatusCode) {
+        self.status = Some(status).filter(|status| !status.is_informational());
+    }
+
+    /// The head of the response that counts has come.
+    pub(crate) fn begin(&mut self, head: &Head, retry_after: Option<Duration>) {
+        (self.status, self.retry_after) = (Some(head.status), retry_after);
+        self.coding.clone_from(&head.coding);
+    }
+
+    /// A further request is made, and what came was not the answer.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::nothing(self.limit);
+    }
+
+    /// Some of the body has come.
+    pub(crate) fn take(&mut self, data: &[u8]) {
+        let room = self.limit - self.kept.len();
+        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        self.bytes = self.bytes.saturating_add(data.len() as u64);
+    }
+
+    /// The rest of the body is not read.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// What goes on record, with what went wrong where the response is not whole.
+    pub(crate) fn response(&self, error: Option<String>) -> Response {
+        let Some(status) = self.status else { return Response { error, ..Response::default() } };
+        let truncated = self.is_cut || self.bytes > self.kept.len() as u64;
+        Response { status_code: status.as_u16(), body: Some(self.text(truncated)), truncated, error }
+    }
+
+    /// The start of the body as text. A coded body (`gzip`) that nobody asked for is none; what it was is said instead.
+    fn text(&self, truncated: bool) -> String {
+        let kept = if truncated { whole_characters(&self.kept) } else { &self.kept };
+        match std::str::from_utf8(kept) {
+            Ok(text) => text.to_owned(),
+            Err(_) => match self.coding() {
+                Some(coding) => {
+                    let more = if self.is_cut { "more than " } else { "" };
+                    format!("{more}{} bytes of {}", self.bytes, clip(coding))
+                }
+                None => String::from_utf8_lossy(kept).into_owned(),
+            },
+        }
+    }
+
+    fn coding(&self) -> Option<&str> {
+        self.coding.as_deref().or_else(|| self.kept.starts_with(&GZIP).then_some("gzip"))
+    }
+}
+
+/// The bytes without the beginning of a character at their end.
+fn whole_characters(bytes: &[u8]) -> &[u8] {
+    let behind = bytes.iter().rev().take(3).take_while(|byte| matches!(byte, 0x80..=0xbf)).count();
+    let Some(start) = bytes.len().checked_sub(behind + 1) else { return bytes };
+    let length = match bytes[start] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if length > behind + 1 { &bytes[..start] } else { bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept of a body, at most eight bytes of it, and whether there was more.
+    fn check(coding: Option<&str>, body: &[u8], text: &str, truncated: bool) {
+        for piece in [1, 3, body.len().max(1)] {
+            let mut received = Received { coding: coding.map(str::to_owned), ..Received::nothing(8) };
+            received.status = Some(StatusCode::OK);
+            body.chunks(piece).for_each(|part| received.take(part));
+            let response = received.response(None);
+            assert_eq!((response.body.as_deref(), response.truncated), (Some(text), truncated), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_cut_between_characters_and_what_is_no_text_is_kept_lossily() {
+        check(None, b"", "", false);
+        check(None, b"12345678", "12345678", false);
+        check(None, b"123456789", "12345678", true);
+        check(None, "1234567é".as_bytes(), "1234567", true);
+        check(None, "123456é".as_bytes(), "123456é", false);
+        check(None, "123456é7".as_bytes(), "123456é", true);
+        check(None, "12345€€".as_bytes(), "12345€", true);
+        check(None, "123456€".as_bytes(), "123456", true);
+        check(None, "12345🦀".as_bytes(), "12345", true);
+        check(None, b"caf\xe9!", "caf\u{fffd}!", false);
+        check(None, b"\xe9", "\u{fffd}", false);
+        check(None, b"1234567\xa9\xa9", "1234567\u{fffd}", true);
+    }
+
+    #[test]
+    fn of_a_coded_body_it_is_said_what_it_was() {
+        let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\xc8\xe4\x02\0";
+        check(Some("gzip"), gzip, "15 bytes of gzip", true);
+        check(None, gzip, "15 bytes of gzip", true);
+        check(Some("br, gzip"), b"\xff\xfe", "2 bytes of br, gzip", false);
+        // Some say so of a text.
+        check(Some("gzip"), b"hello", "hello", false);
+        let mut received = Received { coding: Some("br".to_owned()), ..Received::nothing(8) };
+        received.status = Some(StatusCode::OK);
+        received.take(b"\xff\xfe");
+        received.cut();
+        assert_eq!(received.response(None).body.as_deref(), Some("more than 2 bytes of br"));
+    }
+
+    #[test]
+    fn of_no_response_there_is_no_body() {
+        let response = Received::nothing(8).response(Some("late".to_owned()));
+        assert_eq!((response.status_code, response.body, response.error), (0, None, Some("late".to_owned())));
+    }
+}
