@@ -129,11 +129,12 @@ fn the_cluster_sees_who_holds_what() {
     world.done(2000, report(&over, delivered(1, 1000)));
     world.done(2000, reassign(&second, NODE, "n2"));
     assert_eq!(world.ask(|r| r.open_nodes()), [(node(NODE), 2), (node("n2"), 1)]);
-    let holders = |beside| world.ask(|r| r.holders(&[a.seq, b.seq, c.seq, JobSeq::new(99)], beside));
+    let jobs = [a.seq, b.seq, c.seq, JobSeq::new(99)];
+    let holders = |beside: Option<&str>| world.ask(|r| r.holders(&jobs, beside.map(node).as_ref()));
     assert_eq!(holders(None), [(a.seq, node(NODE)), (b.seq, node(NODE))].into());
     // Whoever moves what a node holds looks for a place beside the other runs of the job.
-    assert_eq!(holders(Some(&node("n2"))), [(a.seq, node(NODE)), (b.seq, node(NODE))].into());
-    assert_eq!(holders(Some(&node(NODE))), [(a.seq, node("n2"))].into());
+    assert_eq!(holders(Some("n2")), [(a.seq, node(NODE)), (b.seq, node(NODE))].into());
+    assert_eq!(holders(Some(NODE)), [(a.seq, node("n2"))].into());
 
     let page = world.ask(|r| r.open_of(&node(NODE), None, 1));
     assert_eq!(
