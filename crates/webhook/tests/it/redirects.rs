@@ -81,7 +81,8 @@ async fn a_status_that_is_listed_is_the_answer_and_not_followed() {
     let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
     let codes = Some(SuccessCodes::parse(vec![200, 302]).unwrap());
     let fired = Webhook { success_codes: codes, ..following(&target) };
-    let (outcome, _) = tokio::join!(caller.fire(&fired), target.answer_once(&moved(302, b"/next")));
+    let listed = moved(302, b"/next");
+    let (outcome, _) = tokio::join!(caller.fire(&fired), target.answer_once(&listed));
     assert_eq!((outcome.failure, outcome.response.status_code), (None, 302));
     assert_eq!(outcome.response.body.as_deref(), Some("moved"));
     // One that is not listed is followed.
