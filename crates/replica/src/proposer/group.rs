@@ -22,8 +22,8 @@ impl Size {
             Class::Api => 4,
             Class::Bulk => 16,
         };
-        let Self { rows, bytes } = Group::ROOM;
-        Self { rows: self.rows.max(rows / part), bytes: self.bytes.max(bytes / part) }
+        let most = Group::most_rows(class);
+        Self { rows: self.rows.clamp(most / part, most), bytes: self.bytes.max(Group::ROOM.bytes / part) }
     }
 
     pub(super) fn without(self, other: Self) -> Self {
@@ -39,8 +39,18 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// So much goes into one batch, apart from what the later classes find room for: a log entry stays small.
-    pub(super) const ROOM: Size = Size { rows: MAX_ROWS, bytes: 1 << 20 };
+    /// So much goes into one batch, apart from what the later classes find room for: a log entry stays small. Plans
+    /// and reports come in thousands when a node is busy, and each batch costs a sync of the disk.
+    pub(super) const ROOM: Size = Size { rows: 8 * MAX_ROWS, bytes: 1 << 20 };
+
+    /// So many rows of one class go into one batch. What clients and slow loops write is in nobody's way for longer
+    /// than one command is.
+    pub(super) const fn most_rows(class: Class) -> usize {
+        match class {
+            Class::Scheduled => Self::ROOM.rows,
+            Class::Api | Class::Bulk => MAX_ROWS,
+        }
+    }
 
     /// Whether there is room for more. The first finds it always.
     pub(super) fn takes(&self, waiting: &Waiting, room: Size) -> bool {

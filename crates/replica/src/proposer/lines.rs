@@ -82,7 +82,10 @@ impl Entrances {
     pub(super) async fn enter(&self, items: Vec<Proposal>, for_peer: bool) -> Result<Accepted, ProposeError> {
         // Each counts, also one that changes nothing.
         let rows = items.iter().map(|item| item.command.rows().max(1)).sum();
-        if rows > MAX_ROWS {
+        let class = class_of(&items);
+        // Another node sends what it gathered of a class.
+        let most = if for_peer { Group::most_rows(class) } else { MAX_ROWS };
+        if rows > most {
             return Err(ProposeError::TooManyRows { rows });
         }
         let bytes = items.iter().map(|item| item.command.weight()).sum();
@@ -90,7 +93,6 @@ impl Entrances {
             return Err(ProposeError::TooLarge { bytes, limit: MOST });
         }
         let stopped = || ProposeError::Stopped("writes are closed".into());
-        let class = class_of(&items);
         let Entrance { queue, places } = &self.0[class as usize];
         let place = Arc::clone(places).acquire_many_owned(places_of(bytes));
         let place = match class {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Instant;
 
+use chronos_state::{Command, MAX_ROWS, Plan, Proposal};
 use tempfile::TempDir;
 
 use super::*;
@@ -179,6 +180,21 @@ async fn every_node_takes_writes_and_shows_them_at_once() {
             assert_eq!(other.jobs(), number.cast_unsigned());
         }
     }
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_takes_as_many_plans_at_once_as_another_node_gathers_and_fewer_of_the_rest() {
+    let cluster = Cluster::of_three().await;
+    let (_, others) = cluster.roles("one");
+    let asked = cluster.node(&others[0]);
+    let plan = || Command::Plan(Plan { steps: Vec::new() }).into();
+    let plans: Vec<Proposal> = std::iter::repeat_with(plan).take(8 * MAX_ROWS).collect();
+    let accepted = asked.replica.forward(&plans).await.expect("accepted");
+    assert_eq!(accepted.outcomes.len(), 8 * MAX_ROWS);
+    let jobs: Vec<Proposal> = (0..=1_000).flat_map(|number| put_job(number, "").items).collect();
+    let refused = asked.replica.forward(&jobs).await.expect_err("refused");
+    assert_eq!(refused, ProposeError::TooManyRows { rows: 1_001 });
     cluster.stop().await;
 }
 

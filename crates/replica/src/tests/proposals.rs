@@ -63,7 +63,7 @@ async fn plans_go_before_what_clients_write_and_leave_them_room() {
     for number in 2..=1_501 {
         proposed.push(node.line_up(job(number, "")).await);
     }
-    for _ in 0..1_200 {
+    for _ in 0..9_200 {
         proposed.push(node.line_up(plan()).await);
     }
     drop(gate);
@@ -79,7 +79,7 @@ async fn plans_go_before_what_clients_write_and_leave_them_room() {
         })
         .collect();
     // The batch under way; then one full of plans, with some room for each of the others; then the rest.
-    assert_eq!(batches, [(0, 1, 0), (1_000, 250, 2), (200, 800, 0), (0, 450, 0)]);
+    assert_eq!(batches, [(0, 1, 0), (8_000, 250, 2), (1_200, 1_000, 0), (0, 250, 0)]);
     node.replica.shutdown().await;
 }
 
