@@ -125,7 +125,7 @@ pub enum WriteError {
     Storage(#[from] StateError),
     /// The machine gave an outcome that the command cannot have: a bug.
     #[error("an outcome that does not fit its command: {0:?}")]
-    Unexpected(Outcome),
+    Unexpected(Box<Outcome>),
 }
 
 impl WriteError {
@@ -141,7 +141,7 @@ impl WriteError {
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Refused { refusal } => Self::Refused(refusal),
-            other => Self::Unexpected(other),
+            other => Self::Unexpected(Box::new(other)),
         }
     }
 }
