@@ -50,7 +50,7 @@ fn of(
         Shape::Object(fields) => object(&fields, given),
         Shape::Map(schema) => {
             let (keys, _) = texts::keys(path);
-            let field = |name: &&'static str| Field { name: *name, schema, is_required: false };
+            let field = |name: &&'static str| Field { name, schema, is_required: false };
             object(&keys.iter().map(field).collect::<Vec<_>>(), given)
         }
         Shape::List(schema) => vec(values(schema, &format!("{path}[]")), 1..4).prop_map(Value::from).boxed(),
