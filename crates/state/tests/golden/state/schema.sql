@@ -49,7 +49,7 @@ CREATE TABLE jobs (
 
 CREATE TABLE keys (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
-  sum INTEGER NOT NULL
+  job INTEGER, version INTEGER, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE meta (
@@ -108,6 +108,8 @@ CREATE INDEX executions_open ON executions (job) WHERE status < 3;
 CREATE INDEX jobs_state ON jobs (state);
 
 CREATE INDEX keys_at ON keys (at);
+
+CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 
 CREATE INDEX tags_job ON tags (seq);
 
