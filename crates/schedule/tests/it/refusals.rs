@@ -61,6 +61,7 @@ fn ranges_steps_and_lists() {
     refused("0 0 */32 * *", &["day-of-month: \"*/32\"", "at most 31"]);
     refused("0 0 1 */13 *", &["month: \"*/13\"", "at most 12"]);
     refused("0 0 * * */8", &["day-of-week: \"*/8\"", "at most 7"]);
+    refused("0 0 * * thu/9", &["day-of-week: \"thu/9\"", "at most 7"]);
     refused("*/4294967297 * * * *", &["minute: \"*/4294967297\"", "at most 59"]);
     refused("*/99999999999999999999 * * * *", &["at most 59"]);
     refused("0 4294967296 * * *", &["hour: \"4294967296\" is out of range"]);
