@@ -333,26 +333,29 @@ mod tests {
                 Box::new(move |r| drop(r.aged_executions(None, age(all, 0), 100).expect("a look"))),
                 2_500,
             ),
-            // Each is of another job, which is asked for how many it has.
+            // Each is of another job, which is asked for how many it has: some 50 steps more for each.
             (
                 "aged, of which some stay",
                 Box::new(move |r| drop(r.aged_executions(None, age(all, 2), 100).expect("a look"))),
-                12_000,
+                7_500,
             ),
+            // All that the jobs have is gone through, and named but for the newest two.
             (
                 "aged, of jobs",
                 Box::new(move |r| drop(r.aged_of_jobs(first, age(all, 2), 100).expect("a look"))),
-                16_000,
+                10_000,
             ),
+            // Without going through what they hold: a step in the index shows that the oldest is young enough.
             (
                 "nothing aged, of jobs",
                 Box::new(move |r| drop(r.aged_of_jobs(first, age(0, 2), 100).expect("a look"))),
-                4_000,
+                2_500,
             ),
+            // How many a job has is on record; its executions are not looked at.
             (
                 "aged, of jobs that have few",
                 Box::new(move |r| drop(r.aged_of_jobs(first, age(all, 9), 100).expect("a look"))),
-                2_000,
+                1_200,
             ),
             // And the next one begins behind them.
             (
