@@ -56,9 +56,12 @@ async fn a_connection_is_kept_for_4_s_where_the_target_says_nothing() {
     pass(3_000).await;
     call_again(&caller, &target, &mut stream, "").await;
     pass(4_001).await;
+    let mut next = call(&caller, &target, "").await;
     ends(&mut stream).await;
+    // It is closed also where no further call comes.
+    pass(4_001).await;
+    ends(&mut next).await;
     assert_eq!(caller.metric("idle_connections"), 0);
-    call(&caller, &target, "").await;
 }
 
 #[tokio::test]
@@ -69,6 +72,7 @@ async fn a_connection_is_kept_for_as_long_as_the_target_says() {
     call_again(&caller, &target, &mut stream, "Keep-Alive: timeout=3\r\n").await;
     // A second before the target would close it.
     pass(2_001).await;
+    call(&caller, &target, "").await;
     ends(&mut stream).await;
     for fields in ["Keep-Alive: timeout=1\r\n", "Keep-Alive: timeout=9, max=0\r\n", "Connection: close\r\n"] {
         ends(&mut call(&caller, &target, fields).await).await;
@@ -83,8 +87,8 @@ async fn a_connection_is_used_for_a_minute_at_most() {
     pass(40_000).await;
     call_again(&caller, &target, &mut stream, long).await;
     pass(20_001).await;
-    ends(&mut stream).await;
     call(&caller, &target, long).await;
+    ends(&mut stream).await;
 }
 
 #[tokio::test]
