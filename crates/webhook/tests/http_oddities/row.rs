@@ -34,7 +34,7 @@ pub struct Call {
     pub max_redirects: u8,
     /// Calls, one after the other. The verdict is that on the last one.
     pub times: usize,
-    /// How often the whole row is tried. Every time must be the same.
+    /// How often the whole row is tried. Our verdict must be the same every time, curl's is the most frequent one.
     pub tries: usize,
     /// The headers of a request that [`Step::Echo`] shows.
     pub shows: &'static [&'static str],

@@ -126,7 +126,10 @@ impl Target {
 
     /// The next connection.
     pub async fn accept(&self) -> TcpStream {
-        soon("a connection", self.listener.accept()).await.unwrap().0
+        let stream = soon("a connection", self.listener.accept()).await.unwrap().0;
+        // What is written leaves at once. Nagle's algorithm would keep it back, and a close with unread bytes drop it.
+        stream.set_nodelay(true).unwrap();
+        stream
     }
 
     /// Whether somebody has made a connection that was not accepted.

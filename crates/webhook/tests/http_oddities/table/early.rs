@@ -33,11 +33,11 @@ pub fn rows() -> Vec<Row> {
         early("200 and a reset", status("200 OK"), Reset).both("200 ok"),
         early("200 in chunks and a reset", chunks("2\r\nok\r\n0\r\n\r\n"), Reset).both("200 ok"),
         early("401 and half a close", status("401 No"), Finish).both("401 ok"),
-        early("200 without a length and a close", ok("\r\nok"), Close).differ(
-            "exit 56 after 200 ok",
-            "200 ok",
-            EARLY_RESET,
-        ),
+        // The whole request was sent before, or what curl sees would be chance.
+        Row::new("200 without a length and a close", [vec![Head, Touched, Send(ok("\r\nok")), Close]])
+            .posts(10)
+            .tries(TRIES)
+            .differ("exit 56 after 200 ok", "200 ok", EARLY_RESET),
         early("200 with half its body and a reset", ok("Content-Length: 5\r\n\r\nok"), Reset)
             .fail("exit 56 after 200 ok", "body after 200 ok"),
         early(
