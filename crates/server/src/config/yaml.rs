@@ -169,8 +169,17 @@ impl<'a, F: Fn(usize) -> Origin> Reader<'a, F> {
         // At the end of the text the parser may be behind its last line.
         let last = self.text.lines().count().max(1);
         let line = error.marker().line().clamp(1, last);
-        let shown = self.text.lines().nth(line - 1).unwrap_or_default().trim();
-        let problem = format!("{:?} is not YAML: {}", clip(shown), in_words(error.kind()));
+        let whole = self.text.lines().nth(line - 1).unwrap_or_default();
+        let mut before = whole.chars().take(error.marker().col());
+        let why = match error.kind() {
+            // The dash of an item is no value.
+            ErrorKind::ExpectedBlockMappingKey if before.any(|c| !matches!(c, ' ' | '-')) => {
+                "something stands behind the value; put a text that begins with a bracket or * into quotes"
+                    .to_owned()
+            }
+            kind => in_words(kind),
+        };
+        let problem = format!("{:?} is not YAML: {why}", clip(whole.trim()));
         Fault { line, problem }
     }
 }
@@ -229,8 +238,11 @@ fn in_words(kind: &ErrorKind) -> String {
         K::MappingValueNotAllowed | K::InvalidColonPlacement | K::InvalidMappingValueWhitespace => {
             "a colon stands where no key is expected; put a text that has one into quotes"
         }
-        K::SimpleKeyExpected | K::InvalidSimpleKey | K::ExpectedBlockMappingKey | K::MappingKeyNotAllowed => {
+        K::SimpleKeyExpected | K::InvalidSimpleKey | K::MappingKeyNotAllowed => {
             "expected a key and a colon, such as \"server:\""
+        }
+        K::ExpectedBlockMappingKey => {
+            "expected a key and a colon, such as \"server:\", indented as the keys beside it"
         }
         K::BlockSequenceEntryNotAllowed
         | K::BlockEntryInFlowCollection

@@ -262,6 +262,8 @@ fn a_file_that_is_no_yaml_of_ours_is_refused_in_our_own_words() {
         ("# \u{7}\n", &["line 1", "the character"]),
         ("server:\n  http:\n    address: [::1]:8080\n", &["line 3", "not YAML", "into quotes"]),
         ("server:\n  http:\n    address: *:8080\n", &["line 3", "not YAML", "into quotes"]),
+        ("cluster:\n  data_dir: [a] b\n", &["line 2", "not YAML", "behind the value", "into quotes"]),
+        ("cluster:\n  node_id: a\n  - b\n", &["line 3", "not YAML", "expected a key and a colon"]),
         ("metrics:\n  path: @m\n", &["line 2", "not YAML", "into quotes"]),
         ("metrics:\n  path: a: b\n", &["line 2", "not YAML", "into quotes"]),
         ("cluster:\n    node_id: a\n  data_dir: b\n", &["line 3", "not YAML", "indented"]),
