@@ -1,6 +1,7 @@
 //! Whichever node is asked for a run, it meets the unfinished runs of its job.
 
 use hyper::Method;
+use rustix::process::Signal;
 
 use crate::support::*;
 
@@ -172,5 +173,26 @@ async fn a_repeat_is_known_to_every_node() {
                 assert_eq!(node.send(Method::POST, &path, &key, "").await.ok(202), first, "{name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_is_known_to_a_node_that_lags_behind() {
+    let receiver = Receiver::start().await;
+    let cluster = CHRONOS.calm_cluster(3).up().await;
+    let leader = cluster.leader().await;
+    let (one, lags) = (cluster.node(leader), cluster.node(leader % 3 + 1));
+    for round in 0..20 {
+        let name = format!("job-{round}");
+        let path = format!("/api/v1/jobs/{name}/trigger");
+        let key = [("idempotency-key", name.as_str())];
+        // It hears of nothing until it is asked, and then of all at once.
+        lags.signal(Signal::STOP);
+        one.create(&manual(&name, json!({"url": receiver.url("/")}))).await;
+        let first = one.send(Method::POST, &path, &key, "").await.ok(202);
+        assert_eq!(one.delete(&format!("/jobs/{name}")).await.status, 204);
+        let goes_on = async { lags.signal(Signal::CONT) };
+        let (again, ()) = tokio::join!(lags.send(Method::POST, &path, &key, ""), goes_on);
+        assert_eq!(again.ok(202), first, "{name}");
     }
 }
