@@ -85,6 +85,7 @@ fn body(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<Template> {
 
 fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
     const TYPES: &str = "expected one of bearer, basic, api_key";
+    const ALL_FIELDS: [&str; 6] = ["type", "token", "username", "password", "api_key", "header"];
     let fields = Fields::open(value, path, invalid)?;
     fields.require("type", "one of bearer, basic, api_key", invalid);
     let known: &[&str] = match fields.text("type", invalid)? {
@@ -96,7 +97,9 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
             return None;
         }
     };
-    fields.only(known, &[], invalid);
+    // A null says that a field is not there, and none of another type is.
+    let absent = ALL_FIELDS.into_iter().filter(|name| fields.get(name).is_none()).collect::<Vec<_>>();
+    fields.only(known, &absent, invalid);
     let mut secret = |name: &str| {
         fields.require(name, "a string", invalid);
         fields.secret(name, invalid).map(str::to_owned)

@@ -43,6 +43,17 @@ fn a_patch_changes_what_it_names_and_keeps_the_rest() {
 }
 
 #[test]
+fn a_null_for_a_field_of_another_type_of_auth_changes_nothing() {
+    let input = with("webhook.auth", json!({"type": "api_key", "api_key": "hunter2"}));
+    let auth = |patch: Value| patched(&input, &json!({"webhook": {"auth": patch}}));
+    let nulls = json!({"username": null, "password": null, "token": null, "header": null});
+    assert_eq!(auth(nulls).expect("none of them is there"), parse(&input).expect("good"));
+    for patch in [json!({"username": "u"}), json!({"user": null})] {
+        assert!(auth(patch.clone()).is_err(), "{patch}");
+    }
+}
+
+#[test]
 fn a_patch_names_headers_in_any_case() {
     let input = with("webhook.headers", json!({"X-First": "1", "Authorization": "hunter2", "X-Last": "2"}));
     let headers = |patch: Value| {
