@@ -33,7 +33,9 @@ impl<'a> Fields<'a> {
         match value {
             Value::Object(map) => Some(Self { map, path: path.to_owned() }),
             other => {
-                invalid.add(path, unquoted(other, "an object"));
+                // A text in the place of a whole webhook, its headers or its auth may be a secret.
+                let wrong = if path.is_empty() || path.starts_with("webhook") { unquoted } else { quoted };
+                invalid.add(path, wrong(other, "an object"));
                 None
             }
         }

@@ -42,9 +42,11 @@ fn says_all(sent: &Value, field: &str, message: &str) -> Result<(), String> {
     }
 }
 
-/// A user's own header may carry anything, and what follows a colon in a user's name is the password.
+/// A user's own header may carry anything, and what follows a colon in a user's name is the password. Where an object
+/// is expected that holds such fields, a text may be one of them.
 fn may_be_secret(field: &str) -> bool {
-    texts::is_secret(field) || field.starts_with("webhook.headers.") || field == "webhook.auth.username"
+    let holds_secrets = ["webhook", "webhook.headers", "webhook.auth", "webhook.auth.username"];
+    texts::is_secret(field) || field.starts_with("webhook.headers.") || holds_secrets.contains(&field)
 }
 
 /// What stands at the path of a field. A key of a user's may have dots of its own.
@@ -70,7 +72,7 @@ fn names(value: &Value, message: &str) -> bool {
     match value {
         Value::Null => message.contains("null"),
         Value::Bool(value) => message.contains(&value.to_string()) || message.contains("a boolean"),
-        Value::Number(number) => message.contains(&number.to_string()) || message.contains("a number"),
+        Value::Number(number) => names_number(number, message) || message.contains("a number"),
         Value::String(text) => names_text(text, message),
         Value::Array(items) => {
             ["an array", "is JSON", "has "].iter().any(|kind| message.contains(kind))
@@ -81,6 +83,12 @@ fn names(value: &Value, message: &str) -> bool {
                 || fields.keys().any(|key| message.contains(&format!("{key:?}")))
         }
     }
+}
+
+/// Whether a message names a number, in one way to write it or another (`1e300`, `1e+300`).
+fn names_number(number: &serde_json::Number, message: &str) -> bool {
+    let is_it = |word: &str| word.parse().is_ok_and(|found: f64| Some(found) == number.as_f64());
+    message.contains(&number.to_string()) || message.split_whitespace().any(is_it)
 }
 
 /// Whether a message quotes a text, the part of it that is wrong, or how long it is.
