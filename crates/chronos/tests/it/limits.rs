@@ -29,6 +29,7 @@ async fn converse(server: &Server, bytes: &[u8]) -> Vec<u8> {
 fn parts(answer: &[u8]) -> (u16, String) {
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let line = head.strip_prefix("HTTP/1.1 ").or_else(|| head.strip_prefix("HTTP/1.0 "));
+    let status = line.and_then(|rest| rest.get(..3)?.parse().ok());
     (status.unwrap_or_else(|| panic!("no status in {head:?}")), body.to_owned())
 }

@@ -18,7 +18,7 @@ async fn a_data_directory_that_was_meant_otherwise_is_refused_and_leaves_nothing
     for path in ["", " ", "~", "~/data", "$DATA", "file:data", "data\n", " data"] {
         let setup = CHRONOS.setup();
         let around = setup.data().parent().unwrap().to_owned();
-        let refused = setup.key("cluster.data_dir", path).refused().await;
+        let refused = setup.clone().key("cluster.data_dir", path).refused().await;
         refused.names(&[
             "CHRONOS_CLUSTER__DATA_DIR",
             "cluster.data_dir",

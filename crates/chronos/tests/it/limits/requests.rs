@@ -40,8 +40,9 @@ async fn a_head_has_32_kib_at_most_and_what_is_longer_is_told_so() {
     let target = format!("GET /jobs?q={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "x".repeat(HEAD));
     let said = detail(&converse(&server, target.as_bytes()).await);
     assert!(said.contains("of URL and headers"), "{said}");
-    // Past twice as much, hyper gives it up with a bare status.
-    let (status, body) = parts(&converse(&server, head_of(3 * HEAD).as_bytes()).await);
+    // hyper gives it up with a bare status where it has read twice as much and the end is not there. With its last read
+    // it may get as much again.
+    let (status, body) = parts(&converse(&server, head_of(5 * HEAD).as_bytes()).await);
     assert_eq!((status, body.as_str()), (431, ""));
 }
 
@@ -94,8 +95,9 @@ async fn what_stands_beside_the_chunks_of_a_body_has_16_kib_at_most() {
 #[tokio::test]
 async fn requests_are_http_1_1_or_1_0() {
     let server = CHRONOS.start().await;
-    // One of HTTP/1.0 is answered, and the connection closed.
-    assert_eq!(parts(&converse(&server, b"GET /health HTTP/1.0\r\n\r\n").await).0, 200);
+    // One of HTTP/1.0 is answered in that version, and the connection closed.
+    let answer = converse(&server, b"GET /health HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with(b"HTTP/1.0 200 OK\r\n"), "{answer:?}");
     for nothing_else in
         ["GET /health HTTP/2.0\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /health\r\n"]
     {
