@@ -2,6 +2,7 @@
 //! what is kept has a bound in bytes; a job that runs seldom has a past; and nobody else may read it.
 
 mod bytes;
+mod day;
 mod files;
 mod month;
 mod past;
