@@ -20,7 +20,7 @@ pub(crate) const AT_ONCE: usize = MAX_ROWS;
 pub async fn hand_over(
     services: &Services,
     others: &[NodeName],
-    keep: impl Fn(&ExecutionId) -> bool,
+    keep: impl Fn(&OpenRun) -> bool,
     unsure: impl Fn(&ExecutionId) -> bool,
 ) -> Result<usize, LoopError> {
     give_away(services, &services.node, || others.to_vec(), keep, unsure, |_| {}).await
@@ -32,7 +32,7 @@ pub(crate) async fn give_away(
     services: &Services,
     from: &NodeName,
     live: impl Fn() -> Vec<NodeName>,
-    keep: impl Fn(&ExecutionId) -> bool,
+    keep: impl Fn(&OpenRun) -> bool,
     unsure: impl Fn(&ExecutionId) -> bool,
     moved: impl Fn(usize),
 ) -> Result<usize, LoopError> {
@@ -56,7 +56,7 @@ pub(crate) async fn give_away(
         after = Some(last.clone());
         let runs: Vec<Moved> = page
             .iter()
-            .filter(|run| !keep(&run.execution))
+            .filter(|run| !keep(run))
             .filter_map(|run| {
                 let holder = holders.get(&run.job_seq);
                 let to = node_beside(run.job, holder, &live)?;

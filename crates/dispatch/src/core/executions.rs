@@ -101,18 +101,24 @@ impl Executions {
     /// What is to be known of them where they are handed over.
     pub(super) fn closed(&self) -> Closed {
         let inherited = self.entries.iter().filter(|(_, entry)| entry.inherited).map(|(id, _)| *id);
-        Closed { keep: self.to_keep(), inherited: self.recovered.then(|| inherited.collect()) }
+        let busy = self.busy();
+        Closed { keep: self.to_keep(&busy), busy, inherited: self.recovered.then(|| inherited.collect()) }
     }
 
     /// Executions that no other node may fire yet: those that have begun and are not settled, and those
     /// that may not begin beside them.
-    fn to_keep(&self) -> HashSet<ExecutionId> {
-        let overlaps =
-            |entry: &Entry| entry.prepared.as_ref().is_some_and(|job| job.concurrency == Concurrency::Allow);
-        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
-        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
-        let busy: HashSet<JobSeq> = busy.map(|entry| entry.fire.run.job).collect();
+    fn to_keep(&self, busy: &HashSet<JobSeq>) -> HashSet<ExecutionId> {
         let keeps = |entry: &Entry| entry.has_begun() || busy.contains(&entry.fire.run.job);
         self.entries.iter().filter(|(_, entry)| keeps(entry)).map(|(id, _)| *id).collect()
+    }
+
+    /// Jobs that do not allow overlap and have a run that has begun and is not settled.
+    fn busy(&self) -> HashSet<JobSeq> {
+        // A replay goes by what its job says now, and not by its version.
+        let policy = |entry: &Entry| entry.fire.policy.or(entry.prepared.as_ref().map(|job| job.concurrency));
+        let overlaps = |entry: &Entry| policy(entry) == Some(Concurrency::Allow);
+        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
+        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
+        busy.map(|entry| entry.fire.run.job).collect()
     }
 }

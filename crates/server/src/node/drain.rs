@@ -6,7 +6,8 @@ use std::time::Duration;
 use chronos_dispatch::{self as dispatch, Closed};
 use chronos_engine::{Services, hand_over};
 use chronos_replica::Replica;
-use chronos_types::{ExecutionId, NodeName};
+use chronos_state::OpenRun;
+use chronos_types::NodeName;
 use tokio_util::sync::CancellationToken;
 
 /// How long attempts under way may take to end.
@@ -70,7 +71,7 @@ impl Drain {
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
-    pub(super) async fn hand_over(&self, closed: &Closed, keep: impl Fn(&ExecutionId) -> bool) {
+    pub(super) async fn hand_over(&self, closed: &Closed, keep: impl Fn(&OpenRun) -> bool) {
         let members = self.replica.status().members.into_iter().map(|member| member.name);
         let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
         let given = hand_over(&self.services, &others, keep, |id| closed.may_have_begun(id));
@@ -89,7 +90,7 @@ impl Drain {
         let handing_over = async {
             let mut now = closed.clone();
             loop {
-                self.hand_over(&closed, |id| now.keep.contains(id)).await;
+                self.hand_over(&closed, |run| now.keeps(run)).await;
                 tokio::time::sleep(HAND_OVER_EVERY).await;
                 // What came meanwhile stays too where it may not begin beside what is under way.
                 now = self.dispatcher.close().await;

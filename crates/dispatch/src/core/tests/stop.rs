@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chronos_state::Effect::{Fire, Settled};
 use chronos_types::Concurrency::{Allow, Queue};
-use chronos_types::ExecutionId;
+use chronos_types::{ExecutionId, Trigger};
 
 use super::bench::{Bench, failure, fire, fire_at, id, retry, success};
 use crate::core::Event;
@@ -48,6 +48,21 @@ fn what_comes_while_a_node_closes_stays_until_it_may_begin_elsewhere() {
     bench.ended(11, 1, success());
     bench.applied([Settled(id(11))]);
     assert_eq!(bench.core.closed().keep, ids([]));
+}
+
+#[test]
+fn what_may_begin_beside_a_replay_that_is_under_way_is_what_its_job_says_now() {
+    for (then, now, kept) in [(Allow, Queue, ids([11, 12])), (Queue, Allow, ids([11]))] {
+        let mut bench = Bench::recovered(64);
+        bench.knows(1, 1, then);
+        let mut replay = fire(11);
+        (replay.run.trigger, replay.policy) = (Trigger::Replay, Some(now));
+        bench.applied([Fire(replay)]);
+        bench.tick();
+        bench.on(Event::Close);
+        bench.applied([Fire(fire_at(12, 1))]);
+        assert_eq!(bench.core.closed().keep, kept, "{then:?}, and now {now:?}");
+    }
 }
 
 #[test]
