@@ -10,6 +10,7 @@ async fn a_search_finds_text_in_any_case_and_script_and_nothing_else() {
         ("b", "резервная копия"),
         ("c", "Η ΟΔΟΣ"),
         ("d", "100% _ \\ 備份"),
+        ("e", "Hauptstraße"),
     ] {
         let mut job = manual(name, json!({"url": "http://127.0.0.1:9/"}));
         job["description"] = description.into();
@@ -21,6 +22,8 @@ async fn a_search_finds_text_in_any_case_and_script_and_nothing_else() {
         ("Übung", &["Backup-1"]),
         ("РЕЗЕРВНАЯ", &["b"]),
         ("οδος", &["c"]),
+        ("οδοσ", &["c"]),
+        ("HAUPTSTRASSE", &["e"]),
         ("備份", &["d"]),
         ("%", &["d"]),
         ("_", &["d"]),
