@@ -189,9 +189,9 @@ async fn a_leader_takes_as_many_plans_at_once_as_another_node_gathers_and_fewer_
     let (_, others) = cluster.roles("one");
     let asked = cluster.node(&others[0]);
     let plan = || Command::Plan(Plan { steps: Vec::new() }).into();
-    let plans: Vec<Proposal> = std::iter::repeat_with(plan).take(8 * MAX_ROWS).collect();
+    let plans: Vec<Proposal> = std::iter::repeat_with(plan).take(4 * MAX_ROWS).collect();
     let accepted = asked.replica.forward(&plans).await.expect("accepted");
-    assert_eq!(accepted.outcomes.len(), 8 * MAX_ROWS);
+    assert_eq!(accepted.outcomes.len(), 4 * MAX_ROWS);
     let jobs: Vec<Proposal> = (0..=1_000).flat_map(|number| put_job(number, "").items).collect();
     let refused = asked.replica.forward(&jobs).await.expect_err("refused");
     assert_eq!(refused, ProposeError::TooManyRows { rows: 1_001 });

@@ -95,7 +95,10 @@ async fn what_comes_before_a_response_has_an_end() {
 #[tokio::test]
 async fn a_long_name_that_cannot_be_resolved_is_quoted_in_part() {
     let caller = Caller::new(8, Env::real().with_net(std::sync::Arc::new(NoNames)));
-    let host = format!("{}.invalid", "a".repeat(1_900));
+    // As long as a name may be.
+    let label = "a".repeat(61);
+    let host = format!("{label}.{label}.{label}.{}.invalid", &label[..59]);
+    assert_eq!(host.len(), 253);
     let outcome = caller.call(&format!("http://{host}/")).await;
     let (kind, message) = outcome.failure.unwrap();
     assert_eq!(kind, ErrorKind::Dns, "{message}");
@@ -111,7 +114,7 @@ impl chronos_env::Net for NoNames {
         &'a self,
         address: &'a str,
     ) -> chronos_env::BoxFuture<'a, std::io::Result<Vec<std::net::SocketAddr>>> {
-        Box::pin(async move { Err(std::io::Error::other(format!("no such name: {address} {address}"))) })
+        Box::pin(async move { Err(std::io::Error::other(format!("no such name: {}", address.repeat(8)))) })
     }
 
     fn connect(
