@@ -184,6 +184,11 @@ async fn what_a_target_says_unasked_is_no_answer() {
     // It has arrived by the time that something behind it has.
     call(&caller, &other, "").await;
     call(&caller, &target, "").await;
+    // A connection that stays, too.
+    let mut stream = call(&caller, &target, "").await;
+    stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.unwrap();
+    call(&caller, &other, "Connection: close\r\n").await;
+    call(&caller, &target, "").await;
     // More than was announced, with the answer.
     let mut stream = call(&caller, &other, "Connection: close\r\n").await;
     ends(&mut stream).await;

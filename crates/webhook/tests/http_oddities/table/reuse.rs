@@ -107,10 +107,6 @@ fn ended(new: &'static str, late: &str) -> Vec<Row> {
             [Request, Send(b"HTTP/1.1 408 Timeout\r\nContent-Length: 2\r\n\r\nno".to_vec())],
         )
         .both("408 no in 2 requests"),
-        then("103 between the calls", [Send(b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec())])
-            .tries(15)
-            .stalls()
-            .both(new),
         then("a close before the second request is read", [Touched, Close]).both(new),
         then("a close behind the second request", [Request, Close]).both(again),
         then("a reset behind the second request", [Request, Reset]).both(again),
