@@ -139,7 +139,7 @@ pub enum ProposeError {
         limit: usize,
     },
     /// The commands would change more rows than may be changed at once. Nothing was written.
-    #[error("the write would change {rows} rows; expected at most {MAX_ROWS}")]
+    #[error("the write would change {rows} rows; expected at most {MAX_ROWS} of one command")]
     TooManyRows {
         /// The rows that they would change.
         rows: usize,

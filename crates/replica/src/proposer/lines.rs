@@ -81,11 +81,10 @@ impl Entrances {
     /// They are too many, or there is no room for them; or see [`ProposeError`].
     pub(super) async fn enter(&self, items: Vec<Proposal>, for_peer: bool) -> Result<Accepted, ProposeError> {
         // Each counts, also one that changes nothing.
-        let rows = items.iter().map(|item| item.command.rows().max(1)).sum();
+        let counts = || items.iter().map(|item| item.command.rows().max(1));
+        let (rows, largest) = (counts().sum(), counts().max().unwrap_or(0));
         let class = class_of(&items);
-        // Another node sends what it gathered of a class.
-        let most = if for_peer { Group::most_rows(class) } else { MAX_ROWS };
-        if rows > most {
+        if largest > MAX_ROWS || rows > Group::most_rows(class) {
             return Err(ProposeError::TooManyRows { rows });
         }
         let bytes = items.iter().map(|item| item.command.weight()).sum();

@@ -97,9 +97,10 @@ async fn what_would_change_too_much_is_refused_where_it_is_submitted() {
     let plan = Command::Plan(Plan { steps: steps(job, due, MAX_ROWS / 2 + 1) });
     let error = bench.proposer.propose(plan.clone().into()).await.expect_err("it is too much");
     assert_eq!(error, ProposeError::TooManyRows { rows: MAX_ROWS + 2 });
-    let half = || Command::Plan(Plan { steps: steps(job, due, MAX_ROWS / 4 + 1) }).into();
-    let error = bench.proposer.propose_all(vec![half(), half()]).await.expect_err("they stay together");
-    assert_eq!(error, ProposeError::TooManyRows { rows: MAX_ROWS + 4 });
+    let full = || Command::Plan(Plan { steps: steps(job, due, MAX_ROWS / 2) }).into();
+    let all = std::iter::repeat_with(full).take(5).collect();
+    let error = bench.proposer.propose_all(all).await.expect_err("they stay together");
+    assert_eq!(error, ProposeError::TooManyRows { rows: 5 * MAX_ROWS });
     assert_eq!(bench.open(OWN).await, []);
     bench.propose(Command::Plan(Plan { steps: steps(job, due, MAX_ROWS / 2) })).await;
     assert_eq!(bench.open(OWN).await.len(), MAX_ROWS / 2);
