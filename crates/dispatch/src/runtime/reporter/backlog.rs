@@ -13,12 +13,12 @@ use crate::Metrics;
 /// attempt; at a thousand fires a second it turns as many log entries into 200.
 const GATHER: Duration = Duration::from_millis(5);
 /// Outcomes in one go: as many as one batch of the log takes. More travel as soon as these have left. With fewer, a
-/// node that plans as fast as it can would have more and more outcomes that wait.
+/// node that cannot keep up would plan more than it records, and ever more outcomes would wait.
 const MOST: usize = 4_000;
 /// Bytes of them in one go, so that an entry of the log stays small.
 const MOST_BYTES: usize = 1 << 20;
 /// Bytes of responses' bodies that wait to be recorded. While the log takes nothing nothing new is planned, and plans
-/// wait in one line with outcomes, so these are no more than some batches' worth, and are small but for the bodies.
+/// wait in one line with outcomes, which are small but for the bodies.
 const BODY_BYTES: usize = 16 << 20;
 
 /// Takes outcomes that are to be recorded.
