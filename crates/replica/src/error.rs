@@ -6,6 +6,8 @@ use chronos_state::MAX_ROWS;
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
+use crate::proposer::MAX_ROWS_TOGETHER;
+
 /// Why a replica does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -139,7 +141,9 @@ pub enum ProposeError {
         limit: usize,
     },
     /// The commands would change more rows than may be changed at once. Nothing was written.
-    #[error("the write would change {rows} rows; expected at most {MAX_ROWS} of one command")]
+    #[error(
+        "the write would change {rows} rows; expected at most {MAX_ROWS} in one command, and {MAX_ROWS_TOGETHER} of plans and reports together"
+    )]
     TooManyRows {
         /// The rows that they would change.
         rows: usize,

@@ -48,7 +48,7 @@ pub use presence::activity::Activity;
 pub use presence::handle::Presence;
 pub use presence::report::NodeReport;
 pub use presence::view::View;
-pub use proposer::{Admission, Proposer};
+pub use proposer::{Admission, MAX_ROWS_TOGETHER, Proposer};
 pub use replica::Replica;
 pub use salvage::{Replayed, SalvageError, Salvaged, salvage};
 pub use start::Dependencies;

@@ -10,7 +10,7 @@ mod stamp;
 use std::sync::Arc;
 
 use chronos_env::Env;
-use chronos_state::{Outcome, Proposal};
+use chronos_state::{MAX_ROWS, Outcome, Proposal};
 use tokio::sync::watch;
 
 use crate::error::ProposeError;
@@ -21,6 +21,10 @@ use gather::Gather;
 use lines::Entrances;
 
 pub use admission::Admission;
+
+/// So many rows of plans and reports go into one batch together. They come in thousands when a node is busy, and each
+/// batch costs a sync of the disk.
+pub const MAX_ROWS_TOGETHER: usize = 4 * MAX_ROWS;
 
 /// Takes commands and proposes them. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 use chronos_state::{Class, MAX_ROWS, Proposal};
 
+use super::MAX_ROWS_TOGETHER;
 use super::lines::{Answer, Waiting};
 use crate::error::ProposeError;
 use crate::messages::payload::Accepted;
@@ -39,9 +40,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// So much goes into one batch, apart from what the later classes find room for: a log entry stays small. Plans
-    /// and reports come in thousands when a node is busy, and each batch costs a sync of the disk.
-    pub(super) const ROOM: Size = Size { rows: 4 * MAX_ROWS, bytes: 1 << 20 };
+    /// So much goes into one batch, apart from what the later classes find room for: a log entry stays small.
+    pub(super) const ROOM: Size = Size { rows: MAX_ROWS_TOGETHER, bytes: 1 << 20 };
 
     /// So many rows of one class go into one batch. What clients and slow loops write is in nobody's way for longer
     /// than one command is.

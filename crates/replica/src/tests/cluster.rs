@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Instant;
 
-use chronos_state::{Command, MAX_ROWS, Plan, Proposal};
+use chronos_state::{Command, Plan, Proposal};
 use tempfile::TempDir;
 
 use super::*;
 use crate::state::position::position_of;
-use crate::{ChangeError, MemberStatus, RaftStatus, Role, salvage};
+use crate::{ChangeError, MAX_ROWS_TOGETHER, MemberStatus, RaftStatus, Role, salvage};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -189,9 +189,9 @@ async fn a_leader_takes_as_many_plans_at_once_as_another_node_gathers_and_fewer_
     let (_, others) = cluster.roles("one");
     let asked = cluster.node(&others[0]);
     let plan = || Command::Plan(Plan { steps: Vec::new() }).into();
-    let plans: Vec<Proposal> = std::iter::repeat_with(plan).take(4 * MAX_ROWS).collect();
+    let plans: Vec<Proposal> = std::iter::repeat_with(plan).take(MAX_ROWS_TOGETHER).collect();
     let accepted = asked.replica.forward(&plans).await.expect("accepted");
-    assert_eq!(accepted.outcomes.len(), 4 * MAX_ROWS);
+    assert_eq!(accepted.outcomes.len(), MAX_ROWS_TOGETHER);
     let jobs: Vec<Proposal> = (0..=1_000).flat_map(|number| put_job(number, "").items).collect();
     let refused = asked.replica.forward(&jobs).await.expect_err("refused");
     assert_eq!(refused, ProposeError::TooManyRows { rows: 1_001 });

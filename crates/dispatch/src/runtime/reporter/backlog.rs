@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chronos_replica::MAX_ROWS_TOGETHER;
 use chronos_state::{Report, Reported};
 use tokio::sync::mpsc;
 
@@ -14,7 +15,7 @@ use crate::Metrics;
 const GATHER: Duration = Duration::from_millis(5);
 /// Outcomes in one go: as many as one batch of the log takes. More travel as soon as these have left. With fewer, a
 /// node that cannot keep up would plan more than it records, and ever more outcomes would wait.
-const MOST: usize = 4_000;
+const MOST: usize = MAX_ROWS_TOGETHER;
 /// Bytes of them in one go, so that an entry of the log stays small.
 const MOST_BYTES: usize = 1 << 20;
 /// Bytes of responses' bodies that wait to be recorded. While the log takes nothing nothing new is planned, and plans
