@@ -57,10 +57,10 @@ impl Dispatcher {
     /// The system has no timer left.
     pub fn start(config: Config, inbox: Inbox) -> Result<(), String> {
         let timer = config.env.timer().map_err(|error| format!("no timer: {error}"))?;
-        let (reports, backlog) = reporter::channel(config.metrics.clone());
+        let Inbox { sender, receiver, activity } = inbox;
+        let (reports, backlog) = reporter::channel(config.metrics.clone(), Arc::clone(&activity));
         let loops = config.loops.clone();
         let reporter = loops.start("reports", reporter::run(config.proposer.clone(), backlog));
-        let Inbox { sender, receiver, activity } = inbox;
         let dispatcher = Self {
             core: Core::new(config.node.clone(), config.max_concurrent),
             executor: Executor::new(config, sender, reports),

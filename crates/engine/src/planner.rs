@@ -123,6 +123,7 @@ impl Planner {
 
     /// Plans a portion of what is due; else says which instant is the next. What is planned is not due any more.
     async fn tick(&mut self) -> Result<Tick<Option<Millis>>, LoopError> {
+        self.services.activity.caught_up().await;
         let Services { node, env, store, proposer, view, metrics, .. } = &self.services;
         let PlannerConfig { misfire_threshold, catch_up_window } = self.config;
         let rules = Rules {

@@ -1,7 +1,9 @@
 //! What every use case and every loop works with.
 
+use std::sync::Arc;
+
 use chronos_env::Env;
-use chronos_replica::{Proposer, Store, View};
+use chronos_replica::{Activity, Proposer, Store, View};
 use chronos_types::{DurationMs, NodeName};
 use tokio::sync::watch;
 
@@ -21,6 +23,8 @@ pub struct Services {
     pub proposer: Proposer,
     /// Which nodes may fire.
     pub view: watch::Receiver<View>,
+    /// What this node does with its runs.
+    pub activity: Arc<Activity>,
     /// A run less late than this is simply run.
     pub misfire_threshold: DurationMs,
     /// The counters.

@@ -94,6 +94,7 @@ impl Node {
             node: config.cluster.node_id.clone(),
             proposer: Proposer::start(replica.clone(), env.clone()),
             view: replica.presence().view(),
+            activity: activity.clone(),
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
             misfire_threshold: config.scheduler.misfire_threshold,
             metrics,

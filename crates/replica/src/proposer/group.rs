@@ -16,15 +16,16 @@ pub(super) struct Size {
 
 impl Size {
     /// What is left of it, for the next class. A class that comes later finds some room in every batch, however
-    /// much those before it ask for, so that none waits for ever.
+    /// much those before it ask for, so that none waits for ever. What is forgotten has to go as fast as what is
+    /// planned comes, however busy the node is, so a command of the slow loops always finds its rows.
     pub(super) fn or_share(self, class: Class) -> Self {
-        let part = match class {
-            Class::Scheduled => 1,
-            Class::Api => 4,
-            Class::Bulk => 16,
-        };
         let most = Group::most_rows(class);
-        Self { rows: self.rows.clamp(most / part, most), bytes: self.bytes.max(Group::ROOM.bytes / part) }
+        let (rows, bytes) = match class {
+            Class::Scheduled => (most, Group::ROOM.bytes),
+            Class::Api => (most / 4, Group::ROOM.bytes / 4),
+            Class::Bulk => (most, Group::ROOM.bytes / 16),
+        };
+        Self { rows: self.rows.clamp(rows, most), bytes: self.bytes.max(bytes) }
     }
 
     pub(super) fn without(self, other: Self) -> Self {

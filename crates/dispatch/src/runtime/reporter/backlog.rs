@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chronos_replica::MAX_ROWS_TOGETHER;
+use chronos_replica::{Activity, MAX_ROWS_TOGETHER};
 use chronos_state::{Report, Reported};
 use tokio::sync::mpsc;
 
@@ -26,6 +26,7 @@ const BODY_BYTES: usize = 16 << 20;
 pub(in crate::runtime) struct Reports {
     queue: mpsc::UnboundedSender<Report>,
     bodies: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
     metrics: Metrics,
 }
 
@@ -36,17 +37,21 @@ pub(in crate::runtime) struct Backlog {
     bodies: Arc<AtomicUsize>,
     /// Bytes of the bodies that were taken last.
     taken: usize,
+    /// The outcomes that were taken last.
+    under_way: usize,
+    activity: Arc<Activity>,
     /// It was to be taken and did not fit.
     first: Option<Report>,
     pub(super) metrics: Metrics,
 }
 
-/// Both ends.
-pub(in crate::runtime) fn channel(metrics: Metrics) -> (Reports, Backlog) {
+/// Both ends. How many outcomes wait is told in `activity`: where they are too many, no more runs are planned.
+pub(in crate::runtime) fn channel(metrics: Metrics, activity: Arc<Activity>) -> (Reports, Backlog) {
     let (queue, waiting) = mpsc::unbounded_channel();
     let bodies = Arc::<AtomicUsize>::default();
-    let reports = Reports { queue, bodies: bodies.clone(), metrics: metrics.clone() };
-    (reports, Backlog { queue: waiting, bodies, taken: 0, first: None, metrics })
+    let reports =
+        Reports { queue, bodies: bodies.clone(), activity: Arc::clone(&activity), metrics: metrics.clone() };
+    (reports, Backlog { queue: waiting, bodies, taken: 0, under_way: 0, activity, first: None, metrics })
 }
 
 impl Reports {
@@ -58,6 +63,7 @@ impl Reports {
         } else {
             self.bodies.fetch_add(bytes, Ordering::Relaxed);
         }
+        self.activity.outcome_waits();
         // The reporter ends only after the dispatcher's task.
         let _ = self.queue.send(report);
     }
@@ -68,6 +74,7 @@ impl Backlog {
     /// the sending side is gone.
     pub(super) async fn next(&mut self) -> Option<Vec<Report>> {
         self.bodies.fetch_sub(std::mem::take(&mut self.taken), Ordering::Relaxed);
+        self.activity.outcomes_recorded(std::mem::take(&mut self.under_way));
         let first = match self.first.take() {
             Some(first) => first,
             None => self.queue.recv().await?,
@@ -98,6 +105,7 @@ impl Backlog {
     /// The weight of a report that is taken.
     fn weigh(&mut self, report: &Report) -> usize {
         self.taken += body_bytes(report);
+        self.under_way += 1;
         report.weight()
     }
 }
@@ -150,7 +158,7 @@ mod tests {
     }
 
     fn ends() -> (Reports, Backlog) {
-        channel(Metrics::new(&mut Registry::default()))
+        channel(Metrics::new(&mut Registry::default()), Arc::default())
     }
 
     #[tokio::test]

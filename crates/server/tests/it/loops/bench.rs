@@ -275,6 +275,7 @@ impl Bench {
             store: self.store.clone(),
             proposer: self.proposer.clone(),
             view: self.view.subscribe(),
+            activity: self.activity.clone(),
             misfire_threshold: DurationMs::from_secs(60),
             metrics: self.metrics.clone(),
             quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),

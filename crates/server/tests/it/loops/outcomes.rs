@@ -1,8 +1,10 @@
 //! What became of an attempt is recorded, whatever goes wrong with the attempt or its outcome.
 
+use chronos_engine::PlannerConfig;
 use chronos_env::{Bug, Env};
 use chronos_testkit::{Answer, Receiver};
-use chronos_types::Status;
+use chronos_types::{DurationMs, Status, Trigger};
+use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, OWN, view};
 use super::target::Target;
@@ -22,6 +24,34 @@ async fn an_attempt_that_panics_fails_and_frees_its_slot() {
     let first = log[0].error.clone().expect("why it failed");
     assert!(first.contains("a fault of its own: planted"), "{first}");
     assert_eq!((log.len(), target.all()), (2, vec![execution]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_more_is_planned_while_too_many_outcomes_wait_to_be_recorded() {
+    let bench = Bench::start(view(&[OWN], &[], true)).await;
+    // More than any limit; what is recorded makes room again.
+    let outcomes = 1_000_000;
+    (0..outcomes).for_each(|_| bench.activity.outcome_waits());
+    let job = bench.job("http://127.0.0.1:1/", "allow", bench.env.now() + 1_000).await;
+    let config = PlannerConfig {
+        misfire_threshold: DurationMs::from_secs(60),
+        catch_up_window: DurationMs::from_secs(24 * 3600),
+    };
+    let stop = CancellationToken::new();
+    let task = bench.plan_what_is_due(config, stop.clone());
+    let is_planned = || {
+        let planned = bench.planned();
+        planned.iter().flatten().any(|fire| fire.run.trigger == Trigger::Schedule)
+    };
+    // What is planned would come before the last of these.
+    for _ in 0..20 {
+        bench.trigger(job, OWN).await;
+    }
+    assert!(!is_planned());
+    bench.activity.outcomes_recorded(outcomes);
+    bench.until("it is planned", is_planned).await;
+    stop.cancel();
+    task.await.expect("the planner");
 }
 
 #[tokio::test(flavor = "multi_thread")]
