@@ -1,5 +1,9 @@
 //! What is counted of the log and of the questions of clients, and the version of the cluster.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+use chronos_types::NodeName;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,6 +17,11 @@ struct ByReason {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByNode {
+    node: String,
+}
+
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -23,6 +32,7 @@ pub struct Metrics {
     /// Writes that were refused before they were proposed.
     refused: Family<ByReason, Counter>,
     queries_refused: Family<ByReason, Counter>,
+    clock_skew: Family<ByNode, Gauge<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -50,7 +60,23 @@ impl Metrics {
             "Questions of API clients that were not answered, by reason: too many others (busy), or too long a search (too_long)",
             metrics.queries_refused.clone(),
         );
+        registry.register(
+            "clock_skew_seconds",
+            "How far the clock of each node is ahead of what most clocks say, as the leader sees it; only on the leader",
+            metrics.clock_skew.clone(),
+        );
         metrics
+    }
+
+    /// How far the clock of each node is ahead, in milliseconds, where this node leads and knows.
+    pub(crate) fn clocks(&self, skews: BTreeMap<NodeName, i64>) {
+        // A node may be no member any more, or not be heard from.
+        self.clock_skew.clear();
+        for (node, ms) in skews {
+            let skew = std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
+            let by_node = ByNode { node: node.to_string() };
+            self.clock_skew.get_or_create(&by_node).set(if ms < 0 { -skew } else { skew });
+        }
     }
 
     /// A write was not accepted. It is counted where it was not even proposed.

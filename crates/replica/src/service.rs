@@ -65,13 +65,6 @@ impl PeerService {
             Request::Update(JoinRequest { id, member }) => {
                 wire::encode(part, &self.membership.introduce(Change::Update { id, member }).await?)
             }
-            Request::Presence(note) => {
-                if !self.log.is_leader() {
-                    return Err(format!("{} does not lead", self.log.name));
-                }
-                self.presence.note(&note);
-                wire::encode(part, &())
-            }
             Request::Leave(to) => {
                 // The node at this address may be another one of that name by now.
                 let () = self.mine(to)?;
@@ -101,13 +94,13 @@ impl PeerService {
 
     /// Takes entries, or a heartbeat. What is heard from a leader that this node follows counts as a contact.
     async fn append(&self, Append { request, proven }: Append) -> Result<Appended, String> {
-        let (heard, stamp) = (Instant::now(), self.presence.stamp());
+        let (heard, sign) = (Instant::now(), self.presence.sign());
         let answer = self.log.raft.append_entries(request).await.map_err(text)?;
         let follows = !matches!(answer, AppendEntriesResponse::HigherVote(_));
         if follows {
             self.presence.heard_leader(heard, proven);
         }
-        Ok(Appended { answer: answer.into(), stamp: follows.then_some(stamp) })
+        Ok(Appended { answer: answer.into(), sign: follows.then_some(sign) })
     }
 
     /// Receives a copy of the state, and installs it.

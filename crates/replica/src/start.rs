@@ -20,8 +20,10 @@ use crate::network::peer::Network;
 use crate::presence::activity::Activity;
 use crate::presence::followers::Followers;
 use crate::presence::handle::Presence;
-use crate::presence::observer::{Observer, Times};
-use crate::presence::stamp::StampClock;
+use crate::presence::itself::Itself;
+use crate::presence::judge::Times;
+use crate::presence::observer::Observer;
+use crate::presence::survey::Survey;
 use crate::raft::Raft;
 use crate::service::PeerService;
 use crate::state::file::Sink;
@@ -33,6 +35,10 @@ use crate::types::Member;
 /// An election takes at most this many times the shortest time-out, in all but rare cases. A node that is not
 /// heard from for longer is not counted on.
 const STALE_ELECTIONS: u64 = 4;
+
+/// A node that is behind by more than this gets no new runs. They are planned two seconds ahead: what it is given until
+/// then it still has in time.
+const KEEPS_UP: Duration = Duration::from_secs(1);
 
 /// What a replica needs beside its settings.
 pub struct Dependencies {
@@ -78,7 +84,8 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let mut storage = Storage::open(config, machine, sink, &cluster, &metrics, loops.fault(), &env)?;
     let (id, copies, health) = (storage.id, storage.copies.clone(), storage.health.clone());
 
-    let (addresses, followers) = (Addresses::default(), Arc::<Followers>::default());
+    let addresses = Addresses::default();
+    let followers = Arc::new(Followers::new(env.clone(), config.reassign_after));
     let outgoing = Arc::new(OutgoingCopies::new(env.clone()));
     let network = Network {
         transport: transport.clone(),
@@ -89,11 +96,10 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let raft = Raft::new(id, raft_config, network, storage.log.clone(), storage.state_store()).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
-    let times = Times {
-        reassign_after: config.reassign_after,
-        stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
-    };
-    let (observer, observed) = Observer::new(raft.clone(), id, config.node_id.clone(), followers, times);
+    let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
+    let survey = Survey { followers, itself, times: times(config) };
+    let (observer, observed) =
+        Observer::new(raft.clone(), id, config.node_id.clone(), survey, metrics.clone());
 
     let mut running = vec![
         loops.start("addresses", addresses.follow(raft.clone())),
@@ -106,8 +112,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, loops, running));
     let leader = LeaderClient { log: log.clone(), transport };
     let founds = config.bootstrap.then(|| cluster_id(&env));
-    let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()));
-    let presence = Arc::new(Presence::new(leader.clone(), observed, stamps, activity));
+    let presence = Arc::new(Presence::new(leader.clone(), observed));
     let membership = Arc::new(Membership::new(leader.clone(), presence.clone(), config, founds));
     let incoming = IncomingCopy::new(copies, env.clone());
     let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming);
@@ -174,6 +179,16 @@ fn stands_alone(log: &Log, config: &ReplicaConfig, initialized: bool) -> Result<
         return Ok(());
     }
     Err(ReplicaError::NotAlone { path: config.data_dir.clone(), others: others.join(", ") })
+}
+
+/// How long silence, and being behind, may last.
+fn times(config: &ReplicaConfig) -> Times {
+    Times {
+        reassign_after: config.reassign_after,
+        stale_after: Duration::from_millis(config.election_timeout_ms * STALE_ELECTIONS),
+        // A follower hears with one heartbeat what is committed, and says with the next that it has applied it.
+        keeps_up: KEEPS_UP + Duration::from_millis(config.heartbeat_interval_ms * 3),
+    }
 }
 
 /// An id for a cluster that is to be founded.

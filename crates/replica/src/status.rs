@@ -82,6 +82,12 @@ pub struct MemberStatus {
     pub last_contact_ms: Option<u64>,
     /// The last index known to be in its log. Only a leader knows.
     pub matched: Option<u64>,
+    /// Entries that the leader has applied and it has not. Only the leader's report says.
+    pub behind: Option<u64>,
+    /// How far its clock is ahead of what most clocks say, in milliseconds. Only the leader's report says.
+    pub clock_skew_ms: Option<i64>,
+    /// What is wrong with it, in whole sentences. Only reports say.
+    pub problems: Vec<String>,
 }
 
 /// The members, sorted by name.
@@ -108,6 +114,9 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
             follows,
             last_contact_ms: if itself { Some(0) } else { since },
             matched: if itself { now.last_log_index } else { matched.map(|id| id.index) },
+            behind: None,
+            clock_skew_ms: None,
+            problems: Vec::new(),
         }
     };
     let mut members: Vec<_> = now.membership_config.nodes().map(member).collect();

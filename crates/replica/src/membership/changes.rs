@@ -154,7 +154,7 @@ impl Changes {
         let change = if half_done {
             ChangeMembers::AddVoterIds(BTreeSet::new())
         } else {
-            let next = next_voter(&now, &self.presence.live(), self.max_voters);
+            let next = next_voter(&now, |id| self.presence.is_steady(id), self.max_voters);
             let Some((id, name)) = next else { return };
             tracing::info!(node = name.as_str(), "a learner is given a vote");
             ChangeMembers::AddVoterIds([id].into())
@@ -164,6 +164,18 @@ impl Changes {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the voters could not be changed"),
             Err(_) => tracing::warn!("no majority agreed to a change of the voters"),
+        }
+    }
+
+    /// Has a node lead whose clock says what most clocks say, where this node's does not. It plans nothing meanwhile.
+    pub(super) async fn tend_clock(&self) {
+        let Some(why) = self.presence.must_hand_over() else { return };
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        tracing::warn!("{why}: this node hands over the lead");
+        match tokio::time::timeout(PATIENCE, self.hand_over(None)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "no other node takes the lead"),
+            Err(_) => tracing::warn!("no other node took the lead in time"),
         }
     }
 

@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long a node that is invited may take to say who it is.
 const INVITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between looks at who should have a vote, and whether the version can be raised.
+/// Between looks at whether this node may lead, who should have a vote, and whether the version can be raised.
 const TEND: Duration = Duration::from_millis(250);
 
 /// The members of the cluster. What is asked of it on any node is done by the leader.
@@ -217,12 +217,13 @@ impl Membership {
     }
 }
 
-/// Keeps as many voters as there should be, and the version of the cluster as high as all can follow, until
+/// Keeps the lead where the clock is right, as many voters as there should be, and the version of the cluster as high as all can follow, until
 /// `changes` is gone.
 async fn tend(changes: Weak<Changes>) {
     loop {
         tokio::time::sleep(TEND).await;
         let Some(changes) = changes.upgrade() else { return };
+        changes.tend_clock().await;
         changes.tend_voters().await;
         changes.tend_version().await;
     }

@@ -23,7 +23,7 @@ const REPEAT: Duration = Duration::from_secs(30);
 /// Goes on until the node stops, or `joiner` is gone. `was_member` says whether this node was a
 /// member before it started.
 pub(super) async fn keep(joiner: Weak<Joiner>, mut was_member: bool) {
-    let (mut said, mut is_back) = (None, false);
+    let mut said = None;
     loop {
         {
             let Some(joiner) = joiner.upgrade() else { return };
@@ -44,10 +44,6 @@ pub(super) async fn keep(joiner: Weak<Joiner>, mut was_member: bool) {
                         said = Some((why.clone(), now));
                     }
                 }
-            }
-            if state == MemberState::Member && !is_back {
-                // It may have said, before this start, that it was about to stop.
-                is_back = joiner.presence.tell(false).await;
             }
             let removed = state == MemberState::Removed;
             joiner.state.send_if_modified(|known| {

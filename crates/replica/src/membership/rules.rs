@@ -58,9 +58,13 @@ pub(super) fn next_version(now: &Figures, version: u32, own: u32) -> Option<u32>
     (next <= own && next <= followed_by_all(now.membership_config.nodes())).then_some(next)
 }
 
-/// The learner that is to have a vote next: a live one that lacks little, where there are fewer than
-/// `max_voters`.
-pub(super) fn next_voter(now: &Figures, live: &[NodeName], max_voters: usize) -> Option<(u64, NodeName)> {
+/// The learner that is to have a vote next, where there are fewer than `max_voters`: one that lacks little, and has
+/// done its part for a while. A node that takes entries in for a moment only, because its disk is full soon, is none.
+pub(super) fn next_voter(
+    now: &Figures,
+    is_steady: impl Fn(u64) -> bool,
+    max_voters: usize,
+) -> Option<(u64, NodeName)> {
     let voters = voters(now);
     if voters.len() >= max_voters {
         return None;
@@ -70,20 +74,20 @@ pub(super) fn next_voter(now: &Figures, live: &[NodeName], max_voters: usize) ->
     let ready = learners.filter_map(|(id, member)| {
         let matched = (*replication.get(id)?)?;
         let close = matched.index + CLOSE >= now.last_log_index.unwrap_or_default();
-        (close && live.contains(&member.name)).then_some((matched.index, *id, member.name.clone()))
+        (close && is_steady(*id)).then_some((matched.index, *id, member.name.clone()))
     });
     ready.max().map(|(_, id, name)| (id, name))
 }
 
-/// The voter beside this node that takes over the lead best: a live one if there is one, and then the one that
-/// lacks least.
-pub(super) fn nearest_voter(now: &Figures, live: &[NodeName]) -> Option<u64> {
+/// The voter beside this node that takes over the lead best: one that does its part (`well`) if there is one, and then
+/// the one that lacks least.
+pub(super) fn nearest_voter(now: &Figures, well: &[NodeName]) -> Option<u64> {
     let replication = now.replication.as_ref();
     let matched = |id: &u64| replication.and_then(|matched| *matched.get(id)?).map(|id| id.index);
-    let is_live =
-        |id: &u64| now.membership_config.get_node(id).is_some_and(|member| live.contains(&member.name));
+    let is_well =
+        |id: &u64| now.membership_config.get_node(id).is_some_and(|member| well.contains(&member.name));
     let others = now.membership_config.voter_ids().filter(|id| *id != now.id);
-    others.max_by_key(|id| (is_live(id), matched(id)))
+    others.max_by_key(|id| (is_well(id), matched(id)))
 }
 
 #[cfg(test)]
@@ -120,27 +124,27 @@ mod tests {
         NodeName::unchecked(name)
     }
 
-    fn live(names: &[&str]) -> Vec<NodeName> {
+    fn well(names: &[&str]) -> Vec<NodeName> {
         names.iter().map(|name| named(name)).collect()
     }
 
     #[test]
-    fn a_vote_goes_to_the_live_learner_that_lacks_least() {
-        let all = live(&["one", "two", "three", "four"]);
-        let next = |now: &Figures, live: &[NodeName]| next_voter(now, live, 3).map(|(id, _)| id);
+    fn a_vote_goes_to_the_steady_learner_that_lacks_least() {
+        let all = [1, 2, 3, 4];
+        let next = |now: &Figures, steady: &[u64]| next_voter(now, |id| steady.contains(&id), 3).map(|(id, _)| id);
         let now = leader_of(1, [5_000, 4_100, 4_900, 3_999]);
         assert_eq!(next(&now, &all), Some(3));
-        assert_eq!(next(&now, &live(&["one", "two", "four"])), Some(2), "a silent one gets none");
-        assert_eq!(next(&now, &live(&["one", "four"])), None, "it lacks too much");
+        assert_eq!(next(&now, &[1, 2, 4]), Some(2), "one that does not do its part gets none");
+        assert_eq!(next(&now, &[1, 4]), None, "it lacks too much");
         assert_eq!(next(&leader_of(3, [5_000; 4]), &all), None, "there are enough");
     }
 
     #[test]
-    fn the_lead_goes_to_a_live_voter_first_and_then_to_the_one_that_lacks_least() {
+    fn the_lead_goes_to_a_voter_that_does_its_part_first_and_then_to_the_one_that_lacks_least() {
         let now = leader_of(3, [5_000, 4_000, 4_900, 5_000]);
-        assert_eq!(nearest_voter(&now, &live(&["one", "two", "three", "four"])), Some(3));
-        assert_eq!(nearest_voter(&now, &live(&["one", "two", "four"])), Some(2));
-        assert_eq!(nearest_voter(&now, &[]), Some(3), "of silent ones too, if there is no other");
+        assert_eq!(nearest_voter(&now, &well(&["one", "two", "three", "four"])), Some(3));
+        assert_eq!(nearest_voter(&now, &well(&["one", "two", "four"])), Some(2));
+        assert_eq!(nearest_voter(&now, &[]), Some(3), "of the others too, if there is none that does");
         assert_eq!(nearest_voter(&leader_of(1, [5_000; 4]), &[]), None);
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn hand_over(
     };
     // A message can be lost, and openraft then waits for ever: so the node is asked again.
     loop {
-        let Some(target) = named.or_else(|| nearest_voter(&log.figures(), &presence.live())) else {
+        let Some(target) = named.or_else(|| nearest_voter(&log.figures(), &presence.well())) else {
             return Err(ChangeError::Refused(format!("{} is the only voter", log.name)));
         };
         if log.raft.trigger().transfer_leader(target).await.is_err() {

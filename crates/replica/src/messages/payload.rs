@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::raft::AppendAnswer;
 use crate::forms::{As, SnapshotForm, VoteForm};
+use crate::presence::sign::Sign;
 use crate::presence::stamp::Stamp;
 use crate::types::{Member, SnapshotMeta, Types, Vote};
 
@@ -35,7 +36,7 @@ pub(crate) struct Appended {
     pub answer: AppendAnswer,
     /// From a node that follows the leader which asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stamp: Option<Stamp>,
+    pub sign: Option<Sign>,
 }
 
 /// Which copy of a state: told by what it holds, not by where it came from.
@@ -124,13 +125,4 @@ pub(crate) struct Standing {
     /// The entry that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<u64>,
-}
-
-/// What a member says of itself to the leader.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PresenceNote {
-    pub id: u64,
-    /// It is about to stop.
-    pub leaving: bool,
 }

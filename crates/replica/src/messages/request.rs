@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::append;
 use super::error::MessageError;
-use super::payload::{Append, Change, CopyId, JoinRequest, PresenceNote, SnapshotHead, To};
+use super::payload::{Append, Change, CopyId, JoinRequest, SnapshotHead, To};
 use super::raft::{AskVote, Transfer};
 use super::wire::{self, Part};
 use bytes::Bytes;
@@ -40,8 +40,6 @@ pub(crate) enum Request {
     Join(JoinRequest),
     /// Have my address or version noted, whether you lead or not: the same.
     Update(JoinRequest),
-    /// Know whether I am about to stop: nothing.
-    Presence(PresenceNote),
     /// Leave the cluster, for you are to be removed: nothing.
     Leave(To<()>),
     /// Join by way of me, at this address: a `Result` of who the other node is, a [`JoinRequest`].
@@ -87,7 +85,6 @@ impl Request {
             Self::Change(_) => "change",
             Self::Join(_) => "join",
             Self::Update(_) => "update",
-            Self::Presence(_) => "presence",
             Self::Leave(_) => "leave",
             Self::Invite(_) => "invite",
             Self::Standing(_) => "standing",
@@ -118,7 +115,6 @@ impl Request {
             Self::Propose(batch) => propose(part, batch),
             Self::Change(change) => wire::encode(part, change),
             Self::Join(request) | Self::Update(request) => wire::encode(part, request),
-            Self::Presence(note) => wire::encode(part, note),
             Self::Leave(to) => wire::encode(part, to),
             Self::Invite(address) => wire::encode(part, address),
             Self::Standing(id) => wire::encode(part, id),
@@ -148,7 +144,6 @@ impl Request {
             "change" => Self::Change(wire::decode(part, message)?),
             "join" => Self::Join(wire::decode(part, message)?),
             "update" => Self::Update(wire::decode(part, message)?),
-            "presence" => Self::Presence(wire::decode(part, message)?),
             "leave" => Self::Leave(wire::decode(part, message)?),
             "invite" => Self::Invite(wire::decode(part, message)?),
             "standing" => Self::Standing(wire::decode(part, message)?),

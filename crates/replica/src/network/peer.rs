@@ -13,17 +13,19 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::{OptionalSend, RaftNetworkFactory};
+use openraft::{EntryPayload, OptionalSend, RaftNetworkFactory};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::addresses::Addresses;
 use crate::messages::payload::{Append, Appended, CopyAnswer, SnapshotHead, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
 use crate::presence::followers::Followers;
+use crate::presence::heard::Answer;
 use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::{SnapshotSource, SourcedSnapshot};
-use crate::types::{Member, Types, Vote};
+use crate::types::{Entry, Member, Types, Vote};
 
 /// How long entries may take to be on the other disk. openraft's own limit is the heartbeat's,
 /// which a slow sync exceeds; sent again, they would only make it slower.
@@ -129,10 +131,12 @@ impl RaftNetworkV2<Types> for Peer {
         } else {
             option.hard_ttl().max(ENTRIES_TIMEOUT)
         };
+        let (term, bytes) = (request.vote.leader_id.term, request.entries.iter().map(bytes).sum());
         let append = Append { request, proven: self.followers.proven(self.id) };
-        let Appended { answer, stamp } = self.ask(&Request::Append(self.to(append)), timeout).await?;
-        if let Some(stamp) = stamp {
-            self.followers.note(self.id, stamp);
+        let sent = Instant::now();
+        let Appended { answer, sign } = self.ask(&Request::Append(self.to(append)), timeout).await?;
+        if let Some(sign) = sign {
+            self.followers.note(self.id, term, &Answer { sign, sent, bytes });
         }
         Ok(answer.into())
     }
@@ -177,5 +181,13 @@ impl RaftNetworkV2<Types> for Peer {
         let request = Request::TransferLeader(self.to(request.into()));
         let answer: TransferAnswer = self.ask(&request, option.hard_ttl()).await?;
         Ok(answer.into())
+    }
+}
+
+/// About what an entry takes on its way.
+fn bytes(entry: &Entry) -> u64 {
+    match &entry.payload {
+        EntryPayload::Normal(logged) => logged.bytes().len() as u64,
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }

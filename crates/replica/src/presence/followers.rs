@@ -9,98 +9,134 @@
 //! acknowledged it. So at the instant of a stamp that came back no other leader had been elected, and this
 //! one heard from the node later than that. Whoever leads next therefore counts the node's silence from a
 //! later instant than the node itself does.
+//!
+//! A node that answers and does not do its part is to give up its runs like one that is not heard from. So the
+//! leader passes over what it says: its stamps do not go back, and it is silent in the end.
+//!
+//! What was heard in one term counts in no other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
+use chronos_env::Env;
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::heard::{Answer, Heard, Here, Seen};
 use super::stamp::Stamp;
 use crate::lock::lock;
+use crate::log::tail::next;
 use crate::raft::{Figures, Raft};
 
-/// Stamps of one node that are kept until a majority has acknowledged this leader once more: about two
-/// heartbeats' worth. While there are so many, newer ones are not kept.
-const STAMPS: usize = 64;
-
 /// What a leader hears from the others.
-#[derive(Default)]
 pub(crate) struct Followers {
+    env: Env,
+    /// A member that applies nothing for so long does not count as heard from.
+    patience: Duration,
     raft: OnceLock<Raft>,
-    heard: Mutex<HashMap<u64, Heard>>,
+    term: Mutex<Term>,
+    /// A member says of itself what it did not say before.
+    news: Notify,
 }
 
-#[derive(Debug)]
-struct Heard {
-    last: Instant,
-    /// Oldest first, each with the instant at which it came.
-    stamps: VecDeque<(Instant, Stamp)>,
+/// What was heard in one term.
+struct Term {
+    term: u64,
+    /// When this node knew of it.
+    since: Instant,
+    members: HashMap<u64, Heard>,
+}
+
+impl Term {
+    fn new(term: u64) -> Self {
+        Self { term, since: Instant::now(), members: HashMap::new() }
+    }
+
+    /// Forgets the terms before this one.
+    fn begin(&mut self, term: u64) {
+        if term > self.term {
+            *self = Self::new(term);
+        }
+    }
 }
 
 impl Followers {
+    /// A member that applies nothing for `patience` does not count as heard from.
+    pub(crate) fn new(env: Env, patience: Duration) -> Self {
+        let term = Mutex::new(Term::new(0));
+        Self { env, patience, raft: OnceLock::new(), term, news: Notify::new() }
+    }
+
     /// Whose acknowledgements count.
     pub(crate) fn follow(&self, raft: Raft) {
         // It is set once, at the start.
         let _ = self.raft.set(raft);
     }
 
-    /// A member answered, with this stamp.
-    pub(crate) fn note(&self, id: u64, stamp: Stamp) {
-        let now = Instant::now();
-        let mut heard = lock(&self.heard);
-        let heard = heard.entry(id).or_insert_with(|| Heard { last: now, stamps: VecDeque::new() });
-        heard.last = now;
-        if heard.stamps.len() < STAMPS {
-            heard.stamps.push_back((now, stamp));
+    /// A member answered what was sent to it in this term.
+    pub(crate) fn note(&self, id: u64, term: u64, answer: &Answer) {
+        let applied = self.raft.get().and_then(|raft| raft.metrics().borrow_watched().last_applied);
+        let mut heard = lock(&self.term);
+        heard.begin(term);
+        if heard.term != term {
+            return;
+        }
+        // The clock first: what comes between makes a journey longer, and never a clock wrong.
+        let wall_ms = self.env.now();
+        let here = Here { now: Instant::now(), wall_ms, applied: next(applied.as_ref()) };
+        let is_new = !heard.members.contains_key(&id);
+        let member = heard.members.entry(id).or_insert_with(|| Heard::new(answer, &here));
+        if member.note(answer, &here, self.patience) || is_new {
+            self.news.notify_one();
         }
     }
 
-    /// When a member was last heard from.
-    pub(crate) fn last(&self, id: u64) -> Option<Instant> {
-        lock(&self.heard).get(&id).map(|heard| heard.last)
+    /// Waits until a member says of itself what it did not say before.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Has whoever waits for news look.
+    pub(crate) fn wake(&self) {
+        self.news.notify_one();
+    }
+
+    /// Since when this node knows that it leads in this term, and the members that have answered in it.
+    pub(crate) fn look(&self, term: u64, now: Instant) -> (Instant, HashMap<u64, Seen>) {
+        let mut heard = lock(&self.term);
+        heard.begin(term);
+        if heard.term != term {
+            return (now, HashMap::new());
+        }
+        (heard.since, heard.members.iter().map(|(id, member)| (*id, member.seen(now))).collect())
+    }
+
+    /// The leader of this term has judged a member: whether its clock is off, and whether it does its part.
+    pub(crate) fn judged(&self, id: u64, term: u64, clock_is_off: bool, is_well: bool) {
+        let mut heard = lock(&self.term);
+        if heard.term == term
+            && let Some(member) = heard.members.get_mut(&id)
+        {
+            member.judged(clock_is_off, is_well, Instant::now());
+        }
+    }
+
+    /// Whether a member has done its part for this long.
+    pub(crate) fn is_steady(&self, id: u64, time: Duration) -> bool {
+        lock(&self.term).members.get(&id).is_some_and(|member| member.is_steady(time, Instant::now()))
     }
 
     /// The newest stamp of a member that came before a majority last acknowledged this node as its leader.
     pub(crate) fn proven(&self, id: u64) -> Option<Stamp> {
         let acked = last_acked(&self.raft.get()?.metrics().borrow_watched())?;
-        lock(&self.heard).get_mut(&id)?.proven(acked)
-    }
-}
-
-impl Heard {
-    fn proven(&mut self, acked: Instant) -> Option<Stamp> {
-        while self.stamps.get(1).is_some_and(|(at, _)| *at <= acked) {
-            self.stamps.pop_front();
-        }
-        self.stamps.front().filter(|(at, _)| *at <= acked).map(|(_, stamp)| *stamp)
+        lock(&self.term).members.get_mut(&id)?.proven(acked)
     }
 }
 
 /// When a majority last acknowledged the leader that these figures are of.
 pub(crate) fn last_acked(now: &Figures) -> Option<Instant> {
     Instant::now().checked_sub(now.last_quorum_acked?.elapsed())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::presence::stamp::StampClock;
-
-    #[test]
-    fn only_what_was_heard_before_a_majority_acknowledged_is_proven() {
-        let begin = Instant::now();
-        let ms = |ms| begin + Duration::from_millis(ms);
-        let stamps: Vec<Stamp> = (1..=4).map(|incarnation| StampClock::new(incarnation).now()).collect();
-        let came = [10, 20, 30, 40].map(ms).into_iter().zip(stamps.clone());
-        let mut heard = Heard { last: ms(40), stamps: came.collect() };
-        assert_eq!(heard.proven(ms(9)), None);
-        assert_eq!(heard.proven(ms(29)), Some(stamps[1]));
-        assert_eq!(heard.proven(ms(29)), Some(stamps[1]), "it stays proven");
-        assert_eq!(heard.proven(ms(40)), Some(stamps[3]));
-        assert_eq!(heard.stamps.len(), 1);
-    }
 }

@@ -1,6 +1,7 @@
 //! [`Presence`]: what this node knows of who is there, and what it tells others of itself.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chronos_env::Loop;
@@ -8,34 +9,32 @@ use chronos_types::NodeName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::activity::Activity;
+use super::judge::{Facts, Judgement, Verdict};
 use super::observer::{Observed, Observer};
-use super::report::NodeReport;
-use super::stamp::{Stamp, StampClock};
+use super::problems;
+use super::report::{MemberReport, NodeReport};
+use super::sign::Sign;
+use super::stamp::Stamp;
 use super::view::View;
 use crate::leader::{Leader, LeaderClient};
 use crate::lock::lock;
-use crate::messages::payload::PresenceNote;
 use crate::messages::request::Request;
+use crate::raft::Figures;
 use crate::status::members;
 
-/// Between two times of saying that this node stops: the leader may be another one.
-const AGAIN: Duration = Duration::from_millis(500);
 /// How long a stop waits for the leader to know.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A node that does not say how it is within this time is not reachable.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// A learner that has done its part for this long may have a vote.
+const STEADY: Duration = Duration::from_secs(3);
 
 /// Who is there, and how this node is.
 pub struct Presence {
     leader: LeaderClient,
     observed: Observed,
-    stamps: StampClock,
     /// Whether this node is to be removed.
     asked_to_leave: watch::Sender<bool>,
-    /// Whether this node is about to stop.
-    leaving: watch::Sender<bool>,
-    activity: Arc<Activity>,
     /// They end with this.
     running: Mutex<Vec<Loop>>,
 }
@@ -47,15 +46,8 @@ impl std::fmt::Debug for Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(
-        leader: LeaderClient,
-        observed: Observed,
-        stamps: StampClock,
-        activity: Arc<Activity>,
-    ) -> Self {
-        let (asked_to_leave, leaving) = (watch::Sender::new(false), watch::Sender::new(false));
-        let running = Mutex::default();
-        Self { leader, observed, stamps, asked_to_leave, leaving, activity, running }
+    pub(crate) fn new(leader: LeaderClient, observed: Observed) -> Self {
+        Self { leader, observed, asked_to_leave: watch::Sender::new(false), running: Mutex::default() }
     }
 
     /// Follows who is there to fire webhooks.
@@ -64,17 +56,43 @@ impl Presence {
         self.observed.view.clone()
     }
 
-    /// How this node is.
+    /// How this node is, and as a leader what it knows of the others.
     #[must_use]
     pub fn report(&self) -> NodeReport {
         let now = self.leader.log.figures();
-        let heard = members(&now).into_iter();
+        let survey = &self.observed.survey;
+        let Sign { applied, fires, disk_full, .. } = survey.itself.sign();
+        let view = self.observed.view.borrow().clone();
+        let judgement = survey.take(&now).map(|(judgement, _)| judgement);
+        let about_all = judgement.as_ref().and_then(|judgement| problems::of_all(judgement, &survey.times));
         NodeReport {
-            applied: now.last_applied.map(|id| id.index),
-            firing: self.activity.running() as u64,
-            fenced: self.observed.view.borrow().fenced,
-            heard: heard.filter_map(|member| Some((member.name, member.last_contact_ms?))).collect(),
+            applied,
+            firing: survey.itself.activity.running() as u64,
+            fires,
+            fenced: view.fenced,
+            disk_full,
+            problems: about_all.into_iter().collect(),
+            live: view.live,
+            members: judgement.map(|judgement| self.report_members(&now, &judgement)).unwrap_or_default(),
         }
+    }
+
+    /// What this leader knows of the members.
+    fn report_members(&self, now: &Figures, judgement: &Judgement) -> BTreeMap<NodeName, MemberReport> {
+        let mut skews = judgement.skews();
+        let heard = members(now).into_iter().map(|member| (member.name, member.last_contact_ms));
+        let mut heard: BTreeMap<_, _> = heard.collect();
+        let times = &self.observed.survey.times;
+        let member = |(facts, verdict): &(Facts, Verdict)| {
+            let report = MemberReport {
+                last_contact_ms: heard.remove(&facts.name).flatten(),
+                behind: facts.seen.map(|seen| seen.pace.behind()),
+                clock_skew_ms: skews.remove(&facts.name),
+                problems: problems::of_member(facts, *verdict, judgement, times, Instant::now()),
+            };
+            (facts.name.clone(), report)
+        };
+        judgement.members.iter().map(member).collect()
     }
 
     /// How the node at an address is; nothing where it does not say.
@@ -85,12 +103,33 @@ impl Presence {
         message.answer(&answer).ok()
     }
 
-    /// Has the leader plan no more for this node, now and for as long as this node is there. Where there is
-    /// no leader, it is told as soon as there is one.
+    /// The names of the nodes that get runs, as the leader knows; none where it does not say.
+    pub async fn live(&self) -> Vec<NodeName> {
+        match self.leader.find(Instant::now()).await {
+            Some(Leader::Me) => self.observed.view.borrow().live.clone(),
+            Some(Leader::Other(leader)) => {
+                self.report_of(&leader.address).await.map(|report| report.live).unwrap_or_default()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Has whoever leads plan no more for this node, for as long as it is there: each of its answers says so from now
+    /// on. Waits a moment for the leader to know.
     pub async fn announce_stop(&self) {
+        let survey = &self.observed.survey;
+        survey.itself.leave();
+        survey.followers.wake();
+        let (mut is_known, mut view) = (survey.itself.leaving_is_known(), self.view());
+        let known = async {
+            tokio::select! {
+                _ = is_known.wait_for(|is_known| *is_known) => {}
+                // Where this node leads.
+                _ = view.wait_for(|view| view.leaving.contains(&self.leader.log.name)) => {}
+            }
+        };
         // Without an answer the node stops all the same, and is missed like one that was killed.
-        let _ = tokio::time::timeout(PATIENCE, self.tell(true)).await;
-        self.leaving.send_replace(true);
+        let _ = tokio::time::timeout(PATIENCE, known).await;
     }
 
     /// Waits until this node is asked to leave, because it is to be removed.
@@ -98,30 +137,6 @@ impl Presence {
         let mut asked = self.asked_to_leave.subscribe();
         // The sender lives as long as this.
         let _ = asked.wait_for(|asked| *asked).await;
-    }
-
-    /// Tells the leader whether this node is about to stop; says whether the leader knows.
-    pub(crate) async fn tell(&self, leaving: bool) -> bool {
-        let note = PresenceNote { id: self.leader.log.id(), leaving };
-        match self.leader.find(Instant::now() + PATIENCE).await {
-            Some(Leader::Me) => {
-                self.note(&note);
-                true
-            }
-            Some(Leader::Other(leader)) => match Request::Presence(note).encode() {
-                Ok(message) => {
-                    let answer = self.leader.ask(&leader, &message).await;
-                    answer.is_ok_and(|answer| message.answer::<()>(&answer).is_ok())
-                }
-                Err(_) => false,
-            },
-            None => false,
-        }
-    }
-
-    /// A member says whether it is about to stop.
-    pub(crate) fn note(&self, note: &PresenceNote) {
-        self.observed.leaving.note(note.id, note.leaving);
     }
 
     /// This node is to be removed, and asked to leave by itself.
@@ -134,22 +149,38 @@ impl Presence {
         *self.asked_to_leave.borrow()
     }
 
-    /// A stamp of now, for the leader to send back.
-    pub(crate) fn stamp(&self) -> Stamp {
-        self.stamps.now()
+    /// What this node says of itself now.
+    pub(crate) fn sign(&self) -> Sign {
+        self.observed.survey.itself.sign()
     }
 
     /// This node follows a leader that it heard at this instant, and that sent back this stamp.
     pub(crate) fn heard_leader(&self, at: Instant, proven: Option<Stamp>) {
         self.observed.contact.at(at);
-        if let Some(proven) = proven.and_then(|stamp| self.stamps.read(stamp)) {
+        let Some(stamp) = proven else { return };
+        let itself = &self.observed.survey.itself;
+        itself.came_back(stamp);
+        if let Some(proven) = itself.stamps.read(stamp) {
             self.observed.lease.at(proven);
         }
     }
 
-    /// The members that are live, as a leader knows.
-    pub(crate) fn live(&self) -> Vec<NodeName> {
-        self.observed.view.borrow().live.clone()
+    /// Where this node leads, the names of the members that may vote and lead, as far as their answers show.
+    pub(crate) fn well(&self) -> Vec<NodeName> {
+        let taken = self.observed.survey.take(&self.leader.log.figures());
+        taken.map(|(judgement, _)| judgement.well()).unwrap_or_default()
+    }
+
+    /// Whether the member of this raft id has done its part for so long that it may have a vote.
+    pub(crate) fn is_steady(&self, id: u64) -> bool {
+        self.observed.survey.followers.is_steady(id, STEADY)
+    }
+
+    /// Why this node is to hand over the lead, if it is.
+    pub(crate) fn must_hand_over(&self) -> Option<String> {
+        let (judgement, _) = self.observed.survey.take(&self.leader.log.figures())?;
+        let skew = problems::apart(judgement.hands_over()?);
+        Some(format!("the clock of {} is {skew} that of the majority", self.leader.log.name))
     }
 
     /// Whether a leader has not heard from the member of this name for too long.
@@ -157,26 +188,8 @@ impl Presence {
         self.observed.view.borrow().silent.contains(name)
     }
 
-    /// Has the view kept up to date from now on, and the leader told again and again once this node is about to
-    /// stop.
-    pub(crate) fn keep_up_to_date(self: &Arc<Self>, observer: Observer) {
-        let loops = &self.leader.log.loops;
-        let announce = announce(Arc::downgrade(self), self.leaving.subscribe());
-        lock(&self.running)
-            .extend([loops.start("presence", observer.run()), loops.start("announcement", announce)]);
-    }
-}
-
-/// Goes on until the node has stopped, or `presence` is gone.
-async fn announce(presence: Weak<Presence>, mut leaving: watch::Receiver<bool>) {
-    // The sender is gone only with `presence`.
-    let _ = leaving.wait_for(|leaving| *leaving).await;
-    loop {
-        tokio::time::sleep(AGAIN).await;
-        let Some(presence) = presence.upgrade() else { return };
-        if presence.leader.log.storage.health.stopping() {
-            return;
-        }
-        presence.tell(true).await;
+    /// Has the view kept up to date from now on.
+    pub(crate) fn keep_up_to_date(&self, observer: Observer) {
+        lock(&self.running).push(self.leader.log.loops.start("presence", observer.run()));
     }
 }

@@ -9,32 +9,29 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::contact::LastContact;
-use super::followers::{Followers, last_acked};
-use super::leaving::Leaving;
-use super::view::View;
+use super::followers::last_acked;
+use super::judge::{Judgement, Verdict, is_clock_off};
+use super::problems;
+use super::survey::Survey;
+use super::view::{PassedOver, View};
 use crate::log::upkeep::raft_ended;
+use crate::metrics::Metrics;
 use crate::raft::{Figures, Raft};
 
 /// Between looks. The view changes as time passes, without any message.
 const TICK: Duration = Duration::from_millis(250);
-/// A member is called silent this much later than it fences itself: a look may take so long, and so may
-/// an answer of the member on its way.
-const MARGIN: Duration = Duration::from_millis(500);
 
 /// Looks at the cluster again and again.
 pub(crate) struct Observer {
     raft: Raft,
     id: u64,
     name: NodeName,
-    followers: Arc<Followers>,
+    survey: Arc<Survey>,
     contact: Arc<LastContact>,
     lease: Arc<LastContact>,
-    leaving: Arc<Leaving>,
-    times: Times,
+    metrics: Metrics,
     view: watch::Sender<View>,
     cut_off: watch::Sender<bool>,
-    /// The term in which this node leads, and since when.
-    elected: Option<(u64, Instant)>,
 }
 
 /// What the [`Observer`] sees, and by what it judges.
@@ -46,16 +43,7 @@ pub(crate) struct Observed {
     pub contact: Arc<LastContact>,
     /// The last instant at which it is proven that a leader heard from this node.
     pub lease: Arc<LastContact>,
-    /// The members that said they are about to stop.
-    pub leaving: Arc<Leaving>,
-}
-
-/// How long silence may last.
-pub(crate) struct Times {
-    /// A member that is not heard from for this long is silent.
-    pub reassign_after: Duration,
-    /// After this time without a word from a leader, or from a majority, this node is cut off.
-    pub stale_after: Duration,
+    pub survey: Arc<Survey>,
 }
 
 impl Observer {
@@ -64,27 +52,25 @@ impl Observer {
         raft: Raft,
         id: u64,
         name: NodeName,
-        followers: Arc<Followers>,
-        times: Times,
+        survey: Survey,
+        metrics: Metrics,
     ) -> (Self, Observed) {
         let (contact, lease) = (Arc::<LastContact>::default(), Arc::<LastContact>::default());
-        let leaving = Arc::<Leaving>::default();
+        let survey = Arc::new(survey);
         let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
         let (cut_off_sender, cut_off) = watch::channel(true);
         let observer = Self {
             raft,
             id,
             name,
-            followers,
+            survey: survey.clone(),
             contact: contact.clone(),
             lease: lease.clone(),
-            leaving: leaving.clone(),
-            times,
+            metrics,
             view: view_sender,
             cut_off: cut_off_sender,
-            elected: None,
         };
-        (observer, Observed { view, cut_off, contact, lease, leaving })
+        (observer, Observed { view, cut_off, contact, lease, survey })
     }
 
     /// Goes on for as long as the node runs. A loop: it does not end.
@@ -95,6 +81,7 @@ impl Observer {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = self.survey.followers.news() => {}
                 changed = changes.changed() => if changed.is_err() { return raft_ended().await },
             }
             changes.borrow_watched();
@@ -105,64 +92,74 @@ impl Observer {
     /// Looks once.
     pub(crate) fn look(&mut self) {
         let now = self.raft.metrics().borrow_watched().clone();
-        let (view, cut_off) = self.judge(&now);
-        self.tell(&view);
+        let taken = self.survey.take(&now);
+        let judgement = taken.as_ref().map(|(judgement, _)| judgement);
+        if let Some((judgement, since)) = &taken {
+            self.lead(&now, judgement, *since);
+        }
+        self.metrics.clocks(judgement.map(Judgement::skews).unwrap_or_default());
+        let alone = now.membership_config.voter_ids().eq([self.id]);
+        let mut view = judgement.map(Judgement::view).unwrap_or_default();
+        if judgement.is_none() && alone {
+            view.live.push(self.name.clone());
+        }
+        view.fenced = !alone && !self.lease.within(self.survey.times.reassign_after);
+        let cut_off = !alone && !self.contact.within(self.survey.times.stale_after);
+        self.tell(&view, judgement, cut_off);
         set(&self.cut_off, cut_off);
         set(&self.view, view);
     }
 
-    /// Says for people what has changed.
-    fn tell(&self, new: &View) {
-        let known = self.view.borrow();
-        for node in new.silent.iter().filter(|node| !known.silent.contains(node)) {
-            tracing::warn!(
-                node = node.as_str(),
-                "a node is not heard of; others take over what it was to fire"
-            );
+    /// Takes in what this leader makes of the members.
+    fn lead(&self, now: &Figures, judgement: &Judgement, since: Instant) {
+        // When it was elected, a majority had just voted for this node.
+        for instant in [Some(since), last_acked(now)].into_iter().flatten() {
+            self.contact.at(instant);
+            self.lease.at(instant);
         }
-        for node in new.live.iter().filter(|node| known.silent.contains(node)) {
-            tracing::info!(node = node.as_str(), "a node is heard of again");
-        }
-        if new.fenced && !known.fenced {
-            tracing::warn!("cut off from the cluster: no attempts are started");
+        for (facts, verdict) in &judgement.members {
+            let is_off = is_clock_off(facts, judgement.time);
+            self.survey.followers.judged(facts.id, now.current_term, is_off, verdict.is_well());
         }
     }
 
-    fn judge(&mut self, now: &Figures) -> (View, bool) {
-        let alone = now.membership_config.voter_ids().eq([self.id]);
-        let mut view = View::default();
-        if now.state.is_leader() {
-            let since = match self.elected {
-                Some((term, since)) if term == now.current_term => since,
-                // A majority has just voted for this node.
-                _ => self.elected.insert((now.current_term, Instant::now())).1,
+    /// Says for people what has changed.
+    fn tell(&self, new: &View, judgement: Option<&Judgement>, cut_off: bool) {
+        let known = self.view.borrow();
+        for (facts, verdict) in judgement.into_iter().flat_map(|judgement| &judgement.members) {
+            let node = &facts.name;
+            let was_silent = known.silent.contains(node);
+            let was = known.passed_over.iter().find(|(known, _)| known == node).map(|(_, why)| *why);
+            let is_new = match verdict {
+                Verdict::Silent => !was_silent,
+                Verdict::PassedOver(why) => is_worth_saying(*why) && was != Some(*why),
+                Verdict::Live | Verdict::Leaving => false,
             };
-            for instant in [Some(since), last_acked(now)].into_iter().flatten() {
-                self.contact.at(instant);
-                self.lease.at(instant);
+            if let Some(judgement) = judgement.filter(|_| is_new) {
+                let times = &self.survey.times;
+                for problem in problems::of_member(facts, *verdict, judgement, times, Instant::now()) {
+                    tracing::warn!(node = node.as_str(), "{problem}");
+                }
             }
-            for (id, member) in now.membership_config.nodes() {
-                let heard = self.followers.last(*id).map_or(since, |last| last.max(since));
-                let is_live = *id == self.id || heard.elapsed() < self.times.reassign_after + MARGIN;
-                let names = match is_live {
-                    false => &mut view.silent,
-                    true if self.leaving.contains(*id) => &mut view.leaving,
-                    true => &mut view.live,
-                };
-                names.push(member.name.clone());
-            }
-            view.live.sort_unstable();
-            view.silent.sort_unstable();
-            view.leaving.sort_unstable();
-        } else {
-            self.elected = None;
-            if alone {
-                view.live.push(self.name.clone());
+            if *verdict == Verdict::Live && (was_silent || was.is_some_and(is_worth_saying)) {
+                tracing::info!(node = node.as_str(), "a node does its part again, and gets runs");
             }
         }
-        view.fenced = !alone && !self.lease.within(self.times.reassign_after);
-        (view, !alone && !self.contact.within(self.times.stale_after))
+        if new.fenced && !known.fenced {
+            let why = if cut_off {
+                "cut off from the cluster"
+            } else {
+                "the leader does not count on this node, because it does not hear it, this node applies nothing, or its \
+                 clock is off"
+            };
+            tracing::warn!("{why}: no attempts are started");
+        }
     }
+}
+
+/// Each node that starts is not heard from and does not fire for a moment.
+fn is_worth_saying(why: PassedOver) -> bool {
+    !matches!(why, PassedOver::Unheard | PassedOver::DoesNotFire)
 }
 
 fn set<T: PartialEq>(to: &watch::Sender<T>, new: T) {

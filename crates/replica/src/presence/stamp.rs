@@ -14,6 +14,18 @@ pub(crate) struct Stamp {
     after_us: u64,
 }
 
+impl Stamp {
+    /// Whether the same start of a node has made both.
+    pub(crate) fn is_of_start(&self, other: &Self) -> bool {
+        self.incarnation == other.incarnation
+    }
+
+    /// Whether the same start of a node has made both, and this one no earlier.
+    pub(crate) fn is_since(&self, other: &Self) -> bool {
+        self.is_of_start(other) && self.after_us >= other.after_us
+    }
+}
+
 /// Makes stamps, and reads those that come back.
 #[derive(Debug)]
 pub(crate) struct StampClock {
@@ -53,5 +65,7 @@ mod tests {
         let read = clock.read(stamp).expect("its own");
         assert!((before - Duration::from_micros(1)..=after).contains(&read));
         assert_eq!(StampClock::new(2).read(stamp), None);
+        assert!(clock.now().is_since(&stamp) && !stamp.is_since(&Stamp { after_us: u64::MAX, ..stamp }));
+        assert!(!StampClock::new(2).now().is_since(&Stamp { after_us: 0, ..stamp }));
     }
 }

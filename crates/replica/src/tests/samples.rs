@@ -12,15 +12,16 @@ use serde::de::DeserializeOwned;
 use super::{named, put_job};
 use crate::log::codec::at;
 use crate::messages::payload::{
-    Accepted, Append, Appended, Change, Changed, CopyAnswer, CopyId, JoinRequest, PresenceNote, SnapshotHead,
+    Accepted, Append, Appended, Change, Changed, CopyAnswer, CopyId, JoinRequest, SnapshotHead,
     Standing, To,
 };
 use crate::messages::raft::{AppendAnswer, AskVote, Transfer, TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
 use crate::messages::wire::{self, Part};
+use crate::presence::sign::Sign;
 use crate::presence::stamp::Stamp;
 use crate::types::{Entry, LoggedBatch, Member, Membership, SnapshotMeta, StoredMembership, Vote};
-use crate::{ChangeError, NodeReport, ProposeError};
+use crate::{ChangeError, MemberReport, NodeReport, ProposeError};
 
 /// Reads bytes, and says whether they are the value they were made from.
 type Read = Box<dyn Fn(&Bytes) -> Result<bool, String>>;
@@ -89,6 +90,18 @@ fn stamp() -> Stamp {
     serde_json::from_str(r#"{"incarnation":11,"after_us":1500}"#).expect("a stamp")
 }
 
+fn sign() -> Sign {
+    Sign {
+        stamp: stamp(),
+        applied: Some(7),
+        fires: true,
+        leaving: true,
+        stuck_ms: 250,
+        wall_ms: 1_700_000_000_000,
+        disk_full: true,
+    }
+}
+
 /// Every request, the kinds that come in several forms more than once.
 pub(super) fn requests() -> Vec<(&'static str, Request)> {
     let ask = || to(AskVote::from(openraft::raft::VoteRequest::new(vote(4, false), Some(at(3, 9, 7)))));
@@ -116,7 +129,6 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("change-transfer-any", change(Change::Transfer { to: None })),
         ("join", Request::Join(join())),
         ("update", Request::Update(join())),
-        ("presence", Request::Presence(PresenceNote { id: 9, leaving: true })),
         ("leave", Request::Leave(to(()))),
         ("invite", Request::Invite("one:1".into())),
         ("standing", Request::Standing(9)),
@@ -153,16 +165,31 @@ pub(super) fn answers() -> Vec<Sample> {
     let proposed = |error: ProposeError| Err::<Accepted, _>(error);
     let changed = |error: ChangeError| Err::<Changed, _>(error);
     let cluster = || Ok::<_, ChangeError>(Changed { cluster: "c1".into() });
-    let report = NodeReport { applied: Some(7), firing: 2, fenced: true, heard: [(named("two"), 40)].into() };
+    let two = MemberReport {
+        last_contact_ms: Some(40),
+        behind: Some(3),
+        clock_skew_ms: Some(-5),
+        problems: vec!["why".into()],
+    };
+    let report = NodeReport {
+        applied: Some(7),
+        firing: 2,
+        fires: true,
+        fenced: true,
+        disk_full: true,
+        problems: vec!["why".into()],
+        live: vec![named("one")],
+        members: [(named("two"), two)].into(),
+    };
     let why = || "why".to_owned();
     vec![
-        answer("append-success", Appended { answer: AppendAnswer::Success, stamp: Some(stamp()) }),
-        answer("append-up_to", Appended { answer: AppendAnswer::UpTo(Some(at(3, 9, 3))), stamp: None }),
-        answer("append-up_to_none", Appended { answer: AppendAnswer::UpTo(None), stamp: None }),
-        answer("append-conflict", Appended { answer: AppendAnswer::Conflict, stamp: None }),
+        answer("append-success", Appended { answer: AppendAnswer::Success, sign: Some(sign()) }),
+        answer("append-up_to", Appended { answer: AppendAnswer::UpTo(Some(at(3, 9, 3))), sign: None }),
+        answer("append-up_to_none", Appended { answer: AppendAnswer::UpTo(None), sign: None }),
+        answer("append-conflict", Appended { answer: AppendAnswer::Conflict, sign: None }),
         answer(
             "append-higher_vote",
-            Appended { answer: AppendAnswer::HigherVote(vote(4, false)), stamp: None },
+            Appended { answer: AppendAnswer::HigherVote(vote(4, false)), sign: None },
         ),
         answer("vote", vote_answer()),
         answer("pre_vote", vote_answer()),
@@ -196,7 +223,6 @@ pub(super) fn answers() -> Vec<Sample> {
         answer("change-unknown", changed(ChangeError::Unknown(why()))),
         answer("join", cluster()),
         answer("update", cluster()),
-        answer("presence", ()),
         answer("leave", ()),
         answer("invite", Ok::<_, String>(JoinRequest { id: 9, member: member("two") })),
         answer("invite-refused", Err::<JoinRequest, _>(why())),

@@ -1,0 +1,360 @@
+//! Who of the members gets runs, and why others get none: judged by what their answers show, without any I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chronos_types::NodeName;
+use tokio::time::Instant;
+
+use super::clocks::{Offset, majority};
+use super::heard::Seen;
+use super::view::{PassedOver, View};
+
+/// A member is called silent this much later than it fences itself: a look may take so long, and so may
+/// an answer of the member on its way.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long what may last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// A member that is not heard from for this long is silent. A member that is not proven to be heard for this long
+    /// is fenced.
+    pub reassign_after: Duration,
+    /// After this time without a word from a leader, or from a majority, this node is cut off.
+    pub stale_after: Duration,
+    /// A member that answers later than this, or applies later than this what its leader has applied, gets no new
+    /// runs. They are planned two seconds ahead, so that those it has are still on time.
+    pub keeps_up: Duration,
+}
+
+/// What a leader knows of a member.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub id: u64,
+    pub name: NodeName,
+    pub has_vote: bool,
+    /// It is the leader itself.
+    pub leads: bool,
+    /// For how long it has not been heard from doing its part, at most since the election.
+    pub silence: Duration,
+    /// What its answers show, once it has answered in this term.
+    pub seen: Option<Seen>,
+}
+
+/// What follows for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It gets runs.
+    Live,
+    /// It gets no new ones.
+    PassedOver(PassedOver),
+    /// It is about to stop.
+    Leaving,
+    /// It must have fenced itself, and others get what it holds.
+    Silent,
+}
+
+impl Verdict {
+    /// Whether it has what others have and takes what is written, so that it may vote and lead.
+    pub(crate) fn is_well(self) -> bool {
+        matches!(self, Self::Live | Self::PassedOver(PassedOver::DoesNotFire))
+    }
+}
+
+/// What a leader makes of all members.
+#[derive(Clone, Debug)]
+pub(crate) struct Judgement {
+    pub members: Vec<(Facts, Verdict)>,
+    /// How far the clocks of a majority are ahead of the leader's, where a majority agrees.
+    pub time: Option<i64>,
+    /// Whether a majority has answered in this term.
+    is_heard: bool,
+}
+
+/// Judges the members by what is known of them at this instant.
+pub(crate) fn judge(members: Vec<Facts>, times: &Times, now: Instant) -> Judgement {
+    let voters = members.iter().filter(|member| member.has_vote).count();
+    let answered = members.iter().filter(|member| member.has_vote && member.seen.is_some()).count();
+    let time = majority(&clocks(&members, times), voters);
+    let judged = |facts: Facts| {
+        let verdict = verdict(&facts, time, times, now);
+        (facts, verdict)
+    };
+    let members = members.into_iter().map(judged).collect();
+    Judgement { members, time, is_heard: answered * 2 > voters }
+}
+
+/// The clocks of the voters that are heard from.
+pub(crate) fn clocks(members: &[Facts], times: &Times) -> Vec<Offset> {
+    let voters = members.iter().filter(|member| member.has_vote);
+    let seen = voters.filter_map(|member| member.seen.filter(|seen| seen.answered < times.keeps_up));
+    seen.map(|seen| seen.clock).collect()
+}
+
+fn verdict(facts: &Facts, time: Option<i64>, times: &Times, now: Instant) -> Verdict {
+    if facts.silence >= times.reassign_after + MARGIN {
+        return Verdict::Silent;
+    }
+    let Some(seen) = &facts.seen else { return Verdict::PassedOver(PassedOver::Unheard) };
+    if seen.sign.leaving {
+        return Verdict::Leaving;
+    }
+    if seen.answered >= times.keeps_up {
+        Verdict::PassedOver(PassedOver::Unheard)
+    } else if seen.sign.disk_full {
+        Verdict::PassedOver(PassedOver::DiskFull)
+    } else if is_clock_off(facts, time) {
+        Verdict::PassedOver(PassedOver::ClockOff)
+    } else if !seen.keeps_up(times.keeps_up, now) {
+        // Each member needs a moment to show a new leader that it keeps up.
+        let is_late = seen.lag(now) > times.keeps_up;
+        Verdict::PassedOver(if is_late { PassedOver::Behind } else { PassedOver::Unheard })
+    } else if !seen.sign.fires {
+        Verdict::PassedOver(PassedOver::DoesNotFire)
+    } else {
+        Verdict::Live
+    }
+}
+
+/// Whether the clock of a member differs from what most clocks say.
+pub(crate) fn is_clock_off(facts: &Facts, time: Option<i64>) -> bool {
+    let clock = facts.seen.map(|seen| seen.clock);
+    clock.zip(time).is_some_and(|(clock, time)| clock.is_off(time))
+}
+
+impl Judgement {
+    /// Whether the leader is to hand over the lead for its clock: how far that is ahead of what most clocks say, in
+    /// milliseconds. It stays where no other voter could lead as well.
+    pub(crate) fn hands_over(&self) -> Option<i64> {
+        let time = self.time?;
+        let (leader, _) = self.members.iter().find(|(facts, _)| facts.leads)?;
+        let is_off = is_clock_off(leader, Some(time));
+        let takes = |(facts, verdict): &(Facts, Verdict)| facts.has_vote && !facts.leads && verdict.is_well();
+        (is_off && self.members.iter().any(takes)).then(|| time.saturating_neg())
+    }
+
+    /// How far the clock of each member that has answered is ahead of what most clocks say, in milliseconds. Where no
+    /// majority agrees, the leader's clock takes the place of that.
+    pub(crate) fn skews(&self) -> BTreeMap<NodeName, i64> {
+        let time = self.time.unwrap_or_default();
+        let skew = |(facts, verdict): &(Facts, Verdict)| {
+            let is_heard = *verdict != Verdict::PassedOver(PassedOver::Unheard);
+            let seen = facts.seen.filter(|_| is_heard || facts.leads)?;
+            Some((facts.name.clone(), seen.clock.from(time)))
+        };
+        self.members.iter().filter_map(skew).collect()
+    }
+
+    /// The names of the members that may vote and lead.
+    pub(crate) fn well(&self) -> Vec<NodeName> {
+        self.named(|verdict| verdict.is_well().then_some(())).into_iter().map(|(name, ())| name).collect()
+    }
+
+    /// The cluster as this leader sees it, but for what it may do itself.
+    pub(crate) fn view(&self) -> View {
+        let names = |wanted: Verdict| {
+            let named = self.named(|verdict| (verdict == wanted).then_some(()));
+            named.into_iter().map(|(name, ())| name).collect::<Vec<_>>()
+        };
+        let mut live = names(Verdict::Live);
+        let mut passed_over = self.named(|verdict| match verdict {
+            Verdict::PassedOver(why) => Some(why),
+            _ => None,
+        });
+        // Somebody must fire: where nobody does all of its part, those who do most of it.
+        let tiers: [fn(PassedOver) -> bool; 2] =
+            [|why| why == PassedOver::DoesNotFire, |why| why != PassedOver::Unheard];
+        for is_next in tiers {
+            if live.is_empty() {
+                let (next, others): (Vec<_>, _) = passed_over.into_iter().partition(|(_, why)| is_next(*why));
+                live = next.into_iter().map(|(name, _)| name).collect();
+                passed_over = others;
+            }
+        }
+        View {
+            live,
+            silent: names(Verdict::Silent),
+            leaving: names(Verdict::Leaving),
+            passed_over,
+            fenced: false,
+            may_plan: self.is_heard && self.hands_over().is_none(),
+        }
+    }
+
+    /// The names of those that have it, sorted.
+    fn named<T: Ord>(&self, what: impl Fn(Verdict) -> Option<T>) -> Vec<(NodeName, T)> {
+        let named = self.members.iter().filter_map(|(facts, verdict)| Some((facts.name.clone(), what(*verdict)?)));
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::pace::Pace;
+    use crate::presence::sign::Sign;
+    use crate::presence::stamp::StampClock;
+
+    const TIMES: Times = Times {
+        reassign_after: Duration::from_secs(5),
+        stale_after: Duration::from_secs(2),
+        keeps_up: Duration::from_secs(1),
+    };
+
+    /// A voter that does its part.
+    fn voter(name: &str, now: Instant) -> Facts {
+        let sign = Sign {
+            stamp: StampClock::new(1).now(),
+            applied: Some(9),
+            fires: true,
+            leaving: false,
+            stuck_ms: 0,
+            wall_ms: 0,
+            disk_full: false,
+        };
+        let seen = Some(Seen::of_itself(sign, now));
+        Facts { id: 1, name: NodeName::unchecked(name), has_vote: true, leads: false, silence: Duration::ZERO, seen }
+    }
+
+    fn leader(now: Instant) -> Facts {
+        Facts { leads: true, ..voter("one", now) }
+    }
+
+    fn seen(facts: &mut Facts) -> &mut Seen {
+        facts.seen.as_mut().expect("it was seen")
+    }
+
+    fn names(names: &[NodeName]) -> Vec<&str> {
+        names.iter().map(NodeName::as_str).collect()
+    }
+
+    /// One, two and three, of which two is as `change` has it.
+    fn with_two(now: Instant, change: impl FnOnce(&mut Facts)) -> Judgement {
+        let mut two = voter("two", now);
+        change(&mut two);
+        judge(vec![leader(now), voter("three", now), two], &TIMES, now)
+    }
+
+    #[test]
+    fn runs_go_to_those_who_answer_keep_up_fire_and_stay() {
+        let now = Instant::now();
+        let all = with_two(now, |_| ()).view();
+        assert_eq!(names(&all.live), ["one", "three", "two"]);
+        assert!(all.may_plan && all.passed_over.is_empty());
+        type Change = fn(&mut Facts);
+        let cases: [(Change, PassedOver); 9] = [
+            (|two| two.seen = None, PassedOver::Unheard),
+            (|two| seen(two).answered = TIMES.keeps_up, PassedOver::Unheard),
+            (|two| seen(two).sign.disk_full = true, PassedOver::DiskFull),
+            (|two| seen(two).clock = Offset { ms: -2_100, error_ms: 50 }, PassedOver::ClockOff),
+            // It has nothing yet, and began to take in what there is only now, or a while ago.
+            (|two| seen(two).pace = Pace::new(10, Instant::now()), PassedOver::Unheard),
+            (
+                |two| seen(two).pace = Pace::new(10, Instant::now() - Duration::from_secs(2)),
+                PassedOver::Behind,
+            ),
+            (
+                |two| {
+                    let now = Instant::now();
+                    seen(two).pace.note(9, 10, now);
+                    seen(two).sign.stuck_ms = 1_001;
+                },
+                PassedOver::Behind,
+            ),
+            (|two| seen(two).sign.fires = false, PassedOver::DoesNotFire),
+            // What weighs most is said.
+            (
+                |two| {
+                    seen(two).sign.fires = false;
+                    seen(two).sign.disk_full = true;
+                },
+                PassedOver::DiskFull,
+            ),
+        ];
+        for (change, why) in cases {
+            let view = with_two(now, change).view();
+            assert_eq!(names(&view.live), ["one", "three"], "{why:?}");
+            assert_eq!(view.passed_over, [(NodeName::unchecked("two"), why)]);
+            assert!(view.may_plan && view.silent.is_empty() && view.leaving.is_empty());
+        }
+        let leaving = with_two(now, |two| seen(two).sign.leaving = true).view();
+        assert_eq!((names(&leaving.live), names(&leaving.leaving)), (vec!["one", "three"], vec!["two"]));
+        for (silence, is_silent) in [(5_499, false), (5_500, true)] {
+            let view = with_two(now, |two| two.silence = Duration::from_millis(silence)).view();
+            assert_eq!(names(&view.silent) == ["two"], is_silent, "{view:?}");
+        }
+    }
+
+    #[test]
+    fn who_only_does_not_fire_may_vote_and_lead_and_who_lacks_something_may_not() {
+        let now = Instant::now();
+        let well = |change: fn(&mut Facts)| with_two(now, change).well().contains(&NodeName::unchecked("two"));
+        assert!(well(|two| seen(two).sign.fires = false));
+        assert!(!well(|two| seen(two).sign.disk_full = true));
+        assert!(!well(|two| seen(two).sign.leaving = true));
+        assert!(!well(|two| two.silence = Duration::from_secs(6)));
+    }
+
+    #[test]
+    fn where_nobody_does_all_of_its_part_they_fire_who_do_most_of_it() {
+        let now = Instant::now();
+        let view = |changes: [fn(&mut Facts); 2]| {
+            let mut members = [leader(now), voter("two", now)];
+            for (member, change) in members.iter_mut().zip(changes) {
+                change(member);
+            }
+            judge(members.into(), &TIMES, now).view()
+        };
+        // Both have just started.
+        let started = view([|one| seen(one).sign.fires = false, |two| seen(two).sign.fires = false]);
+        assert_eq!(names(&started.live), ["one", "two"]);
+        assert!(started.passed_over.is_empty());
+        let full = view([|one| seen(one).sign.disk_full = true, |two| seen(two).sign.fires = false]);
+        assert_eq!(names(&full.live), ["two"]);
+        assert_eq!(full.passed_over, [(NodeName::unchecked("one"), PassedOver::DiskFull)]);
+        let alone = view([|one| seen(one).sign.disk_full = true, |two| two.seen = None]);
+        assert_eq!(names(&alone.live), ["one"]);
+        assert_eq!(alone.passed_over, [(NodeName::unchecked("two"), PassedOver::Unheard)]);
+    }
+
+    #[test]
+    fn a_leader_whose_clock_is_off_plans_nothing_and_hands_over_if_another_can_lead() {
+        let now = Instant::now();
+        let judged = |clocks: [i64; 3], changes: fn(&mut Facts)| {
+            let mut members = [leader(now), voter("two", now), voter("three", now)];
+            for (member, ms) in members.iter_mut().zip(clocks) {
+                seen(member).clock = Offset { ms, error_ms: 50 };
+            }
+            members[1..].iter_mut().for_each(changes);
+            judge(members.into(), &TIMES, now)
+        };
+        let ahead = judged([0, -86_400_000, -86_400_050], |_| ());
+        assert_eq!(ahead.hands_over(), Some(86_400_000));
+        let view = ahead.view();
+        assert_eq!(names(&view.live), ["three", "two"]);
+        assert_eq!(view.passed_over, [(NodeName::unchecked("one"), PassedOver::ClockOff)]);
+        assert!(!view.may_plan);
+        // There is nobody who could lead instead, or nobody can tell who is right.
+        let stays = judged([0, -9_000, -9_000], |other| seen(other).sign.disk_full = true);
+        assert!(stays.hands_over().is_none() && stays.view().may_plan);
+        let undecided = judged([0, -9_000, 9_000], |_| ());
+        assert!(undecided.hands_over().is_none() && undecided.view().may_plan);
+        assert_eq!(names(&undecided.view().live), ["one", "three", "two"]);
+    }
+
+    #[test]
+    fn a_new_leader_plans_nothing_before_a_majority_has_answered_it() {
+        let now = Instant::now();
+        let unheard = |name: &str| Facts { seen: None, ..voter(name, now) };
+        let plans = |others: [Facts; 2]| {
+            let [two, three] = others;
+            judge(vec![leader(now), two, three], &TIMES, now).view().may_plan
+        };
+        assert!(!plans([unheard("two"), unheard("three")]));
+        assert!(plans([voter("two", now), unheard("three")]));
+        let learners = [unheard("two"), unheard("three")].map(|other| Facts { has_vote: false, ..other });
+        assert!(plans(learners), "the only voter asks nobody");
+    }
+}

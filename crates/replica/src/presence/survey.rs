@@ -1,0 +1,43 @@
+//! [`Survey`]: what a leader knows of all members at one instant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::followers::Followers;
+use super::heard::Seen;
+use super::itself::Itself;
+use super::judge::{Facts, Judgement, Times, judge};
+use crate::raft::Figures;
+use crate::types::Member;
+
+/// Puts together what a leader knows of the members.
+pub(crate) struct Survey {
+    pub followers: Arc<Followers>,
+    pub itself: Itself,
+    pub times: Times,
+}
+
+impl Survey {
+    /// Where these figures are of a leader: what it makes of the members, and since when it has known that it leads.
+    pub(crate) fn take(&self, figures: &Figures) -> Option<(Judgement, Instant)> {
+        if !figures.state.is_leader() {
+            return None;
+        }
+        let now = Instant::now();
+        let (since, mut seen) = self.followers.look(figures.current_term, now);
+        let voters: BTreeSet<u64> = figures.membership_config.voter_ids().collect();
+        let facts = |(id, member): (&u64, &Member)| {
+            let leads = *id == figures.id;
+            let seen = if leads { Some(Seen::of_itself(self.itself.sign(), now)) } else { seen.remove(id) };
+            // A new leader does not know how long a member was silent before.
+            let counted = seen.and_then(|seen| seen.counted).map_or(since, |counted| counted.max(since));
+            let silence = if leads { Duration::ZERO } else { now.saturating_duration_since(counted) };
+            Facts { id: *id, name: member.name.clone(), has_vote: voters.contains(id), leads, silence, seen }
+        };
+        let members = figures.membership_config.nodes().map(facts).collect();
+        Some((judge(members, &self.times, now), since))
+    }
+}
