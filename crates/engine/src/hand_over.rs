@@ -23,15 +23,15 @@ pub async fn hand_over(
     keep: impl Fn(&OpenRun) -> bool,
     unsure: impl Fn(&ExecutionId) -> bool,
 ) -> Result<usize, LoopError> {
-    give_away(services, &services.node, || others.to_vec(), keep, unsure, |_| {}).await
+    give_away(services, &services.node, || (others.to_vec(), Vec::new()), keep, unsure, |_| {}).await
 }
 
-/// Moves the executions of a node for as long as `live` names somebody to take them, as [`hand_over`] does.
-/// `moved` is told the count of each page.
+/// Moves the executions of a node for as long as `takers` names somebody to take them, as [`hand_over`] does. Behind
+/// those that get runs it names those that only keep what they have. `moved` is told the count of each page.
 pub(crate) async fn give_away(
     services: &Services,
     from: &NodeName,
-    live: impl Fn() -> Vec<NodeName>,
+    takers: impl Fn() -> (Vec<NodeName>, Vec<NodeName>),
     keep: impl Fn(&OpenRun) -> bool,
     unsure: impl Fn(&ExecutionId) -> bool,
     moved: impl Fn(usize),
@@ -39,7 +39,7 @@ pub(crate) async fn give_away(
     let Services { store, proposer, .. } = services;
     let (mut count, mut after) = (0, None::<OpenRun>);
     loop {
-        let live = live();
+        let (live, stay) = takers();
         if live.is_empty() {
             return Ok(count);
         }
@@ -59,7 +59,7 @@ pub(crate) async fn give_away(
             .filter(|run| !keep(run))
             .filter_map(|run| {
                 let holder = holders.get(&run.job_seq);
-                let to = node_beside(run.job, holder, &live)?;
+                let to = node_beside(run.job, holder, &live, &stay)?;
                 let unsure = unsure(&run.execution);
                 Some(Moved { execution: run.execution, from: from.clone(), to: to.clone(), unsure })
             })

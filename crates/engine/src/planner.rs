@@ -1,11 +1,14 @@
 //! Plans what falls due within the next two seconds, while this node leads.
 //!
-//! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes both in one
-//! command: consensus and fsync are over before the instant comes. Each run goes to a live node, by its job.
+//! It looks at the earliest due instants, asks `schedule` for the one after each, and proposes both in one command:
+//! consensus and fsync are over before the instant comes. Each run goes to a node that does its part, by its job.
 //! What is on time goes before what is late, and that before what was missed; what is behind is planned in small
 //! portions, with a look at what is on time before each. A job that is behind is planned in the order of its own
 //! instants, since its due instant moves forward only. It never fires anything, and it remembers nothing that a
 //! restart may not forget: what is due stands in the state.
+//!
+//! A clock that is a day ahead would pass over all runs of that day, and the due instants move forward only. So a
+//! leader plans nothing before its clock was compared with those of a majority, and by no other time than that.
 
 mod held;
 mod look;
@@ -85,13 +88,19 @@ impl Planner {
     /// Plans for as long as the node runs.
     pub async fn run(mut self) {
         let mut leadership = self.services.proposer.leadership();
+        let mut view = self.services.view.clone();
         loop {
             let leads = leadership.borrow_and_update().is_leader;
+            let may_plan = view.borrow_and_update().may_plan;
             self.services.metrics.leading(leads);
-            if !leads {
-                self.catch_up.begin_anew(&self.held);
-                if leadership.changed().await.is_err() {
-                    return;
+            if !leads || !may_plan {
+                if !leads {
+                    self.catch_up.begin_anew(&self.held);
+                }
+                tokio::select! {
+                    changed = leadership.changed() => if changed.is_err() { return },
+                    // Where nobody looks after the view any more, what it said last holds.
+                    Ok(()) = view.changed() => {}
                 }
                 continue;
             }
@@ -127,7 +136,7 @@ impl Planner {
         let Services { node, env, store, proposer, view, metrics, .. } = &self.services;
         let PlannerConfig { misfire_threshold, catch_up_window } = self.config;
         let rules = Rules {
-            now: env.now(),
+            now: proposer.time(),
             misfire_threshold: misfire_threshold.as_i64(),
             catch_up_window: catch_up_window.as_i64(),
             from_now: env.has(Bug::CountsFromNow),

@@ -78,12 +78,15 @@ impl Reassignment {
         let holding = store.read(Reader::open_nodes).await?;
         for (node, _) in holding {
             // Asked for each page anew: a node may come back, and another one go, meanwhile.
-            let live = || {
+            let takers = || {
                 let view = view.borrow();
-                if view.silent.contains(&node) || view.lacks(&node) { view.live.clone() } else { Vec::new() }
+                if !view.silent.contains(&node) && !view.lacks(&node) {
+                    return (Vec::new(), Vec::new());
+                }
+                (view.live.clone(), view.passed_over.iter().map(|(name, _)| name.clone()).collect())
             };
             let moved = |page| metrics.reassigned(page);
-            let count = give_away(&self.services, &node, live, |_| false, |_| true, moved).await?;
+            let count = give_away(&self.services, &node, takers, |_| false, |_| true, moved).await?;
             if count > 0 {
                 tracing::info!(
                     node = node.as_str(),

@@ -6,7 +6,7 @@
 use chronos_types::{JobId, NodeName};
 use sha2::{Digest, Sha256};
 
-/// The node among `live` that fires a job; none where none is live.
+/// The node among `live`, those that get runs, that fires a job; none where there is none.
 #[must_use]
 pub fn node_for(job: JobId, live: &[NodeName]) -> Option<&NodeName> {
     match live {
@@ -16,11 +16,17 @@ pub fn node_for(job: JobId, live: &[NodeName]) -> Option<&NodeName> {
     }
 }
 
-/// The same, but a job with unfinished executions stays with the node that holds them, while that is live. The
-/// node that fires a run judges what the run overlaps with, and it knows only what it holds itself.
+/// The same, but a job with unfinished executions stays with the node that holds them, while that is live, or one of
+/// those that `stay`: they get no new runs, and keep what they have. The node that fires a run judges what the run
+/// overlaps with, and it knows only what it holds itself.
 #[must_use]
-pub fn node_beside<'a>(job: JobId, holder: Option<&NodeName>, live: &'a [NodeName]) -> Option<&'a NodeName> {
-    let holder = holder.and_then(|holder| live.iter().find(|name| *name == holder));
+pub fn node_beside<'a>(
+    job: JobId,
+    holder: Option<&NodeName>,
+    live: &'a [NodeName],
+    stay: &'a [NodeName],
+) -> Option<&'a NodeName> {
+    let holder = holder.and_then(|holder| live.iter().chain(stay).find(|name| *name == holder));
     holder.or_else(|| node_for(job, live))
 }
 
@@ -114,10 +120,13 @@ mod tests {
         for job in jobs().take(100) {
             let home = node_for(job, &live);
             for node in &live {
-                assert_eq!(node_beside(job, Some(node), &live), Some(node));
+                assert_eq!(node_beside(job, Some(node), &live, &[]), Some(node));
             }
-            assert_eq!(node_beside(job, Some(&NodeName::unchecked("gone")), &live), home);
-            assert_eq!(node_beside(job, None, &live), home);
+            let other = NodeName::unchecked("other");
+            assert_eq!(node_beside(job, Some(&other), &live, &[]), home, "it is gone");
+            let stay = [other.clone()];
+            assert_eq!(node_beside(job, Some(&other), &live, &stay), Some(&other));
+            assert_eq!(node_beside(job, None, &live, &stay), home);
         }
         assert_eq!(node_for(jobs().next().expect("a job"), &[]), None);
     }

@@ -62,7 +62,7 @@ impl Metrics {
         );
         registry.register(
             "clock_skew_seconds",
-            "How far the clock of each node is ahead of what most clocks say, as the leader sees it; only on the leader",
+            "How far the clock of each node is ahead of what most clocks say, as the leader sees it",
             metrics.clock_skew.clone(),
         );
         metrics

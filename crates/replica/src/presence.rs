@@ -1,6 +1,7 @@
 //! Who is there: contact with the rest of the cluster, what follows from it, and what nodes say of themselves.
 
 pub(crate) mod activity;
+mod agreed;
 mod clocks;
 pub(crate) mod contact;
 pub(crate) mod followers;

@@ -9,8 +9,8 @@ mod stamp;
 
 use std::sync::Arc;
 
-use chronos_env::Env;
 use chronos_state::{MAX_ROWS, Outcome, Proposal};
+use chronos_types::Millis;
 use tokio::sync::watch;
 
 use crate::error::ProposeError;
@@ -37,10 +37,10 @@ pub struct Proposer {
 impl Proposer {
     /// Starts the task that gathers commands into batches; it ends when the last handle is dropped.
     #[must_use]
-    pub fn start(replica: Replica, env: Env) -> Self {
+    pub fn start(replica: Replica) -> Self {
         let (entrances, lines) = lines::lines();
         let entrances = Arc::new(entrances);
-        let gather = Gather::new(replica.clone(), env);
+        let gather = Gather::new(replica.clone());
         replica.loops().start("proposals", gather.run(lines)).detach();
         let peers = Arc::downgrade(&entrances);
         let gate = Gate::default();
@@ -93,6 +93,13 @@ impl Proposer {
     /// The reason, for people.
     pub fn is_ready(&self) -> Result<(), String> {
         self.replica.is_ready()
+    }
+
+    /// The time that this node goes by as a leader: that of its clock, but not where the clock was set and has not been
+    /// compared with those of the others since.
+    #[must_use]
+    pub fn time(&self) -> Millis {
+        self.replica.time()
     }
 
     /// Follows who leads.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chronos_env::Loops;
 use chronos_peer::Service;
 use chronos_state::{Batch, Proposal};
+use chronos_types::Millis;
 use tokio::sync::watch;
 
 use crate::config::ReplicaConfig;
@@ -118,6 +119,11 @@ impl Replica {
             let _ = tokio::time::timeout(HAND_OVER, membership.changes.hand_over(None)).await;
         }
         log.stop().await;
+    }
+
+    /// The time that this node goes by as a leader; see [`Presence::time`].
+    pub(crate) fn time(&self) -> Millis {
+        self.parts.presence.time()
     }
 
     /// The time of the log; see [`crate::log::handle::Log::last_at`].

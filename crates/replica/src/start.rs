@@ -97,7 +97,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
     let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
-    let survey = Survey { followers, itself, times: times(config) };
+    let survey = Survey::new(followers, itself, times(config));
     let (observer, observed) =
         Observer::new(raft.clone(), id, config.node_id.clone(), survey, metrics.clone());
 
@@ -132,7 +132,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
 async fn found_or_rejoin(
     parts: &Parts,
     config: &ReplicaConfig,
-    mut observer: Observer,
+    observer: Observer,
     env: &Env,
 ) -> Result<bool, ReplicaError> {
     let Parts { log, membership, presence, .. } = parts;

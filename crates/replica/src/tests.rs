@@ -15,11 +15,11 @@ mod suite;
 mod version;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chronos_env::{Env, Loops};
+use chronos_env::{Clock, Env, Loops, Timer};
 use chronos_peer::Caller;
 use chronos_state::{Applied, Batch, Machine, Outcome, Reader, Refusal, VERSION};
 use chronos_types::NodeName;
@@ -43,6 +43,21 @@ struct Node {
     /// How often the state was replaced by a snapshot.
     replaced: Arc<AtomicUsize>,
     reader: Reader,
+    clock: ShiftedClock,
+}
+
+/// The machine's own clock, and so many milliseconds.
+#[derive(Clone, Debug, Default)]
+struct ShiftedClock(Arc<AtomicI64>);
+
+impl Clock for ShiftedClock {
+    fn now_us(&self) -> i64 {
+        Env::real().now_us() + self.0.load(Ordering::Relaxed) * 1_000
+    }
+
+    fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
+        Env::real().timer()
+    }
 }
 
 impl Node {
@@ -84,6 +99,11 @@ impl Node {
         let replaced = Arc::new(AtomicUsize::new(0));
         let (sink, replacements) = (applied.clone(), replaced.clone());
         let caller = Caller { node: name.into(), cluster: Arc::default() };
+        let clock = ShiftedClock::default();
+        let env = Env::with_clock(Arc::new(clock.clone()));
+        let activity = Arc::<Activity>::default();
+        // As if it fired what it is to.
+        activity.set(0, true);
         let address = config.advertise.clone();
         let dependencies = Dependencies {
             machine,
@@ -93,15 +113,15 @@ impl Node {
             }),
             transport: hub.transport(&address, &caller),
             caller: caller.clone(),
-            activity: Arc::<Activity>::default(),
+            activity,
             metrics: Metrics::default(),
-            loops: Loops::new(&Env::real()),
-            env: Env::real(),
+            loops: Loops::new(&env),
+            env,
         };
         let replica = Replica::start(config, dependencies).await?;
-        let proposer = Proposer::start(replica.clone(), Env::real());
+        let proposer = Proposer::start(replica.clone());
         hub.serve(&address, &caller, replica.service());
-        Ok(Self { replica, proposer, applied, replaced, reader })
+        Ok(Self { replica, proposer, applied, replaced, reader, clock })
     }
 
     fn log(&self) -> &Log {

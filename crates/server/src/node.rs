@@ -92,7 +92,7 @@ impl Node {
         let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
             node: config.cluster.node_id.clone(),
-            proposer: Proposer::start(replica.clone(), env.clone()),
+            proposer: Proposer::start(replica.clone()),
             view: replica.presence().view(),
             activity: activity.clone(),
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
@@ -202,6 +202,7 @@ impl Node {
         self.stop_serving.cancel();
         self.serving.ended().await;
         // What came since: a retry, a run planned for this node, what was asked for by hand.
+        self.replica.presence().stop_is_known().await;
         self.drain.hand_over(&closed, |_| false).await;
         let left = if leave { self.replica.membership().leave().await } else { Ok(()) };
         match &left {

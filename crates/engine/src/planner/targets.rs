@@ -8,7 +8,7 @@ use crate::spread::node_for;
 
 /// The nodes that may fire what is planned now.
 pub(super) struct Targets {
-    /// Fires where no node is known to be live.
+    /// Fires where no node is known to get runs.
     own: NodeName,
     live: Vec<NodeName>,
     /// Whether any other node may hold unfinished runs.
@@ -27,9 +27,7 @@ pub(super) struct Node<'a> {
 impl Targets {
     /// The nodes that this node sees.
     pub(super) fn of(own: &NodeName, view: &View) -> Self {
-        let View { live, silent, leaving, fenced: _ } = view;
-        let is_alone = live.len() + silent.len() + leaving.len() < 2;
-        Self { own: own.clone(), live: live.clone(), is_alone }
+        Self { own: own.clone(), live: view.live.clone(), is_alone: view.is_of_one() }
     }
 
     /// The node that is to fire a job's runs.

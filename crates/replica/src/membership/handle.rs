@@ -217,8 +217,8 @@ impl Membership {
     }
 }
 
-/// Keeps the lead where the clock is right, as many voters as there should be, and the version of the cluster as high as all can follow, until
-/// `changes` is gone.
+/// Keeps the lead where the clock is right, as many voters as there should be, and the version of the cluster as high
+/// as all can follow, until `changes` is gone.
 async fn tend(changes: Weak<Changes>) {
     loop {
         tokio::time::sleep(TEND).await;

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn a_vote_goes_to_the_steady_learner_that_lacks_least() {
         let all = [1, 2, 3, 4];
-        let next = |now: &Figures, steady: &[u64]| next_voter(now, |id| steady.contains(&id), 3).map(|(id, _)| id);
+        let next =
+            |now: &Figures, steady: &[u64]| next_voter(now, |id| steady.contains(&id), 3).map(|(id, _)| id);
         let now = leader_of(1, [5_000, 4_100, 4_900, 3_999]);
         assert_eq!(next(&now, &all), Some(3));
         assert_eq!(next(&now, &[1, 2, 4]), Some(2), "one that does not do its part gets none");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
-const MOST_MS: i64 = 2_000;
+pub(super) const MOST_MS: i64 = 2_000;
 /// A reading that took longer says little.
 const SURE_MS: i64 = 250;
 
@@ -38,8 +38,8 @@ impl Offset {
     }
 }
 
-/// What the clocks of more than half of so many voters agree on: how far that is ahead of this node's clock. `heard` are
-/// the voters whose clocks are known. Nothing where no majority agrees: then nobody can tell who is right.
+/// What the clocks of more than half of so many voters agree on: how far that is ahead of this node's clock. `heard`
+/// are the voters whose clocks are known. Nothing where no majority agrees: then nobody can tell who is right.
 pub(crate) fn majority(heard: &[Offset], voters: usize) -> Option<i64> {
     let mut sorted: Vec<i64> = heard.iter().map(|offset| offset.ms).collect();
     sorted.sort_unstable();

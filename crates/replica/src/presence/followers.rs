@@ -38,7 +38,7 @@ pub(crate) struct Followers {
     patience: Duration,
     raft: OnceLock<Raft>,
     term: Mutex<Term>,
-    /// A member says of itself what it did not say before.
+    /// A member answered so that it is to be judged anew.
     news: Notify,
 }
 
@@ -94,7 +94,7 @@ impl Followers {
         }
     }
 
-    /// Waits until a member says of itself what it did not say before.
+    /// Waits until the members are to be judged anew.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
     }

@@ -1,11 +1,11 @@
 //! [`Presence`]: what this node knows of who is there, and what it tells others of itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chronos_env::Loop;
-use chronos_types::NodeName;
+use chronos_types::{Millis, NodeName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::messages::request::Request;
 use crate::raft::Figures;
 use crate::status::members;
 
-/// How long a stop waits for the leader to know.
+/// How long a stop waits for the leader to know, and a write for the clocks to be compared.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A node that does not say how it is within this time is not reachable.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -115,12 +115,20 @@ impl Presence {
     }
 
     /// Has whoever leads plan no more for this node, for as long as it is there: each of its answers says so from now
-    /// on. Waits a moment for the leader to know.
-    pub async fn announce_stop(&self) {
+    /// on.
+    pub fn announce_stop(&self) {
         let survey = &self.observed.survey;
         survey.itself.leave();
         survey.followers.wake();
-        let (mut is_known, mut view) = (survey.itself.leaving_is_known(), self.view());
+    }
+
+    /// Waits a moment for the leader to know that this node is about to stop, where it is.
+    pub async fn stop_is_known(&self) {
+        let itself = &self.observed.survey.itself;
+        if !itself.is_leaving() {
+            return;
+        }
+        let (mut is_known, mut view) = (itself.leaving_is_known(), self.view());
         let known = async {
             tokio::select! {
                 _ = is_known.wait_for(|is_known| *is_known) => {}
@@ -162,6 +170,23 @@ impl Presence {
         itself.came_back(stamp);
         if let Some(proven) = itself.stamps.read(stamp) {
             self.observed.lease.at(proven);
+        }
+    }
+
+    /// The time that this node goes by as a leader. Its clock counts, but for a moment after it was set.
+    pub(crate) fn time(&self) -> Millis {
+        self.observed.survey.time()
+    }
+
+    /// Waits until this leader may plan, and write down the time: a majority has answered it, and its clock is right.
+    /// Says whether that came within a moment.
+    pub(crate) async fn may_plan(&self) -> bool {
+        let (mut view, mut leadership) = (self.view(), self.leader.log.leadership());
+        tokio::select! {
+            biased;
+            may = view.wait_for(|view| view.may_plan) => may.is_ok(),
+            _ = leadership.wait_for(|now| !now.is_leader) => false,
+            () = tokio::time::sleep(PATIENCE) => false,
         }
     }
 

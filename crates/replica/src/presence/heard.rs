@@ -92,22 +92,23 @@ impl Heard {
         }
     }
 
-    /// A member answered. Says whether it tells of itself what it did not before. It counts as heard from, and gets
-    /// the stamp back, only while it does its part: one that applied nothing for `patience` must fence itself, and so
-    /// must one whose clock is off.
+    /// A member answered. Says whether something is to be judged anew for it, and not at the next look. It counts as
+    /// heard from, and gets the stamp back, only while it does its part: one that applied nothing for `patience` must
+    /// fence itself, and so must one whose clock is off.
     pub(crate) fn note(&mut self, answer: &Answer, here: &Here, patience: Duration) -> bool {
         let Answer { sign, sent, bytes } = *answer;
         let now = here.now;
         self.answered = now;
         self.meter.add(bytes, now);
-        let mut says_else = false;
+        let mut is_news = false;
         // Answers may overtake each other.
         if sent >= self.sent {
-            says_else = sign.says_else(&self.sign);
+            is_news = sign.says_else(&self.sign);
             (self.sent, self.sign) = (sent, sign);
             self.pace.note(sign.applied.map_or(0, |index| index + 1), here.applied, now);
             let clock = Offset::of(sign.wall_ms, here.wall_ms, now.saturating_duration_since(sent));
             if clock.is_sure() || now.saturating_duration_since(self.read_at) >= READING_HOLDS {
+                is_news |= clock.is_off(0) != self.clock.is_off(0);
                 (self.clock, self.read_at) = (clock, now);
             }
         }
@@ -117,7 +118,7 @@ impl Heard {
                 self.stamps.push_back((now, sign.stamp));
             }
         }
-        says_else
+        is_news
     }
 
     /// The leader has judged the member.
@@ -168,7 +169,8 @@ impl Seen {
 
     /// For how long it has lacked something that the leader has applied.
     pub(crate) fn lag(&self, now: Instant) -> Duration {
-        let stuck = if self.pace.behind() > 0 { Duration::from_millis(self.sign.stuck_ms) } else { Duration::ZERO };
+        let stuck =
+            if self.pace.behind() > 0 { Duration::from_millis(self.sign.stuck_ms) } else { Duration::ZERO };
         self.pace.lag(now).max(stuck)
     }
 }
@@ -181,141 +183,4 @@ fn applies(sign: &Sign, pace: &Pace, within: Duration, now: Instant) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::presence::stamp::StampClock;
-
-    const PATIENCE: Duration = Duration::from_secs(5);
-
-    /// One member, and its leader, which has applied ten entries.
-    struct Bench {
-        begin: Instant,
-        heard: Option<Heard>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            Self { begin: Instant::now(), heard: None }
-        }
-
-        fn at(&self, ms: u64) -> Instant {
-            self.begin + Duration::from_millis(ms)
-        }
-
-        /// The member answers, with a stamp of that number: it has applied so many entries, and its oldest is of that
-        /// age.
-        fn answer(&mut self, ms: u64, number: u64, applied: u64, stuck_ms: u64) -> Stamp {
-            let stamp = StampClock::new(number).now();
-            let sign = Sign {
-                stamp,
-                applied: applied.checked_sub(1),
-                fires: true,
-                leaving: false,
-                stuck_ms,
-                wall_ms: 0,
-                disk_full: false,
-            };
-            let answer = Answer { sign, sent: self.at(ms), bytes: 0 };
-            let here = Here { now: self.at(ms), wall_ms: 0, applied: 10 };
-            let heard = self.heard.get_or_insert_with(|| Heard::new(&answer, &here));
-            heard.note(&answer, &here, PATIENCE);
-            stamp
-        }
-
-        fn proven(&mut self, ms: u64) -> Option<Stamp> {
-            let acked = self.at(ms);
-            self.heard.as_mut()?.proven(acked)
-        }
-
-        /// How many milliseconds ago the member was last heard from in a way that counts.
-        fn counted(&self, ms: u64) -> Option<u128> {
-            let now = self.at(ms);
-            let counted = self.heard.as_ref()?.seen(now).counted?;
-            Some(now.saturating_duration_since(counted).as_millis())
-        }
-    }
-
-    #[test]
-    fn only_what_was_heard_before_a_majority_acknowledged_is_proven() {
-        let mut bench = Bench::new();
-        let stamps = [10, 20, 30, 40].map(|ms| bench.answer(ms, ms, 10, 0));
-        assert_eq!(bench.proven(9), None);
-        assert_eq!(bench.proven(29), Some(stamps[1]));
-        assert_eq!(bench.proven(29), Some(stamps[1]), "it stays proven");
-        assert_eq!(bench.proven(40), Some(stamps[3]));
-        assert_eq!(bench.heard.expect("heard").stamps.len(), 1);
-    }
-
-    #[test]
-    fn who_is_heard_and_applies_nothing_gets_no_stamp_back_after_a_while() {
-        let mut bench = Bench::new();
-        let mut last = bench.answer(0, 1, 7, 0);
-        for second in 1..=5 {
-            last = bench.answer(second * 1_000, second + 1, 7, 0);
-        }
-        for second in 6..=10 {
-            bench.answer(second * 1_000, second + 1, 7, 0);
-        }
-        assert_eq!(bench.proven(10_000), Some(last), "the one of the fifth second");
-        assert_eq!(bench.counted(10_000), Some(5_000));
-        // It comes to where the leader is.
-        let back = bench.answer(11_000, 12, 10, 0);
-        assert_eq!(bench.proven(11_000), Some(back));
-        assert_eq!(bench.counted(11_000), Some(0));
-    }
-
-    #[test]
-    fn a_new_leader_goes_by_how_long_a_member_says_it_has_been_stuck() {
-        let mut bench = Bench::new();
-        bench.answer(0, 1, 7, 6_000);
-        assert_eq!((bench.counted(0), bench.proven(0)), (None, None));
-        // Nobody has applied what it waits for: it cannot be committed.
-        let waits = bench.answer(100, 2, 10, 6_000);
-        assert_eq!(bench.proven(100), Some(waits));
-    }
-
-    #[test]
-    fn who_joins_and_gets_on_counts_however_far_it_is_behind_at_first() {
-        let mut bench = Bench::new();
-        for second in 0..4 {
-            bench.answer(second * 1_000, second, second, 0);
-        }
-        assert_eq!(bench.counted(3_000), Some(0));
-        let seen = bench.heard.as_ref().expect("heard").seen(bench.at(3_000));
-        assert_eq!((seen.pace.behind(), seen.keeps_up(PATIENCE, bench.at(3_000))), (7, false));
-    }
-
-    #[test]
-    fn whose_clock_is_off_gets_no_stamp_back_and_is_steady_only_after_it_is_not() {
-        let mut bench = Bench::new();
-        let first = bench.answer(0, 1, 10, 0);
-        let judged = |bench: &mut Bench, ms: u64, is_off: bool| {
-            let now = bench.at(ms);
-            let heard = bench.heard.as_mut().expect("heard");
-            heard.judged(is_off, !is_off, now);
-            heard.is_steady(PATIENCE, now)
-        };
-        assert!(!judged(&mut bench, 0, false));
-        assert!(judged(&mut bench, 5_000, false));
-        assert!(!judged(&mut bench, 5_100, true));
-        bench.answer(5_200, 2, 10, 0);
-        assert_eq!(bench.proven(6_000), Some(first));
-        assert!(!judged(&mut bench, 6_000, false) && !judged(&mut bench, 10_999, false));
-        let back = bench.answer(10_999, 3, 10, 0);
-        assert_eq!(bench.proven(11_000), Some(back));
-        assert!(judged(&mut bench, 11_000, false));
-    }
-
-    #[test]
-    fn an_answer_that_was_overtaken_says_nothing_of_the_member() {
-        let mut bench = Bench::new();
-        bench.answer(100, 1, 10, 0);
-        let sign = bench.heard.as_ref().expect("heard").sign;
-        let late = Answer { sign: Sign { leaving: true, ..sign }, sent: bench.at(0), bytes: 0 };
-        let here = Here { now: bench.at(200), wall_ms: 0, applied: 10 };
-        assert!(!bench.heard.as_mut().expect("heard").note(&late, &here, PATIENCE));
-        let seen = bench.heard.as_ref().expect("heard").seen(bench.at(200));
-        assert!(!seen.sign.leaving);
-        assert_eq!(seen.answered, Duration::ZERO, "it was heard all the same");
-    }
-}
+mod tests;

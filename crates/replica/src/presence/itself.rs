@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chronos_env::Env;
+use chronos_types::Millis;
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
 
@@ -46,9 +47,14 @@ impl Itself {
             fires: self.activity.may_fire(),
             leaving: self.is_leaving(),
             stuck_ms: 0,
-            wall_ms: self.env.now(),
+            wall_ms: self.wall_ms(),
             disk_full: self.health.disk_full().borrow().is_some(),
         }
+    }
+
+    /// What the clock of this node says.
+    pub(crate) fn wall_ms(&self) -> Millis {
+        self.env.now()
     }
 
     /// From now on this node is about to stop.

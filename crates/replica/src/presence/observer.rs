@@ -74,7 +74,7 @@ impl Observer {
     }
 
     /// Goes on for as long as the node runs. A loop: it does not end.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let mut changes = self.raft.server_metrics();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -90,7 +90,7 @@ impl Observer {
     }
 
     /// Looks once.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn look(&self) {
         let now = self.raft.metrics().borrow_watched().clone();
         let taken = self.survey.take(&now);
         let judgement = taken.as_ref().map(|(judgement, _)| judgement);
@@ -105,6 +105,11 @@ impl Observer {
         }
         view.fenced = !alone && !self.lease.within(self.survey.times.reassign_after);
         let cut_off = !alone && !self.contact.within(self.survey.times.stale_after);
+        if view.may_plan && !alone {
+            self.survey.agree();
+        } else if alone || judgement.is_none() {
+            self.survey.forget_time();
+        }
         self.tell(&view, judgement, cut_off);
         set(&self.cut_off, cut_off);
         set(&self.view, view);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a member takes to apply what its leader has applied. It is measured in rounds: where the leader stands when
-/// one begins, the member must come, and then the next one begins.
+/// How long a member takes to apply what its leader has applied. It is measured in rounds: where the leader stands
+/// when one begins, the member must come, and then the next one begins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// How many entries the member must have applied for this round to end.
@@ -28,7 +28,8 @@ impl Pace {
         self.behind = leader.saturating_sub(applied);
         if applied >= self.target {
             // What has everything lags by nothing, however long ago it was heard from.
-            let took = if self.behind > 0 { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+            let took =
+                if self.behind > 0 { now.saturating_duration_since(self.since) } else { Duration::ZERO };
             self.last = Some(took);
             (self.target, self.since) = (leader, now);
         }
@@ -42,7 +43,8 @@ impl Pace {
     /// How far behind it is in time, as far as the rounds show: of a member that has ended no round yet, this is how
     /// long it has been trying to.
     pub(crate) fn lag(&self, now: Instant) -> Duration {
-        let under_way = if self.behind > 0 { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+        let under_way =
+            if self.behind > 0 { now.saturating_duration_since(self.since) } else { Duration::ZERO };
         self.last.unwrap_or_default().max(under_way)
     }
 

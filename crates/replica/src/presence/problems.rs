@@ -69,8 +69,11 @@ pub(crate) fn of_member(
 pub(crate) fn of_all(judgement: &Judgement, times: &Times) -> Option<String> {
     let facts: Vec<_> = judgement.members.iter().map(|(facts, _)| facts.clone()).collect();
     let disagree = judgement.time.is_none() && differ(&clocks(&facts, times));
-    disagree.then(|| "the clocks of the voters differ by more than 2 s, and no majority agrees on the time: compare them \
-                      with a clock that is right".to_owned())
+    disagree.then(|| {
+        "the clocks of the voters differ by more than 2 s, and no majority agrees on the time: compare them \
+                      with a clock that is right"
+            .to_owned()
+    })
 }
 
 /// How far a clock is from another one.
@@ -111,3 +114,6 @@ fn grouped(number: u64) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! How a node is, as it tells itself and others: what it has applied, what it fires, and as a leader what it knows of the
-//! others.
+//! How a node is, as it tells itself and others: what it has applied, what it fires, and as a leader what it knows of
+//! the others.
 
 use std::collections::BTreeMap;
 

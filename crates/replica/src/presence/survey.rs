@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_types::Millis;
 use tokio::time::Instant;
 
+use super::agreed::AgreedTime;
 use super::followers::Followers;
 use super::heard::Seen;
 use super::itself::Itself;
@@ -18,9 +20,29 @@ pub(crate) struct Survey {
     pub followers: Arc<Followers>,
     pub itself: Itself,
     pub times: Times,
+    agreed: AgreedTime,
 }
 
 impl Survey {
+    pub(crate) fn new(followers: Arc<Followers>, itself: Itself, times: Times) -> Self {
+        Self { followers, itself, times, agreed: AgreedTime::default() }
+    }
+
+    /// The clock of this node may count, by what is known of the others'.
+    pub(crate) fn agree(&self) {
+        self.agreed.agree(Instant::now(), self.itself.wall_ms(), self.times.keeps_up);
+    }
+
+    /// This node does not lead, or has nobody to compare its clock with.
+    pub(crate) fn forget_time(&self) {
+        self.agreed.forget();
+    }
+
+    /// The time that this node goes by as a leader.
+    pub(crate) fn time(&self) -> Millis {
+        self.agreed.time(Instant::now(), self.itself.wall_ms())
+    }
+
     /// Where these figures are of a leader: what it makes of the members, and since when it has known that it leads.
     pub(crate) fn take(&self, figures: &Figures) -> Option<(Judgement, Instant)> {
         if !figures.state.is_leader() {

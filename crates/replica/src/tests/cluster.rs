@@ -3,6 +3,7 @@
 mod copies;
 mod founding;
 mod members;
+mod presence;
 mod versions;
 
 use std::collections::BTreeMap;

@@ -12,8 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{named, put_job};
 use crate::log::codec::at;
 use crate::messages::payload::{
-    Accepted, Append, Appended, Change, Changed, CopyAnswer, CopyId, JoinRequest, SnapshotHead,
-    Standing, To,
+    Accepted, Append, Appended, Change, Changed, CopyAnswer, CopyId, JoinRequest, SnapshotHead, Standing, To,
 };
 use crate::messages::raft::{AppendAnswer, AskVote, Transfer, TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;

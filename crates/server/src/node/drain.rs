@@ -59,6 +59,8 @@ impl Drain {
         if self.replica.status().members.len() < 2 {
             return;
         }
+        // Whoever leads plans nothing more for this node. What was planned meanwhile is handed over.
+        self.replica.presence().announce_stop();
         if self.replica.is_leader() {
             match tokio::time::timeout(HAND_OVER_WITHIN, self.replica.membership().transfer(None)).await {
                 Ok(Ok(())) => tracing::info!("another node leads"),
@@ -66,14 +68,11 @@ impl Drain {
                 Err(_) => tracing::warn!("no other node took the lead in time"),
             }
         }
-        // To the leader of now, which plans nothing more for this node. What was planned meanwhile is handed over.
-        self.replica.presence().announce_stop().await;
     }
 
     /// Gives this node's unfinished executions to the other members, but for those to `keep`.
     pub(super) async fn hand_over(&self, closed: &Closed, keep: impl Fn(&OpenRun) -> bool) {
-        let members = self.replica.status().members.into_iter().map(|member| member.name);
-        let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
+        let others = self.others().await;
         let given = hand_over(&self.services, &others, keep, |id| closed.may_have_begun(id));
         match tokio::time::timeout(HAND_OVER_WITHIN, given).await {
             Ok(Ok(0)) => {}
@@ -81,6 +80,15 @@ impl Drain {
             Ok(Err(error)) => tracing::warn!(%error, "what is not begun waits for this node or its absence"),
             Err(_) => tracing::warn!("what is not begun could not be handed over in time"),
         }
+    }
+
+    /// The other members that get runs; all others where no leader says who that is.
+    async fn others(&self) -> Vec<NodeName> {
+        let members = self.replica.status().members.into_iter().map(|member| member.name);
+        let others: Vec<NodeName> = members.filter(|name| *name != self.services.node).collect();
+        let live = self.replica.presence().live().await;
+        let takes: Vec<NodeName> = others.iter().filter(|name| live.contains(name)).cloned().collect();
+        if takes.is_empty() { others } else { takes }
     }
 
     /// Begins no more attempts, and waits for those under way. Others get what is not begun meanwhile. Answers

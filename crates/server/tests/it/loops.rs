@@ -11,6 +11,7 @@ mod withdrawn;
 use std::time::Duration;
 
 use chronos_engine::{PlannerConfig, hand_over, spread};
+use chronos_replica::View;
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
 use chronos_types::{ExecutionId, NodeName, Response, Status};
 use tokio_util::sync::CancellationToken;
@@ -217,6 +218,30 @@ async fn plans_spread_over_the_live_nodes_and_a_job_stays_with_what_it_may_overl
         let row = bench.store.read(move |reader| reader.execution(execution)).await.expect("the state");
         assert_eq!(row.map(|row| row.execution.node_id), Some(node), "{execution}");
     }
+    stop.cancel();
+    task.await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_may_not_plan_plans_as_soon_as_it_may() {
+    let target = Target::start().await;
+    let bench = Bench::start(View { may_plan: false, ..view(&[OWN], &[], false) }).await;
+    let due = bench.env.now() + 300;
+    let job = bench.job(&target.url("job"), "allow", due).await;
+    let config = PlannerConfig {
+        misfire_threshold: chronos_types::DurationMs::from_secs(60),
+        catch_up_window: chronos_types::DurationMs::from_secs(60),
+    };
+    let stop = CancellationToken::new();
+    let task = bench.plan_what_is_due(config, stop.clone());
+    // A planner that plans has planned the run that is due before another one has come and gone.
+    let asked_for = bench.trigger(job, OWN).await;
+    bench.settled(asked_for, Status::Success).await;
+    let planned = ExecutionId::scheduled(job.id, due);
+    let row = bench.store.read(move |reader| reader.execution(planned)).await.expect("the state");
+    assert!(row.is_none(), "its clock may be wrong");
+    bench.view.send_modify(|view| view.may_plan = true);
+    bench.settled(planned, Status::Success).await;
     stop.cancel();
     task.await.expect("it ends");
 }

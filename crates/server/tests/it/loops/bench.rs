@@ -53,7 +53,7 @@ pub struct Bench {
 
 pub fn view(live: &[&str], silent: &[&str], fenced: bool) -> View {
     let names = |names: &[&str]| names.iter().map(|name| NodeName::unchecked(name)).collect();
-    View { live: names(live), silent: names(silent), leaving: Vec::new(), fenced }
+    View { live: names(live), silent: names(silent), fenced, may_plan: true, ..View::default() }
 }
 
 /// Runs a loop until `stop`.
@@ -127,7 +127,7 @@ impl Bench {
             env: env.clone(),
         };
         let replica = Replica::start(config, dependencies).await.expect("it starts");
-        let proposer = Proposer::start(replica, env.clone());
+        let proposer = Proposer::start(replica);
         let view = watch::Sender::new(first);
         let mut registry = Registry::with_prefix("chronos");
         let metrics = engine::Metrics::new(&mut registry);
