@@ -66,8 +66,20 @@ pub struct ClusterNode {
     pub applied_index: Option<u64>,
     /// How many attempts it has under way; null if it did not answer.
     pub firing: Option<u64>,
-    /// Whether it starts no attempts because it hears of no leader; null if it did not answer.
+    /// Whether it begins attempts; null if it did not answer.
+    pub fires: Option<bool>,
+    /// Whether it starts no attempts because it is not proven that a leader counts on it; null if it did not answer.
     pub fenced: Option<bool>,
+    /// Entries of the log that the leader has applied and it has not; null if no leader answered.
+    pub entries_behind: Option<u64>,
+    /// How far its clock is ahead of what most clocks say, in milliseconds (behind: negative), or ahead of the
+    /// leader's where no majority agrees; null if no leader answered, or the leader does not hear from it.
+    pub clock_skew_ms: Option<i64>,
+    /// Whether its disk is full; null if it did not answer.
+    pub disk_full: Option<bool>,
+    /// What is wrong with it, in whole sentences.
+    #[schema(example = json!(["chronos-1 is 12,000 entries behind and catching up at 3 MB/s: it gets no new runs"]))]
+    pub problems: Vec<String>,
 }
 
 /// What `POST /cluster/nodes` takes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::Scratch;
-use chronos_replica::{ChangeError, MemberStatus, NodeReport, RaftStatus, Replica, Role};
+use chronos_replica::{ChangeError, MemberReport, MemberStatus, NodeReport, RaftStatus, Replica, Role};
 use chronos_state::Reader;
 use chronos_types::NodeName;
 use futures::future::join_all;
@@ -197,11 +197,28 @@ impl Cluster {
             Member { status, report }
         });
         let mut members = join_all(asked).await;
-        // Only a leader knows when each was last heard of.
+        // Only a leader knows how each does its part.
         let leader = members.iter().find(|member| member.status.role == Role::Leader);
-        let heard = leader.and_then(|leader| Some(leader.report.as_ref()?.heard.clone())).unwrap_or_default();
-        for Member { status, .. } in &mut members {
-            status.last_contact_ms = status.last_contact_ms.or_else(|| heard.get(&status.name).copied());
+        let known = leader.and_then(|leader| Some(leader.report.as_ref()?.members.clone()));
+        let mut known = known.unwrap_or_default();
+        let (own, leads) = (&self.services.node, status.leader.is_some());
+        for Member { status, report } in &mut members {
+            let MemberReport { last_contact_ms, behind, clock_skew_ms, problems } =
+                known.remove(&status.name).unwrap_or_default();
+            status.last_contact_ms = status.last_contact_ms.or(last_contact_ms);
+            (status.behind, status.clock_skew_ms, status.problems) = (behind, clock_skew_ms, problems);
+            match report {
+                Some(report) => status.problems.extend_from_slice(&report.problems),
+                None if status.problems.is_empty() => {
+                    status.problems.push(format!("{} does not answer {own}", status.name));
+                }
+                None => {}
+            }
+            if status.name == *own && !leads {
+                status.problems.push(format!(
+                    "{own} knows no leader: nothing is written or planned until a majority of the voters elects one"
+                ));
+            }
         }
         (status, members)
     }

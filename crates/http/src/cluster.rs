@@ -89,7 +89,12 @@ fn node(member: Member) -> ClusterNode {
         last_contact_ms: status.last_contact_ms,
         applied_index: report.as_ref().and_then(|report| report.applied),
         firing: report.as_ref().map(|report| report.firing),
+        fires: report.as_ref().map(|report| report.fires),
         fenced: report.as_ref().map(|report| report.fenced),
+        entries_behind: status.behind,
+        clock_skew_ms: status.clock_skew_ms,
+        disk_full: report.as_ref().map(|report| report.disk_full),
+        problems: status.problems,
     }
 }
 

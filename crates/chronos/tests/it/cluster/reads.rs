@@ -66,6 +66,47 @@ async fn a_change_finds_what_any_node_acknowledged() {
 }
 
 #[tokio::test]
+async fn every_node_says_in_words_what_is_wrong_with_whom() {
+    let mut cluster = CHRONOS.calm_cluster(3).up().await;
+    let problems = |status: &Value, n: usize| {
+        let nodes = status["nodes"].as_array().unwrap();
+        let node = nodes.iter().find(|node| node["id"] == json!(format!("n{n}"))).unwrap();
+        let problems = node["problems"].as_array().unwrap().iter();
+        problems.map(|problem| problem.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for node in cluster.running() {
+        until("each to do its part", || async {
+            let status = node.get("/cluster/status").await.ok(200);
+            (1..=3).all(|n| problems(&status, n).is_empty()).then_some(())
+        })
+        .await;
+        let status = node.get("/cluster/status").await.ok(200);
+        for member in status["nodes"].as_array().unwrap() {
+            assert!(member["fires"] == true && member["disk_full"] == false, "{member:#}");
+            assert!(member["entries_behind"].is_u64(), "{member:#}");
+            assert!(member["clock_skew_ms"].as_i64().unwrap().abs() < 2_000, "{member:#}");
+        }
+    }
+    let leader = cluster.leader().await;
+    let metrics = cluster.node(leader).root("/metrics").await.body;
+    for n in 1..=3 {
+        let skew = format!("chronos_clock_skew_seconds{{node=\"n{n}\"}} ");
+        assert!(metrics.lines().any(|line| line.starts_with(&skew)), "{metrics}");
+    }
+    let dead = leader % 3 + 1;
+    cluster.kill(dead).await;
+    for node in cluster.running() {
+        until("it to say that one is not heard from", || async {
+            let status = node.get("/cluster/status").await.ok(200);
+            let said = problems(&status, dead).concat();
+            (said.starts_with(&format!("n{dead} has not been heard from for ")) && said.contains("runs"))
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn every_node_tells_when_the_leader_last_heard_of_each() {
     let cluster = CHRONOS.calm_cluster(3).up().await;
     for node in cluster.running() {
