@@ -2,6 +2,7 @@
 //! that it remembers.
 
 mod backup;
+mod held;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::services::Services;
+use held::Held;
 
 pub use backup::Backup;
 pub use time::{TimeStatus, TimeWord};
@@ -41,6 +43,7 @@ pub struct Cluster {
     data_dir: PathBuf,
     backups: Scratch,
     backups_free: Arc<Semaphore>,
+    held: Held,
 }
 
 /// Where the cluster stands, as this node sees it.
@@ -91,13 +94,14 @@ impl Cluster {
     ///
     /// # Errors
     /// The directory cannot be read, or a backup not removed.
-    pub fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
+    pub async fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
         let backups = Scratch::open(data_dir, backup::PREFIX)?;
         let backups_free = Arc::new(Semaphore::new(MAX_BACKUPS));
-        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups, backups_free })
+        let held = Held::of(&services.store).await;
+        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups, backups_free, held })
     }
 
-    /// How the cluster and each of its nodes are.
+    /// How the cluster and each of its nodes are. It is told without the disk where that does not answer.
     ///
     /// # Errors
     /// This node belongs to no cluster, or its storage failed.
@@ -111,8 +115,7 @@ impl Cluster {
         };
         let node = self.services.node.clone();
         let quota = &self.services.quota;
-        let ask = |reader: &Reader| Ok((reader.bytes_in_use()?, reader.cluster_time()?));
-        let (in_use, time) = self.services.store.query(ask).await?;
+        let (in_use, time) = self.held.look(&self.services.store, self.replica.stands_still()).await?;
         let storage = StorageStatus { in_use, bound: quota.bound(), is_reached: quota.reached().is_some() };
         let time = self.time(time);
         Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage })

@@ -1,19 +1,26 @@
 //! The health of the storage: a full disk, which passes, and faults, which do not.
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chronos_env::{BoxFuture, Disk, Fault, Gate, pause};
+use chronos_env::{BoxFuture, Disk, Fault, Gate, Scratch, pause};
+use chronos_state::StateError;
 use tokio::sync::watch;
 
 use crate::lock::lock;
 use crate::log_targets;
+use crate::progress::Progress;
 
 /// How soon a write that found the disk full is tried again. Short, because writers wait for it;
 /// a failed attempt costs one system call.
 const RETRY: Duration = Duration::from_millis(100);
+/// So much is written to find out whether there is space: more than SQLite writes at once.
+const TRIAL: &[u8] = &[0; 64 << 10];
 
 /// A file whose writes can find the disk full.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +28,27 @@ pub(crate) enum DataFile {
     Log,
     State,
 }
+
+/// A fault that may have come of a lack of space.
+pub(crate) trait MayLackSpace: Display {
+    /// It says so.
+    fn is_disk_full(&self) -> bool;
+    /// It does not say.
+    fn may_be_full(&self) -> bool;
+}
+
+impl MayLackSpace for StateError {
+    fn is_disk_full(&self) -> bool {
+        self.is_disk_full()
+    }
+
+    fn may_be_full(&self) -> bool {
+        self.may_be_full()
+    }
+}
+
+/// Finds out whether there is space, by writing something.
+type Trial = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 /// Holds back the work of one store while a simulated disk is full.
 pub(crate) struct Space {
@@ -47,6 +75,8 @@ pub(crate) struct Health {
     stopping: AtomicBool,
     disk_full: watch::Sender<Option<String>>,
     fault: Fault,
+    progress: Progress,
+    trial: Option<Trial>,
 }
 
 impl Health {
@@ -58,7 +88,26 @@ impl Health {
             stopping: AtomicBool::new(false),
             disk_full: watch::Sender::new(None),
             fault,
+            progress: Progress::default(),
+            trial: None,
         }
+    }
+
+    /// The same, with a place to find out whether there is space.
+    pub(crate) fn with_trials(self, place: Scratch) -> Self {
+        let write = move || {
+            let scratch = place.file();
+            let mut options = File::options();
+            let mut file = options.write(true).create_new(true).mode(0o600).open(scratch.path())?;
+            file.write_all(TRIAL)?;
+            file.sync_data()
+        };
+        Self { trial: Some(Box::new(write)), ..self }
+    }
+
+    /// What waits for the storage, and since when.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Why writes must wait, while they must.
@@ -91,17 +140,26 @@ impl Health {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// Whether a fault came of a lack of space, which passes. Where the fault does not say, this blocks for as long as
+    /// a write takes.
+    pub(crate) fn lacks_space(&self, fault: &impl MayLackSpace) -> bool {
+        let tried = || {
+            let trial = self.trial.as_ref().map(|trial| trial());
+            trial.is_some_and(|tried| tried.is_err_and(|error| chronos_state::lacks_space(&error)))
+        };
+        fault.is_disk_full() || (fault.may_be_full() && tried())
+    }
+
     /// Attempts a write again and again while the disk is full, on the calling storage thread.
     /// Any other outcome is returned, and so is a full disk when the node stops.
-    pub(crate) fn until_space<R, E: Display>(
+    pub(crate) fn until_space<R, E: MayLackSpace>(
         &self,
         store: DataFile,
-        is_full: impl Fn(&E) -> bool,
         mut attempt: impl FnMut() -> Result<R, E>,
     ) -> Result<R, E> {
         loop {
             match attempt() {
-                Err(error) if is_full(&error) && !self.stopping() => {
+                Err(error) if !self.stopping() && self.lacks_space(&error) => {
                     self.set(store, Some(format!("the disk is full: {error}")));
                     pause(RETRY);
                 }
@@ -143,5 +201,51 @@ impl Health {
             *current = first;
             true
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    /// An I/O error whose cause SQLite keeps to itself.
+    #[derive(Debug, thiserror::Error)]
+    #[error("disk I/O error")]
+    struct IoError;
+
+    impl MayLackSpace for IoError {
+        fn is_disk_full(&self) -> bool {
+            false
+        }
+
+        fn may_be_full(&self) -> bool {
+            true
+        }
+    }
+
+    /// What becomes of writes that fail each time but the last, and of how many, where trials end like this.
+    fn write(trials: impl IntoIterator<Item = Option<ErrorKind>>, failures: usize) -> (bool, usize) {
+        let trials = Mutex::new(trials.into_iter().collect::<VecDeque<_>>());
+        let trial = move || lock(&trials).pop_front().flatten().map_or(Ok(()), |kind| Err(kind.into()));
+        let health = Health { trial: Some(Box::new(trial)), ..Health::new(Fault::default()) };
+        let mut attempts = 0;
+        let written = health.until_space(DataFile::Log, || {
+            attempts += 1;
+            if attempts > failures { Ok(()) } else { Err(IoError) }
+        });
+        assert_eq!(*health.disk_full().borrow(), None, "nothing waits any more");
+        (written.is_ok(), attempts)
+    }
+
+    #[test]
+    fn an_error_that_does_not_say_so_is_a_full_disk_where_nothing_else_can_be_written() {
+        let (quota, full) = (Some(ErrorKind::QuotaExceeded), Some(ErrorKind::StorageFull));
+        assert_eq!(write([quota, full], 2), (true, 3), "it is waited out");
+        assert_eq!(write([quota, None], 9), (false, 2), "there is space, and the disk is broken");
+        assert_eq!(write([Some(ErrorKind::Other)], 9), (false, 1));
+        assert_eq!(write([], 0), (true, 1));
     }
 }

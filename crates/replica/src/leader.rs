@@ -35,15 +35,17 @@ impl LeaderClient {
     /// The leader, as soon as one is known and was heard from lately; nothing if there is none before `until`.
     pub(crate) async fn find(&self, until: Instant) -> Option<Leader> {
         let mut metrics = self.log.raft.server_metrics();
+        let mut heard = self.log.lead.newest();
         let mut cut_off = self.log.cut_off.clone();
         loop {
+            heard.borrow_and_update();
             let known = {
                 let now = metrics.borrow_watched();
-                let member = |id| now.membership_config.get_node(&id).cloned();
-                if now.state.is_leader() {
-                    Some(Leader::Me)
-                } else {
-                    now.current_leader.filter(|id| *id != now.id).and_then(member).map(Leader::Other)
+                let other = |id| now.membership_config.get_node(&id).cloned().map(Leader::Other);
+                match self.log.lead.deposed_by(&now.vote) {
+                    Some(leader) => other(leader.node_id),
+                    None if now.state.is_leader() => Some(Leader::Me),
+                    None => now.current_leader.filter(|id| *id != now.id).and_then(other),
                 }
             };
             if known.is_some() && !*cut_off.borrow_and_update() {
@@ -52,6 +54,7 @@ impl LeaderClient {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return None,
                 changed = metrics.changed() => changed.ok()?,
+                changed = heard.changed() => changed.ok()?,
                 changed = cut_off.changed() => changed.ok()?,
             }
         }

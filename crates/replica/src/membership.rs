@@ -9,4 +9,5 @@ pub(crate) mod join;
 pub(crate) mod keeper;
 pub(crate) mod rules;
 pub(crate) mod state;
+mod step_aside;
 pub(crate) mod transfer;

@@ -18,6 +18,7 @@ use crate::membership::handle::Membership;
 use crate::messages::payload::Accepted;
 use crate::metrics::Metrics;
 use crate::presence::handle::Presence;
+use crate::progress::STANDSTILL;
 use crate::service::WeakService;
 use crate::start::{self, Dependencies, Parts};
 use crate::status::{Leadership, RaftStatus};
@@ -94,15 +95,28 @@ impl Replica {
         let Parts { log, membership, .. } = &*self.parts;
         let health = &log.storage.health;
         let obstacle = health.fault().now().or_else(|| health.disk_full().borrow().clone());
-        match obstacle.or_else(|| membership.obstacle()) {
+        let obstacle = obstacle.or_else(|| membership.obstacle()).or_else(|| health.progress().standstill());
+        let leads = log.is_leader();
+        let stalled = if leads { health.progress().stalled() } else { log.lead.stalled() };
+        match obstacle.or_else(|| health.progress().behind()) {
             Some(reason) => Err(reason),
-            None if log.is_cut_off() && log.is_leader() => {
+            None if log.is_cut_off() && leads => {
                 Err("this node leads, and cannot reach a majority of the nodes".to_owned())
             }
             None if log.is_cut_off() => Err("no leader can be reached".to_owned()),
             None if !log.knows_leader() => Err("no leader is known".to_owned()),
+            None if stalled >= STANDSTILL => {
+                let who = if leads { "this node leads, and" } else { "the leader" };
+                Err(format!("{who} has committed nothing for {} s", stalled.as_secs()))
+            }
             None => Ok(()),
         }
+    }
+
+    /// Whether the storage of this node does not take, or not apply, what it is to.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.parts.log.storage.health.progress().standstill().is_some()
     }
 
     /// Resolves with a message when this node cannot go on and must be stopped: its storage is

@@ -1,11 +1,12 @@
 //! [`PeerService`]: answers what other nodes ask of this one.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::BoxFuture;
 use chronos_peer::{Answer, Body, PeerError, Service};
-use openraft::raft::AppendEntriesResponse;
+use openraft::raft::{AppendEntriesResponse, TransferLeaderRequest};
 use openraft::storage::Snapshot;
 use tokio::time::Instant;
 
@@ -19,6 +20,11 @@ use crate::messages::wire::{self, Part};
 use crate::presence::handle::Presence;
 use crate::state::snapshot::incoming::{CopyError, IncomingCopy};
 use crate::state::snapshot::source::SnapshotSource;
+use crate::types::Types;
+
+/// Where the disk has owed something for so long, no more is taken that it would have to write: what a leader sends
+/// again and again would pile up.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Answers for a node, part by part.
 pub(crate) struct PeerService {
@@ -52,7 +58,13 @@ impl PeerService {
                 wire::encode(part, &VoteAnswer::from(answer))
             }
             Request::TransferLeader(request) => {
-                let answer = raft.handle_transfer_leader(self.mine(request)?.into()).await.map_err(text)?;
+                let request: TransferLeaderRequest<Types> = self.mine(request)?.into();
+                let is_meant = *request.to_node_id() == self.log.id();
+                // To be elected takes the disk. The others hear that the lead is free, and one of them takes it.
+                if let Some(why) = self.log.storage.health.progress().standstill().filter(|_| is_meant) {
+                    return Err(why);
+                }
+                let answer = raft.handle_transfer_leader(request).await.map_err(text)?;
                 wire::encode(part, &TransferAnswer::from(answer))
             }
             Request::SnapshotOffset(copy) => wire::encode(part, &self.incoming.offset(&self.mine(copy)?)?),
@@ -93,8 +105,17 @@ impl PeerService {
     }
 
     /// Takes entries, or a heartbeat. What is heard from a leader that this node follows counts as a contact.
-    async fn append(&self, Append { request, proven }: Append) -> Result<Appended, String> {
+    async fn append(&self, append: Append) -> Result<Appended, String> {
+        let Append { request, proven, stalled_ms } = append;
         let (heard, sign) = (Instant::now(), self.presence.sign());
+        self.log.lead.heard(&request.vote, Duration::from_millis(stalled_ms));
+        if let Some(committed) = request.leader_commit {
+            self.log.storage.health.progress().told_committed(committed.index);
+        }
+        let progress = self.log.storage.health.progress();
+        if progress.unwritten() >= OVERDUE {
+            return Err(progress.standstill().unwrap_or_default());
+        }
         let answer = self.log.raft.append_entries(request).await.map_err(text)?;
         let follows = !matches!(answer, AppendEntriesResponse::HigherVote(_));
         if follows {

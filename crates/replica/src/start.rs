@@ -10,6 +10,7 @@ use openraft::{Config, SnapshotPolicy};
 
 use crate::config::{LogLimits, ReplicaConfig};
 use crate::error::ReplicaError;
+use crate::lead::Lead;
 use crate::leader::LeaderClient;
 use crate::log::handle::Log;
 use crate::membership::handle::Membership;
@@ -86,18 +87,21 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
 
     let addresses = Addresses::default();
     let followers = Arc::new(Followers::new(env.clone(), config.reassign_after));
+    let lead = Arc::<Lead>::default();
     let outgoing = Arc::new(OutgoingCopies::new(env.clone()));
     let network = Network {
         transport: transport.clone(),
         addresses: addresses.clone(),
         outgoing: outgoing.clone(),
         followers: followers.clone(),
+        lead: lead.clone(),
+        health: health.clone(),
     };
     let raft = Raft::new(id, raft_config, network, storage.log.clone(), storage.state_store()).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
     let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
-    let survey = Survey::new(followers, itself, times(config));
+    let survey = Survey::new(followers.clone(), itself, times(config));
     let (observer, observed) =
         Observer::new(raft.clone(), id, config.node_id.clone(), survey, metrics.clone());
 
@@ -109,7 +113,9 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         running.push(loops.start("state check", check.run()));
     }
     let cut_off = observed.cut_off.clone();
-    let log = Arc::new(Log::new(config.node_id.clone(), cluster, storage, raft, cut_off, loops, running));
+    let mut log = Log::new(config.node_id.clone(), cluster, storage, raft, lead, cut_off, loops);
+    log.keep(running);
+    let log = Arc::new(log);
     let leader = LeaderClient { log: log.clone(), transport };
     let founds = config.bootstrap.then(|| cluster_id(&env));
     let presence = Arc::new(Presence::new(leader.clone(), observed));
@@ -123,7 +129,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         fault = health.fault().reported() => return Err(ReplicaError::Storage(fault)),
         found = found_or_rejoin(&parts, config, observer, &env) => found?,
     };
-    parts.membership.keep(was_member);
+    parts.membership.keep(was_member, followers);
     Ok(parts)
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod agreement;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use chronos_env::{Env, Fault, Worker};
+use chronos_env::{Env, Fault, Scratch, Worker};
 use chronos_state::Machine;
 
 use crate::backfill;
@@ -23,6 +23,9 @@ use crate::state::file::{Sink, StateFile};
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
 use crate::state::version::ClusterVersion;
+
+/// Files that are written to see whether there is space have names that begin with this.
+const TRIAL_PREFIX: &str = "space-";
 
 /// The open files of a node, each on a thread of its own.
 pub(crate) struct Storage {
@@ -54,11 +57,15 @@ impl Storage {
         env: &Env,
     ) -> Result<Self, ReplicaError> {
         let data_lock = lock_directory(&config.data_dir)?;
-        let health = Arc::new(Health::new(fault.clone()));
+        let trials = Scratch::open(&config.data_dir, TRIAL_PREFIX)?;
+        let health = Arc::new(Health::new(fault.clone()).with_trials(trials));
         let time = Arc::new(LogTime::new());
         let version = ClusterVersion::new(metrics.cluster_version.clone());
         let check = StateCheck::of(&machine, health.clone(), env)?;
         let file = open_state(machine, sink, health.clone(), time.clone(), version.clone(), env)?;
+        if let Some(applied) = file.position().applied {
+            health.progress().applied(applied.index);
+        }
         let drawn = u64::from_le_bytes(env.random_bytes());
         let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
         let log = LogStore::open(
@@ -87,7 +94,7 @@ impl Storage {
 
     /// The state for openraft to apply to.
     pub(crate) fn state_store(&self) -> StateStore {
-        StateStore::new(self.state.clone(), self.log.progress(), self.copies.clone(), self.health.clone())
+        StateStore::new(self.state.clone(), self.log.in_step(), self.copies.clone(), self.health.clone())
     }
 
     /// Ends the threads, and closes the files.

@@ -28,6 +28,7 @@ pub(crate) use config::Types;
 pub(crate) type LogId = openraft::alias::LogIdOf<Types>;
 pub(crate) type Entry = openraft::alias::EntryOf<Types>;
 pub(crate) type Vote = openraft::alias::VoteOf<Types>;
+pub(crate) type LeaderId = openraft::alias::LeaderIdOf<Types>;
 pub(crate) type Membership = openraft::Membership<u64, Member>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;

@@ -137,9 +137,9 @@ impl Node {
             loops.start("probe", probe::run(services.clone())),
         ];
 
-        let cluster = Cluster::new(services.clone(), replica.clone(), directory)
-            .map_err(|error| data_dir::in_directory(directory, &error))?;
-        let readiness = Readiness::new(services.proposer.clone(), activity, stopping);
+        let cluster = Cluster::new(services.clone(), replica.clone(), directory).await;
+        let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
+        let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
             engine: Engine::new(&services, cluster, readiness),

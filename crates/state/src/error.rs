@@ -4,7 +4,10 @@ use std::fmt::Display;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
-use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::ffi::{
+    SQLITE_IOERR_GETTEMPPATH, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE,
+    SQLITE_IOERR_WRITE,
+};
 use rusqlite::types::FromSqlError;
 
 /// A fault of the storage, or of what is stored. A refused command is no fault; it is answered with a
@@ -100,9 +103,15 @@ impl StateError {
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::Sqlite(SqliteError(error)) => is_disk_full(error),
-            Self::File { error, .. } => error.kind() == std::io::ErrorKind::StorageFull,
+            Self::File { error, .. } => lacks_space(error),
             _ => false,
         }
+    }
+
+    /// Whether the disk may have no space left: the fault does not say.
+    #[must_use]
+    pub fn may_be_full(&self) -> bool {
+        matches!(self, Self::Sqlite(SqliteError(error)) if may_be_full(error))
     }
 
     /// Whether a question was given up, as [`Reader::unless`](crate::Reader::unless) was told to.
@@ -156,10 +165,73 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// Whether the operating system says that there is no space left: none on the disk, or none within a quota.
+#[must_use]
+pub fn lacks_space(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// Whether SQLite may have failed because there is no space left. It keeps to itself what the operating system said:
+/// where a quota is used up, a write is an I/O error like that of a broken disk. Whoever wants to know tries to write
+/// something there.
+///
+/// A sync that failed is not among them. The operating system may have dropped what was to be synced, so nothing can
+/// be made good by trying again.
+#[must_use]
+pub fn may_be_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    let io = [
+        SQLITE_IOERR_WRITE,
+        SQLITE_IOERR_TRUNCATE,
+        SQLITE_IOERR_SHMOPEN,
+        SQLITE_IOERR_SHMMAP,
+        SQLITE_IOERR_GETTEMPPATH,
+    ];
+    // A file that cannot be made cannot be opened.
+    error.sqlite_error_code() == Some(ErrorCode::CannotOpen) || extended.is_some_and(|code| io.contains(&code))
+}
+
 /// Whether SQLite failed because the disk has no space left. The fault passes when there is space again.
 #[must_use]
 pub fn is_disk_full(error: &rusqlite::Error) -> bool {
     // The shared-memory file grows by ftruncate. SQLite has no other code for a failure of that.
     let extended = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(SQLITE_IOERR_SHMSIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi::{
+        Error, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC,
+        SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_one_that_may_be_full_and_from_a_broken_one() {
+        let check = |code, is_full, may_be| {
+            let error = StateError::from(rusqlite::Error::SqliteFailure(Error::new(code), None));
+            assert_eq!((error.is_disk_full(), error.may_be_full()), (is_full, may_be), "{code}: {error}");
+        };
+        check(SQLITE_FULL, true, false);
+        check(SQLITE_IOERR_SHMSIZE, true, false);
+        for code in [SQLITE_IOERR_WRITE, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_SHMMAP, SQLITE_CANTOPEN] {
+            check(code, false, true);
+        }
+        for code in [SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ] {
+            check(code, false, false);
+        }
+        check(SQLITE_CORRUPT, false, false);
+    }
+
+    #[test]
+    fn the_operating_system_says_in_two_ways_that_there_is_no_space() {
+        for (errno, expected) in [(28, true), (122, true), (5, false)] {
+            let error = std::io::Error::from_raw_os_error(errno);
+            let error = StateError::File { path: "state.db".into(), error };
+            assert_eq!(error.is_disk_full(), expected, "{error}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub use command::{
     TriggerRun, Trim, VERSION,
 };
 pub use copy::{copy, note};
-pub use error::{SqliteError, StateError};
+pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, Refusal};
 pub use reader::{

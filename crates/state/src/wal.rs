@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StateError;
 
-pub use crate::error::is_disk_full;
+pub use crate::error::{is_disk_full, may_be_full};
 
 /// The log is brought back when it has this many pages: 16 MiB.
 const ENOUGH: i32 = 4_000;

@@ -1,7 +1,7 @@
 //! Several nodes on one machine, each a process of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -73,6 +73,13 @@ impl Cluster {
     #[must_use]
     pub fn key_of(mut self, n: usize, key: &str, value: &str) -> Self {
         self.setups[n - 1] = self.setups[n - 1].clone().key(key, value);
+        self
+    }
+
+    /// Keeps the data of one node, counted from 1, there.
+    #[must_use]
+    pub fn data_dir_of(mut self, n: usize, path: &Path) -> Self {
+        self.setups[n - 1] = self.setups[n - 1].clone().data_dir(path);
         self
     }
 

@@ -1,5 +1,7 @@
-//! The cluster's promises: nodes are killed, restarted in turn, upgraded and cut off from each other.
+//! The cluster's promises: nodes are killed, restarted in turn, upgraded and cut off from each other, and their disks
+//! fill up and hang.
 
+mod disk;
 mod figures;
 mod kills;
 mod majority;
@@ -9,3 +11,4 @@ mod partition;
 mod rolling;
 mod run;
 mod slow;
+mod volume;

@@ -1,5 +1,5 @@
-//! Promises that are counted: real processes under load, which are killed, restarted in turn, upgraded and cut
-//! off from each other. Zeros are asserted; times are printed (`--nocapture`).
+//! Promises that are counted: real processes under load, which are killed, restarted in turn, upgraded, cut off from
+//! each other, and left without a disk. Zeros are asserted; times are printed (`--nocapture`).
 //!
 //! | variable | says |
 //! | --- | --- |
@@ -11,8 +11,8 @@
 //!
 //! The test of an upgrade builds the next release (`chronos-next`) by itself.
 //!
-//! Each test keeps the machine busy, so they take turns ([`turn::begin`]). What cuts networks needs root
-//! and `ip`, so it runs with `-- --ignored` only.
+//! Each test keeps the machine busy, so they take turns ([`turn::begin`]). What cuts networks, and
+//! what fills and freezes disks, needs root and tools of the system, so it runs with `-- --ignored` only.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
 

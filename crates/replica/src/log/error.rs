@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 
 use super::codec::EntryError;
 use crate::error::ReplicaError;
+use crate::health::MayLackSpace;
 
 /// Why the log file failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +27,8 @@ pub(crate) enum LogError {
     Foreign(String),
 }
 
-impl LogError {
-    /// Whether the cause is a disk without space, which passes.
-    pub(crate) fn is_disk_full(&self) -> bool {
+impl MayLackSpace for LogError {
+    fn is_disk_full(&self) -> bool {
         match self {
             Self::Sqlite(error) => wal::is_disk_full(error),
             Self::Backfill(error) | Self::File(error) => error.is_disk_full(),
@@ -36,6 +36,16 @@ impl LogError {
         }
     }
 
+    fn may_be_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => wal::may_be_full(error),
+            Self::Backfill(error) | Self::File(error) => error.may_be_full(),
+            Self::Damaged(_) | Self::Foreign(_) => false,
+        }
+    }
+}
+
+impl LogError {
     /// The file cannot be made.
     pub(super) fn file(path: &Path, error: io::Error) -> Self {
         Self::File(StateError::File { path: path.display().to_string(), error })

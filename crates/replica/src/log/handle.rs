@@ -6,22 +6,26 @@ use std::time::Duration;
 use chronos_env::{BoxFuture, Loop, Loops};
 use chronos_state::{Batch, Proposal};
 use chronos_types::NodeName;
-use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
 use openraft::metrics::WaitError;
+use openraft::{ReadPolicy, ServerState};
 use tokio::sync::watch;
 
 use super::change::Identity;
 use super::pending::{Pending, no_leader};
 use super::upkeep;
 use crate::error::{ProposeError, ReplicaError};
+use crate::lead::{Halt, Lead};
 use crate::messages::payload::Accepted;
 use crate::raft::{Figures, Raft};
 use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
 use crate::types::LoggedBatch;
+
+/// How long a node that stops waits for its disk.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Proposes commands on the node that leads, in turn with those of its own clients.
 pub(crate) type OnPropose =
@@ -35,6 +39,8 @@ pub(crate) struct Log {
     pub cluster: Arc<OnceLock<String>>,
     pub storage: Storage,
     pub raft: Raft,
+    /// What is known of the lead beside what openraft says.
+    pub lead: Arc<Lead>,
     /// Whether no leader, or as a leader no majority, was heard from lately.
     pub cut_off: watch::Receiver<bool>,
     /// The loops of this node.
@@ -43,29 +49,37 @@ pub(crate) struct Log {
     leadership: watch::Sender<Leadership>,
     on_propose: OnceLock<OnPropose>,
     /// They end with this.
-    _running: Vec<Loop>,
+    running: Vec<Loop>,
 }
 
 impl Log {
-    /// Starts what looks after the log. Those that are `running` go on beside it for as long as it is there.
+    /// Starts what looks after the log.
     pub(crate) fn new(
         name: NodeName,
         cluster: Arc<OnceLock<String>>,
         storage: Storage,
         raft: Raft,
+        lead: Arc<Lead>,
         cut_off: watch::Receiver<bool>,
         loops: Loops,
-        mut running: Vec<Loop>,
     ) -> Self {
         let leadership = watch::Sender::new(Leadership::default());
         let health = storage.health.clone();
-        let follow = upkeep::follow_leadership(raft.clone(), leadership.clone(), health);
-        running.push(loops.start("leadership", follow));
+        let follow = upkeep::follow_leadership(raft.clone(), lead.clone(), leadership.clone(), health);
         let copy = upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone());
-        running.push(loops.start("snapshots", copy));
-        running.push(loops.start("purge", upkeep::purge_by_bytes(raft.clone(), storage.log.clone())));
+        let purge = upkeep::purge_by_bytes(raft.clone(), storage.log.clone());
+        let running = vec![
+            loops.start("leadership", follow),
+            loops.start("snapshots", copy),
+            loops.start("purge", purge),
+        ];
         let on_propose = OnceLock::new();
-        Self { name, cluster, storage, raft, cut_off, loops, leadership, on_propose, _running: running }
+        Self { name, cluster, storage, raft, lead, cut_off, loops, leadership, on_propose, running }
+    }
+
+    /// Has other loops go on for as long as the log is there.
+    pub(crate) fn keep(&mut self, running: Vec<Loop>) {
+        self.running.extend(running);
     }
 
     /// This node's number within raft.
@@ -73,9 +87,15 @@ impl Log {
         self.storage.id
     }
 
-    /// openraft's figures as they are now.
+    /// openraft's figures as they are now. Where another leader was heard and openraft does not know it yet, they say
+    /// that it leads.
     pub(crate) fn figures(&self) -> Figures {
-        self.raft.metrics().borrow_watched().clone()
+        let mut now = self.raft.metrics().borrow_watched().clone();
+        if let Some(leader) = self.lead.deposed_by(&now.vote) {
+            now.state = ServerState::Follower;
+            (now.current_term, now.current_leader) = (leader.term, Some(leader.node_id));
+        }
+        now
     }
 
     /// Follows who leads.
@@ -133,6 +153,10 @@ impl Log {
         if let Some(reason) = disk_full.borrow().clone() {
             return Err(ProposeError::DiskFull(reason));
         }
+        let halted = self.lead.halted();
+        if let Some(halt) = &*halted.borrow() {
+            return Err(halt.refusal());
+        }
         let cut_off = self.cut_off.clone();
         if *cut_off.borrow() {
             return Err(ProposeError::NoLeader { leader: None });
@@ -141,12 +165,16 @@ impl Log {
         let (responder, answer) = ProgressResponder::complete_only();
         let submitted = self.raft.client_write_ff(logged, Some(responder)).await;
         submitted.map_err(|fatal| ProposeError::Stopped(health.word(&fatal)))?;
-        Ok(Pending { answer, disk_full, cut_off, health })
+        Ok(Pending { answer, disk_full, cut_off, halted, health })
     }
 
     /// Where this node leads, the index up to which a node must have applied to show all that was
     /// acknowledged.
     pub(crate) async fn read_index(&self) -> Result<u64, ProposeError> {
+        // The question would go to the others as a heartbeat.
+        if let Some(halt @ Halt::GivesUp(_)) = &*self.lead.halted().borrow() {
+            return Err(halt.refusal());
+        }
         match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
             Ok(linearizer) => Ok(linearizer.read_log_id().index()),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(to))) => Err(no_leader(to)),
@@ -181,8 +209,7 @@ impl Log {
 
     /// Where this node stands.
     pub(crate) fn status(&self) -> RaftStatus {
-        let metrics = self.raft.metrics();
-        let now = metrics.borrow_watched();
+        let now = self.figures();
         let heard = now.current_leader.filter(|_| !self.is_cut_off());
         let leader = heard.and_then(|id| now.membership_config.get_node(&id));
         RaftStatus {
@@ -207,12 +234,22 @@ impl Log {
         ReplicaError::Storage(self.storage.health.word(error))
     }
 
-    /// Lets what is being written finish, and closes the files.
+    /// Lets what is being written finish, and closes the files. A disk that hangs is not waited for: what it has not
+    /// taken was not acknowledged, and the files are as a crash leaves them.
     pub(crate) async fn stop(&self) {
         self.loops.stop();
         self.storage.health.stop();
-        // It fails only where openraft's task panicked, which has been reported.
-        let _ = self.raft.shutdown().await;
-        self.storage.stop().await;
+        let closed = async {
+            // It fails only where openraft's task panicked, which has been reported.
+            let _ = self.raft.shutdown().await;
+            self.storage.stop().await;
+        };
+        if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
+            tracing::warn!(
+                "the files could not be closed within {} s, since the disk does not take what is written; they are left \
+                 as a crash leaves them",
+                CLOSE_WITHIN.as_secs()
+            );
+        }
     }
 }

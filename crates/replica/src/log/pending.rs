@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::error::ProposeError;
 use crate::health::Health;
+use crate::lead::Halt;
 use crate::messages::payload::Accepted;
 use crate::types::Types;
 
@@ -18,6 +19,7 @@ pub(crate) struct Pending {
     pub(super) answer: OneshotReceiverOf<Types, ClientWriteResult<Types>>,
     pub(super) disk_full: watch::Receiver<Option<String>>,
     pub(super) cut_off: watch::Receiver<bool>,
+    pub(super) halted: watch::Receiver<Option<Halt>>,
     pub(super) health: Arc<Health>,
 }
 
@@ -36,6 +38,7 @@ impl Pending {
             Ok(_) = self.cut_off.wait_for(|cut_off| *cut_off) => {
                 return Err(ProposeError::Unknown("a majority of the nodes cannot be reached".to_owned()));
             }
+            halt = halt(&mut self.halted) => return Err(halt.unknown()),
         };
         match answer {
             Ok(Ok(written)) => Ok(Accepted { index: written.log_id.index, outcomes: written.data.outcomes }),
@@ -43,6 +46,15 @@ impl Pending {
             Ok(Err(other)) => Err(ProposeError::Unknown(other.to_string())),
             Err(_) => Err(ProposeError::Stopped(self.health.word(&"raft has ended"))),
         }
+    }
+}
+
+/// Waits until the leader takes no writes.
+async fn halt(halted: &mut watch::Receiver<Option<Halt>>) -> Halt {
+    match halted.wait_for(Option::is_some).await.map(|halt| halt.clone()) {
+        Ok(Some(halt)) => halt,
+        // It is kept for as long as the log is.
+        _ => std::future::pending().await,
     }
 }
 

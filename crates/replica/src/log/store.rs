@@ -13,11 +13,12 @@ use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::change::{Change, Found, Identity};
 use super::error::LogError;
 use super::file::LogFile;
-use super::progress::Progress;
+use super::in_step::InStep;
 use super::rows::LogRows;
 use super::tail::{Tail, next};
 use super::time::LogTime;
@@ -109,8 +110,8 @@ impl LogStore {
     }
 
     /// What keeps the state in step with this log.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress::of(&self.shared)
+    pub(crate) fn in_step(&self) -> InStep {
+        InStep::of(&self.shared)
     }
 
     /// Says anew whose log this is; durable when it returns.
@@ -130,6 +131,14 @@ impl LogStore {
         self.writer.stop().await;
     }
 
+    /// For tests: the thread that writes hangs, as one does on a disk that hangs, until what is returned is dropped.
+    #[cfg(test)]
+    pub(crate) fn hang(&self) -> std::sync::mpsc::Sender<()> {
+        let (release, held) = std::sync::mpsc::channel();
+        self.writer.cast(move |_| while held.recv().is_ok() {}).expect("the thread lives");
+        release
+    }
+
     fn poke(&self) -> io::Result<()> {
         Ok(self.writer.cast_write(LogWriter::drain)?)
     }
@@ -140,6 +149,7 @@ impl LogStore {
     }
 
     async fn write(&self, change: Change) -> io::Result<()> {
+        let _under_way = self.shared.health.progress().write();
         let (answer, result) = oneshot::channel();
         self.submit(change, Done::Answer(answer))?;
         result.await.unwrap_or_else(|_| Err(io::Error::other("the log is closed")))
@@ -164,6 +174,14 @@ impl RaftLogStorage<Types> for LogStore {
         Ok(())
     }
 
+    /// Keeps nothing: what is committed is heard again after a start. But from here on it is to be applied.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        if let Some(committed) = committed {
+            self.shared.health.progress().committed(committed.index);
+        }
+        Ok(())
+    }
+
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
@@ -176,6 +194,9 @@ impl RaftLogStorage<Types> for LogStore {
             }
         }
         lock(&self.shared.tail).append(&entries).map_err(io::Error::other)?;
+        if let Some(last) = entries.last() {
+            self.shared.health.progress().appended(last.log_id.index, Instant::now());
+        }
         if self.too_soon {
             callback.io_completed(Ok(()));
             return self.submit(Change::Append(entries), Done::Nobody);
@@ -186,6 +207,7 @@ impl RaftLogStorage<Types> for LogStore {
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
         self.write(Change::Truncate(last_log_id.map(|id| id.index))).await?;
         lock(&self.shared.tail).truncate(last_log_id);
+        self.shared.health.progress().truncated(last_log_id.map(|id| id.index));
         self.time.truncate(last_log_id.map_or(0, |id| id.index));
         Ok(())
     }

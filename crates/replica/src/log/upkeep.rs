@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::store::LogStore;
 use crate::health::Health;
+use crate::lead::Lead;
 use crate::raft::Raft;
 use crate::status::Leadership;
 
@@ -61,18 +62,24 @@ pub(crate) async fn purge_by_bytes(raft: Raft, log: LogStore) {
 /// Follows who leads until openraft ends, and reports that end unless it was asked for.
 pub(crate) async fn follow_leadership(
     raft: Raft,
+    lead: Arc<Lead>,
     leadership: watch::Sender<Leadership>,
     health: Arc<Health>,
 ) {
     let mut metrics = raft.server_metrics();
+    let mut heard = lead.newest();
     loop {
+        heard.borrow_and_update();
         let current = {
             let now = metrics.borrow_watched();
-            let leader = now.current_leader.and_then(|id| now.membership_config.get_node(&id));
+            let deposed = lead.deposed_by(&now.vote);
+            let known = (now.vote.leader_id.term, now.current_leader);
+            let (term, leader) = deposed.map_or(known, |by| (by.term, Some(by.node_id)));
+            let leader = leader.and_then(|id| now.membership_config.get_node(&id));
             Leadership {
-                term: now.vote.leader_id.term,
+                term,
                 leader: leader.map(|member| member.name.clone()),
-                is_leader: now.state.is_leader(),
+                is_leader: deposed.is_none() && now.state.is_leader(),
             }
         };
         leadership.send_if_modified(|known| {
@@ -80,8 +87,10 @@ pub(crate) async fn follow_leadership(
             *known = current;
             changed
         });
-        if metrics.changed().await.is_err() {
-            break;
+        tokio::select! {
+            changed = metrics.changed() => if changed.is_err() { break },
+            // It is there for as long as this is.
+            Ok(()) = heard.changed() => {}
         }
     }
     leadership.send_modify(|known| known.is_leader = false);

@@ -101,7 +101,7 @@ impl LogWriter {
         if self.broken.is_none() {
             let file = &mut self.file;
             let write = || file.commit(group.iter().map(|waiting| &waiting.change));
-            if let Err(error) = self.shared.health.until_space(DataFile::Log, LogError::is_disk_full, write) {
+            if let Err(error) = self.shared.health.until_space(DataFile::Log, write) {
                 self.fail(&error);
             }
         }
@@ -117,6 +117,7 @@ impl LogWriter {
         if let Some(last) = appended.next_back() {
             let flushed = lock(&self.shared.tail).flushed(last);
             self.shared.flushed.send_replace(flushed);
+            self.shared.health.progress().flushed(last);
         }
         group.into_iter().for_each(|waiting| waiting.done.tell(Ok(())));
         let total = self.file.total();
@@ -132,7 +133,7 @@ impl LogWriter {
     fn fail(&mut self, error: &LogError) {
         let reason = error.to_string();
         // At a stop a full disk is not waited for, and it is no fault of the storage.
-        if !(error.is_disk_full() && self.shared.health.stopping()) {
+        if !(self.shared.health.stopping() && self.shared.health.lacks_space(error)) {
             self.shared.health.report(reason.clone());
         }
         self.broken = Some(reason);

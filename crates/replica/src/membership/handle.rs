@@ -15,12 +15,14 @@ use super::join::Joiner;
 use super::keeper;
 use super::rules::{can_follow, stands_apart, voters};
 use super::state::MemberState;
+use super::step_aside::{Rule, StepAside};
 use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
 use crate::leader::LeaderClient;
 use crate::lock::lock;
 use crate::messages::payload::{Change, Changed, JoinRequest, Standing};
 use crate::messages::request::Request;
+use crate::presence::followers::Followers;
 use crate::presence::handle::Presence;
 use crate::raft::Figures;
 use crate::types::Member;
@@ -47,6 +49,8 @@ pub struct Membership {
     transport: Arc<dyn Transport>,
     max_voters: usize,
     reassign_after: Duration,
+    /// How long an election takes, about.
+    election: Duration,
     /// They end with this.
     running: Mutex<Vec<Loop>>,
 }
@@ -90,17 +94,21 @@ impl Membership {
             invited_by: Mutex::default(),
         };
         let (joiner, running) = (Arc::new(joiner), Mutex::default());
-        Self { joiner, changes, client, transport, max_voters, reassign_after, running }
+        let election = Duration::from_millis(config.election_timeout_ms);
+        Self { joiner, changes, client, transport, max_voters, reassign_after, election, running }
     }
 
-    /// Has this node's place in the cluster, as many voters as there should be, and the highest version that all
-    /// can follow, seen to from now on.
-    pub(crate) fn keep(&self, was_member: bool) {
+    /// Has this node's place in the cluster, as many voters as there should be, the highest version that all can
+    /// follow, and that no node leads which makes no progress, seen to from now on.
+    pub(crate) fn keep(&self, was_member: bool, followers: Arc<Followers>) {
         let loops = &self.joiner.log.loops;
         let keep = keeper::keep(Arc::downgrade(&self.joiner), was_member);
+        let (joiner, election) = (self.joiner.clone(), self.election);
+        let step_aside = StepAside { joiner, followers, election, rule: Rule::default() };
         lock(&self.running).extend([
             loops.start("membership", keep),
             loops.start("voters and version", tend(Arc::downgrade(&self.changes))),
+            loops.start("progress", step_aside.run()),
         ]);
     }
 

@@ -30,6 +30,13 @@ struct AppendHead {
     entries: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proven: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    stalled_ms: u64,
+}
+
+/// It is, mostly, and then it is not sent.
+fn is_zero(stalled_ms: &u64) -> bool {
+    *stalled_ms == 0
 }
 
 /// An entry's index, term, leader and kind, and the length of its bytes.
@@ -39,13 +46,14 @@ const ENTRY_HEAD: usize = 8 + 8 + 8 + 1 + 4;
 pub(super) fn encode(part: Part<'_>, append: &To<Append>) -> Result<Bytes, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{part} cannot be written: {error}");
     let length = |bytes: usize| u32::try_from(bytes).map_err(|error| failed(&error));
-    let To { to, message: Append { request, proven } } = append;
+    let To { to, message: Append { request, proven, stalled_ms } } = append;
     let head = AppendHead {
         vote: request.vote,
         prev: request.prev_log_id,
         commit: request.leader_commit,
         entries: request.entries.len(),
         proven: *proven,
+        stalled_ms: *stalled_ms,
     };
     let head = serde_json::to_vec(&To { to: *to, message: head }).map_err(|error| failed(&error))?;
     let rows = request.entries.iter().map(codec::row).collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +104,8 @@ pub(super) fn decode(part: Part<'_>, message: &Bytes) -> Result<To<Append>, Mess
     }
     let request =
         AppendEntriesRequest { vote: head.vote, prev_log_id: head.prev, leader_commit: head.commit, entries };
-    Ok(To { to, message: Append { request, proven: head.proven } })
+    let append = Append { request, proven: head.proven, stalled_ms: head.stalled_ms };
+    Ok(To { to, message: append })
 }
 
 fn take(part: Part<'_>, body: &mut Bytes, length: usize) -> Result<Bytes, String> {

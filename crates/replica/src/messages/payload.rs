@@ -27,6 +27,8 @@ pub(crate) struct Append {
     pub request: AppendEntriesRequest<Types>,
     /// A stamp of the follower, by which it knows that it was heard; see [`crate::presence::followers`].
     pub proven: Option<Stamp>,
+    /// How long the leader's oldest entry has waited to be committed and applied.
+    pub stalled_ms: u64,
 }
 
 /// The answer to [`Append`].

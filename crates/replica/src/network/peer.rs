@@ -18,6 +18,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::addresses::Addresses;
+use crate::health::Health;
+use crate::lead::Lead;
 use crate::messages::payload::{Append, Appended, CopyAnswer, SnapshotHead, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
@@ -39,6 +41,8 @@ pub(crate) struct Network {
     pub addresses: Addresses,
     pub outgoing: Arc<OutgoingCopies>,
     pub followers: Arc<Followers>,
+    pub lead: Arc<Lead>,
+    pub health: Arc<Health>,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -53,6 +57,8 @@ impl RaftNetworkFactory<Types> for Network {
             addresses: self.addresses.clone(),
             outgoing: self.outgoing.clone(),
             followers: self.followers.clone(),
+            lead: self.lead.clone(),
+            health: self.health.clone(),
         }
     }
 }
@@ -65,9 +71,20 @@ pub(crate) struct Peer {
     addresses: Addresses,
     outgoing: Arc<OutgoingCopies>,
     followers: Arc<Followers>,
+    lead: Arc<Lead>,
+    health: Arc<Health>,
 }
 
 impl Peer {
+    /// Refuses to send anything while this node gives up the lead: what a follower hears from its leader keeps it from
+    /// electing another one.
+    fn speaks(&self, what: &str) -> Result<(), Unreachable<Types>> {
+        if self.lead.is_quiet() {
+            return Err(self.failed(what, &"it is not sent, since this node gives up the lead"));
+        }
+        Ok(())
+    }
+
     fn address(&self) -> Result<String, Unreachable<Types>> {
         self.addresses
             .of(self.id)
@@ -131,8 +148,11 @@ impl RaftNetworkV2<Types> for Peer {
         } else {
             option.hard_ttl().max(ENTRIES_TIMEOUT)
         };
+        self.speaks("entries")?;
         let (term, bytes) = (request.vote.leader_id.term, request.entries.iter().map(bytes).sum());
-        let append = Append { request, proven: self.followers.proven(self.id) };
+        let stalled = self.health.progress().stalled();
+        let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
+        let append = Append { request, proven: self.followers.proven(self.id), stalled_ms };
         let sent = Instant::now();
         let Appended { answer, sign } = self.ask(&Request::Append(self.to(append)), timeout).await?;
         if let Some(sign) = sign {
@@ -167,6 +187,7 @@ impl RaftNetworkV2<Types> for Peer {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        self.speaks("a snapshot")?;
         tokio::select! {
             sent = self.send_state(vote, snapshot) => Ok(SnapshotResponse::new(sent?)),
             closed = cancel => Err(closed.into()),

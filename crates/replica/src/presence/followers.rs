@@ -129,6 +129,12 @@ impl Followers {
         lock(&self.term).members.get(&id).is_some_and(|member| member.is_steady(time, Instant::now()))
     }
 
+    /// Whether a member answered within this time. An answer comes once all that was sent before is on its disk.
+    pub(crate) fn has_answered(&self, id: u64, within: Duration) -> bool {
+        let term = lock(&self.term);
+        term.members.get(&id).is_some_and(|member| member.seen(Instant::now()).answered < within)
+    }
+
     /// The newest stamp of a member that came before a majority last acknowledged this node as its leader.
     pub(crate) fn proven(&self, id: u64) -> Option<Stamp> {
         let acked = last_acked(&self.raft.get()?.metrics().borrow_watched())?;

@@ -46,7 +46,7 @@ impl Itself {
             applied: self.raft.metrics().borrow_watched().last_applied.map(|id| id.index),
             fires: self.activity.may_fire(),
             leaving: self.is_leaving(),
-            stuck_ms: 0,
+            stuck_ms: u64::try_from(self.health.progress().stuck().as_millis()).unwrap_or(u64::MAX),
             wall_ms: self.wall_ms(),
             disk_full: self.health.disk_full().borrow().is_some(),
         }

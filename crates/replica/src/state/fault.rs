@@ -3,6 +3,7 @@
 use chronos_state::StateError;
 
 use crate::error::ReplicaError;
+use crate::health::MayLackSpace;
 
 /// Why the state cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +27,15 @@ impl StateFault {
             other => other.into(),
         }
     }
+}
 
-    /// Whether the cause is a disk without space, which passes.
-    pub(crate) fn is_disk_full(&self) -> bool {
+impl MayLackSpace for StateFault {
+    fn is_disk_full(&self) -> bool {
         matches!(self, Self::State(error) if error.is_disk_full())
+    }
+
+    fn may_be_full(&self) -> bool {
+        matches!(self, Self::State(error) if error.may_be_full())
     }
 }
 

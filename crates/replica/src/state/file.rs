@@ -194,7 +194,7 @@ impl StateFile {
         let machine = &mut self.machine;
         #[cfg(test)]
         let room = self.room.clone();
-        self.health.until_space(DataFile::State, StateError::is_disk_full, || {
+        self.health.until_space(DataFile::State, || {
             #[cfg(test)]
             if room.fetch_sub(1, Ordering::Relaxed) <= 0 {
                 let error = std::io::ErrorKind::StorageFull.into();

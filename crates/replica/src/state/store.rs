@@ -13,7 +13,7 @@ use super::file::StateFile;
 use super::snapshot::builder::SnapshotBuilder;
 use super::snapshot::source::{SnapshotDirectory, SnapshotSource, SourcedSnapshot};
 use crate::health::Health;
-use crate::log::progress::Progress;
+use crate::log::in_step::InStep;
 use crate::types::{LogId, SnapshotMeta, StoredMembership, Types};
 
 /// At most this many entries go into one transaction of the state. More would save little and keep the
@@ -23,7 +23,7 @@ const GROUP: usize = 512;
 /// The state, as openraft holds it.
 pub(crate) struct StateStore {
     worker: Worker<StateFile>,
-    progress: Progress,
+    in_step: InStep,
     directory: Arc<SnapshotDirectory>,
     health: Arc<Health>,
 }
@@ -31,11 +31,11 @@ pub(crate) struct StateStore {
 impl StateStore {
     pub(crate) fn new(
         worker: Worker<StateFile>,
-        progress: Progress,
+        in_step: InStep,
         directory: Arc<SnapshotDirectory>,
         health: Arc<Health>,
     ) -> Self {
-        Self { worker, progress, directory, health }
+        Self { worker, in_step, directory, health }
     }
 
     fn source(&self) -> SnapshotSource {
@@ -43,7 +43,7 @@ impl StateStore {
     }
 
     fn fail(&self, fault: StateFault) -> io::Error {
-        if !(fault.is_disk_full() && self.health.stopping()) {
+        if !(self.health.stopping() && self.health.lacks_space(&fault)) {
             self.health.report(fault.to_string());
         }
         io::Error::other(fault)
@@ -66,10 +66,10 @@ impl RaftStateMachine<Types> for StateStore {
         let mut groups = entries.try_ready_chunks(GROUP);
         while let Some(group) = groups.try_next().await.map_err(|error| error.1)? {
             let last = group.last().map_or(0, |(entry, _)| entry.log_id.index);
-            self.progress.durable(last).await?;
+            self.in_step.durable(last).await?;
             let applied = self.worker.write(move |state| state.apply(group)).await?;
             applied.map_err(|fault| self.fail(fault))?;
-            self.progress.applied(last);
+            self.in_step.applied(last);
         }
         Ok(())
     }
@@ -80,10 +80,14 @@ impl RaftStateMachine<Types> for StateStore {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotSource) -> io::Result<()> {
-        let meta = meta.clone();
+        let (meta, last) = (meta.clone(), meta.last_log_id.map(|id| id.index));
         let (file, _) = snapshot.into_file(meta.clone()).await?;
         let replaced = self.worker.write(move |state| state.replace_with(&file, &meta)).await?;
-        replaced.map_err(|fault| self.fail(fault))
+        replaced.map_err(|fault| self.fail(fault))?;
+        if let Some(last) = last {
+            self.health.progress().applied(last);
+        }
+        Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SourcedSnapshot>> {

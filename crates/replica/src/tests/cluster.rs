@@ -4,6 +4,7 @@ mod copies;
 mod founding;
 mod members;
 mod presence;
+mod standstill;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -365,7 +366,7 @@ async fn what_a_node_has_in_its_log_only_is_in_what_is_made_of_it() {
     let pending = node.replica.submit(put_job(6, "")).await.expect("handed over");
     until("it to be in the log", || async { log.edges().1 > before }).await;
     let last = log.edges().1.expect("an entry");
-    log.progress().durable(last.index).await.expect("the log lives");
+    log.in_step().durable(last.index).await.expect("the log lives");
     assert_eq!(node.jobs(), 5, "it is not applied");
     let (left, target) = (copy_files(cluster.directories[&leader].path()), tempfile::tempdir());
     let salvaged =

@@ -179,7 +179,7 @@ async fn an_entry_that_only_a_newer_chronos_can_apply_ends_the_node_that_is_mean
             leader_commit: None,
             entries: vec![entry(0)],
         };
-        Request::Append(To { to, message: Append { request, proven: None } })
+        Request::Append(To { to, message: Append { request, proven: None, stalled_ms: 0 } })
             .encode()
             .expect("a message")
             .bytes

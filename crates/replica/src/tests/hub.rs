@@ -11,6 +11,9 @@ use futures::StreamExt as _;
 
 use crate::lock::lock;
 
+/// A heartbeat has no more bytes than this.
+const HEARTBEAT: usize = 1_000;
+
 /// All nodes by their addresses, and the links that are cut.
 #[derive(Clone, Default)]
 pub(super) struct Hub(Arc<Mutex<State>>);
@@ -20,11 +23,16 @@ struct State {
     services: BTreeMap<String, (Caller, Arc<dyn Service>)>,
     /// From and to.
     cut: BTreeSet<(String, String)>,
+    /// Messages of these kinds are lost.
+    lost: BTreeSet<&'static str>,
+    /// To these addresses no more than a heartbeat passes.
+    starved: BTreeSet<String>,
     /// So many chunks of the next bodies pass, each.
     chunks: Option<usize>,
     /// In so many of the next bodies a bit is flipped.
     flips: usize,
-    sent: Vec<(String, &'static str)>,
+    /// From, to, and of which kind.
+    sent: Vec<(String, String, &'static str)>,
 }
 
 struct Port {
@@ -75,8 +83,20 @@ impl Hub {
         state.cut.extend(others.into_iter().map(|other| (other, address.clone())));
     }
 
+    /// Heartbeats reach this node, and no entries.
+    pub(super) fn starve(&self, name: &str) {
+        lock(&self.0).starved.insert(format!("{name}:1"));
+    }
+
     pub(super) fn heal(&self) {
-        lock(&self.0).cut.clear();
+        let mut state = lock(&self.0);
+        state.cut.clear();
+        state.starved.clear();
+    }
+
+    /// Messages of a kind are lost, on whichever link.
+    pub(super) fn lose(&self, kind: &'static str) {
+        lock(&self.0).lost.insert(kind);
     }
 
     /// Bodies break after so many chunks.
@@ -92,7 +112,13 @@ impl Hub {
     /// How many messages of a kind were sent to a node.
     pub(super) fn count(&self, to: &str, kind: &str) -> usize {
         let to = format!("{to}:1");
-        lock(&self.0).sent.iter().filter(|(address, sent)| *address == to && *sent == kind).count()
+        lock(&self.0).sent.iter().filter(|(_, address, sent)| *address == to && *sent == kind).count()
+    }
+
+    /// How many messages of a kind a node has sent.
+    pub(super) fn count_from(&self, from: &str, kind: &str) -> usize {
+        let from = format!("{from}:1");
+        lock(&self.0).sent.iter().filter(|(address, _, sent)| *address == from && *sent == kind).count()
     }
 
     fn is_cut(&self, from: &str, to: &str) -> bool {
@@ -108,7 +134,10 @@ impl Port {
             return Err(unreachable());
         }
         let mut state = lock(&self.hub.0);
-        state.sent.push((to.to_owned(), kind));
+        if state.lost.contains(kind) {
+            return Err(unreachable());
+        }
+        state.sent.push((self.address.clone(), to.to_owned(), kind));
         let (other, service) = state.services.get(to).ok_or_else(unreachable)?;
         let (mine, theirs) = (self.caller.cluster.get(), other.cluster.get());
         let others = mine.is_some() && theirs.is_some() && mine != theirs;
@@ -140,6 +169,9 @@ impl Transport for Port {
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let service = self.reach(to, kind)?;
+            if message.len() > HEARTBEAT && lock(&self.hub.0).starved.contains(to) {
+                return Err(PeerError::Unreachable(format!("{to} took too long")));
+            }
             let answer = tokio::time::timeout(timeout, service.call(&self.caller.node, kind, message)).await;
             self.returned(to, answer.map_err(|_| PeerError::Unreachable(format!("{to} took too long")))?)
         })

@@ -77,12 +77,12 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
-fn append(entries: Vec<Entry>) -> Request {
+fn append(entries: Vec<Entry>, stalled_ms: u64) -> Request {
     let prev = (!entries.is_empty()).then(|| at(2, 9, 1));
     let request =
         AppendEntriesRequest { vote: vote(3, true), prev_log_id: prev, leader_commit: prev, entries };
     let proven = prev.is_some().then(stamp);
-    Request::Append(to(Append { request, proven }))
+    Request::Append(to(Append { request, proven, stalled_ms }))
 }
 
 fn stamp() -> Stamp {
@@ -111,8 +111,9 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
     let change = |change| Request::Change(change);
     let name = || named("two");
     vec![
-        ("append", append(entries())),
-        ("append-heartbeat", append(Vec::new())),
+        ("append", append(entries(), 0)),
+        ("append-heartbeat", append(Vec::new(), 0)),
+        ("append-stalled", append(entries(), 1_500)),
         ("vote", Request::Vote(ask())),
         ("pre_vote", Request::PreVote(ask())),
         ("transfer_leader", Request::TransferLeader(to(Transfer::from(transfer)))),

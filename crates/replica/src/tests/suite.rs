@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::runtime;
 use crate::ReplicaError;
 use crate::health::Health;
-use crate::log::progress::Progress;
+use crate::log::in_step::InStep;
 use crate::log::store::LogStore;
 use crate::log::time::LogTime;
 use crate::state::file::StateFile;
@@ -45,7 +45,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
         let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.
-        let state = StateStore::new(worker, Progress::detached(), copies, health);
+        let state = StateStore::new(worker, InStep::detached(), copies, health);
         Ok((directory, log, state))
     }
 }

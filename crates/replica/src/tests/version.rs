@@ -9,7 +9,7 @@ use openraft::{EntryPayload, Membership};
 
 use super::*;
 use crate::health::Health;
-use crate::log::progress::Progress;
+use crate::log::in_step::InStep;
 use crate::log::time::LogTime;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
@@ -99,7 +99,7 @@ async fn a_copy_of_a_version_that_this_node_cannot_follow_stops_it() {
     drop(newer);
 
     let worker = Worker::spawn(&Env::real(), "state-machine", state.file, || {}).expect("a thread");
-    let mut store = StateStore::new(worker, Progress::detached(), Arc::new(copies), state.health.clone());
+    let mut store = StateStore::new(worker, InStep::detached(), Arc::new(copies), state.health.clone());
     let installed = store.install_snapshot(&SnapshotMeta::default(), SnapshotSource::Received(copy)).await;
     installed.expect_err("it cannot follow");
     let fault = state.health.fault().now().expect("the node stops");

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long attempts under way may take to end.
 const GRACE: Duration = Duration::from_secs(30);
+/// The same where the disk of this node hangs or is full: what they come to cannot be recorded here.
+const GRACE_WITHOUT_DISK: Duration = Duration::from_secs(5);
 /// While attempts are under way, how often others are given what was planned for this node meanwhile.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// How long a node that stops may take to give others what it has not begun.
@@ -95,6 +97,7 @@ impl Drain {
     /// what the dispatcher said of what it held.
     pub(super) async fn end_firing(&self) -> Closed {
         let closed = self.dispatcher.close().await;
+        let grace = if self.replica.stands_still() { GRACE_WITHOUT_DISK } else { GRACE };
         let handing_over = async {
             let mut now = closed.clone();
             loop {
@@ -108,7 +111,7 @@ impl Drain {
         tokio::select! {
             biased;
             () = handing_over => {}
-            () = self.dispatcher.stop(GRACE) => {}
+            () = self.dispatcher.stop(grace) => {}
         }
         closed
     }

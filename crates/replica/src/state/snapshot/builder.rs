@@ -37,7 +37,7 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
                     let snapshot = SnapshotSource::Live(self.worker.clone(), self.directory.clone());
                     return Ok(Snapshot { meta, snapshot });
                 }
-                Err(error) if error.is_disk_full() && !self.health.stopping() => {
+                Err(error) if !self.health.stopping() && self.health.lacks_space(&error) => {
                     tracing::warn!(%error, "the snapshot waits for space on the disk");
                     tokio::time::sleep(RETRY).await;
                 }

@@ -9,12 +9,12 @@ use super::writer::LogShared;
 use crate::lock::lock;
 
 /// Tells the state how far the log is durable, and the log how far the state is applied.
-pub(crate) struct Progress {
+pub(crate) struct InStep {
     flushed: watch::Receiver<u64>,
     shared: Option<Arc<LogShared>>,
 }
 
-impl Progress {
+impl InStep {
     pub(crate) fn of(log: &Arc<LogShared>) -> Self {
         Self { flushed: log.flushed.subscribe(), shared: Some(log.clone()) }
     }
@@ -30,6 +30,7 @@ impl Progress {
     pub(crate) fn applied(&self, index: u64) {
         if let Some(shared) = &self.shared {
             lock(&shared.tail).applied(index);
+            shared.health.progress().applied(index);
         }
     }
 
