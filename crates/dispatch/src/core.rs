@@ -48,6 +48,6 @@ mod turns;
 
 pub(crate) use action::{Action, Attempt};
 pub(crate) use capacity::{ByClass, Class};
-pub(crate) use event::{Ended, Event, Now};
+pub(crate) use event::{Ended, Event, Now, Unmade};
 pub(crate) use machine::{Core, Wake};
 pub(crate) use prepared::{Key, Loaded, Prepared};

@@ -81,9 +81,14 @@ impl Dispatcher {
         reporter: Loop,
     ) {
         let mut inbox = Vec::new();
-        let mut view = self.executor.config.view.clone();
-        self.follow(view.borrow_and_update().fenced);
+        let mut lease = self.executor.config.lease.changes();
+        self.on(Event::Lease);
         loop {
+            let now = self.tick();
+            self.show(now);
+            if self.core.is_stopped(now) {
+                break;
+            }
             let Wake { due, look } = self.core.next_wake();
             let look_at = look.map_or_else(Instant::now, |at| self.started + at);
             tokio::select! {
@@ -91,19 +96,10 @@ impl Dispatcher {
                     if received == 0 { break; }
                     for message in inbox.drain(..) { self.receive(message); }
                 }
-                // Where nobody looks after the view any more, what it said last holds.
-                Ok(()) = view.changed() => self.follow(view.borrow_and_update().fenced),
+                // What it is now, every event is told.
+                Ok(()) = lease.changed() => self.on(Event::Lease),
                 () = timer.wait_until(due.unwrap_or(i64::MAX / 1000)), if due.is_some() => {}
                 () = tokio::time::sleep_until(look_at), if look.is_some() => {}
-            }
-            let now = self.tick();
-            let core = &self.core;
-            let metrics = &self.executor.config.metrics;
-            metrics.executions_running(core.running(), core.waiting().total());
-            metrics.slots(core.slots(), core.taken(), core.waiting());
-            self.activity.set(self.core.running(), self.core.may_fire());
-            if self.core.is_stopped(now) {
-                break;
             }
         }
         self.end(reporter).await;
@@ -112,13 +108,22 @@ impl Dispatcher {
         std::future::pending().await
     }
 
+    /// Has others see how it stands.
+    fn show(&self, now: Now) {
+        let (core, metrics) = (&self.core, &self.executor.config.metrics);
+        metrics.executions_running(core.running(), core.waiting().total());
+        metrics.slots(core.slots(), core.taken(), core.waiting());
+        metrics.fenced(now.lease.is_none());
+        self.activity.set(core.running(), core.may_fire());
+    }
+
     fn receive(&mut self, message: Message) {
         match message {
             Message::Event(event) => self.on(event),
             Message::Ended(ended) => {
                 self.executor.attempt_ended(ended.execution, ended.attempt);
                 // To draw is a call to the system, and only a retry makes use of it.
-                let failed = ended.outcome.as_ref().is_some_and(|outcome| outcome.failure.is_some());
+                let failed = ended.outcome.as_ref().is_ok_and(|outcome| outcome.failure.is_some());
                 let draw = if failed { self.draw() } else { 0.0 };
                 self.on(Event::AttemptEnded { ended, draw });
             }
@@ -131,12 +136,6 @@ impl Dispatcher {
                 self.stopped = Some(stopped);
             }
         }
-    }
-
-    /// It was said anew whether this node is cut off.
-    fn follow(&mut self, fenced: bool) {
-        self.on(Event::Fenced(fenced));
-        self.executor.config.metrics.fenced(fenced);
     }
 
     /// Has the core take up everything that is due. Answers when that was.
@@ -164,7 +163,8 @@ impl Dispatcher {
     }
 
     fn now(&self) -> Now {
-        Now { wall: self.executor.config.env.now(), monotonic: self.started.elapsed() }
+        let Config { env, lease, .. } = &self.executor.config;
+        Now { wall: env.now(), monotonic: self.started.elapsed(), lease: lease.now() }
     }
 
     /// A random number from 0 to 1.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberReport, MemberStatus, NodeReport, RaftStatus, Replica, Role};
-use chronos_state::Reader;
 use chronos_types::NodeName;
 use futures::future::join_all;
 use tokio::sync::Semaphore;

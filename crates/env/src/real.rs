@@ -3,14 +3,24 @@
 mod names;
 mod net;
 
+use std::time::Duration;
+
 use chronos_types::Millis;
+use rustix::time::ClockId;
 
 use crate::{BoxFuture, Clock, Random, Timer};
 
 pub use names::NameFiles;
 pub(super) use net::RealNet;
 
-/// `CLOCK_REALTIME`.
+/// The clock that goes on while the machine is suspended. Darwin's monotonic clock does; where a system has none that
+/// does, its monotonic clock is the nearest.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia", target_os = "openbsd"))]
+const SINCE_BOOT: ClockId = ClockId::Boottime;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "fuchsia", target_os = "openbsd")))]
+const SINCE_BOOT: ClockId = ClockId::Monotonic;
+
+/// `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
 #[derive(Debug)]
 pub(super) struct RealClock;
 
@@ -21,6 +31,14 @@ impl Clock for RealClock {
             Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
             Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
+    fn since_boot(&self) -> Duration {
+        let since = rustix::time::clock_gettime(SINCE_BOOT);
+        let parts = (u64::try_from(since.tv_sec), u32::try_from(since.tv_nsec));
+        let (Ok(seconds), Ok(nanos)) = parts else { return Duration::ZERO };
+        Duration::new(seconds, nanos)
     }
 
     fn timer(&self) -> std::io::Result<Box<dyn Timer>> {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_types::Millis;
 use prometheus_client::registry::Registry;
@@ -92,7 +93,13 @@ impl Env {
         self.clock.now_us()
     }
 
-    /// A timer on the clock.
+    /// The time since an instant before this process began, suspension included: see [`Clock::since_boot`].
+    #[must_use]
+    pub fn since_boot(&self) -> Duration {
+        self.clock.since_boot()
+    }
+
+    /// A timer on the time of day.
     ///
     /// # Errors
     /// The operating system has no timer left.

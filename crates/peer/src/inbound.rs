@@ -65,15 +65,19 @@ impl Inbound {
     /// # Errors
     /// As [`Self::next`], or the body is larger than `limit`.
     pub(super) async fn all(&mut self, limit: usize) -> io::Result<Bytes> {
+        let check = |bytes: usize| match bytes > limit {
+            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is over {limit} bytes"))),
+            false => Ok(()),
+        };
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        check(first.len())?;
         // Most bodies come in one part, and then there is nothing to copy.
         let Some(second) = self.next().await? else { return Ok(first) };
         let mut all = BytesMut::from(first);
+        check(all.len() + second.len())?;
         all.extend_from_slice(&second);
         while let Some(part) = self.next().await? {
-            if all.len() + part.len() > limit {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is over {limit} bytes")));
-            }
+            check(all.len() + part.len())?;
             all.extend_from_slice(&part);
         }
         Ok(all.freeze())

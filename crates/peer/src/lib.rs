@@ -11,6 +11,7 @@ mod connection;
 mod dial;
 mod handler;
 mod inbound;
+mod places;
 mod pool;
 mod server;
 mod tls;

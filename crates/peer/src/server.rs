@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,32 +10,35 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chronos_env::{Accept, Further, Listener, Socket};
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::handler::Handler;
+use super::handler::{Handler, Rejection};
+use super::places::{Place, Places};
 use super::tls::{PeerTls, TlsError};
 use super::wire::{STALL, root};
 use super::{Caller, Service};
 
-/// How long a caller may take for its TLS handshake, and then until its first call begins. A caller connects
-/// only when it has a call to make.
-const FIRST_CALL: Duration = Duration::from_secs(10);
-/// How long a connection may be idle: from the end of one call to the end of the next call's head. Callers
+/// How long a caller may take for its TLS handshake, and then until its first call begins; without TLS, until a call
+/// has shown that it is a node. A caller connects only when it has a call to make, and gives up after 2 s.
+const HELLO: Duration = Duration::from_secs(3);
+/// How long a connection of a node may be idle: from the end of one call to the end of the next call's head. Callers
 /// stop using a connection after one minute.
 const IDLE: Duration = Duration::from_secs(5 * 60);
 /// How long calls under way may take when this node stops. What is cut off, the caller makes again elsewhere.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves until `stop` is cancelled. Then it takes no more calls, and gives those under way a while to
-/// end. A connection beyond `most` is closed at once. With `tls`, a caller has to show a certificate. The service's future is dropped when its caller
-/// is seen to have gone away. This is not seen while a body is not read.
+/// end. Of `most` connections, a few are for callers that have not shown yet that they are nodes (see `places`). With
+/// `tls`, a caller has to show a certificate. The service's future is dropped when its caller is seen to have gone
+/// away. This is not seen while a body is not read.
 ///
 /// # Errors
 /// A file of `tls` cannot be used.
@@ -47,7 +51,7 @@ pub fn serve(
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
     let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
-    let handler = Handler { caller, service, stall: STALL };
+    let handler = Handler { caller, service, stall: STALL, hello: HELLO };
     Ok(accept(listener, tls, Arc::new(handler), most, stop))
 }
 
@@ -58,11 +62,18 @@ pub(super) async fn accept(
     most: usize,
     stop: CancellationToken,
 ) {
+    let places = Places::new(most);
+    let most = places.most_open();
     let limits = Accept { from: "other nodes", most, further: Further::IsClosed, grace: GRACE };
-    let serve = |socket, from| {
+    let serve = |socket, from: SocketAddr| {
         let (tls, handler, stop) = (tls.clone(), Arc::clone(&handler), stop.clone());
+        let place = Arc::new(places.enter(from.ip()));
         async move {
-            if let Err(error) = serve_connection(socket, tls, handler, stop).await {
+            let served = tokio::select! {
+                served = serve_connection(socket, Arc::clone(&place), tls, handler, stop) => served,
+                () = place.gives_way() => Err("it made way for another caller".to_owned()),
+            };
+            if let Err(error) = served {
                 tracing::debug!(%from, %error, "a connection from another node broke");
             }
         }
@@ -73,27 +84,28 @@ pub(super) async fn accept(
 /// Serves one connection until it is closed, by either side or by `stop`.
 async fn serve_connection(
     socket: Socket,
+    place: Arc<Place>,
     tls: Option<TlsAcceptor>,
     handler: Arc<Handler>,
     stop: CancellationToken,
 ) -> Result<(), String> {
-    let socket: Socket = match tls {
+    let hello = handler.hello;
+    let socket = match tls {
         None => socket,
         Some(tls) => tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            shaken = tokio::time::timeout(FIRST_CALL, tls.accept(socket)) => {
-                let shaken = shaken.map_err(|_| "its TLS handshake took too long")?;
-                Box::new(shaken.map_err(|error| format!("its TLS handshake failed: {error}"))?)
+            shaken = tokio::time::timeout(hello, shake(tls, socket, &place)) => {
+                shaken.map_err(|_| "its TLS handshake took too long")??
             }
         },
     };
     let has_called = Arc::new(AtomicBool::new(false));
     let answer = {
-        let has_called = Arc::clone(&has_called);
+        let (has_called, place) = (Arc::clone(&has_called), Arc::clone(&place));
         service_fn(move |request: Request<Incoming>| {
             has_called.store(true, Ordering::Relaxed);
-            let handler = Arc::clone(&handler);
-            async move { Ok::<_, Infallible>(response(handler.answer(request).await)) }
+            let (handler, place) = (Arc::clone(&handler), Arc::clone(&place));
+            async move { Ok::<_, Infallible>(response(handler.answer(request, &place).await)) }
         })
     };
     let connection = http1::Builder::new()
@@ -101,16 +113,16 @@ async fn serve_connection(
         .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(socket), answer);
     let mut connection = pin!(connection);
-    let mut first_call = pin!(tokio::time::sleep(FIRST_CALL));
-    let (mut is_new, mut is_stopping) = (true, false);
+    let mut looks = tokio::time::interval_at(Instant::now() + hello, hello);
+    let mut is_stopping = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended.map_err(|error| root(&error)),
-            () = first_call.as_mut(), if is_new => {
-                is_new = false;
-                if !has_called.load(Ordering::Relaxed) {
-                    return Err("it was opened and not used".to_owned());
+            _ = looks.tick() => {
+                let is_of_use = if place.is_nodes() { has_called.load(Ordering::Relaxed) } else { place.is_calling() };
+                if !is_of_use {
+                    return Err("it was opened and not used as nodes use it".to_owned());
                 }
             }
             () = stop.cancelled(), if !is_stopping => {
@@ -125,12 +137,24 @@ async fn serve_connection(
     }
 }
 
-fn response(answer: Result<Bytes, (StatusCode, String)>) -> Response<Full<Bytes>> {
-    let (status, body) = match answer {
-        Ok(body) => (StatusCode::OK, body),
-        Err((status, reason)) => (status, Bytes::from(reason)),
+/// Makes a TLS connection. Whoever can do that is a node.
+async fn shake(tls: TlsAcceptor, socket: Socket, place: &Place) -> Result<Socket, String> {
+    let stream = tls.accept(socket).await.map_err(|error| format!("its TLS handshake failed: {error}"))?;
+    if !place.becomes_nodes() {
+        return Err("too many connections of nodes are open".to_owned());
+    }
+    Ok(Box::new(stream))
+}
+
+fn response(answer: Result<Bytes, Rejection>) -> Response<Full<Bytes>> {
+    let (status, body, closes) = match answer {
+        Ok(body) => (StatusCode::OK, body, false),
+        Err(Rejection { status, reason, is_no_call }) => (status, Bytes::from(reason), is_no_call),
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
+    if closes {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }

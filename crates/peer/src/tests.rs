@@ -2,6 +2,7 @@
 
 mod calls;
 mod connections;
+mod strangers;
 mod tls;
 mod uploads;
 
@@ -128,11 +129,22 @@ impl Node {
     }
 
     async fn start_at(address: &str, name: &str, cluster: Option<&str>, tls: Option<&PeerTls>) -> Self {
+        Self::start_with(address, name, cluster, tls, 1024).await
+    }
+
+    /// With places for so many connections.
+    async fn start_with(
+        address: &str,
+        name: &str,
+        cluster: Option<&str>,
+        tls: Option<&PeerTls>,
+        most: usize,
+    ) -> Self {
         let service = Scripted::new(name);
         let stop = CancellationToken::new();
         let listener = Env::real().listen(address).await.expect("it listens");
         let address = listener.local_address().expect("an address").to_string();
-        let served = serve(listener, tls, caller(name, cluster), service.clone(), 1024, stop.clone());
+        let served = serve(listener, tls, caller(name, cluster), service.clone(), most, stop.clone());
         let serving = tokio::spawn(served.expect("the files are in order"));
         Self { address, service, stop, serving }
     }

@@ -25,6 +25,8 @@ pub(super) const JOIN: &str = "join";
 
 /// The limit on a message and on an answer. Entries travel in messages, and a batch of them is far smaller.
 pub(super) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// The same of a caller that has not shown that it is a node of the cluster: it may ask to join, and that is short.
+pub(super) const MAX_STRANGERS_BYTES: usize = 64 * 1024;
 /// A body is given up when no byte of it moved for this long.
 pub(super) const STALL: Duration = Duration::from_secs(10);
 
@@ -53,4 +55,16 @@ pub(super) fn root(error: &(dyn Error + 'static)) -> String {
         last = next;
     }
     last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_cannot_have_a_header_that_makes_a_call() {
+        for name in [PROTOCOL_HEADER, CLUSTER_HEADER, NODE_HEADER, MESSAGE_BYTES_HEADER] {
+            assert!(name.as_str().starts_with(chronos_types::NODES_PREFIX), "{name}");
+        }
+    }
 }

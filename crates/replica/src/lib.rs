@@ -48,6 +48,7 @@ pub use membership::handle::Membership;
 pub use metrics::Metrics;
 pub use presence::activity::Activity;
 pub use presence::handle::Presence;
+pub use presence::lease::{Lease, Tenure};
 pub use presence::report::{MemberReport, NodeReport};
 pub use presence::view::{PassedOver, View};
 pub use proposer::{Admission, MAX_ROWS_TOGETHER, Proposer};

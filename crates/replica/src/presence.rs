@@ -9,6 +9,7 @@ pub(crate) mod handle;
 pub(crate) mod heard;
 pub(crate) mod itself;
 pub(crate) mod judge;
+pub(crate) mod lease;
 mod meter;
 pub(crate) mod observer;
 mod pace;

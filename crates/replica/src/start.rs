@@ -23,6 +23,7 @@ use crate::presence::followers::Followers;
 use crate::presence::handle::Presence;
 use crate::presence::itself::Itself;
 use crate::presence::judge::Times;
+use crate::presence::lease::Lease;
 use crate::presence::observer::Observer;
 use crate::presence::survey::Survey;
 use crate::raft::Raft;
@@ -102,8 +103,9 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     followers.follow(raft.clone());
     let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
     let survey = Survey::new(followers.clone(), itself, times(config));
+    let lease = Lease::new(env.clone(), config.reassign_after);
     let (observer, observed) =
-        Observer::new(raft.clone(), id, config.node_id.clone(), survey, metrics.clone());
+        Observer::new(raft.clone(), id, config.node_id.clone(), survey, lease, metrics.clone());
 
     let mut running = vec![
         loops.start("addresses", addresses.follow(raft.clone())),

@@ -55,6 +55,10 @@ impl Clock for ShiftedClock {
         Env::real().now_us() + self.0.load(Ordering::Relaxed) * 1_000
     }
 
+    fn since_boot(&self) -> Duration {
+        Env::real().since_boot()
+    }
+
     fn timer(&self) -> std::io::Result<Box<dyn Timer>> {
         Env::real().timer()
     }

@@ -109,7 +109,7 @@ impl Node {
             store: services.store.clone(),
             proposer: services.proposer.clone(),
             client: client.clone(),
-            view: services.view.clone(),
+            lease: replica.presence().lease(),
             env: services.env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
             loops: loops.clone(),

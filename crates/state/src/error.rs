@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{
-    SQLITE_IOERR_GETTEMPPATH, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE,
-    SQLITE_IOERR_WRITE,
+    SQLITE_IOERR_GETTEMPPATH, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE,
+    SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE,
 };
 use rusqlite::types::FromSqlError;
 
@@ -189,7 +189,8 @@ pub fn may_be_full(error: &rusqlite::Error) -> bool {
         SQLITE_IOERR_GETTEMPPATH,
     ];
     // A file that cannot be made cannot be opened.
-    error.sqlite_error_code() == Some(ErrorCode::CannotOpen) || extended.is_some_and(|code| io.contains(&code))
+    error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+        || extended.is_some_and(|code| io.contains(&code))
 }
 
 /// Whether SQLite failed because the disk has no space left. The fault passes when there is space again.

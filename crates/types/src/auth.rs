@@ -183,8 +183,12 @@ mod tests {
     fn a_key_goes_into_a_header_that_is_sent() {
         let key = |header: &str| Auth::ApiKey { api_key: "k".into(), header: Some(header.into()) }.check();
         assert_eq!(key("X-Key"), Ok(()));
-        for (header, say) in [("user-AGENT", "always Chronos/1.0"), ("a b", "not a header"), ("te", "itself")]
-        {
+        for (header, say) in [
+            ("user-AGENT", "always Chronos/1.0"),
+            ("a b", "not a header"),
+            ("te", "itself"),
+            ("Chronos-Node", "nodes know each other"),
+        ] {
             let (field, message) = key(header).expect_err(header);
             assert!(field == "header" && message.contains(say), "{field}: {message}");
         }

@@ -33,6 +33,12 @@ pub enum HeaderError {
     /// A header that belongs to the connection, not to the request.
     #[error("{0:?} is set by the HTTP connection itself; expected a header that belongs to the request")]
     Connection(String),
+    /// A header by which nodes know each other.
+    #[error(
+        "{0:?} is a header by which Chronos's nodes know each other; expected a name that does not begin with \
+         {NODES_PREFIX:?}"
+    )]
+    OfNodes(String),
     /// The same name twice.
     #[error("{0:?} is given twice; expected each name once, in whichever case")]
     Twice(String),
@@ -43,6 +49,10 @@ pub enum HeaderError {
     #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes; expected at most that many")]
     TooLong,
 }
+
+/// How the names of the headers begin that say, between two nodes, who calls. A webhook that sent them could speak to
+/// the port at which a node listens for others.
+pub const NODES_PREFIX: &str = "chronos-";
 
 /// Hop-by-hop headers of RFC 9110 section 7.6.1, and those that frame the message.
 const CONNECTION_HEADERS: [&str; 11] = [
@@ -125,8 +135,12 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         return Err(HeaderError::Name(clip(name).into_owned()));
     }
-    if CONNECTION_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+    let lower = name.to_ascii_lowercase();
+    if CONNECTION_HEADERS.contains(&lower.as_str()) {
         return Err(HeaderError::Connection(name.to_owned()));
+    }
+    if lower.starts_with(NODES_PREFIX) {
+        return Err(HeaderError::OfNodes(name.to_owned()));
     }
     if value.len() > MAX_HEADER_VALUE_BYTES {
         return Err(HeaderError::TooLong);
@@ -167,11 +181,17 @@ mod tests {
             ("", "a", "not a header name"),
             ("Transfer-Encoding", "chunked", "HTTP connection"),
             ("content-length", "3", "HTTP connection"),
+            ("chronos-cluster", "c", "does not begin with \"chronos-\""),
+            ("CHRONOS-Message-Bytes", "9", "nodes know each other"),
+            ("Chronos-", "a", "nodes know each other"),
             (&"x".repeat(257), "a", "257 bytes; expected at most 256"),
         ] {
             let errors = Headers::parse(vec![(name.into(), value.into())]).expect_err(name);
             assert!(errors[0].1.to_string().contains(say), "{name}: {}", errors[0].1);
         }
+        let ok = ["X-Chronos-Attempt", "Chronos", "chronos_cluster", "my-chronos-id"];
+        let ok = ok.map(|name| (name.to_owned(), "a".to_owned())).to_vec();
+        assert_eq!(Headers::parse(ok).map_err(|errors| errors.len()).map(|headers| headers.0.len()), Ok(4));
         let twice = vec![("X-A".into(), "1".into()), ("x-a".into(), "2".into())];
         assert!(Headers::parse(twice).is_err());
     }

@@ -28,7 +28,7 @@ pub use auth::Auth;
 pub use clip::{MAX_QUOTED_BYTES, clip};
 pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};
 pub use execution::{Attempt, ErrorKind, Execution, Missed, Response, Status, Trigger};
-pub use headers::{HeaderError, Headers, REDACTED, is_credential_header};
+pub use headers::{HeaderError, Headers, NODES_PREFIX, REDACTED, is_credential_header};
 pub use host_port::{HostPortError, check_host_port};
 pub use id::{ExecutionId, IdError, JobId};
 pub use invalid::{FieldError, Invalid};

@@ -14,7 +14,7 @@ use super::guard::Egress;
 use super::head::Head;
 use super::hop::Hop;
 use super::metrics::Metrics;
-use super::outcome::{Failure, Outcome, retry_after, shown};
+use super::outcome::{Failure, Outcome, Withheld, retry_after, shown};
 use super::pool::Pool;
 use super::received::Received;
 use super::tls;
@@ -32,6 +32,16 @@ pub struct ClientConfig {
     pub egress: Egress,
     /// Idle connections that are kept, to all targets together.
     pub max_idle: usize,
+}
+
+/// Asked right before the first byte of each request whether it may be sent now.
+type MaySend<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Why there is no head of a response.
+enum NoHead {
+    Failed(Failure),
+    /// It was not allowed.
+    Withheld,
 }
 
 /// The HTTP client. Cheap to clone; connections are shared.
@@ -69,31 +79,58 @@ impl Client {
 
     /// Makes one attempt. It takes at most `timeout`, from connect to the last body byte.
     pub async fn attempt(&self, webhook: &Webhook, request: Request, timeout: Option<Duration>) -> Outcome {
+        let attempt = self.attempt_where(webhook, request, timeout, &|| true).await;
+        attempt.unwrap_or_else(|Withheld { .. }| {
+            Outcome::failed(ErrorKind::Connect, "the request was not sent".to_owned())
+        })
+    }
+
+    /// The same, where each of its requests is sent only if `may_send` says so: the first one, one that a redirect asks
+    /// for, and one that is sent once more. It is asked right before the first byte, since connecting may take long.
+    ///
+    /// # Errors
+    /// It said no.
+    pub async fn attempt_where(
+        &self,
+        webhook: &Webhook,
+        request: Request,
+        timeout: Option<Duration>,
+        may_send: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Outcome, Withheld> {
         let timeout = timeout.unwrap_or(self.timeout);
         let mut received = Received::nothing(self.max_response_body);
-        let ended = tokio::time::timeout(timeout, self.exchange(webhook, request, &mut received)).await;
+        let exchange = self.exchange(webhook, request, may_send, &mut received);
+        let ended = tokio::time::timeout(timeout, exchange).await;
         ended.unwrap_or_else(|_| {
             if received.is_success {
-                return whole(&received, None);
+                return Ok(whole(&received, None));
             }
             let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
             let came =
                 received.status().map(|status| format!("; {} came, and its end did not", shown(status)));
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
-            partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}"))
+            Ok(partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}")))
         })
     }
 
-    async fn exchange(&self, webhook: &Webhook, request: Request, received: &mut Received) -> Outcome {
+    async fn exchange(
+        &self,
+        webhook: &Webhook,
+        request: Request,
+        may_send: MaySend<'_>,
+        received: &mut Received,
+    ) -> Result<Outcome, Withheld> {
         let mut hop = match Hop::first(webhook, request) {
             Ok(hop) => hop,
-            Err(why) => return Outcome::failed(ErrorKind::Connect, why),
+            Err(why) => return Ok(Outcome::failed(ErrorKind::Connect, why)),
         };
         let mut redirects_left = webhook.max_redirects;
+        let mut has_sent = false;
         loop {
-            let (mut connection, head) = match self.send(&hop, received).await {
+            let (mut connection, head) = match self.send(&hop, may_send, &mut has_sent, received).await {
                 Ok(answered) => answered,
-                Err(failure) => return self.failed(failure, received),
+                Err(NoHead::Failed(failure)) => return Ok(self.failed(failure, received)),
+                Err(NoHead::Withheld) => return Err(Withheld { has_sent }),
             };
             let mut unfollowed = None;
             // A status that the user takes for a success is what was asked for.
@@ -113,26 +150,45 @@ impl Client {
                     Err(why) => unfollowed = Some(why),
                 }
             }
-            return self.finish(webhook, connection, head, unfollowed, received).await;
+            return Ok(self.finish(webhook, connection, head, unfollowed, received).await);
         }
     }
 
     /// Sends a request, and reads the head of its response. Where the target has closed a connection that was kept, for
     /// being idle, the request is sent once more, on a new one: not one byte of an answer came, or a 408, which says
-    /// that no request came (RFC 9110, section 15.5.9).
-    async fn send(&self, hop: &Hop, received: &mut Received) -> Result<(Connection, Head), Failure> {
+    /// that no request came (RFC 9110, section 15.5.9). `has_sent` is set before anything leaves.
+    async fn send(
+        &self,
+        hop: &Hop,
+        may_send: MaySend<'_>,
+        has_sent: &mut bool,
+        received: &mut Received,
+    ) -> Result<(Connection, Head), NoHead> {
         let origin = hop.origin();
+        let mut allowed = || match may_send() {
+            true => {
+                *has_sent = true;
+                Ok(())
+            }
+            false => Err(NoHead::Withheld),
+        };
         if let Some(mut kept) = self.pool.take(&origin) {
-            match kept.request(hop.message(), received).await {
+            let message = hop.message();
+            allowed()?;
+            match kept.request(message, received).await {
                 Ok(Head { status: StatusCode::REQUEST_TIMEOUT, keep: None, .. }) => received.forget(),
                 Ok(head) => return Ok((kept, head)),
                 Err(broken) if broken.is_silent => {}
-                Err(broken) => return Err(Failure::Broken(broken)),
+                Err(broken) => return Err(NoHead::Failed(Failure::Broken(broken))),
             }
         }
-        let mut new = self.connector.connect(origin).await.map_err(Failure::Connect)?;
-        let head = new.request(hop.message(), received).await.map_err(Failure::Broken)?;
-        Ok((new, head))
+        let new = self.connector.connect(origin).await;
+        let mut new = new.map_err(|failure| NoHead::Failed(Failure::Connect(failure)))?;
+        let message = hop.message();
+        // From here to the first byte nothing is waited for.
+        allowed()?;
+        let head = new.request(message, received).await;
+        Ok((new, head.map_err(|broken| NoHead::Failed(Failure::Broken(broken)))?))
     }
 
     /// No whole head came. Where this machine lacked something, idle connections are given up first, so that the

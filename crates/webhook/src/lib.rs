@@ -22,5 +22,5 @@ mod trusted;
 pub use client::{Client, ClientConfig};
 pub use guard::{Egress, Network};
 pub use metrics::Metrics;
-pub use outcome::Outcome;
+pub use outcome::{Outcome, Withheld};
 pub use tester::{TestOutcome, Tester};

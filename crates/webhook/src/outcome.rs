@@ -25,6 +25,13 @@ pub struct Outcome {
     pub shortage: Option<String>,
 }
 
+/// A request was not sent, because it was not allowed any more. Nothing is known of what would have come of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Whether a request was sent before it, which led here by a redirect or was not answered.
+    pub has_sent: bool,
+}
+
 /// Why there is no response.
 #[derive(Debug)]
 pub(crate) enum Failure {

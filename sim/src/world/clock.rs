@@ -1,4 +1,4 @@
-//! The wall clock of a node: simulated time, and how far it is off.
+//! The clocks of a node: simulated time, and how far its wall clock is off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,14 +22,14 @@ pub(crate) fn at_ms(since: Duration) -> Millis {
     BEGIN_US / 1_000 + i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
-/// One node's clock.
+/// One node's clocks.
 #[derive(Debug, Default)]
 pub(crate) struct SimClock {
     off_us: Arc<AtomicI64>,
 }
 
 impl SimClock {
-    /// Sets how far the clock is off from now on.
+    /// Sets how far the wall clock is off from now on.
     pub(crate) fn set_off_ms(&self, off: i64) {
         self.off_us.store(off * 1000, Ordering::Relaxed);
     }
@@ -43,6 +43,10 @@ fn read(off_us: &AtomicI64) -> i64 {
 impl Clock for SimClock {
     fn now_us(&self) -> i64 {
         read(&self.off_us)
+    }
+
+    fn since_boot(&self) -> Duration {
+        since_start()
     }
 
     fn timer(&self) -> std::io::Result<Box<dyn Timer>> {

@@ -8,3 +8,4 @@ mod loss;
 mod members;
 mod overlap;
 mod reads;
+mod strangers;

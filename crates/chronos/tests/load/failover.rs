@@ -11,4 +11,5 @@ mod partition;
 mod rolling;
 mod run;
 mod slow;
+mod stopped;
 mod volume;

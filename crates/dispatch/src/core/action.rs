@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chronos_replica::Tenure;
 use chronos_state::{Report, RunRef};
 use chronos_types::{ExecutionId, Millis, Status, Webhook};
 
@@ -47,7 +48,7 @@ pub(crate) enum Action {
     CatchUp(Round),
     /// Do not wait for it any longer.
     StopCatchingUp,
-    /// Attempts were allowed, and are not any more, because the node is cut off.
+    /// Attempts were allowed, and are not any more, because the lease is over.
     FenceRaised,
     /// Attempts are allowed from now on.
     FenceLifted,
@@ -78,4 +79,6 @@ pub(crate) struct Attempt {
     pub(crate) job: Arc<Prepared>,
     /// What is sent. Where it is not here, it is read first.
     pub(crate) webhook: Option<Arc<Webhook>>,
+    /// Nothing is sent once this is over.
+    pub(crate) tenure: Tenure,
 }

@@ -65,6 +65,8 @@ impl Executions {
     fn launch(&mut self, id: ExecutionId, slot: Slot, step: &mut Step<'_>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(job) = entry.prepared.clone() else { return };
+        // Whoever calls has looked whether attempts may begin.
+        let Some(tenure) = self.fence.tenure() else { return };
         let (started_at, now) = (step.now.wall, step.now.monotonic);
         let attempt = entry.fire.attempt;
         let due = (attempt == 1 && entry.first_started_at.is_none()).then_some(entry.fire.fire_at);
@@ -75,7 +77,7 @@ impl Executions {
         self.fresh.push_back(Begun { at: now + FRESH_FOR, execution: id, attempt });
         let webhook = self.specs.webhook(entry.key());
         let run = entry.fire.run;
-        step.push(Action::Attempt(Attempt { run, number: attempt, due, job, webhook }));
+        step.push(Action::Attempt(Attempt { run, number: attempt, due, job, webhook, tenure }));
     }
 
     /// When attempts under way are to be looked at, though nothing happens.

@@ -33,6 +33,8 @@ pub(super) enum State {
         /// What it holds.
         slot: Slot,
     },
+    /// An attempt was not made, because the lease was over. The state is asked whose it is now.
+    Withheld,
     /// A failed attempt is reported. The state will arm the next one.
     Reported,
     /// Its end is reported.
@@ -58,7 +60,8 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// When something is to happen to it next.
     pub(super) due: Due,
-    /// It may be from before this dispatcher was started, and may have begun then.
+    /// It may have begun without a record: before this dispatcher was started, or in an attempt that was cut off by
+    /// the end of the lease.
     pub(super) inherited: bool,
     /// What it runs, where that is known.
     pub(super) prepared: Option<Arc<Prepared>>,
@@ -105,6 +108,11 @@ impl Entry {
     /// Whether an attempt is under way, or how one ended is reported.
     pub(super) fn has_begun(&self) -> bool {
         matches!(self.state, State::Running { .. } | State::Reported | State::Over)
+    }
+
+    /// Whether it is the same attempt of the same version that the state speaks of.
+    pub(super) fn is_attempt_of(&self, fire: &Fire) -> bool {
+        self.key() == (fire.run.job, fire.run.version) && self.fire.attempt == fire.attempt
     }
 
     /// How long it has taken since its first attempt, where this node made one.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chronos_replica::Tenure;
 use chronos_state::{Effect, Fire};
 use chronos_types::{ExecutionId, Millis};
 use chronos_webhook::Outcome;
@@ -10,13 +11,15 @@ use super::backlog::Question;
 use super::fence::Round;
 use super::prepared::{Key, Loaded};
 
-/// The two clocks, as they stood when an event was taken in.
+/// The two clocks and the lease, as they stood when an event was taken in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Now {
     /// The time of day. It may step either way between two events.
     pub(crate) wall: Millis,
     /// Since the dispatcher was started. It never goes back.
     pub(crate) monotonic: Duration,
+    /// Under which lease this node may fire, if it holds one. It may end between two events, and nobody says so.
+    pub(crate) lease: Option<Tenure>,
 }
 
 /// Something that happened.
@@ -26,8 +29,8 @@ pub(crate) enum Event {
     Applied(Vec<Effect>),
     /// The state was replaced as a whole. There are no effects of what changed.
     StateReplaced,
-    /// The node is cut off from the cluster, or is not any more.
-    Fenced(bool),
+    /// The lease was renewed, or was seen to be over: what it is now is in [`Now`].
+    Lease,
     /// Everything that was agreed on when this round began is applied, and its effects were told.
     CaughtUp(Round),
     /// The state's answer to a question.
@@ -78,6 +81,18 @@ pub(crate) struct Ended {
     pub(crate) attempt: u32,
     /// How long it took.
     pub(crate) duration_ms: u64,
-    /// What came of it. Nothing, where the version that it was to run is not on record any more.
-    pub(crate) outcome: Option<Outcome>,
+    /// What came of it.
+    pub(crate) outcome: Result<Outcome, Unmade>,
+}
+
+/// Why an attempt was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unmade {
+    /// The version that it was to run is not on record any more.
+    VersionGone,
+    /// The lease under which it was begun was over before its request was sent.
+    Withheld {
+        /// A request was sent before, which a redirect answered or nobody.
+        has_sent: bool,
+    },
 }

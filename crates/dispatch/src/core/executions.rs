@@ -40,6 +40,8 @@ pub(super) struct Executions {
     pub(super) recovered: bool,
     /// Executions that are, or were, [`State::Held`].
     pub(super) held: Vec<ExecutionId>,
+    /// Some are [`State::Withheld`] that the state was not asked about.
+    pub(super) has_withheld: bool,
     /// Attempts under way.
     pub(super) running: usize,
     /// Attempts under way that do not show as running yet, by the time at which they should.
@@ -71,6 +73,7 @@ impl Executions {
             closed: false,
             recovered: false,
             held: Vec::new(),
+            has_withheld: false,
             running: 0,
             unseen: VecDeque::new(),
             fresh: VecDeque::new(),

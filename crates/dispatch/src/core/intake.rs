@@ -39,6 +39,18 @@ impl Executions {
                 self.entries.remove(&id);
                 self.wait(fire, inherited, backoff, step);
             }
+            // It is this node's still, or again.
+            Some(entry) if matches!(entry.state, State::Withheld) => {
+                if entry.is_attempt_of(&fire) {
+                    entry.state = State::Held;
+                    self.held.push(id);
+                } else {
+                    let (inherited, backoff) = (entry.inherited, entry.backoff);
+                    self.end(id, step);
+                    self.entries.remove(&id);
+                    self.wait(fire, inherited, backoff, step);
+                }
+            }
             // It was told twice, by the state when it was asked and by an effect since. Or it went to
             // another node, and came back while the attempt was still under way.
             Some(_) => {}

@@ -33,7 +33,7 @@ pub(crate) struct Wake {
 }
 
 impl Core {
-    /// Holds nothing, and lets nothing begin before the node was proven to be in touch with the cluster.
+    /// Holds nothing, and lets nothing begin before the node holds its lease.
     pub(crate) fn new(node: NodeName, max_concurrent: usize) -> Self {
         let executions = Executions::new(node, max_concurrent);
         Self { executions, questions: Questions::default(), stops_at: None }
@@ -43,13 +43,14 @@ impl Core {
     pub(crate) fn on(&mut self, event: Event, now: Now, actions: &mut Vec<Action>) {
         self.executions.capacity.advance(now.monotonic);
         let step = &mut Step::new(now, actions);
+        self.follow_lease(step);
         match event {
             Event::Tick => self.tick(step),
             Event::AttemptEnded { ended, draw } => self.executions.attempt_ended(ended, draw, step),
             Event::Applied(effects) => self.applied(effects, step),
             Event::Loaded { asked, loaded, bad } => self.executions.loaded(&asked, loaded, &bad, step),
             Event::StateReplaced => self.ask_what_is_open(None, step),
-            Event::Fenced(fenced) => self.fenced(fenced, step),
+            Event::Lease => {}
             Event::CaughtUp(round) => self.caught_up(round, step),
             Event::Open { question, fires, withdrawn } => self.open(question, fires, withdrawn, step),
             Event::Slots(slots) => {
@@ -131,6 +132,9 @@ impl Core {
         self.executions.grow_old(step);
         self.executions.fire_due(step);
         self.executions.tidy();
+        if self.executions.has_withheld && self.executions.fence.is_down() {
+            self.ask_what_is_open(None, step);
+        }
         // One question for all that is wanted, and more may be wanted in the next tick.
         if !self.is_due(step.now)
             && let Some(keys) = self.executions.specs.take_wanted()
@@ -174,16 +178,18 @@ impl Core {
         }
     }
 
-    /// Raises the fence, or begins to lift it.
-    fn fenced(&mut self, fenced: bool, step: &mut Step<'_>) {
-        let fence = &mut self.executions.fence;
-        if fenced {
+    /// Before anything else that happens: raises the fence where the lease is over by which it is down, and begins to
+    /// lift it where there is a lease.
+    fn follow_lease(&mut self, step: &mut Step<'_>) {
+        let (fence, lease) = (&mut self.executions.fence, step.now.lease);
+        if fence.is_outlived(lease) {
             step.push(Action::StopCatchingUp);
             if fence.is_down() {
                 step.push(Action::FenceRaised);
             }
             fence.raise();
-        } else if let Some(round) = fence.begin_to_lift() {
+        }
+        if let Some(round) = lease.and_then(|tenure| fence.begin_to_lift(tenure)) {
             step.push(Action::CatchUp(round));
         }
     }
@@ -196,6 +202,7 @@ impl Core {
     }
 
     fn ask_what_is_open(&mut self, round: Option<Round>, step: &mut Step<'_>) {
+        self.executions.has_withheld = false;
         let held = self.executions.entries.keys().copied().collect();
         step.push(Action::AskWhatIsOpen(self.questions.ask(held, round)));
     }

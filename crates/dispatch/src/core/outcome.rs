@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Report, Reported};
-use chronos_types::{ErrorKind, ExecutionId, Status};
+use chronos_types::{ErrorKind, ExecutionId, Millis, Status};
 use chronos_webhook::Outcome;
 
 use super::action::Action;
 use super::capacity::Sign;
 use super::entry::{Backoff, State};
-use super::event::Ended;
+use super::event::{Ended, Unmade};
 use super::executions::Executions;
 use super::heap::Due;
 use super::retry::retry_at;
@@ -31,11 +31,12 @@ impl Executions {
             return;
         }
         self.running -= 1;
-        self.capacity.leave(&job.origin, id, slot, sign(outcome.as_ref(), duration_ms));
+        self.capacity.leave(&job.origin, id, slot, sign(outcome.as_ref().ok(), duration_ms));
         match outcome {
-            None => self.version_gone(id, super::turns::VERSION_GONE, step),
-            Some(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
-            Some(outcome) => {
+            Err(Unmade::VersionGone) => self.version_gone(id, super::turns::VERSION_GONE, step),
+            Err(Unmade::Withheld { has_sent }) => self.withhold(id, started_at, has_sent),
+            Ok(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
+            Ok(outcome) => {
                 let ended_at = started_at.saturating_add_unsigned(duration_ms);
                 let retry_at = retry_at(&job.retry_policy, attempt, &outcome, ended_at, draw);
                 let ended_after = slot.begun.saturating_add(Duration::from_millis(duration_ms));
@@ -61,6 +62,17 @@ impl Executions {
             }
         }
         self.begin_waiting(step);
+    }
+
+    /// The attempt that began then was not made. The run keeps its place in its job, and nothing is said of it until
+    /// the state has told whose it is.
+    fn withhold(&mut self, id: ExecutionId, started_at: Millis, has_sent: bool) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.state = State::Withheld;
+            entry.first_started_at = entry.first_started_at.filter(|first| *first != started_at);
+            entry.inherited |= has_sent;
+        }
+        self.has_withheld = true;
     }
 
     /// The same attempt is made again soon, before others of its target: its target has done nothing wrong.

@@ -5,6 +5,7 @@ mod backoff;
 mod bench;
 mod fence;
 mod isolation;
+mod lease;
 mod line;
 mod policies;
 mod specs;

@@ -5,42 +5,50 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chronos_env::panic_text;
-use chronos_replica::Store;
+use chronos_replica::{Lease, Store};
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, Webhook};
-use chronos_webhook::{Client, Outcome};
+use chronos_webhook::{Client, Outcome, Withheld};
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::questions;
-use crate::core::{Attempt, Ended};
+use crate::core::{Attempt, Ended, Unmade};
 
 /// Makes an attempt. All that takes time is in here, on whichever thread is free: the dispatcher's own
 /// task is one for the whole node. A panic ends the attempt and nothing else. With the planted bug, `panics`
 /// says, there is one.
-pub(super) async fn make(store: Store, client: &Client, attempt: Attempt, panics: bool) -> Ended {
+pub(super) async fn make(
+    store: Store,
+    client: &Client,
+    lease: &Lease,
+    attempt: Attempt,
+    panics: bool,
+) -> Ended {
     let begun = Instant::now();
     let (execution, number) = (attempt.run.execution, attempt.number);
     let send = async {
         assert!(!panics, "planted");
-        send(store, client, attempt).await
+        send(store, client, lease, attempt).await
     };
     let outcome = AssertUnwindSafe(send).catch_unwind().await.unwrap_or_else(|panic| {
         let panic = panic_text(&*panic);
         tracing::error!(%execution, panic, "an attempt panicked");
         let why = format!("the node that made the attempt met a fault of its own: {panic}");
-        Some(Outcome::failed(ErrorKind::Connect, why))
+        Ok(Outcome::failed(ErrorKind::Connect, why))
     });
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ended { execution, attempt: number, duration_ms, outcome }
 }
 
-/// Answers nothing where what is to be sent is not on record any more.
-async fn send(store: Store, client: &Client, attempt: Attempt) -> Option<Outcome> {
-    let Attempt { run, number, job, webhook, .. } = attempt;
+async fn send(store: Store, client: &Client, lease: &Lease, attempt: Attempt) -> Result<Outcome, Unmade> {
+    let Attempt { run, number, job, webhook, tenure, .. } = attempt;
     let webhook = match webhook {
         Some(webhook) => webhook,
-        None => Arc::new(questions::webhook(&store, (run.job, run.version)).await?),
+        None => {
+            let read = questions::webhook(&store, (run.job, run.version)).await;
+            Arc::new(read.ok_or(Unmade::VersionGone)?)
+        }
     };
     let occasion = Occasion {
         job_id: job.job_id,
@@ -53,7 +61,11 @@ async fn send(store: Store, client: &Client, attempt: Attempt) -> Option<Outcome
     let request = request::build(&webhook, &occasion);
     let webhook = without_body(webhook);
     let timeout = job.timeout.map(DurationMs::as_std);
-    Some(client.attempt(&webhook, request, timeout).await)
+    let made = client.attempt_where(&webhook, request, timeout, &|| lease.holds(tenure)).await;
+    made.map_err(|Withheld { has_sent }| {
+        tracing::debug!(execution = %run.execution, number, has_sent, "an attempt came too late to be made");
+        Unmade::Withheld { has_sent }
+    })
 }
 
 /// What was read for this attempt alone is not kept beside the request, which has a body of its own.

@@ -1,10 +1,9 @@
 //! What the dispatcher needs from the rest of the node.
 
 use chronos_env::{Env, Loops};
-use chronos_replica::{Proposer, Store, View};
+use chronos_replica::{Lease, Proposer, Store};
 use chronos_types::NodeName;
 use chronos_webhook::Client;
-use tokio::sync::watch;
 
 use crate::Metrics;
 
@@ -20,8 +19,8 @@ pub struct Config {
     pub proposer: Proposer,
     /// What calls the webhooks.
     pub client: Client,
-    /// Whether this node is cut off.
-    pub view: watch::Receiver<View>,
+    /// Whether this node may fire.
+    pub lease: Lease,
     /// The clock.
     pub env: Env,
     /// The counters.

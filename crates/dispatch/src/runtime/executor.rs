@@ -93,7 +93,9 @@ impl Executor {
                     catching_up.abort();
                 }
             }
-            Action::FenceRaised => tracing::warn!("cut off from the cluster: no attempt is started"),
+            Action::FenceRaised => {
+                tracing::warn!("not proven to be heard by a leader: no attempt is started");
+            }
             Action::FenceLifted => tracing::debug!("attempts may begin"),
             Action::TakenUp { count } => tracing::info!(count, "taking up unfinished executions"),
             Action::VersionGone { execution, reason } => tracing::error!(%execution, reason),
@@ -122,14 +124,15 @@ impl Executor {
 
     fn attempt(&mut self, attempt: Attempt) {
         let (execution, number) = (attempt.run.execution, attempt.number);
-        let Config { env, metrics, client, store, .. } = &self.config;
+        let Config { env, metrics, client, store, lease, .. } = &self.config;
         if let Some(due) = attempt.due {
             metrics.lateness(env.now_us() - due * 1000);
         }
         let panics = number == 1 && env.has(Bug::AttemptPanics);
-        let (client, store, messages) = (client.clone(), store.clone(), self.messages.clone());
+        let (client, store, lease) = (client.clone(), store.clone(), lease.clone());
+        let messages = self.messages.clone();
         let task = tokio::spawn(async move {
-            let ended = attempt::make(store, &client, attempt, panics).await;
+            let ended = attempt::make(store, &client, &lease, attempt, panics).await;
             let _ = messages.send(Message::Ended(ended));
         });
         self.attempts.insert(execution, (number, task.abort_handle()));

@@ -9,13 +9,13 @@ use tempfile::TempDir;
 use super::*;
 
 /// An authority, and a directory for what it makes.
-struct Authority {
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, key()).expect("a certificate");
@@ -24,7 +24,7 @@ impl Authority {
     }
 
     /// The files of a node with these names.
-    fn node(&self, names: &[&str]) -> PeerTls {
+    pub(super) fn node(&self, names: &[&str]) -> PeerTls {
         let (key, files) = (key(), self.files(names[0]));
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let params = CertificateParams::new(names).expect("names");
@@ -49,7 +49,7 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("it is written");
 }
 
-fn speaks(tls: &PeerTls) -> HttpTransport {
+pub(super) fn speaks(tls: &PeerTls) -> HttpTransport {
     HttpTransport::new(Some(tls), caller("a", Some("c1")), Env::real()).expect("the files are in order")
 }
 

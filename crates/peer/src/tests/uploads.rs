@@ -116,7 +116,8 @@ async fn a_caller_that_stops_sending_is_given_up() {
     let listener = Env::real().listen("127.0.0.1:0").await.expect("it listens");
     let address = listener.local_address().expect("an address");
     let stall = Duration::from_millis(100);
-    let handler = Handler { caller: caller("b", Some("c1")), service: Scripted::new("b"), stall };
+    let handler =
+        Handler { caller: caller("b", Some("c1")), service: Scripted::new("b"), stall, hello: LONG };
     let stop = CancellationToken::new();
     let serving = tokio::spawn(accept(listener, None, Arc::new(handler), 1024, stop.clone()));
     for (kind, more, status) in [("echo", "", "400"), ("hash", "chronos-message-bytes: 2\r\n", "422")] {

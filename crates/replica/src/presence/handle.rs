@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::judge::{Facts, Judgement, Verdict};
+use super::lease::Lease;
 use super::observer::{Observed, Observer};
 use super::problems;
 use super::report::{MemberReport, NodeReport};
@@ -54,6 +55,12 @@ impl Presence {
     #[must_use]
     pub fn view(&self) -> watch::Receiver<View> {
         self.observed.view.clone()
+    }
+
+    /// Whether what is planned for this node is its own to fire. Whatever begins an attempt asks it.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.observed.lease.clone()
     }
 
     /// How this node is, and as a leader what it knows of the others.
@@ -169,7 +176,7 @@ impl Presence {
         let itself = &self.observed.survey.itself;
         itself.came_back(stamp);
         if let Some(proven) = itself.stamps.read(stamp) {
-            self.observed.lease.at(proven);
+            self.observed.lease.renew(proven);
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Itself {
 impl Itself {
     pub(crate) fn new(raft: Raft, activity: Arc<Activity>, health: Arc<Health>, env: Env) -> Self {
         // It tells the starts of this node apart.
-        let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()));
+        let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()), env.clone());
         let (leaving, leaving_since) = (AtomicBool::new(false), OnceLock::new());
         let leaving_is_known = watch::Sender::new(false);
         Self { stamps, activity, raft, health, env, leaving, leaving_since, leaving_is_known }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::contact::LastContact;
 use super::followers::last_acked;
 use super::judge::{Judgement, Verdict, is_clock_off};
+use super::lease::Lease;
 use super::problems;
 use super::survey::Survey;
 use super::view::{PassedOver, View};
@@ -28,7 +29,7 @@ pub(crate) struct Observer {
     name: NodeName,
     survey: Arc<Survey>,
     contact: Arc<LastContact>,
-    lease: Arc<LastContact>,
+    lease: Lease,
     metrics: Metrics,
     view: watch::Sender<View>,
     cut_off: watch::Sender<bool>,
@@ -41,8 +42,8 @@ pub(crate) struct Observed {
     pub cut_off: watch::Receiver<bool>,
     /// When this node last heard from a leader, or as a leader from a majority.
     pub contact: Arc<LastContact>,
-    /// The last instant at which it is proven that a leader heard from this node.
-    pub lease: Arc<LastContact>,
+    /// What this node's firing goes by.
+    pub lease: Lease,
     pub survey: Arc<Survey>,
 }
 
@@ -53,9 +54,10 @@ impl Observer {
         id: u64,
         name: NodeName,
         survey: Survey,
+        lease: Lease,
         metrics: Metrics,
     ) -> (Self, Observed) {
-        let (contact, lease) = (Arc::<LastContact>::default(), Arc::<LastContact>::default());
+        let contact = Arc::<LastContact>::default();
         let survey = Arc::new(survey);
         let (view_sender, view) = watch::channel(View { fenced: true, ..View::default() });
         let (cut_off_sender, cut_off) = watch::channel(true);
@@ -92,6 +94,7 @@ impl Observer {
     /// Looks once.
     pub(crate) fn look(&self) {
         let now = self.raft.metrics().borrow_watched().clone();
+        self.lease.mark();
         let taken = self.survey.take(&now);
         let judgement = taken.as_ref().map(|(judgement, _)| judgement);
         if let Some((judgement, since)) = &taken {
@@ -103,7 +106,8 @@ impl Observer {
         if judgement.is_none() && alone {
             view.live.push(self.name.clone());
         }
-        view.fenced = !alone && !self.lease.within(self.survey.times.reassign_after);
+        self.lease.set_alone(alone);
+        view.fenced = self.lease.now().is_none();
         let cut_off = !alone && !self.contact.within(self.survey.times.stale_after);
         if view.may_plan && !alone {
             self.survey.agree();
@@ -118,9 +122,13 @@ impl Observer {
     /// Takes in what this leader makes of the members.
     fn lead(&self, now: &Figures, judgement: &Judgement, since: Instant) {
         // When it was elected, a majority had just voted for this node.
-        for instant in [Some(since), last_acked(now)].into_iter().flatten() {
+        let acked = last_acked(now);
+        for instant in [Some(since), acked].into_iter().flatten() {
             self.contact.at(instant);
-            self.lease.at(instant);
+        }
+        // That it was elected was seen some time later, so only what a majority acknowledged since is proof.
+        if let Some(acked) = acked {
+            self.lease.acknowledged(acked);
         }
         for (facts, verdict) in &judgement.members {
             let is_off = is_clock_off(facts, judgement.time);

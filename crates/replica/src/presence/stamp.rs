@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use chronos_env::Env;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 /// An instant on the clock of one node, for that node alone to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,27 +26,30 @@ impl Stamp {
     }
 }
 
-/// Makes stamps, and reads those that come back.
+/// Makes stamps, and reads those that come back. It goes by the clock of the lease (see `lease`).
 #[derive(Debug)]
 pub(crate) struct StampClock {
     incarnation: u64,
-    begin: Instant,
+    env: Env,
+    begin: Duration,
 }
 
 impl StampClock {
     /// `incarnation` is drawn anew for each start.
-    pub(crate) fn new(incarnation: u64) -> Self {
-        Self { incarnation, begin: Instant::now() }
+    pub(crate) fn new(incarnation: u64, env: Env) -> Self {
+        let begin = env.since_boot();
+        Self { incarnation, env, begin }
     }
 
     /// A stamp of now.
     pub(crate) fn now(&self) -> Stamp {
-        let after_us = u64::try_from(self.begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let after = self.env.since_boot().saturating_sub(self.begin);
+        let after_us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         Stamp { incarnation: self.incarnation, after_us }
     }
 
-    /// When this stamp was made; none for one of an earlier start.
-    pub(crate) fn read(&self, stamp: Stamp) -> Option<Instant> {
+    /// When this stamp was made, since boot; none for one of an earlier start.
+    pub(crate) fn read(&self, stamp: Stamp) -> Option<Duration> {
         let after = Duration::from_micros(stamp.after_us);
         (stamp.incarnation == self.incarnation).then(|| self.begin.checked_add(after)).flatten()
     }
@@ -58,14 +61,16 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_by_the_start_that_made_it() {
-        let clock = StampClock::new(1);
-        let before = Instant::now();
+        let env = Env::real();
+        let clock = StampClock::new(1, env.clone());
+        let before = env.since_boot();
         let stamp = clock.now();
-        let after = Instant::now() + Duration::from_micros(1);
+        let after = env.since_boot();
         let read = clock.read(stamp).expect("its own");
-        assert!((before - Duration::from_micros(1)..=after).contains(&read));
-        assert_eq!(StampClock::new(2).read(stamp), None);
+        assert!((before.saturating_sub(Duration::from_micros(1))..=after).contains(&read));
+        let other = StampClock::new(2, env);
+        assert_eq!(other.read(stamp), None);
         assert!(clock.now().is_since(&stamp) && !stamp.is_since(&Stamp { after_us: u64::MAX, ..stamp }));
-        assert!(!StampClock::new(2).now().is_since(&Stamp { after_us: 0, ..stamp }));
+        assert!(!other.now().is_since(&Stamp { after_us: 0, ..stamp }));
     }
 }

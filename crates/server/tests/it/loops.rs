@@ -3,6 +3,7 @@
 
 mod bench;
 mod catch_up;
+mod lease;
 mod outcomes;
 mod records;
 mod target;
@@ -28,7 +29,7 @@ async fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_i
     bench.reassign(given, OWN, "two").await;
     assert_eq!(target.all(), [], "begun behind the fence");
     assert!(!bench.activity.may_fire());
-    bench.view.send_replace(view(&[OWN], &[], false));
+    bench.see(view(&[OWN], &[], false));
     bench.settled(kept, Status::Success).await;
     assert!(bench.activity.may_fire());
     let last = bench.trigger(job, OWN).await;
@@ -47,14 +48,14 @@ async fn what_is_under_way_when_the_fence_is_raised_ends_and_is_recorded() {
     let under_way = bench.trigger(slow, OWN).await;
     target.wait(under_way).await;
     bench.until("it counts", || bench.activity.running() == 1).await;
-    bench.view.send_replace(view(&[], &[], true));
+    bench.see(view(&[], &[], true));
     bench.until("the fence is up", || bench.exposition().contains("chronos_fenced 1")).await;
     let held = bench.trigger(quick, OWN).await;
     target.open_gate();
     bench.settled(under_way, Status::Success).await;
     bench.until("none is under way", || bench.activity.running() == 0).await;
     assert_eq!(target.all(), [under_way], "begun behind the fence");
-    bench.view.send_replace(view(&[], &[], false));
+    bench.see(view(&[], &[], false));
     bench.settled(held, Status::Success).await;
 }
 
@@ -125,7 +126,7 @@ async fn the_leader_reassigns_what_nodes_that_are_gone_hold() {
     let job = bench.job("http://127.0.0.1:1/", "forbid", 0).await;
     let stays = bench.trigger(job, "four").await;
     // `two` is silent, `three` is no member any more, `four` is live.
-    bench.view.send_replace(view(&[OWN, "four"], &["two"], false));
+    bench.see(view(&[OWN, "four"], &["two"], false));
     bench.until("all is reassigned", || bench.exposition().contains("chronos_reassigned_total 40\n")).await;
     let live = [OWN, "four"].map(NodeName::unchecked);
     let mut at_four: Vec<ExecutionId> = gone

@@ -27,6 +27,8 @@ pub struct Delivery {
     pub at_ms: i64,
     /// Who called.
     pub from: IpAddr,
+    /// Which attempt it was.
+    pub attempt: u32,
 }
 
 impl Target {
@@ -75,7 +77,8 @@ impl Target {
         let mut by_execution: HashMap<_, Vec<_>> = HashMap::new();
         self.receiver.look(|calls| {
             for call in calls.iter().filter(|call| call.path() == path) {
-                let delivery = Delivery { at: call.at, at_ms: call.at_ms, from: call.from.ip() };
+                let (from, attempt) = (call.from.ip(), call.attempt());
+                let delivery = Delivery { at: call.at, at_ms: call.at_ms, from, attempt };
                 by_execution.entry(call.execution().to_owned()).or_default().push(delivery);
             }
         });

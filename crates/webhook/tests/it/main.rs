@@ -11,3 +11,4 @@ mod responses;
 mod shortage;
 mod support;
 mod tls;
+mod withheld;

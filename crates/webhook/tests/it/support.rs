@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chronos_env::Env;
-use chronos_types::request::{self, Occasion};
+use chronos_types::request::{self, Occasion, Request};
 use chronos_types::{ExecutionId, Headers, JobId, JobName, TargetUrl, Template, Trigger, Webhook};
-use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome};
+use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome, Withheld};
 use futures::FutureExt as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -59,17 +59,17 @@ impl Caller {
 
     /// Makes one attempt for a job of this name.
     pub async fn fire_as(&self, name: &str, webhook: &Webhook) -> Outcome {
-        let job_id = JobId::new(0, [0; 10]);
-        let occasion = Occasion {
-            job_id,
-            job_name: &JobName::parse(name).unwrap(),
-            execution_id: ExecutionId::scheduled(job_id, 0),
-            scheduled_time: 0,
-            trigger: Trigger::Schedule,
-            attempt: 1,
-        };
         let timeout = webhook.timeout.map(|timeout| timeout.as_std());
-        self.client.attempt(webhook, request::build(webhook, &occasion), timeout).await
+        self.client.attempt(webhook, build(name, webhook), timeout).await
+    }
+
+    /// Makes one attempt, each request of which is sent where it may be.
+    pub async fn fire_where(
+        &self,
+        webhook: &Webhook,
+        may_send: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Outcome, Withheld> {
+        self.client.attempt_where(webhook, build("job", webhook), None, may_send).await
     }
 
     /// A metric's value.
@@ -79,6 +79,20 @@ impl Caller {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
+}
+
+/// The request of a job of this name.
+fn build(name: &str, webhook: &Webhook) -> Request {
+    let job_id = JobId::new(0, [0; 10]);
+    let occasion = Occasion {
+        job_id,
+        job_name: &JobName::parse(name).unwrap(),
+        execution_id: ExecutionId::scheduled(job_id, 0),
+        scheduled_time: 0,
+        trigger: Trigger::Schedule,
+        attempt: 1,
+    };
+    request::build(webhook, &occasion)
 }
 
 /// A webhook that calls this URL, and asks for nothing else.

@@ -107,6 +107,36 @@ async fn hop_by_hop_and_framing_headers_are_refused() {
     }
 }
 
+/// Without TLS between nodes, what sends these headers is taken for a node.
+#[tokio::test]
+async fn headers_by_which_nodes_know_each_other_are_refused() {
+    let server = CHRONOS.start().await;
+    server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
+    for name in ["chronos-protocol", "Chronos-Cluster", "CHRONOS-NODE", "chronos-message-bytes", "chronos-x"]
+    {
+        let headers = json!({"url": "http://127.0.0.1:9/", "headers": {"X-Fine": "1", name: "1"}});
+        let auth = json!({"type": "api_key", "api_key": "k", "header": name});
+        let auth = json!({"url": "http://127.0.0.1:9/", "auth": auth});
+        for (webhook, field) in
+            [(headers, format!("webhook.headers.{name}")), (auth, "webhook.auth.header".to_owned())]
+        {
+            let refused = server.post("/jobs", &manual("other", webhook.clone())).await;
+            assert_eq!(refused.bad_fields(), [field.as_str()]);
+            let message = refused.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+            assert!(
+                message.contains(name) && message.contains("does not begin with \"chronos-\""),
+                "{message}"
+            );
+            let put = server.put("/jobs/job", &manual("job", webhook.clone())).await;
+            assert_eq!(put.bad_fields(), [field.as_str()]);
+            let patch = server.patch("/jobs/job", &json!({"webhook": webhook.clone()})).await;
+            assert_eq!(patch.bad_fields(), [field.as_str()]);
+            let test = server.post("/webhooks/test", &json!({"webhook": webhook})).await;
+            assert_eq!(test.bad_fields(), [field.as_str()]);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_name_in_two_cases_and_a_line_break_in_a_value_are_refused() {
     let server = CHRONOS.start().await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chronos_replica::Tenure;
 use chronos_state::{Effect, Fire, JobSeq, Report, Reported, RunRef};
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Millis, MissedRuns,
@@ -11,7 +12,7 @@ use chronos_webhook::Outcome;
 
 use crate::core::backlog::Question;
 use crate::core::fence::Round;
-use crate::core::{Action, Core, Ended, Event, Key, Loaded, Now};
+use crate::core::{Action, Core, Ended, Event, Key, Loaded, Now, Unmade};
 
 /// The node whose core it is.
 pub(super) const OWN: &str = "one";
@@ -30,14 +31,16 @@ pub(super) struct Bench {
     pub(super) rounds: Vec<Round>,
     /// Attempts that are to read first what they send.
     pub(super) unread: usize,
+    /// Leases that there have been.
+    tenures: u64,
 }
 
 impl Bench {
     /// Just started: the fence is up, and nobody knows what there was before.
     pub(super) fn new(max_concurrent: usize) -> Self {
         let core = Core::new(NodeName::unchecked(OWN), max_concurrent);
-        let now = Now { wall: START, monotonic: Duration::ZERO };
-        Self { core, now, questions: Vec::new(), rounds: Vec::new(), unread: 0 }
+        let now = Now { wall: START, monotonic: Duration::ZERO, lease: None };
+        Self { core, now, questions: Vec::new(), rounds: Vec::new(), unread: 0, tenures: 0 }
     }
 
     /// Recovered, with nothing from before: the fence is down.
@@ -103,19 +106,19 @@ impl Bench {
     }
 
     pub(super) fn ended_with(&mut self, n: i64, attempt: u32, outcome: Outcome, draw: f64) -> Vec<String> {
-        let ended = Ended { execution: id(n), attempt, duration_ms: 10, outcome: Some(outcome) };
+        let ended = Ended { execution: id(n), attempt, duration_ms: 10, outcome: Ok(outcome) };
         self.on(Event::AttemptEnded { ended, draw })
     }
 
     /// What a first attempt was to send is not on record any more.
     pub(super) fn gone(&mut self, n: i64) -> Vec<String> {
-        let ended = Ended { execution: id(n), attempt: 1, duration_ms: 0, outcome: None };
+        let ended = Ended { execution: id(n), attempt: 1, duration_ms: 0, outcome: Err(Unmade::VersionGone) };
         self.on(Event::AttemptEnded { ended, draw: 0.0 })
     }
 
     /// A first attempt was answered after so long.
     pub(super) fn answered_after(&mut self, n: i64, duration_ms: u64) -> Vec<String> {
-        let ended = Ended { execution: id(n), attempt: 1, duration_ms, outcome: Some(success()) };
+        let ended = Ended { execution: id(n), attempt: 1, duration_ms, outcome: Ok(success()) };
         self.on(Event::AttemptEnded { ended, draw: 0.5 })
     }
 
@@ -152,13 +155,37 @@ impl Bench {
         self.on(Event::Open { question, fires: fires.into(), withdrawn: withdrawn.into() })
     }
 
+    /// The first request of an attempt was not sent, or one that a redirect asked for.
+    pub(super) fn withheld(&mut self, n: i64, attempt: u32, has_sent: bool) -> Vec<String> {
+        let outcome = Err(Unmade::Withheld { has_sent });
+        let ended = Ended { execution: id(n), attempt, duration_ms: 10, outcome };
+        self.on(Event::AttemptEnded { ended, draw: 0.0 })
+    }
+
+    /// The lease is over, and nobody says so.
+    pub(super) fn lapse(&mut self) {
+        self.now.lease = None;
+    }
+
+    /// There is another lease, and nobody says so.
+    pub(super) fn renew(&mut self) {
+        self.tenures += 1;
+        self.now.lease = Some(Tenure(self.tenures));
+    }
+
     pub(super) fn raise(&mut self) -> Vec<String> {
-        self.on(Event::Fenced(true))
+        self.lapse();
+        self.on(Event::Lease)
+    }
+
+    pub(super) fn begin_to_lift(&mut self) -> Vec<String> {
+        self.renew();
+        self.on(Event::Lease)
     }
 
     /// Lifts the fence, where the state says that these are open. The actions of the last step.
     pub(super) fn lift<const N: usize>(&mut self, fires: [Fire; N]) -> Vec<String> {
-        assert_eq!(self.on(Event::Fenced(false)), ["catch up"]);
+        assert_eq!(self.begin_to_lift(), ["catch up"]);
         assert_eq!(self.caught_up(), ["ask"]);
         self.answer(fires)
     }

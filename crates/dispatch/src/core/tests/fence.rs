@@ -10,7 +10,7 @@ use crate::core::Event;
 fn nothing_begins_behind_the_fence_and_what_is_still_ours_begins_when_it_lifts() {
     let mut bench = Bench::new(64);
     bench.knows(1, 1, Allow);
-    assert_eq!(bench.raise(), ["stop catching up"]);
+    assert_eq!(bench.raise(), [""; 0], "it is up");
     bench.applied([Fire(fire(11)), Fire(fire(12)), Fire(fire(13))]);
     bench.applied([Fire(on_node("two", fire(11)))]);
     assert_eq!(bench.after(1_000), [""; 0]);
@@ -31,7 +31,7 @@ fn what_is_under_way_when_the_fence_is_raised_ends_and_what_waits_for_it_is_held
         bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
         assert_eq!(bench.after(1), ["attempt 11#1 v1"]);
         assert_eq!(bench.raise(), ["stop catching up", "fence raised"]);
-        assert_eq!(bench.raise(), ["stop catching up"]);
+        assert_eq!(bench.raise(), [""; 0], "it is up");
         assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 0"]);
         assert_eq!(bench.tick(), [""; 0]);
         assert_eq!(bench.lift([fire_at(12, 1)]), ["fence lifted", "attempt 12#1 v1"]);
@@ -41,11 +41,11 @@ fn what_is_under_way_when_the_fence_is_raised_ends_and_what_waits_for_it_is_held
 #[test]
 fn a_try_to_lift_the_fence_that_was_overtaken_lifts_nothing() {
     let mut bench = Bench::new(64);
-    assert_eq!(bench.on(Event::Fenced(false)), ["catch up"]);
-    assert_eq!(bench.on(Event::Fenced(false)), [""; 0]);
+    assert_eq!(bench.begin_to_lift(), ["catch up"]);
+    assert_eq!(bench.on(Event::Lease), [""; 0]);
     assert_eq!(bench.caught_up(), ["ask"]);
     bench.raise();
-    assert_eq!(bench.on(Event::Fenced(false)), ["catch up"]);
+    assert_eq!(bench.begin_to_lift(), ["catch up"]);
     assert_eq!(bench.answer([fire(1)]), ["taken up 1"], "the answer counts, its round does not");
     assert!(!bench.core.may_fire());
     bench.raise();

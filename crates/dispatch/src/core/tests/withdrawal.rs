@@ -58,7 +58,7 @@ fn what_may_have_begun_before_is_unknown_once_nobody_can_plan_it_anew() {
 
     // Withdrawn before that.
     let mut not_told = started();
-    assert_eq!(not_told.on(Event::Fenced(false)), ["catch up"]);
+    assert_eq!(not_told.begin_to_lift(), ["catch up"]);
     not_told.caught_up();
     assert_eq!(not_told.answer_withdrawn([], [fire_at(11, DUE)]), ["fence lifted"]);
 
@@ -72,7 +72,7 @@ fn what_may_have_begun_before_is_unknown_once_nobody_can_plan_it_anew() {
     replaced.on(Event::StateReplaced);
     assert_eq!(replaced.answer([]), [""; 0]);
     assert_eq!(replaced.applied([Fire(fire_at(11, DUE)), Withdraw(fire_at(11, DUE))]), [""; 0]);
-    assert_eq!(replaced.on(Event::Fenced(false)), ["catch up"]);
+    assert_eq!(replaced.begin_to_lift(), ["catch up"]);
     replaced.caught_up();
     assert_eq!(replaced.answer_withdrawn([], [fire_at(11, DUE)]), ["fence lifted"]);
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::presence::stamp::StampClock;
+use chronos_env::Env;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -21,7 +22,7 @@ impl Bench {
     /// The member answers, with a stamp of that number: it has applied so many entries, and its oldest is of that
     /// age.
     fn answer(&mut self, ms: u64, number: u64, applied: u64, stuck_ms: u64) -> Stamp {
-        let stamp = StampClock::new(number).now();
+        let stamp = StampClock::new(number, Env::real()).now();
         let sign = Sign {
             stamp,
             applied: applied.checked_sub(1),

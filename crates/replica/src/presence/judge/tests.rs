@@ -2,6 +2,7 @@ use super::*;
 use crate::presence::pace::Pace;
 use crate::presence::sign::Sign;
 use crate::presence::stamp::StampClock;
+use chronos_env::Env;
 
 const TIMES: Times = Times {
     reassign_after: Duration::from_secs(5),
@@ -12,7 +13,7 @@ const TIMES: Times = Times {
 /// A voter that does its part.
 fn voter(name: &str, now: Instant) -> Facts {
     let sign = Sign {
-        stamp: StampClock::new(1).now(),
+        stamp: StampClock::new(1, Env::real()).now(),
         applied: Some(9),
         fires: true,
         leaving: false,

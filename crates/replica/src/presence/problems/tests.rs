@@ -1,3 +1,4 @@
+use chronos_env::Env;
 use chronos_types::NodeName;
 
 use super::*;
@@ -17,7 +18,7 @@ const TIMES: Times = Times {
 fn said(seconds: u64, silent_ms: u64, bytes: u64, change: impl Fn(&mut Sign)) -> Vec<String> {
     let begin = Instant::now();
     let mut sign = Sign {
-        stamp: StampClock::new(1).now(),
+        stamp: StampClock::new(1, Env::real()).now(),
         applied: Some(19_999),
         fires: true,
         leaving: false,
@@ -101,7 +102,7 @@ fn clocks_that_differ_without_a_majority_are_told_of_no_member_alone() {
     let member = |id, ms| {
         let mut seen = super::super::heard::Seen::of_itself(
             Sign {
-                stamp: StampClock::new(1).now(),
+                stamp: StampClock::new(1, Env::real()).now(),
                 applied: None,
                 fires: true,
                 leaving: false,

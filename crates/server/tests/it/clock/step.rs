@@ -2,8 +2,8 @@
 //! timerfd does when somebody sets the clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chronos_env::{BoxFuture, Clock, Timer};
 use chronos_types::Millis;
@@ -14,17 +14,25 @@ pub struct StepClock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    made: Instant,
+    suspended_ms: AtomicU64,
     offset_us: AtomicI64,
     steps: watch::Sender<()>,
 }
 
 impl StepClock {
     pub fn new() -> Self {
-        Self(Arc::new(Inner { offset_us: AtomicI64::new(0), steps: watch::Sender::new(()) }))
+        let (suspended_ms, offset_us) = (AtomicU64::new(0), AtomicI64::new(0));
+        Self(Arc::new(Inner { made: Instant::now(), suspended_ms, offset_us, steps: watch::Sender::new(()) }))
     }
 
     pub fn now_ms(&self) -> Millis {
         self.now_us().div_euclid(1_000)
+    }
+
+    /// The machine was suspended for so long: that went by on no clock but the one since boot.
+    pub fn suspend(&self, ms: u64) {
+        self.0.suspended_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// Steps the clock; answers what it says then.
@@ -41,6 +49,10 @@ impl Clock for StepClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock past 1970");
         let real = i64::try_from(since.as_micros()).expect("a clock before the year 292 million");
         real + self.0.offset_us.load(Ordering::SeqCst)
+    }
+
+    fn since_boot(&self) -> Duration {
+        self.0.made.elapsed() + Duration::from_millis(self.0.suspended_ms.load(Ordering::SeqCst))
     }
 
     fn timer(&self) -> std::io::Result<Box<dyn Timer>> {

@@ -9,7 +9,8 @@ use chronos_engine::{self as engine, Planner, PlannerConfig, PlannerInbox, Quota
 use chronos_env::{Env, Loops};
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
-    Activity, Dependencies, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store, View,
+    Activity, Dependencies, Lease, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store,
+    View,
 };
 use chronos_state::{
     Batch, Command, Effect, Fire, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun,
@@ -44,6 +45,7 @@ pub struct Bench {
     pub metrics: engine::Metrics,
     registry: Registry,
     pub view: watch::Sender<View>,
+    pub lease: Lease,
     /// The runs that each entry of the log had planned.
     planned: Arc<Mutex<Vec<Vec<Fire>>>>,
     planning: Mutex<Option<PlannerInbox>>,
@@ -128,6 +130,8 @@ impl Bench {
         };
         let replica = Replica::start(config, dependencies).await.expect("it starts");
         let proposer = Proposer::start(replica);
+        let lease = Lease::new(env.clone(), PATIENCE);
+        lease.set_alone(!first.fenced);
         let view = watch::Sender::new(first);
         let mut registry = Registry::with_prefix("chronos");
         let metrics = engine::Metrics::new(&mut registry);
@@ -144,7 +148,7 @@ impl Bench {
             store: store.clone(),
             proposer: proposer.clone(),
             client: Client::new(&client, chronos_webhook::Metrics::default(), env.clone()).expect("a client"),
-            view: view.subscribe(),
+            lease: lease.clone(),
             env: env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
             loops,
@@ -160,11 +164,18 @@ impl Bench {
             metrics,
             registry,
             view,
+            lease,
             planned,
             planning: Mutex::new(Some(planning)),
             made,
             _directory: directory,
         }
+    }
+
+    /// This is who is there from now on, and whether this node is fenced.
+    pub fn see(&self, view: View) {
+        self.lease.set_alone(!view.fenced);
+        self.view.send_replace(view);
     }
 
     /// The metrics, as they are read.

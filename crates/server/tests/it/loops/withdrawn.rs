@@ -51,7 +51,7 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
     let (unsure, of_a_stranger) = (bench.plan(own, due, OWN).await, bench.plan(gone, due, "three").await);
     delete(&bench, own).await;
     delete(&bench, gone).await;
-    bench.view.send_replace(view(&[OWN], &["two"], false));
+    bench.see(view(&[OWN], &["two"], false));
     // `three` is no member any more: the leader speaks for it.
     let stop = CancellationToken::new();
     let task = bench.look_after_the_gone(stop.clone());
@@ -81,7 +81,7 @@ async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_i
     let due = bench.env.now() + 6_000;
     let job = bench.job(&target.url("old"), "allow", due).await;
     let execution = bench.plan(job, due, OWN).await;
-    bench.view.send_replace(view(&[OWN], &[], false));
+    bench.see(view(&[OWN], &[], false));
     let other = |spec: &mut JobSpec| spec.schedule = "@every 2h".into();
     change(&bench, job, other, Some(due)).await;
     assert_eq!(withdrawn(&bench).await, [execution]);
