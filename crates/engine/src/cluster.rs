@@ -5,20 +5,18 @@ mod backup;
 mod held;
 mod time;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use chronos_env::Scratch;
 use chronos_replica::{ChangeError, MemberReport, MemberStatus, NodeReport, RaftStatus, Replica, Role};
 use chronos_types::NodeName;
 use futures::future::join_all;
-use tokio::sync::Semaphore;
 
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::services::Services;
+use backup::Backups;
 use held::Held;
 
 pub use backup::Backup;
@@ -28,8 +26,6 @@ pub use time::{TimeStatus, TimeWord};
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
 /// How long a new member may take to apply what others have.
 const CATCH_UP: Duration = Duration::from_secs(60);
-/// Backups at a time, until their clients have them. Each is a copy of the whole state on this node's disk.
-const MAX_BACKUPS: usize = 2;
 /// Between looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -38,11 +34,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub struct Cluster {
     services: Services,
     replica: Replica,
-    /// Where the state lies, and where a backup of it is made.
-    data_dir: PathBuf,
-    backups: Scratch,
-    backups_free: Arc<Semaphore>,
     held: Held,
+    backups: Backups,
 }
 
 /// Where the cluster stands, as this node sees it.
@@ -94,10 +87,9 @@ impl Cluster {
     /// # Errors
     /// The directory cannot be read, or a backup not removed.
     pub async fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
-        let backups = Scratch::open(data_dir, backup::PREFIX)?;
-        let backups_free = Arc::new(Semaphore::new(MAX_BACKUPS));
+        let backups = Backups::open(data_dir, services.env.clone())?;
         let held = Held::of(&services.store).await;
-        Ok(Self { services, replica, data_dir: data_dir.to_owned(), backups, backups_free, held })
+        Ok(Self { services, replica, backups, held })
     }
 
     /// How the cluster and each of its nodes are. It is told without the disk where that does not answer.
@@ -174,13 +166,11 @@ impl Cluster {
     /// Makes a backup of what this node has applied.
     ///
     /// # Errors
-    /// Others are under way, it cannot be made as demanded, or the storage failed.
+    /// Another is under way, there is no room for it, it cannot be made as demanded, or the storage failed.
     pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
-        let place = self.backups_free.clone().try_acquire_owned().map_err(|_| {
-            Unavailable::Busy(format!("{MAX_BACKUPS} backups are being taken from this node already"))
-        })?;
+        let place = self.backups.begin()?;
         lookup::catch_up(&self.services, consistency).await?;
-        Ok(Backup::make(&self.data_dir, &self.backups, place, &self.services.env).await?)
+        self.backups.make(place).await
     }
 
     /// Where this node stands, and how each member is. The members are in the second part only.

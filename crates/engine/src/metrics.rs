@@ -14,6 +14,11 @@ struct ByEnabled {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByFile {
+    file: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByKind {
     kind: &'static str,
 }
@@ -24,10 +29,11 @@ pub struct Metrics {
     jobs: Family<ByEnabled, Gauge>,
     missed: Counter,
     planned: Counter,
-    leader: Gauge,
     reassigned: Counter,
     passed_by: Counter,
+    executions: Gauge,
     data_bytes: Gauge<f64, AtomicU64>,
+    file_bytes: Family<ByFile, Gauge>,
     bytes_in_use: Gauge<f64, AtomicU64>,
     forgotten: Family<ByKind, Counter>,
     refused: Counter,
@@ -42,21 +48,27 @@ impl Metrics {
             jobs: Family::default(),
             missed: Counter::default(),
             planned: Counter::default(),
-            leader: Gauge::default(),
             reassigned: Counter::default(),
             passed_by: Counter::default(),
+            executions: Gauge::default(),
             data_bytes: Gauge::default(),
+            file_bytes: Family::default(),
             bytes_in_use: Gauge::default(),
             forgotten: Family::default(),
             refused: Counter::default(),
             suspended: Gauge::default(),
         };
-        let Self { jobs, missed, planned, leader, reassigned, passed_by, data_bytes, .. } = metrics.clone();
-        let Self { bytes_in_use, forgotten, refused, suspended, .. } = metrics.clone();
+        let Self { jobs, missed, planned, reassigned, passed_by, executions, .. } = metrics.clone();
+        let Self { data_bytes, file_bytes, bytes_in_use, forgotten, refused, suspended, .. } =
+            metrics.clone();
         registry.register("jobs", "Jobs, by whether they are enabled", jobs);
         registry.register("missed_instants", "Due instants found later than the misfire threshold", missed);
         registry.register("planned_runs", "Runs put on record ahead of their instant", planned);
-        registry.register("raft_leader", "1 while this node leads", leader);
+        registry.register(
+            "executions_on_record",
+            "Executions in the state, the unfinished ones too",
+            executions,
+        );
         registry.register(
             "reassigned",
             "Executions that this node, leading, gave to another when theirs was gone",
@@ -68,6 +80,8 @@ impl Metrics {
             passed_by,
         );
         registry.register_with_unit("data", "Size of the data directory's files", Unit::Bytes, data_bytes);
+        let help = "Size of the files of the log and of the state, and of the write-ahead logs beside them";
+        registry.register_with_unit("file", help, Unit::Bytes, file_bytes);
         registry.register_with_unit(
             "state_in_use",
             "Bytes of state.db that hold records; history.max_bytes bounds them",
@@ -106,11 +120,6 @@ impl Metrics {
         self.missed.inc_by(missed);
     }
 
-    /// Whether this node leads.
-    pub(crate) fn leading(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
-    }
-
     /// Executions were given to other nodes.
     pub(crate) fn reassigned(&self, count: usize) {
         self.reassigned.inc_by(count as u64);
@@ -121,9 +130,17 @@ impl Metrics {
         self.passed_by.inc();
     }
 
-    /// The data directory's size.
-    pub(crate) fn data_bytes(&self, bytes: u64) {
+    /// Executions on record.
+    pub(crate) fn executions(&self, count: u64) {
+        self.executions.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The data directory's size, and that of a few of its files.
+    pub(crate) fn data_bytes(&self, bytes: u64, files: &[(&'static str, u64)]) {
         self.data_bytes.set(bytes as f64);
+        for &(file, bytes) in files {
+            self.file_bytes.get_or_create(&ByFile { file }).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
     }
 
     /// Bytes of the state that hold records.

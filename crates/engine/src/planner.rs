@@ -92,7 +92,6 @@ impl Planner {
         loop {
             let leads = leadership.borrow_and_update().is_leader;
             let may_plan = view.borrow_and_update().may_plan;
-            self.services.metrics.leading(leads);
             if !leads || !may_plan {
                 if !leads {
                     self.catch_up.begin_anew(&self.held);

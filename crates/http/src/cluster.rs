@@ -184,6 +184,7 @@ async fn clock(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<
     ),
     responses(
         (status = 200, description = "The backup, for `chronos cluster restore`", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 503, description = "Another one is being taken from this node (`busy`), there is too little space for it (`disk_full`), or more is written than the node can keep up with meanwhile (`busy`)", body = Problem, content_type = "application/problem+json"),
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -195,8 +196,8 @@ async fn backup(
     let (at, length) = (backup.at, backup.length);
     // The file is removed when the last of it is sent, or the client goes.
     let bytes = stream::try_unfold(backup, |backup| async {
-        let (backup, chunk) = backup.chunk().await?;
-        Ok::<_, io::Error>((!chunk.is_empty()).then_some((Bytes::from(chunk), backup)))
+        let next = backup.chunk().await?;
+        Ok::<_, io::Error>(next.map(|(chunk, backup)| (Bytes::from(chunk), backup)))
     });
     let mut response = Response::new(Body::from_stream(bytes));
     let headers = response.headers_mut();

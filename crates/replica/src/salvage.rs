@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chronos_state::backup::{self, Counts};
-use chronos_state::{Machine, private};
+use chronos_state::{Machine, private, space};
 use chronos_types::NodeName;
 
 pub use self::error::SalvageError;
@@ -90,6 +90,8 @@ pub fn salvage(from: &Path, data_dir: &Path, node: &NodeName) -> Result<Salvaged
     let in_use = lock_source(from)?;
     let _owned = lock_directory(data_dir)?;
     let scratch = Scratch::new(data_dir)?;
+    let lengths = FILES.map(|name| std::fs::metadata(from.join(name)).map_or(0, |found| found.len()));
+    space::check(data_dir, "what is restored", lengths.iter().sum())?;
     for name in FILES {
         scratch.copy(from, name)?;
     }

@@ -17,6 +17,7 @@ use crate::messages::payload::{Append, Appended, Change, CopyAnswer, JoinRequest
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::{Request, unknown};
 use crate::messages::wire::{self, Part};
+use crate::metrics::Copies;
 use crate::presence::handle::Presence;
 use crate::state::snapshot::incoming::{CopyError, IncomingCopy};
 use crate::state::snapshot::source::SnapshotSource;
@@ -32,6 +33,8 @@ pub(crate) struct PeerService {
     membership: Arc<Membership>,
     presence: Arc<Presence>,
     incoming: IncomingCopy,
+    /// Counts what comes of them.
+    received: Copies,
 }
 
 impl PeerService {
@@ -40,8 +43,9 @@ impl PeerService {
         membership: Arc<Membership>,
         presence: Arc<Presence>,
         incoming: IncomingCopy,
+        received: Copies,
     ) -> Self {
-        Self { log, membership, presence, incoming }
+        Self { log, membership, presence, incoming, received }
     }
 
     async fn answer(&self, request: Request) -> Result<Bytes, String> {
@@ -128,6 +132,8 @@ impl PeerService {
     async fn install(&self, from: &str, head: To<SnapshotHead>, body: Body) -> Result<CopyAnswer, String> {
         let SnapshotHead { vote, meta, copy, offset } = self.mine(head)?;
         tracing::info!(from, bytes = copy.length, offset, "receiving the state");
+        let on_its_way = self.received.begin();
+        let body = self.received.counted(body);
         let file = match self.incoming.receive(copy, offset, &meta, body).await {
             Ok(file) => file,
             Err(CopyError::Damaged(why)) => return Ok(CopyAnswer::Damaged(why)),
@@ -139,8 +145,9 @@ impl PeerService {
             }
         };
         let snapshot = Snapshot { meta, snapshot: SnapshotSource::Received(file) };
-        let installed = self.log.raft.install_full_snapshot(vote, snapshot).await;
-        Ok(CopyAnswer::Installed(installed.map_err(text)?.vote))
+        let installed = self.log.raft.install_full_snapshot(vote, snapshot).await.map_err(text)?;
+        on_its_way.done();
+        Ok(CopyAnswer::Installed(installed.vote))
     }
 
     /// Reads what another node has sent. A node that is sent an entry which it can never apply cannot go on.

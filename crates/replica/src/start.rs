@@ -97,6 +97,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         followers: followers.clone(),
         lead: lead.clone(),
         health: health.clone(),
+        metrics: metrics.clone(),
     };
     let raft = Raft::new(id, raft_config, network, storage.log.clone(), storage.state_store()).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
@@ -115,6 +116,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         running.push(loops.start("state check", check.run()));
     }
     let cut_off = observed.cut_off.clone();
+    metrics.standing.follow(raft.metrics(), cut_off.clone());
     let mut log = Log::new(config.node_id.clone(), cluster, storage, raft, lead, cut_off, loops);
     log.keep(running);
     let log = Arc::new(log);
@@ -123,7 +125,8 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let presence = Arc::new(Presence::new(leader.clone(), observed));
     let membership = Arc::new(Membership::new(leader.clone(), presence.clone(), config, founds));
     let incoming = IncomingCopy::new(copies, env.clone());
-    let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming);
+    let received = metrics.copies.received.clone();
+    let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming, received);
     let parts = Parts { log, membership, presence, leader, service: Arc::new(service), metrics };
 
     let was_member = tokio::select! {

@@ -74,7 +74,7 @@ impl Storage {
             data_lock,
             health.clone(),
             time.clone(),
-            metrics.log_commits.clone(),
+            metrics.writes.clone(),
             |found| {
                 agreement::check(&config.data_dir, found, file.position().applied, file.snapshot())?;
                 claim(&config.data_dir, found, &mut identity)
@@ -94,7 +94,8 @@ impl Storage {
 
     /// The state for openraft to apply to.
     pub(crate) fn state_store(&self) -> StateStore {
-        StateStore::new(self.state.clone(), self.log.in_step(), self.copies.clone(), self.health.clone())
+        let (copies, health, writes) = (self.copies.clone(), self.health.clone(), self.log.writes().clone());
+        StateStore::new(self.state.clone(), self.log.in_step(), copies, health, writes)
     }
 
     /// Ends the threads, and closes the files.

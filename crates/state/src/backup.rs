@@ -12,10 +12,11 @@ use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::check::whole as check_state;
-use crate::copy::copy as copy_state;
+use crate::copy::{CopyBounds, copy as copy_state};
 use crate::error::StateError;
 use crate::private;
 use crate::schema;
+use crate::space;
 use crate::stored::code::{live_job, open};
 use crate::stored::row;
 
@@ -44,35 +45,45 @@ const UNFINISHED: &str = "restore.tmp";
 /// and `chronos` the version of this binary; the backup tells both.
 ///
 /// # Errors
-/// `to` exists, the storage failed, or the state is damaged.
-pub fn write(state: &Path, to: &Path, at: Millis, chronos: &str, notes: &str) -> Result<Info, StateError> {
-    copy_state(state, to)?;
+/// `to` exists, the storage failed, the state is damaged, or it was given up for one of the `bounds`.
+pub fn write(
+    state: &Path,
+    to: &Path,
+    at: Millis,
+    chronos: &str,
+    notes: &str,
+    bounds: &CopyBounds,
+) -> Result<Info, StateError> {
+    copy_state(state, to, bounds)?;
     let finish = || {
-        let (Counts { jobs, executions }, format) = strip(to, notes)?;
+        let (Counts { jobs, executions }, format) = strip(to, notes, bounds)?;
         let info = Info { format, at, chronos: chronos.to_owned(), jobs, executions };
-        seal::put(to, &info)?;
+        seal::put(to, &info, bounds)?;
         schema::sync_directory(to)?;
-        check(to)
+        checked(to, bounds).map(|(info, _)| info)
     };
-    finish().inspect_err(|_| {
+    finish().map_err(|error| {
         // The caller hears of the first fault, not of one in tidying up after it.
         let _ = std::fs::remove_file(to);
+        if bounds.is_unwanted() { StateError::Unwanted } else { error }
     })
 }
 
 /// Removes what belongs only to the old cluster. Answers what is left, and the version of the cluster.
-fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
-    let db = open_unsafe(state)?;
-    db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
-    let sql = concat!(
-        "SELECT (SELECT count(*) FROM jobs WHERE ",
-        live_job!(),
-        "), (SELECT count(*) FROM executions)"
-    );
-    let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let version = schema::version(&db)?;
+fn strip(state: &Path, notes: &str, bounds: &CopyBounds) -> Result<(Counts, u32), StateError> {
+    let mut db = open_unsafe(state)?;
+    let left = bounds.work(&mut db, |db| {
+        db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
+        let sql = concat!(
+            "SELECT (SELECT count(*) FROM jobs WHERE ",
+            live_job!(),
+            "), (SELECT count(*) FROM executions)"
+        );
+        let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((Counts { jobs, executions }, schema::version(db)?))
+    })?;
     db.close().map_err(|(_, error)| error)?;
-    Ok((Counts { jobs, executions }, version))
+    Ok(left)
 }
 
 /// Checks that a backup is whole and that this Chronos can read it: every byte of it, and every row of the
@@ -81,18 +92,18 @@ fn strip(state: &Path, notes: &str) -> Result<(Counts, u32), StateError> {
 /// # Errors
 /// The backup is not whole or not readable by this Chronos, or the file cannot be read.
 pub fn check(backup: &Path) -> Result<Info, StateError> {
-    checked(backup).map(|(info, _)| info)
+    checked(backup, &CopyBounds::default()).map(|(info, _)| info)
 }
 
 /// [`check`], and the length of the state in it.
-fn checked(backup: &Path) -> Result<(Info, u64), StateError> {
-    let (info, length) = seal::check(backup)?;
+fn checked(backup: &Path, bounds: &CopyBounds) -> Result<(Info, u64), StateError> {
+    let (info, length) = seal::check(backup, bounds)?;
     // SQLite goes by the number of pages that the file's header gives, and does not see the seal.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(backup, flags)?;
+    let mut db = Connection::open_with_flags(backup, flags)?;
     db.pragma_update(None, "cache_size", -2_048)?;
     schema::check_format(&db, backup)?;
-    check_state(&db, backup)?;
+    bounds.work(&mut db, |db| check_state(db, backup))?;
     Ok((info, length))
 }
 
@@ -118,12 +129,13 @@ pub fn check_vacant(data_dir: &Path) -> Result<(), StateError> {
 /// the same ids.
 ///
 /// # Errors
-/// The backup is refused by [`check`], there is data in the directory, or the storage failed.
+/// The backup is refused by [`check`], there is data in the directory or too little space, or the storage failed.
 /// Then nothing was changed.
 pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, StateError> {
     check_vacant(data_dir)?;
-    let (info, length) = checked(backup)?;
+    let (info, length) = checked(backup, &CopyBounds::default())?;
     private::create_directory(data_dir).map_err(StateError::file(data_dir))?;
+    space::check(data_dir, "the restored state", length)?;
     let unfinished = data_dir.join(UNFINISHED);
     let finish = || {
         unpack(backup, length, &unfinished)?;
@@ -147,7 +159,7 @@ pub fn restore(backup: &Path, data_dir: &Path, node: &NodeName) -> Result<Info, 
 pub fn adopt(state: &Path, data_dir: &Path, node: &NodeName, notes: &str) -> Result<Counts, StateError> {
     check_vacant(data_dir)?;
     check_state(&schema::open_reader(state)?, state)?;
-    let (counts, _) = strip(state, notes)?;
+    let (counts, _) = strip(state, notes, &CopyBounds::default())?;
     settle(state, data_dir, node)?;
     Ok(counts)
 }

@@ -10,6 +10,8 @@ use rusqlite::ffi::{
 };
 use rusqlite::types::FromSqlError;
 
+use crate::space::shown;
+
 /// A fault of the storage, or of what is stored. A refused command is no fault; it is answered with a
 /// [`Refusal`](crate::Refusal).
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,32 @@ pub enum StateError {
         /// The file in the way.
         path: String,
     },
+    /// There is too little space for what was to be written beside the files of a node.
+    #[error("{what} needs {} in {path}, and {} are free there", shown(*needed), shown(*free))]
+    NoSpace {
+        /// What was to be written.
+        what: &'static str,
+        /// The directory.
+        path: String,
+        /// The bytes that it needs.
+        needed: u64,
+        /// The bytes that are free.
+        free: u64,
+    },
+    /// The write-ahead log has grown too long beside a copy that was being made.
+    #[error(
+        "the write-ahead log of the state has {}, and may have {} while a copy is made; the copy was given up",
+        shown(*length), shown(*most)
+    )]
+    LongWal {
+        /// The bytes that it has.
+        length: u64,
+        /// The bytes that it may have.
+        most: u64,
+    },
+    /// A copy was given up, for nobody waits for it any more.
+    #[error("nobody waits for the copy any more")]
+    Unwanted,
     /// Something stored cannot be read back.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -104,6 +132,7 @@ impl StateError {
         match self {
             Self::Sqlite(SqliteError(error)) => is_disk_full(error),
             Self::File { error, .. } => lacks_space(error),
+            Self::NoSpace { .. } => true,
             _ => false,
         }
     }

@@ -19,6 +19,7 @@ mod reader;
 mod remainder;
 mod run;
 mod schema;
+pub mod space;
 mod stored;
 pub mod wal;
 
@@ -28,7 +29,7 @@ pub use command::{
     MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported,
     TriggerRun, Trim, VERSION,
 };
-pub use copy::{copy, note};
+pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, Refusal};

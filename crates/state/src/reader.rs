@@ -6,6 +6,7 @@ mod connection;
 mod executions;
 mod hash;
 mod jobs;
+mod measures;
 mod nodes;
 mod page;
 mod pending;

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::error::StateError;
 use crate::private;
+use crate::space;
 use crate::stored::row;
 
 pub(crate) use format::{check as check_format, raise, version};
@@ -113,6 +114,18 @@ fn keep_plans(connection: &Connection) -> Result<(), StateError> {
     Ok(())
 }
 
+/// The write-ahead log of a state file.
+pub(crate) fn wal_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+/// Bytes of a state that hold records. Pages that were given back are not among them.
+pub(crate) fn bytes_in_use(connection: &Connection) -> Result<u64, StateError> {
+    let sql = "SELECT (page_count - freelist_count) * page_size
+        FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
 /// How large a state is, as it stands now.
 pub(crate) fn bytes(connection: &Connection) -> Result<u64, StateError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
@@ -139,7 +152,7 @@ pub(crate) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Resu
 /// waits for the reader.
 pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), StateError> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    let wal = beside(path, "-wal");
+    let wal = wal_of(path);
     if wal.exists() {
         sync_file(&wal)?;
     }
@@ -149,8 +162,7 @@ pub(crate) fn make_durable(connection: &Connection, path: &Path) -> Result<(), S
 
 /// Waits until the name of a file is on the disk.
 pub(crate) fn sync_directory(of: &Path) -> Result<(), StateError> {
-    let directory = of.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_file(directory.unwrap_or(Path::new(".")))
+    sync_file(space::directory_of(of))
 }
 
 /// Waits until the file's bytes are on the disk.

@@ -6,6 +6,7 @@ mod clock;
 mod forming;
 mod loss;
 mod members;
+mod metrics;
 mod overlap;
 mod reads;
 mod strangers;

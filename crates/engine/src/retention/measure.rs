@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chronos_state::{JobSeq, Reader};
+use chronos_state::{JobSeq, Reader, StateError};
 
 use crate::error::LoopError;
 use crate::services::Services;
@@ -12,6 +12,8 @@ use crate::services::Services;
 const EVERY: Duration = Duration::from_secs(10);
 /// Jobs counted in one read: half a millisecond. A million are counted in some tens of milliseconds.
 const COUNT_AT_ONCE: usize = 20_000;
+/// The files that are measured one by one.
+const FILES: [&str; 4] = ["log.db", "log.db-wal", "state.db", "state.db-wal"];
 
 /// Measures for as long as the node runs.
 pub(super) async fn run(services: Services, data_dir: PathBuf) {
@@ -26,22 +28,33 @@ pub(super) async fn run(services: Services, data_dir: PathBuf) {
 async fn measure(services: &Services, data_dir: &Path) -> Result<(), LoopError> {
     let Services { env, store, metrics, .. } = services;
     let directory = data_dir.to_owned();
-    metrics.data_bytes(env.blocking(move || size_of(&directory)).await);
+    let (bytes, files) = env.blocking(move || (size_of(&directory), sizes_of(&directory))).await;
+    metrics.data_bytes(bytes, &files);
     metrics.bytes_in_use(store.read(Reader::bytes_in_use).await?);
-    let (enabled, disabled) = (count(services, true).await?, count(services, false).await?);
+    let enabled = count(services, |reader, from| reader.count_some_jobs(true, from, COUNT_AT_ONCE)).await?;
+    let disabled = count(services, |reader, from| reader.count_some_jobs(false, from, COUNT_AT_ONCE)).await?;
     metrics.jobs(enabled, disabled);
+    metrics
+        .executions(count(services, |reader, from| reader.count_some_executions(from, COUNT_AT_ONCE)).await?);
     Ok(())
 }
 
-/// Counts jobs, with room for others between the reads.
-async fn count(services: &Services, enabled: bool) -> Result<u64, LoopError> {
+/// Counts by job, with room for others between the reads.
+async fn count(
+    services: &Services,
+    some: impl Fn(&Reader, JobSeq) -> Result<(u64, Option<JobSeq>), StateError> + Copy + Send + 'static,
+) -> Result<u64, LoopError> {
     let (mut count, mut from) = (0, Some(JobSeq::default()));
     while let Some(begin) = from {
-        let read = move |reader: &Reader| reader.count_some_jobs(enabled, begin, COUNT_AT_ONCE);
-        let (some, next) = services.store.read(read).await?;
-        (count, from) = (count + some, next);
+        let (more, next) = services.store.read(move |reader: &Reader| some(reader, begin)).await?;
+        (count, from) = (count + more, next);
     }
     Ok(count)
+}
+
+/// Bytes of some files in a directory; one that is not there has none.
+fn sizes_of(directory: &Path) -> [(&'static str, u64); FILES.len()] {
+    FILES.map(|name| (name, std::fs::metadata(directory.join(name)).map_or(0, |data| data.len())))
 }
 
 /// Bytes in a directory's files; one that goes meanwhile counts as nothing.

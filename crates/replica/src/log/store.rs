@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use chronos_env::{Bug, Env, Worker};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -26,6 +25,7 @@ use super::writer::{Done, LogShared, LogWriter, Waiting};
 use crate::backfill;
 use crate::health::{DataFile, Health, Space};
 use crate::lock::lock;
+use crate::metrics::WriteMetrics;
 use crate::types::{Entry, LogId, Types, Vote};
 
 /// A handle on the log.
@@ -36,6 +36,8 @@ pub(crate) struct LogStore {
     pub(super) rows: Worker<LogRows>,
     too_soon: bool,
     time: Arc<LogTime>,
+    /// This node's number within raft, where the log says it.
+    id: Option<u64>,
     #[cfg(test)]
     pub(crate) room: Arc<AtomicI64>,
 }
@@ -50,22 +52,24 @@ impl LogStore {
         data_lock: File,
         health: Arc<Health>,
         time: Arc<LogTime>,
-        commits: Counter,
+        writes: WriteMetrics,
         claim: impl FnOnce(&Found) -> Result<Option<Identity>, E>,
     ) -> Result<Self, E> {
         let (mut file, found) = LogFile::open(path)?;
         let (done, ask) = backfill::start(env, "log-backfill", path).map_err(LogError::Backfill)?;
         file.backfill(done, ask).map_err(LogError::Backfill)?;
-        if let Some(identity) = claim(&found)? {
-            file.claim(&identity)?;
+        let claimed = claim(&found)?;
+        if let Some(identity) = &claimed {
+            file.claim(identity)?;
         }
+        let id = claimed.as_ref().or(found.identity.as_ref()).map(|identity| identity.id);
         let shared = Arc::new(LogShared {
             queue: Mutex::default(),
             flushed: watch::Sender::new(next(found.last.as_ref())),
             total: watch::Sender::new(file.total().saturating_sub(found.bytes)),
             tail: Mutex::new(Tail::new(&found)),
             health: health.clone(),
-            commits,
+            writes,
         });
         let died =
             move |what: &'static str| move || health.report(format!("the thread of the {what} panicked"));
@@ -85,6 +89,7 @@ impl LogStore {
             rows,
             too_soon: env.has(Bug::DurableTooSoon),
             time,
+            id,
             #[cfg(test)]
             room,
         };
@@ -101,7 +106,12 @@ impl LogStore {
 
     /// How many transactions the log has made.
     pub(crate) fn commits(&self) -> u64 {
-        self.shared.commits.get()
+        self.shared.writes.log_commits.get()
+    }
+
+    /// What counts what it takes to write.
+    pub(crate) fn writes(&self) -> &WriteMetrics {
+        &self.shared.writes
     }
 
     /// The bytes ever appended; it is brought up to date in steps of a megabyte.
@@ -171,6 +181,7 @@ impl RaftLogStorage<Types> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         self.write(Change::Vote(*vote)).await?;
         lock(&self.shared.tail).vote = Some(*vote);
+        self.shared.writes.voted(self.id, vote);
         Ok(())
     }
 

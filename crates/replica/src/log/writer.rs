@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::IOFlushed;
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::change::Change;
 use super::error::LogError;
@@ -15,6 +15,7 @@ use super::file::LogFile;
 use super::tail::{Tail, weight};
 use crate::health::{DataFile, Health};
 use crate::lock::lock;
+use crate::metrics::WriteMetrics;
 use crate::types::Types;
 
 /// A transaction takes at most this much of what waits, so that the first change in it is not held up while
@@ -54,8 +55,8 @@ pub(crate) struct LogShared {
     pub flushed: watch::Sender<u64>,
     /// The bytes ever appended, in steps of a megabyte or more.
     pub total: watch::Sender<u64>,
-    /// Transactions so far.
-    pub commits: Counter,
+    /// Counts the transactions, and how long they take.
+    pub writes: WriteMetrics,
 }
 
 /// What the writing thread owns.
@@ -98,6 +99,7 @@ impl LogWriter {
     }
 
     fn commit(&mut self, group: Vec<Waiting>) {
+        let begun = Instant::now();
         if self.broken.is_none() {
             let file = &mut self.file;
             let write = || file.commit(group.iter().map(|waiting| &waiting.change));
@@ -109,7 +111,7 @@ impl LogWriter {
             group.into_iter().for_each(|waiting| waiting.done.tell(Err(reason)));
             return;
         }
-        self.shared.commits.inc();
+        self.shared.writes.log_committed(begun.elapsed());
         let mut appended = group.iter().filter_map(|waiting| match &waiting.change {
             Change::Append(entries) => entries.last().map(|entry| entry.log_id.index),
             _ => None,

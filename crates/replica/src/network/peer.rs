@@ -14,6 +14,7 @@ use openraft::raft::{
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{EntryPayload, OptionalSend, RaftNetworkFactory};
+use prometheus_client::metrics::histogram::Histogram;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -23,6 +24,7 @@ use crate::lead::Lead;
 use crate::messages::payload::{Append, Appended, CopyAnswer, SnapshotHead, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
+use crate::metrics::{CopyMetrics, Metrics};
 use crate::presence::followers::Followers;
 use crate::presence::heard::Answer;
 use crate::state::snapshot::outgoing::OutgoingCopies;
@@ -43,6 +45,7 @@ pub(crate) struct Network {
     pub followers: Arc<Followers>,
     pub lead: Arc<Lead>,
     pub health: Arc<Health>,
+    pub metrics: Metrics,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -59,6 +62,8 @@ impl RaftNetworkFactory<Types> for Network {
             followers: self.followers.clone(),
             lead: self.lead.clone(),
             health: self.health.clone(),
+            copies: self.metrics.copies.clone(),
+            round_trips: self.metrics.peers.round_trips(&member.name),
         }
     }
 }
@@ -73,6 +78,8 @@ pub(crate) struct Peer {
     followers: Arc<Followers>,
     lead: Arc<Lead>,
     health: Arc<Health>,
+    copies: CopyMetrics,
+    round_trips: Histogram,
 }
 
 impl Peer {
@@ -122,6 +129,7 @@ impl Peer {
         let head = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
         let message = Request::Snapshot(self.to(head)).encode().map_err(|error| failed(&error))?;
         let body = self.outgoing.read(copy.clone(), offset).await.map_err(|error| failed(&error))?;
+        let body = self.copies.sent.counted(body);
         let answer = self.transport.upload(&self.address()?, message.kind, message.bytes.clone(), body).await;
         let answer = answer.map_err(|error| failed(&error))?;
         match message.answer(&answer).map_err(|error| failed(&error))? {
@@ -143,11 +151,8 @@ impl RaftNetworkV2<Types> for Peer {
         request: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        let timeout = if request.entries.is_empty() {
-            option.hard_ttl()
-        } else {
-            option.hard_ttl().max(ENTRIES_TIMEOUT)
-        };
+        let is_heartbeat = request.entries.is_empty();
+        let timeout = if is_heartbeat { option.hard_ttl() } else { option.hard_ttl().max(ENTRIES_TIMEOUT) };
         self.speaks("entries")?;
         let (term, bytes) = (request.vote.leader_id.term, request.entries.iter().map(bytes).sum());
         let stalled = self.health.progress().stalled();
@@ -155,6 +160,9 @@ impl RaftNetworkV2<Types> for Peer {
         let append = Append { request, proven: self.followers.proven(self.id), stalled_ms };
         let sent = Instant::now();
         let Appended { answer, sign } = self.ask(&Request::Append(self.to(append)), timeout).await?;
+        if is_heartbeat {
+            self.round_trips.observe(sent.elapsed().as_secs_f64());
+        }
         if let Some(sign) = sign {
             self.followers.note(self.id, term, &Answer { sign, sent, bytes });
         }
@@ -188,8 +196,15 @@ impl RaftNetworkV2<Types> for Peer {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         self.speaks("a snapshot")?;
+        let on_its_way = self.copies.sent.begin();
         tokio::select! {
-            sent = self.send_state(vote, snapshot) => Ok(SnapshotResponse::new(sent?)),
+            sent = self.send_state(vote, snapshot) => {
+                let vote = sent.inspect_err(|error| {
+                    tracing::warn!(to = self.name.as_str(), %error, "the state was not sent");
+                })?;
+                on_its_way.done();
+                Ok(SnapshotResponse::new(vote))
+            }
             closed = cancel => Err(closed.into()),
         }
     }

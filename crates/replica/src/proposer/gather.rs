@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use chronos_state::{Batch, Proposal};
 
@@ -46,7 +47,10 @@ impl Gather {
     }
 
     async fn propose(&self, items: Vec<Proposal>) -> Result<Accepted, ProposeError> {
-        self.submit(items).await?.applied().await
+        let begun = Instant::now();
+        let accepted = self.submit(items).await?.applied().await?;
+        self.replica.metrics().writes.committed(begun.elapsed());
+        Ok(accepted)
     }
 
     async fn submit(&self, items: Vec<Proposal>) -> Result<Pending, ProposeError> {

@@ -7,6 +7,7 @@ use chronos_env::Worker;
 use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftStateMachine, Snapshot};
+use tokio::time::Instant;
 
 use super::fault::StateFault;
 use super::file::StateFile;
@@ -14,6 +15,7 @@ use super::snapshot::builder::SnapshotBuilder;
 use super::snapshot::source::{SnapshotDirectory, SnapshotSource, SourcedSnapshot};
 use crate::health::Health;
 use crate::log::in_step::InStep;
+use crate::metrics::WriteMetrics;
 use crate::types::{LogId, SnapshotMeta, StoredMembership, Types};
 
 /// At most this many entries go into one transaction of the state. More would save little and keep the
@@ -26,6 +28,7 @@ pub(crate) struct StateStore {
     in_step: InStep,
     directory: Arc<SnapshotDirectory>,
     health: Arc<Health>,
+    writes: WriteMetrics,
 }
 
 impl StateStore {
@@ -34,8 +37,9 @@ impl StateStore {
         in_step: InStep,
         directory: Arc<SnapshotDirectory>,
         health: Arc<Health>,
+        writes: WriteMetrics,
     ) -> Self {
-        Self { worker, in_step, directory, health }
+        Self { worker, in_step, directory, health, writes }
     }
 
     fn source(&self) -> SnapshotSource {
@@ -67,8 +71,10 @@ impl RaftStateMachine<Types> for StateStore {
         while let Some(group) = groups.try_next().await.map_err(|error| error.1)? {
             let last = group.last().map_or(0, |(entry, _)| entry.log_id.index);
             self.in_step.durable(last).await?;
+            let begun = Instant::now();
             let applied = self.worker.write(move |state| state.apply(group)).await?;
             applied.map_err(|fault| self.fail(fault))?;
+            self.writes.applied(begun.elapsed());
             self.in_step.applied(last);
         }
         Ok(())

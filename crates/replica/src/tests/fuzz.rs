@@ -229,7 +229,7 @@ async fn a_copy_that_was_flipped_or_cut_on_its_way_is_refused() {
     let mut machine = Machine::open(&state).expect("a state");
     machine.apply(&[], &[(crate::state::position::POSITION, &note)]).expect("written");
     let copy = directory.path().join("copy");
-    chronos_state::copy(&state, &copy).expect("a copy");
+    chronos_state::copy(&state, &copy, &chronos_state::CopyBounds::default()).expect("a copy");
     let (good, id) = (std::fs::read(&copy).expect("a copy"), copy_id(&copy).expect("a copy"));
     let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
     let incoming = IncomingCopy::new(copies, Env::real());

@@ -6,7 +6,6 @@ use chronos_env::{Env, Fault, Worker};
 use chronos_state::Machine;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
-use prometheus_client::metrics::counter::Counter;
 
 use super::runtime;
 use crate::ReplicaError;
@@ -14,6 +13,7 @@ use crate::health::Health;
 use crate::log::in_step::InStep;
 use crate::log::store::LogStore;
 use crate::log::time::LogTime;
+use crate::metrics::WriteMetrics;
 use crate::state::file::StateFile;
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
@@ -35,7 +35,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
             lock,
             health.clone(),
             time.clone(),
-            Counter::default(),
+            WriteMetrics::default(),
             |_| Ok::<_, ReplicaError>(None),
         )
         .expect("a log");
@@ -45,7 +45,7 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
         let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.
-        let state = StateStore::new(worker, InStep::detached(), copies, health);
+        let state = StateStore::new(worker, InStep::detached(), copies, health, WriteMetrics::default());
         Ok((directory, log, state))
     }
 }

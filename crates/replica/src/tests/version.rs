@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chronos_env::{Fault, Worker};
-use chronos_state::Command;
+use chronos_state::{Command, CopyBounds};
 use openraft::storage::RaftStateMachine as _;
 use openraft::{EntryPayload, Membership};
 
@@ -11,6 +11,7 @@ use super::*;
 use crate::health::Health;
 use crate::log::in_step::InStep;
 use crate::log::time::LogTime;
+use crate::metrics::WriteMetrics;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::snapshot::source::{SnapshotDirectory, SnapshotSource};
@@ -93,13 +94,14 @@ async fn a_copy_of_a_version_that_this_node_cannot_follow_stops_it() {
     let state = State::new();
     let copies = SnapshotDirectory::open(state.directory.path(), Env::real()).expect("a directory");
     let copy = Arc::new(copies.file());
-    chronos_state::copy(state.file.path(), copy.path()).expect("a copy");
+    chronos_state::copy(state.file.path(), copy.path(), &CopyBounds::default()).expect("a copy");
     let newer = rusqlite::Connection::open(copy.path()).expect("the copy");
     newer.pragma_update(None, "user_version", TO).expect("a newer version");
     drop(newer);
 
     let worker = Worker::spawn(&Env::real(), "state-machine", state.file, || {}).expect("a thread");
-    let mut store = StateStore::new(worker, InStep::detached(), Arc::new(copies), state.health.clone());
+    let (health, writes) = (state.health.clone(), WriteMetrics::default());
+    let mut store = StateStore::new(worker, InStep::detached(), Arc::new(copies), health, writes);
     let installed = store.install_snapshot(&SnapshotMeta::default(), SnapshotSource::Received(copy)).await;
     installed.expect_err("it cannot follow");
     let fault = state.health.fault().now().expect("the node stops");

@@ -12,6 +12,7 @@ use chronos_types::Millis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::copy::CopyBounds;
 use crate::error::StateError;
 
 /// What a backup says about itself.
@@ -37,14 +38,14 @@ const FORMAT: u8 = 1;
 const TAIL: u64 = 4 + 32 + 8;
 
 /// Seals a state file and waits until it is on the disk.
-pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
+pub(super) fn put(path: &Path, info: &Info, bounds: &CopyBounds) -> Result<(), StateError> {
     let json = serde_json::to_vec(info).map_err(StateError::encode)?;
     let length =
         u32::try_from(json.len()).map_err(|_| StateError::backup(path, "its description is too long"))?;
     let sealed = || {
         let mut file = OpenOptions::new().read(true).append(true).open(path)?;
         let mut hash = Sha256::new();
-        add(&mut hash, &mut file)?;
+        add(&mut hash, &mut file, bounds)?;
         let mut end = json;
         end.extend(length.to_be_bytes());
         hash.update(&end);
@@ -58,7 +59,7 @@ pub(super) fn put(path: &Path, info: &Info) -> Result<(), StateError> {
 }
 
 /// Reads all of a backup. Answers with its description and the length of the state in it.
-pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
+pub(super) fn check(path: &Path, bounds: &CopyBounds) -> Result<(Info, u64), StateError> {
     let failed = StateError::file(path);
     let mut file = File::open(path).map_err(&failed)?;
     let size = file.metadata().map_err(&failed)?.len();
@@ -81,7 +82,7 @@ pub(super) fn check(path: &Path) -> Result<(Info, u64), StateError> {
     }
     file.rewind().map_err(&failed)?;
     let mut hash = Sha256::new();
-    add(&mut hash, &mut (&file).take(tail_at + 4)).map_err(&failed)?;
+    add(&mut hash, &mut (&file).take(tail_at + 4), bounds).map_err(&failed)?;
     if hash.finalize()[..] != sum[..] {
         return Err(StateError::backup(path, "it is damaged: its SHA-256 is not the one it was sealed with"));
     }
@@ -102,9 +103,12 @@ fn read_at<const N: usize>(file: &mut File, at: u64) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn add(hash: &mut Sha256, from: &mut impl Read) -> io::Result<()> {
+fn add(hash: &mut Sha256, from: &mut impl Read, bounds: &CopyBounds) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
+        if bounds.is_unwanted() {
+            return Err(io::Error::other(StateError::Unwanted));
+        }
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => hash.update(&buffer[..count]),

@@ -11,7 +11,7 @@ use crate::command::{Idempotency, MAX_ROWS, Trim};
 use crate::error::StateError;
 use crate::outcome::Outcome;
 use crate::run::JobSeq;
-use crate::stored::code::{deleted_job, disabled_job, enabled_job, finished, live_job};
+use crate::stored::code::{deleted_job, finished, live_job};
 use crate::stored::{answers, columns};
 
 /// What a look at a part of the records found.
@@ -204,17 +204,6 @@ impl Reader {
         answers::find(&self.connection, key)
     }
 
-    /// The bytes in use in the state file: jobs, their versions, executions, idempotency keys, and their indexes.
-    /// Pages that were given back are not among them: they are used again before the file grows.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn bytes_in_use(&self) -> Result<u64, StateError> {
-        let sql = "SELECT (page_count - freelist_count) * page_size
-            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
-    }
-
     /// The bytes that the specification of a job takes, if there is such a job.
     ///
     /// # Errors
@@ -223,34 +212,6 @@ impl Reader {
         let sql = concat!("SELECT octet_length(spec) FROM jobs WHERE id = ?1 AND ", live_job!());
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row([job.as_bytes()], |row| row.get(0)).optional()?)
-    }
-
-    /// Counts the jobs that are enabled, or those that are disabled, from the number `from` on, at most `limit` of
-    /// them. Answers with the count, and where to go on, if there may be more.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn count_some_jobs(
-        &self,
-        enabled: bool,
-        from: JobSeq,
-        limit: usize,
-    ) -> Result<(u64, Option<JobSeq>), StateError> {
-        macro_rules! count {
-            ($($condition:tt)*) => {
-                concat!(
-                    "SELECT count(*), max(seq) FROM (SELECT seq FROM jobs INDEXED BY jobs_state WHERE ",
-                    $($condition)*,
-                    " AND seq >= ?1 ORDER BY seq LIMIT ?2)"
-                )
-            };
-        }
-        let sql = if enabled { count!(enabled_job!()) } else { count!(disabled_job!()) };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let (count, last): (u64, Option<i64>) =
-            statement.query_row((from.get(), limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let is_full = usize::try_from(count).is_ok_and(|count| count >= limit);
-        Ok((count, last.filter(|_| is_full).map(|last| JobSeq::new(last.saturating_add(1)))))
     }
 }
 
@@ -320,7 +281,7 @@ mod tests {
         let first = JobSeq::default();
         let age = |before, least| Age { before, least, until: 1 << 40 };
         let all = 1 << 40;
-        let looks: [Look; 10] = [
+        let looks: [Look; 11] = [
             ("overfull", Box::new(move |r| drop(r.overfull_jobs(first, 100, keep).expect("a look"))), 1_500),
             (
                 "nothing aged",
@@ -368,6 +329,7 @@ mod tests {
             ),
             ("deleted", Box::new(move |r| drop(r.forgotten_jobs(first, 100).expect("a look"))), 50),
             ("count", Box::new(move |r| assert!(r.count_some_jobs(true, first, 100).is_ok())), 1_500),
+            ("executions", Box::new(move |r| assert!(r.count_some_executions(first, 100).is_ok())), 1_500),
         ];
         let (mut few, mut many) = (state(directory.path(), 200), state(directory.path(), 4_000));
         for (name, look, most) in &looks {

@@ -22,7 +22,7 @@ fn backed_up() -> (World, std::path::PathBuf) {
     world.done(2300, delete(&gone));
     world.machine.apply(&[], &[("raft.position", b"7"), ("raftery", b"8"), ("other", b"9")]).unwrap();
     let file = world.file("backup");
-    let info = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap();
+    let info = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.", &bounds()).unwrap();
     let wanted = Info { format: 1, at: 5000, chronos: "1.2.3".into(), jobs: 1, executions: 2 };
     assert_eq!((&info, backup::check(&file).unwrap()), (&wanted, wanted.clone()));
     (world, file)
@@ -113,7 +113,7 @@ fn a_backup_is_one_file_that_sqlite_opens_too() {
     assert_eq!(jobs, 2);
     // No write-ahead log belongs to it: one would have to be carried along.
     assert_eq!(std::fs::read(&file).unwrap()[18..20], [1, 1]);
-    let error = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap_err();
+    let error = backup::write(&world.path(), &file, 5000, "1.2.3", "raft.", &bounds()).unwrap_err();
     assert!(matches!(error, StateError::File { .. }), "{error:?}");
     backup::check(&file).expect("a backup is not written over");
 }
@@ -176,7 +176,7 @@ fn a_backup_of_a_newer_chronos_is_refused() {
     let world = world.reopen();
     rusqlite::Connection::open(world.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let to = world.file("of-newer");
-    let error = backup::write(&world.path(), &to, 1, "1.2.3", "raft.").unwrap_err();
+    let error = backup::write(&world.path(), &to, 1, "1.2.3", "raft.", &bounds()).unwrap_err();
     assert!(matches!(error, StateError::NewerFormat { found: 99, .. }), "{error:?}");
     assert!(!to.exists());
 }
@@ -254,8 +254,8 @@ fn only_the_owner_may_read_what_is_written() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();
     let (copy, backup, data) = (world.file("copy"), world.file("backup"), world.file("data"));
-    chronos_state::copy(&world.path(), &copy).unwrap();
-    backup::write(&world.path(), &backup, 1, "1.2.3", "raft.").unwrap();
+    chronos_state::copy(&world.path(), &copy, &bounds()).unwrap();
+    backup::write(&world.path(), &backup, 1, "1.2.3", "raft.", &bounds()).unwrap();
     backup::restore(&backup, &data, &node(NODE)).unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     for path in [world.path(), world.file("state.db-wal"), world.file("state.db-shm"), copy, backup] {

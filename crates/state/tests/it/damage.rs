@@ -120,7 +120,7 @@ fn with_wal(is_brought_back: bool) -> (Files, Vec<String>) {
     let copy = world.file("copy.db");
     let mut right = Vec::new();
     let mut see = |world: &World| {
-        chronos_state::copy(&world.path(), &copy).unwrap();
+        chronos_state::copy(&world.path(), &copy, &bounds()).unwrap();
         right.push(read_hash(&copy).unwrap());
         std::fs::remove_file(&copy).unwrap();
     };
@@ -175,7 +175,7 @@ fn damaged_backup(damage: Damage) {
     let directory = directory();
     let world = sample();
     let (file, data) = (world.file("backup"), directory.path().join("data"));
-    backup::write(&world.path(), &file, 5000, "1.2.3", "raft.").unwrap();
+    backup::write(&world.path(), &file, 5000, "1.2.3", "raft.", &bounds()).unwrap();
     let bytes = std::fs::read(&file).unwrap();
     let restored = || {
         let state = data.join("state.db");

@@ -15,7 +15,7 @@ fn before_first_release(path: &std::path::Path) {
 fn a_file_from_before_the_first_release_is_refused_wherever_it_comes_from() {
     let mut world = World::new();
     let (older, to) = (world.file("older.db"), world.file("to"));
-    chronos_state::copy(&world.path(), &older).unwrap();
+    chronos_state::copy(&world.path(), &older, &bounds()).unwrap();
     before_first_release(&older);
     let bytes = std::fs::read(&older).unwrap();
     let data = world.file("data");
@@ -24,8 +24,8 @@ fn a_file_from_before_the_first_release_is_refused_wherever_it_comes_from() {
         Machine::open(&older).unwrap_err(),
         world.machine.replace_with(&older, &[]).unwrap_err(),
         chronos_state::check(&older).unwrap_err(),
-        chronos_state::copy(&older, &to).unwrap_err(),
-        backup::write(&older, &to, 1, "1.2.3", "raft.").unwrap_err(),
+        chronos_state::copy(&older, &to, &bounds()).unwrap_err(),
+        backup::write(&older, &to, 1, "1.2.3", "raft.", &bounds()).unwrap_err(),
         backup::adopt(&older, &data, &node(NODE), "raft.").unwrap_err(),
     ] {
         assert!(matches!(error, StateError::BeforeFirstRelease { .. }), "{error:?}");
@@ -113,7 +113,7 @@ fn damage_is_told_with_its_table_and_row() {
         world.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
         world.machine.apply(&[], &[("applied", b"1")]).unwrap();
         let path = world.file("damaged.db");
-        chronos_state::copy(&world.path(), &path).unwrap();
+        chronos_state::copy(&world.path(), &path, &bounds()).unwrap();
         chronos_state::check(&path).unwrap();
         rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         let bytes = std::fs::read(&path).unwrap();
@@ -131,7 +131,7 @@ fn damage_is_told_with_its_table_and_row() {
         assert_eq!(world.ask(|r| r.count_jobs()), (1, 0), "nothing took its place");
         std::fs::write(&path, bytes).unwrap();
         let backup = world.file("backup");
-        let error = backup::write(&path, &backup, 1, "1.2.3", "raft.").unwrap_err().to_string();
+        let error = backup::write(&path, &backup, 1, "1.2.3", "raft.", &bounds()).unwrap_err().to_string();
         assert!(error.ends_with(what) || error.contains(what), "{sql}: {error}");
         assert!(!backup.exists());
     }

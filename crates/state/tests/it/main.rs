@@ -7,6 +7,7 @@
 mod backups;
 mod bad_records;
 mod clock;
+mod copies;
 mod damage;
 mod formats;
 mod forms;

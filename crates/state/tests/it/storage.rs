@@ -48,7 +48,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
 fn a_newer_state_file_is_refused_in_words_that_help() {
     let world = World::new();
     let other = world.file("newer.db");
-    chronos_state::copy(world.machine.path(), &other).unwrap();
+    chronos_state::copy(world.machine.path(), &other, &bounds()).unwrap();
     rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
     let path = other.display().to_string();
     let mut world = world.reopen();
@@ -140,9 +140,12 @@ fn a_copy_replaces_the_whole_state_of_another() {
     let (_, fire) = source.with_run(JobSpec { tags: tags([("k", "v")]), ..spec("a") });
     source.machine.apply(&[], &[("applied", b"1")]).unwrap();
     let copy = source.file("copy.db");
-    chronos_state::copy(source.machine.path(), &copy).unwrap();
+    chronos_state::copy(source.machine.path(), &copy, &bounds()).unwrap();
     assert_eq!(dump(&copy), dump(&source.path()));
-    assert!(chronos_state::copy(source.machine.path(), &copy).is_err(), "a copy never writes over a file");
+    assert!(
+        chronos_state::copy(source.machine.path(), &copy, &bounds()).is_err(),
+        "a copy never writes over a file"
+    );
 
     // What is applied after the copy is not in it.
     source.done(600, report(&fire, begun(1, 600)));
@@ -183,7 +186,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
     (0..2000).for_each(&mut apply);
     let copying = std::thread::spawn({
         let to = to.clone();
-        move || chronos_state::copy(&path, &to).unwrap()
+        move || chronos_state::copy(&path, &to, &bounds()).unwrap()
     });
     let mut number = 2000;
     while !copying.is_finished() {
@@ -204,7 +207,7 @@ fn a_reader_goes_on_with_the_state_of_before_while_it_is_replaced() {
     let mut source = World::new();
     source.create("new");
     let copy = source.file("copy.db");
-    chronos_state::copy(source.machine.path(), &copy).unwrap();
+    chronos_state::copy(source.machine.path(), &copy, &bounds()).unwrap();
     let mut world = World::new();
     world.create("old");
     let reader = world.machine.reader().unwrap();
@@ -224,7 +227,7 @@ fn a_copy_that_fails_leaves_nothing() {
     let to = world.file("copy.db");
     std::fs::write(world.file("text"), "no database, but long enough to be looked at ".repeat(20)).unwrap();
     for from in ["text", "missing"] {
-        assert!(chronos_state::copy(&world.file(from), &to).is_err(), "{from}");
+        assert!(chronos_state::copy(&world.file(from), &to, &bounds()).is_err(), "{from}");
         assert!(!to.exists(), "{from}");
     }
 }

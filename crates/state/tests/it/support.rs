@@ -6,7 +6,7 @@ mod page;
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Age, Applied, Batch, Cancel, Command, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer,
+    Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer,
     ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome,
     PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report,
     Reported, StateError, StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
@@ -23,6 +23,11 @@ pub use page::Page;
 pub const ALL_DUE: DuePlace = (Millis::MIN, JobSeq::new(0));
 /// The node that most commands name.
 pub const NODE: &str = "n1";
+
+/// A copy may take as much as on a node.
+pub fn bounds() -> CopyBounds {
+    CopyBounds::default()
+}
 
 pub fn jobs(
     r: &Reader,

@@ -91,7 +91,7 @@ fn a_batch_that_understates_its_version_is_damage() {
 fn a_file_of_a_version_that_this_binary_does_not_follow_is_left_alone() {
     let world = World::new();
     let other = world.file("newer.db");
-    chronos_state::copy(&world.path(), &other).unwrap();
+    chronos_state::copy(&world.path(), &other, &bounds()).unwrap();
     let next = VERSION + 1;
     rusqlite::Connection::open(&other).unwrap().pragma_update(None, "user_version", next).unwrap();
     let before = dump(&other);
@@ -148,7 +148,7 @@ mod next {
             outcomes.push(other.run(10, command).0);
             other = other.reopen();
             let copy = other.file("copy.db");
-            chronos_state::copy(&other.path(), &copy).unwrap();
+            chronos_state::copy(&other.path(), &copy, &bounds()).unwrap();
             let mut copied = World::new();
             copied.machine.replace_with(&copy, &[]).unwrap();
             assert_eq!(copied.machine.version().unwrap(), other.machine.version().unwrap());

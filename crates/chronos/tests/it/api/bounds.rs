@@ -170,25 +170,39 @@ async fn bodies_take_so_much_room_together_and_no_more() {
     until("room again", || async { (created().await.status == 201).then_some(()) }).await;
 }
 
+/// The backups that lie in the data directory of a server.
+fn backups(server: &Server) -> usize {
+    let entries = std::fs::read_dir(server.setup().data()).unwrap().map(Result::unwrap);
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("backup-")).count()
+}
+
 #[tokio::test]
-async fn two_backups_are_taken_at_a_time() {
+async fn one_backup_is_taken_at_a_time_and_it_ends_with_its_client() {
     let server = CHRONOS.start().await;
     for n in 0..40 {
         let webhook = json!({"url": "http://127.0.0.1:9/", "method": "POST", "body": "x".repeat(250_000)});
         server.create(&manual(&format!("job-{n}"), webhook)).await;
     }
-    let request = b"GET /api/v1/cluster/backup HTTP/1.1\r\nHost: x\r\n\r\n";
-    let mut slow = Vec::new();
-    for _ in 0..2 {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4_096).unwrap();
-        let mut stream = socket.connect(server.address()).await.unwrap();
-        stream.write_all(request).await.unwrap();
-        // It has begun; the rest is not read, and is more than the buffers hold.
-        stream.readable().await.unwrap();
-        slow.push(stream);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut slow = socket.connect(server.address()).await.unwrap();
+    slow.write_all(b"GET /api/v1/cluster/backup HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    // It has begun; the rest is not read, and is more than the buffers hold.
+    slow.readable().await.unwrap();
+    assert_eq!(backups(&server), 1);
+    let refused = server.get("/cluster/backup").await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let problem = refused.problem(503);
+    assert_eq!(problem["code"], "busy");
+    let detail = problem["detail"].as_str().unwrap();
+    for part in
+        ["a backup is being taken from this node already", " s ago", " MiB are sent", "ask another node"]
+    {
+        assert!(detail.contains(part), "{detail} lacks {part:?}");
     }
-    assert_eq!(server.get("/cluster/backup").await.problem(503)["code"], "busy");
+    assert_eq!(backups(&server), 1);
     drop(slow);
+    until("its file to be gone", || async { (backups(&server) == 0).then_some(()) }).await;
     until("a backup", || async { (server.get("/cluster/backup").await.status == 200).then_some(()) }).await;
+    until("no file to be left", || async { (backups(&server) == 0).then_some(()) }).await;
 }

@@ -35,6 +35,15 @@ impl SmallDisk {
         while std::io::Write::write_all(&mut file, &block).is_ok() {}
         path
     }
+
+    /// Takes all the space but so many bytes.
+    fn leave(&self, bytes: u64) -> PathBuf {
+        let path = self.path().join("ballast");
+        let free = rustix::fs::statvfs(self.path()).unwrap();
+        let length = free.f_bavail * free.f_frsize - bytes;
+        std::fs::write(&path, vec![7; usize::try_from(length).unwrap()]).unwrap();
+        path
+    }
 }
 
 impl Drop for SmallDisk {
@@ -123,4 +132,84 @@ async fn a_start_on_a_full_disk_is_refused_in_a_sentence() {
     let log = LogTo::File(disk.path().join("log"));
     let refused = CHRONOS.setup().data_dir(&disk.path().join("data")).log_to(log).refused().await;
     assert_eq!(refused.code, Some(2));
+}
+
+#[tokio::test]
+async fn a_backup_that_would_leave_no_space_is_refused_before_it_takes_any() {
+    let disk = SmallDisk::mount();
+    let server = CHRONOS.setup().data_dir(&disk.path().join("data")).start().await;
+    server.create(&job("before", 10)).await;
+    // There is room for the copy, and for nothing that the node itself writes meanwhile.
+    let ballast = disk.leave(2 << 20);
+    let problem = server.get("/cluster/backup").await.problem(503);
+    assert_eq!(problem["code"], "disk_full");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("a backup needs 4."), "{detail}");
+    assert!(
+        detail.contains(" MiB on the disk of this node, and ") && detail.contains(" are free; "),
+        "{detail}"
+    );
+    let names = std::fs::read_dir(server.setup().data()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("backup-")).count(), 0);
+    server.root("/ready").await.ok(200);
+    server.create(&job("meanwhile", 10)).await;
+    std::fs::remove_file(ballast).unwrap();
+    assert!(!server.get_bytes("/cluster/backup").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_restore_for_which_there_is_no_space_says_what_it_needs() {
+    let mut server = CHRONOS.start().await;
+    server.create(&job("kept", 200_000)).await;
+    let disk = SmallDisk::mount();
+    let backup = server.setup().file("chronos.backup", "");
+    std::fs::write(&backup, server.get_bytes("/cluster/backup").await).unwrap();
+    server.stop().await;
+    disk.leave(100_000);
+    // From the backup, and from what the node left.
+    for (n, from) in [backup, server.setup().data().to_owned()].into_iter().enumerate() {
+        let data = disk.path().join(n.to_string());
+        let restore = tokio::process::Command::new(CHRONOS.path())
+            .args(["cluster", "restore"])
+            .arg(&from)
+            .env_clear()
+            .env("CHRONOS_CLUSTER__DATA_DIR", &data)
+            .output();
+        let output = soon("chronos cluster restore", restore).await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Refused { code: output.status.code(), stderr }.names(&[
+            " needs ",
+            data.to_str().unwrap(),
+            " are free there",
+        ]);
+        assert!(!data.join("state.db").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_space_for_the_state_joins_once_there_is() {
+    let disk = SmallDisk::mount();
+    // The first founds the cluster alone.
+    let mut cluster = CHRONOS.calm_cluster(2).key_of(1, "cluster.raft.join", "[]").key_of(
+        2,
+        "cluster.data_dir",
+        disk.path().join("data").to_str().unwrap(),
+    );
+    cluster.revive(1).await;
+    for n in 0..12 {
+        cluster.node(1).create(&job(&format!("job-{n}"), 250_000)).await;
+    }
+    // It would take the file, and go through the write-ahead log as well.
+    let ballast = disk.leave(4 << 20);
+    cluster.revive(2).await;
+    until("the leader to say why the other has no state", || async {
+        let log = cluster.node(1).log();
+        let why = log.lines().find(|line| line.contains("the state of the leader needs "))?;
+        why.contains(" are free there").then_some(())
+    })
+    .await;
+    let metrics = cluster.node(1).root("/metrics").await.body;
+    assert!(!metrics.contains("chronos_snapshots_sent_total{outcome=\"failed\"} 0"), "{metrics}");
+    std::fs::remove_file(ballast).unwrap();
+    cluster.whole().await;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chronos_env::{Env, ScratchFile, Worker};
 use chronos_peer::Body;
-use chronos_state::private;
+use chronos_state::{private, space};
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -83,11 +83,15 @@ impl IncomingCopy {
             }
             _ => slot.insert(Partial { id, file: Arc::new(self.directory.file()), length: 0 }),
         };
-        let path = partial.file.path().to_owned();
+        let (path, length) = (partial.file.path().to_owned(), partial.id.length);
         let open = move |_: &mut Option<File>| {
             // A part of a chunk that failed may have been written.
-            let file = private::options().create(true).write(true).truncate(false).open(path)?;
+            let file = private::options().create(true).write(true).truncate(false).open(&path)?;
             file.set_len(offset)?;
+            // The rest of it, and the write-ahead log through which it becomes the state of this node.
+            let needed = length.saturating_mul(2).saturating_sub(offset);
+            space::check(space::directory_of(&path), "the state of the leader", needed)
+                .map_err(io::Error::other)?;
             Ok::<_, io::Error>(file)
         };
         let failed = |error: io::Error| format!("the copy cannot be written: {error}");

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chronos_env::{Env, Scratch, ScratchFile, Worker};
+use chronos_state::CopyBounds;
 use openraft::storage::Snapshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
@@ -41,9 +43,13 @@ impl SnapshotSource {
         let state = worker.call(|state| state.path().to_owned()).await?;
         directory.room()?;
         let file = directory.file();
+        // Where nobody waits for this any more, the copying ends too, and the write-ahead log of the state is free again.
+        let given_up = CancellationToken::new();
+        let _wanted = given_up.clone().drop_guard();
+        let bounds = CopyBounds::default().unless(move || given_up.is_cancelled());
         // Not on the state's thread: copying takes seconds, and entries are applied meanwhile.
         let copied = directory.env.blocking(move || {
-            chronos_state::copy(&state, file.path())?;
+            chronos_state::copy(&state, file.path(), &bounds)?;
             let meta = position_of(file.path())?;
             Ok::<_, StateFault>((Arc::new(file), meta))
         });

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::ops::ops;
 use crate::oracle::{config, log};
-use crate::support::{World, dump, logged};
+use crate::support::{World, bounds, dump, logged};
 
 #[derive(Clone, Copy, Debug)]
 enum Between {
@@ -73,7 +73,7 @@ proptest! {
                 Between::Reopen => other = other.reopen(),
                 Between::Replace => {
                     let copy = other.file("copy.db");
-                    chronos_state::copy(other.machine.path(), &copy).unwrap();
+                    chronos_state::copy(other.machine.path(), &copy, &bounds()).unwrap();
                     let mut next = World::new();
                     next.create("before");
                     next.machine.replace_with(&copy, &[]).unwrap();
