@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_server::Node;
 use chronos_server::config::{Config, LogLimits};
@@ -103,7 +104,9 @@ fn config(name: &str, founds: bool, count: usize, directory: PathBuf) -> Config 
     config.cluster.raft.advertise = Some(format!("{name}:7000"));
     config.cluster.raft.join = (1..=count).map(|number| format!("n{number}:7000")).collect();
     // The log is short, so that a node that was away for a while is sent the state.
-    config.cluster.raft.log = LogLimits { snapshot_entries: 50, keep_entries: 10 };
+    let hold_for = Duration::from_secs(2);
+    config.cluster.raft.log =
+        LogLimits { snapshot_entries: 50, keep_entries: 10, hold_for, ..LogLimits::default() };
     config.server.http.address = ([0, 0, 0, 0], 8080).into();
     config
 }

@@ -2,11 +2,15 @@
 //!
 //! This is seen at the socket and not at the body. A body is handed over in large parts, and sending one
 //! part over a slow network may take longer than a dead connection is waited for.
+//!
+//! A call is given up for standing still, and never for what it takes in all: a large message over a slow
+//! network arrives as long as its bytes move.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use chronos_env::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,6 +32,46 @@ impl Activity {
     /// Sets the instant to now.
     pub(super) fn touch(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// How long a call has stood still: from its start until it has a connection, and from then on since bytes
+/// last moved there.
+pub(super) struct Watch {
+    begun: Instant,
+    connection: Mutex<Option<Activity>>,
+}
+
+impl Watch {
+    pub(super) fn begin() -> Self {
+        Self { begun: Instant::now(), connection: Mutex::default() }
+    }
+
+    /// The call goes over this connection from now on.
+    pub(super) fn goes_over(&self, activity: &Activity) {
+        activity.touch();
+        *self.connection() = Some(activity.clone());
+    }
+
+    /// Whether the call has had a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection().is_some()
+    }
+
+    /// Waits until the call has stood still for as long as `patience` says by then. Returns how long that is.
+    pub(super) async fn stands_still(&self, patience: impl Fn() -> Duration) -> Duration {
+        loop {
+            let last = self.connection().as_ref().map_or(self.begun, Activity::last);
+            let patience = patience();
+            if last.elapsed() >= patience {
+                return patience;
+            }
+            tokio::time::sleep_until(last + patience).await;
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<Activity>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

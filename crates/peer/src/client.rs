@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::activity::Watch;
 use super::connection::{Connection, Failure, Outgoing};
 use super::dial::Dialler;
 use super::inbound::Inbound;
@@ -27,6 +27,9 @@ use super::wire::{
 };
 use super::{Answer, Body, Caller, Lane, PeerError, Transport};
 
+/// An upload is given up when no byte of it has moved for this long. The kernel takes more at a time than a slow network
+/// carries in some seconds, and while it sends that, nothing is seen to move.
+const UPLOAD_STALL: Duration = Duration::from_secs(30);
 /// How long making a connection may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -37,7 +40,7 @@ pub struct HttpTransport {
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) caller: Caller,
     pools: Mutex<HashMap<(String, Lane), Arc<Pool>>>,
-    /// [`STALL`], except in tests.
+    /// [`UPLOAD_STALL`], except in tests.
     pub(super) stall: Duration,
 }
 
@@ -48,7 +51,13 @@ impl HttpTransport {
     /// One of the files cannot be used.
     pub fn new(tls: Option<&PeerTls>, caller: Caller, env: Env) -> Result<Self, TlsError> {
         let tls = tls.map(PeerTls::client).transpose()?;
-        Ok(Self { dialler: Arc::new(Dialler::new(env)), tls, caller, pools: Mutex::default(), stall: STALL })
+        Ok(Self {
+            dialler: Arc::new(Dialler::new(env)),
+            tls,
+            caller,
+            pools: Mutex::default(),
+            stall: UPLOAD_STALL,
+        })
     }
 
     fn pool(&self, to: &str, lane: Lane) -> Arc<Pool> {
@@ -70,7 +79,7 @@ impl HttpTransport {
     }
 
     /// Sends a request on a kept connection or a new one. Where the kept connection was closed meanwhile
-    /// and nothing was sent, a new one is tried. `sent` is set once there is a connection.
+    /// and nothing was sent, a new one is tried. `watch` is told of each connection.
     async fn exchange(
         &self,
         pool: &Arc<Pool>,
@@ -78,7 +87,7 @@ impl HttpTransport {
         to: &str,
         mut request: Request<Outgoing>,
         upload: Option<&Upload>,
-        sent: &AtomicBool,
+        watch: &Watch,
     ) -> Answer {
         let permit = Arc::new(permit);
         let mut kept = pool.take();
@@ -88,17 +97,8 @@ impl HttpTransport {
                 Some(connection) => connection,
                 None => self.connect(pool, &permit, to).await?,
             };
-            sent.store(true, Ordering::Relaxed);
-            let activity = connection.activity.clone();
-            let spoken = speak(&mut connection, to, request);
-            let spoken = match upload {
-                None => spoken.await,
-                Some(upload) => tokio::select! {
-                    spoken = spoken => spoken,
-                    why = upload.stalls(&activity) => Err(Failure { why, unsent: None }),
-                },
-            };
-            match spoken {
+            watch.goes_over(&connection.activity);
+            match speak(&mut connection, to, request).await {
                 Ok((answer, is_over)) => {
                     if is_over && upload.is_none_or(Upload::is_out) {
                         pool.put(connection);
@@ -157,16 +157,17 @@ impl Transport for HttpTransport {
             let body = Full::new(message).map_err(|never| match never {}).boxed_unsync();
             let request = self.request(to, kind, body).map_err(|error| unsayable(&error))?;
             let pool = self.pool(to, lane);
-            let sent = AtomicBool::new(false);
+            let watch = Watch::begin();
             let call = async {
                 let permit = pool.permit().await.ok_or_else(stopping)?;
-                self.exchange(&pool, permit, to, request, None, &sent).await
+                self.exchange(&pool, permit, to, request, None, &watch).await
             };
-            match tokio::time::timeout(timeout, call).await {
-                Ok(answer) => answer,
-                Err(_) => {
+            tokio::select! {
+                biased;
+                answer = call => answer,
+                _ = watch.stands_still(|| timeout) => {
                     // If nothing was sent yet, an idle connection may be one that was just made for a call.
-                    if sent.load(Ordering::Relaxed) {
+                    if watch.is_connected() {
                         pool.clear();
                     }
                     let ms = timeout.as_millis();
@@ -196,7 +197,16 @@ impl Transport for HttpTransport {
                 return Err(PeerError::Unreachable(why));
             };
             let permit = permit.ok_or_else(stopping)?;
-            self.exchange(&pool, permit, to, request, Some(&upload), &AtomicBool::new(false)).await
+            let watch = Watch::begin();
+            tokio::select! {
+                biased;
+                answer = self.exchange(&pool, permit, to, request, Some(&upload), &watch) => answer,
+                still = watch.stands_still(|| upload.patience()) => {
+                    pool.clear();
+                    let seconds = still.as_secs_f64();
+                    Err(PeerError::Unreachable(format!("{to}: no byte moved for {seconds} s")))
+                }
+            }
         })
     }
 }

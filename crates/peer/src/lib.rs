@@ -33,6 +33,7 @@ use futures::stream::BoxStream;
 pub use client::HttpTransport;
 pub use server::serve;
 pub use tls::{PeerTls, TlsError};
+pub use wire::MAX_MESSAGE_BYTES;
 
 /// The answer to a call.
 pub type Answer = Result<Bytes, PeerError>;
@@ -78,7 +79,8 @@ pub struct Caller {
 /// Calls other nodes. `to` is the address that a node advertises, `host:port`. Its name is looked up
 /// anew for each connection.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// Sends a message and waits for its answer.
+    /// Sends a message and waits for its answer. `timeout` is how long the call may stand still: while bytes
+    /// move it may take longer, so that a large message arrives over a slow network too.
     fn call<'a>(
         &'a self,
         to: &'a str,

@@ -23,8 +23,8 @@ pub(super) const MESSAGE_BYTES_HEADER: HeaderName = HeaderName::from_static("chr
 /// The kind of call that needs no cluster id, because a node calls it to get one.
 pub(super) const JOIN: &str = "join";
 
-/// The limit on a message and on an answer. Entries travel in messages, and a batch of them is far smaller.
-pub(super) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// The limit on the bytes of a message and of an answer.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// The same of a caller that has not shown that it is a node of the cluster: it may ask to join, and that is short.
 pub(super) const MAX_STRANGERS_BYTES: usize = 64 * 1024;
 /// A body is given up when no byte of it moved for this long.

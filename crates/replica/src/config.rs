@@ -42,7 +42,7 @@ pub struct ReplicaConfig {
     pub log: LogLimits,
 }
 
-/// How many entries the log holds. Not for operators: the simulation has shorter logs.
+/// How much the log holds. Not for operators: the simulation has shorter logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// A snapshot is due after this many entries, or a fixed number of bytes: entries are batches, of a
@@ -51,10 +51,20 @@ pub struct LogLimits {
     /// At most this many entries stay behind a snapshot, and no more than a fixed number of bytes of them:
     /// a follower that was away for a moment is served from the log.
     pub keep_entries: u64,
+    /// For a node that is on its way to the end of the log, with a copy of the state or by its entries, more than that
+    /// stays: up to so many bytes, or twice those of the state where that is more.
+    pub hold_bytes: u64,
+    /// But only while it gets nearer to the end: a node that does not for this long is not waited for.
+    pub hold_for: Duration,
 }
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self { snapshot_entries: 20_000, keep_entries: 10_000 }
+        Self {
+            snapshot_entries: 20_000,
+            keep_entries: 10_000,
+            hold_bytes: 1 << 30,
+            hold_for: Duration::from_secs(60),
+        }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod codec;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod handle;
+pub(crate) mod holds;
 pub(crate) mod in_step;
 pub(crate) mod pending;
 mod reader;

@@ -13,6 +13,8 @@ use crate::error::ReplicaError;
 use crate::lead::Lead;
 use crate::leader::LeaderClient;
 use crate::log::handle::Log;
+use crate::log::holds::Holds;
+use crate::log::upkeep;
 use crate::membership::handle::Membership;
 use crate::membership::state::MemberState;
 use crate::metrics::Metrics;
@@ -89,7 +91,8 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let addresses = Addresses::default();
     let followers = Arc::new(Followers::new(env.clone(), config.reassign_after));
     let lead = Arc::<Lead>::default();
-    let outgoing = Arc::new(OutgoingCopies::new(env.clone()));
+    let holds = Arc::new(Holds::new(config.log.hold_for));
+    let outgoing = Arc::new(OutgoingCopies::new(holds.clone(), env.clone()));
     let network = Network {
         transport: transport.clone(),
         addresses: addresses.clone(),
@@ -98,8 +101,10 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         lead: lead.clone(),
         health: health.clone(),
         metrics: metrics.clone(),
+        holds: holds.clone(),
     };
-    let raft = Raft::new(id, raft_config, network, storage.log.clone(), storage.state_store()).await;
+    let state_store = storage.state_store(outgoing.clone());
+    let raft = Raft::new(id, raft_config, network, storage.log.clone(), state_store).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
     let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
@@ -108,9 +113,11 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let (observer, observed) =
         Observer::new(raft.clone(), id, config.node_id.clone(), survey, lease, metrics.clone());
 
+    let state_file = config.data_dir.join("state.db");
     let mut running = vec![
         loops.start("addresses", addresses.follow(raft.clone())),
         loops.start("copies", outgoing.tidy()),
+        loops.start("purge", upkeep::purge(raft.clone(), storage.log.clone(), holds, config.log, state_file)),
     ];
     if let Some(check) = storage.check.take() {
         running.push(loops.start("state check", check.run()));
@@ -208,7 +215,7 @@ fn cluster_id(env: &Env) -> String {
 }
 
 fn raft_config(config: &ReplicaConfig) -> Result<Arc<Config>, ReplicaError> {
-    let LogLimits { snapshot_entries, keep_entries } = config.log;
+    let LogLimits { snapshot_entries, keep_entries, .. } = config.log;
     let raft_config = Config {
         cluster_name: "chronos".to_owned(),
         heartbeat_interval: config.heartbeat_interval_ms,
@@ -221,11 +228,11 @@ fn raft_config(config: &ReplicaConfig) -> Result<Arc<Config>, ReplicaError> {
         // Many entries in one message: batches wait for each other's journey otherwise.
         max_payload_entries: 4_096,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_entries),
-        max_in_snapshot_log_to_keep: keep_entries,
+        // The log is cut by `log::upkeep`, which knows who still needs it.
+        max_in_snapshot_log_to_keep: u64::MAX,
         // Beyond what the log keeps anyway, a follower gets a snapshot.
         replication_lag_threshold: snapshot_entries + keep_entries,
-        // A state of hundreds of megabytes is not copied, sent and installed in openraft's 200 ms.
-        install_snapshot_timeout: 600_000,
+        // It has no limit of time of its own for a copy of the state: that arrives while its bytes move.
         ..Config::default()
     };
     Ok(Arc::new(raft_config.validate().map_err(|error| ReplicaError::Config(error.to_string()))?))

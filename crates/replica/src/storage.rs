@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::state::check::StateCheck;
 use crate::state::fault::StateFault;
 use crate::state::file::{Sink, StateFile};
+use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
 use crate::state::version::ClusterVersion;
@@ -93,9 +94,9 @@ impl Storage {
     }
 
     /// The state for openraft to apply to.
-    pub(crate) fn state_store(&self) -> StateStore {
+    pub(crate) fn state_store(&self, outgoing: Arc<OutgoingCopies>) -> StateStore {
         let (copies, health, writes) = (self.copies.clone(), self.health.clone(), self.log.writes().clone());
-        StateStore::new(self.state.clone(), self.log.in_step(), copies, health, writes)
+        StateStore::new(self.state.clone(), self.log.in_step(), copies, outgoing, health, writes)
     }
 
     /// Ends the threads, and closes the files.

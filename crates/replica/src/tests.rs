@@ -11,6 +11,7 @@ mod proposals;
 mod reads;
 mod salvage;
 mod samples;
+mod slow;
 mod suite;
 mod version;
 
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chronos_env::{Clock, Env, Loops, Timer};
-use chronos_peer::Caller;
+use chronos_peer::{Caller, Transport};
 use chronos_state::{Applied, Batch, Machine, Outcome, Reader, Refusal, VERSION};
 use chronos_types::NodeName;
 
@@ -80,42 +81,38 @@ impl Node {
         name: &str,
         change: impl FnOnce(&mut ReplicaConfig),
     ) -> Result<Self, ReplicaError> {
-        let mut config = ReplicaConfig {
-            node_id: named(name),
-            data_dir: directory.to_owned(),
-            heartbeat_interval_ms: 100,
-            election_timeout_ms: 1_000,
-            advertise: format!("{name}:1"),
-            http: format!("http://{name}"),
-            version: "1".into(),
-            tz_release: "2026a".into(),
-            follows: VERSION,
-            join: Vec::new(),
-            bootstrap: true,
-            max_voters: 3,
-            reassign_after: Duration::from_secs(2),
-            log: LogLimits::default(),
-        };
+        let mut config = config(directory, name);
         change(&mut config);
-        let machine = Machine::open(&directory.join("state.db")).expect("the state opens");
+        let address = config.advertise.clone();
+        let caller = Caller { node: name.into(), cluster: Arc::default() };
+        let node = Self::start_with(config, &caller, hub.transport(&address, &caller)).await?;
+        hub.serve(&address, &caller, node.replica.service());
+        Ok(node)
+    }
+
+    /// A node that reaches others so, and answers nobody yet.
+    async fn start_with(
+        config: ReplicaConfig,
+        caller: &Caller,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, ReplicaError> {
+        let machine = Machine::open(&config.data_dir.join("state.db")).expect("the state opens");
         let reader = machine.reader().expect("the state can be read");
         let applied = Arc::new(Mutex::new(Vec::new()));
         let replaced = Arc::new(AtomicUsize::new(0));
         let (sink, replacements) = (applied.clone(), replaced.clone());
-        let caller = Caller { node: name.into(), cluster: Arc::default() };
         let clock = ShiftedClock::default();
         let env = Env::with_clock(Arc::new(clock.clone()));
         let activity = Arc::<Activity>::default();
         // As if it fired what it is to.
         activity.set(0, true);
-        let address = config.advertise.clone();
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| match change {
                 StateChange::Applied(batch) => lock(&sink).push(batch),
                 StateChange::Replaced => drop(replacements.fetch_add(1, Ordering::Relaxed)),
             }),
-            transport: hub.transport(&address, &caller),
+            transport,
             caller: caller.clone(),
             activity,
             metrics: Metrics::default(),
@@ -124,7 +121,6 @@ impl Node {
         };
         let replica = Replica::start(config, dependencies).await?;
         let proposer = Proposer::start(replica.clone());
-        hub.serve(&address, &caller, replica.service());
         Ok(Self { replica, proposer, applied, replaced, reader, clock })
     }
 
@@ -178,6 +174,25 @@ impl Node {
     fn jobs(&self) -> u64 {
         let (enabled, disabled) = self.reader.count_jobs().expect("the state can be read");
         enabled.max(disabled)
+    }
+}
+
+fn config(directory: &Path, name: &str) -> ReplicaConfig {
+    ReplicaConfig {
+        node_id: named(name),
+        data_dir: directory.to_owned(),
+        heartbeat_interval_ms: 100,
+        election_timeout_ms: 1_000,
+        advertise: format!("{name}:1"),
+        http: format!("http://{name}"),
+        version: "1".into(),
+        tz_release: "2026a".into(),
+        follows: VERSION,
+        join: Vec::new(),
+        bootstrap: true,
+        max_voters: 3,
+        reassign_after: Duration::from_secs(2),
+        log: LogLimits::default(),
     }
 }
 

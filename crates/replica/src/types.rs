@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chronos_peer::MAX_MESSAGE_BYTES;
 use chronos_state::{Batch, Outcome, StateError};
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,10 @@ pub(crate) struct Member {
     /// The highest version of the cluster that it can follow.
     pub follows: u32,
 }
+
+/// The most bytes of a batch. It goes to the other nodes in a message, of which the head takes far less than the
+/// rest. What is proposed together is smaller by far, whatever JSON makes of it; see [`crate::proposer`].
+pub(crate) const MAX_BATCH_BYTES: usize = MAX_MESSAGE_BYTES - (1 << 20);
 
 /// A batch on its way through the log, with its bytes. Whoever proposes it encodes it once, on its own task and
 /// not on the one thread that writes the log. Clones share both.

@@ -155,10 +155,10 @@ pub struct PutJob {
 impl PutJob {
     /// A rough count of its bytes in the log.
     fn weight(&self) -> usize {
-        let StoredSpec { description, webhook, .. } = &self.spec;
-        let headers: usize = webhook.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let body = webhook.body.as_ref().map_or(0, |body| body.len());
-        1_000 + description.len() + headers + body
+        let StoredSpec { name, description, schedule, timezone, webhook, tags, .. } = &self.spec;
+        let texts = name.len() + description.len() + schedule.len() + timezone.len();
+        let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+        900 + texts + tags + webhook.weight()
     }
 
     /// The bytes that the specification takes in the state if the job is enabled: to disable a job makes it no

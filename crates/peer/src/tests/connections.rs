@@ -1,5 +1,11 @@
 //! How connections are made, kept and closed.
 
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
 use super::*;
 
 fn named(net: &Arc<Named>) -> HttpTransport {
@@ -68,6 +74,76 @@ async fn a_call_without_an_answer_in_time_fails_and_is_dropped_over_there() {
     let dropped = tokio::time::timeout(LONG, node.service.dropped.acquire()).await;
     dropped.expect("it is dropped").expect("open").forget();
     assert_eq!(text(call(&a, &node.address, "echo", "x").await), "x");
+}
+
+/// A network that takes 16 KiB every 20 ms.
+#[derive(Debug)]
+struct Slow(Env);
+
+struct SlowSocket {
+    socket: Socket,
+    pause: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Net for Slow {
+    fn lookup<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(self.0.lookup(address))
+    }
+
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Socket>> {
+        Box::pin(async move {
+            let (socket, _) = self.0.connect(&[address]).await?;
+            let pause = Box::pin(tokio::time::sleep(Duration::ZERO));
+            Ok(Box::new(SlowSocket { socket, pause }) as Socket)
+        })
+    }
+
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(self.0.listen(address))
+    }
+}
+
+impl AsyncRead for SlowSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for SlowSocket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.pause.as_mut().poll(context));
+        let some = &bytes[..bytes.len().min(16 << 10)];
+        let wrote = ready!(Pin::new(&mut self.socket).poll_write(context, some));
+        self.pause.as_mut().reset(tokio::time::Instant::now() + Duration::from_millis(20));
+        Poll::Ready(wrote)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_over_a_slow_network_arrives_while_its_bytes_move() {
+    let node = Node::start("b", Some("c1")).await;
+    let env = Env::real().with_net(Arc::new(Slow(Env::real())));
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    // It takes more than twice the time that it may stand still.
+    let message = Bytes::from(vec![7; 2 << 20]);
+    let answer = a.call(&node.address, Lane::Log, "count", message, Duration::from_secs(1)).await;
+    assert_eq!(text(answer), (2 << 20).to_string());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::messages::payload::Accepted;
 use crate::raft::{Figures, Raft};
 use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
-use crate::types::LoggedBatch;
+use crate::types::{LoggedBatch, MAX_BATCH_BYTES};
 
 /// How long a node that stops waits for its disk.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -67,12 +67,7 @@ impl Log {
         let health = storage.health.clone();
         let follow = upkeep::follow_leadership(raft.clone(), lead.clone(), leadership.clone(), health);
         let copy = upkeep::snapshot_by_bytes(raft.clone(), storage.log.clone());
-        let purge = upkeep::purge_by_bytes(raft.clone(), storage.log.clone());
-        let running = vec![
-            loops.start("leadership", follow),
-            loops.start("snapshots", copy),
-            loops.start("purge", purge),
-        ];
+        let running = vec![loops.start("leadership", follow), loops.start("snapshots", copy)];
         let on_propose = OnceLock::new();
         Self { name, cluster, storage, raft, lead, cut_off, loops, leadership, on_propose, running }
     }
@@ -162,6 +157,11 @@ impl Log {
             return Err(ProposeError::NoLeader { leader: None });
         }
         let logged = LoggedBatch::new(batch).map_err(|error| ProposeError::Stopped(error.to_string()))?;
+        let (bytes, limit) = (logged.bytes().len(), MAX_BATCH_BYTES);
+        if bytes > limit {
+            // In the log it would stop all that comes after it, since no other node could take it.
+            return Err(ProposeError::TooLarge { bytes, limit });
+        }
         let (responder, answer) = ProgressResponder::complete_only();
         let submitted = self.raft.client_write_ff(logged, Some(responder)).await;
         submitted.map_err(|fatal| ProposeError::Stopped(health.word(&fatal)))?;

@@ -34,6 +34,11 @@ impl InStep {
         }
     }
 
+    /// The first entry that the log has.
+    pub(crate) fn first(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| lock(&shared.tail).first())
+    }
+
     /// For a state without a log.
     #[cfg(test)]
     pub(crate) fn detached() -> Self {

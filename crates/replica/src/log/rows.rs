@@ -43,12 +43,12 @@ impl LogRows {
         Ok(entries)
     }
 
-    /// The last index that can go if the newest `keep` bytes are to stay.
-    pub(crate) fn cut(&self, keep: u64) -> Result<Option<u64>, LogError> {
+    /// The first entry that stays if the newest `keep` bytes are to stay; 0 where there is none.
+    pub(crate) fn cut(&self, keep: u64) -> Result<u64, LogError> {
         let edges = "SELECT min(idx), max(idx) FROM log";
         let (Some(first), Some(last)) = self.0.query_row(edges, [], |row| Ok((row.get(0)?, row.get(1)?)))?
         else {
-            return Ok(None);
+            return Ok(0);
         };
         let mut total = self.0.prepare_cached("SELECT total FROM log WHERE idx = ?1")?;
         let mut total = |index: i64| total.query_row([index], |row| row.get::<_, i64>(0));
@@ -59,7 +59,7 @@ impl LogRows {
             let middle = i64::midpoint(low, high);
             if total(middle)? <= limit { low = middle.saturating_add(1) } else { high = middle }
         }
-        Ok(u64::try_from(low.saturating_sub(1)).ok().filter(|cut| signed(*cut) >= first))
+        Ok(low.cast_unsigned())
     }
 }
 

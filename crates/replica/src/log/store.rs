@@ -129,9 +129,15 @@ impl LogStore {
         self.write(Change::Identity(identity)).await
     }
 
-    /// The last index that can be purged if the newest `keep` bytes are to stay.
-    pub(crate) async fn cut(&self, keep: u64) -> io::Result<Option<u64>> {
-        self.rows.call(move |rows| rows.cut(keep)).await?.map_err(io::Error::other)
+    /// The first entry that stays if the newest `keep` bytes are to stay, and the first one if as many are as `most`
+    /// says, which may block.
+    pub(crate) async fn cuts(
+        &self,
+        keep: u64,
+        most: impl FnOnce() -> u64 + Send + 'static,
+    ) -> io::Result<(u64, u64)> {
+        let cuts = move |rows: &mut LogRows| Ok::<_, LogError>((rows.cut(keep)?, rows.cut(most())?));
+        self.rows.call(cuts).await?.map_err(io::Error::other)
     }
 
     /// Ends both threads and closes the file.

@@ -35,7 +35,7 @@ pub(crate) struct Copies {
 /// A copy on its way. It has failed when this is dropped, unless it is [done](OnItsWay::done).
 pub(crate) struct OnItsWay {
     outcomes: Family<ByOutcome, Counter>,
-    outcome: &'static str,
+    outcome: Option<&'static str>,
 }
 
 impl CopyMetrics {
@@ -60,7 +60,7 @@ impl Copies {
 
     /// One copy begins.
     pub(crate) fn begin(&self) -> OnItsWay {
-        OnItsWay { outcomes: self.outcomes.clone(), outcome: FAILED }
+        OnItsWay { outcomes: self.outcomes.clone(), outcome: Some(FAILED) }
     }
 
     /// The bytes of a copy, counted as they go by.
@@ -76,12 +76,19 @@ impl Copies {
 impl OnItsWay {
     /// The copy is there as a whole.
     pub(crate) fn done(mut self) {
-        self.outcome = DONE;
+        self.outcome = Some(DONE);
+    }
+
+    /// Nothing of it was sent, and another one is about to be.
+    pub(crate) fn put_off(mut self) {
+        self.outcome = None;
     }
 }
 
 impl Drop for OnItsWay {
     fn drop(&mut self) {
-        self.outcomes.get_or_create(&ByOutcome { outcome: self.outcome }).inc();
+        if let Some(outcome) = self.outcome {
+            self.outcomes.get_or_create(&ByOutcome { outcome }).inc();
+        }
     }
 }

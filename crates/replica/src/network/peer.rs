@@ -7,21 +7,27 @@ use std::time::Duration;
 
 use chronos_peer::Transport;
 use chronos_types::NodeName;
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use openraft::base::{BoxFuture, BoxStream};
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkV2};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::{EntryPayload, OptionalSend, RaftNetworkFactory};
+use openraft::{OptionalSend, RaftNetworkFactory};
 use prometheus_client::metrics::histogram::Histogram;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::addresses::Addresses;
+use super::link::Link;
+use super::pieces::{length, split};
 use crate::health::Health;
 use crate::lead::Lead;
-use crate::messages::payload::{Append, Appended, CopyAnswer, SnapshotHead, To};
+use crate::log::holds::Holds;
+use crate::log::tail::next;
+use crate::messages::payload::{Append, Appended, CopyAnswer, CopyId, SnapshotHead, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
 use crate::metrics::{CopyMetrics, Metrics};
@@ -29,11 +35,8 @@ use crate::presence::followers::Followers;
 use crate::presence::heard::Answer;
 use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::{SnapshotSource, SourcedSnapshot};
-use crate::types::{Entry, Member, Types, Vote};
+use crate::types::{Member, Types, Vote};
 
-/// How long entries may take to be on the other disk. openraft's own limit is the heartbeat's,
-/// which a slow sync exceeds; sent again, they would only make it slower.
-const ENTRIES_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a node may take to say how much of a copy it has.
 const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,6 +49,7 @@ pub(crate) struct Network {
     pub lead: Arc<Lead>,
     pub health: Arc<Health>,
     pub metrics: Metrics,
+    pub holds: Arc<Holds>,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -64,6 +68,8 @@ impl RaftNetworkFactory<Types> for Network {
             health: self.health.clone(),
             copies: self.metrics.copies.clone(),
             round_trips: self.metrics.peers.round_trips(&member.name),
+            holds: self.holds.clone(),
+            link: Link::default(),
         }
     }
 }
@@ -80,7 +86,12 @@ pub(crate) struct Peer {
     health: Arc<Health>,
     copies: CopyMetrics,
     round_trips: Histogram,
+    holds: Arc<Holds>,
+    link: Link,
 }
+
+/// How far a follower has come, or why that is not known.
+type Answered = Result<StreamAppendResult<Types>, RPCError<Types>>;
 
 impl Peer {
     /// Refuses to send anything while this node gives up the lead: what a follower hears from its leader keeps it from
@@ -119,17 +130,76 @@ impl Peer {
         message.answer(&answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
     }
 
-    /// Sends a state that stands where `snapshot` says or later; answers with the other's vote.
+    /// Sends entries, or none as a heartbeat, which may take `ttl`.
+    async fn append(
+        &mut self,
+        request: AppendEntriesRequest<Types>,
+        ttl: Duration,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        self.speaks("entries")?;
+        let (term, bytes) = (request.vote.leader_id.term, request.entries.iter().map(length).sum());
+        let patience = if bytes == 0 { ttl } else { ttl.max(self.link.patience(bytes)) };
+        let stalled = self.health.progress().stalled();
+        let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
+        let append = Append { request, proven: self.followers.proven(self.id), stalled_ms };
+        let sent = Instant::now();
+        let answer = self.ask(&Request::Append(self.to(append)), patience).await;
+        let time = sent.elapsed();
+        match &answer {
+            Ok(_) if bytes == 0 => self.round_trips.observe(time.as_secs_f64()),
+            Ok(_) => self.link.took(bytes, time),
+            Err(_) if bytes > 0 && time >= patience => self.link.timed_out(),
+            Err(_) => {}
+        }
+        let Appended { answer, sign } = answer?;
+        if let Some(sign) = sign {
+            self.followers.note(self.id, term, &Answer { sign, sent, bytes: bytes as u64 });
+        }
+        Ok(answer.into())
+    }
+
+    /// Sends a piece of what openraft has for this follower.
+    async fn append_piece(&mut self, piece: AppendEntriesRequest<Types>, ttl: Duration) -> Answered {
+        let has = piece.prev_log_id;
+        let last = piece.entries.last().map(|entry| entry.log_id);
+        if last.is_some() && !self.holds.reaches(next(has.as_ref())) {
+            // openraft cuts nothing that a stream is about to send, for as long as the stream lives. It ends here,
+            // and the follower gets a copy of the state.
+            let why = format!("the log is not kept any longer for {}, which is too far behind", self.name);
+            return Err(Unreachable::from_string(why).into());
+        }
+        let answer = self.append(piece, ttl).await?;
+        if let (AppendEntriesResponse::Success, Some(last)) = (&answer, last) {
+            self.holds.took(self.id, &self.name, next(Some(&last)));
+        }
+        Ok(answer.into_stream_result(has, last.or(has)))
+    }
+
+    /// Sends a state that stands where `snapshot` says; answers with the other's vote.
     async fn send_state(&self, vote: Vote, snapshot: SourcedSnapshot) -> Result<Vote, StreamingError<Types>> {
         let failed = |error: &dyn Display| self.failed("a snapshot", error);
+        // For a node that does not answer no copy is made, and no log is held.
+        let nothing = CopyId { sha256: String::new(), length: 0 };
+        let _: u64 = self.ask(&Request::SnapshotOffset(self.to(nothing)), OFFSET_TIMEOUT).await?;
+        let asked = snapshot.meta.last_log_id;
+        let Some(on_its_way) = self.holds.copy(self.id, &self.name, next(asked.as_ref())) else {
+            return Err(NetworkError::from_string("the log was cut behind this state meanwhile").into());
+        };
         let copy = self.outgoing.copy(snapshot).await.map_err(|error| failed(&error))?;
+        if copy.meta.last_log_id > asked {
+            // It is newer than what was asked for. openraft asks again at once, gets this one, and then knows where
+            // it stands: what the copy holds need not be sent once more.
+            return Err(NetworkError::from_string("the copy is newer").into());
+        }
         let had: u64 = self.ask(&Request::SnapshotOffset(self.to(copy.id.clone())), OFFSET_TIMEOUT).await?;
         let offset = if had <= copy.id.length { had } else { 0 };
         tracing::info!(to = self.name.as_str(), bytes = copy.id.length, offset, "sending the state");
+        on_its_way.begins(next(copy.meta.last_log_id.as_ref()), offset, copy.id.length);
         let head = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
         let message = Request::Snapshot(self.to(head)).encode().map_err(|error| failed(&error))?;
         let body = self.outgoing.read(copy.clone(), offset).await.map_err(|error| failed(&error))?;
-        let body = self.copies.sent.counted(body);
+        let count = on_its_way.counter();
+        let body = self.copies.sent.counted(body).inspect_ok(move |chunk| count(chunk.len() as u64)).boxed();
         let answer = self.transport.upload(&self.address()?, message.kind, message.bytes.clone(), body).await;
         let answer = answer.map_err(|error| failed(&error))?;
         match message.answer(&answer).map_err(|error| failed(&error))? {
@@ -151,22 +221,31 @@ impl RaftNetworkV2<Types> for Peer {
         request: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        let is_heartbeat = request.entries.is_empty();
-        let timeout = if is_heartbeat { option.hard_ttl() } else { option.hard_ttl().max(ENTRIES_TIMEOUT) };
-        self.speaks("entries")?;
-        let (term, bytes) = (request.vote.leader_id.term, request.entries.iter().map(bytes).sum());
-        let stalled = self.health.progress().stalled();
-        let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
-        let append = Append { request, proven: self.followers.proven(self.id), stalled_ms };
-        let sent = Instant::now();
-        let Appended { answer, sign } = self.ask(&Request::Append(self.to(append)), timeout).await?;
-        if is_heartbeat {
-            self.round_trips.observe(sent.elapsed().as_secs_f64());
-        }
-        if let Some(sign) = sign {
-            self.followers.note(self.id, term, &Answer { sign, sent, bytes });
-        }
-        Ok(answer.into())
+        self.append(request, option.hard_ttl()).await
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        requests: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Answered>, RPCError<Types>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        let ttl = option.hard_ttl();
+        let stream = stream::unfold(Some((self, requests, None)), move |state| async move {
+            let (peer, mut requests, rest) = state?;
+            let request = match rest {
+                Some(rest) => rest,
+                None => requests.next().await?,
+            };
+            let (piece, rest) = split(request, peer.link.piece());
+            let whole = piece.entries.last().map(|entry| entry.log_id).or(piece.prev_log_id);
+            let answered = peer.append_piece(piece, ttl).await;
+            let goes_on = matches!(&answered, Ok(Ok(matching)) if *matching == whole);
+            Some((answered, goes_on.then_some((peer, requests, rest))))
+        });
+        Box::pin(async move { Ok(stream.boxed()) })
     }
 
     async fn vote(
@@ -197,16 +276,21 @@ impl RaftNetworkV2<Types> for Peer {
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         self.speaks("a snapshot")?;
         let on_its_way = self.copies.sent.begin();
-        tokio::select! {
-            sent = self.send_state(vote, snapshot) => {
-                let vote = sent.inspect_err(|error| {
-                    tracing::warn!(to = self.name.as_str(), %error, "the state was not sent");
-                })?;
-                on_its_way.done();
-                Ok(SnapshotResponse::new(vote))
-            }
+        let sent = tokio::select! {
+            sent = self.send_state(vote, snapshot) => sent,
             closed = cancel => Err(closed.into()),
+        };
+        if let Err(StreamingError::Unreachable(why)) = &sent {
+            tracing::debug!(%why, "a copy of the state did not arrive; the next attempt goes on where it stopped");
         }
+        if let Err(StreamingError::Network(_)) = &sent {
+            // It is asked for again at once, as it is then.
+            on_its_way.put_off();
+            return Ok(SnapshotResponse::new(sent?));
+        }
+        let vote = sent?;
+        on_its_way.done();
+        Ok(SnapshotResponse::new(vote))
     }
 
     async fn transfer_leader(
@@ -217,13 +301,5 @@ impl RaftNetworkV2<Types> for Peer {
         let request = Request::TransferLeader(self.to(request.into()));
         let answer: TransferAnswer = self.ask(&request, option.hard_ttl()).await?;
         Ok(answer.into())
-    }
-}
-
-/// About what an entry takes on its way.
-fn bytes(entry: &Entry) -> u64 {
-    match &entry.payload {
-        EntryPayload::Normal(logged) => logged.bytes().len() as u64,
-        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
     }
 }

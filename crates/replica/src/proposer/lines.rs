@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::group::Group;
 use crate::error::ProposeError;
 use crate::messages::payload::Accepted;
+use crate::types::MAX_BATCH_BYTES;
 
 /// Bytes that wait in one line: some seconds of a busy log, and memory that any machine has.
 const LINE_BYTES: usize = 16 << 20;
@@ -19,6 +20,9 @@ const LEAST: usize = 4 << 10;
 /// The most that commands which stay together may weigh. All that the API takes weighs less, and plans and
 /// reports come in portions of half of it.
 const MOST: usize = 2 << 20;
+// A batch has a group of each class, and each of them at most so much. Weights count bytes before JSON, which makes six
+// of a control character.
+const _: () = assert!(3 * 6 * MOST < MAX_BATCH_BYTES && Group::ROOM.bytes <= MOST);
 /// How long a client waits for a place in its line. In that time the log takes a hundred batches, unless
 /// something is wrong with it, and then a client is better told.
 const CLIENT_WAITS: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod checksum;
+mod copy;
 pub(crate) mod incoming;
 pub(crate) mod outgoing;
 pub(crate) mod source;

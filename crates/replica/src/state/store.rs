@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::fault::StateFault;
 use super::file::StateFile;
 use super::snapshot::builder::SnapshotBuilder;
+use super::snapshot::outgoing::OutgoingCopies;
 use super::snapshot::source::{SnapshotDirectory, SnapshotSource, SourcedSnapshot};
 use crate::health::Health;
 use crate::log::in_step::InStep;
@@ -27,6 +28,7 @@ pub(crate) struct StateStore {
     worker: Worker<StateFile>,
     in_step: InStep,
     directory: Arc<SnapshotDirectory>,
+    outgoing: Arc<OutgoingCopies>,
     health: Arc<Health>,
     writes: WriteMetrics,
 }
@@ -36,10 +38,11 @@ impl StateStore {
         worker: Worker<StateFile>,
         in_step: InStep,
         directory: Arc<SnapshotDirectory>,
+        outgoing: Arc<OutgoingCopies>,
         health: Arc<Health>,
         writes: WriteMetrics,
     ) -> Self {
-        Self { worker, in_step, directory, health, writes }
+        Self { worker, in_step, directory, outgoing, health, writes }
     }
 
     fn source(&self) -> SnapshotSource {
@@ -96,7 +99,11 @@ impl RaftStateMachine<Types> for StateStore {
         Ok(())
     }
 
+    /// A copy that is kept goes first, so that whoever got a part of it gets the rest.
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SourcedSnapshot>> {
+        if let Some(copy) = self.outgoing.kept(self.in_step.first()) {
+            return Ok(Some(Snapshot { meta: copy.meta.clone(), snapshot: SnapshotSource::Kept(copy) }));
+        }
         let meta = self.worker.call(|state| state.snapshot().cloned()).await?;
         Ok(meta.map(|meta| Snapshot { meta, snapshot: self.source() }))
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use chronos_env::BoxFuture;
 use chronos_peer::{Answer, Body, Caller, Lane, PeerError, Service, Transport};
 use futures::StreamExt as _;
+use tokio::sync::watch;
 
 use crate::lock::lock;
 
@@ -31,6 +32,8 @@ struct State {
     chunks: Option<usize>,
     /// In so many of the next bodies a bit is flipped.
     flips: usize,
+    /// Bodies stand still.
+    held: watch::Sender<bool>,
     /// From, to, and of which kind.
     sent: Vec<(String, String, &'static str)>,
 }
@@ -107,6 +110,11 @@ impl Hub {
     /// In so many of the next bodies a bit is flipped on the way.
     pub(super) fn flip_bodies(&self, flips: usize) {
         lock(&self.0).flips = flips;
+    }
+
+    /// Whether bodies stand still on their way.
+    pub(super) fn hold_bodies(&self, held: bool) {
+        lock(&self.0).held.send_replace(held);
     }
 
     /// How many messages of a kind were sent to a node.
@@ -201,6 +209,16 @@ impl Transport for Port {
                 flips > 0
             };
             let body = if flips { body.map(flipped).boxed() } else { body };
+            let held = lock(&self.hub.0).held.subscribe();
+            let body = body.then(move |chunk| {
+                let mut held = held.clone();
+                async move {
+                    // The hub lives for as long as anybody sends.
+                    let _ = held.wait_for(|held| !held).await;
+                    chunk
+                }
+            });
+            let body = body.boxed();
             let answer = service.receive(&self.caller.node, kind, message, body).await;
             self.returned(to, answer)
         })

@@ -1,6 +1,7 @@
 //! openraft's own suite for stores, on ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chronos_env::{Env, Fault, Worker};
 use chronos_state::Machine;
@@ -10,11 +11,13 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use super::runtime;
 use crate::ReplicaError;
 use crate::health::Health;
+use crate::log::holds::Holds;
 use crate::log::in_step::InStep;
 use crate::log::store::LogStore;
 use crate::log::time::LogTime;
 use crate::metrics::WriteMetrics;
 use crate::state::file::StateFile;
+use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::SnapshotDirectory;
 use crate::state::store::StateStore;
 use crate::state::version::ClusterVersion;
@@ -45,7 +48,9 @@ impl StoreBuilder<Types, LogStore, StateStore, tempfile::TempDir> for Builder {
         let worker = Worker::spawn(&Env::real(), "state-machine", file, || {}).expect("a thread");
         let copies = Arc::new(SnapshotDirectory::open(directory.path(), Env::real()).expect("a directory"));
         // The suite applies entries that it never appended.
-        let state = StateStore::new(worker, InStep::detached(), copies, health, WriteMetrics::default());
+        let outgoing = Arc::new(OutgoingCopies::new(Arc::new(Holds::new(Duration::ZERO)), Env::real()));
+        let state =
+            StateStore::new(worker, InStep::detached(), copies, outgoing, health, WriteMetrics::default());
         Ok((directory, log, state))
     }
 }

@@ -9,11 +9,13 @@ use openraft::{EntryPayload, Membership};
 
 use super::*;
 use crate::health::Health;
+use crate::log::holds::Holds;
 use crate::log::in_step::InStep;
 use crate::log::time::LogTime;
 use crate::metrics::WriteMetrics;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
+use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::{SnapshotDirectory, SnapshotSource};
 use crate::state::store::StateStore;
 use crate::state::version::ClusterVersion;
@@ -100,8 +102,10 @@ async fn a_copy_of_a_version_that_this_node_cannot_follow_stops_it() {
     drop(newer);
 
     let worker = Worker::spawn(&Env::real(), "state-machine", state.file, || {}).expect("a thread");
-    let (health, writes) = (state.health.clone(), WriteMetrics::default());
-    let mut store = StateStore::new(worker, InStep::detached(), Arc::new(copies), health, writes);
+    let outgoing = Arc::new(OutgoingCopies::new(Arc::new(Holds::new(Duration::ZERO)), Env::real()));
+    let (copies, health) = (Arc::new(copies), state.health.clone());
+    let mut store =
+        StateStore::new(worker, InStep::detached(), copies, outgoing, health, WriteMetrics::default());
     let installed = store.install_snapshot(&SnapshotMeta::default(), SnapshotSource::Received(copy)).await;
     installed.expect_err("it cannot follow");
     let fault = state.health.fault().now().expect("the node stops");

@@ -52,6 +52,24 @@ pub enum StoredAuth<'a> {
     },
 }
 
+impl StoredWebhook<'_> {
+    /// The bytes of its texts.
+    pub(crate) fn weight(&self) -> usize {
+        let Self { url, headers, body, auth, .. } = self;
+        let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let body = body.as_ref().map_or(0, |body| body.len());
+        let auth = match auth {
+            None => 0,
+            Some(StoredAuth::Bearer { token }) => token.len(),
+            Some(StoredAuth::Basic { username, password }) => username.len() + password.len(),
+            Some(StoredAuth::ApiKey { api_key, header }) => {
+                api_key.len() + header.as_ref().map_or(0, |header| header.len())
+            }
+        };
+        url.len() + headers + body + auth
+    }
+}
+
 impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
     fn from(webhook: &'a Webhook) -> Self {
         let Webhook {

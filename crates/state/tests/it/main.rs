@@ -33,3 +33,4 @@ mod strict;
 mod support;
 mod triggers;
 mod versions;
+mod weights;

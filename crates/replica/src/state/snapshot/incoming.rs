@@ -133,27 +133,27 @@ impl IncomingCopy {
             copy_id(&path)
         };
         let found = worker.call(check).await.map_err(ended)?.map_err(failed)?;
-        let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned().into()) };
-        if found != whole.id {
-            let (found, expected) = (found.sha256, whole.id.sha256);
-            return Err(CopyError::Damaged(format!(
-                "the copy has the checksum {found}, expected {expected}"
-            )));
+        if found != partial.id {
+            let why = format!("the copy has the checksum {}, expected {}", found.sha256, partial.id.sha256);
+            *slot = None;
+            return Err(CopyError::Damaged(why));
         }
-        let path = whole.file.path().to_owned();
+        let path = partial.file.path().to_owned();
         // It may be what was sent and damaged all the same, where the sender's disk is. Not on the state's thread:
         // it takes seconds where there are a million executions.
         let read = move |_: &mut Option<File>| {
             let stands = position_of(&path)?;
             chronos_state::check(&path).map(|()| stands).map_err(StateFault::of_copy)
         };
-        match worker.call(read).await.map_err(ended)? {
-            Ok(stands) if stands == *meta => {}
-            Ok(stands) => return Err(CopyError::Damaged(mismatch(&stands, meta))),
-            Err(newer @ StateFault::NewerCopy { .. }) => return Err(CopyError::Newer(newer.to_string())),
-            Err(error) => return Err(CopyError::Damaged(format!("the copy cannot be read: {error}"))),
+        let read = worker.call(read).await.map_err(ended)?;
+        // It is kept until here: where the connection breaks while it is read, it need not be sent again.
+        let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned().into()) };
+        match read {
+            Ok(stands) if stands == *meta => Ok(whole.file),
+            Ok(stands) => Err(CopyError::Damaged(mismatch(&stands, meta))),
+            Err(newer @ StateFault::NewerCopy { .. }) => Err(CopyError::Newer(newer.to_string())),
+            Err(error) => Err(CopyError::Damaged(format!("the copy cannot be read: {error}"))),
         }
-        Ok(whole.file)
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Option<Partial>>, String> {

@@ -6,55 +6,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chronos_env::{Env, ScratchFile, Worker};
+use chronos_env::{Env, Worker};
 use chronos_peer::Body;
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::checksum::copy_id;
-use super::source::SourcedSnapshot;
-use crate::lock::lock;
+use super::copy::OutgoingCopy;
+use super::source::{SnapshotSource, SourcedSnapshot};
+use crate::log::holds::Holds;
+use crate::log::tail::next;
 use crate::messages::payload::CopyId;
-use crate::types::{LogId, SnapshotMeta};
+use crate::types::SnapshotMeta;
 
 /// What is read from the disk, and sent, at a time.
 const CHUNK: usize = 256 << 10;
-/// How long a copy is kept after its last use, for a node whose connection broke.
-const KEEP: Duration = Duration::from_secs(300);
 /// Between looks whether the kept copy has served.
 const TIDY: Duration = Duration::from_secs(60);
-
-/// A copy on its way.
-pub(crate) struct OutgoingCopy {
-    pub id: CopyId,
-    /// Where the state in it stands.
-    pub meta: SnapshotMeta,
-    file: Arc<ScratchFile>,
-    used: std::sync::Mutex<Instant>,
-}
-
-impl OutgoingCopy {
-    fn use_now(&self) {
-        *lock(&self.used) = Instant::now();
-    }
-
-    fn is_idle(&self) -> bool {
-        lock(&self.used).elapsed() > KEEP
-    }
-}
 
 /// Makes the copies, one at a time, and keeps the last one for a while: several nodes may need it, and a
 /// transfer that broke goes on where it stopped.
 pub(crate) struct OutgoingCopies {
     kept: Mutex<Option<Arc<OutgoingCopy>>>,
+    holds: Arc<Holds>,
     env: Env,
 }
 
 impl OutgoingCopies {
-    pub(crate) fn new(env: Env) -> Self {
-        Self { kept: Mutex::default(), env }
+    pub(crate) fn new(holds: Arc<Holds>, env: Env) -> Self {
+        Self { kept: Mutex::default(), holds, env }
     }
 
     /// Removes copies that nobody has asked for lately; goes on for ever.
@@ -68,11 +49,23 @@ impl OutgoingCopies {
         }
     }
 
+    /// The copy that is kept, if the log behind it is kept too, which begins with the entry `first`. None also while
+    /// one is being made.
+    pub(crate) fn kept(&self, first: u64) -> Option<Arc<OutgoingCopy>> {
+        let kept = self.kept.try_lock().ok()?;
+        let reached = |entry| first <= entry && self.holds.reaches(entry);
+        kept.as_ref().filter(|copy| reached(behind(&copy.meta))).cloned()
+    }
+
     /// A copy of a state that stands where `snapshot` says, or later.
     pub(crate) async fn copy(&self, snapshot: SourcedSnapshot) -> io::Result<Arc<OutgoingCopy>> {
+        if let SnapshotSource::Kept(copy) = snapshot.snapshot {
+            copy.use_now();
+            return Ok(copy);
+        }
         let mut kept = self.kept.lock().await;
         // openraft assumes that the receiver stands where the snapshot says, so an older state will not do.
-        let enough = |copy: &OutgoingCopy| index(&copy.meta) >= index(&snapshot.meta);
+        let enough = |copy: &OutgoingCopy| behind(&copy.meta) >= behind(&snapshot.meta);
         if let Some(copy) = kept.as_ref().filter(|copy| enough(copy)) {
             copy.use_now();
             return Ok(copy.clone());
@@ -81,7 +74,7 @@ impl OutgoingCopies {
         let (file, meta) = snapshot.snapshot.into_file(snapshot.meta).await?;
         let path = file.path().to_owned();
         let id = self.env.blocking(move || copy_id(&path)).await?;
-        let copy = Arc::new(OutgoingCopy { id, meta, file, used: std::sync::Mutex::new(Instant::now()) });
+        let copy = Arc::new(OutgoingCopy::new(id, meta, file));
         *kept = Some(copy.clone());
         Ok(copy)
     }
@@ -96,7 +89,7 @@ impl OutgoingCopies {
 
     /// The bytes of a copy from an offset on, read on a thread of their own as they are wanted.
     pub(crate) async fn read(&self, copy: Arc<OutgoingCopy>, offset: u64) -> io::Result<Body> {
-        let path = copy.file.path().to_owned();
+        let path = copy.path().to_owned();
         let open = move |file: &mut Option<File>| {
             let mut opened = File::open(path)?;
             opened.seek(SeekFrom::Start(offset))?;
@@ -115,8 +108,9 @@ impl OutgoingCopies {
     }
 }
 
-fn index(meta: &SnapshotMeta) -> Option<u64> {
-    meta.last_log_id.map(|id: LogId| id.index)
+/// The first entry behind a state.
+fn behind(meta: &SnapshotMeta) -> u64 {
+    next(meta.last_log_id.as_ref())
 }
 
 fn read_chunk(file: &mut Option<File>) -> io::Result<Bytes> {

@@ -2,7 +2,8 @@
 //!
 //! The state file itself is the snapshot, so making one costs a sync and no copy. A copy is made only for
 //! a follower that needs one. It holds the state as it stands then, which may be newer than what was asked
-//! for: the copy carries its own position.
+//! for: the copy carries its own position. While it is kept, it is the snapshot for whoever needs one: so a
+//! transfer that broke goes on with the same copy, however much was written meanwhile.
 
 use std::io;
 use std::path::Path;
@@ -13,6 +14,7 @@ use chronos_state::CopyBounds;
 use openraft::storage::Snapshot;
 use tokio_util::sync::CancellationToken;
 
+use super::copy::OutgoingCopy;
 use crate::state::fault::StateFault;
 use crate::state::file::StateFile;
 use crate::state::position::position_of;
@@ -29,6 +31,8 @@ pub(crate) type SourcedSnapshot =
 pub(crate) enum SnapshotSource {
     /// The state of this node, as it stands when it is asked for.
     Live(Worker<StateFile>, Arc<SnapshotDirectory>),
+    /// A copy of that state which was made for another node.
+    Kept(Arc<OutgoingCopy>),
     /// A copy of another node's state.
     Received(Arc<ScratchFile>),
 }
@@ -38,6 +42,7 @@ impl SnapshotSource {
     pub(crate) async fn into_file(self, meta: SnapshotMeta) -> io::Result<(Arc<ScratchFile>, SnapshotMeta)> {
         let (worker, directory) = match self {
             Self::Received(file) => return Ok((file, meta)),
+            Self::Kept(copy) => return Ok((copy.file(), meta)),
             Self::Live(worker, directory) => (worker, directory),
         };
         let state = worker.call(|state| state.path().to_owned()).await?;
