@@ -24,6 +24,8 @@ use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
 use crate::types::{LoggedBatch, MAX_BATCH_BYTES};
 
+/// Between looks whether the storage stands still.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a node that stops waits for its disk.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -185,16 +187,33 @@ impl Log {
         }
     }
 
-    /// Waits until this node has applied that entry.
+    /// Waits until this node has applied that entry, or its storage stands still.
     pub(crate) async fn applied(&self, index: u64, within: Duration) -> Result<(), ProposeError> {
         let wait = self.raft.wait(Some(within));
-        match wait.applied_index_at_least(Some(index), "applied").await {
+        let applied = tokio::select! {
+            biased;
+            applied = wait.applied_index_at_least(Some(index), "applied") => applied,
+            why = self.standstill() => {
+                return Err(ProposeError::Unknown(format!("it is accepted as entry {index}, and {why}")));
+            }
+        };
+        match applied {
             Ok(_) => Ok(()),
             Err(WaitError::Timeout(..)) => Err(ProposeError::Unknown(format!(
                 "it is accepted as entry {index}, and this node has not applied that after {} s",
                 within.as_secs()
             ))),
             Err(error) => Err(ProposeError::Stopped(self.storage.health.word(&error))),
+        }
+    }
+
+    /// Waits until the storage of this node stands still, and says so.
+    async fn standstill(&self) -> String {
+        loop {
+            if let Some(why) = self.storage.health.progress().standstill() {
+                return why;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 
