@@ -43,6 +43,8 @@ use targets::Targets;
 const BREATH: Duration = Duration::from_millis(5);
 /// Between tries while the log takes nothing.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Two looks at one clock are no further apart.
+const APART_MS: u64 = 1_000;
 /// A job gets no more runs for missed instants while it has so many unfinished ones: with a day of missed seconds
 /// (86,400) it would fill the memory of its node. They end before more are needed, unless its target is the cause.
 const MOST_UNFINISHED: usize = 100;
@@ -113,9 +115,12 @@ impl Planner {
                 }
             };
             let again_at = self.catch_up.again_at();
+            // The timer goes by the clock. Where that was set, it may be due already, and the time not.
+            let is_clock_set = self.services.proposer.time().abs_diff(self.services.env.now()) > APART_MS;
             let Self { timer, due_changed, .. } = &mut self;
             tokio::select! {
-                () = timer.wait_until(wake_at.unwrap_or(0)), if wake_at.is_some() => {}
+                () = timer.wait_until(wake_at.unwrap_or(0)), if wake_at.is_some() && !is_clock_set => {}
+                () = tokio::time::sleep(PAUSE), if is_clock_set => {}
                 () = tokio::time::sleep_until(again_at.unwrap_or_else(Instant::now)), if again_at.is_some() => {}
                 changed = due_changed.recv() => {
                     if changed.is_none() { return; }
