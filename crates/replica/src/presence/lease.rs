@@ -156,6 +156,7 @@ impl Marks {
 }
 
 #[cfg(test)]
+<<<<<<< ours
 mod tests {
     use std::io;
 
@@ -328,3 +329,6 @@ mod tests {
         assert_eq!(marks.since_boot(begin + ms(90)), Some(ms(5_090)));
     }
 }
+=======
+mod tests;
+>>>>>>> theirs
