@@ -5,11 +5,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A simulated disk, for blocking work that is done inline. It decides how long the work takes and whether
-/// there is space.
+use tokio::sync::oneshot;
+
+use crate::BoxFuture;
+
+/// A simulated disk, for blocking work that is done inline. It decides how long the work takes, whether there is
+/// space, and what happens in the middle of the work.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// How long the next piece of work takes.
     fn delay(&self) -> Duration;
+
+    /// Does a piece of work. A disk that hangs lets simulated time pass in the middle of it.
+    fn perform(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'_, ()> {
+        work();
+        Box::pin(std::future::ready(()))
+    }
 
     /// Whether a write would find no space now.
     fn is_full(&self) -> bool {
@@ -39,7 +49,7 @@ impl Blocking {
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         if let Self::Inline(disk) = self {
             tokio::time::sleep(disk.delay()).await;
-            return work();
+            return perform(&**disk, work).await;
         }
         #[expect(clippy::disallowed_methods, reason = "this is where it is asked for")]
         let done = tokio::task::spawn_blocking(work).await;
@@ -51,5 +61,23 @@ impl Blocking {
                 Err(_) => std::future::pending().await,
             },
         }
+    }
+}
+
+/// Has a simulated disk do `work`, and waits for its result.
+pub(crate) async fn perform<T: Send + 'static>(
+    disk: &dyn Disk,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (answer, result) = oneshot::channel();
+    let work = move || {
+        // Whoever waited may be gone.
+        let _ = answer.send(work());
+    };
+    disk.perform(Box::new(work)).await;
+    match result.await {
+        Ok(done) => done,
+        // The disk forgot the work. Nothing comes of it any more.
+        Err(_) => std::future::pending().await,
     }
 }

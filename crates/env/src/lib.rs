@@ -40,5 +40,5 @@ pub use real::NameFiles;
 pub use scratch::{Scratch, ScratchFile};
 pub use seldom::Seldom;
 pub use shortage::shortage;
-pub use worker::{Ended, Gate, Worker, pause};
+pub use worker::{Ended, Gate, Worker, pause, pause_by};
 pub use world::Env;

@@ -6,10 +6,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where threads begin, and where they wait")]
 
+use std::cell::Cell;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::blocking::Blocking;
+use crate::blocking::{Blocking, perform};
 use crate::{BoxFuture, Disk, Env};
 use tokio::sync::{mpsc as tasks, oneshot};
 
@@ -102,13 +103,13 @@ impl<T: Send + 'static> Worker<T> {
                 let _watch = DeathWatch(Some(died));
                 while let Some(job) = inbox.recv().await {
                     tokio::time::sleep(disk.delay()).await;
-                    match job {
-                        Job::Run(work) => work(&mut value),
+                    let work = match job {
+                        Job::Run(work) => work,
                         Job::Write(work) => {
                             if let Some(gate) = &gate {
                                 gate.pass(&*disk).await;
                             }
-                            work(&mut value);
+                            work
                         }
                         Job::Stop(done) => {
                             drop(inbox);
@@ -116,7 +117,12 @@ impl<T: Send + 'static> Worker<T> {
                             let _ = done.send(());
                             return;
                         }
-                    }
+                    };
+                    let done = move || {
+                        work(&mut value);
+                        value
+                    };
+                    value = perform(&*disk, done).await;
                 }
             });
             return Ok(Self { jobs: Jobs::Task(jobs) });
@@ -207,7 +213,16 @@ impl<F: FnOnce()> Drop for DeathWatch<F> {
     }
 }
 
+thread_local! {
+    static PAUSE: Cell<fn(Duration)> = const { Cell::new(std::thread::sleep as fn(Duration)) };
+}
+
 /// Blocks the calling thread, which must be a worker's.
 pub fn pause(duration: Duration) {
-    std::thread::sleep(duration);
+    PAUSE.get()(duration);
+}
+
+/// Has [`pause`] call this on the calling thread from now on. It is for a simulator: its one thread must not sleep.
+pub fn pause_by(pause: fn(Duration)) {
+    PAUSE.set(pause);
 }
