@@ -15,8 +15,9 @@ use crate::world::since_start;
 
 /// Jobs at most: more only make the run longer.
 const JOBS: usize = 12;
-/// Runs are planned two seconds ahead, and clocks were up to three seconds off.
-const WITHDRAWN: Duration = Duration::from_secs(6);
+/// Runs are planned two seconds ahead, and clocks were up to three seconds off. For a node that was removed the leader
+/// answers, which looks every ten seconds.
+const WITHDRAWN: Duration = Duration::from_secs(16);
 /// Between looks at whether the cluster has done what it owes.
 const LOOK: Duration = Duration::from_millis(500);
 

@@ -5,20 +5,39 @@ use std::fmt;
 
 /// Everything that is counted: what is done to a cluster (`faults`), what came of it, and what the server
 /// said of itself (`witness`). Over many seeds each of them happens, or the simulation looks past something.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: &[&str] = &[
+    "backup_taken",
+    "clock_days_off",
     "clock_step",
     "crash",
+    "crash_within_a_write",
     "cut_off",
     "delivery",
+    "disk_filled_within_a_write",
+    "disk_hung_within_a_write",
+    "frozen_disk",
     "full_disk",
+    "guest_removed",
+    "invitation",
+    "large_state",
+    "lead_moved_while_a_node_was_down",
+    "learner_got_a_vote",
+    "learner_joined",
+    "narrow_link",
     "node_replaced",
     "one_way_cut",
+    "pause",
+    "plan_in_parts",
     "power_cut",
     "removal_asked",
     "restart",
     "slow_disk",
     "slow_network",
     "snapshot_installed",
+    "snapshot_of_a_large_state",
+    "stop_asked",
+    "stopped_in_order",
+    "suspended_machine",
     "transfer_asked",
     "transfer_done",
     "unsynced_state_lost",
@@ -45,6 +64,12 @@ impl Counts {
         *self.0.entry(kind.to_owned()).or_default() += count;
     }
 
+    /// The count of a kind.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> u64 {
+        self.0.get(kind).copied().unwrap_or_default()
+    }
+
     /// Adds all counts of another run.
     pub fn add_all(&mut self, other: &Self) {
         other.0.iter().for_each(|(kind, count)| self.add(kind, *count));
@@ -63,7 +88,7 @@ impl Counts {
 
     /// The kinds whose count is 0.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> {
-        KINDS.into_iter().filter(|kind| self.0.get(*kind).is_none_or(|count| *count == 0))
+        KINDS.iter().copied().filter(|kind| self.0.get(*kind).is_none_or(|count| *count == 0))
     }
 
     /// A table with a line for each kind.

@@ -1,41 +1,91 @@
 //! Carries out the plan of faults, and counts the faults that really happened.
 
+mod acts;
+mod guest;
+mod operators;
 mod replacement;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
-use chronos_client::Method;
-use serde_json::Value;
 use turmoil::Sim;
 
-use crate::cluster::Member;
+use crate::cluster::{Left, Member, Step};
 use crate::faults::{Fault, QUICK_MS};
 use crate::ledger::Ledger;
-use crate::web::ask;
+use guest::Guest;
+use operators::Operators;
 use replacement::Replacement;
 
+/// After how long a node that did not start for want of space is started again.
+const AGAIN_MS: u64 = 500;
+
 pub(crate) struct Director {
+    /// The founders, and behind them the node that is invited.
     pub(crate) members: Vec<Member>,
     ledger: Ledger,
+    /// Where backups are put.
+    directory: PathBuf,
     /// The faults that are still to come, with their times.
     plan: VecDeque<(u64, Fault)>,
     /// When the faults end.
     end_ms: u64,
-    up: Vec<bool>,
+    /// Nodes that start again once they have stopped.
+    again: Vec<bool>,
+    /// Whether one of the founders is down.
+    is_one_down: Rc<Cell<bool>>,
     replacement: Option<Replacement>,
-    asked: usize,
+    guest: Option<Guest>,
+    /// None once nothing is left for them to do.
+    operators: Option<Operators>,
+    backups: usize,
     over: bool,
 }
 
 impl Director {
-    pub(crate) fn new(members: Vec<Member>, ledger: Ledger, plan: Vec<(u64, Fault)>, end_ms: u64) -> Self {
-        let up = vec![true; members.len()];
-        Self { members, ledger, plan: plan.into(), end_ms, up, replacement: None, asked: 0, over: false }
+    pub(crate) fn new(
+        members: Vec<Member>,
+        ledger: Ledger,
+        directory: PathBuf,
+        plan: Vec<(u64, Fault)>,
+        end_ms: u64,
+    ) -> Self {
+        Self {
+            again: vec![false; members.len()],
+            members,
+            ledger,
+            directory,
+            plan: plan.into(),
+            end_ms,
+            is_one_down: Rc::default(),
+            replacement: None,
+            guest: None,
+            operators: None,
+            backups: 0,
+            over: false,
+        }
     }
 
-    /// Carries out what is due by now.
-    pub(crate) fn direct(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
+    /// How many nodes found the cluster. The one behind them is the guest.
+    fn founders(&self) -> usize {
+        self.members.len() - 1
+    }
+
+    fn names_of_founders(&self) -> Vec<String> {
+        self.members[..self.founders()].iter().map(|member| member.name.clone()).collect()
+    }
+
+    /// Starts the founders.
+    pub(crate) fn begin(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
+        self.operators = Some(Operators::add(sim));
+        (0..self.founders()).try_for_each(|node| self.start(sim, node))
+    }
+
+    /// Carries out what is due by now, and drives every node for a step.
+    pub(crate) fn step(&mut self, sim: &mut Sim<'_>) -> Result<(), Halt> {
         let now = now_ms(sim);
         while let Some((at, fault)) = self.plan.pop_front_if(|(at, _)| *at <= now) {
             if at < self.end_ms {
@@ -44,119 +94,128 @@ impl Director {
         }
         if !self.over && now >= self.end_ms {
             self.over = true;
-            self.heal(sim);
+            self.heal(sim)?;
         }
-        self.go_on_replacing(sim)
+        self.go_on_replacing(sim)?;
+        self.go_on_with_the_guest(sim)?;
+        if self.over && self.replacement.is_none() && self.guest.is_none() {
+            self.operators = None;
+        }
+        let founders = self.founders();
+        self.is_one_down.set(self.members[..founders].iter().any(|member| !member.is_up()));
+        (0..self.members.len()).try_for_each(|node| self.drive(sim, node))
     }
 
     /// Ends every node, so that its files can be read.
     pub(crate) fn end(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
+        for member in &self.members {
+            let (hung, filled) = member.disk.counted();
+            self.ledger.with(|seen| {
+                seen.counts.add("disk_hung_within_a_write", hung);
+                seen.counts.add("disk_filled_within_a_write", filled);
+            });
+        }
         (0..self.members.len()).try_for_each(|node| self.crash(sim, node, 100).map(drop))
     }
 
-    fn act(&mut self, sim: &mut Sim<'_>, fault: Fault) -> Result<(), String> {
-        let name = |node: usize| self.members[node].name.clone();
-        let others = |node: usize| (0..self.members.len()).filter(move |other| *other != node);
-        match fault {
-            Fault::Crash { node, keeps } => {
-                if !self.crash(sim, node, keeps)? {
-                    return Ok(());
+    fn drive(&mut self, sim: &mut Sim<'_>, node: usize) -> Result<(), Halt> {
+        match self.members[node].step(sim.elapsed()).map_err(Halt::Wrong)? {
+            Step::GoesOn => return Ok(()),
+            Step::Stopped => {
+                self.ledger.count("stopped_in_order");
+                self.ledger.note_at(sim.elapsed(), format_args!("n{} has stopped", node + 1));
+                if std::mem::take(&mut self.again[node]) {
+                    self.start(sim, node)?;
                 }
             }
-            Fault::Restart { node } if self.up[node] => return Ok(()),
-            Fault::Restart { node } => self.start(sim, node),
-            Fault::PowerCut { keeps } => {
-                for node in 0..self.members.len() {
-                    self.crash(sim, node, keeps)?;
-                }
-            }
-            Fault::Hold { node } => {
-                others(node).for_each(|other| sim.hold(name(node), name(other)));
-            }
-            Fault::Release { node } => {
-                others(node).for_each(|other| sim.release(name(node), name(other)));
-            }
-            Fault::Cut { from, to } => {
-                sim.partition_oneway(name(from), name(to));
-            }
-            Fault::Mend { from, to } => {
-                sim.repair_oneway(name(from), name(to));
-            }
-            Fault::Clock { node, off_ms } => self.members[node].clock.set_off_ms(off_ms),
-            Fault::Disk { node, slow_ms } => self.members[node].disk.set_slow_ms(slow_ms),
-            Fault::Full { node, full } => self.members[node].disk.set_full(full),
-            Fault::Latency { max_ms } => sim.set_max_message_latency(Duration::from_millis(max_ms)),
-            Fault::Transfer { to } => {
-                let body = Some(serde_json::json!({"to": name(to)}));
-                let at = name((to + 1) % self.members.len());
-                let path = "/api/v1/cluster/transfer-leadership".to_owned();
-                self.operate(sim, at, Method::POST, path, body);
-            }
-            Fault::Replace { node, away_ms } => {
-                if !self.begin_replacing(sim, node, away_ms) {
-                    return Ok(());
-                }
+            Step::NoSpace => {
+                self.ledger.note_at(sim.elapsed(), format_args!("n{} has no space to start", node + 1));
+                let due = (now_ms(sim) + AGAIN_MS, Fault::Restart { node });
+                let place = self.plan.partition_point(|(at, _)| *at <= due.0);
+                self.plan.insert(place, due);
             }
         }
-        self.ledger.note_at(sim.elapsed(), format_args!("{fault:?}"));
-        fault.kind().into_iter().for_each(|kind| self.ledger.count(kind));
         Ok(())
     }
 
     /// Ends a node if it is up. Of what its disk had not made durable, `keeps` percent stay.
     fn crash(&mut self, sim: &mut Sim<'_>, node: usize, keeps: u64) -> Result<bool, String> {
-        let was_up = std::mem::replace(&mut self.up[node], false);
-        if was_up {
-            let lost = self.members[node].crash(sim, keeps).map_err(|error| error.to_string())?;
-            if lost > 0 {
-                self.ledger.note_at(sim.elapsed(), format_args!("n{} lost {lost} bytes", node + 1));
-                self.ledger.count("unsynced_state_lost");
-            }
+        self.again[node] = false;
+        if !self.members[node].is_up() {
+            return Ok(false);
         }
-        Ok(was_up)
+        let Left { lost, torn } = self.members[node].crash(sim, keeps).map_err(|error| error.to_string())?;
+        if lost > 0 {
+            self.ledger.note_at(sim.elapsed(), format_args!("n{} lost {lost} bytes", node + 1));
+            self.ledger.count("unsynced_state_lost");
+        }
+        if torn > 0 {
+            self.ledger.note_at(sim.elapsed(), format_args!("n{} left {torn} writes half done", node + 1));
+            self.ledger.count("crash_within_a_write");
+        }
+        Ok(true)
     }
 
-    fn start(&mut self, sim: &mut Sim<'_>, node: usize) {
-        sim.bounce(self.members[node].name.as_str());
-        self.up[node] = true;
+    fn start(&mut self, sim: &mut Sim<'_>, node: usize) -> Result<(), String> {
+        self.members[node].start(sim).map_err(|error| error.to_string())
     }
 
-    /// Sends a request to a node from a host of its own. The answer only goes into the trace and the counts.
-    fn operate(&mut self, sim: &mut Sim<'_>, at: String, method: Method, path: String, body: Option<Value>) {
-        let ledger = self.ledger.clone();
-        sim.client(self.operator(), async move {
-            let answer = ask(&at, method, &path, body.as_ref()).await.map(|(status, _)| status);
-            ledger.note(format_args!("{path} at {at}: {answer:?}"));
-            if answer == Some(200) {
-                ledger.count("transfer_done");
-            }
-            Ok(())
-        });
-    }
-
-    fn operator(&mut self) -> String {
-        self.asked += 1;
-        format!("operator{}", self.asked)
+    /// Starts a node that is down, or has it started once it has stopped.
+    fn restart(&mut self, sim: &mut Sim<'_>, node: usize) -> Result<bool, String> {
+        let is_uninvited = node == self.founders() && self.guest.is_none();
+        self.again[node] = self.members[node].is_stopping();
+        if is_uninvited || self.members[node].is_up() {
+            return Ok(false);
+        }
+        self.start(sim, node)?;
+        Ok(true)
     }
 
     /// Ends all faults.
-    fn heal(&mut self, sim: &mut Sim<'_>) {
+    fn heal(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
+        for member in &mut self.members {
+            member.disk.set_slow_ms(0);
+            member.disk.set_full(false, 0);
+            member.disk.set_frozen(false, 0);
+            member.link.set_bytes_per_ms(0);
+            member.link.leave_out(false);
+            member.clock.set_off_ms(0);
+            member.resume(sim.elapsed());
+        }
         for member in &self.members {
             for other in self.members.iter().filter(|other| other.name != member.name) {
                 sim.release(member.name.as_str(), other.name.as_str());
                 sim.repair(member.name.as_str(), other.name.as_str());
             }
-            member.disk.set_slow_ms(0);
-            member.disk.set_full(false);
-            member.clock.set_off_ms(0);
         }
         self.plan.clear();
-        // The founder starts last.
-        let down: Vec<_> = (0..self.members.len()).filter(|node| !self.up[*node]).collect();
-        down.into_iter().rev().for_each(|node| self.start(sim, node));
+        // The founder starts last. A node that stops starts again when it has.
+        (0..self.members.len()).rev().try_for_each(|node| self.restart(sim, node).map(drop))?;
         sim.set_max_message_latency(Duration::from_millis(QUICK_MS));
         self.ledger.note_at(sim.elapsed(), "the faults are over");
+        self.put_the_time_right();
         self.ledger.with(|seen| seen.calm = true);
+        Ok(())
+    }
+
+    /// Whether all founders, and nobody else, are to be members now.
+    fn tell_who_should_be_there(&self) {
+        let replacing = self.replacement.is_some() || self.guest.is_some();
+        self.ledger.with(|seen| seen.replacing = replacing);
+    }
+}
+
+/// Why a run cannot go on.
+pub(crate) enum Halt {
+    /// A node did what it must not do.
+    Wrong(String),
+    /// The simulation itself failed.
+    Failed(String),
+}
+
+impl From<String> for Halt {
+    fn from(error: String) -> Self {
+        Self::Failed(error)
     }
 }
 

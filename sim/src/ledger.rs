@@ -74,6 +74,10 @@ pub(crate) struct Seen {
     pub(crate) triggered: BTreeSet<String>,
     /// Whether a node is being replaced, so that it may not be a member now.
     pub(crate) replacing: bool,
+    /// Whether the time of the cluster went ahead with a clock that was off by days, and was set back.
+    pub(crate) time_jumped: bool,
+    /// What operators saw that must not be.
+    pub(crate) wrong: Vec<String>,
     /// Whether the faults are over, so that clients end their work.
     pub(crate) calm: bool,
     /// Whether everything is delivered and recorded, and every node knows it.

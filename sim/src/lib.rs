@@ -4,14 +4,15 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `world` | the clock, disk, network and randomness that the server uses here |
-//! | `cluster` | the nodes, and what a crash leaves of their files |
+//! | `cluster` | the nodes, their processes, and what a crash leaves of their files |
 //! | `faults` | the plan of what is done to the cluster |
-//! | `director` | carries the plan out |
-//! | `client`, `receiver` | the users of the API, and the target of the webhooks |
+//! | `director` | carries the plan out, as a supervisor of the nodes and as their operators |
+//! | `client`, `bulk`, `receiver` | the users of the API, and the target of the webhooks |
 //! | `ledger` | what clients and receiver saw |
 //! | `evidence` | what is left after a run |
 //! | `invariants` | what must hold after a run |
 
+mod bulk;
 mod client;
 mod cluster;
 mod counts;

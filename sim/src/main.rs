@@ -66,8 +66,8 @@ fn main() -> ExitCode {
     }
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = cli.jobs.unwrap_or_else(processors).max(1);
-    let failed = seeds::run(cli.seed, cli.seeds, jobs, |seed| apart(&cli, seed));
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let passed = seeds::run(cli.seed, cli.seeds, jobs, |seed| apart(&cli, seed));
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The command that runs a seed in another process.

@@ -1,23 +1,28 @@
 //! One run, from a seed to a report.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use chronos_env::Bug;
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::Member;
+use crate::cluster::{Member, Role};
 use crate::counts::Counts;
-use crate::director::Director;
-use crate::evidence::{self, Evidence};
-use crate::ledger::Ledger;
-use crate::{client, entropy, faults, invariants, receiver, witness};
+use crate::director::{Director, Halt};
+use crate::evidence::{self, Evidence, NodeState};
+use crate::faults::QUICK_MS;
+use crate::ledger::{Ledger, Seen};
+use crate::world::{Names, TICK};
+use crate::{bulk, client, entropy, faults, invariants, receiver, witness, world};
 
 /// The time for the cluster to form, before the first fault.
 const QUIET_MS: u64 = 3_000;
 /// How long the cluster may take to come to rest once the faults stop.
 const REST: Duration = Duration::from_secs(120);
-/// The step of simulated time.
-const TICK: Duration = Duration::from_millis(1);
+/// One seed of so many has a large state.
+const LARGE_EVERY: u64 = 10;
+/// Runs of one instant that no single command plans: each of them changes two rows at least.
+const IN_PARTS: usize = chronos_state::MAX_ROWS / 2;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -60,37 +65,55 @@ pub fn run(options: Options) -> Result<Report, String> {
 fn simulate(options: Options) -> Result<Report, String> {
     let Options { seed, nodes, seconds, .. } = options;
     entropy::seed(seed);
+    world::obey();
     let root = tempfile::tempdir().map_err(|error| error.to_string())?;
     let ledger = Ledger::default();
-    let end_ms = QUIET_MS + seconds * 1_000;
+    let (end_ms, is_large) = (QUIET_MS + seconds * 1_000, seed.is_multiple_of(LARGE_EVERY));
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .epoch(SystemTime::UNIX_EPOCH)
         .tick_duration(TICK)
-        .min_message_latency(Duration::from_millis(1))
-        .max_message_latency(Duration::from_millis(2))
-        .tcp_capacity(1 << 14)
+        .min_message_latency(Duration::ZERO)
+        .max_message_latency(Duration::from_millis(QUICK_MS))
+        .tcp_capacity(1 << 10)
         .simulation_duration(Duration::from_millis(end_ms) + REST * 2)
         .build();
-    let members: Vec<_> =
-        (1..=nodes).map(|number| Member::add(&mut sim, number, &options, root.path())).collect();
+    let hosts = (1..=nodes + 1).map(|number| format!("n{number}")).chain(["receiver".to_owned()]);
+    let names: Names = Names::new(hosts.map(|host| (host.clone(), sim.lookup(host))).collect());
+    let members = (1..=nodes + 1).map(|number| {
+        let role = match number {
+            1 => Role::Founder,
+            _ if number <= nodes => Role::Joins,
+            _ => Role::Guest,
+        };
+        Member::add(&mut sim, number, role, &options, Names::clone(&names), root.path())
+    });
+    let members = members.collect();
     let own = ledger.clone();
     sim.host("receiver", move || receiver::serve(own.clone()));
     for number in 1..=2 {
         sim.client(format!("client{number}"), client::work(ledger.clone(), number, seed, nodes));
     }
-    let plan = faults::plan(seed, nodes, QUIET_MS, end_ms);
-    let mut director = Director::new(members, ledger.clone(), plan, end_ms);
+    if is_large {
+        sim.client("bulk", bulk::work(ledger.clone(), nodes));
+    }
+    let plan = faults::plan(seed, nodes, is_large, QUIET_MS, end_ms);
+    let mut director = Director::new(members, ledger.clone(), root.path().join("backups"), plan, end_ms);
     let mut violations = Vec::new();
+    director.begin(&mut sim)?;
     while sim.elapsed() < Duration::from_millis(end_ms) + REST {
-        director.direct(&mut sim)?;
+        match director.step(&mut sim) {
+            Ok(()) => {}
+            Err(Halt::Wrong(what)) => {
+                violations.push(what);
+                break;
+            }
+            Err(Halt::Failed(error)) => return Err(error),
+        }
         match sim.step() {
             Ok(false) => {}
             Ok(true) => break,
-            Err(error) => {
-                violations.push(format!("a node ended of itself: {error}"));
-                break;
-            }
+            Err(error) => return Err(error.to_string()),
         }
     }
     if violations.is_empty() {
@@ -98,7 +121,7 @@ fn simulate(options: Options) -> Result<Report, String> {
     }
     ledger.with(|seen| {
         let read = |member: &Member| evidence::read(&member.name, &member.files());
-        let states = director.members.iter().map(read).collect::<Result<Vec<_>, _>>();
+        let states = director.members[..nodes].iter().map(read).collect::<Result<Vec<_>, _>>();
         let states = states.map_err(|error| error.to_string())?;
         let mut hash = Sha256::new();
         hash.update(&seen.trace);
@@ -106,11 +129,28 @@ fn simulate(options: Options) -> Result<Report, String> {
             hash.update(&state.hash);
         }
         let digest = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        violations.append(&mut seen.wrong);
+        count(seen, &states, is_large);
         violations.extend(invariants::check(&Evidence { seen, states }));
-        let deliveries = seen.deliveries.len();
-        seen.counts.add("delivery", u64::try_from(deliveries).unwrap_or(u64::MAX));
-        seen.counts.add_all(&witness::heard());
-        let (trace, counts) = (seen.trace.clone(), seen.counts.clone());
+        let (deliveries, trace, counts) = (seen.deliveries.len(), seen.trace.clone(), seen.counts.clone());
         Ok(Report { trace, digest, violations, deliveries, counts })
     })
+}
+
+/// Counts what only the whole of a run shows.
+fn count(seen: &mut Seen, states: &[NodeState], is_large: bool) {
+    let deliveries = u64::try_from(seen.deliveries.len()).unwrap_or(u64::MAX);
+    seen.counts.add("delivery", deliveries);
+    let heard = witness::heard();
+    seen.counts.add_all(&heard);
+    if !is_large {
+        return;
+    }
+    seen.counts.add("snapshot_of_a_large_state", heard.get("snapshot_installed"));
+    let mut runs = BTreeMap::<_, usize>::new();
+    for execution in states.first().into_iter().flat_map(|state| &state.executions) {
+        *runs.entry(execution.scheduled_time).or_default() += 1;
+    }
+    let in_parts = runs.values().filter(|runs| **runs > IN_PARTS).count();
+    seen.counts.add("plan_in_parts", u64::try_from(in_parts).unwrap_or(u64::MAX));
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use turmoil::net::TcpStream;
 
 /// A client's patience.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// Where nodes serve the API.
-const PORT: u16 = 8080;
+pub(crate) const PORT: u16 = 8080;
 
 /// Connects through the network of the host that asks.
 #[derive(Debug)]
@@ -34,4 +34,11 @@ pub(crate) async fn ask(
     let body = body.map(ToString::to_string).unwrap_or_default();
     let answer = client.request(method, path, kind, body).await.ok()?;
     Some((answer.status.as_u16(), answer.json().unwrap_or(Value::Null)))
+}
+
+/// Fetches a file, and answers with status and bytes. None where it did not come as a whole.
+pub(crate) async fn fetch(host: &str, path: &str) -> Option<(u16, Vec<u8>)> {
+    let client = Client::new(format!("{host}:{PORT}"), Simulated).ok()?.patience(PATIENCE).keep(0);
+    let answer = client.request(Method::GET, path, &[], "").await.ok()?;
+    Some((answer.status.as_u16(), answer.body.to_vec()))
 }

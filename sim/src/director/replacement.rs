@@ -3,17 +3,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use chronos_client::Method;
 use turmoil::Sim;
 
+use super::operators::{ask_until, remove, role};
 use super::{Director, now_ms};
-use crate::ledger::Ledger;
-use crate::web::ask;
-
-/// The time between an operator's attempts.
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// The replacement that is under way. There is one at a time.
 pub(super) struct Replacement {
@@ -27,28 +21,26 @@ enum Stage {
     Leaving(Rc<Cell<bool>>),
     /// The node is down, and has no files.
     Away { until_ms: u64 },
-    /// An operator waits until the node says that it has a vote.
+    /// An operator waits until the node says that it has a vote, or that others have them all.
     Joining(Rc<Cell<bool>>),
 }
 
 impl Director {
     /// Begins to replace a node. Returns false where another replacement is under way.
-    pub(super) fn begin_replacing(&mut self, sim: &mut Sim<'_>, node: usize, away_ms: u64) -> bool {
+    pub(super) fn begin_replacing(&mut self, node: usize, away_ms: u64) -> bool {
         if self.replacement.is_some() {
             return false;
         }
         let name = self.members[node].name.clone();
-        let others = self.members.iter().map(|member| member.name.clone());
-        let others: Vec<_> = others.filter(|other| *other != name).collect();
+        let others: Vec<_> = self.names_of_founders().into_iter().filter(|other| *other != name).collect();
         let (done, ledger) = (Rc::new(Cell::new(false)), self.ledger.clone());
         let own = Rc::clone(&done);
-        sim.client(self.operator(), async move {
+        self.operate(async move {
             remove(&ledger, &name, &others).await;
             own.set(true);
-            Ok(())
         });
         self.replacement = Some(Replacement { node, away_ms, stage: Stage::Leaving(done) });
-        self.ledger.with(|seen| seen.replacing = true);
+        self.tell_who_should_be_there();
         true
     }
 
@@ -56,6 +48,7 @@ impl Director {
     pub(super) fn go_on_replacing(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
         let Some(Replacement { node, away_ms, stage }) = &self.replacement else { return Ok(()) };
         let (node, now) = (*node, now_ms(sim));
+        let is_up = self.members[node].is_up();
         let next = match stage {
             Stage::Leaving(done) if done.get() => {
                 let until_ms = now + away_ms;
@@ -64,26 +57,28 @@ impl Director {
                 self.ledger.note_at(sim.elapsed(), format_args!("n{} has lost its files", node + 1));
                 Stage::Away { until_ms }
             }
-            Stage::Away { until_ms } if self.up[node] || self.over || now >= *until_ms => {
-                if !self.up[node] {
-                    self.start(sim, node);
+            Stage::Away { until_ms } if is_up || self.over || now >= *until_ms => {
+                if !is_up {
+                    self.start(sim, node)?;
                 }
                 let (done, ledger) = (Rc::new(Cell::new(false)), self.ledger.clone());
                 let (own, name) = (Rc::clone(&done), self.members[node].name.clone());
-                sim.client(self.operator(), async move {
-                    while !votes(&name).await {
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                    ledger.note(format_args!("{name} has a vote again"));
+                let voters = self.founders();
+                self.operate(async move {
+                    let joined = async || {
+                        let (role, votes) = role(&name).await?;
+                        (role != "learner" || votes >= voters).then_some(role)
+                    };
+                    let role = ask_until(joined).await;
+                    ledger.note(format_args!("{name} is a {role} again"));
                     own.set(true);
-                    Ok(())
                 });
                 Stage::Joining(done)
             }
             Stage::Joining(done) if done.get() => {
                 self.replacement = None;
                 self.ledger.count("node_replaced");
-                self.ledger.with(|seen| seen.replacing = false);
+                self.tell_who_should_be_there();
                 return Ok(());
             }
             _ => return Ok(()),
@@ -93,30 +88,4 @@ impl Director {
         }
         Ok(())
     }
-}
-
-/// Asks one node after the other to remove `name`, until one answers that it is no member.
-async fn remove(ledger: &Ledger, name: &str, others: &[String]) {
-    let path = format!("/api/v1/cluster/nodes/{name}");
-    let mut may_be_done = false;
-    for at in others.iter().cycle() {
-        let answer = ask(at, Method::DELETE, &path, None).await.map(|(status, _)| status);
-        ledger.note(format_args!("DELETE {path} at {at}: {answer:?}"));
-        match answer {
-            Some(204) => return,
-            // An earlier attempt succeeded.
-            Some(404) if may_be_done => return,
-            _ => may_be_done = true,
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Whether a node says that it has a vote itself.
-async fn votes(name: &str) -> bool {
-    let Some((200, status)) = ask(name, Method::GET, "/api/v1/cluster/status", None).await else {
-        return false;
-    };
-    let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
-    nodes.iter().any(|node| node["id"] == name && node["role"] != "learner")
 }

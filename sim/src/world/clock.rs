@@ -7,6 +7,8 @@ use std::time::Duration;
 use chronos_env::{BoxFuture, Clock, Timer};
 use chronos_types::Millis;
 
+use super::here;
+
 /// Every run begins at this instant: 2026-01-01T00:00:00Z.
 const BEGIN_US: i64 = 1_767_225_600_000_000;
 /// How often a timer looks at its clock, because the clock may be stepped.
@@ -14,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Simulated time since the run began.
 pub(crate) fn since_start() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
+    here::since().or_else(turmoil::sim_elapsed).unwrap_or_default()
 }
 
 /// The true time of day at a time after the run began.
