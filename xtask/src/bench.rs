@@ -8,7 +8,7 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation` | one measurement each |
+//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults` | one measurement each |
 //! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `mounts` | a process with an `/etc/resolv.conf` of its own |
@@ -21,6 +21,7 @@ mod burst;
 mod cluster;
 mod create;
 mod disk;
+mod faults;
 mod fire;
 mod generator;
 mod group;
@@ -45,6 +46,7 @@ use clap::Subcommand;
 
 use crate::Result;
 use crate::checks::cargo;
+use faults::Fault;
 pub use generator::{Kind, run as generate};
 use isolation::Disturbance;
 use table::Table;
@@ -136,12 +138,24 @@ pub enum Bench {
         #[arg(long, value_name = "NAME")]
         only: Vec<Disturbance>,
     },
+    /// A cluster of three while something happens to one node, in turn. Exits with 1 where a target is missed.
+    Faults {
+        /// Fires a second.
+        #[arg(long, default_value_t = 200)]
+        rate: usize,
+        /// How long each cluster is watched, from the fault on.
+        #[arg(long, default_value_t = 60)]
+        seconds: usize,
+        /// Only this fault, beside the undisturbed cluster; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<Fault>,
+    },
 }
 
 impl Bench {
     /// Whether a missed target is a failure, asked for or not: it proves a promise rather than telling figures.
     fn is_proof(&self) -> bool {
-        matches!(self, Self::Isolation { .. })
+        matches!(self, Self::Isolation { .. } | Self::Faults { .. })
     }
 }
 
@@ -176,6 +190,7 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Snapshot { jobs, executions } => snapshot::run(jobs, executions).await,
         Bench::Disk { jobs, minutes, step_seconds } => disk::run(jobs, minutes, step_seconds).await,
         Bench::Isolation { seconds, rounds, ref only } => isolation::run(seconds, rounds, only).await,
+        Bench::Faults { rate, seconds, ref only } => faults::run(rate, seconds, only).await,
     }
 }
 

@@ -126,7 +126,7 @@ async fn spread(sink: &Sink) -> Result<Vec<(String, usize)>> {
 
 /// Creates `count` jobs, which `jobs` makes for the instant at which the first of them fires. Returns that
 /// instant.
-async fn create(nodes: &Nodes, sink: &Sink, count: usize, jobs: impl Fn(i64) -> Vec<Job>) -> Result<i64> {
+pub async fn create(nodes: &Nodes, sink: &Sink, count: usize, jobs: impl Fn(i64) -> Vec<Job>) -> Result<i64> {
     let begun = Instant::now();
     let sample = (0..SAMPLE).map(|n| Job { name: format!("sample-{n}"), ..Job::numbered(n, "30 4 1 1 *") });
     create_all(nodes, sink, &sample.collect::<Vec<_>>()).await?;

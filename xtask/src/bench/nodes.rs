@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chronos_client::api::{ClusterNode, ClusterStatus};
 
 use super::data_directory;
+use super::faults::{Disk, Mounted};
 use super::server::{Server, free_addresses};
 use crate::Result;
 
@@ -15,13 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node that is to be started: who it is, where it listens, where its data lies.
 pub struct Seat {
+    /// What its data lies on, where that is a disk of its own. Before the directory, over which it is mounted.
+    disk: Option<Mounted>,
     directory: tempfile::TempDir,
+    raft: SocketAddr,
     http: SocketAddr,
     settings: Vec<(&'static str, String)>,
 }
 
 /// The seats of a cluster, `n1`, `n2`, ... The first founds it and asks nobody, the others join.
 pub fn seats(count: usize) -> Result<Vec<Seat>> {
+    seats_on(count, Disk::Usual)
+}
+
+/// The same, where the data of the first lies on a disk of this kind.
+pub fn seats_on(count: usize, disk: Disk) -> Result<Vec<Seat>> {
     let mut raft = free_addresses(count * 2)?;
     let http = raft.split_off(count);
     let join: Vec<_> = raft.iter().map(|address| format!("\"{address}\"")).collect();
@@ -33,7 +42,9 @@ pub fn seats(count: usize) -> Result<Vec<Seat>> {
             ("CHRONOS_CLUSTER__RAFT__ADDRESS", raft.to_string()),
             ("CHRONOS_CLUSTER__RAFT__JOIN", if n == 0 { "[]".to_owned() } else { join.clone() }),
         ];
-        Ok(Seat { directory: data_directory()?, http, settings })
+        let directory = data_directory()?;
+        let disk = if n == 0 { disk.mount(directory.path())? } else { None };
+        Ok(Seat { disk, directory, raft, http, settings })
     };
     raft.into_iter().zip(http).enumerate().map(seat).collect()
 }
@@ -59,21 +70,46 @@ impl Seat {
 pub struct Nodes {
     /// In the order of their names. Before the seats: they end before their data goes.
     pub servers: Vec<Server>,
-    _seats: Vec<Seat>,
+    seats: Vec<Seat>,
 }
 
 impl Nodes {
     /// Starts so many, and waits until all of them vote.
     pub async fn start(count: usize) -> Result<Self> {
-        let seats = seats(count)?;
+        Self::start_on(seats(count)?).await
+    }
+
+    /// The same on these seats.
+    pub async fn start_on(seats: Vec<Seat>) -> Result<Self> {
         // Started together, as a person would; then waited for.
         let started = seats.iter().map(Seat::spawn).collect::<Result<Vec<_>>>()?;
-        let mut servers = Vec::with_capacity(count);
+        let mut servers = Vec::with_capacity(started.len());
         for server in started {
             servers.push(server.ready().await?);
         }
         until_all_vote(&servers).await?;
-        Ok(Self { servers, _seats: seats })
+        Ok(Self { servers, seats })
+    }
+
+    /// Kills a node as a crash would.
+    pub fn kill(&mut self, n: usize) -> Result<()> {
+        self.servers[n].end()
+    }
+
+    /// Starts a node that has ended, on the data that it had, and waits until it is ready.
+    pub async fn revive(&mut self, n: usize) -> Result<()> {
+        self.servers[n] = self.seats[n].spawn()?.ready().await?;
+        Ok(())
+    }
+
+    /// Where the nodes listen for each other.
+    pub fn raft(&self) -> impl Iterator<Item = SocketAddr> {
+        self.seats.iter().map(|seat| seat.raft)
+    }
+
+    /// The disk of a node.
+    pub fn disk(&self, n: usize) -> Result<&Mounted> {
+        Ok(self.seats[n].disk.as_ref().ok_or("the node has no disk of its own")?)
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chronos_client::{Client, Method, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{api, binary_directory, mounts};
 use crate::Result;
@@ -122,8 +123,31 @@ impl Server {
         &self.directory
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or("it has no process")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if begun.elapsed() > PATIENCE {
+                return Err("the server does not end".into());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
     /// Kills it as a crash would.
     pub fn kill(mut self) -> Result<()> {
+        self.end()
+    }
+
+    /// The same, where what was known of it is still wanted.
+    pub fn end(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
