@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::tls::Authority;
 use crate::{Chronos, Server, Setup, free_addresses, until};
 
 /// The nodes of a cluster: `n1`, `n2`, ... Those that are down are none.
 pub struct Cluster {
     setups: Vec<Setup>,
     nodes: Vec<Option<Server>>,
+    /// Who signs the certificates of the nodes, where they have some.
+    authority: Option<Authority>,
 }
 
 /// A leader that the machine keeps from running for a while stays the leader.
@@ -53,7 +56,8 @@ impl Cluster {
                 .key("cluster.raft.join", &join)
                 .key("server.http.address", &http[n].to_string())
         };
-        Self { setups: (0..count).map(setup).collect(), nodes: (0..count).map(|_| None).collect() }
+        let (setups, nodes) = ((0..count).map(setup).collect(), (0..count).map(|_| None).collect());
+        Self { setups, nodes, authority: None }
     }
 
     /// For a test that is not about how fast a leader is replaced.
@@ -81,6 +85,29 @@ impl Cluster {
     pub fn data_dir_of(mut self, n: usize, path: &Path) -> Self {
         self.setups[n - 1] = self.setups[n - 1].clone().data_dir(path);
         self
+    }
+
+    /// Has the nodes call each other over mutual TLS, with a certificate each that one authority signed.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.authority = Some(Authority::new());
+        self.setups = self.setups.iter().cloned().map(|setup| self.admitted(setup)).collect();
+        self
+    }
+
+    /// The set-up of a node that the others can call, and that can call them: with a certificate, where they have
+    /// some.
+    #[must_use]
+    pub fn admitted(&self, setup: Setup) -> Setup {
+        let Some(authority) = &self.authority else { return setup };
+        let address = setup.raft().expect("it listens for the others");
+        let (certificate, key) = authority.sign_for(address.ip()).pem();
+        let files = [("cert", certificate), ("key", key), ("ca", authority.pem())];
+        let give = |setup: Setup, (name, pem): (&str, String)| {
+            let file = setup.file(&format!("peer-{name}.pem"), &pem);
+            setup.key(&format!("cluster.raft.tls.{name}_file"), &file.display().to_string())
+        };
+        files.into_iter().fold(setup.without("cluster.raft.tls"), give)
     }
 
     /// Runs each node in a network namespace of its own.
@@ -119,6 +146,11 @@ impl Cluster {
     /// The nodes that are up.
     pub fn running(&self) -> impl Iterator<Item = &Server> {
         self.nodes.iter().flatten()
+    }
+
+    /// Those that are up and none of these, which are counted from 1.
+    pub fn others(&self, but: &[usize]) -> impl Iterator<Item = &Server> {
+        self.nodes.iter().zip(1..).filter(|(_, n)| !but.contains(n)).filter_map(|(node, _)| node.as_ref())
     }
 
     /// A node, counted from 1.

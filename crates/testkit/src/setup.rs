@@ -15,6 +15,8 @@ use crate::{Chronos, free_addresses};
 const IP: &str = "/sbin/ip";
 /// The address of the API, as an environment variable.
 const ADDRESS: &str = "CHRONOS_SERVER__HTTP__ADDRESS";
+/// The address for other nodes, likewise.
+const RAFT: &str = "CHRONOS_CLUSTER__RAFT__ADDRESS";
 
 /// What becomes of a server's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,8 +161,17 @@ impl Setup {
 
     /// The address of its API, where the setup says one.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        let (_, address) = self.keys.iter().find(|(name, _)| name == ADDRESS)?;
-        address.parse().ok()
+        self.value(ADDRESS)?.parse().ok()
+    }
+
+    /// Where it listens for other nodes, where the setup says so.
+    pub(crate) fn raft(&self) -> Option<SocketAddr> {
+        self.value(RAFT)?.parse().ok()
+    }
+
+    fn value(&self, variable: &str) -> Option<&str> {
+        let (_, value) = self.keys.iter().find(|(name, _)| name == variable)?;
+        Some(value)
     }
 
     pub(crate) fn spawn(&self) -> Child {

@@ -1,5 +1,6 @@
 //! Certificates made on the spot.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -95,6 +96,13 @@ impl Authority {
     #[must_use]
     pub fn sign(&self) -> Identity {
         self.certify(names(), KeyPair::generate().unwrap())
+    }
+
+    /// The same for another address.
+    #[must_use]
+    pub fn sign_for(&self, address: IpAddr) -> Identity {
+        let params = CertificateParams::new([address.to_string()]).unwrap();
+        self.certify(params, KeyPair::generate().unwrap())
     }
 
     /// The same for a key of this algorithm.

@@ -8,6 +8,7 @@
 //! | `CHRONOS_RATE` | how many jobs fire each second on a cluster |
 //! | `CHRONOS_CUT` | for how many seconds the leader is cut off |
 //! | `CHRONOS_RETRY` | for how many seconds a client that is turned away asks again |
+//! | `CHRONOS_PEER_TLS` | that the nodes speak TLS to each other |
 //!
 //! The test of an upgrade builds the next release (`chronos-next`) by itself.
 //!

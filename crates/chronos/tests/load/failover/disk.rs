@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use chronos_testkit::load::{AnyNode, Dice, Fault, Target};
 use chronos_testkit::{Server, json, now_ms, until};
 
-use super::figures;
 use super::run::{Outage, Run, first_write};
 use super::volume::Volume;
-use crate::CHRONOS;
+use super::{figures, nodes};
 use crate::turn::begin;
 
 /// From the begin of the load to the fault.
@@ -19,8 +18,7 @@ const WITHOUT: Duration = Duration::from_secs(8);
 /// Three nodes under load, of which the first leads and has its data on this volume.
 async fn leader_on(volume: &Volume, dice: &mut Dice) -> Run {
     let target = Target::start(dice.fork()).await;
-    let cluster =
-        CHRONOS.cluster(3).key("history.max_per_job", "1000000").data_dir_of(1, &volume.data()).up().await;
+    let cluster = nodes(3).data_dir_of(1, &volume.data()).up().await;
     let run = Run::start(cluster, target, dice, Duration::ZERO).await;
     let to = json!({"to": "n1"});
     run.cluster.node(2).post("/cluster/transfer-leadership", &to).await.ok(200);

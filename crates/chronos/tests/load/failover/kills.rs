@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use chronos_testkit::load::{Target, number};
 
-use super::figures;
 use super::run::Run;
-use crate::CHRONOS;
+use super::{figures, nodes};
 use crate::turn::begin;
 
 /// Where `CHRONOS_KILLS` says nothing.
@@ -21,7 +20,7 @@ const DEATH_MS: (u64, u64) = (0, 7_000);
 async fn nothing_is_lost_by_killing_the_leader() {
     let (_turn, mut dice) = begin("killing_the_leader").await;
     let target = Target::start(dice.fork()).await;
-    let cluster = CHRONOS.cluster(3).key("history.max_per_job", "1000000").up().await;
+    let cluster = nodes(3).up().await;
     let mut run = Run::start(cluster, target, &mut dice, Duration::ZERO).await;
     let mut outages = Vec::new();
     for _ in 0..number("CHRONOS_KILLS").unwrap_or(KILLS) {

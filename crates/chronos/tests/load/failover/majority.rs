@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use chronos_testkit::load::Target;
 
-use super::figures;
 use super::run::Run;
-use crate::CHRONOS;
+use super::{figures, nodes};
 use crate::turn::begin;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_nodes_go_on_without_two() {
     let (_turn, mut dice) = begin("without_two").await;
     let target = Target::start(dice.fork()).await;
-    let cluster = CHRONOS.cluster(5).key("history.max_per_job", "1000000").up().await;
+    let cluster = nodes(5).up().await;
     let mut run = Run::start(cluster, target, &mut dice, Duration::ZERO).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let leader = run.cluster.leader().await;

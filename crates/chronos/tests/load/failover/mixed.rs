@@ -8,6 +8,7 @@ use chronos_testkit::load::Target;
 use chronos_testkit::{Chronos, Cluster, Value, free_addresses, json, until};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
+use super::nodes;
 use super::run::Run;
 use crate::CHRONOS;
 use crate::turn::begin;
@@ -24,7 +25,7 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     let (_turn, mut dice) = begin("a_new_release").await;
     build_next();
     let target = Target::start(dice.fork()).await;
-    let cluster = CHRONOS.cluster(3).key("history.max_per_job", "1000000").up().await;
+    let cluster = nodes(3).up().await;
     let mut run = Run::start_at(RATE, cluster, target, &mut dice, RETRY).await;
 
     // Two of three are upgraded, and go back.
@@ -81,7 +82,7 @@ async fn is_at_version_1(cluster: &Cluster) {
 async fn is_refused_at_joining(cluster: &Cluster) {
     let addresses = free_addresses(2);
     let old = CHRONOS.setup().key("cluster.node_id", "n4").key("cluster.bootstrap", "false");
-    let old = old.key("cluster.raft.address", &addresses[0].to_string());
+    let old = cluster.admitted(old.key("cluster.raft.address", &addresses[0].to_string()));
     let mut waits = old.clone().start().await;
     let invited =
         cluster.node(2).post("/cluster/nodes", &json!({"raft_address": addresses[0].to_string()})).await;

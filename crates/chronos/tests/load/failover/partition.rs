@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chronos_testkit::load::{Fault, Target, number};
 use chronos_testkit::{Server, json, until};
 
+use super::keeping;
 use super::network::Network;
 use super::run::{Run, first_write};
 use crate::CHRONOS;
@@ -32,10 +33,8 @@ async fn a_leader_that_is_cut_off_takes_nothing_and_fires_nothing() {
         .namespaces(&names)
         .key("auth", "none")
         .key("cluster.raft.tls", "none")
-        .key("cluster.reassign_after", "2s")
-        .key("history.max_per_job", "1000000")
-        .up()
-        .await;
+        .key("cluster.reassign_after", "2s");
+    let cluster = keeping(cluster).up().await;
     let mut run = Run::start(cluster, target, &mut dice, Duration::ZERO).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use chronos_testkit::load::{Target, number};
 
-use super::figures;
 use super::run::Run;
-use crate::CHRONOS;
+use super::{figures, nodes};
 use crate::turn::begin;
 
 /// For how many seconds a client that is turned away asks again, where `CHRONOS_RETRY` says nothing. Two
@@ -19,7 +18,7 @@ const ROUNDS: usize = 2;
 async fn a_rolling_restart_fails_no_call_and_repeats_no_delivery() {
     let (_turn, mut dice) = begin("rolling_restart").await;
     let target = Target::start(dice.fork()).await;
-    let cluster = CHRONOS.cluster(3).key("history.max_per_job", "1000000").up().await;
+    let cluster = nodes(3).up().await;
     let retry = Duration::from_secs(number("CHRONOS_RETRY").unwrap_or(RETRY));
     let mut run = Run::start(cluster, target, &mut dice, retry).await;
     for node in (1..=3).cycle().take(3 * ROUNDS) {

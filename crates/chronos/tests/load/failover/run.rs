@@ -81,16 +81,22 @@ impl Run {
 
     /// Kills these nodes at once, and waits until the others take a write.
     pub async fn kill(&mut self, nodes: &[usize]) -> Outage {
-        let (from, began) = (now_ms(), Instant::now());
+        let began = Instant::now();
         for node in nodes {
             self.cluster.kill(*node).await;
         }
         self.faults.push(Fault { from: began, until: Instant::now() });
-        let survivors: Vec<_> = self.cluster.running().map(Server::address).collect();
-        first_write(&survivors).await;
+        self.missed(nodes, began).await
+    }
+
+    /// Waits until the others take a write. These nodes do not run since `began`.
+    pub async fn missed(&self, nodes: &[usize], began: Instant) -> Outage {
+        let from = now_ms() - i64::try_from(began.elapsed().as_millis()).unwrap();
+        let others: Vec<_> = self.cluster.others(nodes).map(Server::address).collect();
+        first_write(&others).await;
         let (took, until) = (began.elapsed(), now_ms());
         // The newest pages reach back further than the outage.
-        let owners = self.client.newest_executions(4).await;
+        let owners = AnyNode::of(others).retry_for(PATIENCE).newest_executions(4).await;
         Outage { killed: nodes.iter().map(|n| format!("n{n}")).collect(), took, from, until, owners }
     }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use chronos_testkit::Server;
 use chronos_testkit::load::{Fault, Target};
 
-use super::figures;
 use super::network::Network;
 use super::run::{Run, first_write};
+use super::{figures, keeping};
 use crate::CHRONOS;
 use crate::turn::begin;
 
@@ -28,10 +28,8 @@ async fn nothing_is_lost_behind_a_slow_link() {
         .namespaces(&names)
         .key("auth", "none")
         .key("cluster.raft.tls", "none")
-        .key("cluster.reassign_after", "2s")
-        .key("history.max_per_job", "1000000")
-        .up()
-        .await;
+        .key("cluster.reassign_after", "2s");
+    let cluster = keeping(cluster).up().await;
     let mut run = Run::start(cluster, target, &mut dice, Duration::ZERO).await;
     for of_leader in [false, true] {
         let leader = run.cluster.leader().await;

@@ -6,8 +6,8 @@ use chronos_testkit::load::{Delivery, Fault, Target};
 use chronos_testkit::{json, until};
 use rustix::process::Signal;
 
+use super::nodes;
 use super::run::Run;
-use crate::CHRONOS;
 use crate::turn::begin;
 
 /// Longer than the node's retries wait, and much longer than `cluster.reassign_after`.
@@ -22,12 +22,7 @@ const RETRIED: usize = 60;
 async fn a_node_that_was_stopped_makes_no_attempt_that_others_have_made() {
     let (_turn, mut dice) = begin("was_stopped").await;
     let target = Target::start(dice.fork()).await;
-    let cluster = CHRONOS
-        .cluster(3)
-        .key("cluster.reassign_after", "2s")
-        .key("history.max_per_job", "1000000")
-        .up()
-        .await;
+    let cluster = nodes(3).key("cluster.reassign_after", "2s").up().await;
     let mut run = Run::start(cluster, target, &mut dice, Duration::ZERO).await;
     for of_leader in [false, true] {
         let leader = run.cluster.leader().await;
