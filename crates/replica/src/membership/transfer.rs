@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use chronos_types::NodeName;
+use tokio::time::Instant;
 
 use super::rules::{find, nearest_voter, voters};
 use crate::error::ChangeError;
 use crate::log::handle::Log;
 use crate::presence::handle::Presence;
 use crate::raft::Figures;
+
+/// A voter that has not answered for so long is not asked to lead: nothing can be written while it is asked in vain.
+const ANSWERS: Duration = Duration::from_secs(1);
+/// Between looks whether it has.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Has the voter of this name lead, or any, where this node leads. `round` is how long one that was asked may
 /// take before it is asked again.
@@ -27,7 +33,10 @@ pub(super) async fn hand_over(
             Some((id, _)) if !voters(&now).contains(&id) => {
                 return Err(ChangeError::Refused(format!("{name} has no vote, and only a voter can lead")));
             }
-            Some((id, _)) => Some(id),
+            Some((id, _)) => {
+                answers(presence, id, name).await?;
+                Some(id)
+            }
         },
     };
     // A message can be lost, and openraft then waits for ever: so the node is asked again.
@@ -50,4 +59,20 @@ pub(super) async fn hand_over(
             return Err(ChangeError::NoLeader);
         }
     }
+}
+
+/// Whether a voter answers. One that was not asked for anything in this term yet has a moment.
+async fn answers(presence: &Presence, id: u64, name: &NodeName) -> Result<(), ChangeError> {
+    let until = Instant::now() + ANSWERS;
+    while !presence.has_answered(id, ANSWERS) {
+        if Instant::now() >= until {
+            let why = format!(
+                "{name} has not answered for {} s, so it cannot take over the lead",
+                ANSWERS.as_secs()
+            );
+            return Err(ChangeError::Refused(why));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }

@@ -208,6 +208,11 @@ impl Presence {
         self.observed.survey.followers.is_steady(id, STEADY)
     }
 
+    /// Whether the member of this raft id has answered this leader within this time.
+    pub(crate) fn has_answered(&self, id: u64, within: Duration) -> bool {
+        self.observed.survey.followers.has_answered(id, within)
+    }
+
     /// Why this node is to hand over the lead, if it is.
     pub(crate) fn must_hand_over(&self) -> Option<String> {
         let (judgement, _) = self.observed.survey.take(&self.leader.log.figures())?;

@@ -119,6 +119,26 @@ async fn leadership_goes_where_it_is_sent_and_a_leader_that_leaves_hands_it_over
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lead_is_not_sent_to_a_node_that_does_not_answer() {
+    let cluster = Cluster::of_three().await;
+    let (leader, others) = cluster.roles("one");
+    cluster.hub.isolate(&others[0]);
+    let replica = &cluster.node(&leader).replica;
+    until("it is not heard from", || async {
+        let members = replica.status().members;
+        let lost = members.iter().find(|member| member.name == named(&others[0])).expect("it is a member");
+        lost.last_contact_ms.is_some_and(|ms| ms > 1_500)
+    })
+    .await;
+    let refused = replica.membership().transfer(Some(named(&others[0]))).await.expect_err("refused");
+    assert!(matches!(&refused, ChangeError::Refused(why) if why.contains("has not answered")), "{refused:?}");
+    assert_eq!(cluster.hub.count(&others[0], "transfer_leader"), 0, "it was asked all the same");
+    cluster.node(&leader).write(1).await;
+    assert!(replica.status().is_leader);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_stops_hands_over_first() {
     let mut cluster = Cluster::of_three().await;
     let (leader, others) = cluster.roles("one");
