@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chronos_env::Seldom;
 use chronos_peer::Transport;
 use chronos_types::NodeName;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -70,6 +71,7 @@ impl RaftNetworkFactory<Types> for Network {
             round_trips: self.metrics.peers.round_trips(&member.name),
             holds: self.holds.clone(),
             link: Link::default(),
+            complaint: Seldom::default(),
         }
     }
 }
@@ -88,6 +90,7 @@ pub(crate) struct Peer {
     round_trips: Histogram,
     holds: Arc<Holds>,
     link: Link,
+    complaint: Seldom,
 }
 
 /// How far a follower has come, or why that is not known.
@@ -281,7 +284,9 @@ impl RaftNetworkV2<Types> for Peer {
             closed = cancel => Err(closed.into()),
         };
         if let Err(StreamingError::Unreachable(why)) = &sent {
-            tracing::debug!(%why, "a copy of the state did not arrive; the next attempt goes on where it stopped");
+            self.complaint.say(|| {
+                tracing::warn!(%why, "a copy of the state did not arrive; the next attempt goes on where it stopped");
+            });
         }
         if let Err(StreamingError::Network(_)) = &sent {
             // It is asked for again at once, as it is then.
