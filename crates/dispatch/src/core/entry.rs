@@ -86,7 +86,7 @@ impl Entry {
     /// what another node began, or this one before a restart, by the time of day that is on record.
     pub(super) fn due_of(backoff: Option<Backoff>, fire: &Fire) -> Due {
         match backoff {
-            Some(Backoff { retry_at, over_at }) if retry_at == fire.fire_at => Due::After(over_at),
+            Some(Backoff { retry_at, over_at }) if fire.fire_at <= retry_at => Due::After(over_at),
             _ => Due::At(fire.fire_at),
         }
     }

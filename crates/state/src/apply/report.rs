@@ -1,6 +1,6 @@
 //! Takes in what a node reports: it ends the execution, or arms its next attempt.
 
-use chronos_types::{ErrorKind, Status};
+use chronos_types::{ErrorKind, Millis, Status};
 
 use super::context::Context;
 use super::record::{self, Record};
@@ -10,6 +10,9 @@ use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
 use crate::run::JobSeq;
 use crate::stored::code::deleted_job;
+
+/// Clocks of nodes differ by no more, or their nodes get no runs.
+const CLOCKS_DIFFER_MS: Millis = 2_000;
 
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     remainder::settle_first(context, report.run.execution)?;
@@ -88,7 +91,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                 (Some((kind, message)), Some(retry_at)) => {
                     record.fail(*kind, message);
                     record.status = Status::Retrying;
-                    record.fire_at = *retry_at;
+                    record.fire_at = next_attempt(context.at, ended_at, *retry_at);
                     context.effects.push(Effect::Fire(record.owed(context)?));
                 }
                 (Some((kind, message)), None) => {
@@ -121,6 +124,16 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
     }
     record.store(context)?;
     Ok(Outcome::Done)
+}
+
+/// When the next attempt is to be made. The node whose attempt failed says when, by its clock. Where that is ahead of
+/// the cluster's time by more than clocks may differ, what counts is how long it was to wait: others may make the
+/// attempt, and by their clocks it could be days away.
+fn next_attempt(now: Millis, ended_at: Millis, retry_at: Millis) -> Millis {
+    if ended_at <= now.saturating_add(CLOCKS_DIFFER_MS) {
+        return retry_at;
+    }
+    now.saturating_add(retry_at.saturating_sub(ended_at).max(0))
 }
 
 fn is_deleted(context: &Context<'_>, job: JobSeq) -> Result<bool, StateError> {

@@ -62,7 +62,7 @@ impl Both {
             let at = fire.run.scheduled_time;
             match number % 50 {
                 1 => drop(self.apply(600, report(fire, begun(1, at)))),
-                2 => drop(self.apply(600, report(fire, failed(1, at, Some(9_000_000))))),
+                2 => drop(self.apply(600, report(fire, failed(1, 590, Some(9_000_000))))),
                 3 => drop(self.apply(600, report(fire, delivered(1, at)))),
                 4 => drop(self.apply(600, moved(fire, fire.node.as_str(), "n3", true))),
                 _ => {}

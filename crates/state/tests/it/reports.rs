@@ -112,6 +112,18 @@ fn a_word_about_an_attempt_that_ended_does_not_set_a_retry_back() {
 }
 
 #[test]
+fn a_retry_of_a_node_whose_clock_is_ahead_waits_no_longer_than_it_was_to() {
+    const DAY: i64 = 86_400_000;
+    let mut world = World::new();
+    let (_, fire) = world.with_run(spec("a"));
+    let next = world.done(1_100, report(&fire, failed(1, 1_000 + DAY, Some(4_010 + DAY))));
+    assert_eq!(fire_of(&next).fire_at, 4_100, "3 s from when it was known");
+    // Clocks differ a little, and then the node's word counts.
+    let next = fire_of(&world.done(4_200, report(&fire_of(&next), failed(2, 6_100, Some(9_000)))));
+    assert_eq!(next.fire_at, 9_000);
+}
+
+#[test]
 fn a_success_is_accepted_from_whoever_delivered_it() {
     let mut world = World::new();
     let (_, fire) = world.with_run(spec("a"));

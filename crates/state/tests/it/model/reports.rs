@@ -80,7 +80,9 @@ impl Model {
                     (Some(_), None) => run.finish(Status::Failed, ended_at),
                     (Some(_), Some(retry_at)) => {
                         run.execution.status = Status::Retrying;
-                        run.fire_at = *retry_at;
+                        // A clock that is days ahead makes nobody wait for days.
+                        let is_ahead = ended_at > at + 2_000;
+                        run.fire_at = if is_ahead { at + (retry_at - ended_at).max(0) } else { *retry_at };
                         self.effects.push(Effect::Fire(run.owed()));
                     }
                 }
