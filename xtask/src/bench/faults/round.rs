@@ -22,8 +22,8 @@ use crate::Result;
 const NODES: usize = 3;
 /// How long all is well before the fault: who fires which job is looked up in that time.
 const QUIET_MS: Millis = 8_000;
-/// Jobs fire so much longer than they are looked at.
-const LONGER_SECONDS: usize = 2;
+/// Jobs fire so much longer than they are looked at: the lead may have to be moved before the fault.
+const LONGER_SECONDS: usize = 15;
 /// How long what was missed may take until it is on record.
 const SETTLES: Duration = Duration::from_secs(60);
 /// The jobs that are behind, every other of them minutely and the rest hourly, and how far.
