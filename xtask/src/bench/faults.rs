@@ -22,8 +22,17 @@ const PLANNING_MS: i64 = 2_000;
 /// The target: how late the runs of healthy nodes are, of 99 in 100.
 const LATE_MS: i64 = 100;
 
+/// The longest fault, and time to get over it.
+const LEAST_SECONDS: usize = 40;
+
 /// Runs the benchmark: a cluster without a fault, and the faults in `only`, or all of them.
 pub async fn run(rate: usize, seconds: usize, only: &[Fault]) -> Result<Table> {
+    if seconds < LEAST_SECONDS {
+        return Err(format!(
+            "--seconds: {seconds}; expected at least {LEAST_SECONDS}, for a disk stays full for 30 s"
+        )
+        .into());
+    }
     let sink = Sink::start()?;
     let mut table = Table::new(format!(
         "bench faults: three nodes, {rate} fires a second, {seconds} s from the fault on; the reference is the undisturbed cluster"
