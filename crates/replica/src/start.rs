@@ -108,7 +108,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
     let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
-    let survey = Survey::new(followers.clone(), itself, times(config));
+    let survey = Survey::new(followers, itself, times(config));
     let lease = Lease::new(env.clone(), config.reassign_after);
     let (observer, observed) =
         Observer::new(raft.clone(), id, config.node_id.clone(), survey, lease, metrics.clone());
@@ -141,7 +141,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         fault = health.fault().reported() => return Err(ReplicaError::Storage(fault)),
         found = found_or_rejoin(&parts, config, observer, &env) => found?,
     };
-    parts.membership.keep(was_member, followers);
+    parts.membership.keep(was_member);
     Ok(parts)
 }
 

@@ -26,6 +26,8 @@ pub const VERSION: u32 = if cfg!(feature = "next") { 2 } else { FIRST };
 /// The version that a cluster begins with.
 pub(crate) const FIRST: u32 = 1;
 
+/// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
+pub const CLOCKS_DIFFER_MS: Millis = 2_000;
 /// No command changes more rows than this, so that none keeps others waiting for more than some milliseconds: beside
 /// a few of its own, those that it lists, or those that the change of a job leads to. All changes of jobs in one batch
 /// have this many together. It is part of what commands mean: another number needs a new version of the cluster.

@@ -25,9 +25,9 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Anew, Batch, Cancel, Class, ClockWord, Command, Confirm, DeleteJob, DueAnew, Idempotency, LogBatch,
-    MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Report, Reported,
-    TriggerRun, Trim, VERSION,
+    Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Confirm, DeleteJob, DueAnew,
+    Idempotency, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
+    Reassign, Report, Reported, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};

@@ -22,7 +22,6 @@ use crate::leader::LeaderClient;
 use crate::lock::lock;
 use crate::messages::payload::{Change, Changed, JoinRequest, Standing};
 use crate::messages::request::Request;
-use crate::presence::followers::Followers;
 use crate::presence::handle::Presence;
 use crate::raft::Figures;
 use crate::types::Member;
@@ -100,11 +99,11 @@ impl Membership {
 
     /// Has this node's place in the cluster, as many voters as there should be, the highest version that all can
     /// follow, and that no node leads which makes no progress, seen to from now on.
-    pub(crate) fn keep(&self, was_member: bool, followers: Arc<Followers>) {
+    pub(crate) fn keep(&self, was_member: bool) {
         let loops = &self.joiner.log.loops;
         let keep = keeper::keep(Arc::downgrade(&self.joiner), was_member);
         let (joiner, election) = (self.joiner.clone(), self.election);
-        let step_aside = StepAside { joiner, followers, election, rule: Rule::default() };
+        let step_aside = StepAside { joiner, election, rule: Rule::default() };
         lock(&self.running).extend([
             loops.start("membership", keep),
             loops.start("voters and version", tend(Arc::downgrade(&self.changes))),

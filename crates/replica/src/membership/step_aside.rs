@@ -18,7 +18,6 @@ use super::join::Joiner;
 use super::state::MemberState;
 use crate::lead::Halt;
 use crate::log_targets;
-use crate::presence::followers::Followers;
 use crate::progress::STANDSTILL;
 use crate::raft::Figures;
 
@@ -38,7 +37,6 @@ const SILENCE: u32 = 4;
 /// Looks after the progress of this node.
 pub(super) struct StepAside {
     pub joiner: Arc<Joiner>,
-    pub followers: Arc<Followers>,
     /// How long an election takes, about.
     pub election: Duration,
     pub rule: Rule,
@@ -90,7 +88,7 @@ impl StepAside {
     /// The voters beside this node that take what they are sent.
     fn able(&self, now: &Figures) -> BTreeSet<u64> {
         let others = now.membership_config.voter_ids().filter(|id| *id != now.id);
-        others.filter(|id| self.followers.has_answered(*id, ANSWERS)).collect()
+        others.filter(|id| self.joiner.presence.has_answered(*id, ANSWERS)).collect()
     }
 
     async fn give_up(&self, now: &Figures, able: &BTreeSet<u64>, why: String) {

@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use chronos_state::CLOCKS_DIFFER_MS;
 use chronos_types::Millis;
 use tokio::time::Instant;
 
-use super::clocks::MOST_MS;
 use crate::lock::lock;
 
 /// The time that a leader among others goes by. It is that of its own clock. But where the clock was set, the time
@@ -31,7 +31,7 @@ impl Agreed {
     }
 
     fn is_left(&self, now: Instant, wall_ms: Millis) -> bool {
-        wall_ms.abs_diff(self.goes_on(now)) > MOST_MS.unsigned_abs()
+        wall_ms.abs_diff(self.goes_on(now)) > CLOCKS_DIFFER_MS.unsigned_abs()
     }
 }
 

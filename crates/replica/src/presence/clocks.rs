@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
-pub(super) const MOST_MS: i64 = 2_000;
+use chronos_state::CLOCKS_DIFFER_MS;
+
 /// A reading that took longer says little.
 const SURE_MS: i64 = 250;
 
@@ -34,7 +34,7 @@ impl Offset {
 
     /// Whether the clock certainly differs from one that is so far ahead of this node's.
     pub(crate) fn is_off(self, other: i64) -> bool {
-        self.from(other).saturating_abs().saturating_sub(self.error_ms) > MOST_MS
+        self.from(other).saturating_abs().saturating_sub(self.error_ms) > CLOCKS_DIFFER_MS
     }
 }
 

@@ -5,14 +5,12 @@ use chronos_types::{ErrorKind, Millis, Status};
 use super::context::Context;
 use super::record::{self, Record};
 use super::{remainder, withdraw};
+use crate::command::CLOCKS_DIFFER_MS;
 use crate::command::{Report, Reported};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
 use crate::run::JobSeq;
 use crate::stored::code::deleted_job;
-
-/// Clocks of nodes differ by no more, or their nodes get no runs.
-const CLOCKS_DIFFER_MS: Millis = 2_000;
 
 pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outcome, StateError> {
     remainder::settle_first(context, report.run.execution)?;
