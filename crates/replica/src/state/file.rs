@@ -129,15 +129,16 @@ impl StateFile {
         Ok(())
     }
 
-    /// Makes the state as it stands the snapshot: the log may be purged up to it.
+    /// Makes the state as it stands the snapshot: the log may be purged up to it. So the note of the snapshot is durable
+    /// when this returns, as the state is: else a power cut would leave a log that begins behind the snapshot.
     ///
     /// # Errors
     /// A full disk is one too. It is not waited for, because entries must go on being applied.
     pub(crate) fn make_snapshot(&mut self) -> Result<SnapshotMeta, StateFault> {
-        self.machine.make_durable()?;
         let meta = self.position.snapshot();
         let note = snapshot_note(&meta)?;
         self.machine.apply(&[], &[(SNAPSHOT, &note)])?;
+        self.machine.make_durable()?;
         self.snapshot = Some(meta.clone());
         Ok(meta)
     }

@@ -94,6 +94,35 @@ async fn a_log_that_grows_by_bytes_is_purged_and_the_rest_is_enough_to_start_fro
     again.replica.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_purged_begins_no_later_than_the_snapshot_after_a_power_cut() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let few = |config: &mut ReplicaConfig| {
+        let hold_for = Duration::ZERO;
+        config.log = LogLimits { snapshot_entries: 10, keep_entries: 1, hold_for, ..LogLimits::default() };
+    };
+    let node = Node::start_in(&Hub::default(), directory.path(), "one", few).await.expect("it starts");
+    // The second time that the log is purged: what was noted with the first is durable by then in any case.
+    let (mut number, mut purges, mut purged) = (0, 0, None);
+    while purges < 2 {
+        number += 1;
+        node.put(number).await.expect("accepted");
+        let now = node.replica.status().purged;
+        purges += usize::from(now > std::mem::replace(&mut purged, now));
+    }
+    let after = copy_files(directory.path());
+    // Nothing of it that was not brought back into the file need be on the disk.
+    for name in ["state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(after.path().join(name));
+    }
+    let again = Node::start_in(&Hub::default(), after.path(), "one", few).await.expect("it starts");
+    let status = again.replica.status();
+    assert!(status.purged.is_some() && status.snapshot >= status.purged, "{status:?}");
+    again.put(number + 1).await.expect("accepted");
+    again.replica.shutdown().await;
+    node.replica.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_directory_serves_one_node_under_one_name() {
     let directory = tempfile::tempdir().expect("a directory");
