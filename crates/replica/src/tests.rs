@@ -47,9 +47,9 @@ struct Node {
     clock: ShiftedClock,
 }
 
-/// The machine's own clock, and so many milliseconds.
+/// The machine's own clock, and so many milliseconds. The second are those in which the machine was suspended.
 #[derive(Clone, Debug, Default)]
-struct ShiftedClock(Arc<AtomicI64>);
+struct ShiftedClock(Arc<AtomicI64>, Arc<AtomicI64>);
 
 impl Clock for ShiftedClock {
     fn now_us(&self) -> i64 {
@@ -57,7 +57,7 @@ impl Clock for ShiftedClock {
     }
 
     fn since_boot(&self) -> Duration {
-        Env::real().since_boot()
+        Env::real().since_boot() + Duration::from_millis(self.1.load(Ordering::Relaxed).unsigned_abs())
     }
 
     fn timer(&self) -> std::io::Result<Box<dyn Timer>> {

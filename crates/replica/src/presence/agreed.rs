@@ -5,32 +5,35 @@ use std::time::Duration;
 
 use chronos_state::CLOCKS_DIFFER_MS;
 use chronos_types::Millis;
-use tokio::time::Instant;
 
 use crate::lock::lock;
 
 /// The time that a leader among others goes by. It is that of its own clock. But where the clock was set, the time
 /// goes on as before until the clocks were compared again: what is written down with a time never goes back, and due
 /// instants that were passed over do not come again.
+///
+/// The clock that tells the two apart counts the time in which this machine was suspended (`Env::since_boot`): else the
+/// right time would count as set, each time that a machine goes on.
 #[derive(Debug, Default)]
 pub(crate) struct AgreedTime(Mutex<Option<Agreed>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Agreed {
-    at: Instant,
+    /// When that was, since the boot.
+    at: Duration,
     wall_ms: Millis,
     /// Since when the clock is known to say something else.
-    set_at: Option<Instant>,
+    set_at: Option<Duration>,
 }
 
 impl Agreed {
     /// The time now, by the clock that nobody sets.
-    fn goes_on(&self, now: Instant) -> Millis {
-        let passed = i64::try_from(now.saturating_duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
+    fn goes_on(&self, now: Duration) -> Millis {
+        let passed = i64::try_from(now.saturating_sub(self.at).as_millis()).unwrap_or(i64::MAX);
         self.wall_ms.saturating_add(passed)
     }
 
-    fn is_left(&self, now: Instant, wall_ms: Millis) -> bool {
+    fn is_left(&self, now: Duration, wall_ms: Millis) -> bool {
         wall_ms.abs_diff(self.goes_on(now)) > CLOCKS_DIFFER_MS.unsigned_abs()
     }
 }
@@ -38,13 +41,13 @@ impl Agreed {
 impl AgreedTime {
     /// By what is known of the others' clocks, this node's may count, and says `wall_ms`. It takes `patience` until
     /// the clocks were compared since this one was set.
-    pub(crate) fn agree(&self, now: Instant, wall_ms: Millis, patience: Duration) {
+    pub(crate) fn agree(&self, now: Duration, wall_ms: Millis, patience: Duration) {
         let mut known = lock(&self.0);
         let agreed = Agreed { at: now, wall_ms, set_at: None };
         *known = match *known {
             Some(before) if before.is_left(now, wall_ms) => {
                 let set_at = before.set_at.unwrap_or(now);
-                let is_compared = now.saturating_duration_since(set_at) >= patience;
+                let is_compared = now.saturating_sub(set_at) >= patience;
                 Some(if is_compared { agreed } else { Agreed { set_at: Some(set_at), ..before } })
             }
             _ => Some(agreed),
@@ -57,7 +60,7 @@ impl AgreedTime {
     }
 
     /// The time, where this node's clock says `wall_ms`.
-    pub(crate) fn time(&self, now: Instant, wall_ms: Millis) -> Millis {
+    pub(crate) fn time(&self, now: Duration, wall_ms: Millis) -> Millis {
         match *lock(&self.0) {
             Some(agreed) if agreed.is_left(now, wall_ms) => agreed.goes_on(now),
             _ => wall_ms,
@@ -72,8 +75,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_counts_once_it_was_compared() {
         const DAY: i64 = 86_400_000;
-        let (begin, agreed) = (Instant::now(), AgreedTime::default());
-        let at = |ms| begin + Duration::from_millis(ms);
+        let agreed = AgreedTime::default();
+        let at = Duration::from_millis;
         let agree = |ms, wall| agreed.agree(at(ms), wall, Duration::from_secs(1));
         assert_eq!(agreed.time(at(0), DAY), DAY, "there is nobody to compare it with");
         agree(0, 1_000);

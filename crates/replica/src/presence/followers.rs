@@ -42,17 +42,24 @@ pub(crate) struct Followers {
     news: Notify,
 }
 
+/// A leader that has not looked for so long was away itself: its process was stopped. It looks four times a second.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// What was heard in one term.
 struct Term {
     term: u64,
     /// When this node knew of it.
     since: Instant,
+    /// When it last looked at the members, and since when it has done so again and again.
+    looked: Instant,
+    awake_since: Instant,
     members: HashMap<u64, Heard>,
 }
 
 impl Term {
     fn new(term: u64) -> Self {
-        Self { term, since: Instant::now(), members: HashMap::new() }
+        let now = Instant::now();
+        Self { term, since: now, looked: now, awake_since: now, members: HashMap::new() }
     }
 
     /// Forgets the terms before this one.
@@ -61,6 +68,17 @@ impl Term {
             *self = Self::new(term);
         }
     }
+}
+
+/// What a leader knows of the members when it looks.
+pub(crate) struct Look {
+    /// Since when this node knows that it leads in its term.
+    pub since: Instant,
+    /// Since when it has not been away. What was sent to it meanwhile has yet to be read: that it has heard from nobody
+    /// says nothing about the others.
+    pub awake_since: Instant,
+    /// The members that have answered in this term.
+    pub seen: HashMap<u64, Seen>,
 }
 
 impl Followers {
@@ -104,14 +122,19 @@ impl Followers {
         self.news.notify_one();
     }
 
-    /// Since when this node knows that it leads in this term, and the members that have answered in it.
-    pub(crate) fn look(&self, term: u64, now: Instant) -> (Instant, HashMap<u64, Seen>) {
+    /// Looks at the members.
+    pub(crate) fn look(&self, term: u64, now: Instant) -> Look {
         let mut heard = lock(&self.term);
         heard.begin(term);
         if heard.term != term {
-            return (now, HashMap::new());
+            return Look { since: now, awake_since: now, seen: HashMap::new() };
         }
-        (heard.since, heard.members.iter().map(|(id, member)| (*id, member.seen(now))).collect())
+        if now.saturating_duration_since(heard.looked) > AWAY {
+            heard.awake_since = now;
+        }
+        heard.looked = now;
+        let seen = heard.members.iter().map(|(id, member)| (*id, member.seen(now))).collect();
+        Look { since: heard.since, awake_since: heard.awake_since, seen }
     }
 
     /// The leader of this term has judged a member: whether its clock is off, and whether it does its part.
@@ -145,4 +168,23 @@ impl Followers {
 /// When a majority last acknowledged the leader that these figures are of.
 pub(crate) fn last_acked(now: &Figures) -> Option<Instant> {
     Instant::now().checked_sub(now.last_quorum_acked?.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_that_was_away_counts_the_silence_of_others_from_its_return() {
+        let followers = Followers::new(Env::real(), Duration::from_secs(5));
+        let begun = Instant::now();
+        let awake_since = |ms| {
+            let now = begun + Duration::from_millis(ms);
+            followers.look(1, now).awake_since.saturating_duration_since(begun).as_millis()
+        };
+        assert_eq!(awake_since(1), 0, "it has just begun to look");
+        assert_eq!([250, 500, 1_250].map(awake_since), [0, 0, 0]);
+        // Its process was stopped for seven seconds.
+        assert_eq!([8_250, 8_500].map(awake_since), [8_250, 8_250]);
+    }
 }

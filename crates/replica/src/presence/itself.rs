@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_types::Millis;
@@ -55,6 +56,11 @@ impl Itself {
     /// What the clock of this node says.
     pub(crate) fn wall_ms(&self) -> Millis {
         self.env.now()
+    }
+
+    /// The time since the boot of this machine, suspension included.
+    pub(crate) fn since_boot(&self) -> Duration {
+        self.env.since_boot()
     }
 
     /// From now on this node is about to stop.

@@ -8,7 +8,7 @@ use chronos_types::Millis;
 use tokio::time::Instant;
 
 use super::agreed::AgreedTime;
-use super::followers::Followers;
+use super::followers::{Followers, Look};
 use super::heard::Seen;
 use super::itself::Itself;
 use super::judge::{Facts, Judgement, Times, judge};
@@ -30,7 +30,7 @@ impl Survey {
 
     /// The clock of this node may count, by what is known of the others'.
     pub(crate) fn agree(&self) {
-        self.agreed.agree(Instant::now(), self.itself.wall_ms(), self.times.keeps_up);
+        self.agreed.agree(self.itself.since_boot(), self.itself.wall_ms(), self.times.keeps_up);
     }
 
     /// This node does not lead, or has nobody to compare its clock with.
@@ -40,7 +40,7 @@ impl Survey {
 
     /// The time that this node goes by as a leader.
     pub(crate) fn time(&self) -> Millis {
-        self.agreed.time(Instant::now(), self.itself.wall_ms())
+        self.agreed.time(self.itself.since_boot(), self.itself.wall_ms())
     }
 
     /// Where these figures are of a leader: what it makes of the members, and since when it has known that it leads.
@@ -49,13 +49,14 @@ impl Survey {
             return None;
         }
         let now = Instant::now();
-        let (since, mut seen) = self.followers.look(figures.current_term, now);
+        let Look { since, awake_since, mut seen } = self.followers.look(figures.current_term, now);
         let voters: BTreeSet<u64> = figures.membership_config.voter_ids().collect();
         let facts = |(id, member): (&u64, &Member)| {
             let leads = *id == figures.id;
             let seen = if leads { Some(Seen::of_itself(self.itself.sign(), now)) } else { seen.remove(id) };
-            // A new leader does not know how long a member was silent before.
-            let counted = seen.and_then(|seen| seen.counted).map_or(since, |counted| counted.max(since));
+            // A new leader does not know how long a member was silent before, nor does one that was away itself.
+            let begin = since.max(awake_since);
+            let counted = seen.and_then(|seen| seen.counted).map_or(begin, |counted| counted.max(begin));
             let silence = if leads { Duration::ZERO } else { now.saturating_duration_since(counted) };
             Facts { id: *id, name: member.name.clone(), has_vote: voters.contains(id), leads, silence, seen }
         };

@@ -15,6 +15,12 @@ impl Node {
         self.clock.0.store(ms, Ordering::Relaxed);
     }
 
+    /// The machine of this node goes on after it was suspended for so long: what of its clocks counts that shows it.
+    fn goes_on_after(&self, ms: i64) {
+        self.clock.1.store(ms, Ordering::Relaxed);
+        self.set_clock(ms);
+    }
+
     /// Says that this node is about to stop, and waits until the leader knows.
     async fn stops(&self) {
         self.replica.presence().announce_stop();
@@ -217,5 +223,20 @@ async fn a_leader_whose_clock_is_off_plans_nothing_and_hands_over_the_lead() {
         !leads("one") && (leads("two") || leads("three"))
     })
     .await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_counts_while_the_machines_are_suspended() {
+    const SUSPENDED_MS: i64 = 4_000;
+    let cluster = Cluster::of_three().await;
+    cluster.lead("one").await;
+    cluster.sees("one", "that it may plan", |view| view.may_plan).await;
+    for node in cluster.nodes.values() {
+        node.goes_on_after(SUSPENDED_MS);
+    }
+    // At once, and not when the clocks have been compared.
+    let (now, time) = (Env::real().now(), cluster.node("one").replica.time());
+    assert!(time >= now + SUSPENDED_MS, "{} ms", time - now);
     cluster.stop().await;
 }
