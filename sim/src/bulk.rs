@@ -53,7 +53,7 @@ async fn create(ledger: &Ledger, number: usize, nodes: usize, body: &str) {
         let job = json!({
             "name": format!("bulk-{number}"),
             "schedule": format!("@at {}", next_wave()),
-            "webhook": {"url": receiver::URL, "method": "POST", "body": body},
+            "webhook": {"url": receiver::url("/hook"), "method": "POST", "body": body},
             "timeout": "3s",
             "retry_policy": {"max_attempts": 4, "initial_interval": "500ms", "max_interval": "2s"},
             "concurrency": "allow",

@@ -17,6 +17,7 @@ use chronos_types::NodeName;
 use tokio::sync::Notify;
 use turmoil::Sim;
 
+use crate::client;
 use crate::run::Options;
 use crate::web::PORT;
 use crate::world::{Card, Link, Names, SimClock, SimDisk, SimNet, TICK, env};
@@ -266,5 +267,6 @@ fn config(name: &str, role: Role, nodes: usize, directory: PathBuf) -> Config {
     config.cluster.raft.log =
         LogLimits { snapshot_entries: 50, keep_entries: 10, hold_for, ..LogLimits::default() };
     config.server.http.address = ([0, 0, 0, 0], PORT).into();
+    client::settings(&mut config);
     config
 }

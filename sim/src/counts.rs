@@ -6,6 +6,7 @@ use std::fmt;
 /// Everything that is counted: what is done to a cluster (`faults`), what came of it, and what the server
 /// said of itself (`witness`). Over many seeds each of them happens, or the simulation looks past something.
 pub const KINDS: &[&str] = &[
+    // What is done to the cluster, and what came of that, ...
     "backup_taken",
     "clock_days_off",
     "clock_step",
@@ -42,6 +43,37 @@ pub const KINDS: &[&str] = &[
     "transfer_done",
     "unsynced_state_lost",
     "waited_for_space",
+    // What users ask for, ...
+    "cancelled",
+    "job_deleted",
+    "job_rescheduled",
+    "job_rolled_back",
+    "job_that_allows",
+    "job_that_forbids",
+    "job_that_queues",
+    "job_that_replaces",
+    "overlap_refused",
+    "repeated",
+    "replayed",
+    "triggered",
+    // ... what targets answer, ...
+    "answered_failure",
+    "answered_late",
+    "answered_success",
+    "cut_short",
+    "never_answered",
+    "redirected",
+    // ... and what it comes to.
+    "delivered_again",
+    "judged_in_trouble",
+    "judged_on_time",
+    "run_cancelled",
+    "run_caught_up",
+    "run_failed",
+    "run_forgotten",
+    "run_skipped",
+    "run_succeeded",
+    "stretch_missed",
 ];
 
 /// How often each kind of thing was done or seen. Shown as `crash=2 delivery=180`.

@@ -20,6 +20,8 @@ use guest::Guest;
 use operators::Operators;
 use replacement::Replacement;
 
+/// How long after the end of the faults a node is restarted in order: the cluster has a leader by then, and it stays.
+const RESTARTED_MS: u64 = 3_000;
 /// After how long a node that did not start for want of space is started again.
 const AGAIN_MS: u64 = 500;
 
@@ -43,6 +45,8 @@ pub(crate) struct Director {
     operators: Option<Operators>,
     backups: usize,
     over: bool,
+    /// The node that is restarted in order when the faults are over, as for a new release. None once that is done.
+    restart_last: Option<usize>,
 }
 
 impl Director {
@@ -52,6 +56,7 @@ impl Director {
         directory: PathBuf,
         plan: Vec<(u64, Fault)>,
         end_ms: u64,
+        restart_last: usize,
     ) -> Self {
         Self {
             again: vec![false; members.len()],
@@ -66,6 +71,7 @@ impl Director {
             operators: None,
             backups: 0,
             over: false,
+            restart_last: Some(restart_last),
         }
     }
 
@@ -81,6 +87,8 @@ impl Director {
     /// Starts the founders.
     pub(crate) fn begin(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
         self.operators = Some(Operators::add(sim));
+        self.watch_it_form();
+        self.watch_failures();
         (0..self.founders()).try_for_each(|node| self.start(sim, node))
     }
 
@@ -95,6 +103,9 @@ impl Director {
         if !self.over && now >= self.end_ms {
             self.over = true;
             self.heal(sim)?;
+        }
+        if self.over && now >= self.end_ms + RESTARTED_MS {
+            self.restart_in_order(sim)?;
         }
         self.go_on_replacing(sim)?;
         self.go_on_with_the_guest(sim)?;
@@ -122,6 +133,7 @@ impl Director {
         match self.members[node].step(sim.elapsed()).map_err(Halt::Wrong)? {
             Step::GoesOn => return Ok(()),
             Step::Stopped => {
+                self.note_down(sim, node, 100);
                 self.ledger.count("stopped_in_order");
                 self.ledger.note_at(sim.elapsed(), format_args!("n{} has stopped", node + 1));
                 if std::mem::take(&mut self.again[node]) {
@@ -129,6 +141,7 @@ impl Director {
                 }
             }
             Step::NoSpace => {
+                self.note_down(sim, node, 100);
                 self.ledger.note_at(sim.elapsed(), format_args!("n{} has no space to start", node + 1));
                 let due = (now_ms(sim) + AGAIN_MS, Fault::Restart { node });
                 let place = self.plan.partition_point(|(at, _)| *at <= due.0);
@@ -144,6 +157,7 @@ impl Director {
         if !self.members[node].is_up() {
             return Ok(false);
         }
+        self.note_down(sim, node, keeps);
         let Left { lost, torn } = self.members[node].crash(sim, keeps).map_err(|error| error.to_string())?;
         if lost > 0 {
             self.ledger.note_at(sim.elapsed(), format_args!("n{} lost {lost} bytes", node + 1));
@@ -156,7 +170,13 @@ impl Director {
         Ok(true)
     }
 
+    /// Notes for the invariants that a node is down from now on, in whichever way it ended.
+    fn note_down(&self, sim: &Sim<'_>, node: usize, keeps: u64) {
+        self.ledger.fault_at(sim.elapsed(), Fault::Crash { node, keeps });
+    }
+
     fn start(&mut self, sim: &mut Sim<'_>, node: usize) -> Result<(), String> {
+        self.ledger.fault_at(sim.elapsed(), Fault::Restart { node });
         self.members[node].start(sim).map_err(|error| error.to_string())
     }
 
@@ -195,6 +215,16 @@ impl Director {
         self.ledger.note_at(sim.elapsed(), "the faults are over");
         self.put_the_time_right();
         self.ledger.with(|seen| seen.calm = true);
+        Ok(())
+    }
+
+    /// Has a node stop, and start once it has, unless the members are changing.
+    fn restart_in_order(&mut self, sim: &mut Sim<'_>) -> Result<(), String> {
+        let Some(node) = self.restart_last.take() else { return Ok(()) };
+        if self.replacement.is_none() && self.guest.is_none() {
+            self.act(sim, Fault::Stop { node })?;
+            self.again[node] = self.members[node].is_stopping();
+        }
         Ok(())
     }
 

@@ -2,24 +2,40 @@
 
 mod acknowledged_survives;
 mod backlog_drains;
+mod cancelled_starts_nothing;
+mod cut_off_starts_nothing;
+mod delivered_once;
+mod everybody_fires;
+mod failure_is_its_nodes_word;
 mod no_instant_lost;
-mod one_execution_per_scheduled_time;
+mod nobody_is_late;
+mod overlap_is_forbidden;
 mod received_is_recorded;
+mod repeat_has_one_effect;
 mod states_are_equal;
 mod success_was_delivered;
 
 use crate::evidence::Evidence;
 
+pub(crate) use nobody_is_late::judged;
+
 type Check = fn(&Evidence<'_>) -> Vec<String>;
 
-const ALL: [(&str, Check); 7] = [
+const ALL: [(&str, Check); 14] = [
     ("backlog_drains", backlog_drains::check),
     ("states_are_equal", states_are_equal::check),
     ("acknowledged_survives", acknowledged_survives::check),
-    ("one_execution_per_scheduled_time", one_execution_per_scheduled_time::check),
     ("received_is_recorded", received_is_recorded::check),
     ("success_was_delivered", success_was_delivered::check),
     ("no_instant_lost", no_instant_lost::check),
+    ("delivered_once", delivered_once::check),
+    ("cut_off_starts_nothing", cut_off_starts_nothing::check),
+    ("cancelled_starts_nothing", cancelled_starts_nothing::check),
+    ("overlap_is_forbidden", overlap_is_forbidden::check),
+    ("failure_is_its_nodes_word", failure_is_its_nodes_word::check),
+    ("repeat_has_one_effect", repeat_has_one_effect::check),
+    ("nobody_is_late", nobody_is_late::check),
+    ("everybody_fires", everybody_fires::check),
 ];
 
 /// Runs all checks. Returns everything that is wrong, with the name of the check.
@@ -29,3 +45,6 @@ pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     };
     ALL.into_iter().flat_map(wrong).collect()
 }
+
+#[cfg(test)]
+mod tests;

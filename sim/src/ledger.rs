@@ -1,63 +1,62 @@
-//! What the clients and the receiver saw, and the trace of the run.
+//! What the clients and the receiver saw, what was done to the cluster, and the trace of the run.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod delivery;
+mod job;
+
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chronos_types::Millis;
+
 use crate::counts::Counts;
+use crate::faults::Fault;
 use crate::world::since_start;
 
-/// A request that the receiver got.
+pub(crate) use delivery::{Delivery, Reply};
+pub(crate) use job::{Asked, Change, Created, Sets};
+
+/// What a client asked for under an idempotency key, and every answer to it and to its repeats.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    pub(crate) execution: String,
-    pub(crate) job: String,
-    pub(crate) attempt: u32,
-    pub(crate) scheduled: String,
-    pub(crate) trigger: String,
-    /// The status of the answer.
-    pub(crate) status: u16,
+pub(crate) struct Keyed {
+    pub(crate) what: What,
+    /// In the order in which they came. `None` where no answer came.
+    pub(crate) answers: Vec<Option<Answered>>,
 }
 
-/// A job that was created and acknowledged.
-#[derive(Clone, Debug)]
-pub(crate) struct Created {
-    pub(crate) name: String,
-    pub(crate) every_s: i64,
-    /// Whether a client asked to delete the job, even if it got no answer.
-    pub(crate) deleting: bool,
-    /// Whether the deletion was acknowledged.
-    pub(crate) deleted: bool,
-    /// Changes that clients asked for.
-    pub(crate) changes: Vec<Change>,
-}
-
-/// A change of a job that a client asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) to: To,
-    /// When the client asked, counted from the start of the run.
-    pub(crate) asked: Duration,
-    /// When the change was answered, and which version the job had then. `None` where the outcome is unknown.
-    pub(crate) done: Option<(Duration, u64)>,
-}
-
-/// What a change makes of a job.
+/// What is asked for under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum To {
-    Enabled(bool),
-    Described(String),
+pub(crate) enum What {
+    /// A job.
+    Create,
+    /// A run of a job, by hand or as a repeat of an earlier one.
+    Run { job: String },
+    /// Another version of a job.
+    Change { job: String },
+    /// The end of an execution.
+    Cancel,
 }
 
-impl Created {
-    /// The changes that may have been the last of their kind: the acknowledged one with the highest version,
-    /// and those whose outcome is unknown.
-    pub(crate) fn last(&self, kind: impl Fn(&To) -> bool) -> Vec<&Change> {
-        let version = |change: &Change| change.done.map(|(_, version)| version);
-        let of_kind = || self.changes.iter().filter(|change| kind(&change.to));
-        let newest = of_kind().filter_map(version).max();
-        of_kind().filter(|change| change.done.is_none() || version(change) == newest).collect()
+/// What an answer says of what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// The id of the job or of the execution.
+    pub(crate) id: String,
+    /// The version of the job.
+    pub(crate) version: Option<u64>,
+}
+
+impl Answered {
+    /// Whether it says that it was done.
+    pub(crate) fn is_done(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether it says that nothing was done. A 503 may say that nobody knows.
+    pub(crate) fn is_refused(&self) -> bool {
+        (400..500).contains(&self.status)
     }
 }
 
@@ -68,10 +67,23 @@ pub(crate) struct Seen {
     pub(crate) deliveries: Vec<Delivery>,
     /// What was done to the cluster.
     pub(crate) counts: Counts,
+    /// The same with the times, beginnings and ends.
+    pub(crate) faults: Vec<(Duration, Fault)>,
+    /// When a node beside the founders was invited, and when it was no member any more.
+    pub(crate) guests: Vec<(Duration, Option<Duration>)>,
     /// The jobs that were created, by id.
     pub(crate) jobs: BTreeMap<String, Created>,
-    /// The ids of executions that were triggered by hand and acknowledged.
-    pub(crate) triggered: BTreeSet<String>,
+    /// The ids of executions that were asked for by hand, or as a replay, and acknowledged, each with its job.
+    pub(crate) triggered: BTreeMap<String, String>,
+    /// The executions whose end a client asked for, and when that was acknowledged.
+    pub(crate) cancelled: BTreeMap<String, Option<Duration>>,
+    /// The executions that were on record as failed when an operator looked, each with its node and when it was over. Many
+    /// of them are forgotten at the end.
+    pub(crate) failed: BTreeMap<(String, String), Millis>,
+    /// What was asked for under each idempotency key.
+    pub(crate) keyed: BTreeMap<String, Keyed>,
+    /// When all founders had their votes.
+    pub(crate) formed: Option<Duration>,
     /// Whether a node is being replaced, so that it may not be a member now.
     pub(crate) replacing: bool,
     /// Whether the time of the cluster went ahead with a clock that was off by days, and was set back.
@@ -80,6 +92,8 @@ pub(crate) struct Seen {
     pub(crate) wrong: Vec<String>,
     /// Whether the faults are over, so that clients end their work.
     pub(crate) calm: bool,
+    /// From when on a cluster that recovers from faults has recovered, until clients end their work.
+    pub(crate) settled: Option<(Duration, Duration)>,
     /// Whether everything is delivered and recorded, and every node knows it.
     pub(crate) drained: bool,
 }
@@ -97,6 +111,11 @@ impl Ledger {
     /// Counts one more of this kind.
     pub(crate) fn count(&self, kind: &str) {
         self.with(|seen| seen.counts.add(kind, 1));
+    }
+
+    /// A fault began or ended at this time.
+    pub(crate) fn fault_at(&self, at: Duration, fault: Fault) {
+        self.with(|seen| seen.faults.push((at, fault)));
     }
 
     /// Adds a line to the trace, at the current simulated time. Only a simulated host may call this.

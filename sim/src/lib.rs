@@ -9,7 +9,9 @@
 //! | `director` | carries the plan out, as a supervisor of the nodes and as their operators |
 //! | `client`, `bulk`, `receiver` | the users of the API, and the target of the webhooks |
 //! | `ledger` | what clients and receiver saw |
+//! | `trouble` | what was wrong with whom, and when |
 //! | `evidence` | what is left after a run |
+//! | `outcomes` | what the load came to, for the counts |
 //! | `invariants` | what must hold after a run |
 
 mod bulk;
@@ -22,8 +24,10 @@ mod evidence;
 mod faults;
 mod invariants;
 mod ledger;
+mod outcomes;
 mod receiver;
 mod run;
+mod trouble;
 mod web;
 mod witness;
 mod world;
@@ -31,4 +35,4 @@ mod world;
 pub use chronos_env::Bug;
 pub use counts::{Counts, KINDS};
 pub use run::{Options, Report, run};
-pub use witness::witness;
+pub use witness::{SimTime, witness};

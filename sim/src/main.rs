@@ -7,7 +7,7 @@ mod seeds;
 
 use std::process::{Command, ExitCode};
 
-use chronos_sim::{Bug, Options, run, witness};
+use chronos_sim::{Bug, Options, SimTime, run, witness};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -31,7 +31,7 @@ struct Cli {
     /// How many seeds to run at once; by default as many as there are processors.
     #[arg(long)]
     jobs: Option<usize>,
-    /// Plant a bug: one of durable-too-soon, forgets-unfinished, counts-from-now.
+    /// Plant a bug, by its name.
     #[arg(long, value_parser = bug)]
     bug: Option<Bug>,
     /// Print what happened.
@@ -39,10 +39,14 @@ struct Cli {
     trace: bool,
 }
 
-const BUGS: [(&str, Bug); 3] = [
+const BUGS: [(&str, Bug); 7] = [
     ("durable-too-soon", Bug::DurableTooSoon),
     ("forgets-unfinished", Bug::ForgetsUnfinished),
     ("counts-from-now", Bug::CountsFromNow),
+    ("never-fences", Bug::NeverFences),
+    ("takes-a-lost-node's-word", Bug::TakesALostNodesWord),
+    ("skips-the-barrier", Bug::SkipsTheBarrier),
+    ("forgets-nothing-about-leaving", Bug::ForgetsNothingAboutLeaving),
 ];
 
 fn bug(name: &str) -> Result<Bug, String> {
@@ -59,7 +63,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // The server's logs go to standard error. `RUST_LOG` turns them on.
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
-    let lines = tracing_subscriber::fmt::layer().without_time().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_timer(SimTime).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(witness()).init();
     if cli.seeds == 1 {
         return if one(&cli) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -98,7 +102,8 @@ fn one(cli: &Cli) -> bool {
     if violations.is_empty() {
         return true;
     }
-    let bug = cli.bug.map(|bug| format!(" --bug {}", bug_name(bug))).unwrap_or_default();
+    // In quotes, since one of the names has an apostrophe.
+    let bug = cli.bug.map(|bug| format!(" --bug {:?}", bug_name(bug))).unwrap_or_default();
     for violation in violations.iter().take(20) {
         println!("  {violation}");
     }

@@ -29,10 +29,23 @@ pub(crate) async fn ask(
     path: &str,
     body: Option<&Value>,
 ) -> Option<(u16, Value)> {
+    ask_with_key(host, method, path, body, None).await
+}
+
+/// The same, where a request may have an idempotency key.
+pub(crate) async fn ask_with_key(
+    host: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+    key: Option<&str>,
+) -> Option<(u16, Value)> {
     let client = Client::new(format!("{host}:{PORT}"), Simulated).ok()?.patience(PATIENCE).keep(0);
-    let kind: &[_] = if body.is_some() { &[("content-type", "application/json")] } else { &[] };
+    let kind = body.map(|_| ("content-type", "application/json"));
+    let key = key.map(|key| ("idempotency-key", key));
+    let headers: Vec<_> = kind.into_iter().chain(key).collect();
     let body = body.map(ToString::to_string).unwrap_or_default();
-    let answer = client.request(method, path, kind, body).await.ok()?;
+    let answer = client.request(method, path, &headers, body).await.ok()?;
     Some((answer.status.as_u16(), answer.json().unwrap_or(Value::Null)))
 }
 

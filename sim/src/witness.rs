@@ -8,10 +8,13 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::counts::Counts;
+use crate::world::since_start;
 
 /// Where it is said, how it begins, and what it counts as. This is the only place that names them; that they
 /// are heard is seen in the counts of many seeds (`tests/seeds.rs`).
@@ -32,6 +35,16 @@ pub(crate) fn heard() -> Counts {
 /// To be added to what takes the events of this process.
 pub fn witness<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     Witness.with_filter(Targets::new().with_targets(SAID.map(|(target, ..)| (target, Level::INFO))))
+}
+
+/// Puts simulated time before what the server logs.
+#[derive(Clone, Copy, Debug)]
+pub struct SimTime;
+
+impl FormatTime for SimTime {
+    fn format_time(&self, to: &mut Writer<'_>) -> std::fmt::Result {
+        write!(to, "{:>9.3}", since_start().as_secs_f64())
+    }
 }
 
 struct Witness;

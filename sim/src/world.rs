@@ -14,7 +14,7 @@ use std::time::Duration;
 use chronos_env::{Bug, Env, Listener};
 
 pub(crate) use card::Card;
-pub(crate) use clock::{SimClock, at_ms, since_start};
+pub(crate) use clock::{SimClock, at_ms, since_ms, since_start};
 pub(crate) use disk::{SimDisk, obey};
 pub(crate) use here::within;
 pub(crate) use link::Link;

@@ -9,6 +9,15 @@ pub enum Bug {
     ForgetsUnfinished,
     /// The instant after a late one is computed from the current time.
     CountsFromNow,
+    /// The lease of a node does not end: it goes on starting attempts while it is cut off.
+    NeverFences,
+    /// A failure counts though its node had lost the run to another one.
+    TakesALostNodesWord,
+    /// A node that comes back starts attempts before it has applied what was agreed on meanwhile.
+    SkipsTheBarrier,
+    /// A node that said it would stop counts as about to stop for as long as its leader leads, also once it has
+    /// started again.
+    ForgetsNothingAboutLeaving,
     /// The loop of this name panics when it starts.
     LoopPanics(&'static str),
     /// The loop of this name returns when it starts.

@@ -31,10 +31,15 @@ use crate::outcome::{Applied, Outcome};
 use crate::stored::answers;
 
 /// Applies the commands of a batch in order.
-pub(crate) fn batch(db: &Connection, batch: LogBatch<'_>) -> Result<Applied, StateError> {
+/// `takes_lost_word` plants a bug.
+pub(crate) fn batch(
+    db: &Connection,
+    batch: LogBatch<'_>,
+    takes_lost_word: bool,
+) -> Result<Applied, StateError> {
     let LogBatch { batch, follows } = batch;
     clock::pass(db, batch)?;
-    let mut context = Context::new(db, batch.at, follows);
+    let mut context = Context { takes_lost_word, ..Context::new(db, batch.at, follows) };
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {

@@ -25,6 +25,8 @@ pub struct Machine {
     is_checked: bool,
     /// How many commits the file has seen.
     commits: u64,
+    /// A planted bug: a failure counts though its node had lost the run to another one.
+    takes_lost_word: bool,
 }
 
 impl Machine {
@@ -40,7 +42,14 @@ impl Machine {
             check::whole(&connection, path)?;
         }
         let commits = commits::count(&connection)?;
-        Ok(Self { path: path.to_owned(), connection, is_checked, commits })
+        Ok(Self { path: path.to_owned(), connection, is_checked, commits, takes_lost_word: false })
+    }
+
+    /// This machine, with the planted bug where `takes` says so.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn with_lost_nodes_word(self, takes: bool) -> Self {
+        Self { takes_lost_word: takes, ..self }
     }
 
     /// The check of a state file that was too large to be checked when it was opened. It is made over a
@@ -68,7 +77,7 @@ impl Machine {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut applied = Vec::with_capacity(batches.len());
         for batch in batches {
-            applied.push(apply::batch(&transaction, *batch)?);
+            applied.push(apply::batch(&transaction, *batch, self.takes_lost_word)?);
         }
         for (key, value) in meta {
             schema::set_meta(&transaction, key, value)?;

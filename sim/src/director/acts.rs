@@ -82,6 +82,7 @@ impl Director {
         };
         if happened {
             self.ledger.note_at(sim.elapsed(), format_args!("{fault:?}"));
+            self.ledger.fault_at(sim.elapsed(), fault);
             fault.kind().into_iter().for_each(|kind| self.ledger.count(kind));
         }
         Ok(())

@@ -54,6 +54,7 @@ impl Director {
             }
         });
         self.guest = Some(guest);
+        self.ledger.with(|seen| seen.guests.push((sim.elapsed(), None)));
         self.tell_who_should_be_there();
         Ok(true)
     }
@@ -66,6 +67,12 @@ impl Director {
             self.crash(sim, node, 0)?;
             self.members[node].wipe();
             self.guest = None;
+            let now = sim.elapsed();
+            self.ledger.with(|seen| {
+                if let Some((_, until)) = seen.guests.last_mut() {
+                    *until = Some(now);
+                }
+            });
             self.ledger.count("guest_removed");
             self.tell_who_should_be_there();
         } else if joined.get() && !leaves.get() && (self.over || now >= *until_ms) {

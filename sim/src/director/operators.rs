@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use chronos_client::Method;
 use chronos_server::config::Config;
-use chronos_types::{NodeName, parse_rfc3339};
+use chronos_types::{Millis, NodeName, parse_rfc3339};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use turmoil::Sim;
 
 use super::Director;
 use crate::evidence;
+use crate::faults::Fault;
 use crate::ledger::Ledger;
 use crate::web::{PATIENCE, ask, fetch};
 use crate::world::{at_ms, since_start};
@@ -24,6 +25,8 @@ use crate::world::{at_ms, since_start};
 pub(super) const PAUSE: Duration = Duration::from_millis(300);
 /// How often an operator looks whether a node whose clock is ahead has come to lead.
 const LOOK: Duration = Duration::from_millis(100);
+/// Between looks at what has failed. A job has fifteen runs on record, and most have no more in that time.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// No run is planned so far ahead, unless a clock was.
 const FAR: Duration = Duration::from_secs(60);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -59,6 +62,39 @@ impl Director {
         }
     }
 
+    /// Waits until all founders have their votes.
+    pub(super) fn watch_it_form(&self) {
+        let (ledger, nodes) = (self.ledger.clone(), self.names_of_founders());
+        self.operate(async move {
+            let mut at = nodes.iter().cycle();
+            let formed = async || {
+                let (_, votes) = role(at.next()?).await?;
+                (votes >= nodes.len()).then(since_start)
+            };
+            let formed = ask_until(formed).await;
+            ledger.note("all founders have their votes");
+            ledger.with(|seen| seen.formed = Some(formed));
+        });
+    }
+
+    /// Looks again and again at what has failed, at one node after the other, until the faults are over.
+    pub(super) fn watch_failures(&self) {
+        let (ledger, nodes) = (self.ledger.clone(), self.names_of_founders());
+        self.operate(async move {
+            for at in nodes.iter().cycle() {
+                let path = "/api/v1/executions?status=failed&limit=100";
+                if let Some((200, answer)) = ask(at, Method::GET, path, None).await {
+                    let failed = answer["executions"].as_array().into_iter().flatten().filter_map(failed);
+                    ledger.with(|seen| seen.failed.extend(failed));
+                }
+                if is_calm(&ledger) {
+                    return;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        });
+    }
+
     /// Asks the node behind this one that this one lead.
     pub(super) fn ask_to_lead(&self, to: usize) {
         let at = self.members[(to + 1) % self.founders()].name.clone();
@@ -92,7 +128,9 @@ impl Director {
             let may_lead = leader.is_none_or(|leader| leader == name);
             let is_harmless = days < 0 || !may_lead;
             if is_harmless && !is_calm(&ledger) {
-                clock.set_off_ms(days * DAY_MS);
+                let off_ms = days * DAY_MS;
+                clock.set_off_ms(off_ms);
+                ledger.fault_at(since_start(), Fault::Clock { node, off_ms });
                 ledger.note(format_args!("the clock of {name} is off by {days} days"));
                 ledger.count("clock_days_off");
                 let end = since_start() + time;
@@ -103,6 +141,7 @@ impl Director {
                     }
                 }
                 clock.set_off_ms(0);
+                ledger.fault_at(since_start(), Fault::Clock { node, off_ms: 0 });
                 ledger.note(format_args!("the clock of {name} is right"));
             }
             link.leave_out(false);
@@ -164,6 +203,13 @@ impl Director {
             ledger.with(|seen| seen.wrong.extend(wrong));
         });
     }
+}
+
+/// An execution that failed: its id and its node, and when it was over.
+fn failed(found: &Value) -> Option<((String, String), Millis)> {
+    let text = |field: &str| found[field].as_str();
+    let of = (text("id")?.to_owned(), text("node_id")?.to_owned());
+    Some((of, parse_rfc3339(text("completed_at")?).ok()?))
 }
 
 fn is_calm(ledger: &Ledger) -> bool {

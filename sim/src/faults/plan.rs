@@ -61,16 +61,19 @@ impl Draws {
                 self.add(until, Fault::Restart { node });
             }
             2 => self.cut_power(now, node),
-            3 => {
+            3 | 4 => {
+                // Half of these nodes come back just when their runs are given to others.
+                let until =
+                    if self.rng.random_bool(0.5) { now + self.rng.random_range(5_600..8_400) } else { until };
                 self.add(now, Fault::Hold { node });
                 self.add(until, Fault::Release { node });
             }
-            4 => {
+            5 => {
                 let to = (node + self.rng.random_range(1..self.nodes)) % self.nodes;
                 self.add(now, Fault::Cut { from: node, to });
                 self.add(until, Fault::Mend { from: node, to });
             }
-            5 => {
+            23 => {
                 let off_ms = self.rng.random_range(-MAX_OFF_MS..MAX_OFF_MS);
                 self.add(now, Fault::Clock { node, off_ms });
             }

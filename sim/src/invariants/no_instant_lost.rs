@@ -1,74 +1,174 @@
-//! Every instant of a job has its execution, from the first instant to the one that is due next, one period
-//! after the other.
+//! Every instant of a job's schedule has its execution, or lies in a stretch that the job's missed-runs policy passes over,
+//! and not both. And nothing runs at another time.
 //!
-//! A job that was disabled goes on with the first instant after it was enabled. Of the runs that were planned
-//! when it was disabled, some may be missing: by a clock that is ahead, a later run may have begun when an
-//! earlier one had not.
+//! The versions on record say which schedule was in force when. Around a change it is not known for sure: whoever made it
+//! computed the next instant by a clock of its own, before the change was agreed on. And an instant that nobody could plan
+//! before the change is not planned any more.
 
-use chronos_types::{Millis, Trigger};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
-use crate::evidence::Evidence;
-use crate::faults::MAX_OFF_MS;
-use crate::ledger::{Created, To};
-use crate::world::at_ms;
+use chronos_schedule::{Schedule, Zone};
+use chronos_state::{JobRow, VersionRow};
+use chronos_types::{Execution, ExecutionId, JobId, Millis, Missed, Trigger};
+
+use crate::client::MISFIRE_MS;
+use crate::evidence::{Evidence, NodeState};
+use crate::world::{at_ms, since_ms};
+
+/// For how long before an instant something may have kept it from being planned.
+const RECOVERS: Duration = Duration::from_secs(12);
+/// Instants of a job that are looked at. A clock that is far ahead makes more.
+const MOST: usize = 2_000;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let Some(state) = evidence.whole().first().copied() else { return Vec::new() };
     let mut wrong = Vec::new();
     // What the jump made due was decided by the jobs' policies, and what waited was computed anew.
     if evidence.seen.time_jumped {
         return wrong;
     }
-    let Some(state) = evidence.whole().first().copied() else { return wrong };
-    for row in &state.jobs {
-        let job = &row.job;
-        let name = match &job.spec {
-            Ok(spec) => &spec.name,
-            Err(bad) => {
-                wrong.push(format!("{}: it cannot be read: {}", job.id, bad.why));
-                continue;
+    let mut of_job = HashMap::<JobId, Vec<&Execution>>::new();
+    for execution in &state.executions {
+        of_job.entry(execution.job_id).or_default().push(execution);
+    }
+    for row in state.jobs.iter().filter(|row| evidence.seen.jobs.contains_key(&row.job.id.to_string())) {
+        let executions = of_job.remove(&row.job.id).unwrap_or_default();
+        let name = &evidence.seen.jobs[&row.job.id.to_string()].name;
+        match Spans::of(row, state) {
+            Ok(spans) => {
+                let found = Found::of(evidence, state, row, &executions);
+                wrong.extend(found.unlike(&spans).into_iter().map(|what| format!("{name}: {what}")));
             }
-        };
-        let Some(created) = evidence.seen.jobs.get(&job.id.to_string()) else { continue };
-        let own = state.executions.iter().filter(|found| found.job_id == job.id);
-        let own = own.filter(|found| found.trigger == Trigger::Schedule && found.missed.is_none());
-        let mut times: Vec<_> = own.map(|found| found.scheduled_time).chain(job.next_due).collect();
-        times.sort_unstable();
-        let period = created.every_s * 1_000;
-        // Count as if there had been an instant at the job's creation. It may be off by less than a second.
-        let begin = times.first().map(|first| first - (first - job.created_at + 500) / period * period);
-        if begin.is_some_and(|begin| (begin - job.created_at).abs() >= 1_000) {
-            wrong.push(format!("{name}: created at {}, first run at {:?}", job.created_at, times.first()));
-        }
-        let pairs = begin.iter().chain(&times).zip(&times);
-        for (last, next) in pairs.filter(|(last, next)| *next - *last != period) {
-            let is_due = (next - last) % period == 0 && next > last;
-            let goes_on = was_enabled(created, next - period, *next) || was_disabled(created, *last, *next);
-            if !is_due || !goes_on {
-                wrong.push(format!("{name}: nothing between {last} and {next}, period {period} ms"));
-            }
+            Err(why) => wrong.push(format!("{name}: {why}")),
         }
     }
     wrong
 }
 
-/// Whether the job may have been disabled between these instants, by any node's clock.
-fn was_disabled(job: &Created, from: Millis, until: Millis) -> bool {
-    job.changes.iter().filter(|change| change.to == To::Enabled(false)).any(|change| {
-        let ends = change.done.is_none_or(|(answered, _)| at_ms(answered) + MAX_OFF_MS >= from);
-        at_ms(change.asked) - MAX_OFF_MS <= until && ends
-    })
+/// A time in which a job has the same instants.
+struct Span {
+    times: Option<(Schedule, Zone)>,
+    from: Millis,
+    /// Where another one follows.
+    until: Option<Millis>,
+    is_first: bool,
 }
 
-/// Whether the job may have been enabled between these instants, by any node's clock, after a client had
-/// disabled it.
-fn was_enabled(job: &Created, from: Millis, until: Millis) -> bool {
-    let asked = |enabled| job.changes.iter().filter(move |change| change.to == To::Enabled(enabled));
-    let disabled = asked(false).map(|change| change.asked).min();
-    asked(true).any(|change| {
-        let answered = change.done.map(|(answered, _)| answered);
-        let begins = at_ms(change.asked) - MAX_OFF_MS <= until;
-        let ends = answered.is_none_or(|answered| at_ms(answered) + MAX_OFF_MS >= from);
-        let second = disabled.is_some_and(|first| answered.is_none_or(|answered| first <= answered));
-        begins && ends && second
-    })
+struct Spans {
+    all: Vec<Span>,
+    anchor: Millis,
+}
+
+impl Spans {
+    fn of(row: &JobRow, state: &NodeState) -> Result<Self, String> {
+        let mut all: Vec<Span> = Vec::new();
+        let mut last = None;
+        let versions = state.versions.get(&row.job.id).into_iter().flatten().rev();
+        for VersionRow { version, updated_at, spec } in versions {
+            let spec =
+                spec.as_ref().map_err(|bad| format!("version {version} cannot be read: {}", bad.why))?;
+            let says = (spec.enabled, spec.schedule.clone(), spec.timezone.clone());
+            if last.replace(says.clone()) == Some(says) {
+                continue;
+            }
+            if let Some(before) = all.last_mut() {
+                before.until = Some(*updated_at);
+            }
+            let times = || Some((Schedule::parse(&spec.schedule).ok()?, Zone::parse(&spec.timezone).ok()?));
+            let times = if spec.enabled {
+                Some(times().ok_or_else(|| format!("version {version} has a schedule that cannot be read"))?)
+            } else {
+                None
+            };
+            all.push(Span { times, from: *updated_at, until: None, is_first: *version == 1 });
+        }
+        Ok(Self { all, anchor: row.job.created_at })
+    }
+
+    /// Whether a job has or had an instant at this time, by any of its schedules.
+    fn have(&self, at: Millis) -> bool {
+        let mut times = self.all.iter().filter_map(|span| span.times.as_ref());
+        times.any(|(schedule, zone)| schedule.next_after(zone, self.anchor, at - 1) == Some(at))
+    }
+}
+
+/// What is on record of a job.
+struct Found<'a> {
+    evidence: &'a Evidence<'a>,
+    state: &'a NodeState,
+    row: &'a JobRow,
+    runs: BTreeSet<Millis>,
+    missed: Vec<&'a Missed>,
+}
+
+impl<'a> Found<'a> {
+    fn of(
+        evidence: &'a Evidence<'a>,
+        state: &'a NodeState,
+        row: &'a JobRow,
+        executions: &[&'a Execution],
+    ) -> Self {
+        let is_of_schedule = |found: &&&Execution| {
+            found.missed.is_none() && matches!(found.trigger, Trigger::Schedule | Trigger::CatchUp)
+        };
+        let runs = executions.iter().filter(is_of_schedule).map(|found| found.scheduled_time).collect();
+        let missed = executions.iter().filter_map(|found| found.missed.as_ref()).collect();
+        Self { evidence, state, row, runs, missed }
+    }
+
+    fn unlike(&self, spans: &Spans) -> Vec<String> {
+        let nowhere = self.runs.iter().filter(|at| !spans.have(**at));
+        let mut wrong: Vec<_> =
+            nowhere.map(|at| format!("a run for {at}, which is no instant of it")).collect();
+        // A clock that is set back finds instants missed that were run.
+        if self.evidence.troubles.off_ms < MISFIRE_MS.cast_signed() / 2 {
+            let both = self.runs.iter().filter(|at| self.passes_over(**at));
+            wrong.extend(both.map(|at| format!("{at} was run, and is told to be missed")));
+        }
+        for span in &spans.all {
+            let lost = self.lost(span, spans.anchor);
+            wrong.extend(lost.map(|at| format!("nothing for {at}, an instant of {} on", span.from)));
+        }
+        wrong
+    }
+
+    fn passes_over(&self, at: Millis) -> bool {
+        self.missed.iter().any(|missed| (missed.from..=missed.to).contains(&at))
+    }
+
+    /// The first instant of a span that should be on record, and is not.
+    fn lost(&self, span: &Span, anchor: Millis) -> Option<Millis> {
+        let (schedule, zone) = span.times.as_ref()?;
+        let off = self.evidence.troubles.off_ms;
+        // A new job has its instants from its creation on, exactly.
+        let latest = at_ms(self.evidence.troubles.latest(since_ms(span.from)));
+        let from = if span.is_first { anchor } else { latest.max(span.from) + 2 * off };
+        let until = span.until.map(|until| until - 2 * off).or(self.row.job.next_due);
+        let instants = || {
+            let next = |at: &Millis| schedule.next_after(zone, anchor, *at);
+            let all = std::iter::successors(next(&from), next).take(MOST);
+            // Where no other is to come, all are past.
+            all.take_while(move |at| until.is_none_or(|until| *at < until))
+        };
+        let is_known = |at: Millis| self.runs.contains(&at) || self.passes_over(at) || self.is_forgotten(at);
+        let last = instants().filter(|at| is_known(*at)).last();
+        let is_lost = |at: &Millis| {
+            let is_hole = last.is_some_and(|last| *at < last) || span.until.is_none();
+            !is_known(*at) && (is_hole || !self.may_be_unplanned(*at, span.until))
+        };
+        instants().find(is_lost)
+    }
+
+    /// Whether something may have kept an instant from being planned, until the schedule was changed.
+    fn may_be_unplanned(&self, at: Millis, changed: Option<Millis>) -> bool {
+        let off = self.evidence.troubles.off_ms;
+        let (from, until) = (since_ms(at - off), since_ms(changed.unwrap_or(at) + off));
+        self.evidence.troubles.any(from.saturating_sub(RECOVERS), until)
+    }
+
+    fn is_forgotten(&self, at: Millis) -> bool {
+        let id = ExecutionId::scheduled(self.row.job.id, at).to_string();
+        self.state.may_be_forgotten(&self.row.job.id.to_string(), &id)
+    }
 }

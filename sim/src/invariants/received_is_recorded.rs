@@ -1,20 +1,42 @@
-//! Every request that the receiver got is an attempt of an execution on record.
+//! Every request that the receiver got is an attempt of an execution on record, unless enough newer ones of its job are.
 //!
-//! There is one exception. A node may deliver an execution while it is cut off, and another node makes it
-//! again. The report of the success may then come while the other node's next attempt is under way. That
-//! attempt is not counted, because a finished execution never changes.
+//! There are two exceptions.
+//!
+//! - A node may deliver an execution while it is cut off, and another node makes it again. The report of the success may
+//!   then come while the other node's next attempt is under way. That attempt is not counted, because a finished execution
+//!   never changes.
+//! - A node may begin a run, and something keeps it from saying so for good. The run is pending on record then, and whoever
+//!   has it next may skip it, because another run of the job is unfinished.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use chronos_types::Status;
+use chronos_types::{Execution, Status};
 
 use crate::evidence::Evidence;
+use crate::ledger::Delivery;
+use crate::trouble::Kind;
+use crate::world::since_ms;
+
+/// Before a run is begun, for the faults that keep its node from saying so.
+const COMES_BACK: Duration = Duration::from_secs(2);
+const EXPLAIN: [Kind; 9] = [
+    Kind::Down,
+    Kind::Paused,
+    Kind::CutOff,
+    Kind::HalfCutOff,
+    Kind::SlowDisk,
+    Kind::FullDisk,
+    Kind::HungDisk,
+    Kind::Network,
+    Kind::Narrow,
+];
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     let succeeded = |execution: &String, attempts: u32| {
         let mut of = evidence.seen.deliveries.iter().filter(|delivery| delivery.execution == *execution);
-        of.any(|delivery| delivery.status == 200 && delivery.attempt <= attempts)
+        of.any(|delivery| delivery.reply.status == 200 && delivery.attempt <= attempts)
     };
     for state in evidence.whole() {
         let known: HashMap<_, _> =
@@ -22,6 +44,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         for delivery in &evidence.seen.deliveries {
             let (node, id) = (&state.node, &delivery.execution);
             match known.get(id) {
+                None if state.may_be_forgotten(&delivery.job, id) => {}
                 None => wrong.push(format!("{node} does not know {id}, which was received")),
                 Some(found) if found.job_id.to_string() != delivery.job => {
                     wrong.push(format!("{node} has {id} under another job than was received"));
@@ -32,14 +55,25 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
                         && found.status != Status::Cancelled
                         && !(found.status == Status::Success
                             && succeeded(&delivery.execution, found.attempts))
+                        && !was_skipped_untold(evidence, delivery, found)
                         && found.attempts < delivery.attempt =>
                 {
-                    let (has, came) = (found.attempts, delivery.attempt);
-                    wrong.push(format!("{node} has {has} attempts of {id}, and attempt {came} was received"));
+                    let (has, came, status) = (found.attempts, delivery.attempt, found.status.as_str());
+                    let sender = &delivery.node;
+                    wrong.push(format!(
+                        "{node} has {has} attempts of {id}, which is {status}, and attempt {came} of {sender} was received"
+                    ));
                 }
                 Some(_) => {}
             }
         }
     }
     wrong
+}
+
+/// Whether an execution was skipped when nobody had heard that it had begun.
+fn was_skipped_untold(evidence: &Evidence<'_>, delivery: &Delivery, found: &Execution) -> bool {
+    let skipped = since_ms(found.completed_at.unwrap_or_default() + evidence.troubles.off_ms);
+    let from = delivery.at.saturating_sub(COMES_BACK);
+    found.status == Status::Skipped && evidence.troubles.explain(&delivery.node, from, skipped, &EXPLAIN)
 }

@@ -24,6 +24,11 @@ pub(crate) fn at_ms(since: Duration) -> Millis {
     BEGIN_US / 1_000 + i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
+/// How long after the run's begin a true time of day is.
+pub(crate) fn since_ms(at: Millis) -> Duration {
+    Duration::from_millis((at - BEGIN_US / 1_000).max(0).cast_unsigned())
+}
+
 /// One node's clocks.
 #[derive(Debug, Default)]
 pub(crate) struct SimClock {

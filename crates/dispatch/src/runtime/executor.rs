@@ -80,8 +80,9 @@ impl Executor {
             }
             Action::CatchUp(round) => {
                 let (proposer, messages) = (self.config.proposer.clone(), self.messages.clone());
+                let skips = self.config.env.has(Bug::SkipsTheBarrier);
                 let task = tokio::spawn(async move {
-                    let answer = until_answered(|| questions::catch_up(proposer.clone())).await;
+                    let answer = until_answered(|| questions::catch_up(proposer.clone(), skips)).await;
                     if answer.is_some() {
                         let _ = messages.send(Message::Event(Event::CaughtUp(round)));
                     }

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use chronos_env::Env;
+use chronos_env::{Bug, Env};
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::Notify;
@@ -107,7 +107,9 @@ impl Followers {
         let here = Here { now: Instant::now(), wall_ms, applied: next(applied.as_ref()) };
         let is_new = !heard.members.contains_key(&id);
         let member = heard.members.entry(id).or_insert_with(|| Heard::new(answer, &here));
-        if member.note(answer, &here, self.patience) || is_new {
+        let mut answer = *answer;
+        answer.sign.leaving |= self.env.has(Bug::ForgetsNothingAboutLeaving) && member.is_leaving();
+        if member.note(&answer, &here, self.patience) || is_new {
             self.news.notify_one();
         }
     }

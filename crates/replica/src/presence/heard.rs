@@ -121,6 +121,11 @@ impl Heard {
         is_news
     }
 
+    /// Whether it last said that it was about to stop.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.sign.leaving
+    }
+
     /// The leader has judged the member.
     pub(crate) fn judged(&mut self, clock_is_off: bool, is_well: bool, now: Instant) {
         self.clock_is_off = clock_is_off;

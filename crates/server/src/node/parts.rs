@@ -87,6 +87,8 @@ pub(super) async fn open_state(
     let (path, world) = (directory.join("state.db"), env.clone());
     let opened = env.blocking(move || {
         let machine = Machine::open(&path)?;
+        #[cfg(feature = "planted-bugs")]
+        let machine = machine.with_lost_nodes_word(world.has(chronos_env::Bug::TakesALostNodesWord));
         let store = Store::open(&machine, metrics, &world)?;
         Ok::<_, StateError>((machine, store))
     });

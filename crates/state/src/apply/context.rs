@@ -43,6 +43,8 @@ pub(super) struct Context<'a> {
     pub(super) executions: Counter,
     /// Numbers jobs.
     pub(super) jobs: Counter,
+    /// A planted bug: a failure counts though its node had lost the run to another one.
+    pub(super) takes_lost_word: bool,
 }
 
 /// What commands need of a job that is not deleted.
@@ -83,6 +85,7 @@ impl<'a> Context<'a> {
             open_runs: OpenRuns::default(),
             executions,
             jobs,
+            takes_lost_word: false,
         }
     }
 

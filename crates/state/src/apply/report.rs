@@ -29,7 +29,7 @@ pub(super) fn report(context: &mut Context<'_>, report: &Report) -> Result<Outco
     // The execution was given to another node, which makes the attempt again under the same number. A
     // success of the earlier node counts all the same. Anything else that it reports would set back the
     // attempt of the other node. The effect tells it whose the execution is now.
-    if record.node != report.node && !report.what.is_success() {
+    if record.node != report.node && !report.what.is_success() && !context.takes_lost_word {
         context.effects.push(Effect::Fire(record.owed(context)?));
         return Ok(Outcome::Done);
     }

@@ -1,0 +1,78 @@
+//! Runs of a job that does not allow overlap come one after the other: no attempt of one arrives between two attempts of
+//! another, nor while the answer to one is waited for, but where a fault of the node that made that one explains it.
+//!
+//! Or the other node has just come back: where its runs were given away while it was gone, one that was on its way into the
+//! log is not among them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::evidence::Evidence;
+use crate::ledger::Delivery;
+use crate::trouble::Kind;
+
+/// Before an attempt, for the faults that explain what comes of it.
+const COMES_BACK: Duration = Duration::from_secs(2);
+/// The end of an attempt may be heard of so much sooner than it should, as far as the network alone tells.
+const JITTER: Duration = Duration::from_millis(5);
+const EXPLAIN: [Kind; 9] = [
+    Kind::Down,
+    Kind::Paused,
+    Kind::CutOff,
+    Kind::HalfCutOff,
+    Kind::SlowDisk,
+    Kind::FullDisk,
+    Kind::HungDisk,
+    Kind::Network,
+    Kind::Narrow,
+];
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut of_job = BTreeMap::<&String, Vec<&Delivery>>::new();
+    for delivery in &evidence.seen.deliveries {
+        of_job.entry(&delivery.job).or_default().push(delivery);
+    }
+    let mut wrong = Vec::new();
+    for (job, deliveries) in of_job {
+        let Some(concurrency) = evidence.concurrency(job).filter(|policy| *policy != "allow") else {
+            continue;
+        };
+        for (place, next) in deliveries.iter().enumerate().skip(1) {
+            let other = |delivery: &&&Delivery| delivery.execution != next.execution;
+            let Some(begun) = deliveries[..place].iter().rev().find(other) else { continue };
+            // The outcome of the node that was the first to make the attempt may end the run under the other one's
+            // hands. Whether the attempt should have been made twice is looked at elsewhere.
+            let is_same = |delivery: &&&Delivery| {
+                delivery.execution == begun.execution && delivery.attempt == begun.attempt
+            };
+            if deliveries[..place].iter().filter(is_same).any(|first| first.node != begun.node) {
+                continue;
+            }
+            let goes_on = deliveries[place..].iter().find(|later| later.execution == begun.execution);
+            let is_under_way = next.at + JITTER < begun.at + begun.reply.late;
+            // A run that is replaced, or that a client cancels, ends at once.
+            let may_be_cut_off = concurrency == "replace" || is_cancelled(evidence, begun);
+            if !(goes_on.is_some() || is_under_way && !may_be_cut_off) {
+                continue;
+            }
+            let from = begun.at.saturating_sub(COMES_BACK);
+            // What ended the first of them may be lost as late as that.
+            let until = goes_on.map_or(next.at, |later| later.at);
+            let explain = |node: &String| evidence.troubles.explain(node, from, until, &EXPLAIN);
+            if !explain(&begun.node) && !explain(&next.node) {
+                let (one, other) = (&begun.execution, &next.execution);
+                wrong.push(format!(
+                    "{job} has {concurrency}, and {other} (by {} at {:?}) came while {one} (by {} at {:?}) was not over",
+                    next.node, next.at, begun.node, begun.at
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+fn is_cancelled(evidence: &Evidence<'_>, delivery: &Delivery) -> bool {
+    let seen = evidence.seen;
+    seen.cancelled.contains_key(&delivery.execution)
+        || seen.jobs.get(&delivery.job).is_some_and(|job| job.deleting)
+}
