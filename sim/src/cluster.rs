@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chronos_env::{Bug, Env};
 use chronos_server::Node;
-use chronos_server::config::{Config, LogLimits};
+use chronos_server::config::{ComparePace, Config, LogLimits};
 use chronos_types::NodeName;
 use tokio::sync::Notify;
 use turmoil::Sim;
@@ -266,6 +266,8 @@ fn config(name: &str, role: Role, nodes: usize, directory: PathBuf) -> Config {
     let hold_for = Duration::from_secs(2);
     config.cluster.raft.log =
         LogLimits { snapshot_entries: 50, keep_entries: 10, hold_for, ..LogLimits::default() };
+    // A run is as long as the rest between two comparisons of the states is otherwise.
+    config.cluster.raft.compare = ComparePace { step: Duration::from_secs(1), rest: Duration::from_secs(2) };
     config.server.http.address = ([0, 0, 0, 0], PORT).into();
     client::settings(&mut config);
     config

@@ -68,7 +68,8 @@ pub struct ClusterNode {
     pub firing: Option<u64>,
     /// Whether it begins attempts; null if it did not answer.
     pub fires: Option<bool>,
-    /// Whether it starts no attempts because it is not proven that a leader counts on it; null if it did not answer.
+    /// Whether it starts no attempts because it is not proven that a leader counts on it, or because its state is not
+    /// that of most nodes; null if it did not answer.
     pub fenced: Option<bool>,
     /// Entries of the log that the leader has applied and it has not; null if no leader answered.
     pub entries_behind: Option<u64>,
@@ -77,7 +78,7 @@ pub struct ClusterNode {
     pub clock_skew_ms: Option<i64>,
     /// Whether its disk is full; null if it did not answer.
     pub disk_full: Option<bool>,
-    /// What is wrong with it, in whole sentences.
+    /// What is wrong with it, and what it knows of states that differ, in whole sentences.
     #[schema(example = json!(["chronos-1 is 12,000 entries behind and catching up at 3 MB/s: it gets no new runs"]))]
     pub problems: Vec<String>,
 }

@@ -166,8 +166,12 @@ impl Cluster {
     /// Makes a backup of what this node has applied.
     ///
     /// # Errors
-    /// Another is under way, there is no room for it, it cannot be made as demanded, or the storage failed.
+    /// Another is under way, there is no room for it, it cannot be made as demanded, this node's state is not that of
+    /// most nodes, or the storage failed.
     pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
+        if let Some(why) = self.services.proposer.difference() {
+            return Err(Unavailable::NoCluster(why).into());
+        }
         let place = self.backups.begin()?;
         lookup::catch_up(&self.services, consistency).await?;
         self.backups.make(place).await

@@ -31,7 +31,7 @@ pub enum NotFound {
 /// The cluster cannot answer now, and may be able to later. Each carries its reason, for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// This node has no place in a cluster yet, or none any more.
+    /// This node has no place in a cluster yet, or none any more, or its state is not that of most nodes.
     #[error("{0}")]
     NoCluster(String),
     /// No node is known to lead. Nothing was written.

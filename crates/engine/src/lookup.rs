@@ -9,9 +9,11 @@ use crate::services::Services;
 
 /// Waits, where the read demands it, until this node knows every write that was acknowledged before now.
 pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> Result<(), Unavailable> {
-    match consistency {
-        Consistency::Local => Ok(()),
-        Consistency::Linearizable => Ok(services.proposer.barrier().await?),
+    match (consistency, services.proposer.difference()) {
+        (Consistency::Local, _) => Ok(()),
+        // However much it has applied, it does not show what was acknowledged.
+        (Consistency::Linearizable, Some(why)) => Err(Unavailable::NoCluster(why)),
+        (Consistency::Linearizable, None) => Ok(services.proposer.barrier().await?),
     }
 }
 

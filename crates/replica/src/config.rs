@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chronos_types::NodeName;
 
+use crate::comparison::pace::ComparePace;
+
 /// The settings of a replica.
 #[derive(Clone, Debug)]
 pub struct ReplicaConfig {
@@ -40,6 +42,8 @@ pub struct ReplicaConfig {
     pub reassign_after: Duration,
     /// How long the log may be.
     pub log: LogLimits,
+    /// How fast the states of the nodes are compared.
+    pub compare: ComparePace,
 }
 
 /// How much the log holds. Not for operators: the simulation has shorter logs.

@@ -30,7 +30,7 @@ pub(crate) async fn propose(leader: &LeaderClient, items: &[Proposal]) -> Result
             None => return Err(ProposeError::NoLeader { leader: None }),
         };
         let answer: Result<Accepted, _> = match answer {
-            Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
+            Ok(bytes) => leader.read(&message, &bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
             Err(PeerError::Stranger(_)) => Err(ProposeError::NoLeader { leader: None }),
             Err(error) => Err(ProposeError::Unknown(error.to_string())),
         };
@@ -62,7 +62,9 @@ pub(crate) async fn barrier(leader: &LeaderClient) -> Result<(), ProposeError> {
             Some(Leader::Me) if log.raft.voter_ids().count() == 1 => return Ok(()),
             Some(Leader::Me) => log.read_index().await,
             Some(Leader::Other(member)) => match leader.ask(&member, &message).await {
-                Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why))),
+                Ok(bytes) => {
+                    leader.read(&message, &bytes).unwrap_or_else(|why| Err(ProposeError::Unknown(why)))
+                }
                 Err(_) => Err(ProposeError::NoLeader { leader: Some(member.name) }),
             },
             None => return Err(ProposeError::NoLeader { leader: None }),

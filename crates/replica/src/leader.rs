@@ -4,12 +4,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chronos_peer::{Answer, PeerError, Transport};
 use openraft::async_runtime::WatchReceiver as _;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::log::handle::Log;
 use crate::messages::request::Message;
+use crate::messages::wire::Unread;
 use crate::types::Member;
 
 /// About what an election takes: a leader is looked for so long, and one that was deposed may still answer so
@@ -58,6 +61,15 @@ impl LeaderClient {
                 changed = cut_off.changed() => changed.ok()?,
             }
         }
+    }
+
+    /// Reads what a leader has answered. A node that cannot read it cannot go on.
+    pub(crate) fn read<T: DeserializeOwned>(&self, message: &Message, answer: &Bytes) -> Result<T, String> {
+        let read = message.read_answer(answer);
+        if let Err(Unread::Unknown(sentence)) = &read {
+            self.log.storage.health.report(format!("the leader of the cluster: {sentence}"));
+        }
+        Ok(read?)
     }
 
     /// Asks a leader, and gives up when it has not been the leader for a while.

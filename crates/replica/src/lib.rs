@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests measure real time"))]
 
 mod backfill;
+mod comparison;
 mod config;
 mod directory;
 mod error;
@@ -42,6 +43,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use comparison::pace::ComparePace;
 pub use config::{LogLimits, ReplicaConfig};
 pub use error::{ChangeError, ProposeError, ReplicaError};
 pub use membership::handle::Membership;

@@ -48,6 +48,10 @@ pub struct Metrics {
     pub(crate) standing: Standing,
     /// The version of the cluster, as this node has applied it.
     pub(crate) cluster_version: Gauge,
+    /// Pieces of the state that were compared with those of the other nodes.
+    pieces_compared: Counter,
+    /// Members whose state is not that of this node.
+    states_differ: Gauge,
     /// Writes that were refused before they were proposed.
     refused: Family<ByReason, Counter>,
     queries_refused: Family<ByReason, Counter>,
@@ -66,6 +70,16 @@ impl Metrics {
             "cluster_version",
             "The version of the cluster, as far as this node has applied its log",
             metrics.cluster_version.clone(),
+        );
+        registry.register(
+            "state_pieces_compared",
+            "Pieces of the state of this node that were compared with those of the other nodes",
+            metrics.pieces_compared.clone(),
+        );
+        registry.register(
+            "states_differ",
+            "Members whose state is not that of this node; 1 on a node whose state is not that of most nodes",
+            metrics.states_differ.clone(),
         );
         registry.register(
             "writes_refused",
@@ -104,6 +118,16 @@ impl Metrics {
             _ => return,
         };
         self.refused.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// A piece of the state was compared with those of the other nodes.
+    pub(crate) fn piece_compared(&self) {
+        self.pieces_compared.inc();
+    }
+
+    /// So many members have another state.
+    pub(crate) fn states_differ(&self, count: usize) {
+        self.states_differ.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A client's question was not answered.

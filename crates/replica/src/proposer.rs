@@ -102,6 +102,12 @@ impl Proposer {
         self.replica.time()
     }
 
+    /// That the state of this node is not that of most nodes, so that nothing fresh can be read here; for people.
+    #[must_use]
+    pub fn difference(&self) -> Option<String> {
+        self.replica.difference()
+    }
+
     /// Follows who leads.
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {

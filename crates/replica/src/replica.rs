@@ -96,6 +96,7 @@ impl Replica {
         let health = &log.storage.health;
         let obstacle = health.fault().now().or_else(|| health.disk_full().borrow().clone());
         let obstacle = obstacle.or_else(|| membership.obstacle()).or_else(|| health.progress().standstill());
+        let obstacle = obstacle.or_else(|| log.difference());
         let leads = log.is_leader();
         let stalled = if leads { health.progress().stalled() } else { log.lead.stalled() };
         match obstacle.or_else(|| health.progress().behind()) {
@@ -143,6 +144,11 @@ impl Replica {
     /// The time of the log; see [`crate::log::handle::Log::last_at`].
     pub(crate) fn last_at(&self) -> i64 {
         self.parts.log.last_at()
+    }
+
+    /// That the state of this node is not that of most nodes; for people.
+    pub(crate) fn difference(&self) -> Option<String> {
+        self.parts.log.difference()
     }
 
     /// The version of the cluster, as this node has applied it.

@@ -64,8 +64,10 @@ impl PeerService {
             Request::TransferLeader(request) => {
                 let request: TransferLeaderRequest<Types> = self.mine(request)?.into();
                 let is_meant = *request.to_node_id() == self.log.id();
-                // To be elected takes the disk. The others hear that the lead is free, and one of them takes it.
-                if let Some(why) = self.log.storage.health.progress().standstill().filter(|_| is_meant) {
+                // To be elected takes the disk, and to lead the right state. The others hear that the lead is free, and
+                // one of them takes it.
+                let obstacle = self.log.storage.health.progress().standstill();
+                if let Some(why) = obstacle.or_else(|| self.log.difference()).filter(|_| is_meant) {
                     return Err(why);
                 }
                 let answer = raft.handle_transfer_leader(request).await.map_err(text)?;
@@ -90,6 +92,10 @@ impl PeerService {
             Request::Invite(address) => wire::encode(part, &self.membership.joiner.accept(address)),
             Request::Standing(id) => wire::encode(part, &self.membership.standing_of(id)),
             Request::Report => wire::encode(part, &self.presence.report()),
+            Request::Compared(to) => {
+                let () = self.mine(to)?;
+                wire::encode(part, &self.log.storage.digests.told())
+            }
             // It comes with a body.
             Request::Snapshot(_) => Err(unknown(request.kind())),
         }
@@ -150,11 +156,12 @@ impl PeerService {
         Ok(CopyAnswer::Installed(installed.vote))
     }
 
-    /// Reads what another node has sent. A node that is sent an entry which it can never apply cannot go on.
+    /// Reads what another node has sent. A node that is sent what it cannot read by members of its cluster cannot go on:
+    /// it would neither apply anything nor say that it does not.
     fn read(&self, from: &str, kind: &str, message: &Bytes) -> Result<Request, String> {
         let request = Request::decode(from, kind, message);
-        if let Err(MessageError::NewerEntry { to, sentence }) = &request
-            && *to == self.log.id()
+        if let Err(MessageError::Unknown { to, sentence }) = &request
+            && to.map_or_else(|| self.log.cluster.get().is_some(), |to| to == self.log.id())
         {
             self.log.storage.health.report(sentence.clone());
         }
@@ -162,12 +169,15 @@ impl PeerService {
     }
 }
 
-/// The service as the other nodes reach it: it answers for as long as the node is there.
+/// The service as the other nodes reach it: it answers for as long as the node is there and can go on.
 pub(crate) struct WeakService(pub Weak<PeerService>);
 
 impl WeakService {
     fn node(&self) -> Result<Arc<PeerService>, String> {
-        let node = self.0.upgrade().filter(|node| !node.log.storage.health.stopping());
+        let node = self.0.upgrade().filter(|node| {
+            let health = &node.log.storage.health;
+            !health.stopping() && health.fault().now().is_none()
+        });
         node.ok_or_else(|| "this node is stopping".to_owned())
     }
 }

@@ -8,6 +8,7 @@ use chronos_peer::{Caller, Transport};
 use chronos_state::Machine;
 use openraft::{Config, SnapshotPolicy};
 
+use crate::comparison::handle::Comparison;
 use crate::config::{LogLimits, ReplicaConfig};
 use crate::error::ReplicaError;
 use crate::lead::Lead;
@@ -76,6 +77,7 @@ pub(crate) struct Parts {
     pub membership: Arc<Membership>,
     pub presence: Arc<Presence>,
     pub leader: LeaderClient,
+    pub comparison: Arc<Comparison>,
     pub service: Arc<PeerService>,
     pub metrics: Metrics,
 }
@@ -83,7 +85,7 @@ pub(crate) struct Parts {
 /// See [`crate::Replica::start`].
 pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) -> Result<Parts, ReplicaError> {
     let Dependencies { machine, sink, transport, caller, activity, metrics, loops, env } = dependencies;
-    let raft_config = raft_config(config)?;
+    let mut raft_config = raft_config(config)?;
     let cluster = caller.cluster;
     let mut storage = Storage::open(config, machine, sink, &cluster, &metrics, loops.fault(), &env)?;
     let (id, copies, health) = (storage.id, storage.copies.clone(), storage.health.clone());
@@ -104,10 +106,13 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         holds: holds.clone(),
     };
     let state_store = storage.state_store(outgoing.clone());
-    let raft = Raft::new(id, raft_config, network, storage.log.clone(), state_store).await;
+    // A node whose state is not that of most nodes does not lead.
+    raft_config.enable_elect = !storage.differences.differs();
+    let raft = Raft::new(id, Arc::new(raft_config), network, storage.log.clone(), state_store).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
-    let itself = Itself::new(raft.clone(), activity, health.clone(), env.clone());
+    let differences = storage.differences.clone();
+    let itself = Itself::new(raft.clone(), activity, health.clone(), differences, env.clone());
     let survey = Survey::new(followers, itself, times(config));
     let lease = Lease::new(env.clone(), config.reassign_after);
     let (observer, observed) =
@@ -131,10 +136,12 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let founds = config.bootstrap.then(|| cluster_id(&env));
     let presence = Arc::new(Presence::new(leader.clone(), observed));
     let membership = Arc::new(Membership::new(leader.clone(), presence.clone(), config, founds));
+    let comparison = Arc::new(Comparison::new(leader.clone(), config.compare, metrics.clone()));
     let incoming = IncomingCopy::new(copies, env.clone());
     let received = metrics.copies.received.clone();
     let service = PeerService::new(log.clone(), membership.clone(), presence.clone(), incoming, received);
-    let parts = Parts { log, membership, presence, leader, service: Arc::new(service), metrics };
+    let service = Arc::new(service);
+    let parts = Parts { log, membership, presence, leader, comparison, service, metrics };
 
     let was_member = tokio::select! {
         biased;
@@ -142,6 +149,7 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
         found = found_or_rejoin(&parts, config, observer, &env) => found?,
     };
     parts.membership.keep(was_member);
+    parts.comparison.keep();
     Ok(parts)
 }
 
@@ -214,7 +222,7 @@ fn cluster_id(env: &Env) -> String {
     format!("{:032x}", u128::from_le_bytes(env.random_bytes()))
 }
 
-fn raft_config(config: &ReplicaConfig) -> Result<Arc<Config>, ReplicaError> {
+fn raft_config(config: &ReplicaConfig) -> Result<Config, ReplicaError> {
     let LogLimits { snapshot_entries, keep_entries, .. } = config.log;
     let raft_config = Config {
         cluster_name: "chronos".to_owned(),
@@ -235,5 +243,5 @@ fn raft_config(config: &ReplicaConfig) -> Result<Arc<Config>, ReplicaError> {
         // It has no limit of time of its own for a copy of the state: that arrives while its bytes move.
         ..Config::default()
     };
-    Ok(Arc::new(raft_config.validate().map_err(|error| ReplicaError::Config(error.to_string()))?))
+    raft_config.validate().map_err(|error| ReplicaError::Config(error.to_string()))
 }

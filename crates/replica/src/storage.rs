@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use chronos_env::{Env, Fault, Scratch, Worker};
-use chronos_state::Machine;
+use chronos_state::{Machine, Reader};
 
 use crate::backfill;
+use crate::comparison::differences::Differences;
+use crate::comparison::digests::Digests;
 use crate::config::ReplicaConfig;
 use crate::directory::lock_directory;
 use crate::error::ReplicaError;
@@ -39,6 +41,12 @@ pub(crate) struct Storage {
     pub time: Arc<LogTime>,
     /// The version of the cluster, as of the last entry in the state.
     pub version: ClusterVersion,
+    /// What this node has had in the rows that were compared last.
+    pub digests: Arc<Digests>,
+    /// What came of comparing them.
+    pub differences: Arc<Differences>,
+    /// Reads what is compared next before it is.
+    pub ahead: Worker<Reader>,
     /// Where copies of the state lie.
     pub copies: Arc<SnapshotDirectory>,
     /// The check of the state file, if it was not made when the file was opened.
@@ -63,10 +71,15 @@ impl Storage {
         let time = Arc::new(LogTime::new());
         let version = ClusterVersion::new(metrics.cluster_version.clone());
         let check = StateCheck::of(&machine, health.clone(), env)?;
+        let reporter = health.clone();
+        let died = move || reporter.report("the thread that reads the state ahead panicked".to_owned());
+        let reader = machine.reader().map_err(StateFault::State)?;
+        let ahead = Worker::spawn(env, "state-ahead", reader, died)?;
         let file = open_state(machine, sink, health.clone(), time.clone(), version.clone(), env)?;
         if let Some(applied) = file.position().applied {
             health.progress().applied(applied.index);
         }
+        let (digests, differences) = file.comparison();
         let drawn = u64::from_le_bytes(env.random_bytes());
         let mut identity = Identity { name: config.node_id.clone(), id: drawn, cluster: None };
         let log = LogStore::open(
@@ -90,7 +103,19 @@ impl Storage {
         let gate = Space::gate(&health, DataFile::State);
         let state = Worker::spawn_behind(gate, env, "state-machine", file, died)?;
         let copies = Arc::new(SnapshotDirectory::open(&config.data_dir, env.clone())?);
-        Ok(Self { id: identity.id, log, state, health, time, version, copies, check })
+        Ok(Self {
+            id: identity.id,
+            log,
+            state,
+            health,
+            time,
+            version,
+            digests,
+            differences,
+            ahead,
+            copies,
+            check,
+        })
     }
 
     /// The state for openraft to apply to.
@@ -102,6 +127,7 @@ impl Storage {
     /// Ends the threads, and closes the files.
     pub(crate) async fn stop(&self) {
         self.log.stop().await;
+        self.ahead.stop().await;
         self.state.stop().await;
     }
 }

@@ -7,6 +7,7 @@ mod durability;
 mod fuzz;
 mod golden;
 mod hub;
+mod newer;
 mod proposals;
 mod reads;
 mod salvage;
@@ -31,8 +32,8 @@ use crate::membership::state::MemberState;
 use crate::messages::payload::Accepted;
 use crate::raft::Figures;
 use crate::{
-    Activity, Dependencies, LogLimits, Metrics, ProposeError, Proposer, Replica, ReplicaConfig, ReplicaError,
-    StateChange,
+    Activity, ComparePace, Dependencies, LogLimits, Metrics, ProposeError, Proposer, Replica, ReplicaConfig,
+    ReplicaError, StateChange,
 };
 use hub::Hub;
 
@@ -193,6 +194,7 @@ fn config(directory: &Path, name: &str) -> ReplicaConfig {
         max_voters: 3,
         reassign_after: Duration::from_secs(2),
         log: LogLimits::default(),
+        compare: ComparePace::default(),
     }
 }
 
@@ -224,6 +226,11 @@ fn is_name_taken(outcome: &Outcome) -> bool {
 
 /// Makes an entry one that only a newer Chronos can read, as it would have written it.
 fn make_newer(directory: &Path, index: u64) {
+    write_entry(directory, index, "99 {}");
+}
+
+/// Writes an entry of the log anew, as a Chronos would have that has these bytes for it.
+fn write_entry(directory: &Path, index: u64, bytes: &str) {
     use crate::log::codec::{Head, sum};
     let log = rusqlite::Connection::open(directory.join("log.db")).expect("the log");
     let sql = "SELECT idx, term, leader, kind, total, length(data) FROM log WHERE idx = ?1";
@@ -232,7 +239,7 @@ fn make_newer(directory: &Path, index: u64) {
         Ok((head, row.get::<_, i64>(4)?, row.get::<_, usize>(5)?))
     });
     let (head, total, length) = row.expect("a row");
-    let data = format!("{:length$}", "99 {}").into_bytes();
+    let data = format!("{bytes:length$}").into_bytes();
     let sum = sum(&head, total, &data);
     log.execute("UPDATE log SET data = ?2, sum = ?3 WHERE idx = ?1", (index, data, sum)).expect("an update");
 }

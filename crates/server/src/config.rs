@@ -20,4 +20,4 @@ pub use keys::{
 };
 pub use load::{ConfigError, Loaded, load};
 
-pub use chronos_replica::LogLimits;
+pub use chronos_replica::{ComparePace, LogLimits};

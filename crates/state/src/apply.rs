@@ -2,6 +2,7 @@
 
 mod cancel;
 mod clock;
+mod compare;
 mod context;
 mod counter;
 mod insert;
@@ -28,6 +29,7 @@ use self::context::Context;
 use crate::command::{Command, Idempotency, LogBatch};
 use crate::error::StateError;
 use crate::outcome::{Applied, Outcome};
+use crate::range;
 use crate::stored::answers;
 
 /// Applies the commands of a batch in order.
@@ -47,8 +49,11 @@ pub(crate) fn batch(
             Some(key) => once(&mut context, key, &item.command)?,
         });
     }
+    let compare = context.compare.take();
     let (effects, ended) = context.close()?;
-    Ok(Applied { at: batch.at, outcomes, effects, ended })
+    // Now that all of the batch is written.
+    let digest = compare.map(|compare| range::digest(db, compare).map(Box::new)).transpose()?;
+    Ok(Applied { at: batch.at, outcomes, effects, ended, digest })
 }
 
 fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, StateError> {
@@ -67,6 +72,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
         Command::Reassign(reassign) => reassign::reassign(context, reassign),
         Command::Portion => remainder::portion(context),
         Command::Clock(word) => clock::word(context, word),
+        Command::Compare(range) => Ok(compare::note(context, range)),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

@@ -3,6 +3,7 @@
 mod batch;
 mod class;
 mod clock;
+mod compare;
 mod plan;
 mod report;
 
@@ -17,6 +18,7 @@ use crate::stored::text;
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
 pub use clock::{Anew, ClockWord, DueAnew};
+pub use compare::{Compare, KeyValue, RowKey};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 
@@ -59,6 +61,8 @@ pub enum Command {
     Portion,
     /// Say something of the time.
     Clock(ClockWord),
+    /// Compare a part of the states of all nodes.
+    Compare(Compare),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -86,7 +90,8 @@ impl Command {
             | Self::Trim(_)
             | Self::Reassign(_)
             | Self::Portion
-            | Self::Clock(_) => FIRST,
+            | Self::Clock(_)
+            | Self::Compare(_) => FIRST,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 2,
@@ -110,7 +115,8 @@ impl Command {
             // How many keys are that old is not known.
             Self::Trim(trim) if trim.keys_before > 0 => trim.rows().max(MAX_ROWS),
             Self::Trim(trim) => trim.rows(),
-            Self::Portion => MAX_ROWS,
+            // The latter changes none, and takes as long to read so many.
+            Self::Portion | Self::Compare(_) => MAX_ROWS,
             #[cfg(feature = "next")]
             Self::Probe => 1,
         }
@@ -127,6 +133,7 @@ impl Command {
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
+            Self::Compare(compare) => compare.weight(),
             Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,

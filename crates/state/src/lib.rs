@@ -11,10 +11,12 @@ pub mod backup;
 mod check;
 mod command;
 mod copy;
+mod digest;
 mod error;
 mod machine;
 mod outcome;
 pub mod private;
+mod range;
 mod reader;
 mod remainder;
 mod run;
@@ -25,14 +27,14 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Confirm, DeleteJob, DueAnew,
-    Idempotency, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
-    Reassign, Report, Reported, TriggerRun, Trim, VERSION,
+    Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, Confirm, DeleteJob, DueAnew,
+    Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal,
+    PutJob, Reassign, Report, Reported, RowKey, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
-pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, Refusal};
+pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, RangeDigest, Refusal};
 pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter,
     JobRow, Jump, Keep, OpenRun, PageLimits, PassedBy, PendingRun, Reader, SetBack, Surplus, VersionRow,

@@ -3,6 +3,7 @@
 use chronos_types::{ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, Status};
 use serde::{Deserialize, Serialize};
 
+use crate::command::RowKey;
 use crate::remainder::Remainder;
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::text;
@@ -18,6 +19,22 @@ pub struct Applied {
     pub effects: Vec<Effect>,
     /// The jobs of the executions that are over now, one for each. Whoever holds runs of a job back plans more then.
     pub ended: Vec<JobSeq>,
+    /// What this node has in the rows that the batch has compared, where it has any compared.
+    pub digest: Option<Box<RangeDigest>>,
+}
+
+/// What a node has in some rows of its state, at one place of the log. Equal states give equal digests, whichever node
+/// they are on. It is no part of the state: a node that differs from the others goes on applying the same log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeDigest {
+    /// The row behind the last one; none where that is the last row of the state.
+    pub before: Option<RowKey>,
+    /// The first row; none where that is the first row of the state.
+    pub first: Option<RowKey>,
+    /// How many rows they are.
+    pub rows: usize,
+    /// A SHA-256 over their tables and values, in hexadecimal.
+    pub sha256: String,
 }
 
 /// The answer to one command.

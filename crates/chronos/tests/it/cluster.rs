@@ -3,6 +3,7 @@
 mod alone;
 mod backup;
 mod clock;
+mod comparison;
 mod forming;
 mod loss;
 mod members;

@@ -23,12 +23,12 @@ pub(crate) struct Head {
     pub kind: i64,
 }
 
-/// Why a row is no entry.
+/// Why a row that is whole is no entry.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EntryError {
-    /// Only a newer Chronos can read it. A whole sentence.
+    /// It is what was written, and this Chronos cannot read that. A whole sentence.
     #[error("{0}")]
-    Newer(String),
+    Unknown(String),
     /// It is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -68,19 +68,23 @@ pub(crate) fn sum(head: &Head, total: i64, data: &[u8]) -> u32 {
     sum.finalize()
 }
 
-/// Reads a row back.
+/// Reads a row back, which has the checksum that it should have.
 pub(crate) fn entry(head: &Head, data: Bytes) -> Result<Entry, EntryError> {
     let log_id = log_id(head)?;
     let unreadable = |error: &dyn std::fmt::Display| {
-        EntryError::Damaged(format!("log entry {} cannot be read: {error}", log_id.index))
+        EntryError::Unknown(format!(
+            "log entry {} is whole, and not in a form that this Chronos knows: {error}; start a newer Chronos",
+            log_id.index
+        ))
     };
     let payload = match head.kind {
         BLANK if data.is_empty() => EntryPayload::Blank,
         BLANK => return Err(unreadable(&"it should be empty")),
         BATCH => EntryPayload::Normal(LoggedBatch::decode(data).map_err(|error| match error {
             StateError::NewerVersion { .. } => {
-                EntryError::Newer(format!("log entry {}: {error}", log_id.index))
+                EntryError::Unknown(format!("log entry {}: {error}", log_id.index))
             }
+            StateError::Corrupt(what) => unreadable(&what),
             other => unreadable(&other),
         })?),
         MEMBERSHIP => {
@@ -88,7 +92,7 @@ pub(crate) fn entry(head: &Head, data: Bytes) -> Result<Entry, EntryError> {
             EntryPayload::Membership(form.into_value().map_err(|error| unreadable(&error))?)
         }
         kind => {
-            return Err(EntryError::Newer(format!(
+            return Err(EntryError::Unknown(format!(
                 "log entry {} is of kind {kind}, which this Chronos does not know; start a newer Chronos",
                 log_id.index
             )));

@@ -81,7 +81,7 @@ impl From<rusqlite::Error> for LogError {
 impl From<EntryError> for LogError {
     fn from(error: EntryError) -> Self {
         match error {
-            EntryError::Newer(sentence) => Self::Foreign(sentence),
+            EntryError::Unknown(sentence) => Self::Foreign(sentence),
             EntryError::Damaged(what) => Self::Damaged(what),
         }
     }

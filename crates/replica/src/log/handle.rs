@@ -248,6 +248,18 @@ impl Log {
         }
     }
 
+    /// That the state of this node is not that of most nodes, so that it neither fires nor leads; for people.
+    pub(crate) fn difference(&self) -> Option<String> {
+        let others = || self.figures().membership_config.nodes().count() > 1;
+        self.storage.differences.obstacle(&self.name).filter(|_| others())
+    }
+
+    /// What is wrong with the states of the nodes, as this one knows: a sentence each.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let others = self.figures().membership_config.nodes().count() > 1;
+        if others { self.storage.differences.problems(&self.name) } else { Vec::new() }
+    }
+
     /// A fault of openraft, as the node reports it.
     pub(crate) fn failed(&self, error: &dyn std::fmt::Display) -> ReplicaError {
         ReplicaError::Storage(self.storage.health.word(error))

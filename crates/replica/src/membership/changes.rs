@@ -167,8 +167,9 @@ impl Changes {
         }
     }
 
-    /// Has a node lead whose clock says what most clocks say, where this node's does not. It plans nothing meanwhile.
-    pub(super) async fn tend_clock(&self) {
+    /// Has another node lead where the clock of this node does not say what most clocks say, or its state is not that
+    /// of most nodes. It plans nothing meanwhile.
+    pub(super) async fn tend_lead(&self) {
         let Some(why) = self.presence.must_hand_over() else { return };
         let Ok(_turn) = self.turn.try_lock() else { return };
         tracing::warn!("{why}: this node hands over the lead");

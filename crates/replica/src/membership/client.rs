@@ -27,7 +27,10 @@ impl ChangeClient {
             let answer = match self.leader.find(until).await {
                 Some(Leader::Me) => self.changes.carry_out(change.clone()).await,
                 Some(Leader::Other(leader)) => match self.leader.ask(&leader, &message).await {
-                    Ok(bytes) => message.answer(&bytes).unwrap_or_else(|why| Err(ChangeError::Unknown(why))),
+                    Ok(bytes) => {
+                        let answer = self.leader.read(&message, &bytes);
+                        answer.unwrap_or_else(|why| Err(ChangeError::Unknown(why)))
+                    }
                     Err(PeerError::Stranger(_)) => Err(ChangeError::NoLeader),
                     Err(error) => Err(ChangeError::Unknown(error.to_string())),
                 },

@@ -224,13 +224,13 @@ impl Membership {
     }
 }
 
-/// Keeps the lead where the clock is right, as many voters as there should be, and the version of the cluster as high
-/// as all can follow, until `changes` is gone.
+/// Keeps the lead where the clock and the state are right, as many voters as there should be, and the version of the
+/// cluster as high as all can follow, until `changes` is gone.
 async fn tend(changes: Weak<Changes>) {
     loop {
         tokio::time::sleep(TEND).await;
         let Some(changes) = changes.upgrade() else { return };
-        changes.tend_clock().await;
+        changes.tend_lead().await;
         changes.tend_voters().await;
         changes.tend_version().await;
     }

@@ -6,7 +6,7 @@
 //!
 //! First it has another voter lead, which takes no disk. Where that does not come about, it falls silent: it sends its
 //! followers nothing, and they elect one of them. A node whose storage stands still does not stand for election, since
-//! a vote takes the disk.
+//! a vote takes the disk. Nor does one whose state is not that of most nodes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::join::Joiner;
 use super::state::MemberState;
+use super::transfer::difference;
 use crate::lead::Halt;
 use crate::log_targets;
 use crate::progress::STANDSTILL;
@@ -68,7 +69,8 @@ impl StepAside {
         let now = log.figures();
         let is_alone = now.membership_config.voter_ids().eq([log.id()]);
         let is_removed = *self.joiner.state.borrow() == MemberState::Removed;
-        log.raft.runtime_config().elect(!is_removed && (is_alone || standstill.is_none()));
+        let may_lead = standstill.is_none() && log.difference().is_none();
+        log.raft.runtime_config().elect(!is_removed && (is_alone || may_lead));
         let progress = log.storage.health.progress();
         let hangs = standstill.clone().filter(|_| now.state.is_leader() && progress.stuck() >= HANGS);
         log.lead.halt(hangs.map(|why| Halt::Hangs(format!("writes wait for the storage: {why}"))));
@@ -95,7 +97,9 @@ impl StepAside {
         let (log, lead) = (&self.joiner.log, &self.joiner.log.lead);
         let matched =
             |id: &u64| now.replication.as_ref().and_then(|matched| *matched.get(id)?).map(|id| id.index);
-        let Some(to) = able.iter().copied().max_by_key(matched) else { return };
+        // One whose state differs votes for another, and does not lead.
+        let may_lead = |id: &u64| difference(log, &self.joiner.presence, *id).is_none();
+        let Some(to) = able.iter().copied().filter(may_lead).max_by_key(matched) else { return };
         let name = now.membership_config.get_node(&to).map(|member| member.name.to_string());
         tracing::warn!(target: log_targets::HEALTH, to = name, "this node gives up the lead: {why}");
         lead.halt(Some(Halt::GivesUp(format!("the leader gives up the lead: {why}"))));

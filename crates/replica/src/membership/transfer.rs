@@ -41,9 +41,14 @@ pub(super) async fn hand_over(
     };
     // A message can be lost, and openraft then waits for ever: so the node is asked again.
     loop {
-        let Some(target) = named.or_else(|| nearest_voter(&log.figures(), &presence.well())) else {
+        let mut well = presence.well();
+        well.retain(|name| !log.storage.differences.is_against(name));
+        let Some(target) = named.or_else(|| nearest_voter(&log.figures(), &well)) else {
             return Err(ChangeError::Refused(format!("{} is the only voter", log.name)));
         };
+        if let Some(why) = difference(log, presence, target) {
+            return Err(ChangeError::Refused(why));
+        }
         if log.raft.trigger().transfer_leader(target).await.is_err() {
             return Err(ChangeError::NoLeader);
         }
@@ -75,4 +80,15 @@ async fn answers(presence: &Presence, id: u64, name: &NodeName) -> Result<(), Ch
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
+}
+
+/// That the state of a member is not that of most nodes, so that it is not to lead: as this node has found, or as the
+/// member says.
+pub(super) fn difference(log: &Log, presence: &Presence, id: u64) -> Option<String> {
+    log.storage.differences.against(id, &log.name).or_else(|| {
+        let name = log.figures().membership_config.get_node(&id)?.name.clone();
+        presence
+            .differs(id)
+            .then(|| format!("the state of {name} is not that of most nodes, as it says itself"))
+    })
 }

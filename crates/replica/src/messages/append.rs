@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MessageError;
 use super::payload::{Append, To};
-use super::wire::{Part, Writer, open, unreadable};
+use super::wire::{Part, Unread, Writer, open, unreadable};
 use crate::forms::{As, LogIdForm, VoteForm};
 use crate::log::codec::{self, EntryError, Head};
 use crate::log::tail::next;
@@ -90,7 +90,7 @@ pub(super) fn decode(part: Part<'_>, message: &Bytes) -> Result<To<Append>, Mess
         };
         let length = body.try_get_u32().map_err(short)? as usize;
         let entry = codec::entry(&row, take(part, &mut body, length)?).map_err(|error| match error {
-            EntryError::Newer(sentence) => MessageError::NewerEntry { to, sentence },
+            EntryError::Unknown(sentence) => MessageError::Unknown { to: Some(to), sentence },
             EntryError::Damaged(what) => unreadable(part, what).into(),
         })?;
         let before = entries.last().map_or(head.prev, |entry| Some(entry.log_id));
@@ -108,7 +108,14 @@ pub(super) fn decode(part: Part<'_>, message: &Bytes) -> Result<To<Append>, Mess
     Ok(To { to, message: append })
 }
 
-fn take(part: Part<'_>, body: &mut Bytes, length: usize) -> Result<Bytes, String> {
+/// The head of a message, for whoever is meant by it.
+pub(super) fn head(part: Part<'_>, message: &Bytes) -> Result<Bytes, Unread> {
+    let mut body = open(part, message)?;
+    let length = body.try_get_u32().map_err(|error| unreadable(part, error))? as usize;
+    take(part, &mut body, length)
+}
+
+fn take(part: Part<'_>, body: &mut Bytes, length: usize) -> Result<Bytes, Unread> {
     if body.len() < length {
         return Err(unreadable(part, format!("{length} bytes expected, {} left", body.len())));
     }

@@ -128,3 +128,13 @@ pub(crate) struct Standing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<u64>,
 }
+
+/// What a node has in the rows that an entry of the log had compared.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Compared {
+    /// The entry.
+    pub index: u64,
+    /// Its digest of them ([`chronos_state::RangeDigest`]).
+    pub sha256: String,
+}

@@ -8,7 +8,7 @@ use super::append;
 use super::error::MessageError;
 use super::payload::{Append, Change, CopyId, JoinRequest, SnapshotHead, To};
 use super::raft::{AskVote, Transfer};
-use super::wire::{self, Part};
+use super::wire::{self, Part, Unread};
 use bytes::Bytes;
 use chronos_peer::{Answer, Lane, Transport};
 use chronos_state::Batch;
@@ -48,6 +48,8 @@ pub(crate) enum Request {
     Standing(u64),
     /// How are you? A [`crate::NodeReport`].
     Report,
+    /// What have you in the rows that were compared last? A list of [`super::payload::Compared`].
+    Compared(To<()>),
 }
 
 /// A request as bytes, with the name that it travels under and the connection that carries it.
@@ -66,6 +68,11 @@ impl Message {
 
     /// Reads the answer to it.
     pub(crate) fn answer<T: DeserializeOwned>(&self, answer: &Bytes) -> Result<T, String> {
+        Ok(self.read_answer(answer)?)
+    }
+
+    /// The same, for whoever tells an answer that is newer from one that is damaged.
+    pub(crate) fn read_answer<T: DeserializeOwned>(&self, answer: &Bytes) -> Result<T, Unread> {
         wire::decode(Part::Answer(self.kind), answer)
     }
 }
@@ -89,6 +96,7 @@ impl Request {
             Self::Invite(_) => "invite",
             Self::Standing(_) => "standing",
             Self::Report => "report",
+            Self::Compared(_) => "compared",
         }
     }
 
@@ -115,7 +123,7 @@ impl Request {
             Self::Propose(batch) => propose(part, batch),
             Self::Change(change) => wire::encode(part, change),
             Self::Join(request) | Self::Update(request) => wire::encode(part, request),
-            Self::Leave(to) => wire::encode(part, to),
+            Self::Leave(to) | Self::Compared(to) => wire::encode(part, to),
             Self::Invite(address) => wire::encode(part, address),
             Self::Standing(id) => wire::encode(part, id),
             Self::ReadIndex | Self::Report => wire::encode(part, &()),
@@ -125,6 +133,16 @@ impl Request {
 
     /// Reads what another node, `from`, has sent.
     pub(crate) fn decode(from: &str, kind: &str, message: &Bytes) -> Result<Self, MessageError> {
+        Self::read(from, kind, message).map_err(|error| match error {
+            MessageError::Unknown { to, sentence } if is_of_raft(kind) => {
+                MessageError::Unknown { to: to.or_else(|| addressee(kind, message)), sentence }
+            }
+            MessageError::Unknown { sentence, .. } => MessageError::Refused(sentence),
+            refused => refused,
+        })
+    }
+
+    fn read(from: &str, kind: &str, message: &Bytes) -> Result<Self, MessageError> {
         let part = Part::Request(kind);
         Ok(match kind {
             "append" => Self::Append(append::decode(part, message)?),
@@ -151,9 +169,28 @@ impl Request {
                 let () = wire::decode(part, message)?;
                 Self::Report
             }
+            "compared" => Self::Compared(wire::decode(part, message)?),
             other => return Err(unknown(other).into()),
         })
     }
+}
+
+/// Whether only members of this node's own cluster send messages of this kind, by what the cluster has agreed to use.
+/// A node that asks to be taken in, or how this one is, may be of a newer release: it has to ask in the words of this
+/// one, and is refused if it does not.
+fn is_of_raft(kind: &str) -> bool {
+    matches!(kind, "append" | "vote" | "pre_vote" | "transfer_leader" | "snapshot_offset" | "snapshot")
+}
+
+/// The node that is meant by a message of which nothing else can be read.
+fn addressee(kind: &str, message: &Bytes) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Addressee {
+        to: u64,
+    }
+    let part = Part::Request(kind);
+    let json = if kind == "append" { append::head(part, message) } else { wire::open(part, message) };
+    serde_json::from_slice(&json.ok()?).ok().map(|Addressee { to }| to)
 }
 
 /// Commands as a message: the bytes of a batch, as the log has them.

@@ -1,8 +1,9 @@
 //! Messages and answers between nodes as bytes.
 //!
-//! Each begins with the number of its format, so that an older Chronos refuses what it does not know. A CRC-32
-//! follows, and then the body. The checksum is over the body and over what it is the body of: so an answer is
-//! never taken for a request, nor one kind of request for another.
+//! Each begins with the number of its format, so that an older Chronos knows what it does not know. A CRC-32 follows,
+//! and then the body. The checksum is over the format, over the body and over what it is the body of: so an answer is
+//! never taken for a request, nor one kind of request for another. This head is the same in every format to come: so a
+//! message of a newer one is told from a damaged one.
 
 use std::fmt::Display;
 
@@ -16,6 +17,23 @@ const FORMAT: u8 = 1;
 const HEAD: usize = 1 + 4;
 /// Most bodies fit into so many bytes.
 const USUAL: usize = 256;
+
+/// Why bytes are no message.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unread {
+    /// They are not what was sent.
+    #[error("{0}")]
+    Damaged(String),
+    /// They are what was sent, and this Chronos cannot read that. A whole sentence.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl From<Unread> for String {
+    fn from(unread: Unread) -> Self {
+        unread.to_string()
+    }
+}
 
 /// What a body is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +63,7 @@ impl Writer {
     /// The whole message.
     pub(super) fn seal(self, part: Part<'_>) -> Bytes {
         let mut out = self.0;
-        let sum = sum(part, &out[HEAD..]);
+        let sum = sum(FORMAT, part, &out[HEAD..]);
         out[0] = FORMAT;
         out[1..HEAD].copy_from_slice(&sum.to_be_bytes());
         out.freeze()
@@ -61,35 +79,39 @@ pub(crate) fn encode(part: Part<'_>, value: &impl Serialize) -> Result<Bytes, St
 }
 
 /// Reads what [`encode`] wrote.
-pub(crate) fn decode<T: DeserializeOwned>(part: Part<'_>, message: &Bytes) -> Result<T, String> {
+pub(crate) fn decode<T: DeserializeOwned>(part: Part<'_>, message: &Bytes) -> Result<T, Unread> {
     serde_json::from_slice(&open(part, message)?).map_err(|error| unreadable(part, error))
 }
 
 /// The body of a message that is whole.
-pub(super) fn open(part: Part<'_>, message: &Bytes) -> Result<Bytes, String> {
-    match message.first_chunk::<HEAD>() {
-        Some([FORMAT, expected @ ..]) => {
-            let body = message.slice(HEAD..);
-            if u32::from_be_bytes(*expected) == sum(part, &body) {
-                return Ok(body);
-            }
-            Err(format!("{part} is damaged: its checksum is not that of its bytes"))
-        }
-        Some([format, ..]) if *format > FORMAT => Err(format!(
-            "{part} is of format {format}, and this Chronos knows formats up to {FORMAT}; start a newer Chronos"
-        )),
-        Some(_) => Err(format!("{part} is damaged: it has no format")),
-        None => Err(format!("{part} is damaged: it is cut short")),
+pub(super) fn open(part: Part<'_>, message: &Bytes) -> Result<Bytes, Unread> {
+    let damaged = |why: &str| Err(Unread::Damaged(format!("{part} is damaged: {why}")));
+    let Some([format, expected @ ..]) = message.first_chunk::<HEAD>() else {
+        return damaged("it is cut short");
+    };
+    let body = message.slice(HEAD..);
+    if u32::from_be_bytes(*expected) != sum(*format, part, &body) {
+        return damaged("its checksum is not that of its bytes");
+    }
+    match *format {
+        FORMAT => Ok(body),
+        newer if newer > FORMAT => Err(Unread::Unknown(format!(
+            "{part} is of format {newer}, and this Chronos knows formats up to {FORMAT}; start a newer Chronos"
+        ))),
+        _ => damaged("it has no format"),
     }
 }
 
 /// Why a body that is whole makes no sense.
-pub(super) fn unreadable(part: Part<'_>, error: impl Display) -> String {
-    format!("{part} is whole, and not in a form that this Chronos knows: {error}")
+pub(super) fn unreadable(part: Part<'_>, error: impl Display) -> Unread {
+    Unread::Unknown(format!(
+        "{part} is whole, and not in a form that this Chronos knows: {error}; start a newer Chronos"
+    ))
 }
 
-fn sum(part: Part<'_>, body: &[u8]) -> u32 {
+fn sum(format: u8, part: Part<'_>, body: &[u8]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
+    sum.update(&[format]);
     let (kind, mark) = match part {
         Part::Request(kind) => (kind, b"?"),
         Part::Answer(kind) => (kind, b"!"),
@@ -98,6 +120,16 @@ fn sum(part: Part<'_>, body: &[u8]) -> u32 {
     sum.update(mark);
     sum.update(body);
     sum.finalize()
+}
+
+/// For tests: a message as a Chronos would send it whose format is this one.
+#[cfg(test)]
+pub(crate) fn in_format(format: u8, part: Part<'_>, message: &Bytes) -> Bytes {
+    let mut out = message.to_vec();
+    let sum = sum(format, part, &out[HEAD..]).to_be_bytes();
+    out[0] = format;
+    out[1..HEAD].copy_from_slice(&sum);
+    out.into()
 }
 
 impl Display for Part<'_> {
@@ -115,28 +147,38 @@ mod tests {
 
     const VOTE: Part<'_> = Part::Request("vote");
 
-    fn refused(part: Part<'_>, message: &Bytes) -> String {
-        decode::<u64>(part, message).expect_err("refused")
+    fn damaged(part: Part<'_>, message: &Bytes) -> String {
+        match decode::<u64>(part, message).expect_err("refused") {
+            Unread::Damaged(why) => why,
+            Unread::Unknown(why) => panic!("it is damaged: {why}"),
+        }
+    }
+
+    fn unknown(part: Part<'_>, message: &Bytes) -> String {
+        match decode::<u64>(part, message).expect_err("refused") {
+            Unread::Unknown(why) => why,
+            Unread::Damaged(why) => panic!("it is whole: {why}"),
+        }
     }
 
     #[test]
     fn what_is_newer_damaged_or_of_another_kind_is_refused_each_in_its_words() {
         let message = encode(VOTE, &7).expect("a message");
         assert_eq!(decode::<u64>(VOTE, &message), Ok(7));
-        let mut newer = message.to_vec();
-        newer[0] = 2;
-        let newer = refused(VOTE, &newer.into());
-        assert!(newer.contains("the message vote is of format 2, and"), "{newer}");
-        let damaged = "the message vote is damaged: its checksum is not that of its bytes";
-        let mut flipped = message.to_vec();
-        flipped[HEAD] ^= 1;
-        assert_eq!(refused(VOTE, &flipped.into()), damaged);
-        assert_eq!(refused(VOTE, &message.slice(..HEAD)), damaged);
-        assert_eq!(refused(VOTE, &message.slice(..HEAD - 1)), "the message vote is damaged: it is cut short");
+        let of_format_2 = unknown(VOTE, &in_format(2, VOTE, &message));
+        assert!(of_format_2.contains("the message vote is of format 2, and"), "{of_format_2}");
+        let sum = "the message vote is damaged: its checksum is not that of its bytes";
+        for bit in 0..message.len() * 8 {
+            let mut flipped = message.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(damaged(VOTE, &flipped.into()), sum, "never taken for a newer one");
+        }
+        assert_eq!(damaged(VOTE, &message.slice(..HEAD)), sum);
+        assert_eq!(damaged(VOTE, &message.slice(..HEAD - 1)), "the message vote is damaged: it is cut short");
         // Two kinds have bodies of the same form, and so may a request and an answer.
-        assert!(refused(Part::Request("pre_vote"), &message).starts_with("the message pre_vote is damaged"));
-        assert!(refused(Part::Answer("vote"), &message).starts_with("the answer to vote is damaged"));
-        let strange = refused(VOTE, &encode(VOTE, &"7").expect("a message"));
+        assert!(damaged(Part::Request("pre_vote"), &message).starts_with("the message pre_vote is damaged"));
+        assert!(damaged(Part::Answer("vote"), &message).starts_with("the answer to vote is damaged"));
+        let strange = unknown(VOTE, &encode(VOTE, &"7").expect("a message"));
         assert!(strange.starts_with("the message vote is whole, and not in a form"), "{strange}");
     }
 }

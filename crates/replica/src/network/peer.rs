@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chronos_env::Seldom;
 use chronos_peer::Transport;
 use chronos_types::NodeName;
@@ -30,7 +31,8 @@ use crate::log::holds::Holds;
 use crate::log::tail::next;
 use crate::messages::payload::{Append, Appended, CopyAnswer, CopyId, SnapshotHead, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
-use crate::messages::request::Request;
+use crate::messages::request::{Message, Request};
+use crate::messages::wire::Unread;
 use crate::metrics::{CopyMetrics, Metrics};
 use crate::presence::followers::Followers;
 use crate::presence::heard::Answer;
@@ -130,7 +132,17 @@ impl Peer {
         let failed = |error: &dyn Display| self.failed(request.kind(), error);
         let message = request.encode().map_err(|error| failed(&error))?;
         let answer = message.send(&*self.transport, &address, timeout).await;
-        message.answer(&answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
+        self.read(&message, &answer.map_err(|error| failed(&error))?).map_err(|error| failed(&error))
+    }
+
+    /// Reads an answer. A node that cannot read what a member of its cluster answers cannot go on: as a leader it would
+    /// replicate nothing, and keep others from leading.
+    fn read<A: DeserializeOwned>(&self, message: &Message, answer: &Bytes) -> Result<A, Unread> {
+        let read = message.read_answer(answer);
+        if let Err(Unread::Unknown(sentence)) = &read {
+            self.health.report(format!("{}: {sentence}", self.name));
+        }
+        read
     }
 
     /// Sends entries, or none as a heartbeat, which may take `ttl`.
@@ -205,7 +217,7 @@ impl Peer {
         let body = self.copies.sent.counted(body).inspect_ok(move |chunk| count(chunk.len() as u64)).boxed();
         let answer = self.transport.upload(&self.address()?, message.kind, message.bytes.clone(), body).await;
         let answer = answer.map_err(|error| failed(&error))?;
-        match message.answer(&answer).map_err(|error| failed(&error))? {
+        match self.read(&message, &answer).map_err(|error| failed(&error))? {
             CopyAnswer::Installed(vote) => Ok(vote),
             CopyAnswer::Damaged(why) => {
                 // It may have been damaged here. The next one is made, and sent, from the start.

@@ -154,6 +154,11 @@ impl Followers {
         lock(&self.term).members.get(&id).is_some_and(|member| member.is_steady(time, Instant::now()))
     }
 
+    /// Whether a member says that its state is not that of most nodes.
+    pub(crate) fn differs(&self, id: u64) -> bool {
+        lock(&self.term).members.get(&id).is_some_and(|member| member.seen(Instant::now()).sign.differs)
+    }
+
     /// Whether a member answered within this time. An answer comes once all that was sent before is on its disk.
     pub(crate) fn has_answered(&self, id: u64, within: Duration) -> bool {
         let term = lock(&self.term);

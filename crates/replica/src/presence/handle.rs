@@ -9,7 +9,7 @@ use chronos_types::{Millis, NodeName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::judge::{Facts, Judgement, Verdict};
+use super::judge::{Facts, HandOver, Judgement, Verdict};
 use super::lease::Lease;
 use super::observer::{Observed, Observer};
 use super::problems;
@@ -78,7 +78,7 @@ impl Presence {
             fires,
             fenced: view.fenced,
             disk_full,
-            problems: about_all.into_iter().collect(),
+            problems: self.leader.log.problems().into_iter().chain(about_all).collect(),
             live: view.live,
             members: judgement.map(|judgement| self.report_members(&now, &judgement)).unwrap_or_default(),
         }
@@ -213,11 +213,22 @@ impl Presence {
         self.observed.survey.followers.has_answered(id, within)
     }
 
+    /// Whether the member of this raft id says that its state is not that of most nodes.
+    pub(crate) fn differs(&self, id: u64) -> bool {
+        self.observed.survey.followers.differs(id)
+    }
+
     /// Why this node is to hand over the lead, if it is.
     pub(crate) fn must_hand_over(&self) -> Option<String> {
         let (judgement, _) = self.observed.survey.take(&self.leader.log.figures())?;
-        let skew = problems::apart(judgement.hands_over()?);
-        Some(format!("the clock of {} is {skew} that of the majority", self.leader.log.name))
+        let log = &self.leader.log;
+        match judgement.hands_over()? {
+            HandOver::Differs => log.difference(),
+            HandOver::ClockOff(ms) => {
+                let skew = problems::apart(ms);
+                Some(format!("the clock of {} is {skew} that of the majority", log.name))
+            }
+        }
     }
 
     /// Whether a leader has not heard from the member of this name for too long.

@@ -94,7 +94,7 @@ impl Heard {
 
     /// A member answered. Says whether something is to be judged anew for it, and not at the next look. It counts as
     /// heard from, and gets the stamp back, only while it does its part: one that applied nothing for `patience` must
-    /// fence itself, and so must one whose clock is off.
+    /// fence itself, and so must one whose clock is off. One whose state differs has done so already.
     pub(crate) fn note(&mut self, answer: &Answer, here: &Here, patience: Duration) -> bool {
         let Answer { sign, sent, bytes } = *answer;
         let now = here.now;
@@ -112,7 +112,8 @@ impl Heard {
                 (self.clock, self.read_at) = (clock, now);
             }
         }
-        if !self.clock_is_off && applies(&self.sign, &self.pace, patience, now) {
+        let is_right = !self.clock_is_off && !self.sign.differs;
+        if is_right && applies(&self.sign, &self.pace, patience, now) {
             self.counted = Some(now);
             if self.stamps.len() < STAMPS {
                 self.stamps.push_back((now, sign.stamp));

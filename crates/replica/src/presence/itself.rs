@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::activity::Activity;
 use super::sign::Sign;
 use super::stamp::{Stamp, StampClock};
+use crate::comparison::differences::Differences;
 use crate::health::Health;
 use crate::raft::Raft;
 
@@ -22,6 +23,7 @@ pub(crate) struct Itself {
     pub activity: Arc<Activity>,
     raft: Raft,
     health: Arc<Health>,
+    differences: Arc<Differences>,
     env: Env,
     leaving: AtomicBool,
     /// Each sign of this stamp or a later one says that this node is about to stop.
@@ -31,12 +33,18 @@ pub(crate) struct Itself {
 }
 
 impl Itself {
-    pub(crate) fn new(raft: Raft, activity: Arc<Activity>, health: Arc<Health>, env: Env) -> Self {
+    pub(crate) fn new(
+        raft: Raft,
+        activity: Arc<Activity>,
+        health: Arc<Health>,
+        differences: Arc<Differences>,
+        env: Env,
+    ) -> Self {
         // It tells the starts of this node apart.
         let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()), env.clone());
         let (leaving, leaving_since) = (AtomicBool::new(false), OnceLock::new());
         let leaving_is_known = watch::Sender::new(false);
-        Self { stamps, activity, raft, health, env, leaving, leaving_since, leaving_is_known }
+        Self { stamps, activity, raft, health, differences, env, leaving, leaving_since, leaving_is_known }
     }
 
     /// How this node is now.
@@ -50,7 +58,15 @@ impl Itself {
             stuck_ms: u64::try_from(self.health.progress().stuck().as_millis()).unwrap_or(u64::MAX),
             wall_ms: self.wall_ms(),
             disk_full: self.health.disk_full().borrow().is_some(),
+            differs: self.differs(),
         }
+    }
+
+    /// Whether the state of this node is not that of most nodes. One that is all of its cluster has nobody to differ
+    /// from.
+    pub(crate) fn differs(&self) -> bool {
+        let others = || self.raft.metrics().borrow_watched().membership_config.nodes().count() > 1;
+        self.differences.differs() && others()
     }
 
     /// What the clock of this node says.

@@ -61,6 +61,15 @@ impl Verdict {
     }
 }
 
+/// Why a leader is to hand over the lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandOver {
+    /// Its state is not that of most nodes.
+    Differs,
+    /// Its clock is ahead of what most clocks say, by so many milliseconds.
+    ClockOff(i64),
+}
+
 /// What a leader makes of all members.
 #[derive(Clone, Debug)]
 pub(crate) struct Judgement {
@@ -101,6 +110,8 @@ fn verdict(facts: &Facts, time: Option<i64>, times: &Times, now: Instant) -> Ver
     }
     if seen.answered >= times.keeps_up {
         Verdict::PassedOver(PassedOver::Unheard)
+    } else if seen.sign.differs {
+        Verdict::PassedOver(PassedOver::Differs)
     } else if seen.sign.disk_full {
         Verdict::PassedOver(PassedOver::DiskFull)
     } else if is_clock_off(facts, time) {
@@ -123,14 +134,18 @@ pub(crate) fn is_clock_off(facts: &Facts, time: Option<i64>) -> bool {
 }
 
 impl Judgement {
-    /// Whether the leader is to hand over the lead for its clock: how far that is ahead of what most clocks say, in
-    /// milliseconds. It stays where no other voter could lead as well.
-    pub(crate) fn hands_over(&self) -> Option<i64> {
-        let time = self.time?;
-        let (leader, _) = self.members.iter().find(|(facts, _)| facts.leads)?;
-        let is_off = is_clock_off(leader, Some(time));
+    /// Whether the leader is to hand over the lead, and why. It stays where no other voter could lead as well.
+    pub(crate) fn hands_over(&self) -> Option<HandOver> {
         let takes = |(facts, verdict): &(Facts, Verdict)| facts.has_vote && !facts.leads && verdict.is_well();
-        (is_off && self.members.iter().any(takes)).then(|| time.saturating_neg())
+        if !self.members.iter().any(takes) {
+            return None;
+        }
+        let (leader, _) = self.members.iter().find(|(facts, _)| facts.leads)?;
+        if leader.seen.is_some_and(|seen| seen.sign.differs) {
+            return Some(HandOver::Differs);
+        }
+        let time = self.time?;
+        is_clock_off(leader, Some(time)).then(|| HandOver::ClockOff(time.saturating_neg()))
     }
 
     /// How far the clock of each member that has answered is ahead of what most clocks say, in milliseconds. Where no
@@ -162,8 +177,10 @@ impl Judgement {
             _ => None,
         });
         // Somebody must fire: where nobody does all of its part, those who do most of it.
-        let tiers: [fn(PassedOver) -> bool; 2] =
-            [|why| why == PassedOver::DoesNotFire, |why| why != PassedOver::Unheard];
+        let tiers: [fn(PassedOver) -> bool; 2] = [
+            |why| why == PassedOver::DoesNotFire,
+            |why| !matches!(why, PassedOver::Unheard | PassedOver::Differs),
+        ];
         for is_next in tiers {
             if live.is_empty() {
                 let (next, others): (Vec<_>, _) = passed_over.into_iter().partition(|(_, why)| is_next(*why));

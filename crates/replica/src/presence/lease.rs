@@ -5,6 +5,8 @@
 //! machine suspended, and go on in the middle of whatever it did. So whoever is about to fire asks the lease itself,
 //! at that very instant, and the lease goes by a clock that counts both.
 //!
+//! A node whose state is not that of most nodes holds none: what is planned for it is not to be trusted.
+//!
 //! A lease that is renewed after it was over is another one: what this node held may be others' by then.
 
 use std::collections::VecDeque;
@@ -44,6 +46,7 @@ struct Standing {
     /// The newest proven instant, since boot.
     proven: Option<Duration>,
     is_alone: bool,
+    differs: bool,
     tenures: u64,
     /// Whether the last of them goes on, as it was found last.
     goes_on: bool,
@@ -85,6 +88,12 @@ impl Lease {
         self.with(|standing| standing.is_alone = is_alone);
     }
 
+    /// Whether the state of this node is not that of most nodes. What is planned for it stands in that state, so the
+    /// lease does not hold then, whatever is proven.
+    pub(crate) fn set_differs(&self, differs: bool) {
+        self.with(|standing| standing.differs = differs);
+    }
+
     /// Notes how late it is on both clocks. Called again and again, so that what tokio's clock says can be read.
     pub(crate) fn mark(&self) {
         // The order counts: see `Marks::note`.
@@ -122,7 +131,8 @@ impl Lease {
 
 impl Standing {
     fn holds(&self, lasts: Duration, now: Duration) -> bool {
-        self.is_alone || self.proven.is_some_and(|proven| now < proven.saturating_add(lasts))
+        let is_proven = || self.proven.is_some_and(|proven| now < proven.saturating_add(lasts));
+        !self.differs && (self.is_alone || is_proven())
     }
 }
 

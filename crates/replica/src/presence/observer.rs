@@ -95,6 +95,8 @@ impl Observer {
     pub(crate) fn look(&self) {
         let now = self.raft.metrics().borrow_watched().clone();
         self.lease.mark();
+        // First: one that differs is not to take the lease up for a moment.
+        self.lease.set_differs(self.survey.itself.differs());
         let taken = self.survey.take(&now);
         let judgement = taken.as_ref().map(|(judgement, _)| judgement);
         if let Some((judgement, since)) = &taken {
@@ -158,7 +160,8 @@ impl Observer {
                 tracing::info!(node = node.as_str(), "a node does its part again, and gets runs");
             }
         }
-        if new.fenced && !known.fenced {
+        // Of a state that differs something else tells.
+        if new.fenced && !known.fenced && !self.survey.itself.differs() {
             let why = if cut_off {
                 "cut off from the cluster"
             } else {

@@ -59,7 +59,8 @@ pub(crate) fn of_member(
              owes; {runs}"
         ));
     }
-    if problems.is_empty() && is_silent {
+    // Of a state that differs the node tells itself, and whoever compares it.
+    if problems.is_empty() && is_silent && !seen.sign.differs {
         problems.push(format!("{name} is heard from again and has not done its part yet: {runs}"));
     }
     problems

@@ -21,7 +21,7 @@ pub struct NodeReport {
     pub fenced: bool,
     /// Whether its writes wait for space on its disk.
     pub disk_full: bool,
-    /// What is wrong with it as far as it knows, in whole sentences.
+    /// What is wrong with it, and with the states of others, as far as it knows: in whole sentences.
     pub problems: Vec<String>,
     /// Of a leader: the names of the nodes that get runs.
     pub live: Vec<NodeName>,

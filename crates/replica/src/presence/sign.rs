@@ -24,12 +24,14 @@ pub(crate) struct Sign {
     pub wall_ms: i64,
     /// Whether its writes wait for space on its disk.
     pub disk_full: bool,
+    /// Whether its state is not that of most nodes, as it has found itself.
+    pub differs: bool,
 }
 
 impl Sign {
     /// Whether it says something else than `other` by which a leader gives out runs.
     pub(crate) fn says_else(&self, other: &Self) -> bool {
-        let said = |sign: &Self| (sign.fires, sign.leaving, sign.disk_full);
+        let said = |sign: &Self| (sign.fires, sign.leaving, sign.disk_full, sign.differs);
         said(self) != said(other) || !self.stamp.is_of_start(&other.stamp)
     }
 }

@@ -11,8 +11,8 @@ pub struct View {
     /// does not lead.
     pub live: Vec<NodeName>,
     /// The names of the members that were not heard from for `reassign_after`, or for so long did not apply what they
-    /// had or had a clock that is off: sorted. None of them may fire any more, and what they hold goes to others. Only
-    /// a leader knows.
+    /// had, had a clock that is off, or a state that is not that of most nodes: sorted. None of them may fire any more,
+    /// and what they hold goes to others. Only a leader knows.
     pub silent: Vec<NodeName>,
     /// The names of the members that are heard from and about to stop, sorted. They get no new runs; what
     /// they hold they end, or hand over themselves. Only a leader knows.
@@ -21,7 +21,8 @@ pub struct View {
     /// are not silent. Only a leader knows.
     pub passed_over: Vec<(NodeName, PassedOver)>,
     /// It is not proven that a leader heard from this node within `reassign_after`, or, where it leads, that a
-    /// majority did. Other nodes may be firing what is planned for it, so it must start no attempt.
+    /// majority did. Other nodes may be firing what is planned for it, so it must start no attempt. The same holds
+    /// where its state is not that of most nodes.
     pub fenced: bool,
     /// Whether this node may plan where it leads: it has heard from a majority, and its clock does not differ from
     /// what most clocks say, unless no other node can lead.
@@ -37,6 +38,8 @@ pub enum PassedOver {
     DiskFull,
     /// Its clock differs from what most clocks say.
     ClockOff,
+    /// Its state is not that of most nodes.
+    Differs,
     /// It does not keep up with what the leader applies.
     Behind,
     /// It starts no attempt: it is not proven to be heard, or does not know yet what it owes.

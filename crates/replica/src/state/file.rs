@@ -11,8 +11,12 @@ use openraft::EntryPayload;
 use openraft::storage::EntryResponder;
 
 use super::fault::StateFault;
-use super::position::{POSITION, Position, SNAPSHOT, mismatch, position_of, read_snapshot, snapshot_note};
+use super::position::{
+    POSITION, Position, SNAPSHOT, damaged, mismatch, position_of, read_snapshot, snapshot_note,
+};
 use super::version::{ClusterVersion, followed_by_all};
+use crate::comparison::differences::{DIFFERENCE, Difference, Differences};
+use crate::comparison::digests::Digests;
 use crate::forms::note;
 use crate::health::{DataFile, Health};
 use crate::log::time::{self, LogTime};
@@ -42,6 +46,8 @@ pub(crate) struct StateFile {
     health: Arc<Health>,
     time: Arc<LogTime>,
     version: ClusterVersion,
+    digests: Arc<Digests>,
+    differences: Arc<Differences>,
     /// For tests: only this many more attempts to write find space on the disk.
     #[cfg(test)]
     pub(crate) room: Arc<AtomicI64>,
@@ -65,6 +71,8 @@ impl StateFile {
             health,
             time,
             version,
+            digests: Arc::default(),
+            differences: Arc::default(),
             #[cfg(test)]
             room: Arc::new(AtomicI64::new(i64::MAX)),
         };
@@ -75,6 +83,11 @@ impl StateFile {
     /// Where the state stands.
     pub(crate) fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// What this node has had in the rows that were compared last, and what came of it.
+    pub(crate) fn comparison(&self) -> (Arc<Digests>, Arc<Differences>) {
+        (self.digests.clone(), self.differences.clone())
     }
 
     /// The last snapshot, if one was made or installed.
@@ -117,6 +130,7 @@ impl StateFile {
             if matches!(entry.payload, EntryPayload::Normal(_))
                 && let Some(applied) = applied.next()
             {
+                self.digests.note(entry.log_id.index, &applied);
                 if responder.is_some() {
                     reply.outcomes.clone_from(&applied.outcomes);
                 }
@@ -141,6 +155,24 @@ impl StateFile {
         self.machine.make_durable()?;
         self.snapshot = Some(meta.clone());
         Ok(meta)
+    }
+
+    /// The state was found not to be that of most nodes: that counts from now on, and is noted in it. Where another
+    /// state has taken its place since, nothing is done.
+    ///
+    /// # Errors
+    /// It counts, and is not noted. A full disk is an error too: it is not waited for, because entries must go on
+    /// being applied.
+    pub(crate) fn differs(&mut self, difference: &Difference) -> Result<(), StateFault> {
+        if !self.differences.differs() {
+            if self.digests.at(difference.index).is_none() {
+                return Ok(());
+            }
+            self.differences.set(Some(difference.clone()));
+        }
+        let note = note::encode(difference).map_err(StateFault::Damaged)?;
+        self.machine.apply(&[], &[(DIFFERENCE, &note)])?;
+        Ok(())
     }
 
     /// Where the state file is.
@@ -174,6 +206,9 @@ impl StateFile {
     fn load(&mut self) -> Result<(), StateFault> {
         self.position = Position::read(self.machine.meta(POSITION)?)?;
         self.snapshot = read_snapshot(self.machine.meta(SNAPSHOT)?)?;
+        let difference = self.machine.meta(DIFFERENCE)?.map(|note| note::decode(&note)).transpose();
+        self.digests.clear();
+        self.differences.set(difference.map_err(damaged(DIFFERENCE))?);
         self.time.set(self.position.applied.map_or(0, |id| id.index), self.position.at);
         self.version.set(self.machine.version()?);
         Ok(())

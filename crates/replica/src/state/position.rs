@@ -65,6 +65,7 @@ pub(crate) fn mismatch(stands: &SnapshotMeta, said: &SnapshotMeta) -> String {
     format!("the copy was said to stand at {said:?}, and stands at {stands:?}")
 }
 
-fn damaged(key: &str) -> impl Fn(String) -> StateFault {
+/// That a note cannot be read.
+pub(crate) fn damaged(key: &str) -> impl Fn(String) -> StateFault {
     move |what| StateFault::Damaged(format!("state.db is damaged: the note {key:?} cannot be read: {what}"))
 }

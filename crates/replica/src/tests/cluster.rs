@@ -1,5 +1,6 @@
 //! Several nodes: they form one cluster, lose nothing, and change who belongs to it.
 
+mod comparison;
 mod copies;
 mod founding;
 mod members;

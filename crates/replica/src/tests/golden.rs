@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::samples::{Sample, answers, entries, meta, requests, sent, vote};
 use super::*;
+use crate::comparison::differences::Difference;
 use crate::forms::note;
 use crate::log::change::{Change, Identity};
 use crate::log::codec::at;
@@ -20,7 +21,7 @@ use crate::state::position::{Position, read_snapshot, snapshot_note};
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// How many kinds of requests there are: one more than the greatest number below.
-const KINDS: usize = 15;
+const KINDS: usize = 16;
 
 /// Numbers the kinds. A new one does not compile without its number, and does not pass without its samples in
 /// `samples.rs`, a request and an answer.
@@ -40,7 +41,8 @@ fn number(request: &Request) -> usize {
         Request::Leave(_) => 11,
         Request::Invite(_) => 12,
         Request::Standing(_) => 13,
-        Request::Report => KINDS - 1,
+        Request::Report => 14,
+        Request::Compared(_) => KINDS - 1,
     }
 }
 
@@ -123,13 +125,16 @@ fn every_row_and_every_note_has_the_bytes_of_its_file() {
 fn every_note_in_the_state_has_the_bytes_of_its_file() {
     let position =
         Position { applied: meta().last_log_id, membership: meta().last_membership, at: 1_764_000_000_123 };
+    let difference = Difference { index: 7, at: position.at, rows: "all tables".into() };
     let notes = [
         ("position.note", note::encode(&position).expect("a note")),
         ("position-new.note", note::encode(&Position::default()).expect("a note")),
         ("snapshot.note", snapshot_note(&meta()).expect("a note")),
+        ("difference.note", note::encode(&difference).expect("a note")),
     ];
     assert_eq!(Position::read(Some(notes[0].1.clone())).expect("a position"), position);
     assert_eq!(Position::read(Some(notes[1].1.clone())).expect("a position"), Position::default());
     assert_eq!(read_snapshot(Some(notes[2].1.clone())).expect("a snapshot"), Some(meta()));
+    assert_eq!(note::decode::<Difference>(&notes[3].1).expect("a difference"), difference);
     golden(CRATE, "state", notes);
 }

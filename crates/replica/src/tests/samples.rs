@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use super::{named, put_job};
 use crate::log::codec::at;
 use crate::messages::payload::{
-    Accepted, Append, Appended, Change, Changed, CopyAnswer, CopyId, JoinRequest, SnapshotHead, Standing, To,
+    Accepted, Append, Appended, Change, Changed, Compared, CopyAnswer, CopyId, JoinRequest, SnapshotHead,
+    Standing, To,
 };
 use crate::messages::raft::{AppendAnswer, AskVote, Transfer, TransferAnswer, VoteAnswer};
 use crate::messages::request::Request;
@@ -98,6 +99,7 @@ fn sign() -> Sign {
         stuck_ms: 250,
         wall_ms: 1_700_000_000_000,
         disk_full: true,
+        differs: true,
     }
 }
 
@@ -133,6 +135,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("invite", Request::Invite("one:1".into())),
         ("standing", Request::Standing(9)),
         ("report", Request::Report),
+        ("compared", Request::Compared(to(()))),
     ]
 }
 
@@ -228,5 +231,6 @@ pub(super) fn answers() -> Vec<Sample> {
         answer("invite-refused", Err::<JoinRequest, _>(why())),
         answer("standing", Standing { is_member: true, as_of: Some(7) }),
         answer("report", report),
+        answer("compared", vec![Compared { index: 7, sha256: "ab".repeat(32) }]),
     ]
 }

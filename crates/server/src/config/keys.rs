@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chronos_replica::LogLimits;
+use chronos_replica::{ComparePace, LogLimits};
 use chronos_types::{DurationMs, NodeName};
 use chronos_webhook::Network;
 
@@ -116,6 +116,8 @@ section! {
     beside {
         /// How long the log may be. It is no key: only tests set it.
         log: LogLimits;
+        /// How fast the states of the nodes are compared. It is no key: only tests set it.
+        compare: ComparePace;
     }
 }
 

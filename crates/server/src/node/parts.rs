@@ -113,6 +113,7 @@ pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> Rep
         max_voters: cluster.max_voters,
         reassign_after: cluster.reassign_after.as_std(),
         log: cluster.raft.log,
+        compare: cluster.raft.compare,
     }
 }
 

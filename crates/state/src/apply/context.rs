@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 use super::counter::Counter;
 use super::open_runs::OpenRuns;
 
-use crate::command::MAX_ROWS;
+use crate::command::{Compare, MAX_ROWS};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::remainder::{Fate, Remainder};
@@ -45,6 +45,8 @@ pub(super) struct Context<'a> {
     pub(super) jobs: Counter,
     /// A planted bug: a failure counts though its node had lost the run to another one.
     pub(super) takes_lost_word: bool,
+    /// The rows to compare, once all of the batch is applied.
+    pub(super) compare: Option<Compare>,
 }
 
 /// What commands need of a job that is not deleted.
@@ -86,6 +88,7 @@ impl<'a> Context<'a> {
             executions,
             jobs,
             takes_lost_word: false,
+            compare: None,
         }
     }
 

@@ -32,7 +32,7 @@ impl Command {
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
             // can be as much as there are jobs.
             Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,
-            Self::Clock(ClockWord::Anew(_)) | Self::Trim(_) | Self::Portion => Class::Bulk,
+            Self::Clock(ClockWord::Anew(_)) | Self::Trim(_) | Self::Portion | Self::Compare(_) => Class::Bulk,
             #[cfg(feature = "next")]
             Self::Probe => Class::Bulk,
         }

@@ -1,10 +1,10 @@
-//! A hash of the whole state.
-
-use rusqlite::types::ValueRef;
-use sha2::{Digest, Sha256};
+//! A hash of the whole state, and of a part of it that nobody asks for.
 
 use super::connection::Reader;
+use crate::command::{Compare, RowKey};
+use crate::digest::Digest;
 use crate::error::StateError;
+use crate::range;
 use crate::schema::{self, Table};
 
 impl Reader {
@@ -15,40 +15,33 @@ impl Reader {
     /// The storage failed.
     pub fn state_hash(&self) -> Result<String, StateError> {
         self.at_once(|reader| {
-            let mut hash = Sha256::new();
+            let mut digest = Digest::new();
             for table in schema::REPLICATED {
-                reader.hash_table(&mut hash, table)?;
+                reader.hash_table(&mut digest, table)?;
             }
-            Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+            Ok(digest.end())
         })
     }
 
-    fn hash_table(&self, hash: &mut Sha256, table: Table) -> Result<(), StateError> {
+    /// Reads the rows before a row that a [`Compare`] would name, so that they are in the system's cache when the
+    /// machine comes to them: it reads them on the thread that all of the log waits for.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn read_ahead(&self, before: Option<RowKey>) -> Result<(), StateError> {
+        range::digest(&self.connection, Compare { before }).map(drop)
+    }
+
+    fn hash_table(&self, digest: &mut Digest, table: Table) -> Result<(), StateError> {
         let (name, order) = (table.name, table.order());
-        add(hash, b't', name.as_bytes());
+        digest.table(name);
         let mut statement = self.connection.prepare(&format!("SELECT * FROM {name} ORDER BY {order}"))?;
-        let width = statement.column_count();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            for column in 0..width {
-                match row.get_ref(column)? {
-                    ValueRef::Null => add(hash, b'n', &[]),
-                    ValueRef::Integer(value) => add(hash, b'i', &value.to_be_bytes()),
-                    ValueRef::Real(value) => add(hash, b'r', &value.to_be_bytes()),
-                    ValueRef::Text(value) => add(hash, b's', value),
-                    ValueRef::Blob(value) => add(hash, b'b', value),
-                }
-            }
+            digest.row(row)?;
         }
         Ok(())
     }
-}
-
-/// Adds a value with its kind and length in front, so that different sequences of values hash differently.
-fn add(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
-    hash.update([kind]);
-    hash.update((bytes.len() as u64).to_be_bytes());
-    hash.update(bytes);
 }
 
 #[cfg(test)]

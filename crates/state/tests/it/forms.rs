@@ -2,9 +2,9 @@
 //! them.
 
 use chronos_state::{
-    Anew, Batch, Cancel, ClockWord, Command, Confirm, DeleteJob, DueAnew, ExecutionAnswer, Idempotency,
-    JobSeq, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reassign, Refusal,
-    Report, Reported, RunRef, StoredSpec, TriggerRun, Trim,
+    Anew, Batch, Cancel, ClockWord, Command, Compare, Confirm, DeleteJob, DueAnew, ExecutionAnswer,
+    Idempotency, JobSeq, KeyValue, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
+    Reassign, Refusal, Report, Reported, RowKey, RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
@@ -143,6 +143,10 @@ fn answer(trigger: Trigger) -> ExecutionAnswer {
     }
 }
 
+fn compare(key: Vec<KeyValue>) -> Command {
+    Command::Compare(Compare { before: Some(RowKey { table: "jobs".into(), key }) })
+}
+
 fn batch(items: Vec<Command>) -> Batch {
     Batch { at: AT, items: items.into_iter().map(Into::into).collect() }
 }
@@ -238,6 +242,14 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ("reassign", vec![Command::Reassign(Reassign { runs: vec![moved(false), moved(true)] })]),
         ("portion", vec![Command::Portion]),
         ("raise_version", vec![Command::RaiseVersion { to: 1 }]),
+        (
+            "compare",
+            vec![
+                Command::Compare(Compare::default()),
+                compare(vec![KeyValue::Number(42)]),
+                compare(vec![KeyValue::Text("k".into()), KeyValue::Bytes(vec![0, 255])]),
+            ],
+        ),
         ("clock_passes", vec![Command::Clock(ClockWord::Passes)]),
         ("clock_right", vec![Command::Clock(ClockWord::Right { jumped_to: AT })]),
         ("clock_back", vec![Command::Clock(ClockWord::Back)]),

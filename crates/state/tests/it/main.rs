@@ -7,6 +7,7 @@
 mod backups;
 mod bad_records;
 mod clock;
+mod compare;
 mod copies;
 mod damage;
 mod formats;

@@ -73,6 +73,7 @@ impl Model {
             Command::Trim(trim) => self.trim(trim),
             // The model does all at once.
             Command::Portion => Outcome::Done,
+            Command::Compare(_) => Outcome::Done,
             Command::Clock(word) => self.clock(word),
             Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
             #[cfg(feature = "next")]

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use chronos_state::{
-    Anew, Batch, Cancel, Change, ClockWord, Command, DueAnew, Effect, Fire, Idempotency, JobRow, MAX_ROWS,
-    Outcome, Proposal, Remainder, Trim,
+    Anew, Batch, Cancel, Change, ClockWord, Command, Compare, DueAnew, Effect, Fire, Idempotency, JobRow,
+    MAX_ROWS, Outcome, Proposal, Remainder, Trim,
 };
 use chronos_types::{ExecutionId, JobSpec, Millis, Trigger};
 
@@ -346,6 +346,7 @@ fn what_a_command_may_change_is_known_before_it_is_proposed() {
     assert_eq!(plan(steps).rows(), MAX_ROWS + 2, "a run, and its due instant");
     assert_eq!(delete(&job).rows(), 1);
     assert_eq!(Command::Portion.rows(), MAX_ROWS, "it is alone in its batch");
+    assert_eq!(Command::Compare(Compare::default()).rows(), MAX_ROWS, "it reads so many");
     let trim = Trim {
         executions: vec![1; 600],
         versions: vec![(job.seq, 1); 300],

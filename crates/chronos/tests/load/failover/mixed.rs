@@ -1,12 +1,14 @@
 //! A cluster of two releases: its nodes are upgraded in turn, go back, and are upgraded to the end. What the next
 //! release adds (a command that only counts) is used once every node can follow, and not before.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chronos_testkit::load::Target;
 use chronos_testkit::{Chronos, Cluster, Value, free_addresses, json, until};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use tempfile::TempDir;
 
 use super::nodes;
 use super::run::Run;
@@ -37,6 +39,7 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     assert_eq!(can_follow(&run.cluster).await, [1, 1, 1]);
 
     two_of_three(&mut run.cluster).await;
+    let before = data_of(&mut run.cluster, 3).await;
     change(&mut run.cluster, 3, NEXT).await;
     for node in 1..=3 {
         until("the new version to be used", || async {
@@ -49,6 +52,7 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     run.audit().await;
 
     is_refused_at_joining(&run.cluster).await;
+    cannot_come_back(&mut run.cluster, 3, before.path()).await;
     run.same_history().await;
     let refused = run.cluster.setup(1).clone().binary(CHRONOS).refused().await;
     refused.names(&["state.db", " 2, ", " up to 1; ", "start a newer Chronos on it"]);
@@ -99,6 +103,34 @@ async fn is_refused_at_joining(cluster: &Cluster) {
     let said: Vec<_> = refused.stderr.lines().filter(|line| line.starts_with("chronos: ")).collect();
     assert_eq!(said, [format!("chronos: stopped: {sentence}")], "{refused:?}");
     assert_eq!(can_follow(cluster).await, [2, 2, 2]);
+}
+
+/// A copy of what a node has on its disk now. The node is away for as long as that takes.
+async fn data_of(cluster: &mut Cluster, node: usize) -> TempDir {
+    cluster.stop(node).await;
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(cluster.setup(node).data()).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    cluster.revive(node).await;
+    cluster.whole().await;
+    copy
+}
+
+/// A member that is put back on the old release, with what it had then, knows nothing of the new version. What the
+/// others send it then, it cannot read: it says so and ends, and the others go on without it.
+async fn cannot_come_back(cluster: &mut Cluster, node: usize, before: &Path) {
+    cluster.stop(node).await;
+    let refused = cluster.setup(node).clone().binary(CHRONOS).data_dir(before).refused().await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let said: Vec<_> = refused.stderr.lines().filter(|line| line.starts_with("chronos: ")).collect();
+    let [said] = said[..] else { panic!("{refused:?}") };
+    let parts = ["chronos: stopped: ", " cluster version", " up to 1", "; start a newer Chronos"];
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    let others = cluster.node(1).post("/cluster/transfer-leadership", &json!({"to": "n2"})).await;
+    assert_eq!(others.status, 200, "{others:?}");
+    cluster.revive(node).await;
+    cluster.whole().await;
 }
 
 /// The version of the cluster, as a node says.

@@ -31,6 +31,7 @@ impl Bench {
             stuck_ms,
             wall_ms: 0,
             disk_full: false,
+            differs: false,
         };
         let answer = Answer { sign, sent: self.at(ms), bytes: 0 };
         let here = Here { now: self.at(ms), wall_ms: 0, applied: 10 };
@@ -121,6 +122,29 @@ fn whose_clock_is_off_gets_no_stamp_back_and_is_steady_only_after_it_is_not() {
     let back = bench.answer(10_999, 3, 10, 0);
     assert_eq!(bench.proven(11_000), Some(back));
     assert!(judged(&mut bench, 11_000, false));
+}
+
+#[test]
+fn whose_state_differs_gets_no_stamp_back_though_it_answers_and_applies() {
+    let mut bench = Bench::new();
+    let first = bench.answer(0, 1, 10, 0);
+    let sign = bench.heard.as_ref().expect("heard").sign;
+    let stamps = StampClock::new(1, Env::real());
+    let mut answer = |ms: u64, differs: bool| {
+        let stamp = stamps.now();
+        let answer = Answer { sign: Sign { stamp, differs, ..sign }, sent: bench.at(ms), bytes: 0 };
+        let here = Here { now: bench.at(ms), wall_ms: 0, applied: 10 };
+        let is_news = bench.heard.as_mut().expect("heard").note(&answer, &here, PATIENCE);
+        (stamp, is_news, bench.proven(ms), bench.counted(ms))
+    };
+    let (_, is_news, proven, counted) = answer(100, true);
+    assert!(is_news, "its leader judges it at once");
+    assert_eq!((proven, counted), (Some(first), Some(100)));
+    let (_, is_news, proven, counted) = answer(9_000, true);
+    assert_eq!((is_news, proven, counted), (false, Some(first), Some(9_000)));
+    // Its state was replaced.
+    let (back, is_news, proven, counted) = answer(9_100, false);
+    assert_eq!((is_news, proven, counted), (true, Some(back), Some(0)));
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn voter(name: &str, now: Instant) -> Facts {
         stuck_ms: 0,
         wall_ms: 0,
         disk_full: false,
+        differs: false,
     };
     let seen = Some(Seen::of_itself(sign, now));
     Facts {
@@ -58,10 +59,11 @@ fn runs_go_to_those_who_answer_keep_up_fire_and_stay() {
     assert_eq!(names(&all.live), ["one", "three", "two"]);
     assert!(all.may_plan && all.passed_over.is_empty());
     type Change = fn(&mut Facts);
-    let cases: [(Change, PassedOver); 9] = [
+    let cases: [(Change, PassedOver); 10] = [
         (|two| two.seen = None, PassedOver::Unheard),
         (|two| seen(two).answered = TIMES.keeps_up, PassedOver::Unheard),
         (|two| seen(two).sign.disk_full = true, PassedOver::DiskFull),
+        (|two| seen(two).sign.differs = true, PassedOver::Differs),
         (|two| seen(two).clock = Offset { ms: -2_100, error_ms: 50 }, PassedOver::ClockOff),
         // It has nothing yet, and began to take in what there is only now, or a while ago.
         (|two| seen(two).pace = Pace::new(10, Instant::now()), PassedOver::Unheard),
@@ -104,6 +106,7 @@ fn who_only_does_not_fire_may_vote_and_lead_and_who_lacks_something_may_not() {
     let well = |change: fn(&mut Facts)| with_two(now, change).well().contains(&NodeName::unchecked("two"));
     assert!(well(|two| seen(two).sign.fires = false));
     assert!(!well(|two| seen(two).sign.disk_full = true));
+    assert!(!well(|two| seen(two).sign.differs = true));
     assert!(!well(|two| seen(two).sign.leaving = true));
     assert!(!well(|two| two.silence = Duration::from_secs(6)));
 }
@@ -128,6 +131,39 @@ fn where_nobody_does_all_of_its_part_they_fire_who_do_most_of_it() {
     let alone = view([|one| seen(one).sign.disk_full = true, |two| two.seen = None]);
     assert_eq!(names(&alone.live), ["one"]);
     assert_eq!(alone.passed_over, [(NodeName::unchecked("two"), PassedOver::Unheard)]);
+    // It would not fire, however few others there are.
+    let differs = view([|one| seen(one).sign.differs = true, |two| seen(two).sign.disk_full = true]);
+    assert_eq!(names(&differs.live), ["two"]);
+    let differs = view([|one| seen(one).sign.differs = true, |two| two.seen = None]);
+    assert!(differs.live.is_empty());
+}
+
+#[test]
+fn a_leader_whose_state_differs_plans_nothing_and_hands_over_if_another_can_lead() {
+    let now = Instant::now();
+    let judged = |change: fn(&mut Facts)| {
+        let mut members = [leader(now), voter("two", now), voter("three", now)];
+        seen(&mut members[0]).sign.differs = true;
+        members[1..].iter_mut().for_each(change);
+        judge(members.into(), &TIMES, now)
+    };
+    let differs = judged(|_| ());
+    assert_eq!(differs.hands_over(), Some(HandOver::Differs));
+    assert!(!differs.view().may_plan);
+    assert_eq!(names(&differs.view().live), ["three", "two"]);
+    let stays = judged(|other| seen(other).sign.disk_full = true);
+    assert!(stays.hands_over().is_none() && stays.view().may_plan);
+}
+
+#[test]
+fn a_voter_whose_state_differs_counts_for_a_majority() {
+    let now = Instant::now();
+    let mut two = voter("two", now);
+    seen(&mut two).sign.differs = true;
+    let three = Facts { seen: None, ..voter("three", now) };
+    let view = judge(vec![leader(now), two, three], &TIMES, now).view();
+    assert!(view.may_plan, "its log is as good as any");
+    assert_eq!(names(&view.live), ["one"]);
 }
 
 #[test]
@@ -142,7 +178,7 @@ fn a_leader_whose_clock_is_off_plans_nothing_and_hands_over_if_another_can_lead(
         judge(members.into(), &TIMES, now)
     };
     let ahead = judged([0, -86_400_000, -86_400_050], |_| ());
-    assert_eq!(ahead.hands_over(), Some(86_400_000));
+    assert_eq!(ahead.hands_over(), Some(HandOver::ClockOff(86_400_000)));
     let view = ahead.view();
     assert_eq!(names(&view.live), ["three", "two"]);
     assert_eq!(view.passed_over, [(NodeName::unchecked("one"), PassedOver::ClockOff)]);

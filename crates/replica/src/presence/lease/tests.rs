@@ -112,6 +112,23 @@ fn the_only_voter_has_a_lease_without_end() {
 }
 
 #[test]
+fn a_node_whose_state_differs_has_no_lease_whatever_is_proven() {
+    let (lease, set) = lease();
+    lease.renew(ms(0));
+    let first = lease.now().expect("it holds");
+    let mut changes = lease.changes();
+    lease.set_differs(true);
+    assert!(changes.has_changed().expect("it is there") && changes.borrow_and_update().is_none());
+    lease.renew(ms(100));
+    lease.set_alone(true);
+    assert!(lease.now().is_none() && !lease.holds(first));
+    lease.set_alone(false);
+    set(200);
+    lease.set_differs(false);
+    assert!(lease.now().is_some() && !lease.holds(first), "others had it meanwhile");
+}
+
+#[test]
 fn whoever_follows_is_told_of_each_change_once() {
     let (lease, set) = lease();
     let mut changes = lease.changes();

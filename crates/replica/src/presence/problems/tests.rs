@@ -25,6 +25,7 @@ fn said(seconds: u64, silent_ms: u64, bytes: u64, change: impl Fn(&mut Sign)) ->
         stuck_ms: 0,
         wall_ms: 0,
         disk_full: false,
+        differs: false,
     };
     let right = sign;
     change(&mut sign);
@@ -97,6 +98,18 @@ fn it_is_said_in_words_what_is_wrong_with_whom() {
 }
 
 #[test]
+fn of_a_state_that_differs_the_node_tells_itself() {
+    for seconds in [4, 12] {
+        assert!(said(seconds, 0, 0, |sign| sign.differs = true).is_empty());
+        assert_eq!(
+            said(seconds, 0, 0, |sign| (sign.differs, sign.fires) = (true, false)),
+            [""; 0],
+            "why it does not fire is told"
+        );
+    }
+}
+
+#[test]
 fn clocks_that_differ_without_a_majority_are_told_of_no_member_alone() {
     let now = Instant::now();
     let member = |id, ms| {
@@ -109,6 +122,7 @@ fn clocks_that_differ_without_a_majority_are_told_of_no_member_alone() {
                 stuck_ms: 0,
                 wall_ms: 0,
                 disk_full: false,
+                differs: false,
             },
             now,
         );

@@ -68,3 +68,35 @@ async fn a_command_of_a_later_version_is_not_proposed() {
     assert!(cluster.node("one").replica.status().last_log > logged, "other writes are taken");
     cluster.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_cannot_read_what_a_member_answers_stops_and_the_others_go_on() {
+    let mut cluster = Cluster::of_three().await;
+    let (leader, others) = cluster.roles("one");
+    cluster.node(&others[0]).write(1).await;
+    cluster.hub.answer_newer(&others[0], "append");
+    let fault = cluster.node(&leader).replica.fault().await;
+    let said =
+        "the answer to append is of format 2, and this Chronos knows formats up to 1; start a newer Chronos";
+    assert_eq!(fault, format!("{}: {said}", others[0]));
+    cluster.hub.heal();
+    cluster.kill(&leader).await;
+    cluster.node(&others[1]).write(2).await;
+    assert_eq!(cluster.node(&others[1]).jobs(), 2);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_that_cannot_read_what_its_leader_answers_stops_and_the_others_go_on() {
+    let mut cluster = Cluster::of_three().await;
+    let (leader, others) = cluster.roles("one");
+    let said = "is of format 2, and this Chronos knows formats up to 1; start a newer Chronos";
+    cluster.hub.answer_newer(&leader, "propose");
+    cluster.node(&others[0]).proposer.propose_all(put_job(1, "").items).await.expect_err("it cannot know");
+    let fault = cluster.node(&others[0]).replica.fault().await;
+    assert_eq!(fault, format!("the leader of the cluster: the answer to propose {said}"));
+    cluster.hub.heal();
+    cluster.kill(&others[0]).await;
+    cluster.node(&others[1]).write(2).await;
+    cluster.stop().await;
+}

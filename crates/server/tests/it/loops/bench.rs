@@ -9,8 +9,8 @@ use chronos_engine::{self as engine, Planner, PlannerConfig, PlannerInbox, Quota
 use chronos_env::{Env, Loops};
 use chronos_peer::{Caller, HttpTransport};
 use chronos_replica::{
-    Activity, Dependencies, Lease, LogLimits, Metrics, Proposer, Replica, ReplicaConfig, StateChange, Store,
-    View,
+    Activity, ComparePace, Dependencies, Lease, LogLimits, Metrics, Proposer, Replica, ReplicaConfig,
+    StateChange, Store, View,
 };
 use chronos_state::{
     Batch, Command, Effect, Fire, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun,
@@ -113,6 +113,7 @@ impl Bench {
             max_voters: 5,
             reassign_after: PATIENCE,
             log: LogLimits::default(),
+            compare: ComparePace::default(),
         };
         let caller = Caller { node: OWN.into(), cluster: Arc::default() };
         let loops = Loops::new(&env);

@@ -4,6 +4,7 @@
 use chronos_state::Batch;
 use proptest::prelude::*;
 
+use crate::compare::pieces;
 use crate::ops::ops;
 use crate::oracle::{config, log};
 use crate::support::{World, bounds, dump, logged};
@@ -86,5 +87,6 @@ proptest! {
         prop_assert_eq!(effects, effects_too);
         prop_assert_eq!(dump(&one.path()), dump(&other.path()));
         prop_assert_eq!(one.ask(|r| r.state_hash()), other.ask(|r| r.state_hash()));
+        prop_assert_eq!(pieces(&mut one.machine), pieces(&mut other.machine));
     }
 }
