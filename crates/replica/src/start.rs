@@ -240,6 +240,8 @@ fn raft_config(config: &ReplicaConfig) -> Result<Config, ReplicaError> {
         max_in_snapshot_log_to_keep: u64::MAX,
         // Beyond what the log keeps anyway, a follower gets a snapshot.
         replication_lag_threshold: snapshot_entries + keep_entries,
+        // A node whose disk was put back to how it was gets again what it lacks. What most nodes have is not counted anew.
+        allow_log_reversion: Some(true),
         // It has no limit of time of its own for a copy of the state: that arrives while its bytes move.
         ..Config::default()
     };

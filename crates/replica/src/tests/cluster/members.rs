@@ -1,5 +1,7 @@
 //! How members come and go, move, and take over the lead.
 
+use std::path::Path;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,5 +174,37 @@ async fn a_node_that_moved_is_found_where_it_is_now() {
     };
     until("the new address is known", known).await;
     cluster.node(&moved).write(1).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_disk_was_put_back_to_how_it_was_gets_again_what_it_lacks() {
+    let mut cluster = Cluster::of_three().await;
+    let (leader, others) = cluster.roles("one");
+    let back = others[0].clone();
+    cluster.node(&leader).write(1).await;
+    until("it has the first", || async { cluster.node(&back).jobs() == 1 }).await;
+
+    let before = tempfile::tempdir().expect("a directory");
+    let put = |from: &Path, to: &Path| {
+        for file in std::fs::read_dir(from).expect("a directory").map(|file| file.expect("a file").path()) {
+            std::fs::copy(&file, to.join(file.file_name().expect("a name"))).expect("copied");
+        }
+    };
+    cluster.kill(&back).await;
+    put(cluster.directories[&back].path(), before.path());
+    cluster.hub.heal();
+    cluster.start(&back, back == "one").await;
+    cluster.node(&leader).write(2).await;
+    until("it has the second", || async { cluster.node(&back).jobs() == 2 }).await;
+
+    // Meanwhile the same node leads, and remembers what this one had.
+    cluster.kill(&back).await;
+    cluster.directories.insert(back.clone(), before);
+    cluster.hub.heal();
+    cluster.start(&back, back == "one").await;
+    cluster.node(&leader).write(3).await;
+    until("it has all again", || async { cluster.node(&back).jobs() == 3 }).await;
+    assert_eq!(cluster.node(&leader).replica.status().leader, Some(named(&leader)));
     cluster.stop().await;
 }
