@@ -120,10 +120,10 @@ impl Executions {
     /// nothing where it was over already.
     pub(super) fn release(&mut self, id: ExecutionId, step: &mut Step<'_>) -> Option<State> {
         let entry = self.entries.get_mut(&id)?;
-        let was = std::mem::replace(&mut entry.state, State::Over);
+        let was = std::mem::replace(&mut entry.state, State::Over { failed: false });
         let prepared = entry.prepared.take();
         match (was, prepared) {
-            (State::Over, _) => return None,
+            (State::Over { .. }, _) => return None,
             (State::Running { slot, .. }, Some(prepared)) => {
                 step.push(Action::Abort(id));
                 self.running -= 1;

@@ -38,7 +38,10 @@ pub(super) enum State {
     /// A failed attempt is reported. The state will arm the next one.
     Reported,
     /// Its end is reported.
-    Over,
+    Over {
+        /// Whether that is a failure: one counts only where the record does not know better.
+        failed: bool,
+    },
     /// It was withdrawn, and may have begun before this dispatcher was started or on another node. That is
     /// reported when it is due, unless it is planned anew before.
     Withdrawn,
@@ -107,7 +110,7 @@ impl Entry {
 
     /// Whether an attempt is under way, or how one ended is reported.
     pub(super) fn has_begun(&self) -> bool {
-        matches!(self.state, State::Running { .. } | State::Reported | State::Over)
+        matches!(self.state, State::Running { .. } | State::Reported | State::Over { .. })
     }
 
     /// Whether it is the same attempt of the same version that the state speaks of.

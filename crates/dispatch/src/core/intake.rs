@@ -31,6 +31,18 @@ impl Executions {
                 entry.state = State::Waiting;
                 self.arm(id, due);
             }
+            // The record knows that attempt to have failed: an earlier life of this node has made it, and the log tells of
+            // it after the run. What was reported of it since counts for nothing, also if it was to be the last.
+            Some(entry)
+                if !matches!(entry.state, State::Running { .. } | State::Over { failed: false })
+                    && fire.attempt > entry.fire.attempt =>
+            {
+                let (inherited, backoff) = (entry.inherited, entry.backoff);
+                // It keeps its place in its job.
+                self.release(id, step);
+                self.entries.remove(&id);
+                self.wait(fire, inherited, backoff, step);
+            }
             // Its job changed before its instant, or it was withdrawn and is planned anew.
             Some(Entry {
                 state: State::Waiting | State::Withdrawn, fire: known, inherited, backoff, ..

@@ -88,6 +88,7 @@ impl Lane {
     /// Takes in an execution that had begun before a restart.
     pub(super) fn resume(&mut self, id: ExecutionId) {
         self.busy_since = Millis::MIN;
+        self.waiting.remove(&id);
         self.active.insert(id);
     }
 

@@ -157,7 +157,7 @@ impl Executions {
     /// Marks an execution as over, counts it, and lets the next of its job go.
     pub(super) fn finish(&mut self, id: ExecutionId, status: Status, step: &mut Step<'_>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.state = State::Over;
+        entry.state = State::Over { failed: status == Status::Failed };
         entry.prepared = None;
         let (job, took_ms) = (entry.fire.run.job, entry.took_ms(step.now.wall));
         step.push(Action::ExecutionEnded { status, took_ms });

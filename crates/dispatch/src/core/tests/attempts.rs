@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chronos_state::Effect::{Fire, Settled};
 use chronos_state::JobSeq;
-use chronos_types::Concurrency::Allow;
+use chronos_types::Concurrency::{Allow, Queue, Replace};
 use chronos_types::{DurationMs, JobSpec, RetryPolicy, Trigger};
 
 use super::bench::{Bench, failure, fire, fire_at, id, retry, spec, success, webhook};
@@ -28,6 +28,50 @@ fn a_retry_is_made_when_the_state_has_armed_it() {
     assert_eq!(bench.ended(1, 3, failure(503)), ["1#3 failed", "over failed in 3020"]);
     assert_eq!(bench.applied([Settled(id(1))]), [""; 0]);
     assert_eq!(bench.core.closed().keep.len(), 0);
+}
+
+#[test]
+fn a_retry_that_the_record_knows_takes_the_place_of_the_attempt_before_it() {
+    // The node was started anew, and its log tells again of a run and of its first attempt; or the state does, when it is
+    // asked.
+    for is_told in [true, false] {
+        let mut bench = Bench::new(64);
+        bench.knows(1, 1, Queue);
+        bench.applied([Fire(fire(11)), Fire(fire_at(12, 500))]);
+        if is_told {
+            bench.applied([Fire(retry(11, 2, 1_010))]);
+        }
+        bench.lift([retry(11, 2, 1_010), fire_at(12, 500)]);
+        assert_eq!(bench.after(1_009), [""; 0], "{is_told}");
+        assert_eq!(bench.after(1), ["attempt 11#2 v1"], "{is_told}");
+        let ended = ["11#2 delivered", "over success in 0", "attempt 12#1 v1"];
+        assert_eq!(bench.ended(11, 2, success()), ended);
+    }
+}
+
+#[test]
+fn a_last_failure_that_does_not_count_is_followed_by_the_retry_that_the_record_knows() {
+    let mut bench = Bench::recovered(64);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(1))]);
+    bench.tick();
+    assert_eq!(bench.ended(1, 1, failure(404)), ["1#1 failed", "over failed in 0"]);
+    // An earlier life of this node had reported the same attempt, and that arrived first.
+    bench.applied([Fire(retry(1, 2, 1_010))]);
+    assert_eq!(bench.after(1_010), ["attempt 1#2 v1"]);
+}
+
+#[test]
+fn a_run_that_was_replaced_is_not_retried_for_a_failure_that_is_on_record_since() {
+    let mut bench = Bench::recovered(64);
+    bench.knows(1, 1, Replace);
+    bench.applied([Fire(fire(11)), Fire(fire_at(12, 20))]);
+    bench.tick();
+    assert_eq!(bench.ended(11, 1, failure(503)), ["11#1 failed, retry at 1010"]);
+    assert_eq!(bench.after(20), ["11 replaced", "over cancelled in 20", "attempt 12#1 v1"]);
+    bench.applied([Fire(retry(11, 2, 1_010))]);
+    assert_eq!(bench.ended(12, 1, success()), ["12#1 delivered", "over success in 0"]);
+    assert_eq!(bench.after(1_010), [""; 0]);
 }
 
 #[test]
