@@ -28,6 +28,7 @@ pub const KINDS: &[&str] = &[
     "node_replaced",
     "one_way_cut",
     "pause",
+    "piece_compared",
     "plan_in_parts",
     "power_cut",
     "removal_asked",

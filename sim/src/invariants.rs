@@ -8,6 +8,7 @@ mod delivered_once;
 mod everybody_fires;
 mod failure_is_its_nodes_word;
 mod no_instant_lost;
+mod no_state_differs;
 mod nobody_is_late;
 mod overlap_is_forbidden;
 mod received_is_recorded;
@@ -21,9 +22,10 @@ pub(crate) use nobody_is_late::judged;
 
 type Check = fn(&Evidence<'_>) -> Vec<String>;
 
-const ALL: [(&str, Check); 14] = [
+const ALL: [(&str, Check); 15] = [
     ("backlog_drains", backlog_drains::check),
     ("states_are_equal", states_are_equal::check),
+    ("no_state_differs", no_state_differs::check),
     ("acknowledged_survives", acknowledged_survives::check),
     ("received_is_recorded", received_is_recorded::check),
     ("success_was_delivered", success_was_delivered::check),

@@ -88,6 +88,8 @@ pub(crate) struct Seen {
     pub(crate) replacing: bool,
     /// Whether the time of the cluster went ahead with a clock that was off by days, and was set back.
     pub(crate) time_jumped: bool,
+    /// What nodes said of states that differ.
+    pub(crate) differences: Vec<String>,
     /// What operators saw that must not be.
     pub(crate) wrong: Vec<String>,
     /// Whether the faults are over, so that clients end their work.

@@ -13,6 +13,7 @@ use crate::evidence::{self, Evidence, NodeState};
 use crate::faults::QUICK_MS;
 use crate::ledger::{Ledger, Seen};
 use crate::trouble::{self, Troubles};
+use crate::witness::Heard;
 use crate::world::{Names, TICK};
 use crate::{bulk, client, entropy, faults, invariants, outcomes, receiver, witness, world};
 
@@ -154,8 +155,9 @@ fn simulate(options: Options) -> Result<Report, String> {
 fn count(seen: &mut Seen, states: &[NodeState], is_large: bool) {
     let deliveries = u64::try_from(seen.deliveries.len()).unwrap_or(u64::MAX);
     seen.counts.add("delivery", deliveries);
-    let heard = witness::heard();
+    let Heard { counts: heard, mut differences } = witness::heard();
     seen.counts.add_all(&heard);
+    seen.differences.append(&mut differences);
     if !is_large {
         return;
     }

@@ -1,5 +1,5 @@
 //! Listens to what the server says of itself where nothing else tells: how often a state was replaced
-//! by a snapshot, how often a node waited for space.
+//! by a snapshot, how often a node waited for space, that the states of two nodes differ.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
@@ -23,18 +23,30 @@ const SAID: [(&str, &str, &str); 2] = [
     ("chronos_replica::health", "writes wait for space", "waited_for_space"),
 ];
 
+/// Whatever is an error here says that states differ. Where one of them was mended since, nothing else tells.
+const DIFFERS: &str = "chronos_replica::comparison";
+
+/// What was heard.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) counts: Counts,
+    /// That states differ: a sentence each.
+    pub(crate) differences: Vec<String>,
+}
+
 thread_local! {
-    static HEARD: RefCell<Counts> = RefCell::default();
+    static HEARD: RefCell<Heard> = RefCell::default();
 }
 
 /// What this thread has heard.
-pub(crate) fn heard() -> Counts {
+pub(crate) fn heard() -> Heard {
     HEARD.with_borrow(Clone::clone)
 }
 
 /// To be added to what takes the events of this process.
 pub fn witness<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
-    Witness.with_filter(Targets::new().with_targets(SAID.map(|(target, ..)| (target, Level::INFO))))
+    let targets = SAID.map(|(target, ..)| (target, Level::INFO));
+    Witness.with_filter(Targets::new().with_targets(targets).with_target(DIFFERS, Level::ERROR))
 }
 
 /// Puts simulated time before what the server logs.
@@ -56,7 +68,10 @@ impl<S: Subscriber> Layer<S> for Witness {
         let target = event.metadata().target();
         let known = SAID.iter().find(|(at, begin, _)| *at == target && message.0.starts_with(begin));
         if let Some((.., kind)) = known {
-            HEARD.with_borrow_mut(|counts| counts.add(kind, 1));
+            HEARD.with_borrow_mut(|heard| heard.counts.add(kind, 1));
+        }
+        if target.starts_with(DIFFERS) {
+            HEARD.with_borrow_mut(|heard| heard.differences.push(message.0));
         }
     }
 }

@@ -6,6 +6,7 @@ use chronos_client::Method;
 use serde_json::Value;
 
 use super::Client;
+use crate::web::fetch;
 use crate::world::since_start;
 
 /// Runs are planned two seconds ahead, and clocks were up to three seconds off. For a node that was removed the leader
@@ -32,8 +33,31 @@ impl Client {
         }
         // What was withdrawn from a node that was started anew waits until its instant has come.
         tokio::time::sleep(WITHDRAWN).await;
+        if self.number == 1 {
+            self.hear_of_states().await;
+        }
         self.ledger.note("drained");
         self.ledger.with(|seen| seen.drained = true);
+    }
+
+    /// How much of their states the nodes have compared, each since its last start, and whether any differ.
+    async fn hear_of_states(&self) {
+        for number in 1..=self.nodes {
+            let node = format!("n{number}");
+            let Some((200, bytes)) = fetch(&node, "/metrics").await else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            let metric = |name: &str| -> u64 {
+                let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+                values.next().unwrap_or_default()
+            };
+            let compared = metric("chronos_state_pieces_compared_total");
+            let differ = metric("chronos_states_differ");
+            self.ledger.with(|seen| {
+                seen.counts.add("piece_compared", compared);
+                seen.differences
+                    .extend((differ > 0).then(|| format!("{node} counts {differ} states that differ")));
+            });
+        }
     }
 
     /// Waits until the cluster has recovered, and then while the jobs run on. What was planned before a node came back,

@@ -162,6 +162,12 @@ fn states_that_differ() {
 }
 
 #[test]
+fn states_that_a_node_found_to_differ() {
+    let told = |seen: &mut Seen| seen.differences.push("the states of n1 and n2 differ".to_owned());
+    assert_eq!(with(told, as_it_is), ["no_state_differs"]);
+}
+
+#[test]
 fn a_job_that_is_not_as_it_was_acknowledged() {
     let is_lost = ["acknowledged_survives"];
     assert_eq!(with(as_it_was, |state| state.jobs.clear()), is_lost);
