@@ -1,6 +1,6 @@
 //! Gives the unfinished executions of one node to others, page by page.
 
-use chronos_state::{Command, MAX_ROWS, Moved, OpenRun, Reader, Reassign};
+use chronos_state::{Command, Moved, OpenRun, Reader, Reassign};
 use chronos_types::{ExecutionId, NodeName};
 
 use crate::error::LoopError;
@@ -8,7 +8,7 @@ use crate::services::Services;
 use crate::spread::node_beside;
 
 /// Executions moved in one command: a few milliseconds of the writer's time.
-pub(crate) const AT_ONCE: usize = MAX_ROWS;
+pub(crate) const AT_ONCE: usize = Reassign::AT_ONCE;
 
 /// Gives the unfinished executions of this node, which is about to stop, to `others`, but for those that are to
 /// stay (`keep`), which it still has to do with. Those that it may have begun without a record (`unsure`) are

@@ -34,6 +34,8 @@ pub const CLOCKS_DIFFER_MS: Millis = 2_000;
 /// a few of its own, those that it lists, or those that the change of a job leads to. All changes of jobs in one batch
 /// have this many together. It is part of what commands mean: another number needs a new version of the cluster.
 pub const MAX_ROWS: usize = 1_000;
+/// The executions of one [`Reassign`] take along no more than this many others. It is counted among its rows.
+pub(crate) const MAX_ALONG: usize = MAX_ROWS / 2;
 
 /// Everything that changes the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +113,7 @@ impl Command {
             | Self::RaiseVersion { .. } => 1,
             Self::Clock(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
-            Self::Reassign(reassign) => reassign.runs.len(),
+            Self::Reassign(reassign) => reassign.runs.len() + MAX_ALONG,
             // How many keys are that old is not known.
             Self::Trim(trim) if trim.keys_before > 0 => trim.rows().max(MAX_ROWS),
             Self::Trim(trim) => trim.rows(),
@@ -261,8 +263,14 @@ impl Trim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reassign {
-    /// The executions.
+    /// The executions, at most [`Self::AT_ONCE`]. Where those of a job may not overlap, later ones of the same node go
+    /// along.
     pub runs: Vec<Moved>,
+}
+
+impl Reassign {
+    /// So many executions are named in one command.
+    pub const AT_ONCE: usize = MAX_ROWS - MAX_ALONG;
 }
 
 /// Moves one execution from one node to another.

@@ -1,8 +1,5 @@
 //! Runs of a job that does not allow overlap come one after the other: no attempt of one arrives between two attempts of
 //! another, nor while the answer to one is waited for, but where a fault of the node that made that one explains it.
-//!
-//! Or the other node has just come back: where its runs were given away while it was gone, one that was on its way into the
-//! log is not among them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,8 +55,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             let from = begun.at.saturating_sub(COMES_BACK);
             // What ended the first of them may be lost as late as that.
             let until = goes_on.map_or(next.at, |later| later.at);
-            let explain = |node: &String| evidence.troubles.explain(node, from, until, &EXPLAIN);
-            if !explain(&begun.node) && !explain(&next.node) {
+            if !evidence.troubles.explain(&begun.node, from, until, &EXPLAIN) {
                 let (one, other) = (&begun.execution, &next.execution);
                 wrong.push(format!(
                     "{job} has {concurrency}, and {other} (by {} at {:?}) came while {one} (by {} at {:?}) was not over",

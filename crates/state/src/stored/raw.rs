@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::row;
 use super::spec::StoredSpec;
 use crate::error::StateError;
-use crate::run::Fire;
+use crate::run::{Fire, JobSeq};
 
 /// What decides when a job falls due.
 #[derive(Deserialize)]
@@ -70,14 +70,18 @@ pub(crate) fn with_policy(db: &Connection, fire: Fire) -> Result<Fire, StateErro
     if fire.run.trigger != Trigger::Replay || fire.begun {
         return Ok(fire);
     }
+    Ok(Fire { policy: policy(db, fire.run.job)?, ..fire })
+}
+
+/// What counts of overlap for a job, as it stands now; none where there is no such job, or today's rules do not know it.
+pub(crate) fn policy(db: &Connection, job: JobSeq) -> Result<Option<Concurrency>, StateError> {
     let mut statement = db.prepare_cached("SELECT seq, spec FROM jobs WHERE seq = ?1")?;
-    let mut rows = statement.query([fire.run.job.get()])?;
-    let Some(row) = rows.next()? else { return Ok(fire) };
-    let policy = row::read("jobs", row, |row| {
+    let mut rows = statement.query([job.get()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    row::read("jobs", row, |row| {
         let text = concurrency(row.get_ref(1)?.as_str().unwrap_or_default());
         Ok(text.and_then(|text| Concurrency::parse(&text).ok()))
-    })?;
-    Ok(Fire { policy, ..fire })
+    })
 }
 
 /// The part of a specification that says what the job is called.

@@ -297,12 +297,29 @@ impl Model {
     }
 
     fn reassign(&mut self, moved: &Moved) {
-        let run = self.runs.get_mut(&moved.execution).filter(|run| run.is_open());
-        if let Some(run) = run.filter(|run| run.execution.node_id == moved.from) {
-            run.execution.node_id = moved.to.clone();
-            run.unsure |= moved.unsure;
-            self.effects.push(Effect::Fire(self.owed(moved.execution)));
+        let Some(job) = self.reassign_one(moved) else { return };
+        if self.jobs[&job].spec().concurrency == Concurrency::Allow {
+            return;
         }
+        let is_later = |(_, id): &(&i64, &ExecutionId)| **id == moved.execution;
+        let later = self.numbers.iter().skip_while(|entry| !is_later(entry)).skip(1);
+        let later: Vec<_> = later.map(|(_, id)| *id).filter(|id| self.runs[id].job == job).collect();
+        for execution in later {
+            self.reassign_one(&Moved { execution, ..moved.clone() });
+        }
+    }
+
+    /// Moves one, and says of which job it is.
+    fn reassign_one(&mut self, moved: &Moved) -> Option<JobSeq> {
+        let run = self.runs.get_mut(&moved.execution).filter(|run| run.is_open())?;
+        if run.execution.node_id != moved.from {
+            return None;
+        }
+        let job = run.job;
+        run.execution.node_id = moved.to.clone();
+        run.unsure |= moved.unsure;
+        self.effects.push(Effect::Fire(self.owed(moved.execution)));
+        Some(job)
     }
 
     fn trim(&mut self, trim: &Trim) -> Outcome {

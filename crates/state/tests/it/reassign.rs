@@ -1,7 +1,7 @@
 //! Executions that are given to another node: the record says whose they are.
 
 use chronos_state::{Effect, Fire, JobSeq, Reported, RunRef};
-use chronos_types::{JobSpec, Status};
+use chronos_types::{Concurrency, JobSpec, Status};
 
 use crate::support::*;
 
@@ -63,6 +63,53 @@ fn what_is_over_or_elsewhere_or_unknown_is_not_moved() {
         assert_eq!(world.done(3000, late), []);
     }
     assert_eq!(dump(&world.path()), before);
+}
+
+#[test]
+fn what_came_meanwhile_goes_along_where_runs_may_not_overlap() {
+    let policies = [
+        (Concurrency::Forbid, true),
+        (Concurrency::Queue, true),
+        (Concurrency::Replace, true),
+        (Concurrency::Allow, false),
+    ];
+    for (concurrency, goes_along) in policies {
+        let mut world = World::new();
+        let (job, first) = world.with_run(JobSpec { concurrency, ..spec("a") });
+        let mut plan_at = |at| fire_of(&world.done(1500, plan([run(&job, at)])));
+        let [second, third, fourth] = [2000, 3000, 4000].map(&mut plan_at);
+        // One that is over, and one that is elsewhere.
+        world.done(2100, report(&third, delivered(1, 3000)));
+        world.done(2100, reassign(&fourth, NODE, "n3"));
+        let moved_at = |world: &mut World, fire| {
+            let effects = world.done(2200, moved(fire, NODE, "n2", true));
+            fires(&effects).into_iter().map(|fire| (fire.run.execution, fire.node)).collect::<Vec<_>>()
+        };
+        // An earlier one does not go along with a later one.
+        let at_n2 = |fire: &Fire| (fire.run.execution, node("n2"));
+        let both = [at_n2(&first), at_n2(&second)];
+        let expected = if goes_along { &both[..] } else { &both[..1] };
+        assert_eq!(moved_at(&mut world, &first), expected, "{concurrency:?}");
+        let of = |world: &World, fire: &Fire| world.execution(fire.run.execution).node_id;
+        assert_eq!(of(&world, &second), node(if goes_along { "n2" } else { NODE }));
+        assert_eq!(of(&world, &fourth), node("n3"));
+        assert_eq!(world.done(2300, reassign(&second, "n2", NODE)).len(), usize::from(goes_along));
+        assert_eq!(of(&world, &first), node("n2"), "it is earlier");
+    }
+}
+
+#[test]
+fn no_more_goes_along_than_a_command_may_change() {
+    let mut world = World::new();
+    let (job, first) = world.with_run(JobSpec { concurrency: Concurrency::Queue, ..spec("a") });
+    for at in 2..=700 {
+        world.done(1500, plan([run(&job, at * 1000)]));
+    }
+    let command = reassign(&first, NODE, "n2");
+    assert_eq!(command.rows(), 501);
+    assert_eq!(fires(&world.done(1600, command)).len(), 501);
+    let left = world.ask(|r| r.open_of(&node(NODE), None, 1000));
+    assert_eq!(left.len(), 199);
 }
 
 #[test]
