@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::heard::{Answer, Heard, Here, Seen};
+use super::judge::Verdict;
 use super::stamp::Stamp;
 use crate::lock::lock;
 use crate::log::tail::next;
@@ -139,13 +140,13 @@ impl Followers {
         Look { since: heard.since, awake_since: heard.awake_since, seen }
     }
 
-    /// The leader of this term has judged a member: whether its clock is off, and whether it does its part.
-    pub(crate) fn judged(&self, id: u64, term: u64, clock_is_off: bool, is_well: bool) {
+    /// The leader of this term has judged a member.
+    pub(crate) fn judged(&self, id: u64, term: u64, clock_is_off: bool, verdict: Verdict) {
         let mut heard = lock(&self.term);
         if heard.term == term
             && let Some(member) = heard.members.get_mut(&id)
         {
-            member.judged(clock_is_off, is_well, Instant::now());
+            member.judged(clock_is_off, verdict, Instant::now());
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clocks::Offset;
+use super::judge::Verdict;
 use super::meter::Meter;
 use super::pace::Pace;
 use super::sign::Sign;
@@ -57,6 +58,8 @@ pub(crate) struct Heard {
     clock_is_off: bool,
     /// Since when it has done its part without a break.
     well_since: Option<Instant>,
+    /// Whether the leader gives away what it holds.
+    is_silent: bool,
 }
 
 /// A member as its answers show it.
@@ -89,12 +92,14 @@ impl Heard {
             meter: Meter::new(here.now),
             clock_is_off: false,
             well_since: None,
+            is_silent: false,
         }
     }
 
     /// A member answered. Says whether something is to be judged anew for it, and not at the next look. It counts as
     /// heard from, and gets the stamp back, only while it does its part: one that applied nothing for `patience` must
-    /// fence itself, and so must one whose clock is off. One whose state differs has done so already.
+    /// fence itself, and so must one whose clock is off. One whose state differs has done so already. Nor does one get the
+    /// stamp back whose runs go to others at this moment: it is judged anew first.
     pub(crate) fn note(&mut self, answer: &Answer, here: &Here, patience: Duration) -> bool {
         let Answer { sign, sent, bytes } = *answer;
         let now = here.now;
@@ -115,7 +120,8 @@ impl Heard {
         let is_right = !self.clock_is_off && !self.sign.differs;
         if is_right && applies(&self.sign, &self.pace, patience, now) {
             self.counted = Some(now);
-            if self.stamps.len() < STAMPS {
+            is_news |= self.is_silent;
+            if !self.is_silent && self.stamps.len() < STAMPS {
                 self.stamps.push_back((now, sign.stamp));
             }
         }
@@ -128,9 +134,13 @@ impl Heard {
     }
 
     /// The leader has judged the member.
-    pub(crate) fn judged(&mut self, clock_is_off: bool, is_well: bool, now: Instant) {
+    pub(crate) fn judged(&mut self, clock_is_off: bool, verdict: Verdict, now: Instant) {
         self.clock_is_off = clock_is_off;
-        self.well_since = is_well.then(|| self.well_since.unwrap_or(now));
+        self.well_since = verdict.is_well().then(|| self.well_since.unwrap_or(now));
+        self.is_silent = verdict == Verdict::Silent;
+        if self.is_silent {
+            self.stamps.clear();
+        }
     }
 
     /// Whether the member has done its part for this long.

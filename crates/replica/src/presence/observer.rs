@@ -134,7 +134,7 @@ impl Observer {
         }
         for (facts, verdict) in &judgement.members {
             let is_off = is_clock_off(facts, judgement.time);
-            self.survey.followers.judged(facts.id, now.current_term, is_off, verdict.is_well());
+            self.survey.followers.judged(facts.id, now.current_term, is_off, *verdict);
         }
     }
 

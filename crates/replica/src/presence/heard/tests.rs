@@ -1,5 +1,6 @@
 use super::*;
 use crate::presence::stamp::StampClock;
+use crate::presence::view::PassedOver;
 use chronos_env::Env;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,6 +66,25 @@ fn only_what_was_heard_before_a_majority_acknowledged_is_proven() {
 }
 
 #[test]
+fn who_is_heard_again_while_its_runs_go_to_others_gets_no_stamp_back_before_it_is_judged_anew() {
+    let mut bench = Bench::new();
+    bench.answer(0, 1, 10, 0);
+    assert!(bench.proven(0).is_some());
+    let judged = |bench: &mut Bench, verdict| {
+        let now = bench.at(9_000);
+        bench.heard.as_mut().expect("heard").judged(false, verdict, now);
+    };
+    judged(&mut bench, Verdict::Silent);
+    assert_eq!(bench.proven(9_000), None);
+    bench.answer(9_100, 2, 10, 0);
+    assert_eq!(bench.proven(9_100), None);
+    assert_eq!(bench.counted(9_100), Some(0), "by this it is judged");
+    judged(&mut bench, Verdict::Live);
+    let last = bench.answer(9_200, 3, 10, 0);
+    assert_eq!(bench.proven(9_200), Some(last));
+}
+
+#[test]
 fn who_is_heard_and_applies_nothing_gets_no_stamp_back_after_a_while() {
     let mut bench = Bench::new();
     let mut last = bench.answer(0, 1, 7, 0);
@@ -110,7 +130,8 @@ fn whose_clock_is_off_gets_no_stamp_back_and_is_steady_only_after_it_is_not() {
     let judged = |bench: &mut Bench, ms: u64, is_off: bool| {
         let now = bench.at(ms);
         let heard = bench.heard.as_mut().expect("heard");
-        heard.judged(is_off, !is_off, now);
+        let verdict = if is_off { Verdict::PassedOver(PassedOver::ClockOff) } else { Verdict::Live };
+        heard.judged(is_off, verdict, now);
         heard.is_steady(PATIENCE, now)
     };
     assert!(!judged(&mut bench, 0, false));
