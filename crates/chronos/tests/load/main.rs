@@ -7,6 +7,7 @@
 //! | `CHRONOS_KILLS` | how often a process, or the leader, is killed |
 //! | `CHRONOS_RATE` | how many jobs fire each second on a cluster |
 //! | `CHRONOS_CUT` | for how many seconds the leader is cut off |
+//! | `CHRONOS_STATE_MB` | how large the state is that a node without data gets over a slow link |
 //! | `CHRONOS_RETRY` | for how many seconds a client that is turned away asks again |
 //! | `CHRONOS_PEER_TLS` | that the nodes speak TLS to each other |
 //!
