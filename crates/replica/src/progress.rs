@@ -121,7 +121,8 @@ impl Progress {
     /// That the storage stands still, for people, where it does.
     pub(crate) fn standstill(&self) -> Option<String> {
         let (unwritten, unapplied) = lock(&self.0).owed(Instant::now());
-        let sentence = if unwritten >= unapplied {
+        // What is not written cannot be applied, and where neither is, it is the disk.
+        let sentence = if unwritten >= STANDSTILL {
             format!("the disk of this node has not taken a write for {} s", unwritten.as_secs())
         } else {
             format!(
@@ -181,6 +182,19 @@ mod tests {
         progress.applied(7);
         assert_eq!((progress.stuck(), progress.stalled()), (ms(0), ms(0)));
         assert_eq!(progress.standstill(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_is_written_either_it_is_the_disk_whatever_hung_first() {
+        let progress = Progress::default();
+        progress.appended(7, Instant::now());
+        progress.flushed(7);
+        progress.committed(7);
+        pass(5).await;
+        progress.appended(8, Instant::now());
+        pass(1_200).await;
+        let said = "the disk of this node has not taken a write for 1 s";
+        assert_eq!(progress.standstill().as_deref(), Some(said));
     }
 
     #[tokio::test(start_paused = true)]
