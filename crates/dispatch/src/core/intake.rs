@@ -58,7 +58,12 @@ impl Executions {
                     self.held.push(id);
                 } else {
                     let (inherited, backoff) = (entry.inherited, entry.backoff);
-                    self.end(id, step);
+                    // What has begun keeps its place in its job.
+                    if fire.begun {
+                        self.release(id, step)
+                    } else {
+                        self.end(id, step)
+                    };
                     self.entries.remove(&id);
                     self.wait(fire, inherited, backoff, step);
                 }

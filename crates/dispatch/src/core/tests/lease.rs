@@ -136,6 +136,25 @@ fn where_another_node_made_the_withheld_attempt_the_next_one_waits_for_its_insta
 }
 
 #[test]
+fn a_withheld_attempt_that_is_told_anew_keeps_its_place_in_its_job_once_the_run_has_begun() {
+    // Another node made the attempt, and the next one is this node's; or another one began it, by another version.
+    let mut newer = fire(11);
+    (newer.run.version, newer.begun) = (2, true);
+    for (told, begins) in [(retry(11, 2, 5_000), "attempt 11#2 v1"), (newer, "attempt 11#1 v2")] {
+        let mut bench = Bench::recovered(64);
+        bench.knows(1, 1, Queue);
+        bench.knows(1, 2, Queue);
+        bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
+        bench.after(1);
+        bench.raise();
+        bench.withheld(11, 1, false);
+        let mut said = bench.lift([told.clone(), fire_at(12, 1)]);
+        said.extend(bench.after(5_000));
+        assert_eq!(said, ["fence lifted", begins], "{told:?}");
+    }
+}
+
+#[test]
 fn of_a_withheld_run_that_is_withdrawn_it_is_said_whether_anything_was_sent() {
     for has_sent in [false, true] {
         let mut bench = Bench::recovered(64);
