@@ -15,9 +15,11 @@ use crate::messages::request::Message;
 use crate::messages::wire::Unread;
 use crate::types::Member;
 
-/// About what an election takes: a leader is looked for so long, and one that was deposed may still answer so
-/// long.
+/// About what an election takes: a leader is looked for so long, and one that is not heard of may still answer so long.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+/// How long an answer may be on its way from a leader once another one leads. What waits behind it waits no longer:
+/// the leader of before may have been stopped in the middle of it, and say nothing for as long as that lasts.
+const LATE: Duration = Duration::from_millis(300);
 /// How long a leader may take. Longer than it waits for its disk, so that its own answer comes first.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -84,7 +86,11 @@ impl LeaderClient {
                 _ = cut_off.wait_for(|cut_off| *cut_off) => {}
             }
             // Its answer may be on its way.
-            tokio::time::sleep(SETTLE).await;
+            let another =
+                leadership.wait_for(|now| now.leader.as_ref().is_some_and(|name| *name != leader.name));
+            if tokio::time::timeout(SETTLE, another).await.is_ok() {
+                tokio::time::sleep(LATE).await;
+            }
         });
         tokio::select! {
             biased;
