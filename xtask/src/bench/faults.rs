@@ -39,7 +39,7 @@ pub async fn run(rate: usize, seconds: usize, only: &[Fault]) -> Result<Table> {
     ));
     let mut reference = None;
     for fault in Fault::all().filter(|one| *one == Fault::None || only.is_empty() || only.contains(one)) {
-        eprint!("{:<16}", fault.name());
+        eprint!("{:<17}", fault.name());
         let round = Round { fault, sink: &sink, rate, seconds };
         match round.run().await {
             Ok(figures) => {
