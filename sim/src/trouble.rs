@@ -33,6 +33,20 @@ pub(crate) enum Kind {
     Narrow,
 }
 
+/// What keeps a node that runs from hearing others and from being heard, or its disk from taking what it is told.
+pub(crate) const HINDERS: [Kind; 8] = [
+    Kind::Paused,
+    Kind::CutOff,
+    Kind::HalfCutOff,
+    Kind::SlowDisk,
+    Kind::FullDisk,
+    Kind::HungDisk,
+    Kind::Network,
+    Kind::Narrow,
+];
+/// A node that comes back may be heard of just when its runs are given to others, and has yet to say what it did.
+pub(crate) const COMES_BACK: Duration = Duration::from_secs(2);
+
 /// What a fault changes.
 pub(crate) enum Turn {
     /// This begins, for these nodes together.
@@ -188,6 +202,13 @@ impl Troubles {
             let is_of_node = || trouble.nodes.iter().any(|number| name(*number) == node);
             kinds.contains(&trouble.kind) && (trouble.kind == Kind::Narrow || is_of_node())
         })
+    }
+
+    /// Whether something may have kept from the record, until then, what a node did at this time: it ended before it
+    /// said so, or it was hindered.
+    pub(crate) fn keep_from_record(&self, node: &str, did: Duration, until: Duration) -> bool {
+        let from = did.saturating_sub(COMES_BACK);
+        self.explain(node, from, until, &HINDERS) || self.explain(node, from, until, &[Kind::Down])
     }
 
     /// The nodes with which all was well between these times. A link that fails is the trouble of the end that has other

@@ -128,19 +128,30 @@ impl Cluster {
 
     /// Waits until every node is up, votes, knows the leader, and fires.
     pub async fn whole(&self) {
-        let count = self.setups.len();
         for node in self.running() {
-            until("the cluster to be whole", || async {
-                let status = node.get("/cluster/status").await;
-                let status = if status.status == 200 { status.json() } else { return None };
-                let nodes = status["nodes"].as_array()?;
-                let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;
-                let whole = nodes.len() == count && nodes.iter().filter(good).count() == count;
-                let fires = node.root("/ready").await.status == 200;
-                (whole && fires && !status["leader"].is_null()).then_some(())
-            })
-            .await;
+            until("the cluster to be whole", || async { self.is_whole_for(node).await.then_some(()) }).await;
         }
+    }
+
+    /// Whether it is so, as all nodes that are up say. For a test that waits for longer.
+    pub async fn is_whole(&self) -> bool {
+        for node in self.running() {
+            if !self.is_whole_for(node).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn is_whole_for(&self, node: &Server) -> bool {
+        let status = node.get("/cluster/status").await;
+        let status = if status.status == 200 { status.json() } else { return false };
+        let Some(nodes) = status["nodes"].as_array() else { return false };
+        let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;
+        let count = self.setups.len();
+        let whole = nodes.len() == count && nodes.iter().filter(good).count() == count;
+        let fires = node.root("/ready").await.status == 200;
+        whole && fires && !status["leader"].is_null()
     }
 
     /// The nodes that are up.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::evidence::Evidence;
-use crate::trouble::Kind;
+use crate::trouble::HINDERS;
 
 /// What was acknowledged is applied by a node that is well within a heartbeat and a message or two. And an attempt that it
 /// had begun arrives.
@@ -16,17 +16,6 @@ const SPREADS: Duration = Duration::from_millis(100);
 const SUCCEEDED: Duration = Duration::from_secs(12);
 /// A connection that a cut has broken is given up after this, where entries are sent on it.
 const HANGS: Duration = Duration::from_secs(3);
-/// What keeps a node from hearing of it. That it was down does not: it asks before it starts anything.
-const EXPLAIN: [Kind; 8] = [
-    Kind::Paused,
-    Kind::CutOff,
-    Kind::HalfCutOff,
-    Kind::SlowDisk,
-    Kind::FullDisk,
-    Kind::HungDisk,
-    Kind::Network,
-    Kind::Narrow,
-];
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let seen = evidence.seen;
@@ -37,7 +26,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let from = acknowledged.saturating_sub(HANGS);
         let spread = (acknowledged.saturating_sub(SPREADS), acknowledged + SPREADS);
         let is_untold = at < acknowledged + SUCCEEDED && evidence.troubles.any_begins(spread.0, spread.1);
-        let is_excused = is_untold || evidence.troubles.explain(node, from, at, &EXPLAIN);
+        // That the node was down keeps it from nothing: it asks before it starts anything.
+        let is_excused = is_untold || evidence.troubles.explain(node, from, at, &HINDERS);
         if at > acknowledged + KNOWN_WITHIN && !is_excused {
             wrong.push(format!("{id} was cancelled at {acknowledged:?}, and {node} delivered it at {at:?}"));
         }

@@ -5,27 +5,9 @@
 //! delivered first. So a node that goes on with what it has lost is found.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::evidence::Evidence;
-use crate::trouble::Kind;
-
-/// A node that comes back may be heard of just when its runs are given to others.
-const COMES_BACK: Duration = Duration::from_secs(2);
-/// What keeps an outcome from the record: its node ends before it is reported, does not run, is not heard, or takes no
-/// writes. And a node whose clock is off gives its runs up.
-const EXPLAIN: [Kind; 10] = [
-    Kind::Down,
-    Kind::Paused,
-    Kind::CutOff,
-    Kind::HalfCutOff,
-    Kind::SlowDisk,
-    Kind::FullDisk,
-    Kind::HungDisk,
-    Kind::Clock,
-    Kind::Network,
-    Kind::Narrow,
-];
+use crate::trouble::{COMES_BACK, Kind};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut last = BTreeMap::new();
@@ -34,7 +16,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let attempt = (&delivery.execution, delivery.attempt, &delivery.path);
         let Some(first) = last.insert(attempt, delivery) else { continue };
         let from = first.at.saturating_sub(COMES_BACK);
-        if !evidence.troubles.explain(&first.node, from, delivery.at, &EXPLAIN) {
+        // A node whose clock is off gives its runs up.
+        let is_off = || evidence.troubles.explain(&first.node, from, delivery.at, &[Kind::Clock]);
+        if !evidence.troubles.keep_from_record(&first.node, first.at, delivery.at) && !is_off() {
             let (id, number) = (&delivery.execution, delivery.attempt);
             wrong.push(format!(
                 "attempt {number} of {id} was delivered by {} at {:?} and by {} at {:?}, and nothing was wrong with {}",

@@ -6,23 +6,9 @@ use std::time::Duration;
 
 use crate::evidence::Evidence;
 use crate::ledger::Delivery;
-use crate::trouble::Kind;
 
-/// Before an attempt, for the faults that explain what comes of it.
-const COMES_BACK: Duration = Duration::from_secs(2);
 /// The end of an attempt may be heard of so much sooner than it should, as far as the network alone tells.
 const JITTER: Duration = Duration::from_millis(5);
-const EXPLAIN: [Kind; 9] = [
-    Kind::Down,
-    Kind::Paused,
-    Kind::CutOff,
-    Kind::HalfCutOff,
-    Kind::SlowDisk,
-    Kind::FullDisk,
-    Kind::HungDisk,
-    Kind::Network,
-    Kind::Narrow,
-];
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut of_job = BTreeMap::<&String, Vec<&Delivery>>::new();
@@ -52,10 +38,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             if !(goes_on.is_some() || is_under_way && !may_be_cut_off) {
                 continue;
             }
-            let from = begun.at.saturating_sub(COMES_BACK);
             // What ended the first of them may be lost as late as that.
             let until = goes_on.map_or(next.at, |later| later.at);
-            if !evidence.troubles.explain(&begun.node, from, until, &EXPLAIN) {
+            if !evidence.troubles.keep_from_record(&begun.node, begun.at, until) {
                 let (one, other) = (&begun.execution, &next.execution);
                 wrong.push(format!(
                     "{job} has {concurrency}, and {other} (by {} at {:?}) came while {one} (by {} at {:?}) was not over",

@@ -9,28 +9,12 @@
 //!   has it next may skip it, because another run of the job is unfinished.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use chronos_types::{Execution, Status};
 
 use crate::evidence::Evidence;
 use crate::ledger::Delivery;
-use crate::trouble::Kind;
 use crate::world::since_ms;
-
-/// Before a run is begun, for the faults that keep its node from saying so.
-const COMES_BACK: Duration = Duration::from_secs(2);
-const EXPLAIN: [Kind; 9] = [
-    Kind::Down,
-    Kind::Paused,
-    Kind::CutOff,
-    Kind::HalfCutOff,
-    Kind::SlowDisk,
-    Kind::FullDisk,
-    Kind::HungDisk,
-    Kind::Network,
-    Kind::Narrow,
-];
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -74,6 +58,6 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
 /// Whether an execution was skipped when nobody had heard that it had begun.
 fn was_skipped_untold(evidence: &Evidence<'_>, delivery: &Delivery, found: &Execution) -> bool {
     let skipped = since_ms(found.completed_at.unwrap_or_default() + evidence.troubles.off_ms);
-    let from = delivery.at.saturating_sub(COMES_BACK);
-    found.status == Status::Skipped && evidence.troubles.explain(&delivery.node, from, skipped, &EXPLAIN)
+    found.status == Status::Skipped
+        && evidence.troubles.keep_from_record(&delivery.node, delivery.at, skipped)
 }

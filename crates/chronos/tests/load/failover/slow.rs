@@ -75,7 +75,7 @@ async fn a_node_that_has_nothing_joins_over_a_slow_link_while_the_cluster_works(
     let began = Instant::now();
     run.cluster.revive(new).await;
     let in_vain = Duration::from_secs(megabytes * 8_000 / u64::from(COPY_KBIT) * 3) + PATIENCE;
-    while !is_whole(&run.cluster, new).await {
+    while !run.cluster.is_whole().await {
         assert!(began.elapsed() < in_vain, "n{new} has not joined within {in_vain:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -114,13 +114,4 @@ async fn grow(run: &Run, megabytes: u64, dice: &mut Dice) {
         let create = |node: Client, _| async move { node.create_job(job, Some(name)).await };
         run.client.ask(create).await.expect("a job");
     }
-}
-
-/// Whether a node votes and fires.
-async fn is_whole(cluster: &Cluster, n: usize) -> bool {
-    let status = cluster.node(n).get("/cluster/status").await;
-    let status = if status.status == 200 { status.json() } else { return false };
-    let (id, nodes) = (json!(format!("n{n}")), status["nodes"].as_array());
-    let own = nodes.and_then(|nodes| nodes.iter().find(|node| node["id"] == id));
-    own.is_some_and(|own| own["role"] != "learner") && cluster.node(n).root("/ready").await.status == 200
 }
