@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::log::handle::Log;
 use crate::messages::request::Message;
 use crate::messages::wire::Unread;
+use crate::raft::look_at;
 use crate::types::Member;
 
 /// About what an election takes: a leader is looked for so long, and one that is not heard of may still answer so long.
@@ -44,15 +45,14 @@ impl LeaderClient {
         let mut cut_off = self.log.cut_off.clone();
         loop {
             heard.borrow_and_update();
-            let known = {
-                let now = metrics.borrow_watched();
+            let known = look_at(&metrics, |now| {
                 let other = |id| now.membership_config.get_node(&id).cloned().map(Leader::Other);
                 match self.log.lead.deposed_by(&now.vote) {
                     Some(leader) => other(leader.node_id),
                     None if now.state.is_leader() => Some(Leader::Me),
                     None => now.current_leader.filter(|id| *id != now.id).and_then(other),
                 }
-            };
+            });
             if known.is_some() && !*cut_off.borrow_and_update() {
                 return known;
             }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use chronos_env::{BoxFuture, Loop, Loops};
 use chronos_state::{Batch, Proposal};
 use chronos_types::NodeName;
-use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
 use openraft::metrics::WaitError;
@@ -19,7 +18,7 @@ use super::upkeep;
 use crate::error::{ProposeError, ReplicaError};
 use crate::lead::{Halt, Lead};
 use crate::messages::payload::Accepted;
-use crate::raft::{Figures, Raft};
+use crate::raft::{Figures, Raft, look_at};
 use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
 use crate::types::{LoggedBatch, MAX_BATCH_BYTES};
@@ -87,7 +86,7 @@ impl Log {
     /// openraft's figures as they are now. Where another leader was heard and openraft does not know it yet, they say
     /// that it leads.
     pub(crate) fn figures(&self) -> Figures {
-        let mut now = self.raft.metrics().borrow_watched().clone();
+        let mut now = look_at(&self.raft.metrics(), Figures::clone);
         if let Some(leader) = self.lead.deposed_by(&now.vote) {
             now.state = ServerState::Follower;
             (now.current_term, now.current_leader) = (leader.term, Some(leader.node_id));

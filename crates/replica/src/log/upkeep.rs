@@ -13,7 +13,7 @@ use super::tail::next;
 use crate::config::LogLimits;
 use crate::health::Health;
 use crate::lead::Lead;
-use crate::raft::Raft;
+use crate::raft::{Raft, look_at};
 use crate::status::Leadership;
 
 /// A snapshot is due after this many bytes of entries.
@@ -118,8 +118,7 @@ pub(crate) async fn follow_leadership(
     let mut heard = lead.newest();
     loop {
         heard.borrow_and_update();
-        let current = {
-            let now = metrics.borrow_watched();
+        let current = look_at(&metrics, |now| {
             let deposed = lead.deposed_by(&now.vote);
             let known = (now.vote.leader_id.term, now.current_leader);
             let (term, leader) = deposed.map_or(known, |by| (by.term, Some(by.node_id)));
@@ -129,7 +128,7 @@ pub(crate) async fn follow_leadership(
                 leader: leader.map(|member| member.name.clone()),
                 is_leader: deposed.is_none() && now.state.is_leader(),
             }
-        };
+        });
         leadership.send_if_modified(|known| {
             let changed = *known != current;
             *known = current;
@@ -143,7 +142,7 @@ pub(crate) async fn follow_leadership(
     }
     leadership.send_modify(|known| known.is_leader = false);
     if !health.stopping() {
-        let state = raft.metrics().borrow_watched().running_state.clone();
+        let state = look_at(&raft.metrics(), |now| now.running_state.clone());
         let reason = state.err().map_or_else(|| "its task panicked".to_owned(), |fatal| fatal.to_string());
         health.report(format!("raft has stopped: {reason}"));
     }

@@ -4,7 +4,6 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use openraft::async_runtime::WatchReceiver as _;
 use tokio::time::Instant;
 
 use super::join::Joiner;
@@ -12,6 +11,7 @@ use super::state::MemberState;
 use crate::error::ChangeError;
 use crate::messages::payload::{Change, Standing};
 use crate::messages::request::Request;
+use crate::raft::look_at;
 
 /// Between rounds of asking.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -134,8 +134,7 @@ impl Joiner {
 
     /// Whether a node is a member, as this one knows.
     pub(super) fn standing_of(&self, id: u64) -> Standing {
-        let metrics = self.log.raft.metrics();
-        let members = metrics.borrow_watched().committed_membership_config.clone();
+        let members = look_at(&self.log.raft.metrics(), |now| now.committed_membership_config.clone());
         Standing {
             is_member: members.get_node(&id).is_some(),
             as_of: members.log_id().as_ref().map(|id| id.index),

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use openraft::alias::WatchReceiverOf;
-use openraft::async_runtime::WatchReceiver as _;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -13,7 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::peers::{ByMember, PeerMetrics};
-use crate::raft::Figures;
+use crate::raft::{Figures, look_at};
 use crate::types::{Member, Types};
 
 /// What is asked, once there is a log.
@@ -53,7 +52,7 @@ struct Members {
 impl Collector for Members {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(Source { figures, cut_off }) = self.standing.0.get() else { return Ok(()) };
-        let (now, is_cut_off) = (figures.borrow_watched().clone(), *cut_off.borrow());
+        let (now, is_cut_off) = (look_at(figures, Figures::clone), *cut_off.borrow());
         let leads = now.state.is_leader();
         let hears = now.current_leader.is_some() && !is_cut_off;
         let help = "1 while a leader is known and heard from, or this node leads and hears a majority.";

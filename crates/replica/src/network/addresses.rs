@@ -7,7 +7,7 @@ use openraft::async_runtime::WatchReceiver as _;
 
 use crate::lock::lock;
 use crate::log::upkeep::raft_ended;
-use crate::raft::Raft;
+use crate::raft::{Raft, look_at};
 use crate::types::StoredMembership;
 
 /// Where each node is to be reached, by its raft id. A node may move while replication to it goes on.
@@ -19,7 +19,7 @@ impl Addresses {
     pub(crate) async fn follow(self, raft: Raft) {
         let mut metrics = raft.server_metrics();
         loop {
-            self.take_over(&metrics.borrow_watched().membership_config);
+            look_at(&metrics, |now| self.take_over(&now.membership_config));
             if metrics.changed().await.is_err() {
                 return raft_ended().await;
             }

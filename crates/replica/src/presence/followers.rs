@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use chronos_env::{Bug, Env};
 use openraft::Instant as _;
-use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -30,7 +29,7 @@ use super::judge::Verdict;
 use super::stamp::Stamp;
 use crate::lock::lock;
 use crate::log::tail::next;
-use crate::raft::{Figures, Raft};
+use crate::raft::{Figures, Raft, look_at};
 
 /// What a leader hears from the others.
 pub(crate) struct Followers {
@@ -97,7 +96,7 @@ impl Followers {
 
     /// A member answered what was sent to it in this term.
     pub(crate) fn note(&self, id: u64, term: u64, answer: &Answer) {
-        let applied = self.raft.get().and_then(|raft| raft.metrics().borrow_watched().last_applied);
+        let applied = self.raft.get().and_then(|raft| look_at(&raft.metrics(), |now| now.last_applied));
         let mut heard = lock(&self.term);
         heard.begin(term);
         if heard.term != term {
@@ -168,7 +167,7 @@ impl Followers {
 
     /// The newest stamp of a member that came before a majority last acknowledged this node as its leader.
     pub(crate) fn proven(&self, id: u64) -> Option<Stamp> {
-        let acked = last_acked(&self.raft.get()?.metrics().borrow_watched())?;
+        let acked = look_at(&self.raft.get()?.metrics(), last_acked)?;
         lock(&self.term).members.get_mut(&id)?.proven(acked)
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_types::Millis;
-use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
 
 use super::activity::Activity;
@@ -15,7 +14,7 @@ use super::sign::Sign;
 use super::stamp::{Stamp, StampClock};
 use crate::comparison::differences::Differences;
 use crate::health::Health;
-use crate::raft::Raft;
+use crate::raft::{Raft, look_at};
 
 /// What this node knows of itself.
 pub(crate) struct Itself {
@@ -52,7 +51,7 @@ impl Itself {
         Sign {
             // First: what a sign says is no older than its stamp.
             stamp: self.stamps.now(),
-            applied: self.raft.metrics().borrow_watched().last_applied.map(|id| id.index),
+            applied: look_at(&self.raft.metrics(), |now| now.last_applied.map(|id| id.index)),
             fires: self.activity.may_fire(),
             leaving: self.is_leaving(),
             stuck_ms: u64::try_from(self.health.progress().stuck().as_millis()).unwrap_or(u64::MAX),
@@ -65,7 +64,7 @@ impl Itself {
     /// Whether the state of this node is not that of most nodes. One that is all of its cluster has nobody to differ
     /// from.
     pub(crate) fn differs(&self) -> bool {
-        let others = || self.raft.metrics().borrow_watched().membership_config.nodes().count() > 1;
+        let others = || look_at(&self.raft.metrics(), |now| now.membership_config.nodes().count() > 1);
         self.differences.differs() && others()
     }
 

@@ -17,7 +17,7 @@ use super::survey::Survey;
 use super::view::{PassedOver, View};
 use crate::log::upkeep::raft_ended;
 use crate::metrics::Metrics;
-use crate::raft::{Figures, Raft};
+use crate::raft::{Figures, Raft, look_at};
 
 /// Between looks. The view changes as time passes, without any message.
 const TICK: Duration = Duration::from_millis(250);
@@ -86,14 +86,13 @@ impl Observer {
                 () = self.survey.followers.news() => {}
                 changed = changes.changed() => if changed.is_err() { return raft_ended().await },
             }
-            changes.borrow_watched();
             self.look();
         }
     }
 
     /// Looks once.
     pub(crate) fn look(&self) {
-        let now = self.raft.metrics().borrow_watched().clone();
+        let now = look_at(&self.raft.metrics(), Figures::clone);
         self.lease.mark();
         // First: one that differs is not to take the lease up for a moment.
         self.lease.set_differs(self.survey.itself.differs());
