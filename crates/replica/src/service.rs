@@ -140,8 +140,8 @@ impl PeerService {
         tracing::info!(from, bytes = copy.length, offset, "receiving the state");
         let on_its_way = self.received.begin();
         let body = self.received.counted(body);
-        let file = match self.incoming.receive(copy, offset, &meta, body).await {
-            Ok(file) => file,
+        let received = match self.incoming.receive(copy, offset, &meta, body).await {
+            Ok(received) => received,
             Err(CopyError::Damaged(why)) => return Ok(CopyAnswer::Damaged(why)),
             Err(error @ CopyError::Broken(_)) => return Err(error.to_string()),
             Err(CopyError::Newer(sentence)) => {
@@ -150,8 +150,9 @@ impl PeerService {
                 return Err(sentence);
             }
         };
-        let snapshot = Snapshot { meta, snapshot: SnapshotSource::Received(file) };
+        let snapshot = Snapshot { meta, snapshot: SnapshotSource::Received(received.file.clone()) };
         let installed = self.log.raft.install_full_snapshot(vote, snapshot).await.map_err(text)?;
+        drop(received);
         on_its_way.done();
         Ok(CopyAnswer::Installed(installed.vote))
     }

@@ -25,6 +25,7 @@ use chronos_env::{Clock, Env, Loops, Timer};
 use chronos_peer::{Caller, Transport};
 use chronos_state::{Applied, Batch, Machine, Outcome, Reader, Refusal, VERSION};
 use chronos_types::NodeName;
+use prometheus_client::registry::Registry;
 
 use crate::lock::lock;
 use crate::log::handle::Log;
@@ -46,6 +47,8 @@ struct Node {
     replaced: Arc<AtomicUsize>,
     reader: Reader,
     clock: ShiftedClock,
+    /// What it counts.
+    registry: Registry,
 }
 
 /// The machine's own clock, and so many milliseconds. The second are those in which the machine was suspended.
@@ -104,6 +107,7 @@ impl Node {
         let (sink, replacements) = (applied.clone(), replaced.clone());
         let clock = ShiftedClock::default();
         let env = Env::with_clock(Arc::new(clock.clone()));
+        let mut registry = Registry::default();
         let activity = Arc::<Activity>::default();
         // As if it fired what it is to.
         activity.set(0, true);
@@ -116,13 +120,13 @@ impl Node {
             transport,
             caller: caller.clone(),
             activity,
-            metrics: Metrics::default(),
+            metrics: Metrics::new(&mut registry),
             loops: Loops::new(&env),
             env,
         };
         let replica = Replica::start(config, dependencies).await?;
         let proposer = Proposer::start(replica.clone());
-        Ok(Self { replica, proposer, applied, replaced, reader, clock })
+        Ok(Self { replica, proposer, applied, replaced, reader, clock, registry })
     }
 
     fn log(&self) -> &Log {

@@ -1,5 +1,7 @@
 //! A client for each other node, through which openraft replicates to it.
 
+mod copies;
+
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,9 +11,9 @@ use bytes::Bytes;
 use chronos_env::Seldom;
 use chronos_peer::Transport;
 use chronos_types::NodeName;
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use openraft::base::{BoxFuture, BoxStream};
-use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkV2};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
@@ -29,7 +31,7 @@ use crate::health::Health;
 use crate::lead::Lead;
 use crate::log::holds::Holds;
 use crate::log::tail::next;
-use crate::messages::payload::{Append, Appended, CopyAnswer, CopyId, SnapshotHead, To};
+use crate::messages::payload::{Append, Appended, To};
 use crate::messages::raft::{TransferAnswer, VoteAnswer};
 use crate::messages::request::{Message, Request};
 use crate::messages::wire::Unread;
@@ -39,9 +41,6 @@ use crate::presence::heard::Answer;
 use crate::state::snapshot::outgoing::OutgoingCopies;
 use crate::state::snapshot::source::{SnapshotSource, SourcedSnapshot};
 use crate::types::{Member, Types, Vote};
-
-/// How long a node may take to say how much of a copy it has.
-const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes a client for each peer.
 pub(crate) struct Network {
@@ -188,43 +187,6 @@ impl Peer {
             self.holds.took(self.id, &self.name, next(Some(&last)));
         }
         Ok(answer.into_stream_result(has, last.or(has)))
-    }
-
-    /// Sends a state that stands where `snapshot` says; answers with the other's vote.
-    async fn send_state(&self, vote: Vote, snapshot: SourcedSnapshot) -> Result<Vote, StreamingError<Types>> {
-        let failed = |error: &dyn Display| self.failed("a snapshot", error);
-        // For a node that does not answer no copy is made, and no log is held.
-        let nothing = CopyId { sha256: String::new(), length: 0 };
-        let _: u64 = self.ask(&Request::SnapshotOffset(self.to(nothing)), OFFSET_TIMEOUT).await?;
-        let asked = snapshot.meta.last_log_id;
-        let Some(on_its_way) = self.holds.copy(self.id, &self.name, next(asked.as_ref())) else {
-            return Err(NetworkError::from_string("the log was cut behind this state meanwhile").into());
-        };
-        let copy = self.outgoing.copy(snapshot).await.map_err(|error| failed(&error))?;
-        if copy.meta.last_log_id > asked {
-            // It is newer than what was asked for. openraft asks again at once, gets this one, and then knows where
-            // it stands: what the copy holds need not be sent once more.
-            return Err(NetworkError::from_string("the copy is newer").into());
-        }
-        let had: u64 = self.ask(&Request::SnapshotOffset(self.to(copy.id.clone())), OFFSET_TIMEOUT).await?;
-        let offset = if had <= copy.id.length { had } else { 0 };
-        tracing::info!(to = self.name.as_str(), bytes = copy.id.length, offset, "sending the state");
-        on_its_way.begins(next(copy.meta.last_log_id.as_ref()), offset, copy.id.length);
-        let head = SnapshotHead { vote, meta: copy.meta.clone(), copy: copy.id.clone(), offset };
-        let message = Request::Snapshot(self.to(head)).encode().map_err(|error| failed(&error))?;
-        let body = self.outgoing.read(copy.clone(), offset).await.map_err(|error| failed(&error))?;
-        let count = on_its_way.counter();
-        let body = self.copies.sent.counted(body).inspect_ok(move |chunk| count(chunk.len() as u64)).boxed();
-        let answer = self.transport.upload(&self.address()?, message.kind, message.bytes.clone(), body).await;
-        let answer = answer.map_err(|error| failed(&error))?;
-        match self.read(&message, &answer).map_err(|error| failed(&error))? {
-            CopyAnswer::Installed(vote) => Ok(vote),
-            CopyAnswer::Damaged(why) => {
-                // It may have been damaged here. The next one is made, and sent, from the start.
-                self.outgoing.forget(&copy.id).await;
-                Err(failed(&why).into())
-            }
-        }
     }
 }
 

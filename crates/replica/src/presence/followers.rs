@@ -159,6 +159,13 @@ impl Followers {
         lock(&self.term).members.get(&id).is_some_and(|member| member.seen(Instant::now()).sign.differs)
     }
 
+    /// Whether a member says, in an answer to what was sent to it since this instant, that it has applied all entries
+    /// before `needs`.
+    pub(crate) fn has_applied(&self, id: u64, term: u64, needs: u64, since: Instant) -> bool {
+        let heard = lock(&self.term);
+        heard.term == term && heard.members.get(&id).is_some_and(|member| member.has_applied(needs, since))
+    }
+
     /// Whether a member answered within this time. An answer comes once all that was sent before is on its disk.
     pub(crate) fn has_answered(&self, id: u64, within: Duration) -> bool {
         let term = lock(&self.term);

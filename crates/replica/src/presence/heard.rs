@@ -110,7 +110,7 @@ impl Heard {
         if sent >= self.sent {
             is_news = sign.says_else(&self.sign);
             (self.sent, self.sign) = (sent, sign);
-            self.pace.note(sign.applied.map_or(0, |index| index + 1), here.applied, now);
+            self.pace.note(sign.entries(), here.applied, now);
             let clock = Offset::of(sign.wall_ms, here.wall_ms, now.saturating_duration_since(sent));
             if clock.is_sure() || now.saturating_duration_since(self.read_at) >= READING_HOLDS {
                 is_news |= clock.is_off(0) != self.clock.is_off(0);
@@ -131,6 +131,11 @@ impl Heard {
     /// Whether it last said that it was about to stop.
     pub(crate) fn is_leaving(&self) -> bool {
         self.sign.leaving
+    }
+
+    /// Whether it says, in an answer to what was sent since this instant, that it has applied all entries before `needs`.
+    pub(crate) fn has_applied(&self, needs: u64, since: Instant) -> bool {
+        self.sent >= since && self.sign.entries() >= needs
     }
 
     /// The leader has judged the member.

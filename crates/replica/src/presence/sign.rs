@@ -29,6 +29,11 @@ pub(crate) struct Sign {
 }
 
 impl Sign {
+    /// How many entries it has applied.
+    pub(crate) fn entries(&self) -> u64 {
+        self.applied.map_or(0, |index| index + 1)
+    }
+
     /// Whether it says something else than `other` by which a leader gives out runs.
     pub(crate) fn says_else(&self, other: &Self) -> bool {
         let said = |sign: &Self| (sign.fires, sign.leaving, sign.disk_full, sign.differs);

@@ -246,7 +246,9 @@ async fn a_copy_that_was_flipped_or_cut_on_its_way_is_refused() {
         assert_eq!(incoming.offset(&id), Ok(0), "nothing of it is kept");
     }
     let received = incoming.receive(id.clone(), 0, &meta, body(&good)).await.expect("it is whole");
-    assert_eq!(std::fs::read(received.path()).expect("a copy"), good);
+    assert_eq!(std::fs::read(received.file.path()).expect("a copy"), good);
+    incoming.offset(&id).expect_err("it is yet to be installed");
+    drop(received);
     // It is whole, and stands elsewhere than was said.
     let elsewhere = crate::types::SnapshotMeta { last_log_id: Some(at(3, 9, 8)), ..meta.clone() };
     let refused = incoming.receive(id.clone(), 0, &elsewhere, body(&good)).await.expect_err("elsewhere");

@@ -33,6 +33,10 @@ struct State {
     chunks: Option<usize>,
     /// In so many of the next bodies a bit is flipped.
     flips: usize,
+    /// So many of the next bodies never arrive, and the sender does not hear of it.
+    swallows: usize,
+    /// In so many of the next uploads the answer never arrives, and the caller does not hear of it.
+    unanswered: usize,
     /// Bodies stand still.
     held: watch::Sender<bool>,
     /// From, to, and of which kind.
@@ -114,6 +118,16 @@ impl Hub {
     /// In so many of the next bodies a bit is flipped on the way.
     pub(super) fn flip_bodies(&self, flips: usize) {
         lock(&self.0).flips = flips;
+    }
+
+    /// So many of the next bodies vanish, as on a connection that is dead without anybody knowing.
+    pub(super) fn swallow_bodies(&self, swallows: usize) {
+        lock(&self.0).swallows = swallows;
+    }
+
+    /// So many of the next bodies arrive, and the answers to them vanish.
+    pub(super) fn swallow_answers(&self, unanswered: usize) {
+        lock(&self.0).unanswered = unanswered;
     }
 
     /// Whether bodies stand still on their way.
@@ -210,6 +224,9 @@ impl Transport for Port {
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let service = self.reach(to, kind)?;
+            if take_one(&mut lock(&self.hub.0).swallows) {
+                return std::future::pending().await;
+            }
             let limit = lock(&self.hub.0).chunks;
             let body = match limit {
                 None => body,
@@ -218,12 +235,7 @@ impl Transport for Port {
                     body.take(chunks).chain(broken).boxed()
                 }
             };
-            let flips = {
-                let mut state = lock(&self.hub.0);
-                let flips = state.flips;
-                state.flips = flips.saturating_sub(1);
-                flips > 0
-            };
+            let flips = take_one(&mut lock(&self.hub.0).flips);
             let body = if flips { body.map(flipped).boxed() } else { body };
             let held = lock(&self.hub.0).held.subscribe();
             let body = body.then(move |chunk| {
@@ -236,9 +248,19 @@ impl Transport for Port {
             });
             let body = body.boxed();
             let answer = service.receive(&self.caller.node, kind, message, body).await;
+            if take_one(&mut lock(&self.hub.0).unanswered) {
+                return std::future::pending().await;
+            }
             self.returned(to, answer)
         })
     }
+}
+
+/// Whether there is one left of these, which is taken.
+fn take_one(left: &mut usize) -> bool {
+    let any = *left > 0;
+    *left = left.saturating_sub(1);
+    any
 }
 
 /// A chunk with its first bit flipped.

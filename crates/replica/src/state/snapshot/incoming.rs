@@ -49,6 +49,15 @@ pub(crate) struct IncomingCopy {
     env: Env,
 }
 
+/// A copy that has come as a whole. Until this is dropped no other one is received, and the sender sees that this one
+/// is at work.
+#[derive(Debug)]
+pub(crate) struct Received<'a> {
+    pub file: Arc<ScratchFile>,
+    _slot: MutexGuard<'a, Option<Partial>>,
+}
+
+#[derive(Debug)]
 struct Partial {
     id: CopyId,
     file: Arc<ScratchFile>,
@@ -60,7 +69,7 @@ impl IncomingCopy {
         Self { directory, partial: Mutex::default(), env }
     }
 
-    /// How much of this copy is here.
+    /// How much of this copy is here. Refused while one is being received or installed.
     pub(crate) fn offset(&self, id: &CopyId) -> Result<u64, String> {
         let partial = self.lock()?;
         Ok(partial.as_ref().filter(|partial| partial.id == *id).map_or(0, |partial| partial.length))
@@ -74,7 +83,7 @@ impl IncomingCopy {
         offset: u64,
         meta: &SnapshotMeta,
         mut body: Body,
-    ) -> Result<Arc<ScratchFile>, CopyError> {
+    ) -> Result<Received<'_>, CopyError> {
         let mut slot = self.lock()?;
         let partial = match slot.as_mut() {
             Some(partial) if partial.id == id && partial.length == offset => partial,
@@ -149,7 +158,7 @@ impl IncomingCopy {
         // It is kept until here: where the connection breaks while it is read, it need not be sent again.
         let Some(whole) = slot.take() else { return Err("the copy is gone".to_owned().into()) };
         match read {
-            Ok(stands) if stands == *meta => Ok(whole.file),
+            Ok(stands) if stands == *meta => Ok(Received { file: whole.file, _slot: slot }),
             Ok(stands) => Err(CopyError::Damaged(mismatch(&stands, meta))),
             Err(newer @ StateFault::NewerCopy { .. }) => Err(CopyError::Newer(newer.to_string())),
             Err(error) => Err(CopyError::Damaged(format!("the copy cannot be read: {error}"))),
@@ -157,7 +166,7 @@ impl IncomingCopy {
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Option<Partial>>, String> {
-        self.partial.try_lock().map_err(|_| "a copy of the state is being received".to_owned())
+        self.partial.try_lock().map_err(|_| "a copy of the state is being received or installed".to_owned())
     }
 }
 

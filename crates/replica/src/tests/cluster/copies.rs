@@ -57,6 +57,17 @@ impl Node {
         self.replica.status().last_log.expect("a log")
     }
 
+    /// How many copies it has sent, by what came of them: arrived, and failed.
+    fn copies_sent(&self) -> [u64; 2] {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("written to memory");
+        ["done", "failed"].map(|outcome| {
+            let name = format!("snapshots_sent_total{{outcome=\"{outcome}\"}} ");
+            let value = text.lines().find_map(|line| line.strip_prefix(&name)).expect("a counter");
+            value.parse().expect("a number")
+        })
+    }
+
     fn copies_got(&self) -> usize {
         self.replaced.load(Ordering::Relaxed)
     }
@@ -138,6 +149,36 @@ async fn a_copy_that_breaks_goes_on_where_it_stopped_though_the_state_has_change
     cluster.fourth_has_all(leader).await;
     assert_eq!(fourth.copies_got(), 1);
     assert!(number > 60, "the state has changed meanwhile: {number} jobs");
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_whose_answer_is_lost_counts_as_sent_once_the_node_says_what_it_has_applied() {
+    let mut cluster = Cluster::with_logs(SHORT).await;
+    let leader = cluster.roles("one").0;
+    let [done, failed] = cluster.node(&leader).copies_sent();
+    cluster.hub.swallow_answers(1);
+    cluster.join_fourth(SHORT).await;
+    until("the fourth has a copy", || async { cluster.node("four").copies_got() > 0 }).await;
+    let leader = cluster.node(&leader);
+    leader.put(41).await.expect("accepted");
+    cluster.fourth_has_all(leader).await;
+    assert_eq!(cluster.hub.count("four", "snapshot"), 1, "it is not sent again");
+    assert_eq!(leader.copies_sent(), [done + 1, failed]);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_never_reaches_the_node_is_sent_again() {
+    let mut cluster = Cluster::with_logs(SHORT).await;
+    let leader = cluster.roles("one").0;
+    let [done, failed] = cluster.node(&leader).copies_sent();
+    cluster.hub.swallow_bodies(1);
+    cluster.join_fourth(SHORT).await;
+    let leader = cluster.node(&leader);
+    cluster.fourth_has_all(leader).await;
+    assert_eq!(cluster.hub.count("four", "snapshot"), 2);
+    assert_eq!(leader.copies_sent(), [done + 1, failed + 1]);
     cluster.stop().await;
 }
 
