@@ -101,16 +101,17 @@ impl Reassignment {
     /// A run that was withdrawn waits for its node to say whether it had begun. A node that is no member any
     /// more never will, so it is put on record that nobody knows. A silent node may come back.
     async fn report_for_the_gone(&self) -> Result<Tick, LoopError> {
-        let Services { env, store, proposer, view, .. } = &self.services;
-        let now = env.now();
+        let Services { store, proposer, view, .. } = &self.services;
+        let now = proposer.time();
         let mut names = store.read(Reader::withdrawn_nodes).await?;
         names.retain(|name| view.borrow().lacks(name));
         let find = move |reader: &Reader| {
             let withdrawn = names.iter().map(|name| reader.withdrawn(name));
             Ok(withdrawn.collect::<Result<Vec<_>, _>>()?.concat())
         };
-        // Before its instant it may be planned anew.
-        let gone = store.read(find).await?.into_iter().filter(|fire: &Fire| fire.fire_at < now).take(AT_ONCE);
+        // Before its instant it may be planned anew. An instant that no right clock would plan by now is not waited for.
+        let is_over = |fire: &Fire| fire.run.scheduled_time < now || fire.run.is_beyond_plans(now);
+        let gone = store.read(find).await?.into_iter().filter(is_over).take(AT_ONCE);
         let reports = gone.map(|fire| Command::Report(Report::of(&fire, Reported::Unknown)).into());
         let reports: Vec<Proposal> = reports.collect();
         if !reports.is_empty() {

@@ -41,7 +41,7 @@ pub use reader::{
     WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
-pub use run::{Fire, JobSeq, RunRef};
+pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{StoredAuth, StoredWebhook};

@@ -25,6 +25,11 @@ impl JobSeq {
     }
 }
 
+/// By a right clock no run is planned for an instant further ahead: runs are planned two seconds and a quarter ahead, and
+/// right clocks differ by [`CLOCKS_DIFFER_MS`](crate::CLOCKS_DIFFER_MS) at most. This is twice as much, and more: to wait
+/// so long costs nothing.
+pub const PLANNED_WITHIN_MS: Millis = 10_000;
+
 /// The identity of one run of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +46,15 @@ pub struct RunRef {
     /// What asked for it.
     #[serde(with = "text")]
     pub trigger: Trigger,
+}
+
+impl RunRef {
+    /// Whether nobody whose clock is right plans it by `now`: so a clock that was wrong has planned it. Who waits for
+    /// its instant waits for as long as that clock was wrong.
+    #[must_use]
+    pub fn is_beyond_plans(&self, now: Millis) -> bool {
+        self.scheduled_time > now.saturating_add(PLANNED_WITHIN_MS)
+    }
 }
 
 /// A run that a node is to fire.

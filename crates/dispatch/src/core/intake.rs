@@ -1,5 +1,7 @@
 //! Taking in what the state says of executions: planned, armed anew, withdrawn, cancelled, settled.
 
+use std::time::Duration;
+
 use chronos_state::{Change, Fate, Fire, Remainder, Reported};
 use chronos_types::{ExecutionId, Status, Trigger};
 
@@ -94,7 +96,8 @@ impl Executions {
     /// A run was taken off the record. Once it has begun it goes on, and its report brings the record
     /// back. Otherwise this node says that it had not begun. Where the run may have begun before this
     /// dispatcher was started, or on another node, it says that it does not know, once nobody can plan the
-    /// run anew any more.
+    /// run anew any more. Where a clock that was wrong planned it for an instant that is far ahead, that
+    /// instant is not waited for: the state knows what to make of the word.
     pub(super) fn withdraw(&mut self, fire: Fire, step: &mut Step<'_>) {
         let id = fire.run.execution;
         let entry = self.entries.get(&id);
@@ -105,7 +108,12 @@ impl Executions {
         self.end(id, step);
         self.entries.remove(&id);
         if inherited {
-            let due = Due::At(fire.fire_at.max(step.now.wall) + PLANNED_ANEW_MS);
+            // A wait of seconds, by the clock that nobody sets.
+            let now = step.now;
+            let is_far = fire.run.is_beyond_plans(now.wall);
+            let ahead = if is_far { 0 } else { (fire.run.scheduled_time - now.wall).max(0) };
+            let wait = Duration::from_millis((ahead + PLANNED_ANEW_MS).unsigned_abs());
+            let due = Due::After(now.monotonic + wait);
             self.entries.insert(id, Entry::new(fire, State::Withdrawn, due, inherited));
             self.heap.push(due, id);
         } else {

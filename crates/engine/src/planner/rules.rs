@@ -1,6 +1,6 @@
 //! Turns a due job into steps of a plan. Pure: it is told the time.
 
-use chronos_state::{DueJob, PassedOver, PlanStep, PlannedRun};
+use chronos_state::{CLOCKS_DIFFER_MS, DueJob, PLANNED_WITHIN_MS, PassedOver, PlanStep, PlannedRun};
 use chronos_types::{DurationMs, ExecutionId, Millis, MissedRuns, Trigger};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +15,7 @@ pub(super) const HORIZON_MS: i64 = 2_000;
 /// What falls due this much after the horizon is planned along with what is within it: at a thousand
 /// runs a second this makes four plans of them instead of a thousand, and halves the time per fire.
 pub(super) const TOGETHER_MS: i64 = 250;
+const _: () = assert!(HORIZON_MS + TOGETHER_MS + CLOCKS_DIFFER_MS <= PLANNED_WITHIN_MS);
 /// A job that is late by more than this is planned after those that are on time: it waited already, and the others
 /// are not to wait for it. As long as the planner may take between two looks under load.
 const LATE_AFTER_MS: i64 = 1_000;

@@ -177,10 +177,12 @@ fn read_open(row: &Row<'_>, job: JobSeq) -> Result<Open, StateError> {
 }
 
 impl Open {
-    /// Whether it is planned for an instant later than this.
+    /// Whether it is planned for an instant later than this. A clock that was days ahead may have taken that instant for
+    /// a missed one.
     pub(super) fn is_to_come(&self, at: Millis) -> bool {
         let Self { run, status, .. } = self;
-        (*status, run.trigger) == (Status::Pending, Trigger::Schedule) && run.scheduled_time > at
+        let is_planned = matches!(run.trigger, Trigger::Schedule | Trigger::CatchUp);
+        *status == Status::Pending && is_planned && run.scheduled_time > at
     }
 
     /// What a change of its job does to it.

@@ -55,7 +55,7 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
 }
 
 /// Takes in what became of a withdrawn run that is not delivered. If it had not begun (`known`), it is
-/// forgotten. If nobody knows, that stays on record.
+/// forgotten. If nobody knows, that stays on record, unless the job is to be planned for its instant still.
 pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) -> Result<(), StateError> {
     // If it was planned anew and withdrawn again meanwhile, the report that counts is still to come.
     let counts = |waiting: &Fire| waiting.node == report.node && waiting.run.version == report.run.version;
@@ -64,6 +64,11 @@ pub(super) fn answered(context: &mut Context<'_>, report: &Report, known: bool) 
         return withdrawn::forget(context, report.run.execution);
     }
     if is_due_by(context, report.run.job, report.run.scheduled_time)? {
+        if waiting.run.is_beyond_plans(context.at) {
+            // A clock that was wrong planned it, and it is planned anew when its time comes. Nobody is to be asked
+            // until then, and a record would keep it from being called at its time.
+            return withdrawn::forget(context, report.run.execution);
+        }
         // It may be planned anew in a moment, and a record would be in the way of that. So its node is
         // asked once more.
         context.effects.push(Effect::Withdraw(Fire { begun: true, ..waiting }));

@@ -275,6 +275,25 @@ fn a_withdrawn_run_that_nobody_can_speak_for_stays_on_record() {
 }
 
 #[test]
+fn a_withdrawn_run_that_a_clock_days_ahead_planned_waits_for_nobody() {
+    const FAR: i64 = 86_400_000;
+    for is_due_again in [false, true] {
+        let mut world = World::new();
+        let job = world.create_as(spec("a"));
+        let step = chronos_state::PlanStep { from: 1_000, ..run(&job, FAR) };
+        let fire = fire_of(&world.done(500, plan([step])));
+        let each_second = chronos_types::JobSpec { schedule: "* * * * * *".into(), ..spec("a") };
+        world.run(600, put(job.job.id, Some(1), each_second, is_due_again.then_some(1_000)));
+        assert_eq!(world.withdrawn(), slice::from_ref(&fire));
+        assert_eq!(fires(&world.done(700, report(&fire, Reported::Unknown))), []);
+        assert_eq!(world.withdrawn(), []);
+        let found = world.ask(|r| r.execution(fire.run.execution)).map(|row| row.execution.status);
+        // A record would keep it from being called when its time comes.
+        assert_eq!(found, (!is_due_again).then_some(Status::Cancelled));
+    }
+}
+
+#[test]
 fn a_withdrawn_run_that_a_node_which_is_gone_may_have_begun_stays_on_record() {
     for (unsure, status) in [(true, Some(Status::Cancelled)), (false, None)] {
         let mut world = World::new();

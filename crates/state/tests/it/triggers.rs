@@ -182,6 +182,21 @@ fn a_replay_runs_the_version_of_that_time() {
 }
 
 #[test]
+fn what_a_clock_days_ahead_planned_is_not_in_the_way_of_a_run_now() {
+    const DAY: i64 = 86_400_000;
+    for planned in [Trigger::Schedule, Trigger::CatchUp] {
+        let mut world = World::new();
+        let job = world.create_as(JobSpec { concurrency: Concurrency::Forbid, ..spec("a") });
+        let mut step = run(&job, DAY);
+        step.from = 1_000;
+        step.run.as_mut().unwrap().trigger = planned;
+        fire_of(&world.done(500, plan([step])));
+        world.run(1_200, trigger(&job, manual(1), None));
+        assert_eq!(world.execution(manual(1)).status, Status::Pending, "{planned:?}");
+    }
+}
+
+#[test]
 fn a_replay_keeps_to_the_policy_in_force() {
     let mut world = World::new();
     let (job, fire) = world.with_run(JobSpec { concurrency: Concurrency::Allow, ..spec("a") });

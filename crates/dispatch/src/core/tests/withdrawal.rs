@@ -94,6 +94,32 @@ fn what_is_late_already_may_still_be_planned_anew_for_a_while() {
 }
 
 #[test]
+fn what_a_wrong_clock_planned_is_not_waited_for() {
+    const MONTH: i64 = 30 * 86_400_000;
+    // Told of while the clock was wrong still, or once it was set back.
+    for wall in [START + MONTH, START] {
+        let mut bench = started();
+        bench.now.wall = wall;
+        bench.lift([fire_at(11, MONTH)]);
+        bench.applied([Withdraw(fire_at(11, MONTH))]);
+        bench.now.wall = START;
+        assert_eq!(bench.after(1_999), [""; 0]);
+        assert_eq!(bench.after(1), ["11 unknown"]);
+        assert_eq!(bench.after(TELL), [""; 0]);
+    }
+}
+
+#[test]
+fn what_waits_for_its_jitter_is_not_planned_anew_after_its_instant() {
+    let mut bench = started();
+    let jittered = chronos_state::Fire { fire_at: START + 3_600_000, ..fire_at(11, DUE) };
+    bench.lift([jittered.clone()]);
+    bench.applied([Withdraw(jittered)]);
+    assert_eq!(bench.after(TELL - 1), [""; 0]);
+    assert_eq!(bench.after(1), ["11 unknown"]);
+}
+
+#[test]
 fn what_is_planned_anew_is_fired_in_its_new_version() {
     let mut bench = started();
     bench.lift([fire_at(11, DUE)]);

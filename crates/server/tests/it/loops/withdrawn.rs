@@ -75,6 +75,28 @@ async fn what_a_life_before_this_one_may_have_begun_stays_on_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_clock_days_ahead_planned_is_spoken_for_at_once() {
+    const DAY: i64 = 86_400_000;
+    // One of this node, which may have been begun in a life before this one, and one of a node that is gone.
+    let bench = Bench::start(view(&[OWN], &[], true)).await;
+    let due = bench.env.now() + DAY;
+    let (own, gone) =
+        (bench.job("http://h/", "allow", due).await, bench.job("http://h/", "allow", due).await);
+    let (unsure, of_a_stranger) = (bench.plan(own, due, OWN).await, bench.plan(gone, due, "three").await);
+    delete(&bench, own).await;
+    delete(&bench, gone).await;
+    bench.see(view(&[OWN], &["two"], false));
+    let stop = CancellationToken::new();
+    let task = bench.look_after_the_gone(stop.clone());
+    for execution in [unsure, of_a_stranger] {
+        bench.settled(execution, Status::Cancelled).await;
+    }
+    assert_eq!(withdrawn(&bench).await, []);
+    stop.cancel();
+    task.await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_withdrawn_from_a_node_that_may_have_begun_it_and_planned_anew_is_fired() {
     let target = Target::start().await;
     let bench = Bench::start(view(&[OWN], &[], true)).await;

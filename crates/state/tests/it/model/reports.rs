@@ -16,6 +16,11 @@ impl Model {
                 if known {
                     self.withdrawn.remove(&id);
                 } else if due.is_some_and(|due| due <= own.run.scheduled_time) {
+                    // A clock that is days ahead makes nobody wait for days.
+                    if own.run.scheduled_time > self.at + 10_000 {
+                        self.withdrawn.remove(&id);
+                        return Outcome::Done;
+                    }
                     self.effects.push(Effect::Withdraw(Fire { begun: true, ..own }));
                 } else {
                     self.insert(&fire, None);

@@ -18,7 +18,12 @@ impl Model {
             },
         };
         if job.spec().concurrency == Concurrency::Forbid {
-            let comes = |id: &ExecutionId| !self.runs[id].is_to_come(self.at);
+            // Also one that a clock which was days ahead took for missed.
+            let comes = |id: &ExecutionId| {
+                let Execution { status, trigger, scheduled_time, .. } = &self.runs[id].execution;
+                let is_planned = matches!(trigger, Trigger::Schedule | Trigger::CatchUp);
+                !(*status == Status::Pending && is_planned && *scheduled_time > self.at)
+            };
             let mut others = self.open(seq).into_iter().filter(|id| *id != run.execution);
             if let Some(unfinished) = others.find(comes) {
                 return refuse(Refusal::Overlap { unfinished });
