@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::TextMap;
+use crate::actor::{self, Actor};
 
 /// One run of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -54,6 +55,15 @@ pub struct Execution {
     pub node_id: String,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who asked for it; `system` where its schedule did, and null where that is not known: it was asked for before
+    /// cluster version 2.
+    pub by: Option<Actor>,
+    /// What they said of it (`Chronos-Note`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Present where it was cancelled by a request, or for the deletion of its job, and it is known by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancellation>,
     /// Present where it is no run, but stands for all instants of a stretch that the job's missed-runs policy passed
     /// over. It is `skipped` then, and its scheduled time is the last of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +71,16 @@ pub struct Execution {
     /// Present where this release refuses a part of what is on record: why. The other fields show what can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
+}
+
+/// Who cancelled an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cancellation {
+    /// Who.
+    pub by: Actor,
+    /// What they said of it (`Chronos-Note`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A stretch of instants that were missed and passed over.
@@ -159,8 +179,12 @@ impl Execution {
             attempt_log,
             node_id,
             replay_of,
+            by,
+            cancelled_by,
             missed,
         } = execution;
+        let (by, note) = actor::shown(by.as_ref());
+        let (cancelled_by, cancel_note) = actor::shown(cancelled_by.as_ref());
         let took = |(from, to): (&i64, &i64)| (to - from).max(0).cast_unsigned();
         Self {
             id: id.to_string(),
@@ -181,6 +205,9 @@ impl Execution {
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
+            by,
+            note,
+            cancelled: cancelled_by.map(|by| Cancellation { by, note: cancel_note }),
             missed: missed.as_ref().map(Missed::from),
             invalid,
         }

@@ -6,6 +6,7 @@ use chronos_types::{self as domain, Millis, Status, format_rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::actor::{self, Actor};
 use crate::{RetryPolicy, Webhook};
 
 /// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`. The
@@ -85,6 +86,11 @@ pub struct Job {
     /// RFC 3339.
     #[schema(format = DateTime)]
     pub updated_at: String,
+    /// Who made the version; null where that is not known.
+    pub by: Option<Actor>,
+    /// What they said of it (`Chronos-Note`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The scheduled time of the next run (RFC 3339), which may be on record already; null when disabled or past the
     /// end. A run that waits for its jitter is still to come.
     #[schema(format = DateTime)]
@@ -116,6 +122,11 @@ pub struct JobVersion {
     /// When it was made (RFC 3339).
     #[schema(format = DateTime)]
     pub updated_at: String,
+    /// Who made it; null where that is not known: it was made before cluster version 2.
+    pub by: Option<Actor>,
+    /// What they said of it (`Chronos-Note`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The job in this version, with secrets redacted.
     pub spec: JobInput,
     /// Present where this release refuses what is on record of it: why. `spec` then shows what can be read.
@@ -126,19 +137,21 @@ pub struct JobVersion {
 impl Job {
     /// The job as clients see it.
     #[must_use]
-    pub fn new(job: &domain::Job, last_run: Option<(Status, Millis)>) -> Self {
-        Self::shown(job, JobInput::from(&job.spec), None, last_run)
+    pub fn new(job: &domain::Job, by: Option<&domain::By>, last_run: Option<(Status, Millis)>) -> Self {
+        Self::shown(job, by, JobInput::from(&job.spec), None, last_run)
     }
 
     /// A job whose specification is shown as `spec`, and is `invalid` for the reason given.
     #[must_use]
     pub fn shown<S>(
         job: &domain::Job<S>,
+        by: Option<&domain::By>,
         spec: JobInput,
         invalid: Option<String>,
         last_run: Option<(Status, Millis)>,
     ) -> Self {
         let domain::Job { id, spec: _, version, created_at, updated_at, next_due } = job;
+        let (by, note) = actor::shown(by);
         Self {
             id: id.to_string(),
             spec,
@@ -146,6 +159,8 @@ impl Job {
             version: *version,
             created_at: format_rfc3339(*created_at),
             updated_at: format_rfc3339(*updated_at),
+            by,
+            note,
             next_run: next_due.map(format_rfc3339),
             last_run: last_run
                 .map(|(status, at)| LastRun { status: status.as_str().to_owned(), time: format_rfc3339(at) }),
@@ -156,14 +171,21 @@ impl Job {
 impl JobVersion {
     /// A version as clients see it.
     #[must_use]
-    pub fn new(version: u64, updated_at: Millis, spec: &domain::JobSpec) -> Self {
-        Self::shown(version, updated_at, JobInput::from(spec), None)
+    pub fn new(version: u64, updated_at: Millis, by: Option<&domain::By>, spec: &domain::JobSpec) -> Self {
+        Self::shown(version, updated_at, by, JobInput::from(spec), None)
     }
 
     /// A version that is shown as `spec`, and is `invalid` for the reason given.
     #[must_use]
-    pub fn shown(version: u64, updated_at: Millis, spec: JobInput, invalid: Option<String>) -> Self {
-        Self { version, updated_at: format_rfc3339(updated_at), spec, invalid }
+    pub fn shown(
+        version: u64,
+        updated_at: Millis,
+        by: Option<&domain::By>,
+        spec: JobInput,
+        invalid: Option<String>,
+    ) -> Self {
+        let (by, note) = actor::shown(by);
+        Self { version, updated_at: format_rfc3339(updated_at), by, note, spec, invalid }
     }
 }
 

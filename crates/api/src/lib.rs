@@ -5,6 +5,7 @@
 //! included. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what a
 //! schedule means: the caller passes in a function that checks schedules.
 
+mod actor;
 mod cluster;
 mod execution;
 mod fields;
@@ -22,11 +23,12 @@ mod webhook;
 mod webhook_input;
 mod webhook_test;
 
+pub use actor::Actor;
 pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
-pub use execution::{Attempt, Execution, Missed, RequestView, Response};
+pub use execution::{Attempt, Cancellation, Execution, Missed, RequestView, Response};
 pub use health::{Health, Ready};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;

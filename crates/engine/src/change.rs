@@ -1,10 +1,8 @@
 //! Changes a job that exists: read it, make its next specification, propose that from the version that was
 //! read, and begin again where another change came first.
 
-use chronos_state::{
-    Command, Confirm, Idempotency, JobRow, Outcome, Proposal, PutJob, ReadSpec, Refusal, StoredSpec,
-};
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis};
+use chronos_state::{Command, Confirm, Idempotency, JobRow, Outcome, PutJob, ReadSpec, Refusal, StoredSpec};
+use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
@@ -66,6 +64,7 @@ impl Changed {
 pub(crate) async fn change(
     services: &Services,
     key: &str,
+    by: &By,
     demand: &Demand<'_>,
     idempotency: Option<&Idempotency>,
     next: impl Fn(&JobRow, Millis) -> Result<Option<ReadSpec>, Invalid>,
@@ -83,7 +82,8 @@ pub(crate) async fn change(
                 (Command::Confirm(Confirm { job, version, next_due }), row)
             }
         };
-        let proposal = Proposal { idempotency: idempotency.cloned(), command };
+        let proposal = services.proposal(by, idempotency, command).map_err(WriteError::from)?;
+        let by = proposal.by.clone();
         match services.proposer.propose(proposal).await? {
             // The first time it is answered as every other time.
             outcome @ Outcome::Job { .. } if idempotency.is_some() => return Ok(Changed::Before(outcome)),
@@ -92,7 +92,7 @@ pub(crate) async fn change(
                 return Ok(Changed::Now(Box::new(match now {
                     Ok(Some(now)) if now.job.version == version => lookup::shown(now, services.env.now()),
                     // Another change came since, and the answer is to this one.
-                    _ => JobRow { job: Job { version, updated_at: at, ..next.job }, ..next },
+                    _ => JobRow { job: Job { version, updated_at: at, ..next.job }, by, ..next },
                 })));
             }
             Outcome::Refused { refusal: Refusal::VersionMismatch { .. } } => {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chronos_replica::{ChangeError, MemberReport, MemberStatus, NodeReport, RaftStatus, Replica, Role};
-use chronos_types::NodeName;
+use chronos_types::{Actor, By, NodeName, Note, clip};
 use futures::future::join_all;
 
 use crate::error::{MembershipError, ReadError, Unavailable};
@@ -81,6 +81,23 @@ pub struct Member {
     pub report: Option<NodeReport>,
 }
 
+/// Says in this node's log who asks for a change of the cluster, and of which node: nothing else records it.
+fn asked(by: &By, what: &str, node: Option<&str>) {
+    let By { actor: Actor { kind, id, name, address }, note } = by;
+    let (kind, note) = (kind.as_str(), note.as_ref().map(Note::as_str));
+    let address = address.map(tracing::field::display);
+    let node = node.map(|node| tracing::field::debug(clip(node)));
+    tracing::info!(
+        node,
+        kind,
+        id = id.as_deref(),
+        name = name.as_deref(),
+        address,
+        note,
+        "asked for: {what}"
+    );
+}
+
 impl Cluster {
     /// The use cases, with what they work with. Backups that a crash left in `data_dir` are removed.
     ///
@@ -117,7 +134,8 @@ impl Cluster {
     ///
     /// # Errors
     /// The node cannot join, or has not caught up in time.
-    pub async fn add(&self, address: &str) -> Result<(Member, bool), MembershipError> {
+    pub async fn add(&self, by: &By, address: &str) -> Result<(Member, bool), MembershipError> {
+        asked(by, "a node is to be taken in", Some(address));
         let (name, new) = self.replica.membership().add(address).await?;
         let applied = self.replica.status().applied;
         let caught_up = async {
@@ -140,7 +158,8 @@ impl Cluster {
     ///
     /// # Errors
     /// There is no such member, it must stay, or nobody knows yet whether it is removed.
-    pub async fn remove(&self, name: &NodeName) -> Result<(), MembershipError> {
+    pub async fn remove(&self, by: &By, name: &NodeName) -> Result<(), MembershipError> {
+        asked(by, "a node is to be removed", Some(name.as_str()));
         Ok(self.replica.membership().remove(name).await?)
     }
 
@@ -149,7 +168,8 @@ impl Cluster {
     ///
     /// # Errors
     /// There is no such member, it has no vote, or it is not known yet whether it leads.
-    pub async fn transfer(&self, to: Option<NodeName>) -> Result<NodeName, MembershipError> {
+    pub async fn transfer(&self, by: &By, to: Option<NodeName>) -> Result<NodeName, MembershipError> {
+        asked(by, "another node is to lead", to.as_ref().map(NodeName::as_str));
         let mut leadership = self.replica.leadership();
         let before = leadership.borrow().term;
         self.replica.membership().transfer(to.clone()).await?;

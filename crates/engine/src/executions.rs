@@ -1,7 +1,7 @@
 //! The use cases of executions.
 
 use chronos_state::{Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, PageLimits};
-use chronos_types::{Execution, ExecutionId, Status};
+use chronos_types::{By, Execution, ExecutionId, Status};
 
 use crate::error::{NotFound, ReadError, WriteError};
 use crate::once::once;
@@ -94,13 +94,14 @@ impl Executions {
         &self,
         job: &str,
         id: &str,
+        by: &By,
         idempotency: Option<Idempotency>,
     ) -> Result<Cancelled, WriteError> {
         let key = idempotency.as_ref();
         let ask = async {
             let found = lookup::acknowledged_execution(&self.services, job, id).await?;
             let command = Command::Cancel(Cancel { execution: found.execution.id });
-            requested::propose(&self.services, command, key).await
+            requested::propose(&self.services, command, by, key).await
         };
         let outcome = once(&self.services, key, WriteError::is_refusal, ask).await?;
         requested::cancelled(&self.services, outcome).await
@@ -116,6 +117,7 @@ impl Executions {
         &self,
         job: &str,
         id: &str,
+        by: &By,
         idempotency: Option<Idempotency>,
     ) -> Result<Execution, WriteError> {
         let key = idempotency.as_ref();
@@ -125,7 +127,7 @@ impl Executions {
             if let Err(bad) = row.spec {
                 return Err(WriteError::Unreadable { version: original.job_version, why: bad.why });
             }
-            requested::run(&self.services, original.job_id, Some(original.id), key).await
+            requested::run(&self.services, original.job_id, Some(original.id), by, key).await
         };
         let outcome = once(&self.services, key, WriteError::is_refusal, ask).await?;
         requested::accepted(outcome)

@@ -1,10 +1,10 @@
 //! The use cases of jobs and their versions.
 
 use chronos_state::{
-    BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, Proposal,
-    PutJob, Refusal, StoredSpec, VersionRow,
+    BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, PutJob,
+    Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{Execution, Invalid, Job, JobId, JobSpec, Millis};
+use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::change::{self, Changed, Demand};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -90,6 +90,7 @@ impl Jobs {
     /// The specification is bad, the name is taken, or the write failed.
     pub async fn create(
         &self,
+        by: &By,
         idempotency: Option<Idempotency>,
         spec: impl FnOnce(Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
@@ -102,12 +103,14 @@ impl Jobs {
             let spec = StoredSpec::of(&first.spec);
             let put = PutJob { id: own, from_version: None, created_at, spec, next_due };
             let command = Command::PutJob(Box::new(put));
-            let proposal = Proposal { idempotency: idempotency.clone(), command };
+            let proposal =
+                self.services.proposal(by, idempotency.as_ref(), command).map_err(WriteError::from)?;
+            let by = proposal.by.clone();
             match proposer.propose(proposal).await? {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
-                    let row = JobRow { seq, job, last_run: None, pending: Vec::new() };
+                    let row = JobRow { seq, job, by, last_run: None, pending: Vec::new() };
                     Ok::<_, ChangeError>(Changed::Now(Box::new(row)))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
@@ -129,11 +132,12 @@ impl Jobs {
     pub async fn change(
         &self,
         key: &str,
+        by: &By,
         demand: Demand<'_>,
         next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
         let next = |row: &JobRow, now| next(row, now).map(|spec| Some(Ok(spec)));
-        change::change(&self.services, key, &demand, None, next).await?.row(&self.services).await
+        change::change(&self.services, key, by, &demand, None, next).await?.row(&self.services).await
     }
 
     /// Enables or disables a job, and answers with it as it is then.
@@ -143,6 +147,7 @@ impl Jobs {
     pub async fn set_enabled(
         &self,
         key: &str,
+        by: &By,
         enabled: bool,
         demand: Demand<'_>,
         idempotency: Option<Idempotency>,
@@ -157,7 +162,7 @@ impl Jobs {
                 }),
             })
         };
-        let ask = change::change(&self.services, key, &demand, idempotency.as_ref(), next);
+        let ask = change::change(&self.services, key, by, &demand, idempotency.as_ref(), next);
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
     }
@@ -170,6 +175,7 @@ impl Jobs {
     pub async fn rollback(
         &self,
         key: &str,
+        by: &By,
         version: &str,
         demand: Demand<'_>,
         idempotency: Option<Idempotency>,
@@ -189,7 +195,7 @@ impl Jobs {
             let next = |row: &JobRow, now| {
                 self.schedules.check_spec(&spec, row, now).map(|()| Some(Ok(spec.clone())))
             };
-            change::change(&self.services, &id, &demand, idempotency.as_ref(), next).await
+            change::change(&self.services, &id, by, &demand, idempotency.as_ref(), next).await
         };
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
@@ -199,12 +205,13 @@ impl Jobs {
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, or the write failed.
-    pub async fn delete(&self, key: &str, demand: Demand<'_>) -> Result<(), ChangeError> {
+    pub async fn delete(&self, key: &str, by: &By, demand: Demand<'_>) -> Result<(), ChangeError> {
         let JobRow { job, .. } = lookup::acknowledged_job(&self.services, key).await?;
         change::check(&demand, &job)?;
         let if_version = demand.is_some().then_some(job.version);
         let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
-        match self.services.proposer.propose(command.into()).await? {
+        let proposal = self.services.proposal(by, None, command).map_err(WriteError::from)?;
+        match self.services.proposer.propose(proposal).await? {
             Outcome::Done => Ok(()),
             Outcome::Refused { refusal: Refusal::VersionMismatch { current } } => {
                 Err(ChangeError::Precondition { id: job.id, current })
@@ -221,6 +228,7 @@ impl Jobs {
     pub async fn trigger(
         &self,
         key: &str,
+        by: &By,
         idempotency: Option<Idempotency>,
     ) -> Result<Execution, WriteError> {
         let ask = async {
@@ -228,7 +236,7 @@ impl Jobs {
             if let Err(bad) = row.job.spec {
                 return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
             }
-            requested::run(&self.services, row.job.id, None, idempotency.as_ref()).await
+            requested::run(&self.services, row.job.id, None, by, idempotency.as_ref()).await
         };
         let outcome = once(&self.services, idempotency.as_ref(), WriteError::is_refusal, ask).await?;
         requested::accepted(outcome)

@@ -1,8 +1,8 @@
 //! Runs that a client asks for, by hand or as the repeat of an earlier one, and those that it cancels. What it is
 //! answered comes from the outcome alone, so that a repeat of the request gets the same.
 
-use chronos_state::{Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, Proposal, TriggerRun};
-use chronos_types::{Execution, ExecutionId, JobId};
+use chronos_state::{Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, TriggerRun};
+use chronos_types::{By, Execution, ExecutionId, JobId};
 
 use crate::error::WriteError;
 use crate::services::Services;
@@ -23,20 +23,22 @@ pub(crate) async fn run(
     services: &Services,
     job: JobId,
     replay_of: Option<ExecutionId>,
+    by: &By,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
     let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
     let run = TriggerRun { job, execution, replay_of, node: services.node.clone() };
-    propose(services, Command::Trigger(run), idempotency).await
+    propose(services, Command::Trigger(run), by, idempotency).await
 }
 
 /// Proposes a command about an execution.
 pub(crate) async fn propose(
     services: &Services,
     command: Command,
+    by: &By,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
-    let proposal = Proposal { idempotency: idempotency.cloned(), command };
+    let proposal = services.proposal(by, idempotency, command)?;
     match services.proposer.propose(proposal).await? {
         outcome @ Outcome::Execution(_) => Ok(outcome),
         other => Err(WriteError::of(other)),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chronos_env::Env;
 use chronos_replica::{Activity, Proposer, Store, View};
-use chronos_types::{DurationMs, NodeName};
+use chronos_state::{AUTHORS_SINCE, Command, Idempotency, Proposal};
+use chronos_types::{By, DurationMs, NodeName};
 use tokio::sync::watch;
 
+use crate::error::Unavailable;
 use crate::metrics::Metrics;
 use crate::quota::Quota;
 
@@ -31,4 +33,31 @@ pub struct Services {
     pub metrics: Metrics,
     /// The bound on what the state takes.
     pub quota: Quota,
+}
+
+impl Services {
+    /// A command that somebody asks for. Before the version of the cluster that puts on record who does, it says nothing
+    /// of them.
+    ///
+    /// # Errors
+    /// A note would be lost.
+    pub(crate) fn proposal(
+        &self,
+        by: &By,
+        idempotency: Option<&Idempotency>,
+        command: Command,
+    ) -> Result<Proposal, Unavailable> {
+        let version = self.proposer.version();
+        let by = match &by.note {
+            _ if version >= AUTHORS_SINCE => Some(by.clone()),
+            None => None,
+            Some(_) => {
+                return Err(Unavailable::NotInUse(format!(
+                    "a note (Chronos-Note) is kept from cluster version {AUTHORS_SINCE} on, and the cluster is at \
+                     version {version} until every node can follow a higher one; send none, or come again"
+                )));
+            }
+        };
+        Ok(Proposal { idempotency: idempotency.cloned(), by, command })
+    }
 }

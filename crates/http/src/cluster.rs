@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, NoQuery};
@@ -101,6 +102,9 @@ fn node(member: Member) -> ClusterNode {
 /// Take in a node that waits for it. Answered when it has everything, and a vote where one is due.
 #[utoipa::path(
     post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "add_node",
+    params(
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
+    ),
     request_body = AddNodeRequest,
     responses(
         (status = 201, description = "It is a member", body = ClusterNode),
@@ -109,16 +113,24 @@ fn node(member: Member) -> ClusterNode {
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn add(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+async fn add(
+    State(app): State<Shared>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     let AddNodeRequest { raft_address } = AddNodeRequest::parse(&body.value)?;
-    let (member, new) = app.engine.cluster.add(&raft_address).await?;
+    let (member, new) = app.engine.cluster.add(&by, &raft_address).await?;
     Ok(respond::json(if new { StatusCode::CREATED } else { StatusCode::OK }, &node(member)))
 }
 
 /// Remove a node, there or not. Answered when it is no member any more.
 #[utoipa::path(
     delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "remove_node",
-    params(("id" = String, Path, description = "The node's name")),
+    params(
+        ("id" = String, Path, description = "The node's name"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
+    ),
     responses(
         (status = 204, description = "It is no member"),
         (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
@@ -130,14 +142,18 @@ async fn remove(
     State(app): State<Shared>,
     Params(id): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
 ) -> Result<Response, ApiError> {
-    app.engine.cluster.remove(&NodeName::unchecked(&id)).await?;
+    app.engine.cluster.remove(&by, &NodeName::unchecked(&id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Have another node lead: the one named, or, where nothing is sent, any. Answered when it does.
 #[utoipa::path(
     post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transfer_leadership",
+    params(
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
+    ),
     request_body = Option<TransferRequest>,
     responses(
         (status = 200, description = "Who leads now", body = TransferResponse),
@@ -149,17 +165,21 @@ async fn remove(
 async fn transfer(
     State(app): State<Shared>,
     _: NoQuery,
+    Caller(by): Caller,
     body: Option<JsonBody>,
 ) -> Result<Response, ApiError> {
     let request = body.map(|body| TransferRequest::parse(&body.value)).transpose()?;
     let TransferRequest { to } = request.unwrap_or_default();
-    let leader = app.engine.cluster.transfer(to.as_deref().map(NodeName::unchecked)).await?.to_string();
+    let leader = app.engine.cluster.transfer(&by, to.as_deref().map(NodeName::unchecked)).await?.to_string();
     Ok(respond::json(StatusCode::OK, &TransferResponse { leader }))
 }
 
 /// Say that the cluster's time is right though it jumped, or have it set back to the clock of the leader.
 #[utoipa::path(
     post, path = "/api/v1/cluster/clock", tag = "cluster", operation_id = "set_clock",
+    params(
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
+    ),
     request_body = ClockRequest,
     responses(
         (status = 200, description = "How the time stands now", body = ClusterTime),
@@ -167,12 +187,17 @@ async fn transfer(
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn clock(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+async fn clock(
+    State(app): State<Shared>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     let word = match ClockRequest::parse(&body.value)?.time {
         TimeWord::Right => engine::TimeWord::Right,
         TimeWord::SetBack => engine::TimeWord::SetBack,
     };
-    let time = app.engine.cluster.set_time(word).await?;
+    let time = app.engine.cluster.set_time(&by, word).await?;
     Ok(respond::json(StatusCode::OK, &cluster_time(time)))
 }
 

@@ -10,6 +10,7 @@ mod watch;
 
 use std::convert::Infallible;
 use std::future::Future as _;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use crate::caller::ClientAddress;
 use crate::head;
 pub(crate) use crowd::Crowd;
 use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
@@ -33,18 +35,24 @@ use watch::{IDLE, Stage, Watch, Watched, WatchedBody};
 /// to close now would reset it. Its answer says that the connection closes.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// Serves one connection until it is closed, by either side or by `stop`. Where it is one of many, it is closed
+/// Serves one connection of a client until it is closed, by either side or by `stop`. Where it is one of many, it is closed
 /// soon after its last answer.
-pub(crate) async fn serve<S>(stream: S, router: Router, crowd: &Crowd, stop: CancellationToken)
-where
+pub(crate) async fn serve<S>(
+    stream: S,
+    client: IpAddr,
+    router: Router,
+    crowd: &Crowd,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let watch = Watch::new();
     let io = TokioIo::new(Watched { stream, watch: watch.clone() });
     let answer = {
         let (watch, stop) = (watch.clone(), stop.clone());
-        service_fn(move |request: hyper::Request<Incoming>| {
+        service_fn(move |mut request: hyper::Request<Incoming>| {
             watch.set(Stage::Answering);
+            request.extensions_mut().insert(ClientAddress::from(client));
             let (answer, watch, stop) = (router.clone().call(request), watch.clone(), stop.clone());
             async move {
                 let mut response = answer.await?;

@@ -4,11 +4,13 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chronos_api::{Job, Problem};
+use chronos_types::By;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::NoBody;
+use crate::caller::Caller;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::NoQuery;
@@ -26,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 200, description = "The job", body = Job),
@@ -36,10 +39,11 @@ async fn enable(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &headers, body, true).await
+    set(&app, &job, &by, &headers, body, true).await
 }
 
 /// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
@@ -50,6 +54,7 @@ async fn enable(
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 200, description = "The job", body = Job),
@@ -60,19 +65,21 @@ async fn disable(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &headers, body, false).await
+    set(&app, &job, &by, &headers, body, false).await
 }
 
 async fn set(
     app: &Shared,
     job: &str,
+    by: &By,
     headers: &HeaderMap,
     body: NoBody,
     enabled: bool,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(headers);
-    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, enabled, demand, body.idempotency).await?))
+    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, by, enabled, demand, body.idempotency).await?))
 }

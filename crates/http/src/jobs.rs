@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
 use crate::body::JsonBody;
+use crate::caller::Caller;
 use crate::cursor::Binding;
 use crate::page::PageText;
 use crate::params::Params;
@@ -26,7 +27,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Create a job.
 #[utoipa::path(
     post, path = "/api/v1/jobs", tag = "jobs", operation_id = "create_job",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+    ),
     request_body = JobInput,
     responses(
         (status = 201, description = "The job; `Location` says where it is", body = Job),
@@ -34,10 +38,15 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn create(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+async fn create(
+    State(app): State<Shared>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
     let spec = |at| JobInput::parse(&value, None, &times(&app, &value, None, at));
-    let job = on_record::job(&app.engine.jobs.create(idempotency, spec).await?);
+    let job = on_record::job(&app.engine.jobs.create(&by, idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
     Ok(response)
@@ -104,6 +113,7 @@ async fn get(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     request_body = JobInput,
     responses(
@@ -115,11 +125,12 @@ async fn replace(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let parse = |row: &JobRow, now| written_over(&app, row, &body.value, now);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::demand(&headers), parse).await?))
+    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), parse).await?))
 }
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
@@ -129,6 +140,7 @@ async fn replace(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     request_body(content = Object, description = "The fields to change", example = json!({"enabled": false, "tags": {"team": null}})),
     responses(
@@ -140,6 +152,7 @@ async fn patch(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -147,7 +160,7 @@ async fn patch(
         let merged = on_record::input(&row.job.spec).merged(&body.value)?;
         written_over(&app, row, &merged, now)
     };
-    Ok(respond::job_row(&app.engine.jobs.change(&job, etag::demand(&headers), merge).await?))
+    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), merge).await?))
 }
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
@@ -157,6 +170,7 @@ async fn patch(
         ("job" = String, Path, description = "Id or name"),
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the executions that are cancelled. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 204, description = "It is gone"),
@@ -167,9 +181,10 @@ async fn delete(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    app.engine.jobs.delete(&job, etag::demand(&headers)).await?;
+    app.engine.jobs.delete(&job, &by, etag::demand(&headers)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -5,6 +5,7 @@
 
 mod app;
 mod body;
+mod caller;
 mod cluster;
 mod connection;
 mod cursor;

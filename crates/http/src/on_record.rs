@@ -9,12 +9,12 @@ use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3
 
 /// A job.
 pub(crate) fn job(row: &JobRow) -> Job {
-    Job::shown(&row.job, input(&row.job.spec), why(&row.job.spec), row.last_run)
+    Job::shown(&row.job, row.by.as_ref(), input(&row.job.spec), why(&row.job.spec), row.last_run)
 }
 
 /// A version of a job.
 pub(crate) fn version(row: &VersionRow) -> JobVersion {
-    JobVersion::shown(row.version, row.updated_at, input(&row.spec), why(&row.spec))
+    JobVersion::shown(row.version, row.updated_at, row.by.as_ref(), input(&row.spec), why(&row.spec))
 }
 
 /// An execution.

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::NoBody;
+use crate::caller::Caller;
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::NoQuery;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     params(
         ("job" = String, Path, description = "Id or name"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 202, description = "The execution; `Location` says where it is", body = Execution),
@@ -36,9 +38,10 @@ async fn trigger(
     State(app): State<Shared>,
     Params(job): Params<String>,
     _: NoQuery,
+    Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(respond::accepted(&app.engine.jobs.trigger(&job, body.idempotency).await?))
+    Ok(respond::accepted(&app.engine.jobs.trigger(&job, &by, body.idempotency).await?))
 }
 
 /// Run an execution's request again, in the version of the job that ran then and under the same scheduled time.
@@ -48,6 +51,7 @@ async fn trigger(
         ("job" = String, Path, description = "Id or name"),
         ("id" = String, Path, description = "The execution's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 202, description = "The new execution; `Location` says where it is", body = Execution),
@@ -59,9 +63,10 @@ async fn replay(
     State(app): State<Shared>,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
+    Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, body.idempotency).await?))
+    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, &by, body.idempotency).await?))
 }
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
@@ -71,6 +76,7 @@ async fn replay(
         ("job" = String, Path, description = "Id or name"),
         ("id" = String, Path, description = "The execution's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 200, description = "The execution", body = Execution),
@@ -82,9 +88,10 @@ async fn cancel(
     State(app): State<Shared>,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
+    Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(match app.engine.executions.cancel(&job, &id, body.idempotency).await? {
+    Ok(match app.engine.executions.cancel(&job, &id, &by, body.idempotency).await? {
         Cancelled::Recorded(row) => respond::execution(StatusCode::OK, &row),
         Cancelled::Forgotten(execution) => {
             respond::json(StatusCode::OK, &Execution::shown(&execution, None, None))

@@ -1,5 +1,6 @@
 //! Serves each connection in a task of its own, until it is told to stop.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +29,9 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let crowd = Arc::new(Crowd::new(most, metrics));
-    let serve = |socket, _| {
+    let serve = |socket, address: SocketAddr| {
         let place = Crowd::join(&crowd);
-        let served = one(socket, tls.clone(), router.clone(), Arc::clone(&crowd), stop.clone());
+        let served = one(socket, address.ip(), tls.clone(), router.clone(), Arc::clone(&crowd), stop.clone());
         async move {
             served.await;
             drop(place);
@@ -42,17 +43,18 @@ pub async fn serve(
 
 async fn one(
     stream: Socket,
+    client: IpAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
     crowd: Arc<Crowd>,
     stop: CancellationToken,
 ) {
-    let Some(tls) = tls else { return connection::serve(stream, router, &crowd, stop).await };
+    let Some(tls) = tls else { return connection::serve(stream, client, router, &crowd, stop).await };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
     tokio::select! {
         () = stop.cancelled() => {}
         handshake = handshake => match handshake {
-            Ok(Ok(stream)) => connection::serve(stream, router, &crowd, stop).await,
+            Ok(Ok(stream)) => connection::serve(stream, client, router, &crowd, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "a client does not speak TLS as we do"),
             Err(_) => tracing::debug!("a client did not finish its TLS handshake"),
         },

@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::NoBody;
+use crate::caller::Caller;
 use crate::cursor::Binding;
 use crate::page::PageText;
 use crate::params::Params;
@@ -55,6 +56,7 @@ async fn list(
         ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
+        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
     ),
     responses(
         (status = 200, description = "The job in its new version", body = Job),
@@ -65,10 +67,11 @@ async fn rollback(
     State(app): State<Shared>,
     Params((job, version)): Params<(String, String)>,
     _: NoQuery,
+    Caller(by): Caller,
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(&headers);
-    let row = app.engine.jobs.rollback(&job, &version, demand, body.idempotency).await?;
+    let row = app.engine.jobs.rollback(&job, &by, &version, demand, body.idempotency).await?;
     Ok(respond::job_row(&row))
 }

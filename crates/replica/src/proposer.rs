@@ -87,6 +87,12 @@ impl Proposer {
         Ok(entered.inspect_err(|error| self.replica.metrics().refused(error))?.outcomes)
     }
 
+    /// The version of the cluster, as this node has applied it.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.replica.version()
+    }
+
     /// Whether this node can take writes, else why not.
     ///
     /// # Errors
@@ -131,5 +137,5 @@ impl Proposer {
 
 /// The lowest cluster version that has all of these.
 fn since(items: &[Proposal]) -> u32 {
-    items.iter().map(|item| item.command.since()).max().unwrap_or_default()
+    items.iter().map(Proposal::since).max().unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Applies one batch of commands. What each command does is in the file of its name.
 
+mod authors;
 mod cancel;
 mod clock;
 mod compare;
@@ -26,7 +27,7 @@ mod withdrawn;
 use rusqlite::Connection;
 
 use self::context::Context;
-use crate::command::{Command, Idempotency, LogBatch};
+use crate::command::{Command, Idempotency, LogBatch, Proposal};
 use crate::error::StateError;
 use crate::outcome::{Applied, Outcome};
 use crate::range;
@@ -45,8 +46,8 @@ pub(crate) fn batch(
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {
-            None => command(&mut context, &item.command)?,
-            Some(key) => once(&mut context, key, &item.command)?,
+            None => command(&mut context, item)?,
+            Some(key) => once(&mut context, key, item)?,
         });
     }
     let compare = context.compare.take();
@@ -56,15 +57,16 @@ pub(crate) fn batch(
     Ok(Applied { at: batch.at, outcomes, effects, ended, digest })
 }
 
-fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, StateError> {
-    if let Some(refusal) = raise::too_new(context, command)? {
+fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateError> {
+    if let Some(refusal) = raise::too_new(context, item)? {
         return Context::refuse(refusal);
     }
-    match command {
-        Command::PutJob(put) => job::put(context, put),
-        Command::DeleteJob(delete) => job::delete(context, delete),
-        Command::Trigger(run) => trigger::trigger(context, run),
-        Command::Cancel(cancel) => cancel::cancel(context, cancel),
+    let by = item.by.as_ref();
+    match &item.command {
+        Command::PutJob(put) => job::put(context, put, by),
+        Command::DeleteJob(delete) => job::delete(context, delete, by),
+        Command::Trigger(run) => trigger::trigger(context, run, by),
+        Command::Cancel(cancel) => cancel::cancel(context, cancel, by),
         Command::Confirm(confirm) => job::confirm(context, confirm),
         Command::Plan(plan) => plan::plan(context, plan),
         Command::Report(report) => report::report(context, report),
@@ -80,7 +82,7 @@ fn command(context: &mut Context<'_>, command: &Command) -> Result<Outcome, Stat
 }
 
 /// Applies a command unless its key was seen before; then it answers what it answered the first time.
-fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Command) -> Result<Outcome, StateError> {
+fn once(context: &mut Context<'_>, key: &Idempotency, wanted: &Proposal) -> Result<Outcome, StateError> {
     if let Some(outcome) = answers::find(context.db, key)? {
         return Ok(outcome);
     }

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::error::StateError;
-use crate::schema::{self, META, REPLICATED, Table};
+use crate::schema::{self, META, Table};
 use crate::stored::code::open;
 use crate::stored::row;
 
@@ -26,8 +26,8 @@ pub fn check(path: &Path) -> Result<(), StateError> {
 pub struct Check {
     db: Connection,
     path: PathBuf,
-    /// How many tables are done.
-    done: usize,
+    /// The tables that are left, the next one last.
+    tables: Vec<Table>,
     /// The key of the last row that was checked.
     after: Option<Vec<Value>>,
 }
@@ -40,8 +40,11 @@ impl Check {
         let db = schema::open_reader(path)?;
         db.pragma_update(None, "cache_size", -2_048)?;
         // At once, for no statement means what it says otherwise.
+        let transaction = db.unchecked_transaction()?;
         same_schema(&db).map_err(|error| error.within(path.display()))?;
-        Ok(Self { db, path: path.to_owned(), done: 0, after: None })
+        let tables = tables(&db)?.into_iter().rev().collect();
+        transaction.finish()?;
+        Ok(Self { db, path: path.to_owned(), tables, after: None })
     }
 
     /// Checks the next piece. Answers whether there is more to do. It blocks.
@@ -54,7 +57,7 @@ impl Check {
     }
 
     fn next(&mut self) -> Result<bool, StateError> {
-        let Some(table) = tables().nth(self.done) else {
+        let Some(table) = self.tables.last().copied() else {
             let after = self.after.take().unwrap_or_else(|| vec![Value::Integer(i64::MIN)]);
             self.after = held(&self.db, &after, PIECE)?;
             if self.after.is_none() {
@@ -65,7 +68,7 @@ impl Check {
         self.after = rows(&self.db, table, self.after.as_deref(), PIECE)?;
         if self.after.is_none() {
             integrity(&self.db, Some(table))?;
-            self.done += 1;
+            self.tables.pop();
         }
         Ok(true)
     }
@@ -77,7 +80,7 @@ pub(crate) fn whole(db: &Connection, path: &Path) -> Result<(), StateError> {
         let transaction = db.unchecked_transaction()?;
         same_schema(db)?;
         integrity(db, None)?;
-        for table in tables() {
+        for table in tables(db)? {
             rows(db, table, None, usize::MAX)?;
         }
         held(db, &[Value::Integer(i64::MIN)], usize::MAX)?;
@@ -87,13 +90,14 @@ pub(crate) fn whole(db: &Connection, path: &Path) -> Result<(), StateError> {
     checked().map_err(|error: StateError| error.within(path.display()))
 }
 
-fn tables() -> impl Iterator<Item = Table> {
-    [META].into_iter().chain(REPLICATED)
+/// The tables of a file, by its version.
+fn tables(db: &Connection) -> Result<Vec<Table>, StateError> {
+    Ok([META].into_iter().chain(schema::replicated(schema::version(db)?)).collect())
 }
 
 /// The names of tables, columns and indexes, and the conditions of indexes, are bytes of the file too.
 fn same_schema(db: &Connection) -> Result<(), StateError> {
-    if schema::text(db)? == *schema::expected_text()? {
+    if schema::text(db)? == schema::expected_text(schema::version(db)?)? {
         Ok(())
     } else {
         Err(StateError::Corrupt("its tables are not those of a state file".to_owned()))
@@ -119,7 +123,7 @@ fn rows(
     after: Option<&[Value]>,
     limit: usize,
 ) -> Result<Option<Vec<Value>>, StateError> {
-    let Table { name, key } = table;
+    let Table { name, key, since: _ } = table;
     let order = table.order();
     let place = after.map_or_else(String::new, |after| {
         format!("WHERE ({order}) > ({})", vec!["?"; after.len()].join(", "))

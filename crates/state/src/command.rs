@@ -24,9 +24,11 @@ pub use report::{Report, Reported};
 
 /// The highest version of the cluster that this binary can follow. Commands, messages and the tables of
 /// the state may be used from the version on that brought them.
-pub const VERSION: u32 = if cfg!(feature = "next") { 2 } else { FIRST };
+pub const VERSION: u32 = if cfg!(feature = "next") { 3 } else { AUTHORS_SINCE };
 /// The version that a cluster begins with.
 pub(crate) const FIRST: u32 = 1;
+/// The version from which on it is put on record who asks for something ([`Proposal::by`]).
+pub const AUTHORS_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;
@@ -96,7 +98,7 @@ impl Command {
             | Self::Compare(_) => FIRST,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
-            Self::Probe => 2,
+            Self::Probe => 3,
         }
     }
 

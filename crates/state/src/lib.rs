@@ -27,9 +27,9 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, Confirm, DeleteJob, DueAnew,
-    Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep, PlannedRun, Proposal,
-    PutJob, Reassign, Report, Reported, RowKey, TriggerRun, Trim, VERSION,
+    AUTHORS_SINCE, Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, Confirm,
+    DeleteJob, DueAnew, Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep,
+    PlannedRun, Proposal, PutJob, Reassign, Report, Reported, RowKey, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};

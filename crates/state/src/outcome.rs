@@ -1,12 +1,12 @@
 //! What comes of commands: the answer to each, and what a node should do now.
 
-use chronos_types::{ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, Status};
+use chronos_types::{By, ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::command::RowKey;
 use crate::remainder::Remainder;
 use crate::run::{Fire, JobSeq, RunRef};
-use crate::stored::text;
+use crate::stored::{by, text};
 
 /// What became of one batch.
 #[derive(Clone, Debug, Default)]
@@ -84,9 +84,15 @@ pub struct ExecutionAnswer {
     /// The execution that it repeats.
     #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ExecutionId>,
+    /// Who asked for it, where that is on record.
+    #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
     /// When it was cancelled, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<Millis>,
+    /// Who cancelled it, where that is on record.
+    #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<By>,
 }
 
 /// What is recorded of an execution that a client has cancelled.
@@ -95,7 +101,7 @@ pub(crate) const CANCELLED: &str = "cancelled by request";
 impl From<ExecutionAnswer> for Execution {
     /// The execution as it was then, as far as the answer says: of one that was cancelled, its attempts are not told.
     fn from(answer: ExecutionAnswer) -> Self {
-        let ExecutionAnswer { job, job_name, run, node, replay_of, cancelled_at } = answer;
+        let ExecutionAnswer { job, job_name, run, node, replay_of, by, cancelled_at, cancelled_by } = answer;
         let RunRef { execution, job: _, version, scheduled_time, trigger } = run;
         let is_cancelled = cancelled_at.is_some();
         Self {
@@ -115,6 +121,8 @@ impl From<ExecutionAnswer> for Execution {
             attempt_log: Vec::new(),
             node_id: node,
             replay_of,
+            by: By::of_run(trigger, by),
+            cancelled_by,
             missed: None,
         }
     }

@@ -17,7 +17,7 @@ use crate::space;
 use crate::stored::row;
 
 pub(crate) use format::{check as check_format, raise, version};
-pub(crate) use tables::{META, REPLICATED, Table, expected_text, text};
+pub(crate) use tables::{META, Table, expected_text, replicated, text};
 
 /// Opens the state file for writing. Creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {

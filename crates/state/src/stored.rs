@@ -7,6 +7,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod bad;
+pub(crate) mod by;
 pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod columns;

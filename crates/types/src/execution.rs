@@ -1,7 +1,7 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
 use crate::choice::choice;
-use crate::{ExecutionId, JobId, JobName, Millis, NodeName};
+use crate::{By, ExecutionId, JobId, JobName, Millis, NodeName};
 
 choice! {
     /// What asked for an execution.
@@ -106,6 +106,10 @@ pub struct Execution {
     pub node_id: NodeName,
     /// The execution that this one repeats.
     pub replay_of: Option<ExecutionId>,
+    /// Who asked for it, where that is known. Of a run that its schedule asked for, that is Chronos itself.
+    pub by: Option<By>,
+    /// Who cancelled it, by a request or by the deletion of its job, where that is known.
+    pub cancelled_by: Option<By>,
     /// Where it is no run, but stands for all instants of a stretch that the missed-runs policy passed over. It is
     /// `skipped` then, and its scheduled time is the last of them.
     pub missed: Option<Missed>,

@@ -3,6 +3,7 @@
 //! Everything here is plain data with its rules. A value of one of these types is valid, because its
 //! parts were checked when it was made. Nothing here does I/O, reads a clock or draws a random number.
 
+mod actor;
 mod auth;
 pub mod calendar;
 mod choice;
@@ -24,6 +25,7 @@ mod text;
 mod time;
 mod webhook;
 
+pub use actor::{Actor, ActorKind, By, MAX_NOTE_BYTES, Note};
 pub use auth::Auth;
 pub use clip::{MAX_QUOTED_BYTES, clip};
 pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};

@@ -65,7 +65,7 @@ impl Spans {
         let mut all: Vec<Span> = Vec::new();
         let mut last = None;
         let versions = state.versions.get(&row.job.id).into_iter().flatten().rev();
-        for VersionRow { version, updated_at, spec } in versions {
+        for VersionRow { version, updated_at, by: _, spec } in versions {
             let spec =
                 spec.as_ref().map_err(|bad| format!("version {version} cannot be read: {}", bad.why))?;
             let says = (spec.enabled, spec.schedule.clone(), spec.timezone.clone());

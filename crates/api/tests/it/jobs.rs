@@ -25,7 +25,7 @@ fn read_back(spec: &JobSpec) -> Value {
         updated_at: 1_500,
         next_due: Some(60_000),
     };
-    serde_json::to_value(Job::new(&job, None)).expect("json")
+    serde_json::to_value(Job::new(&job, None, None)).expect("json")
 }
 
 fn small() -> Value {

@@ -1,5 +1,6 @@
 //! The REST API, whose conventions are in `docs/api.md`: what it answers, and what it refuses and how.
 
+mod authors;
 mod bounds;
 mod concurrency;
 mod conditions;

@@ -1,9 +1,9 @@
 //! The time that the cluster goes by: how it stands, and what an operator says of it.
 
 use chronos_state::{ClockWord, ClusterTime, Command, Outcome, Reader};
-use chronos_types::Millis;
+use chronos_types::{By, Millis};
 
-use super::Cluster;
+use super::{Cluster, asked};
 use crate::clock::{is_suspended, why_ahead, why_suspended};
 use crate::error::WriteError;
 
@@ -50,24 +50,29 @@ impl Cluster {
     ///
     /// # Errors
     /// The clock of the leader is not behind the time that is to be set back, or the write failed.
-    pub async fn set_time(&self, word: TimeWord) -> Result<TimeStatus, WriteError> {
+    pub async fn set_time(&self, by: &By, word: TimeWord) -> Result<TimeStatus, WriteError> {
+        match word {
+            TimeWord::Right => asked(by, "the cluster's time is said to be right", None),
+            TimeWord::SetBack => asked(by, "the cluster's time is to be set back", None),
+        }
         let word = match word {
             TimeWord::SetBack => ClockWord::Back,
             TimeWord::Right => {
                 // A jump that nothing was written since is put on record by this, and then it is right.
-                self.say(ClockWord::Passes).await?;
+                self.say(by, ClockWord::Passes).await?;
                 match self.services.store.recall(Reader::cluster_time).await?.jump {
                     Some(jump) => ClockWord::Right { jumped_to: jump.to },
                     None => ClockWord::Passes,
                 }
             }
         };
-        self.say(word).await?;
+        self.say(by, word).await?;
         Ok(self.time(self.services.store.recall(Reader::cluster_time).await?))
     }
 
-    async fn say(&self, word: ClockWord) -> Result<(), WriteError> {
-        match self.services.proposer.propose(Command::Clock(word).into()).await? {
+    async fn say(&self, by: &By, word: ClockWord) -> Result<(), WriteError> {
+        let proposal = self.services.proposal(by, None, Command::Clock(word))?;
+        match self.services.proposer.propose(proposal).await? {
             Outcome::Done => Ok(()),
             other => Err(WriteError::of(other)),
         }

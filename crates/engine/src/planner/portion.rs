@@ -141,7 +141,7 @@ mod tests {
         });
         let rows = rows.collect();
         assert_eq!(all, (0..next).collect::<Vec<_>>(), "in order, and each once");
-        (rows, proposals.iter().map(|proposal| proposal.command.weight()).sum())
+        (rows, proposals.iter().map(Proposal::weight).sum())
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Entrances {
         if largest > MAX_ROWS || rows > Group::most_rows(class) {
             return Err(ProposeError::TooManyRows { rows });
         }
-        let bytes = items.iter().map(|item| item.command.weight()).sum();
+        let bytes = items.iter().map(Proposal::weight).sum();
         if bytes > MOST {
             return Err(ProposeError::TooLarge { bytes, limit: MOST });
         }

@@ -63,18 +63,21 @@ impl Cluster {
         self.nodes.insert(name.to_owned(), node);
     }
 
-    /// Until so many are members and those here know it, with a leader. No change of the voters is under way
+    /// Until so many are members and those here know it, with a leader, and the version is what all of them can follow, and
+    /// this binary. No change of the voters is under way
     /// then: that takes a majority of those of before too, which may be all of them.
     async fn formed(&self, members: usize) {
         for (name, node) in &self.nodes {
             let reached = || async {
                 let status = node.replica.status();
                 let settled = node.log().figures().membership_config.get_joint_config().len() == 1;
+                let follows = status.members.iter().map(|member| member.follows).min().unwrap_or(0);
                 let voters = status.members.iter().filter(|member| member.role != Role::Learner).count();
                 status.members.len() == members
                     && voters == members.min(3)
                     && settled
                     && status.leader.is_some()
+                    && status.version >= follows.clamp(1, VERSION)
                     && node.replica.is_ready().is_ok()
             };
             until(&format!("{name} sees {members} members"), reached).await;

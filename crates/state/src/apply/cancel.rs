@@ -1,12 +1,18 @@
 //! Ending an unfinished execution.
 
+use chronos_types::By;
+
 use super::context::Context;
 use super::{record, remainder};
 use crate::command::Cancel;
 use crate::error::StateError;
 use crate::outcome::{CANCELLED, ExecutionAnswer, Outcome, Refusal};
 
-pub(super) fn cancel(context: &mut Context<'_>, cancel: &Cancel) -> Result<Outcome, StateError> {
+pub(super) fn cancel(
+    context: &mut Context<'_>,
+    cancel: &Cancel,
+    by: Option<&By>,
+) -> Result<Outcome, StateError> {
     remainder::settle_first(context, cancel.execution)?;
     let Some(record) = record::load(context, cancel.execution)? else {
         return Context::refuse(Refusal::NoSuchExecution);
@@ -15,7 +21,8 @@ pub(super) fn cancel(context: &mut Context<'_>, cancel: &Cancel) -> Result<Outco
         return Context::refuse(Refusal::Finished { status: record.status.as_str().to_owned() });
     };
     let at = context.at;
-    record::cancel(context, &open, at, CANCELLED)?;
+    record::cancel(context, &open, at, CANCELLED, by)?;
     let answer = record.answer(context)?;
-    Ok(Outcome::Execution(ExecutionAnswer { cancelled_at: Some(at), ..answer }))
+    let cancelled_by = by.cloned();
+    Ok(Outcome::Execution(ExecutionAnswer { cancelled_at: Some(at), cancelled_by, ..answer }))
 }

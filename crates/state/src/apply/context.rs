@@ -15,6 +15,7 @@ use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::remainder::{Fate, Remainder};
 use crate::run::{Fire, JobSeq, RunRef};
+use crate::schema;
 use crate::stored::code::{self, Code as _, JobState, live_job, open};
 use crate::stored::statements::Statements;
 use crate::stored::{columns, row};
@@ -31,6 +32,8 @@ pub(super) struct Context<'a> {
     pub(super) effects: Vec<Effect>,
     /// The jobs of the executions that are over now.
     pub(super) ended: Vec<JobSeq>,
+    /// The version of the cluster, once that was asked; see [`Self::version`].
+    pub(super) version: Cell<Option<u32>>,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
@@ -81,6 +84,7 @@ impl<'a> Context<'a> {
             follows,
             effects: Vec::new(),
             ended: Vec::new(),
+            version: Cell::default(),
             is_any_withdrawn: Cell::default(),
             is_any_remainder: Cell::default(),
             rows_left: MAX_ROWS,
@@ -104,6 +108,16 @@ impl<'a> Context<'a> {
 impl Context<'_> {
     pub(super) fn refuse(refusal: Refusal) -> Result<Outcome, StateError> {
         Ok(Outcome::Refused { refusal })
+    }
+
+    /// The version of the cluster, as the commands so far left it.
+    pub(super) fn version(&self) -> Result<u32, StateError> {
+        if let Some(version) = self.version.get() {
+            return Ok(version);
+        }
+        let version = schema::version(self.db)?;
+        self.version.set(Some(version));
+        Ok(version)
     }
 
     /// A job that is not deleted.

@@ -1,6 +1,6 @@
 //! Putting an execution on record.
 
-use chronos_types::{ExecutionId, Status};
+use chronos_types::{By, ExecutionId, Status};
 use rusqlite::types::Null;
 
 use super::context::Context;
@@ -8,21 +8,27 @@ use super::{record, remainder, withdrawn};
 use crate::error::StateError;
 use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
+use crate::stored::execution::StoredDetail;
 use crate::stored::row;
 
 /// Puts a record of an execution where there is none of its id.
 pub(super) const INSERT: &str = "INSERT OR IGNORE INTO executions
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-/// Puts a pending execution on record. Answers false if it was there already.
+/// Puts a pending execution on record, with who asked for it where that was no schedule. Answers false if it was there
+/// already.
 pub(super) fn insert(
     context: &mut Context<'_>,
     fire: &Fire,
     replay_of: Option<ExecutionId>,
+    by: Option<&By>,
 ) -> Result<bool, StateError> {
     let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
     // What a change left to withdraw may be planned anew.
     remainder::settle_first(context, execution)?;
+    let detail = by
+        .map(|by| StoredDetail { by: Some(by.clone()), ..StoredDetail::default() }.to_json())
+        .transpose()?;
     let number = context.executions.next(context.db)?;
     let count = row::write_often(
         &context.statements,
@@ -41,7 +47,7 @@ pub(super) fn insert(
             Null,
             fire.node.as_str(),
             replay_of.as_ref().map(ExecutionId::as_bytes),
-            Null,
+            detail,
         ],
         0..0,
         row::cells![],

@@ -1,11 +1,11 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::Millis;
+use chronos_types::{By, Millis};
 use rusqlite::ErrorCode;
 use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
-use super::remainder;
+use super::{authors, remainder};
 use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -20,21 +20,26 @@ const UPDATE: &str =
     "UPDATE jobs SET name = ?3, state = ?4, version = ?5, updated_at = ?7, spec = ?8, sum = ?9
     WHERE seq = ?1";
 
-pub(super) fn put(context: &mut Context<'_>, put: &PutJob) -> Result<Outcome, StateError> {
+pub(super) fn put(context: &mut Context<'_>, put: &PutJob, by: Option<&By>) -> Result<Outcome, StateError> {
     let json = spec::to_json(&put.spec)?;
     match put.from_version {
-        None => create(context, put, &json),
+        None => create(context, put, &json, by),
         Some(from) => match context.job(put.id)? {
             None => Context::refuse(Refusal::NoSuchJob),
             Some(job) if job.version != from => {
                 Context::refuse(Refusal::VersionMismatch { current: job.version })
             }
-            Some(job) => change(context, put, &job, &json),
+            Some(job) => change(context, put, &job, &json, by),
         },
     }
 }
 
-fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome, StateError> {
+fn create(
+    context: &mut Context<'_>,
+    put: &PutJob,
+    json: &str,
+    by: Option<&By>,
+) -> Result<Outcome, StateError> {
     let name = &*put.spec.name;
     let number = context.jobs.next(context.db)?;
     let seq = JobSeq::new(number);
@@ -53,11 +58,18 @@ fn create(context: &mut Context<'_>, put: &PutJob, json: &str) -> Result<Outcome
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
     row::write_often(&context.statements, sql, row::cells![number, put.next_due, 1], 0..0, row::cells![])?;
     put_tags(context, seq, &put.spec)?;
+    authors::note(context, seq, 1, by)?;
     context.effects.push(Effect::DueChanged);
     Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due })
 }
 
-fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) -> Result<Outcome, StateError> {
+fn change(
+    context: &mut Context<'_>,
+    put: &PutJob,
+    job: &LiveJob,
+    json: &str,
+    by: Option<&By>,
+) -> Result<Outcome, StateError> {
     let name = &*put.spec.name;
     let version = job.version + 1;
     let state = JobState::of(put.spec.enabled).code();
@@ -70,6 +82,7 @@ fn change(context: &mut Context<'_>, put: &PutJob, job: &LiveJob, json: &str) ->
         return Context::refuse(Refusal::NameTaken { name: name.to_owned() });
     }
     keep_version(context, job)?;
+    authors::note(context, job.seq, version, by)?;
     if !has_tags(context, job.seq, &put.spec)? {
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
@@ -104,7 +117,11 @@ pub(super) fn confirm(context: &Context<'_>, confirm: &Confirm) -> Result<Outcom
     }
 }
 
-pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Outcome, StateError> {
+pub(super) fn delete(
+    context: &mut Context<'_>,
+    delete: &DeleteJob,
+    by: Option<&By>,
+) -> Result<Outcome, StateError> {
     let Some(job) = context.job(delete.id)? else {
         return Context::refuse(Refusal::NoSuchJob);
     };
@@ -128,6 +145,7 @@ pub(super) fn delete(context: &mut Context<'_>, delete: &DeleteJob) -> Result<Ou
     )?;
     set_due(context, job.seq, None, job.version)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
+    authors::note(context, job.seq, job.version + 1, by)?;
     remainder::begin(context, job.seq, Change::Delete)?;
     Ok(Outcome::Done)
 }

@@ -23,7 +23,7 @@ pub(super) fn record(
     let missed = StoredMissed { from: *from, to: *to, count: *count };
     let detail =
         StoredDetail { error: Some(reason.clone()), missed: Some(missed), ..StoredDetail::default() };
-    let detail = serde_json::to_string(&detail).map_err(StateError::encode)?;
+    let detail = detail.to_json()?;
     let number = context.executions.next(context.db)?;
     let written = row::write_often(
         &context.statements,

@@ -45,7 +45,7 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     {
         fire.node = holder;
     }
-    if insert(context, &fire, None)? {
+    if insert(context, &fire, None, None)? {
         context.effects.push(Effect::Fire(fire));
     } else {
         context.add_held(step.job, -1)?;

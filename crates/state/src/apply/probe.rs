@@ -1,4 +1,4 @@
-//! A command of version 2 that exists in tests alone: it counts how often it was applied.
+//! A command of the next version that exists in tests alone: it counts how often it was applied.
 
 use super::context::Context;
 use super::counter::Counter;

@@ -1,6 +1,6 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
-use chronos_types::{ErrorKind, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger};
+use chronos_types::{By, ErrorKind, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
@@ -133,7 +133,9 @@ impl Record {
                 run: self.run,
                 node: self.node.clone(),
                 replay_of: self.replay_of.map(ExecutionId::from_bytes),
+                by: self.detail.by.clone(),
                 cancelled_at: None,
+                cancelled_by: None,
             })
         })
     }
@@ -220,9 +222,7 @@ impl Record {
             }
             self.counted_for = counts_for;
         }
-        let detail = (!self.detail.is_empty())
-            .then(|| serde_json::to_string(&self.detail).map_err(StateError::encode))
-            .transpose()?;
+        let detail = (!self.detail.is_empty()).then(|| self.detail.to_json()).transpose()?;
         let RunRef { execution, job, version, scheduled_time, trigger: _ } = self.run;
         // The version is in an index, which SQLite writes anew whenever a statement names the column.
         let (sql, unnamed) =
@@ -253,13 +253,14 @@ impl Record {
     }
 }
 
-/// Ends an unfinished execution as cancelled at the instant `at`. An attempt under way counts, and is logged as cut
-/// off.
+/// Ends an unfinished execution as cancelled at the instant `at`, by somebody where that is known. An attempt under way
+/// counts, and is logged as cut off.
 pub(super) fn cancel(
     context: &mut Context<'_>,
     open: &Open,
     at: Millis,
     why: &str,
+    by: Option<&By>,
 ) -> Result<(), StateError> {
     let id = open.run.execution;
     let mut record = load(context, id)?
@@ -269,6 +270,7 @@ pub(super) fn cancel(
         record.cut_off(number, started_at, at, why);
     }
     record.fail(ErrorKind::Cancelled, why);
+    record.detail.cancelled_by = by.cloned();
     record.finish(Status::Cancelled, at);
     record.store(context)?;
     context.effects.push(Effect::Cancel(id));

@@ -11,7 +11,7 @@
 use chronos_types::ExecutionId;
 
 use super::context::{Context, Open};
-use super::{record, withdraw};
+use super::{authors, record, withdraw};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
 use crate::remainder::{Change, Fate, Remainder};
@@ -106,7 +106,12 @@ fn settle(context: &mut Context<'_>, remainder: &Remainder, open: Open) -> Resul
         Fate::Stays => Ok(0),
         Fate::Renewed(version) => withdraw::renew(context, open, version).map(|()| 1),
         Fate::Withdrawn => withdraw::planned(context, open).map(|()| 2),
-        Fate::Cancelled(why) => record::cancel(context, &open, remainder.at, why).map(|()| 1),
+        Fate::Cancelled(why) => {
+            // Who disabled a job is told by its version.
+            let is_deletion = remainder.change == Change::Delete;
+            let by = if is_deletion { authors::of_deletion(context, remainder.job)? } else { None };
+            record::cancel(context, &open, remainder.at, why, by.as_ref()).map(|()| 1)
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use chronos_types::{ErrorKind, Millis, Status};
 
 use super::context::Context;
 use super::record::{self, Record};
-use super::{remainder, withdraw};
+use super::{authors, remainder, withdraw};
 use crate::command::CLOCKS_DIFFER_MS;
 use crate::command::{Report, Reported};
 use crate::error::StateError;
@@ -52,7 +52,8 @@ fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<Outcome, Sta
         if let Some(open) = record.open() {
             context.effects.truncate(effects);
             let at = context.at;
-            record::cancel(context, &open, at, "the job was deleted")?;
+            let by = authors::of_deletion(context, report.run.job)?;
+            record::cancel(context, &open, at, "the job was deleted", by.as_ref())?;
         }
     }
     Ok(outcome)

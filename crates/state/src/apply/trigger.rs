@@ -1,6 +1,6 @@
 //! Runs that no schedule asked for: manual ones, and replays of earlier executions.
 
-use chronos_types::{Concurrency, ExecutionId, Trigger};
+use chronos_types::{By, Concurrency, ExecutionId, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, LiveJob};
@@ -12,7 +12,11 @@ use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, RunRef};
 use crate::stored::{raw, row};
 
-pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Outcome, StateError> {
+pub(super) fn trigger(
+    context: &mut Context<'_>,
+    run: &TriggerRun,
+    by: Option<&By>,
+) -> Result<Outcome, StateError> {
     let Some(job) = context.job(run.job)? else {
         return Context::refuse(Refusal::NoSuchJob);
     };
@@ -42,7 +46,7 @@ pub(super) fn trigger(context: &mut Context<'_>, run: &TriggerRun) -> Result<Out
     let holder = if may_overlap { None } else { overlap::holder(context, job.seq)? };
     let fire = Fire::first(identity, context.at, holder.unwrap_or_else(|| run.node.clone()));
     let fire = raw::with_policy(context.db, fire)?;
-    if insert(context, &fire, run.replay_of)? {
+    if insert(context, &fire, run.replay_of, by)? {
         context.add_held(job.seq, 1)?;
         context.effects.push(Effect::Fire(fire));
     }

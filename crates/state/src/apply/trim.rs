@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::authors;
 use super::context::Context;
-use crate::command::{MAX_ROWS, Trim};
+use crate::command::{AUTHORS_SINCE, MAX_ROWS, Trim};
 use crate::error::StateError;
 use crate::outcome::Outcome;
 use crate::run::JobSeq;
@@ -32,14 +33,20 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     for job in trim.jobs.iter().chain(jobs.keys()) {
         left = left.saturating_sub(forget_deleted(context, *job, left)?);
     }
-    for (seq, version) in trim.versions.iter().take(left) {
+    // With who made it, a version is two rows.
+    let rows_each = if context.version()? < AUTHORS_SINCE { 1 } else { 2 };
+    for (seq, version) in trim.versions.iter().take(left / rows_each) {
         // A version stays while an execution ran it, or may come to: it tells what was sent. And while the answer
         // to a request shows it that may be repeated.
         let sql = "DELETE FROM versions WHERE seq = ?1 AND version = ?2
             AND NOT EXISTS (SELECT 1 FROM executions WHERE job = ?1 AND executions.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE job = ?1 AND withdrawn.version = ?2)
             AND NOT EXISTS (SELECT 1 FROM keys WHERE job = ?1 AND keys.version = ?2)";
-        left = left.saturating_sub(context.db.prepare_cached(sql)?.execute((seq.get(), version))?);
+        let mut count = context.db.prepare_cached(sql)?.execute((seq.get(), version))?;
+        if count > 0 {
+            count += authors::forget(context, *seq, *version)?;
+        }
+        left = left.saturating_sub(count);
     }
     // The oldest first, in the order of the index. So the same go on every node.
     let sql = "DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE at < ?1 ORDER BY at, key LIMIT ?2)";
@@ -47,8 +54,8 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
     Ok(Outcome::Done)
 }
 
-/// Forgets a deleted job once no execution refers to it or may come to, and no answer: its versions first, for they can
-/// be many.
+/// Forgets a deleted job once no execution refers to it or may come to, and no answer: its versions and who made them
+/// first, for they can be many.
 /// No more than `most` rows go. Answers how many went.
 fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usize, StateError> {
     let sql = concat!(
@@ -61,9 +68,10 @@ fn forget_deleted(context: &Context<'_>, job: JobSeq, most: usize) -> Result<usi
     if most == 0 || !context.db.prepare_cached(sql)?.exists([job.get()])? {
         return Ok(0);
     }
+    let mut count = authors::forget_first(context, job, most)?;
     let sql = "DELETE FROM versions WHERE seq = ?1 AND version IN
         (SELECT version FROM versions WHERE seq = ?1 ORDER BY version LIMIT ?2)";
-    let count = context.db.prepare_cached(sql)?.execute((job.get(), most))?;
+    count += context.db.prepare_cached(sql)?.execute((job.get(), most - count))?;
     // The job itself is two rows.
     if most - count < 2 {
         return Ok(count);

@@ -49,7 +49,8 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
         return Ok(false);
     }
     let fire = Fire::first(report.run, report.run.scheduled_time, report.node.clone());
-    insert(context, &fire, None)?;
+    // Only what a schedule asked for is withdrawn.
+    insert(context, &fire, None, None)?;
     context.add_held(report.run.job, 1)?;
     Ok(true)
 }

@@ -5,11 +5,12 @@
 //! a version, a command or a field that it does not know stops: if it skipped something, its state would
 //! differ from that of its peers.
 
-use chronos_types::Millis;
+use chronos_types::{By, Millis};
 use serde::{Deserialize, Serialize};
 
-use super::{ClockWord, Command, FIRST, VERSION};
+use super::{AUTHORS_SINCE, ClockWord, Command, FIRST, VERSION};
 use crate::error::StateError;
+use crate::stored::by;
 
 /// One entry of the log: commands that waited at the same time. They are applied in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,20 +23,37 @@ pub struct Batch {
     pub items: Vec<Proposal>,
 }
 
-/// A command, and the key that makes it harmless to send the command again.
+/// A command, who asks for it, and the key that makes it harmless to send the command again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
     /// Present where the client sent an `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
+    /// Who asks for it. None where Chronos itself does, or before the version of the cluster that has this.
+    #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
     /// What to do.
     pub command: Command,
 }
 
 impl From<Command> for Proposal {
     fn from(command: Command) -> Self {
-        Self { idempotency: None, command }
+        Self { idempotency: None, by: None, command }
+    }
+}
+
+impl Proposal {
+    /// The first version of the cluster that has all of it; see [`Command::since`].
+    #[must_use]
+    pub fn since(&self) -> u32 {
+        self.command.since().max(if self.by.is_some() { AUTHORS_SINCE } else { FIRST })
+    }
+
+    /// A rough count of its bytes in the log.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.command.weight() + self.by.as_ref().map_or(0, by::weight)
     }
 }
 
@@ -63,7 +81,7 @@ impl Batch {
     /// The first version of the cluster that has all of its commands.
     #[must_use]
     pub fn since(&self) -> u32 {
-        self.items.iter().map(|item| item.command.since()).fold(FIRST, u32::max)
+        self.items.iter().map(Proposal::since).fold(FIRST, u32::max)
     }
 
     /// Whether it may be of an earlier time than the batch before.

@@ -1,6 +1,6 @@
 //! Executions and their attempts.
 
-use chronos_types::{Execution, ExecutionId, JobId, JobName, Missed, Response, Status, Trigger};
+use chronos_types::{By, Execution, ExecutionId, JobId, JobName, Missed, Response, Status, Trigger};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::connection::Reader;
@@ -132,7 +132,7 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
 fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
     let spec = read_spec(row.get_ref(13)?);
     let mut invalid = None;
-    let StoredDetail { error, error_kind, response, attempts, unsure: _, missed } =
+    let StoredDetail { error, error_kind, response, attempts, unsure: _, missed, by, cancelled_by } =
         StoredDetail::read(row.get_ref(11)?).unwrap_or_else(|why| {
             invalid = Some(why);
             StoredDetail::default()
@@ -173,6 +173,8 @@ fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         attempt_log: attempts.into_iter().map(|attempt| attempt.read(&mut invalid)).collect(),
         node_id: columns::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
+        by: By::of_run(code::trigger(trigger), by),
+        cancelled_by,
         missed,
     };
     Ok(ExecutionRow { job_seq: columns::job_seq(row, 1)?, execution, spec, invalid })

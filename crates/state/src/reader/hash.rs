@@ -16,7 +16,7 @@ impl Reader {
     pub fn state_hash(&self) -> Result<String, StateError> {
         self.at_once(|reader| {
             let mut digest = Digest::new();
-            for table in schema::REPLICATED {
+            for table in schema::replicated(schema::version(&reader.connection)?) {
                 reader.hash_table(&mut digest, table)?;
             }
             Ok(digest.end())
@@ -47,15 +47,22 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::VERSION;
 
     #[test]
     fn every_table_but_the_notes_counts() {
         let directory = tempfile::tempdir().expect("a directory");
         let db = schema::open(&directory.path().join("state.db")).expect("a state file");
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta' ORDER BY name";
-        let mut statement = db.prepare(sql).expect("a statement");
-        let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
-        let names: Vec<_> = names.collect::<Result<_, _>>().expect("names");
-        assert_eq!(names, schema::REPLICATED.map(|table| table.name));
+        for version in 1..=VERSION {
+            assert_eq!(schema::version(&db).expect("a version"), version);
+            let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta' ORDER BY name";
+            let mut statement = db.prepare(sql).expect("a statement");
+            let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+            let names: Vec<_> = names.collect::<Result<_, _>>().expect("names");
+            assert_eq!(names, schema::replicated(version).map(|table| table.name).collect::<Vec<_>>());
+            if version < VERSION {
+                schema::raise(&db).expect("a step");
+            }
+        }
     }
 }

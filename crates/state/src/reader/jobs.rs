@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
-use chronos_types::{Job, JobId, Millis, Status};
+use chronos_types::{By, Job, JobId, Millis, Status};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
 use super::search::Needle;
+use crate::command::AUTHORS_SINCE;
 use crate::error::StateError;
 use crate::run::JobSeq;
+use crate::schema;
 use crate::stored::bad::{ReadSpec, read_spec};
 use crate::stored::code::{self, Code as _, JobState, disabled_job, enabled_job, live_job, ran};
 use crate::stored::{columns, row};
@@ -22,6 +24,8 @@ pub struct JobRow {
     pub seq: JobSeq,
     /// The job. Its specification may be one that today's rules refuse.
     pub job: Job<ReadSpec>,
+    /// Who made the version, where that is known.
+    pub by: Option<By>,
     /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
     /// The runs that its schedule asked for and that have not begun, the newest first. Of very many, the newest.
@@ -35,6 +39,8 @@ pub struct VersionRow {
     pub version: u64,
     /// When it was made.
     pub updated_at: Millis,
+    /// Who made it, where that is known.
+    pub by: Option<By>,
     /// What it says.
     pub spec: ReadSpec,
 }
@@ -90,13 +96,27 @@ impl Reader {
     }
 
     fn one_job(&self, condition: &str, key: Value) -> Result<Option<JobRow>, StateError> {
-        let sql = format!("SELECT {COLUMNS} FROM jobs j JOIN due d ON d.seq = j.seq WHERE {condition}");
+        let (who, authors) = self.authors("j")?;
+        let sql = format!(
+            "SELECT {COLUMNS}, {who} FROM jobs j JOIN due d ON d.seq = j.seq {authors} WHERE {condition}"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (seq, job) = read_job(row)?;
+        let by = row::read("jobs", row, |row| columns::by(row, 9))?;
         // After the instant at which it falls due: a run that is planned meanwhile is in one of them, or in both.
-        Ok(Some(JobRow { seq, job, last_run: self.last_run(seq)?, pending: self.pending_runs(seq)? }))
+        Ok(Some(JobRow { seq, job, by, last_run: self.last_run(seq)?, pending: self.pending_runs(seq)? }))
+    }
+
+    /// The columns of who made a version in a row of this table, and what joins them. Nobody is known before the
+    /// version of the cluster that brings that.
+    fn authors(&self, of: &str) -> Result<(&'static str, String), StateError> {
+        if schema::version(&self.connection)? < AUTHORS_SINCE {
+            return Ok(("NULL, NULL, NULL, NULL, NULL", String::new()));
+        }
+        let join = format!("LEFT JOIN authors a ON a.job = {of}.seq AND a.version = {of}.version");
+        Ok((columns::by_columns!(), join))
     }
 
     /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.
@@ -180,11 +200,13 @@ impl Reader {
     /// The storage failed.
     pub fn version(&self, job: JobSeq, version: u64) -> Result<Option<VersionRow>, StateError> {
         let Ok(wanted) = i64::try_from(version) else { return Ok(None) };
-        for sql in [
-            "SELECT seq, version, updated_at, spec FROM jobs WHERE seq = ?1 AND version = ?2",
-            "SELECT seq, version, updated_at, spec FROM versions WHERE seq = ?1 AND version = ?2",
-        ] {
-            let mut statement = self.connection.prepare_cached(sql)?;
+        let (who, authors) = self.authors("v")?;
+        for table in ["jobs", "versions"] {
+            let sql = format!(
+                "SELECT v.seq, v.version, v.updated_at, v.spec, {who} FROM {table} v {authors}
+                WHERE v.seq = ?1 AND v.version = ?2"
+            );
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let mut rows = statement.query((job.get(), wanted))?;
             if let Some(row) = rows.next()? {
                 return Ok(Some(read_version(row)?));
@@ -198,11 +220,11 @@ impl Reader {
     /// # Errors
     /// The storage failed.
     pub fn job_version(&self, job: JobSeq, version: u64) -> Result<Option<JobRow>, StateError> {
-        let Some(VersionRow { version, updated_at, spec }) = self.version(job, version)? else {
+        let Some(VersionRow { version, updated_at, by, spec }) = self.version(job, version)? else {
             return Ok(None);
         };
         let Some(row) = self.one_job("j.seq = ?1", job.get().into())? else { return Ok(None) };
-        Ok(Some(JobRow { job: Job { version, updated_at, spec, ..row.job }, ..row }))
+        Ok(Some(JobRow { job: Job { version, updated_at, spec, ..row.job }, by, ..row }))
     }
 
     /// How many jobs are enabled, and how many are disabled.
@@ -273,7 +295,7 @@ fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     // Of the version in force, the row is one of `jobs`; the number is the same.
     row::read("versions", row, |row| {
         let spec = read_spec(row.get_ref(3)?);
-        Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, spec })
+        Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, by: columns::by(row, 4)?, spec })
     })
 }
 

@@ -15,9 +15,15 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 
 /// What each version after the first changes; the first of these makes the second version.
 const STEPS: &[Step] = &[
+    |db| Ok(db.execute_batch(super::tables::AUTHORS)?),
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),
 ];
+
+/// Makes every step up to a version, in tables of the first one.
+pub(super) fn make_steps(db: &Connection, version: u32) -> Result<(), StateError> {
+    STEPS.iter().zip(FIRST..version).try_for_each(|(step, _)| step(db))
+}
 
 /// Says in a new file what it is. Its tables are those of the first version.
 pub(super) fn mark(db: &Connection) -> Result<(), StateError> {

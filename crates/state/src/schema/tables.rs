@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
+use super::format;
+use crate::command::{AUTHORS_SINCE, FIRST, VERSION};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
 use crate::stored::{clock, row};
@@ -145,30 +147,54 @@ CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 "
 );
 
+/// What version 2 brings.
+pub(super) const AUTHORS: &str = "
+-- Who made each version of a job, and who deleted it, as the version after the last. kind: see stored/code.rs.
+CREATE TABLE authors (
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (job, version)
+) WITHOUT ROWID;
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) key: &'static [&'static str],
+    /// The version of the cluster that brings it.
+    pub(crate) since: u32,
 }
 
-/// Every table that is part of the state.
-pub(crate) const REPLICATED: [Table; 11] = [
-    Table { name: "clock", key: &["name"] },
-    Table { name: "counters", key: &["name"] },
-    Table { name: "due", key: &["seq"] },
-    Table { name: "executions", key: &["seq"] },
-    Table { name: "jobs", key: &["seq"] },
-    Table { name: "keys", key: &["key"] },
-    Table { name: "open_runs", key: &["node"] },
-    Table { name: "remainders", key: &["job", "nr"] },
-    Table { name: "tags", key: &["key", "value", "seq"] },
-    Table { name: "versions", key: &["seq", "version"] },
-    Table { name: "withdrawn", key: &["id"] },
+/// Every table that is part of the state, by name.
+pub(crate) const REPLICATED: [Table; 12] = [
+    Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
+    Table { name: "clock", key: &["name"], since: FIRST },
+    Table { name: "counters", key: &["name"], since: FIRST },
+    Table { name: "due", key: &["seq"], since: FIRST },
+    Table { name: "executions", key: &["seq"], since: FIRST },
+    Table { name: "jobs", key: &["seq"], since: FIRST },
+    Table { name: "keys", key: &["key"], since: FIRST },
+    Table { name: "open_runs", key: &["node"], since: FIRST },
+    Table { name: "remainders", key: &["job", "nr"], since: FIRST },
+    Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },
+    Table { name: "versions", key: &["seq", "version"], since: FIRST },
+    Table { name: "withdrawn", key: &["id"], since: FIRST },
 ];
 
+/// The tables that are part of a state of this version, by name.
+pub(crate) fn replicated(version: u32) -> impl DoubleEndedIterator<Item = Table> {
+    REPLICATED.into_iter().filter(move |table| table.since <= version)
+}
+
 /// The consensus layer's notes.
-pub(crate) const META: Table = Table { name: "meta", key: &["key"] };
+pub(crate) const META: Table = Table { name: "meta", key: &["key"], since: FIRST };
 
 impl Table {
     /// The columns of the key, for `ORDER BY`.
@@ -200,14 +226,19 @@ pub(crate) fn text(db: &Connection) -> Result<Text, StateError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What stands in a state file that is as it should be.
-pub(crate) fn expected_text() -> Result<&'static Text, StateError> {
-    static EXPECTED: OnceLock<Text> = OnceLock::new();
-    if let Some(text) = EXPECTED.get() {
-        return Ok(text);
+/// What stands in a state file of a version that is as it should be.
+pub(crate) fn expected_text(version: u32) -> Result<Text, StateError> {
+    static EXPECTED: OnceLock<Vec<Text>> = OnceLock::new();
+    let of = |all: &Vec<Text>| all.get(version.saturating_sub(FIRST) as usize).cloned().unwrap_or_default();
+    if let Some(all) = EXPECTED.get() {
+        return Ok(of(all));
     }
-    let db = Connection::open_in_memory()?;
-    db.execute_batch(SQL)?;
-    let text = text(&db)?;
-    Ok(EXPECTED.get_or_init(|| text))
+    let all = (FIRST..=VERSION).map(|version| {
+        let db = Connection::open_in_memory()?;
+        db.execute_batch(SQL)?;
+        format::make_steps(&db, version)?;
+        text(&db)
+    });
+    let all = all.collect::<Result<_, StateError>>()?;
+    Ok(of(EXPECTED.get_or_init(|| all)))
 }

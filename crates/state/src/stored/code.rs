@@ -4,7 +4,7 @@
 //! condition of its partial indexes. No other file may write the number of a status or of a job's state.
 //! The tests below check that, and that the conditions match the numbers.
 
-use chronos_types::{Status, Trigger};
+use chronos_types::{ActorKind, Status, Trigger};
 
 /// The numbers of an enum's values. They are on the disk for ever: append, never reorder.
 pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
@@ -33,6 +33,10 @@ impl Code for Status {
 
 impl Code for Trigger {
     const ORDER: &'static [Self] = &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay];
+}
+
+impl Code for ActorKind {
+    const ORDER: &'static [Self] = &[Self::Anonymous, Self::System];
 }
 
 /// The status of a number, for whoever has to go on: of one that is not known, what the conditions below take
@@ -111,6 +115,7 @@ mod tests {
     fn every_value_has_its_number() {
         assert!(Status::ALL.iter().all(|v| Status::known(v.code()) == Some(*v)));
         assert!(Trigger::ALL.iter().all(|v| Trigger::known(v.code()) == Some(*v)));
+        assert!(ActorKind::ALL.iter().all(|v| ActorKind::known(v.code()) == Some(*v)));
         assert_eq!(Status::known(99), None);
     }
 

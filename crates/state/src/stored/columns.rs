@@ -1,8 +1,9 @@
 //! Reads the columns that several tables have.
 
-use chronos_types::{ExecutionId, NodeName, Trigger};
+use chronos_types::{Actor, ActorKind, By, ExecutionId, NodeName, Note, Trigger};
 use rusqlite::Row;
 
+use super::code::Code as _;
 use super::row;
 use crate::error::StateError;
 use crate::remainder::{Change, Remainder};
@@ -16,6 +17,25 @@ pub(crate) fn job_seq(row: &Row<'_>, column: usize) -> Result<JobSeq, StateError
 /// Reads a node's name.
 pub(crate) fn node(row: &Row<'_>, column: usize) -> Result<NodeName, StateError> {
     Ok(NodeName::unchecked(row.get_ref(column)?.as_str()?))
+}
+
+/// The columns of who made a version of a job, for [`by`].
+macro_rules! by_columns {
+    () => {
+        "a.kind, a.id, a.name, a.address, a.note"
+    };
+}
+pub(crate) use by_columns;
+
+/// Reads who made a version of a job; none where nobody is on record, or one of a kind that is not known.
+pub(crate) fn by(row: &Row<'_>, first: usize) -> Result<Option<By>, StateError> {
+    let kind = row.get::<_, Option<i64>>(first)?.and_then(ActorKind::known);
+    let Some(kind) = kind else { return Ok(None) };
+    let (id, name) = (row.get(first + 1)?, row.get(first + 2)?);
+    let address: Option<String> = row.get(first + 3)?;
+    let note: Option<String> = row.get(first + 4)?;
+    let actor = Actor { kind, id, name, address: address.and_then(|text| text.parse().ok()) };
+    Ok(Some(By { actor, note: note.map(Note::unchecked) }))
 }
 
 /// The columns of a withdrawn run, for [`withdrawn`].

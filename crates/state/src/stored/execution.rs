@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use chronos_types::{Attempt, ErrorKind, Millis, Response};
+use chronos_types::{Attempt, By, ErrorKind, Millis, Response};
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
 use super::bad::why_no_form;
+use super::by;
 use super::omit::is_default;
+use crate::error::StateError;
 
 /// What a record keeps in its detail column.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,6 +29,12 @@ pub(crate) struct StoredDetail {
     /// The instants that it stands for, where it is no run. Why they are passed over is its error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<StoredMissed>,
+    /// Who asked for it, where that was no schedule and is known.
+    #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+    /// Who cancelled it, where that is known.
+    #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<By>,
 }
 
 /// A stretch of instants that were passed over, in [`StoredDetail`].
@@ -107,9 +115,15 @@ pub(crate) fn error_kind_of(name: Option<&str>, invalid: &mut Option<String>) ->
 impl StoredDetail {
     /// Whether there is nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { error, error_kind, response, attempts, unsure, missed } = self;
+        let Self { error, error_kind, response, attempts, unsure, missed, by, cancelled_by } = self;
         let is_told = error.is_some() || error_kind.is_some() || response.is_some() || missed.is_some();
-        !is_told && attempts.is_empty() && !unsure
+        let is_asked = by.is_some() || cancelled_by.is_some();
+        !is_told && !is_asked && attempts.is_empty() && !unsure
+    }
+
+    /// The text of the column.
+    pub(crate) fn to_json(&self) -> Result<String, StateError> {
+        serde_json::to_string(self).map_err(StateError::encode)
     }
 
     /// Reads the column. It is null until there is something to tell. The error says why it cannot be read.

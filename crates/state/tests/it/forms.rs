@@ -7,11 +7,11 @@ use chronos_state::{
     Reassign, Refusal, Report, Reported, RowKey, RunRef, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
-    Auth, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method, Millis,
-    MissedRuns, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
+    Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
+    Millis, MissedRuns, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
 };
 
-use crate::support::{node, spec, tags};
+use crate::support::{asked, by, node, spec, tags};
 
 /// When the jobs and runs of these forms are.
 const AT: Millis = 1_700_000_000_000;
@@ -139,7 +139,9 @@ fn answer(trigger: Trigger) -> ExecutionAnswer {
         run: RunRef { trigger, ..run() },
         node: node("n1"),
         replay_of: None,
+        by: None,
         cancelled_at: None,
+        cancelled_by: None,
     }
 }
 
@@ -277,19 +279,45 @@ pub fn batches() -> Vec<(&'static str, Batch)> {
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     all.push((
         "idempotency_key",
-        Batch { at: AT, items: vec![Proposal { idempotency, command: triggered(None) }] },
+        Batch { at: AT, items: vec![Proposal { idempotency, by: None, command: triggered(None) }] },
     ));
     all.push(("empty", batch(vec![])));
     all
 }
 
-/// What version 2 brings in tests.
+/// What version 2 brings: who asks for a command.
+pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
+    let of = |by: By| Batch { at: AT, items: vec![asked(triggered(None), by)] };
+    let told = Actor { id: Some("k1".into()), name: Some("deploy".into()), ..by(7, None).actor };
+    vec![
+        ("by_anonymous", of(by(7, None))),
+        ("by_anonymous_at_ipv6", of(By::anonymous(Some("2001:db8::7".parse().unwrap()), None))),
+        ("by_anonymous_nowhere", of(By::anonymous(None, None))),
+        ("by_note", of(by(7, Some("nach der \"Störung\"")))),
+        ("by_system", of(By::system())),
+        ("by_told", of(By { actor: told, note: None })),
+        ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
+    ]
+}
+
+/// What version 3 brings in tests.
 #[cfg(feature = "next")]
 pub fn batches_of_next() -> Vec<(&'static str, Batch)> {
     vec![
         ("probe", batch(vec![Command::Probe])),
-        ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
+        ("raise_version", batch(vec![Command::RaiseVersion { to: 3 }])),
         ("probe_among_others", batch(vec![triggered(None), Command::Probe])),
+    ]
+}
+
+/// What version 2 adds to outcomes.
+pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
+    let asked = ExecutionAnswer { by: Some(by(7, Some("again"))), ..answer(Trigger::Replay) };
+    let cancelled =
+        ExecutionAnswer { cancelled_at: Some(AT), cancelled_by: Some(by(8, None)), ..asked.clone() };
+    vec![
+        ("execution_by", Outcome::Execution(asked)),
+        ("execution_cancelled_by", Outcome::Execution(cancelled)),
     ]
 }
 

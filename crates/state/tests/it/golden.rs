@@ -13,10 +13,18 @@ const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
 fn commands_keep_their_form() {
-    let forms = forms::batches();
-    golden(CRATE, "commands", forms.iter().map(|(name, batch)| (*name, batch.encode().unwrap())));
+    keep_their_form("commands", forms::batches());
+}
+
+#[test]
+fn what_version_2_adds_to_commands_keeps_its_form() {
+    keep_their_form("commands-2", forms::batches_of_2());
+}
+
+fn keep_their_form(group: &str, forms: Vec<(&str, Batch)>) {
+    golden(CRATE, group, forms.iter().map(|(name, batch)| (*name, batch.encode().unwrap())));
     for (name, batch) in forms {
-        let kept = std::fs::read(format!("{CRATE}/tests/golden/commands/{name}")).unwrap();
+        let kept = std::fs::read(format!("{CRATE}/tests/golden/{group}/{name}")).unwrap();
         assert_eq!(Batch::decode(&kept).unwrap(), batch, "{name}");
     }
 }
@@ -24,27 +32,30 @@ fn commands_keep_their_form() {
 #[cfg(feature = "next")]
 #[test]
 fn commands_of_the_next_version_keep_their_form() {
-    let forms = forms::batches_of_next();
-    golden(CRATE, "next", forms.iter().map(|(name, batch)| (*name, batch.encode().unwrap())));
-    for (name, batch) in forms {
-        let kept = std::fs::read(format!("{CRATE}/tests/golden/next/{name}")).unwrap();
-        assert_eq!(Batch::decode(&kept).unwrap(), batch, "{name}");
-    }
+    keep_their_form("next", forms::batches_of_next());
 }
 
 #[test]
 fn outcomes_keep_their_form() {
-    let forms = forms::outcomes();
-    golden(CRATE, "outcomes", forms.iter().map(|(name, outcome)| (*name, text(outcome).into_bytes())));
+    outcomes_of("outcomes", forms::outcomes());
+}
+
+#[test]
+fn what_version_2_adds_to_outcomes_keeps_its_form() {
+    outcomes_of("outcomes-2", forms::outcomes_of_2());
+}
+
+fn outcomes_of(group: &str, forms: Vec<(&str, Outcome)>) {
+    golden(CRATE, group, forms.iter().map(|(name, outcome)| (*name, text(outcome).into_bytes())));
     for (name, outcome) in forms {
-        let kept = std::fs::read(format!("{CRATE}/tests/golden/outcomes/{name}")).unwrap();
+        let kept = std::fs::read(format!("{CRATE}/tests/golden/{group}/{name}")).unwrap();
         assert_eq!(serde_json::from_slice::<Outcome>(&kept).unwrap(), outcome, "{name}");
     }
 }
 
 #[test]
 fn every_command_and_every_field_has_its_file() {
-    let all = forms::batches();
+    let all = [forms::batches(), forms::batches_of_2()].concat();
     #[cfg(feature = "next")]
     let all = [all, forms::batches_of_next()].concat();
     let texts = all.iter().map(|(_, batch)| String::from_utf8(batch.encode().unwrap()).unwrap());
@@ -57,7 +68,8 @@ fn every_command_and_every_field_has_its_file() {
 
 #[test]
 fn every_outcome_and_every_field_has_its_file() {
-    let texts = forms::outcomes().iter().map(|(_, outcome)| text(outcome)).collect();
+    let all = [forms::outcomes(), forms::outcomes_of_2()].concat();
+    let texts = all.iter().map(|(_, outcome)| text(outcome)).collect();
     let read = |text: &str| serde_json::from_str::<Outcome>(text).unwrap_err().to_string();
     let known = complete(texts, read);
     for name in ["execution", "version_not_followed", "unfinished"] {

@@ -10,12 +10,12 @@ mod requests;
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
-    Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire, Idempotency, JobSeq,
-    Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report, Reported, RunRef,
-    TriggerRun, Trim,
+    AUTHORS_SINCE, Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire,
+    Idempotency, JobSeq, Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report,
+    Reported, RunRef, TriggerRun, Trim, VERSION,
 };
 use chronos_types::{
-    Attempt, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
+    Attempt, By, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
     Status, Trigger,
 };
 
@@ -30,6 +30,8 @@ pub struct Model {
     pub withdrawn: BTreeMap<ExecutionId, Fire>,
     /// The machine's numbers of executions, which are never given twice.
     pub numbers: BTreeMap<i64, ExecutionId>,
+    /// Whether the cluster has the version that brings authors.
+    pub raised: bool,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
     effects: Vec<Effect>,
     last_job: i64,
@@ -42,12 +44,12 @@ impl Model {
     pub fn apply(&mut self, at: Millis, proposal: &Proposal) -> (Outcome, Vec<Effect>) {
         self.at = at;
         let outcome = match &proposal.idempotency {
-            None => self.command(&proposal.command),
+            None => self.command(proposal),
             Some(key) => match self.keys.get(&key.key) {
                 Some((known, _, _)) if known != key => refuse(Refusal::KeyReused),
                 Some((_, _, outcome)) => outcome.clone(),
                 None => {
-                    let outcome = self.command(&proposal.command);
+                    let outcome = self.command(proposal);
                     if !matches!(outcome, Outcome::Refused { .. }) {
                         self.keys.insert(key.key.clone(), (key.clone(), at, outcome.clone()));
                     }
@@ -58,12 +60,16 @@ impl Model {
         (outcome, std::mem::take(&mut self.effects))
     }
 
-    fn command(&mut self, command: &Command) -> Outcome {
-        match command {
-            Command::PutJob(put) => self.put(put),
-            Command::DeleteJob(delete) => self.delete(delete),
-            Command::Trigger(run) => self.trigger(run),
-            Command::Cancel(Cancel { execution }) => self.cancel(*execution),
+    fn command(&mut self, proposal: &Proposal) -> Outcome {
+        let by = proposal.by.as_ref();
+        if by.is_some() && !self.raised {
+            return refuse(Refusal::VersionNotFollowed { follows: AUTHORS_SINCE - 1 });
+        }
+        match &proposal.command {
+            Command::PutJob(put) => self.put(put, by),
+            Command::DeleteJob(delete) => self.delete(delete, by),
+            Command::Trigger(run) => self.trigger(run, by),
+            Command::Cancel(Cancel { execution }) => self.cancel(*execution, by),
             Command::Confirm(confirm) => self.confirm(confirm),
             Command::Plan(plan) => {
                 plan.steps.iter().for_each(|step| self.plan(step));
@@ -75,7 +81,13 @@ impl Model {
             Command::Portion => Outcome::Done,
             Command::Compare(_) => Outcome::Done,
             Command::Clock(word) => self.clock(word),
-            Command::RaiseVersion { .. } => unreachable!("the operations raise no version"),
+            Command::RaiseVersion { .. } if self.raised => {
+                refuse(Refusal::VersionNotFollowed { follows: VERSION })
+            }
+            Command::RaiseVersion { .. } => {
+                self.raised = true;
+                Outcome::Done
+            }
             #[cfg(feature = "next")]
             Command::Probe => unreachable!("the operations do not probe"),
             Command::Reassign(reassign) => {
@@ -105,7 +117,7 @@ impl Model {
         self.numbers.values().filter(open).copied().collect()
     }
 
-    fn put(&mut self, put: &PutJob) -> Outcome {
+    fn put(&mut self, put: &PutJob, by: Option<&By>) -> Outcome {
         let (spec, at) = (put.spec.read().unwrap(), self.at);
         let name = &spec.name;
         let taken = self.live().any(|job| job.id != put.id && job.spec().name == *name);
@@ -129,6 +141,8 @@ impl Model {
                     created_at: put.created_at,
                     due,
                     versions,
+                    authors: by.map(|by| (1, by.clone())).into_iter().collect(),
+                    deleted_by: None,
                 },
             );
             self.effects.push(Effect::DueChanged);
@@ -161,13 +175,16 @@ impl Model {
             } else if run.is_to_come(at) {
                 self.withdraw(id);
             } else if old.enabled && !spec.enabled && waits {
-                run.cancel(at, "the job was disabled");
+                run.cancel(at, "the job was disabled", None);
                 self.effects.push(Effect::Cancel(id));
             }
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         job.version += 1;
         job.versions.insert(job.version, (at, spec));
+        if let Some(by) = by {
+            job.authors.insert(job.version, by.clone());
+        }
         self.effects.push(Effect::DueChanged);
         Outcome::Job { seq, id: put.id, version: job.version, at, next_due: put.next_due }
     }
@@ -184,7 +201,7 @@ impl Model {
         self.numbers.retain(|_, held| *held != id);
     }
 
-    fn delete(&mut self, delete: &DeleteJob) -> Outcome {
+    fn delete(&mut self, delete: &DeleteJob, by: Option<&By>) -> Outcome {
         let Some(seq) = self.find(delete.id) else {
             return refuse(Refusal::NoSuchJob);
         };
@@ -197,17 +214,17 @@ impl Model {
             if run.is_to_come(self.at) {
                 self.withdraw(id);
             } else {
-                run.cancel(self.at, "the job was deleted");
+                run.cancel(self.at, "the job was deleted", by);
                 self.effects.push(Effect::Cancel(id));
             }
         }
         let job = self.jobs.get_mut(&seq).unwrap();
-        (job.deleted, job.due) = (true, None);
+        (job.deleted, job.due, job.deleted_by) = (true, None, by.cloned());
         Outcome::Done
     }
 
     /// Puts a run on record unless one with its id is.
-    fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>) -> bool {
+    fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>, by: Option<&By>) -> bool {
         if self.runs.contains_key(&fire.run.execution) {
             return false;
         }
@@ -229,6 +246,8 @@ impl Model {
             attempt_log: vec![],
             node_id: fire.node.clone(),
             replay_of,
+            by: By::of_run(fire.run.trigger, by.cloned()),
+            cancelled_by: None,
             missed: None,
         };
         let was = self.withdrawn.remove(&fire.run.execution);
@@ -259,7 +278,7 @@ impl Model {
             let PlanStep { job, version, .. } = *step;
             let run = RunRef { execution, job, version, scheduled_time, trigger };
             let fire = first(run, fire_at, &node);
-            if self.insert(&fire, None) {
+            if self.insert(&fire, None, None) {
                 self.effects.push(Effect::Fire(fire));
             }
         }
@@ -289,6 +308,8 @@ impl Model {
             attempt_log: vec![],
             node_id: node,
             replay_of: None,
+            by: Some(By::system()),
+            cancelled_by: None,
             missed: Some(Missed { from, to, count, reason }),
         };
         self.runs.insert(entry, Run { job: step.job, fire_at: to, execution, unsure: false });
@@ -344,6 +365,7 @@ impl Model {
                 && job.version != *version
             {
                 job.versions.remove(version);
+                job.authors.remove(version);
             }
         }
         self.keys.retain(|_, (_, at, _)| *at >= trim.keys_before);

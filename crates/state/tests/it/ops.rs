@@ -5,8 +5,8 @@ mod changes;
 mod reports;
 
 use chronos_state::{
-    Batch, Cancel, Command, Confirm, DeleteJob, Effect, Fire, Idempotency, Moved, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
+    AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, Fire, Idempotency, Moved, Plan,
+    PlanStep, PlannedRun, Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
@@ -28,6 +28,8 @@ pub struct Op {
     /// Milliseconds since the command before; none goes to the next whole second, when runs are due.
     advance: Option<Millis>,
     key: Option<(u8, u8)>,
+    /// Who asks, and whether they say something.
+    by: Option<(u8, bool)>,
     act: Act,
 }
 
@@ -77,6 +79,8 @@ enum Act {
         jobs: Vec<Index>,
         keys: Millis,
     },
+    /// Raises the version of the cluster to that which brings authors.
+    Raise,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +106,7 @@ fn create(name: u8, period: i64, forbid: bool) -> Op {
     Op {
         advance: Some(1),
         key: None,
+        by: None,
         act: Act::Create { name, period, forbid, enabled: true, doubled: false },
     }
 }
@@ -113,7 +118,13 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(None),
         1 => (1000..6000i64).prop_map(Some),
     ];
-    (advance, weighted(0.1, (0..3u8, 0..2u8)), act()).prop_map(|(advance, key, act)| Op { advance, key, act })
+    let by = weighted(0.5, (0..3u8, any::<bool>()));
+    (advance, weighted(0.1, (0..3u8, 0..2u8)), by, act()).prop_map(|(advance, key, by, act)| Op {
+        advance,
+        key,
+        by,
+        act,
+    })
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -183,6 +194,7 @@ fn act() -> impl Strategy<Value = Act> {
         14 => report,
         2 => trim,
         3 => reassign,
+        2 => Just(Act::Raise),
     ]
 }
 
@@ -207,7 +219,11 @@ impl Maker {
         let idempotency =
             key.map(|(key, print)| Idempotency { key: format!("k{key}"), fingerprint: print.to_string() });
         let command = self.command(&op.act, model, at);
-        Batch { at, items: vec![Proposal { idempotency, command }] }
+        // Before the version that brings it, little of what is asked for says who asks: it is refused.
+        let is_asked = !matches!(op.act, Act::Plan(_) | Act::Raise);
+        let by = op.by.filter(|(who, _)| is_asked && (model.raised || *who == 0));
+        let by = by.map(|(who, says)| support::by(who, says.then_some("as agreed")));
+        Batch { at, items: vec![Proposal { idempotency, by, command }] }
     }
 
     pub fn learn(&mut self, effects: &[Effect]) {
@@ -297,6 +313,7 @@ impl Maker {
                 Some(fire) => report(fire, *other, *attempt, *what, model, at),
                 None => nothing(),
             },
+            Act::Raise => Command::RaiseVersion { to: AUTHORS_SINCE },
             Act::Trim { executions, versions, jobs, keys } => {
                 let known = usize::try_from(model.last_number).unwrap() + 2;
                 let number = |index: &Index| i64::try_from(index.index(known)).unwrap();

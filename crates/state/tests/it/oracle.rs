@@ -7,7 +7,7 @@ use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
     PassedBy, PendingRun, Reader, StateError,
 };
-use chronos_types::{Job, Millis, NodeName, Status, Trigger};
+use chronos_types::{By, Job, Millis, NodeName, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -39,8 +39,8 @@ pub struct View {
     withdrawn: Vec<Fire>,
     open_nodes: Vec<(NodeName, u64)>,
     holders: HashMap<JobSeq, NodeName>,
-    /// By job: its number, its versions, its finished executions' numbers past the newest two, the oldest of them.
-    kept: Vec<(JobSeq, Vec<u64>, Vec<i64>)>,
+    /// By job: its number, its versions and who made each, its finished executions' numbers past the newest two, the oldest of them.
+    kept: Vec<(JobSeq, Vec<(u64, Option<By>)>, Vec<i64>)>,
     finished: Vec<i64>,
     forgotten: Vec<JobSeq>,
     unused: Vec<(JobSeq, u64)>,
@@ -55,7 +55,7 @@ pub fn read(world: &World, model: &Model) -> View {
         let mut kept = Vec::new();
         for seq in model.jobs.keys() {
             let versions = versions(r, *seq, None, 10_000)?.items;
-            let versions = versions.iter().map(|v| v.version).rev().collect();
+            let versions = versions.into_iter().map(|v| (v.version, v.by)).rev().collect();
             let mut surplus = r.overfull_jobs(*seq, 1, keep(2, u64::MAX))?.trim.executions;
             surplus.sort_unstable();
             kept.push((*seq, versions, surplus));
@@ -140,6 +140,7 @@ pub fn expect(model: &Model) -> View {
             updated_at: job.versions[&job.version].0,
             next_due: job.due,
         },
+        by: job.authors.get(&job.version).cloned(),
         last_run: last_run(job.seq),
         pending: pending(job.seq),
     };
@@ -166,7 +167,7 @@ pub fn expect(model: &Model) -> View {
         surplus.sort_unstable();
         // Of a deleted job only those that were superseded are listed.
         let versions = job.versions.keys().copied().filter(|v| !job.deleted || *v != job.version);
-        (job.seq, versions.collect(), surplus)
+        (job.seq, versions.map(|v| (v, job.authors.get(&v).cloned())).collect(), surplus)
     };
     let execution = |run: &model::Run| ExecutionRow {
         job_seq: run.job,

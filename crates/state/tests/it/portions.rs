@@ -310,6 +310,7 @@ fn a_trim_forgets_one_portion_of_keys_and_of_versions() {
         let idempotency = Some(Idempotency { key: format!("k{key}"), fingerprint: "f".into() });
         Proposal {
             idempotency,
+            by: None,
             command: put(id_of(&format!("j{key}")), None, spec(&format!("j{key}")), None),
         }
     };

@@ -343,7 +343,11 @@ fn keys_go_in_portions_the_oldest_first() {
         let idempotency = Some(Idempotency { key: format!("k{n}"), fingerprint: "f".into() });
         Batch {
             at: n,
-            items: vec![Proposal { idempotency, command: put(id_of(&name), None, spec(&name), None) }],
+            items: vec![Proposal {
+                idempotency,
+                by: None,
+                command: put(id_of(&name), None, spec(&name), None),
+            }],
         }
     };
     let batches: Vec<_> = (1..=most + 50).map(keyed).collect();

@@ -8,7 +8,7 @@ use chronos_testkit::golden;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use crate::sample::{read, sample};
+use crate::sample::{read, sample, sample_of_1};
 use crate::support::*;
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
@@ -16,16 +16,24 @@ const SCHEMA: &str = "schema.sql";
 
 #[test]
 fn tables_and_rows_keep_their_form() {
-    let world = sample();
+    keep_their_form("state", &sample_of_1(), 12);
+}
+
+#[test]
+fn tables_and_rows_of_version_2_keep_their_form() {
+    keep_their_form("state-2", &sample(), 13);
+}
+
+fn keep_their_form(group: &str, world: &World, count: usize) {
     let db = look(&world.path());
     let names = tables(&db);
     let mut forms: Vec<_> = names.iter().map(|name| (name.clone(), rows(&db, name).into_bytes())).collect();
-    assert_eq!(forms.len(), 12);
+    assert_eq!(forms.len(), count);
     forms.push((SCHEMA.to_owned(), schema(&db).into_bytes()));
-    golden(CRATE, "state", forms);
+    golden(CRATE, group, forms);
     // The files alone make a state that is read as this one.
     let kept = world.file("kept.db");
-    make(&kept, &names);
+    make(&kept, group, &names);
     assert_eq!(read(&kept).unwrap(), read(&world.path()).unwrap());
 }
 
@@ -85,8 +93,8 @@ fn value(text: &str) -> Value {
 }
 
 /// Makes a state file of what the files say.
-fn make(path: &Path, tables: &[String]) {
-    let kept = |name: &str| std::fs::read_to_string(format!("{CRATE}/tests/golden/state/{name}")).unwrap();
+fn make(path: &Path, group: &str, tables: &[String]) {
+    let kept = |name: &str| std::fs::read_to_string(format!("{CRATE}/tests/golden/{group}/{name}")).unwrap();
     let db = Connection::open(path).unwrap();
     db.execute_batch(&kept(SCHEMA)).unwrap();
     for table in tables {

@@ -7,7 +7,7 @@ use chronos_state::{
     Batch, ClockWord, Command, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal,
     Reader, Reported, StateError,
 };
-use chronos_types::{Auth, ExecutionId, JobSpec, Millis, Trigger};
+use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, Trigger};
 
 use crate::forms::full;
 use crate::support::*;
@@ -18,9 +18,29 @@ const JUMP_AT: Millis = 200_000_000;
 /// The keys of the consensus layer's notes in it.
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
 
+/// The sample of version 1, and what version 2 adds: who made versions of jobs, asked for runs, and cancelled some.
+pub fn sample() -> World {
+    let mut world = sample_of_1();
+    world.raise();
+    let told = Actor { id: Some("k1".into()), name: Some("deploy".into()), ..by(7, None).actor };
+    let told = By { actor: told, note: Some(Note::parse("wie vereinbart").unwrap()) };
+    let at = JUMP_AT + 1_000;
+    world.run_by(at, put(id_of("by"), None, spec("by"), Some(at + 9_000)), told.clone());
+    let changed = JobSpec { description: "changed".into(), ..spec("by") };
+    world.run_by(at, put(id_of("by"), Some(1), changed, Some(at + 9_000)), by(8, None));
+    let job = world.job("by");
+    let manual = |number| ExecutionId::manual(job.job.id, at, [number; 10]);
+    world.run_by(at, trigger(&job, manual(3), None), told.clone());
+    world.run_by(at, cancel(manual(3)), by(8, Some("by mistake")));
+    let other = world.create("gone-too");
+    world.run_by(at, trigger(&other, ExecutionId::manual(other.job.id, at, [4; 10]), None), by(8, None));
+    world.run_by(at, delete(&other), told);
+    world
+}
+
 /// Jobs enabled, disabled, changed and deleted, with tags, secrets and a template; an execution of each status
 /// and of each trigger; a key; a withdrawn run; the consensus layer's notes.
-pub fn sample() -> World {
+pub fn sample_of_1() -> World {
     let mut world = World::new();
     world.machine.apply(&[], &[(NOTES[0], b"{\"index\":17}"), (NOTES[1], b"\x00\xff")]).unwrap();
     let bill = JobSpec { name: spec("bill").name, ..full(Auth::Bearer { token: "t0ken".into() }) };
@@ -59,7 +79,7 @@ pub fn sample() -> World {
     world.run(7000, put(id_of("off"), None, JobSpec { enabled: false, ..spec("off") }, None));
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     let command = put(id_of("keyed"), None, spec("keyed"), Some(9000));
-    world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, command }] });
+    world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, by: None, command }] });
     // Deleted with one run more than a command may end; the others are forgotten.
     let crowded = world.create("crowded");
     let times = (1..).map(|second| second * 1000).take(MAX_ROWS + 1);

@@ -6,14 +6,14 @@ mod page;
 use std::path::{Path, PathBuf};
 
 use chronos_state::{
-    Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer,
-    ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine, Moved, Outcome,
-    PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, PutJob, Reader, Reassign, Refusal, Report,
-    Reported, StateError, StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
+    AUTHORS_SINCE, Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect,
+    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine,
+    Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reader,
+    Reassign, Refusal, Report, Reported, StateError, StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
-    Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, NodeName, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+    By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
+    MissedRuns, NodeName, Note, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -98,6 +98,17 @@ impl World {
     /// Applies one command in a batch of its own.
     pub fn run(&mut self, at: Millis, command: impl Into<Command>) -> (Outcome, Vec<Effect>) {
         let mut applied = self.batch(&Batch { at, items: vec![command.into().into()] });
+        (applied.outcomes.remove(0), applied.effects)
+    }
+
+    /// Has the version of the cluster raised to that which brings authors.
+    pub fn raise(&mut self) {
+        self.done(0, Command::RaiseVersion { to: AUTHORS_SINCE });
+    }
+
+    /// Applies a command that somebody asks for.
+    pub fn run_by(&mut self, at: Millis, command: Command, by: By) -> (Outcome, Vec<Effect>) {
+        let mut applied = self.batch(&Batch { at, items: vec![asked(command, by)] });
         (applied.outcomes.remove(0), applied.effects)
     }
 
@@ -322,7 +333,28 @@ pub fn accepted(job: &JobRow, fire: &Fire, replay_of: Option<ExecutionId>) -> Ou
     let job_name = job.job.spec.as_ref().expect("a good job").name.to_string();
     let (run, node) = (fire.run, fire.node.clone());
     let job = job.job.id;
-    Outcome::Execution(ExecutionAnswer { job, job_name, run, node, replay_of, cancelled_at: None })
+    let (by, cancelled_at, cancelled_by) = (None, None, None);
+    Outcome::Execution(ExecutionAnswer {
+        job,
+        job_name,
+        run,
+        node,
+        replay_of,
+        by,
+        cancelled_at,
+        cancelled_by,
+    })
+}
+
+/// A client at an address that ends with this number, and what it says.
+pub fn by(number: u8, note: Option<&str>) -> By {
+    let note = note.map(|note| Note::parse(note).unwrap());
+    By::anonymous(Some([192, 0, 2, number].into()), note)
+}
+
+/// A command that somebody asks for.
+pub fn asked(command: Command, by: By) -> Proposal {
+    Proposal { by: Some(by), ..command.into() }
 }
 
 pub fn cancel(execution: ExecutionId) -> Command {

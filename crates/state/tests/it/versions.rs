@@ -117,26 +117,28 @@ mod next {
     #[test]
     fn what_a_version_brings_is_refused_before_it_and_done_from_it_on() {
         let mut world = World::new();
-        assert_eq!(apply(&mut world, &probe(), 2).unwrap().outcomes, refused(1));
-        assert_eq!(apply(&mut world, &raise(2), 1).unwrap().outcomes, refused(1));
-        assert_eq!((world.machine.version().unwrap(), probes(&world)), (1, None));
-        assert_eq!(apply(&mut world, &raise(2), 2).unwrap().outcomes, [Outcome::Done]);
-        assert_eq!((world.machine.version().unwrap(), probes(&world)), (2, Some(0)));
+        assert_eq!(apply(&mut world, &probe(), 3).unwrap().outcomes, refused(1));
+        assert_eq!(apply(&mut world, &raise(2), 3).unwrap().outcomes, [Outcome::Done]);
+        assert_eq!(apply(&mut world, &probe(), 3).unwrap().outcomes, refused(2));
+        assert_eq!(apply(&mut world, &raise(3), 2).unwrap().outcomes, refused(2));
+        assert_eq!((world.machine.version().unwrap(), probes(&world)), (2, None));
+        assert_eq!(apply(&mut world, &raise(3), 3).unwrap().outcomes, [Outcome::Done]);
+        assert_eq!((world.machine.version().unwrap(), probes(&world)), (3, Some(0)));
         // It was raised before, so it is not raised once more.
-        assert_eq!(apply(&mut world, &raise(2), 2).unwrap().outcomes, refused(2));
+        assert_eq!(apply(&mut world, &raise(3), 3).unwrap().outcomes, refused(3));
         // The version stays, whoever follows it.
-        for follows in [2, 1] {
+        for follows in [3, 1] {
             assert_eq!(apply(&mut world, &probe(), follows).unwrap().outcomes, [Outcome::Done]);
         }
         let world = world.reopen();
-        assert_eq!((world.machine.version().unwrap(), probes(&world)), (2, Some(2)));
+        assert_eq!((world.machine.version().unwrap(), probes(&world)), (3, Some(2)));
     }
 
     #[test]
     fn equal_logs_give_equal_states_whatever_the_version_of_a_copy_was() {
         let first = put(id_of("a"), None, spec("a"), None);
         let commands =
-            [Command::Probe, first, Command::RaiseVersion { to: 2 }, Command::Probe, Command::Probe];
+            [Command::Probe, first, Command::RaiseVersion { to: 3 }, Command::Probe, Command::Probe];
         // In one batch.
         let mut one = World::new();
         let items = commands.iter().cloned().map(Into::into).collect();
@@ -156,17 +158,17 @@ mod next {
         }
         assert_eq!(outcomes, together);
         assert_eq!(dump(&one.path()), dump(&other.path()));
-        assert_eq!((one.machine.version().unwrap(), probes(&one)), (2, Some(2)));
+        assert_eq!((one.machine.version().unwrap(), probes(&one)), (3, Some(2)));
         assert_eq!(one.machine.version().unwrap(), other.machine.version().unwrap());
     }
 
     #[test]
-    fn a_probe_is_of_version_2_in_the_log() {
+    fn a_probe_is_of_version_3_in_the_log() {
         let bytes = probe().encode().unwrap();
-        assert!(bytes.starts_with(b"2 {"));
+        assert!(bytes.starts_with(b"3 {"));
         assert_eq!(Batch::decode(&bytes).unwrap(), probe());
         // Its commands are all of version 1.
-        let overstated = [b"2", &raise(1).encode().unwrap()[1..]].concat();
+        let overstated = [b"3", &raise(1).encode().unwrap()[1..]].concat();
         assert!(matches!(Batch::decode(&overstated), Err(StateError::Corrupt(_))));
     }
 }

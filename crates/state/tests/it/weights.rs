@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use chronos_state::{Batch, Command};
 use chronos_types::{Auth, Headers, JobSpec, Tags, TargetUrl, Webhook};
 
-use crate::forms::{batches, full};
+use crate::forms::{batches, batches_of_2, full};
 use crate::support::*;
 
 fn weight(batch: &Batch) -> usize {
-    batch.items.iter().map(|item| item.command.weight()).sum()
+    batch.items.iter().map(|item| item.weight()).sum()
 }
 
 #[test]
 fn no_command_takes_more_than_three_times_what_it_weighs() {
-    for (name, batch) in batches() {
+    for (name, batch) in [batches(), batches_of_2()].concat() {
         // What stands around the commands, and a client's own name for its request.
         let around = 100 + 300 * batch.items.iter().filter(|item| item.idempotency.is_some()).count();
         let (bytes, weight) = (batch.encode().unwrap().len(), weight(&batch));

@@ -76,6 +76,8 @@ fn run(second: u8) -> Execution {
         attempt_log: vec![attempt],
         node_id: NodeName::parse(&nodes().0).expect("a name"),
         replay_of: None,
+        by: None,
+        cancelled_by: None,
         missed: None,
     }
 }
@@ -97,9 +99,9 @@ fn state(node: String) -> NodeState {
         updated_at: at_ms(s(0.0)),
         next_due: Some(at_ms(s(4.0))),
     };
-    let version = VersionRow { version: 1, updated_at: job.updated_at, spec: Ok(spec()) };
+    let version = VersionRow { version: 1, updated_at: job.updated_at, by: None, spec: Ok(spec()) };
     let mut state = NodeState::of_nothing(node);
-    state.jobs = vec![JobRow { seq: JobSeq::new(1), job, last_run: None, pending: Vec::new() }];
+    state.jobs = vec![JobRow { seq: JobSeq::new(1), job, by: None, last_run: None, pending: Vec::new() }];
     state.versions = HashMap::from([(id(), vec![version])]);
     state.executions = INSTANTS.into_iter().rev().map(run).collect();
     state

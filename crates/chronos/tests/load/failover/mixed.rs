@@ -19,7 +19,7 @@ use crate::turn::begin;
 const RATE: u64 = 200;
 /// For how long a client that is turned away asks again.
 const RETRY: Duration = Duration::from_secs(10);
-/// The binary of the next release: it can follow cluster version 2.
+/// The binary of the next release: it can follow cluster version 3.
 const NEXT: Chronos = Chronos::at(concat!(env!("CARGO_BIN_EXE_chronos"), "-next"));
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,9 +34,9 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     two_of_three(&mut run.cluster).await;
     for node in [1, 2] {
         change(&mut run.cluster, node, CHRONOS).await;
-        is_at_version_1(&run.cluster).await;
+        is_at_version_2(&run.cluster).await;
     }
-    assert_eq!(can_follow(&run.cluster).await, [1, 1, 1]);
+    assert_eq!(can_follow(&run.cluster).await, [2, 2, 2]);
 
     two_of_three(&mut run.cluster).await;
     let before = data_of(&mut run.cluster, 3).await;
@@ -44,7 +44,7 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     for node in 1..=3 {
         until("the new version to be used", || async {
             let version = version(&run.cluster, node).await;
-            (version == 2 && probes(&run.cluster, node).is_some_and(|count| count > 0)).then_some(())
+            (version == 3 && probes(&run.cluster, node).is_some_and(|count| count > 0)).then_some(())
         })
         .await;
     }
@@ -55,16 +55,16 @@ async fn a_new_release_is_used_once_every_node_can_follow_and_there_is_a_way_bac
     cannot_come_back(&mut run.cluster, 3, before.path()).await;
     run.same_history().await;
     let refused = run.cluster.setup(1).clone().binary(CHRONOS).refused().await;
-    refused.names(&["state.db", " 2, ", " up to 1; ", "start a newer Chronos on it"]);
+    refused.names(&["state.db", " 3, ", " up to 2; ", "start a newer Chronos on it"]);
 }
 
 /// Upgrades two of three nodes, one of which leads then: it uses nothing that the third does not know.
 async fn two_of_three(cluster: &mut Cluster) {
     for node in [1, 2] {
         change(cluster, node, NEXT).await;
-        is_at_version_1(cluster).await;
+        is_at_version_2(cluster).await;
     }
-    assert_eq!(can_follow(cluster).await, [2, 2, 1]);
+    assert_eq!(can_follow(cluster).await, [3, 3, 2]);
     cluster.node(1).post("/cluster/transfer-leadership", &json!({"to": "n1"})).await.ok(200);
 }
 
@@ -75,9 +75,9 @@ async fn change(cluster: &mut Cluster, node: usize, binary: Chronos) {
 }
 
 /// Nothing of the next release was used.
-async fn is_at_version_1(cluster: &Cluster) {
+async fn is_at_version_2(cluster: &Cluster) {
     for node in 1..=3 {
-        assert_eq!(version(cluster, node).await, 1, "n{node}");
+        assert_eq!(version(cluster, node).await, 2, "n{node}");
         assert_eq!(probes(cluster, node), None, "n{node}");
     }
 }
@@ -92,7 +92,7 @@ async fn is_refused_at_joining(cluster: &Cluster) {
         cluster.node(2).post("/cluster/nodes", &json!({"raft_address": addresses[0].to_string()})).await;
     let problem = invited.problem(409);
     let detail = problem["detail"].as_str().unwrap();
-    let sentence = "n4 can follow cluster versions up to 1, and this cluster is at version 2; start a newer Chronos on it";
+    let sentence = "n4 can follow cluster versions up to 2, and this cluster is at version 3; start a newer Chronos on it";
     assert_eq!(detail, sentence);
     waits.ended().await;
 
@@ -102,7 +102,7 @@ async fn is_refused_at_joining(cluster: &Cluster) {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     let said: Vec<_> = refused.stderr.lines().filter(|line| line.starts_with("chronos: ")).collect();
     assert_eq!(said, [format!("chronos: stopped: {sentence}")], "{refused:?}");
-    assert_eq!(can_follow(cluster).await, [2, 2, 2]);
+    assert_eq!(can_follow(cluster).await, [3, 3, 3]);
 }
 
 /// A copy of what a node has on its disk now. The node is away for as long as that takes.
@@ -125,7 +125,7 @@ async fn cannot_come_back(cluster: &mut Cluster, node: usize, before: &Path) {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     let said: Vec<_> = refused.stderr.lines().filter(|line| line.starts_with("chronos: ")).collect();
     let [said] = said[..] else { panic!("{refused:?}") };
-    let parts = ["chronos: stopped: ", " cluster version", " up to 1", "; start a newer Chronos"];
+    let parts = ["chronos: stopped: ", " cluster version", " up to 2", "; start a newer Chronos"];
     assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     let others = cluster.node(1).post("/cluster/transfer-leadership", &json!({"to": "n2"})).await;
     assert_eq!(others.status, 200, "{others:?}");

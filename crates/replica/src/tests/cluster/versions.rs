@@ -2,8 +2,13 @@
 
 use super::*;
 
-const SENTENCE: &str =
-    "can follow cluster versions up to 0, and this cluster is at version 1; start a newer Chronos on it";
+/// What a node that is too old is told.
+fn sentence(node: &str) -> String {
+    format!(
+        "{node} can follow cluster versions up to 0, and this cluster is at version {VERSION}; start a newer Chronos on \
+         it"
+    )
+}
 
 /// Until the node stops, with its reason.
 async fn stops(node: &Node) -> String {
@@ -17,11 +22,11 @@ async fn a_node_that_cannot_follow_is_refused_at_joining_and_stops() {
     let mut cluster = Cluster::of_three().await;
     for node in cluster.nodes.values() {
         let status = node.replica.status();
-        assert_eq!(status.version, 1, "{status:?}");
+        assert_eq!(status.version, VERSION, "{status:?}");
         assert!(status.members.iter().all(|member| member.follows == VERSION), "{status:?}");
     }
     cluster.start_with("four", |config| (config.bootstrap, config.follows) = (false, 0)).await;
-    assert_eq!(stops(cluster.node("four")).await, format!("four {SENTENCE}"));
+    assert_eq!(stops(cluster.node("four")).await, sentence("four"));
 
     // One that waits to be invited.
     cluster
@@ -30,8 +35,8 @@ async fn a_node_that_cannot_follow_is_refused_at_joining_and_stops() {
         })
         .await;
     let refused = cluster.node("two").replica.membership().add("five:1").await.expect_err("refused");
-    assert_eq!(refused.to_string(), format!("five {SENTENCE}"));
-    assert_eq!(stops(cluster.node("five")).await, format!("five {SENTENCE}"));
+    assert_eq!(refused.to_string(), sentence("five"));
+    assert_eq!(stops(cluster.node("five")).await, sentence("five"));
     assert_eq!(cluster.node("one").names(), ["one", "three", "two"]);
     cluster.stop().await;
 }
@@ -42,7 +47,7 @@ async fn a_member_that_comes_back_and_cannot_follow_stops_and_the_others_go_on()
     let back = cluster.roles("one").1[0].clone();
     cluster.nodes.remove(&back).expect("a node").replica.shutdown().await;
     cluster.start_with(&back, |config| config.follows = 0).await;
-    assert_eq!(stops(cluster.node(&back)).await, format!("{back} {SENTENCE}"));
+    assert_eq!(stops(cluster.node(&back)).await, sentence(&back));
     cluster.nodes.remove(&back).expect("a node").replica.shutdown().await;
 
     let leader = cluster.roles(cluster.nodes.keys().next().expect("another")).0;
@@ -56,12 +61,46 @@ async fn a_member_that_comes_back_and_cannot_follow_stops_and_the_others_go_on()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_rises_when_the_last_member_can_follow_and_what_it_brings_is_used_from_then_on() {
+    let mut cluster = Cluster::default();
+    for name in ["one", "two", "three"] {
+        cluster
+            .start_with(name, |config| {
+                (config.bootstrap, config.follows) = (name == "one", if name == "one" { VERSION } else { 1 });
+            })
+            .await;
+    }
+    cluster.formed(3).await;
+    let asked = |number| {
+        let by = Some(chronos_types::By::anonymous(None, None));
+        Proposal { by, ..put_job(number, "").items.remove(0) }
+    };
+    for name in ["two", "three"] {
+        assert_eq!(cluster.node("one").replica.status().version, 1, "{name} cannot follow");
+        let refused = cluster.node("one").proposer.propose(asked(1)).await.expect_err("refused");
+        assert_eq!(refused, ProposeError::NotInUse { since: chronos_state::AUTHORS_SINCE, version: 1 });
+        cluster.node("one").write(1).await;
+        cluster.nodes.remove(name).expect("a node").replica.shutdown().await;
+        cluster.start_with(name, |config| (config.bootstrap, config.follows) = (false, VERSION)).await;
+        let known = || async { cluster.node("one").member(name).is_some_and(|it| it.follows == VERSION) };
+        until("its new version is known", known).await;
+    }
+    cluster.formed(3).await;
+    for (number, node) in (2..).zip(cluster.nodes.values()) {
+        let outcome = node.proposer.propose(asked(number)).await.expect("taken");
+        assert!(is_created(&outcome), "{outcome:?}");
+        assert_eq!(node.replica.status().version, VERSION);
+    }
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_of_a_later_version_is_not_proposed() {
     let cluster = Cluster::of_three().await;
     for node in cluster.nodes.values() {
-        let later = chronos_state::Command::RaiseVersion { to: 2 };
+        let later = chronos_state::Command::RaiseVersion { to: VERSION + 1 };
         let refused = node.proposer.propose(later.into()).await.expect_err("refused");
-        assert_eq!(refused, ProposeError::NotInUse { since: 2, version: 1 });
+        assert_eq!(refused, ProposeError::NotInUse { since: VERSION + 1, version: VERSION });
     }
     let logged = cluster.node("one").replica.status().last_log;
     cluster.node("one").write(1).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chronos_state::{Fire, JobSeq, RunRef};
-use chronos_types::{Attempt, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Status, Trigger};
+use chronos_types::{Attempt, By, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Status, Trigger};
 
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -15,6 +15,9 @@ pub struct Job {
     pub due: Option<Millis>,
     /// Every version that is kept, the one in force among them: when it came to be, what it says.
     pub versions: BTreeMap<u64, (Millis, JobSpec)>,
+    /// Who made each of them, where that is known.
+    pub authors: BTreeMap<u64, By>,
+    pub deleted_by: Option<By>,
 }
 
 impl Job {
@@ -102,11 +105,12 @@ impl Run {
     }
 
     /// Ends an open run; an attempt under way is cut off.
-    pub(super) fn cancel(&mut self, at: Millis, why: &str) {
+    pub(super) fn cancel(&mut self, at: Millis, why: &str, by: Option<&By>) {
         if self.execution.status == Status::Running {
             self.cut_off(self.execution.attempts, self.fire_at, at, why);
         }
         self.fail(ErrorKind::Cancelled, why);
+        self.execution.cancelled_by = by.cloned();
         self.finish(Status::Cancelled, at);
     }
 }

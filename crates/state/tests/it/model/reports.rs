@@ -23,18 +23,18 @@ impl Model {
                     }
                     self.effects.push(Effect::Withdraw(Fire { begun: true, ..own }));
                 } else {
-                    self.insert(&fire, None);
+                    self.insert(&fire, None, None);
                     let why = "the job was changed before this instant; its node stopped about then, \
                         so it is not known whether the webhook was called";
                     let at = self.at;
-                    self.runs.get_mut(&id).unwrap().cancel(at, why);
+                    self.runs.get_mut(&id).unwrap().cancel(at, why, None);
                 }
             }
             return Outcome::Done;
         }
         let back = waiting.is_some();
         if back {
-            self.insert(&fire, None);
+            self.insert(&fire, None, None);
         }
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.is_open()) else {
             self.effects.push(Effect::Settled(id));
@@ -110,7 +110,7 @@ impl Model {
         if !run.is_open() {
             self.effects.push(Effect::Settled(id));
         } else if back && self.jobs[&run.job].deleted {
-            run.cancel(at, "the job was deleted");
+            run.cancel(at, "the job was deleted", self.jobs[&run.job].deleted_by.as_ref());
             self.effects.retain(|effect| !matches!(effect, Effect::Fire(_)));
             self.effects.push(Effect::Cancel(id));
         }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Model {
-    pub(super) fn trigger(&mut self, run: &TriggerRun) -> Outcome {
+    pub(super) fn trigger(&mut self, run: &TriggerRun, by: Option<&By>) -> Outcome {
         let Some(seq) = self.find(run.job) else {
             return refuse(Refusal::NoSuchJob);
         };
@@ -33,10 +33,10 @@ impl Model {
         let node = self.place(seq, &run.node, beside);
         let execution = run.execution;
         let identity = RunRef { execution, job: seq, version, scheduled_time, trigger };
-        if self.insert(&first(identity, self.at, &node), run.replay_of) {
+        if self.insert(&first(identity, self.at, &node), run.replay_of, by) {
             self.effects.push(Effect::Fire(self.owed(execution)));
         }
-        self.answer(execution, None)
+        self.answer(execution, None, None)
     }
 
     /// What the node of an open run owes the world. A replay of an old version goes by the policy in force.
@@ -56,7 +56,7 @@ impl Model {
     }
 
     /// What is answered of an execution, as it was asked for.
-    fn answer(&self, id: ExecutionId, cancelled_at: Option<Millis>) -> Outcome {
+    fn answer(&self, id: ExecutionId, cancelled_at: Option<Millis>, cancelled_by: Option<By>) -> Outcome {
         let Run { job, execution, .. } = &self.runs[&id];
         let of_job = &self.jobs[job];
         Outcome::Execution(ExecutionAnswer {
@@ -65,20 +65,23 @@ impl Model {
             run: self.runs[&id].owed().run,
             node: execution.node_id.clone(),
             replay_of: execution.replay_of,
+            // Of a run that a schedule asked for nothing is on record.
+            by: execution.by.clone().filter(|by| *by != By::system()),
             cancelled_at,
+            cancelled_by,
         })
     }
 
-    pub(super) fn cancel(&mut self, id: ExecutionId) -> Outcome {
+    pub(super) fn cancel(&mut self, id: ExecutionId, by: Option<&By>) -> Outcome {
         let Some(run) = self.runs.get_mut(&id) else {
             return refuse(Refusal::NoSuchExecution);
         };
         if !run.is_open() {
             return refuse(Refusal::Finished { status: run.execution.status.as_str().to_owned() });
         }
-        run.cancel(self.at, "cancelled by request");
+        run.cancel(self.at, "cancelled by request", by);
         self.effects.push(Effect::Cancel(id));
-        self.answer(id, Some(self.at))
+        self.answer(id, Some(self.at), by.cloned())
     }
 
     pub(super) fn confirm(&self, confirm: &Confirm) -> Outcome {

@@ -1,0 +1,90 @@
+//! Who asks for a change. Each page that changes something takes a [`Caller`], and hands it to its use case.
+
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use chronos_types::{By, Invalid, Note, clip};
+
+use crate::problem::ApiError;
+
+/// What a client says of a change, in a header of this name.
+const NOTE: &str = "Chronos-Note";
+
+/// Who sends a request, and what they say of it.
+pub(crate) struct Caller(pub(crate) By);
+
+/// The other end of a connection, with each of its requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(IpAddr);
+
+impl From<IpAddr> for ClientAddress {
+    /// An IPv4 address is told as one, also where the listener takes it for one of IPv6.
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
+        Ok(Self(By::anonymous(address, note(&parts.headers)?)))
+    }
+}
+
+/// The note of a request. A header without a text is none: so a script can always send it.
+fn note(headers: &HeaderMap) -> Result<Option<Note>, Invalid> {
+    let mut values = headers.get_all(NOTE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let refuse = |why: String| Err(Invalid::one(NOTE, why));
+    if values.next().is_some() {
+        return refuse("is given more than once; expected one note".to_owned());
+    }
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok("") => Ok(None),
+        Ok(text) => Note::parse(text).map(Some).or_else(refuse),
+        Err(_) => {
+            let shown = String::from_utf8_lossy(value.as_bytes());
+            refuse(format!("{:?} is not UTF-8; expected text in UTF-8", clip(&shown)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_known_by_its_address_as_people_write_it() {
+        for (address, told) in
+            [("::ffff:10.0.0.7", "10.0.0.7"), ("10.0.0.7", "10.0.0.7"), ("2001:db8::7", "2001:db8::7")]
+        {
+            let ClientAddress(found) = address.parse::<IpAddr>().expect("an address").into();
+            assert_eq!(found.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_note_is_one_line_of_text_or_none() {
+        let read = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(NOTE, HeaderValue::from_bytes(value).expect("a value"));
+            }
+            note(&headers).map(|note| note.map(|note| note.as_str().to_owned()))
+        };
+        assert_eq!(read(&[]).expect("none"), None);
+        assert_eq!(read(&[b""]).expect("none"), None);
+        assert_eq!(read(&["für Änne".as_bytes()]).expect("a note"), Some("für Änne".to_owned()));
+        let long = [b'x'; 1_025];
+        for bad in [&[b"a".as_slice(), b"b"][..], &[b"a\tb"], &[b"\xff"], &[&long], &["a\u{9f}".as_bytes()]] {
+            let refused = read(bad).expect_err("refused").to_string();
+            assert!(refused.contains("Chronos-Note") && refused.contains("expected"), "{refused}");
+        }
+    }
+}

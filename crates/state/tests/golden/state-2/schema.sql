@@ -1,0 +1,130 @@
+PRAGMA application_id = 0x43485253;
+PRAGMA user_version = 2;
+
+CREATE TABLE authors (
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (job, version)
+) WITHOUT ROWID;
+
+CREATE TABLE clock (
+  name TEXT PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE counters (
+  name TEXT PRIMARY KEY, last INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE due (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER,
+  version INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  held INTEGER NOT NULL
+);
+
+CREATE TABLE executions (
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  trigger INTEGER NOT NULL,
+  scheduled_time INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  started_at INTEGER,
+  completed_at INTEGER,
+  node TEXT NOT NULL,
+  replay_of BLOB,
+  detail TEXT,
+  sum INTEGER NOT NULL
+);
+
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  name TEXT UNIQUE,
+  state INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  spec TEXT NOT NULL,
+  sum INTEGER NOT NULL
+);
+
+CREATE TABLE keys (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
+  job INTEGER, version INTEGER, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE open_runs (
+  node TEXT PRIMARY KEY, sum INTEGER NOT NULL, held INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE remainders (
+  job INTEGER NOT NULL,
+  nr INTEGER NOT NULL,
+  what INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (job, nr)
+) WITHOUT ROWID;
+
+CREATE TABLE tags (
+  key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (key, value, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE versions (
+  seq INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  spec TEXT NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (seq, version)
+);
+
+CREATE TABLE withdrawn (
+  id BLOB PRIMARY KEY,
+  job INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  scheduled_time INTEGER NOT NULL,
+  fire_at INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  unsure INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX due_at ON due (at, seq, version) WHERE at IS NOT NULL;
+
+CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
+
+CREATE INDEX executions_job ON executions (job, id, version);
+
+CREATE INDEX executions_open ON executions (job) WHERE status < 3;
+
+CREATE INDEX jobs_state ON jobs (state);
+
+CREATE INDEX keys_at ON keys (at);
+
+CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
+
+CREATE INDEX tags_job ON tags (seq);
+
+CREATE INDEX withdrawn_job ON withdrawn (job, version);
+
+CREATE INDEX withdrawn_node ON withdrawn (node);
