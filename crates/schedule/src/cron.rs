@@ -33,25 +33,7 @@ pub(crate) struct Cron {
 impl Cron {
     /// Parses 5 fields, or 6 with leading seconds, separated by spaces and tabs.
     pub(crate) fn parse(text: &str) -> Result<Cron, ParseError> {
-        let mut fields = [""; 6];
-        let mut found = 0;
-        for field in text.split([' ', '\t']).filter(|field| !field.is_empty()) {
-            if let Some(slot) = fields.get_mut(found) {
-                *slot = field;
-            }
-            found += 1;
-        }
-        let [second, minute, hour, day, month, weekday] = match found {
-            5 => {
-                fields.rotate_right(1);
-                fields[0] = "0";
-                fields
-            }
-            6 => fields,
-            _ => {
-                return Err(ParseError::FieldCount { found, text: text.to_owned() });
-            }
-        };
+        let [second, minute, hour, day, month, weekday] = Field::split(text)?;
         let star = |field: &str| field.starts_with('*');
         let day_star = |field: &str| star(field) || field == "?";
         let cron = Cron {
@@ -160,6 +142,25 @@ impl Cron {
             count -= whole - self.times_before(to.rem_euclid(DAY) as u32 + 1);
         }
         count
+    }
+
+    /// Visits the local times that match from `from` on up to `to`, in their order.
+    pub(crate) fn each_local(&self, from: i64, to: i64, mut visit: impl FnMut(i64)) {
+        let (first, last) = (from.div_euclid(DAY), to.div_euclid(DAY));
+        for days in first..=last {
+            if self.count_days(days, days) == 0 {
+                continue;
+            }
+            let midnight = days * DAY;
+            let mut time = if days == first { from.rem_euclid(DAY) as u32 } else { 0 };
+            while time < DAY as u32
+                && let Some(found) = self.next_time(time)
+                && midnight + i64::from(found) <= to
+            {
+                visit(midnight + i64::from(found));
+                time = found + 1;
+            }
+        }
     }
 
     /// How many days match from `first` on up to `last`.

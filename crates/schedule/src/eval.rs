@@ -44,28 +44,62 @@ pub(crate) fn last_until(cron: &Cron, zone: &Zone, until: i64) -> Option<i64> {
 
 /// How many runs are later than `after` and not later than `until`.
 pub(crate) fn count_between(cron: &Cron, zone: &Zone, after: i64, until: i64) -> u64 {
+    let mut count = 0;
+    stretches(cron, zone, after, until, |Stretch { first, last, runs }| {
+        let matches = cron.count_local(first, last);
+        count += match runs {
+            Runs::Once { .. } => matches.min(1),
+            Runs::Each { .. } => matches,
+        };
+    });
+    count
+}
+
+/// Visits each run that is later than `after` and not later than `until`, in their order.
+pub(crate) fn each_between(cron: &Cron, zone: &Zone, after: i64, until: i64, mut visit: impl FnMut(i64)) {
+    stretches(cron, zone, after, until, |Stretch { first, last, runs }| match runs {
+        Runs::Once { at } if cron.count_local(first, last) > 0 => visit(at),
+        Runs::Once { .. } => {}
+        Runs::Each { offset } => cron.each_local(first, last, |local| visit(local - offset)),
+    });
+}
+
+/// Local times that follow one another, the first and the last of them, and when those that match run.
+struct Stretch {
+    first: i64,
+    last: i64,
+    runs: Runs,
+}
+
+enum Runs {
+    /// Each that matches at an instant of its own: its local time minus this.
+    Each { offset: i64 },
+    /// All that match together at one instant.
+    Once { at: i64 },
+}
+
+/// Visits the stretches of local times whose runs are later than `after` and not later than `until`, in their order.
+fn stretches(cron: &Cron, zone: &Zone, after: i64, until: i64, mut visit: impl FnMut(Stretch)) {
     let (mut at, until) = (after.max(MIN_SECOND - 1) + 1, until.min(MAX_SECOND));
     let mut furthest = zone.furthest_local(at - 1);
-    let mut count = 0;
     while at <= until {
         let (offset, next) = (zone.offset(at), zone.next_transition(at));
         let end = next.map_or(until, |next| until.min(next - 1));
         let (first, last) = (at + offset, end + offset);
         if cron.real_time {
-            count += cron.count_local(first, last);
+            visit(Stretch { first, last, runs: Runs::Each { offset } });
         } else {
             if first > furthest + 1 {
                 // What a gap skips is one run, together with what is shown at its end.
-                count += cron.count_local(furthest + 1, first).min(1);
+                visit(Stretch { first: furthest + 1, last: first, runs: Runs::Once { at } });
                 furthest = first;
             }
             // What is shown again does not run again.
-            count += cron.count_local(furthest + 1, last);
+            visit(Stretch { first: furthest + 1, last, runs: Runs::Each { offset } });
             furthest = furthest.max(last);
         }
         at = end + 1;
     }
-    count
 }
 
 fn next_real(cron: &Cron, zone: &Zone, from: i64) -> Option<i64> {

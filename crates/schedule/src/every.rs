@@ -54,6 +54,15 @@ impl Every {
         u64::try_from(passed(until) - passed(after)).unwrap_or(0)
     }
 
+    /// Visits each of them, in their order.
+    pub(crate) fn each_between(self, anchor: i64, after: i64, until: i64, mut visit: impl FnMut(i64)) {
+        let Some(first) = self.next_after(anchor, after) else { return };
+        // Longer than all of time is as long.
+        let (until, period) = (until.min(MAX_MS), i64::try_from(self.period_ms()).unwrap_or(i64::MAX));
+        let runs = std::iter::successors(Some(first), |run| run.checked_add(period));
+        runs.take_while(|run| *run <= until).for_each(&mut visit);
+    }
+
     pub(crate) fn describe(self) -> String {
         let (count, unit) = match self.seconds {
             s if s % 3600 == 0 => (s / 3600, "hour"),

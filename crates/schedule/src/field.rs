@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::ParseError;
+
 /// A field of a cron expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
@@ -29,6 +31,31 @@ const MONTHS: [&str; 12] =
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Field {
+    /// All of them, in the order in which an expression has them.
+    pub(crate) const ALL: [Field; 6] =
+        [Field::Second, Field::Minute, Field::Hour, Field::DayOfMonth, Field::Month, Field::DayOfWeek];
+
+    /// The texts of the six fields of an expression, which leaves the seconds away or not.
+    pub(crate) fn split(text: &str) -> Result<[&str; 6], ParseError> {
+        let mut fields = [""; 6];
+        let mut found = 0;
+        for field in text.split([' ', '\t']).filter(|field| !field.is_empty()) {
+            if let Some(slot) = fields.get_mut(found) {
+                *slot = field;
+            }
+            found += 1;
+        }
+        match found {
+            5 => {
+                fields.rotate_right(1);
+                fields[0] = "0";
+                Ok(fields)
+            }
+            6 => Ok(fields),
+            _ => Err(ParseError::FieldCount { found, text: text.to_owned() }),
+        }
+    }
+
     /// The lowest and the highest number of the field.
     pub(crate) fn range(self) -> (u32, u32) {
         match self {

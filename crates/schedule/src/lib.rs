@@ -22,23 +22,31 @@
 //! | `cron` | six bit sets, and the local times they match |
 //! | `calendar` | weekdays, the years that are searched, searches in bit sets |
 //! | `zone` | offsets and transitions |
+//! | `near` | those around some instants, looked up once |
 //! | `eval` | which instants belong to the local times: the daylight saving rules |
 //! | `every` | the periods of `@every` |
+//! | `dst` | what a change of the clock does to a run, in words |
+//! | `warnings` | what is odd about a schedule |
 //! | `describe` | plain English |
 //! | `schedule` | the schedule as a whole, of whichever kind |
 
 mod calendar;
 mod cron;
 mod describe;
+mod dst;
 mod error;
 mod eval;
 mod every;
 mod field;
 mod grammar;
+mod near;
 mod schedule;
+mod warnings;
 mod zone;
 
+pub use dst::{ClockChange, ClockEffect};
 pub use error::{MAX_LEN, ParseError};
 pub use field::Field;
 pub use schedule::Schedule;
+pub use warnings::Warning;
 pub use zone::{Zone, ZoneError, tz_release};

@@ -3,8 +3,10 @@
 use chronos_types::parse_rfc3339;
 
 use crate::cron::Cron;
+use crate::dst::{self, ClockChange};
 use crate::error::{MAX_LEN, ParseError};
 use crate::every::Every;
+use crate::warnings::{self, Warning};
 use crate::zone::Zone;
 use crate::{describe, eval};
 
@@ -84,6 +86,47 @@ impl Schedule {
             }
             Kind::Every(every) => every.count_between(anchor_ms, after_ms, until_ms),
             Kind::At(at) => u64::from(after_ms < *at && *at <= until_ms),
+        }
+    }
+
+    /// Visits each instant that is later than `after_ms` and not later than `until_ms`, in their order. One costs some
+    /// nanoseconds.
+    pub fn each_between(
+        &self,
+        zone: &Zone,
+        anchor_ms: i64,
+        after_ms: i64,
+        until_ms: i64,
+        mut visit: impl FnMut(i64),
+    ) {
+        if until_ms <= after_ms {
+            return;
+        }
+        match &self.kind {
+            Kind::Cron(cron) => {
+                let (after, until) = (after_ms.div_euclid(1000), until_ms.div_euclid(1000));
+                eval::each_between(cron, zone, after, until, |second| visit(second * 1000));
+            }
+            Kind::Every(every) => every.each_between(anchor_ms, after_ms, until_ms, visit),
+            Kind::At(at) if after_ms < *at && *at <= until_ms => visit(*at),
+            Kind::At(_) => {}
+        }
+    }
+
+    /// What a change of the local clock does to the run at this instant, which must be one of the schedule's; none
+    /// where it does nothing. `@every` and `@at` know no local clock.
+    pub fn clock_change(&self, zone: &Zone, run_ms: i64) -> Option<ClockChange> {
+        match &self.kind {
+            Kind::Cron(cron) => dst::change(cron, zone, run_ms.div_euclid(1000)),
+            Kind::Every(_) | Kind::At(_) => None,
+        }
+    }
+
+    /// What is odd about the schedule, which was parsed from this text.
+    pub fn warnings(&self, text: &str) -> Vec<Warning> {
+        match &self.kind {
+            Kind::Cron(cron) => warnings::of(cron, text),
+            Kind::Every(_) | Kind::At(_) => Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod descriptions;
 mod dst;
 mod every_and_at;
 mod generate;
+mod notes;
 mod oracle;
 mod properties;
 mod refusals;
@@ -51,4 +52,7 @@ fn check(expression: &str, zone_name: &str, after: &str, expected: &[&str]) {
         assert_eq!(counts, (number - 1, number), "{expression:?} in {zone_name}: count until {expected}");
         (at, before) = (next, Some(next));
     }
+    let mut visited = Vec::new();
+    schedule.each_between(&zone, 0, ms(after), at, |run| visited.push(zone.format_rfc3339(run)));
+    assert_eq!(visited, expected, "{expression:?} in {zone_name}: visited");
 }

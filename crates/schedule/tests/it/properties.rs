@@ -126,13 +126,36 @@ proptest! {
         after in 0..2_500_000_000_000i64, long in 0..20_000_000i64,
     ) {
         let until = after + long;
-        let (mut last, mut count) = (None, 0);
+        let mut runs = Vec::new();
         let mut at = after;
         while let Some(next) = schedule.next_after(&zone, anchor, at).filter(|next| *next <= until) {
-            (at, last, count) = (next, Some(next), count + 1);
+            at = next;
+            runs.push(next);
         }
-        prop_assert_eq!(schedule.last_between(&zone, anchor, after, until), last);
-        prop_assert_eq!(schedule.count_between(&zone, anchor, after, until), count);
+        prop_assert_eq!(schedule.last_between(&zone, anchor, after, until), runs.last().copied());
+        prop_assert_eq!(schedule.count_between(&zone, anchor, after, until), runs.len() as u64);
+        let mut visited = Vec::new();
+        schedule.each_between(&zone, anchor, after, until, |run| visited.push(run));
+        prop_assert_eq!(visited, runs);
+    }
+
+    #[test]
+    fn a_zone_that_has_looked_up_its_offsets_answers_the_same(
+        schedule in any_schedule(), zone in any_zone(), anchor in any_instant(),
+        from in 0..4_000_000_000_000i64, long in 0..500_000_000i64, off in -300_000_000..800_000_000i64,
+    ) {
+        let (near, after) = (zone.near(from, from + long), from + off);
+        prop_assert_eq!(schedule.next_after(&near, anchor, after), schedule.next_after(&zone, anchor, after));
+        for until in [after + long / 8, from + long] {
+            let answers = |zone: &Zone| {
+                let mut visited = Vec::new();
+                let stop = until.min(after + 2_000_000);
+                schedule.each_between(zone, anchor, after, stop, |run| visited.push(run));
+                let last = schedule.last_between(zone, anchor, after, until);
+                (visited, last, schedule.count_between(zone, anchor, after, until), zone.format_rfc3339(after))
+            };
+            prop_assert_eq!(answers(&near), answers(&zone));
+        }
     }
 }
 
