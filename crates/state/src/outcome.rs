@@ -19,6 +19,9 @@ pub struct Applied {
     pub effects: Vec<Effect>,
     /// The jobs of the executions that are over now, one for each. Whoever holds runs of a job back plans more then.
     pub ended: Vec<JobSeq>,
+    /// The jobs that were created, changed or deleted, one for each time. Whoever keeps something about jobs reads
+    /// them again.
+    pub changed: Vec<JobSeq>,
     /// What this node has in the rows that the batch has compared, where it has any compared.
     pub digest: Option<Box<RangeDigest>>,
 }

@@ -14,6 +14,7 @@ mod planning;
 mod remainders;
 mod retention;
 mod search;
+mod upcoming;
 
 pub use aged::Age;
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};

@@ -74,7 +74,10 @@ fn compute_anew(context: &mut Context<'_>, anew: &Anew) -> Result<Outcome, State
     }
     let mut moved = false;
     for due in &anew.due {
-        moved |= fall_due(context, due, anew.to)?;
+        if fall_due(context, due, anew.to)? {
+            moved = true;
+            context.changed.push(due.job);
+        }
     }
     for seq in &anew.runs {
         due_at_once(context, *seq)?;

@@ -34,6 +34,8 @@ pub(super) struct Context<'a> {
     pub(super) ended: Vec<JobSeq>,
     /// The version of the cluster, once that was asked; see [`Self::version`].
     pub(super) version: Cell<Option<u32>>,
+    /// The jobs that were created, changed or deleted.
+    pub(super) changed: Vec<JobSeq>,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
@@ -85,6 +87,7 @@ impl<'a> Context<'a> {
             effects: Vec::new(),
             ended: Vec::new(),
             version: Cell::default(),
+            changed: Vec::new(),
             is_any_withdrawn: Cell::default(),
             is_any_remainder: Cell::default(),
             rows_left: MAX_ROWS,
@@ -96,12 +99,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Ends the batch, and hands over its effects, and the jobs of the executions that are over.
-    pub(super) fn close(self) -> Result<(Vec<Effect>, Vec<JobSeq>), StateError> {
+    /// Ends the batch, and hands over its effects, the jobs of the executions that are over, and those that changed.
+    pub(super) fn close(self) -> Result<(Vec<Effect>, Vec<JobSeq>, Vec<JobSeq>), StateError> {
         self.executions.close(self.db)?;
         self.jobs.close(self.db)?;
         self.open_runs.close(self.db)?;
-        Ok((self.effects, self.ended))
+        Ok((self.effects, self.ended, self.changed))
     }
 }
 

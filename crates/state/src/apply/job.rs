@@ -60,6 +60,7 @@ fn create(
     put_tags(context, seq, &put.spec)?;
     authors::note(context, seq, 1, by)?;
     context.effects.push(Effect::DueChanged);
+    context.changed.push(seq);
     Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due })
 }
 
@@ -101,6 +102,7 @@ fn change(
         remainder::begin(context, job.seq, change)?;
     }
     context.effects.push(Effect::DueChanged);
+    context.changed.push(job.seq);
     Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at, next_due: put.next_due })
 }
 
@@ -147,6 +149,7 @@ pub(super) fn delete(
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     authors::note(context, job.seq, job.version + 1, by)?;
     remainder::begin(context, job.seq, Change::Delete)?;
+    context.changed.push(job.seq);
     Ok(Outcome::Done)
 }
 

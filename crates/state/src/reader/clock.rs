@@ -145,7 +145,9 @@ fn waits(row: &Row<'_>, now: Millis) -> Result<bool, StateError> {
     Ok(fire_at > now && crate::run::is_due_at_once(status, trigger))
 }
 
-fn job_due(row: &Row<'_>) -> Result<Option<JobDue>, StateError> {
+/// A job of a row of its number, id, version, creation and change, when it falls due, and its specification; none where
+/// its times cannot be read.
+pub(super) fn job_due(row: &Row<'_>) -> Result<Option<JobDue>, StateError> {
     let Ok(times) = spec::times_from_json(row.get_ref(6)?.as_str().unwrap_or_default()) else {
         return Ok(None);
     };

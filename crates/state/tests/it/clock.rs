@@ -2,7 +2,7 @@
 //! word alone, and what waits is computed anew.
 
 use chronos_state::{
-    Anew, Batch, ClockWord, ClusterTime, Command, DueAnew, Effect, Jump, Outcome, Refusal, SetBack,
+    Anew, Applied, Batch, ClockWord, ClusterTime, Command, DueAnew, Effect, Jump, Outcome, Refusal, SetBack,
 };
 use chronos_types::{ExecutionId, JobSpec, Millis};
 
@@ -118,8 +118,10 @@ fn what_waits_is_computed_anew_in_portions_that_can_be_repeated() {
     };
     let steps = vec![due(&jobs[0], BEGIN + 500), due(&jobs[1], BEGIN + 700)];
     let anew = Anew { to: BEGIN, due: steps, runs: waiting.found, done: false };
-    let effects = world.done(now, say(ClockWord::Anew(anew.clone())));
+    let batch = Batch { at: now, items: vec![say(ClockWord::Anew(anew.clone())).into()] };
+    let Applied { effects, changed, .. } = world.batch(&batch);
     assert!(effects.contains(&Effect::DueChanged));
+    assert_eq!(changed, [old.seq, young.seq], "their schedules count from another instant");
     let fires = fires(&effects);
     let of = |fire: &chronos_state::Fire| (fire.run.execution, fire.fire_at, fire.attempt);
     let (one, two) = ((retries.run.execution, now, 2), (waits.run.execution, now, 1));

@@ -1,6 +1,6 @@
 //! Jobs: created, changed, disabled, deleted.
 
-use chronos_state::{Command, Confirm, DeleteJob, Effect, JobSeq, Outcome, PassedBy, Refusal};
+use chronos_state::{Batch, Command, Confirm, DeleteJob, Effect, JobSeq, Outcome, PassedBy, Refusal};
 use chronos_types::{DurationMs, ExecutionId, JobSpec, Status};
 
 use crate::support::*;
@@ -238,4 +238,30 @@ fn a_withdrawn_run_is_planned_again_under_its_own_id() {
     let again = fire_of(&world.done(700, plan([run(&world.job("a"), 1000)])));
     assert_eq!((again.run.execution, again.run.version, again.attempt), (first.run.execution, 2, 1));
     assert_eq!(world.due("a"), Some(2000));
+}
+
+#[test]
+fn whoever_keeps_something_about_jobs_hears_which_were_changed() {
+    let mut world = World::new();
+    let (a, b) = (world.create("a"), world.create("b"));
+    let changed = |world: &mut World, commands: Vec<Command>| {
+        let items = commands.into_iter().map(Into::into).collect();
+        world.batch(&Batch { at: 9, items }).changed
+    };
+    let new = put(id_of("c"), None, spec("c"), Some(1000));
+    let disabled = put(a.job.id, Some(1), JobSpec { enabled: false, ..spec("a") }, None);
+    let refused = put(a.job.id, Some(7), spec("a"), None);
+    let all = changed(&mut world, vec![new, disabled, refused, delete(&b), plan([run(&b, 1000)])]);
+    assert_eq!(all, [JobSeq::new(3), a.seq, b.seq]);
+    // What is asked of each then.
+    let c = world.job("c");
+    let due = world.ask(|r| r.enabled_job(c.seq)).expect("it is enabled");
+    assert_eq!(Some(&due), world.ask(|r| r.enabled_jobs(JobSeq::default(), 9)).first());
+    assert_eq!((due.seq, due.id, due.at), (c.seq, c.job.id, Some(1000)));
+    assert_eq!(world.ask(|r| r.enabled_name(c.seq)), Some((c.job.id, "c".to_owned())));
+    for gone in [a.seq, b.seq, JobSeq::new(99)] {
+        assert_eq!(world.ask(|r| r.enabled_job(gone)), None);
+        assert_eq!(world.ask(|r| r.enabled_name(gone)), None);
+    }
+    assert_eq!(changed(&mut world, vec![delete(&b)]), [], "it is deleted already");
 }
