@@ -18,6 +18,7 @@ mod jobs;
 mod path;
 mod query;
 mod tools;
+mod upcoming;
 
 pub use answer::Answer;
 pub use chronos_api as api;
@@ -28,4 +29,4 @@ pub use connection::Connection;
 pub use error::Error;
 pub use http::{HeaderMap, Method, StatusCode};
 pub use jobs::WriteOptions;
-pub use query::{ExecutionQuery, JobQuery, PageQuery};
+pub use query::{DensityQuery, ExecutionQuery, JobQuery, PageQuery, UpcomingQuery};

@@ -26,6 +26,30 @@ pub struct ExecutionQuery {
     pub page: PageQuery,
 }
 
+/// Which runs to come to count. Times are by RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DensityQuery {
+    /// When the first step begins.
+    pub from: Option<String>,
+    /// When the last step ends.
+    pub to: Option<String>,
+    /// How long each step is, such as `1h`.
+    pub step: Option<String>,
+}
+
+/// Which runs to come to list. Times are by RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpcomingQuery {
+    /// No run before this time.
+    pub from: Option<String>,
+    /// No run after this time.
+    pub to: Option<String>,
+    /// Only those of this job: its id or name.
+    pub job: Option<String>,
+    /// The most runs, 1 to 500.
+    pub limit: Option<u32>,
+}
+
 /// Which part of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageQuery {
@@ -65,6 +89,22 @@ impl JobQuery {
         let tagged =
             tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)));
         page.query(tagged)
+    }
+}
+
+impl DensityQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { from, to, step } = self;
+        let query = Query::default().with("from", from.as_deref()).with("to", to.as_deref());
+        query.with("step", step.as_deref())
+    }
+}
+
+impl UpcomingQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { from, to, job, limit } = self;
+        let query = Query::default().with("from", from.as_deref()).with("to", to.as_deref());
+        query.with("job", job.as_deref()).with("limit", limit.map(|limit| limit.to_string()))
     }
 }
 

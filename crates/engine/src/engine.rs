@@ -6,6 +6,8 @@ use crate::jobs::Jobs;
 use crate::readiness::Readiness;
 use crate::schedules::Schedules;
 use crate::services::Services;
+use crate::timetable::TimetableHandle;
+use crate::upcoming::Upcoming;
 
 /// The use cases, by subject. Whatever a client reads or writes goes through one of them.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Engine {
     pub executions: Executions,
     /// Of schedules that no job has yet.
     pub schedules: Schedules,
+    /// Of runs to come.
+    pub upcoming: Upcoming,
     /// Of the nodes, and of all they remember.
     pub cluster: Cluster,
     /// Of this node.
@@ -25,11 +29,17 @@ pub struct Engine {
 impl Engine {
     /// The use cases, with what they work with.
     #[must_use]
-    pub fn new(services: &Services, cluster: Cluster, readiness: Readiness) -> Self {
+    pub fn new(
+        services: &Services,
+        timetable: TimetableHandle,
+        cluster: Cluster,
+        readiness: Readiness,
+    ) -> Self {
         Self {
             jobs: Jobs::new(services.clone()),
             executions: Executions::new(services.clone()),
             schedules: Schedules::new(services.clone()),
+            upcoming: Upcoming::new(services.clone(), timetable),
             cluster,
             readiness,
         }

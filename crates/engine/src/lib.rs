@@ -1,8 +1,8 @@
 //! What a node does, apart from firing.
 //!
-//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Cluster`] and
+//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Upcoming`], [`Cluster`] and
 //! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`],
-//! [`Retention`] and [`ClusterClock`].
+//! [`Retention`], [`ClusterClock`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -19,6 +19,7 @@ mod lookup;
 mod metrics;
 mod once;
 mod planner;
+mod preview;
 mod quota;
 mod read;
 mod readiness;
@@ -31,6 +32,8 @@ mod services;
 pub mod spread;
 mod tick;
 mod times;
+mod timetable;
+mod upcoming;
 
 pub use change::Demand;
 pub use clock::ClusterClock;
@@ -42,6 +45,7 @@ pub use hand_over::hand_over;
 pub use jobs::Jobs;
 pub use metrics::Metrics;
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
+pub use preview::{Preview, PreviewNote, PreviewWarning, UsualDuration};
 pub use quota::Quota;
 pub use read::{Consistency, PageRequest, PageWriter};
 pub use readiness::{NotReady, Readiness};
@@ -49,7 +53,9 @@ pub use reassignment::Reassignment;
 pub use remainders::Remainders;
 pub use requested::Cancelled;
 pub use retention::{Retention, RetentionConfig};
-pub use schedules::{Preview, Schedules};
+pub use schedules::Schedules;
 pub use services::Services;
+pub use timetable::{TimetableHandle, TimetableKeeper};
+pub use upcoming::{Asked, Density, DensityRange, RunsRange, Upcoming, UpcomingRun, UpcomingRuns};
 
 pub use chronos_replica::{MemberStatus, NodeReport, Role};

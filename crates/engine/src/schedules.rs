@@ -1,4 +1,4 @@
-//! What a schedule means: whether it is one, and when it runs.
+//! Whether a schedule is one, and leaves an instant at which its job runs.
 
 use chronos_schedule::{Schedule, Zone};
 use chronos_state::JobRow;
@@ -10,16 +10,7 @@ use crate::times::{Instants, first_of_new};
 /// Judges schedules and previews them.
 #[derive(Clone, Debug)]
 pub struct Schedules {
-    services: Services,
-}
-
-/// What a schedule means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    /// The schedule in plain English.
-    pub description: String,
-    /// Its next runs, as RFC 3339 in its time zone; fewer than asked for where the schedule ends.
-    pub next_runs: Vec<String>,
+    pub(crate) services: Services,
 }
 
 impl Schedules {
@@ -92,27 +83,5 @@ impl Schedules {
             invalid.add(field, message);
         }
         invalid.into_result()
-    }
-
-    /// Says what a schedule means, and its first `count` runs later than `after`, or than now where no instant
-    /// is given. An `@every` schedule counts from that instant.
-    ///
-    /// # Errors
-    /// It is no schedule, or there is no such time zone.
-    pub fn preview(
-        &self,
-        schedule: &str,
-        timezone: &str,
-        after: Option<Millis>,
-        count: usize,
-    ) -> Result<Preview, Invalid> {
-        let schedule = Schedule::parse(schedule).map_err(|error| Invalid::one("schedule", error))?;
-        let zone = Zone::parse(timezone).map_err(|error| Invalid::one("timezone", error))?;
-        let anchor = after.unwrap_or_else(|| self.services.env.now());
-        let runs = std::iter::successors(schedule.next_after(&zone, anchor, anchor), |run| {
-            schedule.next_after(&zone, anchor, *run)
-        });
-        let next_runs = runs.take(count).map(|run| zone.format_rfc3339(run)).collect();
-        Ok(Preview { description: schedule.describe(), next_runs })
     }
 }

@@ -61,6 +61,20 @@ pub(crate) fn first_due_of_bad(bad: &BadSpec, created_at: Millis, now: Millis) -
     bad.times().map_or(Some(now), |times| first_of((&times).into(), created_at, now))
 }
 
+/// The instants of a job from one on up to another, both included, and at most so many of them: as they are now, whatever
+/// was planned. One that is disabled has none, nor has one of which it cannot be read when it runs.
+pub(crate) fn coming(row: &JobRow, from: Millis, to: Millis, most: usize) -> Vec<Millis> {
+    let enabled = match &row.job.spec {
+        Ok(spec) => spec.enabled,
+        Err(bad) => bad.form.enabled,
+    };
+    let instants = Instants::of_row(row);
+    let Ok(times) = Times::read(instants, row.job.created_at) else { return Vec::new() };
+    let first = times.after(instants.later_than(from.saturating_sub(1)));
+    let all = std::iter::successors(first.filter(|_| enabled), |at| times.after(*at));
+    all.take_while(|at| *at <= to).take(most).collect()
+}
+
 /// The same of one that gets its times `now`: it is created with them, or they are changed.
 pub(crate) fn first_due_of_new(
     spec: &JobSpec,
@@ -136,11 +150,11 @@ fn bad(field: &str, message: String) -> FieldError {
 
 /// The instants of a job.
 pub(crate) struct Times {
-    schedule: Schedule,
-    zone: Zone,
+    pub(crate) schedule: Schedule,
+    pub(crate) zone: Zone,
     /// What an `@every` schedule counts from.
-    anchor: Millis,
-    end_at: Millis,
+    pub(crate) anchor: Millis,
+    pub(crate) end_at: Millis,
 }
 
 impl Times {

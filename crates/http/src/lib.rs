@@ -30,6 +30,7 @@ mod runs;
 mod schedules;
 mod serve;
 mod tls;
+mod upcoming;
 mod versions;
 mod webhooks;
 

@@ -4,8 +4,10 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chronos_engine::{Consistency, PageRequest};
-use chronos_types::{Invalid, MAX_TAGS, Status, clip, control_character};
+use chronos_engine::{Asked, Consistency, PageRequest};
+use chronos_types::{
+    DurationMs, Invalid, MAX_TAGS, Millis, Status, clip, control_character, parse_duration, parse_rfc3339,
+};
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
@@ -98,8 +100,24 @@ impl Query {
         })
     }
 
+    /// A time, and how it was written.
+    pub(crate) fn instant(&mut self, name: &'static str) -> Option<Asked<Millis>> {
+        self.parsed(name, |text| match parse_rfc3339(text) {
+            Ok(value) => Ok(Asked { text: text.to_owned(), value }),
+            Err(error) => {
+                let expected = "expected an RFC 3339 time such as \"2026-11-23T10:00:00Z\"";
+                Err(format!("{:?} {error}; {expected}", clip(text)))
+            }
+        })
+    }
+
+    /// A duration, and how it was written.
+    pub(crate) fn duration(&mut self, name: &'static str) -> Option<Asked<DurationMs>> {
+        self.parsed(name, |text| parse_duration(text).map(|value| Asked { text: text.to_owned(), value }))
+    }
+
     /// How many items to list.
-    fn limit(&mut self) -> usize {
+    pub(crate) fn limit(&mut self) -> usize {
         let wrong = |text: &str| {
             format!("{:?} is not a limit; expected a whole number from 1 to {MAX_LIMIT}", clip(text))
         };

@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::{App, Shared};
 use crate::problem::ApiError;
 use crate::{
-    cluster, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, versions, webhooks,
+    cluster, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, upcoming, versions,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -26,6 +27,7 @@ use crate::{
     tags(
         (name = "jobs", description = "What is called, and when"),
         (name = "executions", description = "What came of it"),
+        (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
         (name = "cluster", description = "The nodes, and all they remember"),
         (name = "node", description = "How this node is"),
@@ -43,6 +45,7 @@ pub fn router(app: App) -> Router {
         .merge(executions::routes())
         .merge(runs::routes())
         .merge(schedules::routes())
+        .merge(upcoming::routes())
         .merge(webhooks::routes())
         .merge(cluster::routes())
         .merge(health::routes());

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{Preview, PreviewRequest, PreviewResponse, Problem};
-use chronos_engine::{self as engine, Schedules};
+use chronos_api::{ClockChange, Preview, PreviewRequest, PreviewResponse, Problem, ScheduleWarning};
+use chronos_engine::{self as engine, PreviewNote, PreviewWarning, Schedules};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,7 +18,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(preview))
 }
 
-/// Say what a schedule means, and when it runs next.
+/// Say what a schedule means, when it runs next, and what is odd about it.
 #[utoipa::path(
     post, path = "/api/v1/schedules/preview", tag = "tools", operation_id = "preview_schedule",
     request_body = PreviewRequest,
@@ -29,8 +29,22 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn preview(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
     let asked = PreviewRequest::parse(&body.value, &Schedules::check)?;
-    let Preview { schedule, timezone, after, count } = asked;
-    let found = app.engine.schedules.preview(&schedule, &timezone, after, count)?;
-    let engine::Preview { description, next_runs } = found;
-    Ok(respond::json(StatusCode::OK, &PreviewResponse { valid: true, description, next_runs }))
+    let Preview { schedule, timezone, after, count, job } = asked;
+    let usual = match job {
+        Some(job) => app.engine.schedules.usual_duration(&job).await?,
+        None => None,
+    };
+    let found = app.engine.schedules.preview(&schedule, &timezone, after, count, usual.as_ref())?;
+    let engine::Preview { description, next_runs, warnings, clock_changes } = found;
+    let warning = |PreviewWarning { code, message }| ScheduleWarning { code: code.to_owned(), message };
+    let change =
+        |PreviewNote { run, effect, message }| ClockChange { run, effect: effect.to_owned(), message };
+    let answer = PreviewResponse {
+        valid: true,
+        description,
+        next_runs,
+        warnings: warnings.into_iter().map(warning).collect(),
+        clock_changes: clock_changes.into_iter().map(change).collect(),
+    };
+    Ok(respond::json(StatusCode::OK, &answer))
 }

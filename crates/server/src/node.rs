@@ -17,7 +17,7 @@ use std::sync::Arc;
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
     self as engine, Cluster, ClusterClock, Engine, Planner, Quota, Readiness, Reassignment, Remainders,
-    Retention, Services,
+    Retention, Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -72,7 +72,8 @@ impl Node {
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (planning, planner) = Planner::channel();
-        let (router, remains) = EffectRouter::new(dispatcher.clone(), planning);
+        let timetable = TimetableHandle::new(env.now());
+        let (router, remains) = EffectRouter::new(dispatcher.clone(), planning, timetable.clone());
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -131,6 +132,7 @@ impl Node {
             loops.start("retention", retention.run()),
             loops.start("clock", ClusterClock::new(background.clone()).run()),
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
+            loops.start("timetable", TimetableKeeper::new(background.clone(), timetable.clone()).run()),
             loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
@@ -142,7 +144,7 @@ impl Node {
         let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
-            engine: Engine::new(&services, cluster, readiness),
+            engine: Engine::new(&services, timetable, cluster, readiness),
             tester: Tester::new(client, services.env.clone()),
             metrics: served.clone(),
             limits: http::Limits::default(),

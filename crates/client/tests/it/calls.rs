@@ -1,7 +1,7 @@
 //! What is sent, and what is read.
 
 use chronos_client::api::JobInput;
-use chronos_client::{ExecutionQuery, JobQuery, PageQuery, WriteOptions};
+use chronos_client::{DensityQuery, ExecutionQuery, JobQuery, PageQuery, UpcomingQuery, WriteOptions};
 use chronos_testkit::{Answer, Receiver, Value, json};
 
 use crate::client;
@@ -69,6 +69,24 @@ async fn names_and_queries_are_encoded() {
     assert_eq!(target, format!("/api/v1/jobs?{expected}"));
     client(&server).job("a/b", false).await.unwrap_err();
     server.next("/api/v1/jobs/a%2Fb").await;
+}
+
+#[tokio::test]
+async fn what_is_to_run_is_asked_for_by_time() {
+    let server = Receiver::start().await;
+    let at = "2026-11-23T10:00:00Z";
+    let counted = json!({"as_of": at, "complete": true, "from": at, "to": at, "step": "1h", "counts": [3]});
+    server.script("/api/v1/schedules/density", [answer(200, &counted)]);
+    let query = DensityQuery { from: Some(at.to_owned()), to: None, step: Some("1h".to_owned()) };
+    assert_eq!(client(&server).schedule_density(&query).await.unwrap().counts, [3]);
+    let target = server.next("/api/v1/schedules/density").await.target;
+    assert_eq!(target, "/api/v1/schedules/density?from=2026-11-23T10:00:00Z&step=1h");
+    let listed = json!({"as_of": at, "complete": false, "runs": []});
+    server.script("/api/v1/runs/upcoming", [answer(200, &listed)]);
+    let query = UpcomingQuery { job: Some("a b".to_owned()), limit: Some(7), ..UpcomingQuery::default() };
+    assert!(!client(&server).upcoming_runs(&query).await.unwrap().complete);
+    let target = server.next("/api/v1/runs/upcoming").await.target;
+    assert_eq!(target, "/api/v1/runs/upcoming?job=a%20b&limit=7");
 }
 
 #[tokio::test]

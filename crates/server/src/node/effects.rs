@@ -1,9 +1,9 @@
 //! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
-//! instants changed, or that runs are over, to the planner; and that a change has left something to do to the loop
-//! that does it.
+//! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable; and that a change has
+//! left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
-use chronos_engine::PlannerHandle;
+use chronos_engine::{PlannerHandle, TimetableHandle};
 use chronos_replica::StateChange;
 use chronos_state::Effect;
 use tokio::sync::mpsc;
@@ -13,21 +13,27 @@ use tokio::sync::mpsc;
 pub(super) struct EffectRouter {
     dispatcher: dispatch::Handle,
     planner: PlannerHandle,
+    timetable: TimetableHandle,
     remains: mpsc::Sender<()>,
 }
 
 impl EffectRouter {
     /// A router, and what hears from it that a change of a job has left something to do.
-    pub(super) fn new(dispatcher: dispatch::Handle, planner: PlannerHandle) -> (Self, mpsc::Receiver<()>) {
+    pub(super) fn new(
+        dispatcher: dispatch::Handle,
+        planner: PlannerHandle,
+        timetable: TimetableHandle,
+    ) -> (Self, mpsc::Receiver<()>) {
         // One word is enough, however often it is said before it is heard.
         let (remains, heard) = mpsc::channel(1);
-        (Self { dispatcher, planner, remains }, heard)
+        (Self { dispatcher, planner, timetable, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
     pub(super) fn route(&self, handed: StateChange) {
         let StateChange::Applied(mut applied) = handed else {
             self.planner.due_changed();
+            self.timetable.replaced();
             self.remains();
             return self.dispatcher.rescan();
         };
@@ -37,6 +43,7 @@ impl EffectRouter {
             self.planner.due_changed();
         }
         self.planner.ended(&applied.ended);
+        self.timetable.changed(&applied.changed);
         if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
             self.remains();
         }

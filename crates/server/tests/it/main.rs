@@ -7,3 +7,4 @@ mod faults;
 mod keeping;
 mod loops;
 mod names;
+mod upcoming;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::*;
 
 /// Calls that this version answers.
-const ROUTES: [(&str, &str); 20] = [
+const ROUTES: [(&str, &str); 22] = [
     ("get", "/api/v1/jobs"),
     ("post", "/api/v1/jobs"),
     ("get", "/api/v1/jobs/{job}"),
@@ -23,6 +23,8 @@ const ROUTES: [(&str, &str); 20] = [
     ("post", "/api/v1/jobs/{job}/executions/{id}/replay"),
     ("get", "/api/v1/executions"),
     ("post", "/api/v1/schedules/preview"),
+    ("get", "/api/v1/schedules/density"),
+    ("get", "/api/v1/runs/upcoming"),
     ("post", "/api/v1/webhooks/test"),
     ("get", "/health"),
     ("get", "/ready"),

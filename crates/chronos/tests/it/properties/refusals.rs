@@ -194,8 +194,8 @@ fn every_other_refusal_is_as_clear() {
             ("/schedules/preview", json!({}), &["schedule"][..]),
             (
                 "/schedules/preview",
-                json!({"schedule": "x y", "timezone": 7, "after": "soon", "count": 101, "more": 1}),
-                &["after", "count", "more", "schedule", "timezone"],
+                json!({"schedule": "x y", "timezone": 7, "after": "soon", "count": 101, "job": 1, "more": 1}),
+                &["after", "count", "job", "more", "schedule", "timezone"],
             ),
             ("/webhooks/test", json!({}), &["webhook"]),
             (
@@ -229,6 +229,20 @@ fn every_other_refusal_is_as_clear() {
             ("/jobs?colour=red", "colour", "red"),
             ("/jobs/job?consistent=1", "consistent", "1"),
             ("/executions?status=lost", "status", "lost"),
+            ("/schedules/density?from=soon", "from", "soon"),
+            ("/schedules/density?from=2999-01-01T00:00:00Z", "from", "2999-01-01T00:00:00Z"),
+            ("/schedules/density?to=2999-01-01T00:00:00Z", "to", "2999-01-01T00:00:00Z"),
+            ("/schedules/density?step=1m", "step", "1m"),
+            ("/schedules/density?step=0.5s", "step", "0.5s"),
+            ("/schedules/density?step=-1h", "step", "-1h"),
+            ("/schedules/density?job=x", "job", "x"),
+            ("/runs/upcoming?limit=0", "limit", "0"),
+            ("/runs/upcoming?job=", "job", ""),
+            (
+                "/runs/upcoming?from=3000-01-01T00:00:00Z&to=2999-01-01T00:00:00Z",
+                "from",
+                "3000-01-01T00:00:00Z",
+            ),
         ] {
             let reply = server.get(query).await;
             assert_eq!(judge(&reply, &json!({name: value})), [name], "{query}");

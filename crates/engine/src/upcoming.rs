@@ -1,0 +1,143 @@
+//! The use cases of what is to run: how much at which time, and which runs come next.
+//!
+//! Both answer from the timetable of this node, and so both say whether that has all jobs as they are on record. The runs
+//! of a single job are read from the record.
+
+mod range;
+
+use std::collections::HashMap;
+
+use chronos_types::{JobId, Millis};
+
+use crate::error::{NotFound, ReadError};
+use crate::services::Services;
+use crate::times;
+use crate::timetable::TimetableHandle;
+
+pub use range::{Asked, DensityRange, RunsRange};
+
+/// Tells what is to run.
+#[derive(Clone, Debug)]
+pub struct Upcoming {
+    services: Services,
+    timetable: TimetableHandle,
+}
+
+/// How many runs there are to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Density {
+    /// When it was counted: runs before this instant are left out.
+    pub as_of: Millis,
+    /// Whether the runs of all jobs on record are counted.
+    pub complete: bool,
+    /// What was counted.
+    pub range: DensityRange,
+    /// How many runs there are in each step; the last one may be shorter.
+    pub counts: Vec<u64>,
+}
+
+/// Which runs come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpcomingRuns {
+    /// When it was looked: runs before this instant are left out.
+    pub as_of: Millis,
+    /// Whether the runs of all jobs on record are among them.
+    pub complete: bool,
+    /// The runs, the earliest first.
+    pub runs: Vec<UpcomingRun>,
+}
+
+/// A run to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpcomingRun {
+    /// Its job.
+    pub job_id: JobId,
+    /// The name of its job, as it is on record.
+    pub job_name: String,
+    /// The instant of the schedule. A jitter comes after it.
+    pub scheduled_time: Millis,
+}
+
+impl Upcoming {
+    /// The use cases, with what they work with.
+    #[must_use]
+    pub fn new(services: Services, timetable: TimetableHandle) -> Self {
+        Self { services, timetable }
+    }
+
+    /// The instant by which a range is judged.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.services.env.now()
+    }
+
+    /// How many runs there are to come in each step.
+    ///
+    /// # Errors
+    /// Too many others ask.
+    pub async fn density(&self, range: DensityRange) -> Result<Density, ReadError> {
+        let (timetable, env) = (self.timetable.clone(), self.services.env.clone());
+        let counted = self.services.store.query(move |_| {
+            let now = env.now().div_euclid(1000);
+            // Whatever is told from here on may be counted or not.
+            let is_complete = timetable.is_complete();
+            let table = timetable.table();
+            let (from, to) = range.seconds();
+            let counts = table.density(now, range.starts(), to);
+            let complete = is_complete && table.has_counted(from.max(now), to);
+            Ok(Density { as_of: now * 1000, complete, range, counts })
+        });
+        Ok(counted.await?)
+    }
+
+    /// The next runs of all jobs, at most so many.
+    ///
+    /// # Errors
+    /// Too many others ask, or the storage failed.
+    pub async fn runs(&self, range: RunsRange, most: usize) -> Result<UpcomingRuns, ReadError> {
+        let (timetable, env) = (self.timetable.clone(), self.services.env.clone());
+        let read = self.services.store.query(move |reader| {
+            let as_of = env.now();
+            let mut complete = timetable.is_complete();
+            let next = timetable.table().next(range.from.max(as_of), range.to, most);
+            let (mut names, mut runs) = (HashMap::new(), Vec::with_capacity(next.len()));
+            for (scheduled_time, job) in next {
+                let name = match names.get(&job) {
+                    Some(known) => known,
+                    None => &*names.entry(job).or_insert(reader.enabled_name(job)?),
+                };
+                match name.clone() {
+                    Some((job_id, job_name)) => runs.push(UpcomingRun { job_id, job_name, scheduled_time }),
+                    // It changed just now.
+                    None => complete = false,
+                }
+            }
+            Ok(UpcomingRuns { as_of, complete, runs })
+        });
+        Ok(read.await?)
+    }
+
+    /// The same of one job.
+    ///
+    /// # Errors
+    /// There is no such job, too many others ask, or the storage failed.
+    pub async fn runs_of(&self, job: &str, range: RunsRange, most: usize) -> Result<UpcomingRuns, ReadError> {
+        let (key, env) = (job.to_owned(), self.services.env.clone());
+        let read = self.services.store.query(move |reader| {
+            let as_of = env.now();
+            let Some(row) = reader.find_job(&key)? else { return Ok(None) };
+            let job_name = match &row.job.spec {
+                Ok(spec) => spec.name.as_str(),
+                Err(bad) => &bad.form.name,
+            };
+            let next = times::coming(&row, range.from.max(as_of), range.to, most).into_iter();
+            let run = |scheduled_time| UpcomingRun {
+                job_id: row.job.id,
+                job_name: job_name.to_owned(),
+                scheduled_time,
+            };
+            Ok(Some(UpcomingRuns { as_of, complete: true, runs: next.map(run).collect() }))
+        });
+        Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)
+    }
+}
