@@ -277,6 +277,7 @@ fn defaults_are_filled_in_and_what_was_not_given_stays_away() {
         "version": 3,
         "created_at": "1970-01-01T00:00:00.000Z",
         "updated_at": "1970-01-01T00:00:01.500Z",
+        "by": null,
         "next_run": "1970-01-01T00:01:00.000Z",
         "last_run": null,
     });

@@ -24,7 +24,7 @@ fn connect(crowd: &Arc<Crowd>) -> DuplexStream {
     let router = Router::new().route("/", get(|| async { vec![b'x'; BODY] }));
     let (place, crowd) = (Crowd::join(crowd), Arc::clone(crowd));
     tokio::spawn(async move {
-        serve(theirs, router, &crowd, CancellationToken::new()).await;
+        serve(theirs, [127, 0, 0, 1].into(), router, &crowd, CancellationToken::new()).await;
         drop(place);
     });
     ours

@@ -79,7 +79,7 @@ async fn writing_redacted_back_keeps_the_stored_secret() {
         let path = format!("/{name}");
         let mut job = server.create(&secretive(name, &receiver.url(&path), auth)).await;
         let member = job.as_object_mut().unwrap();
-        for read_only in ["id", "version", "created_at", "updated_at", "next_run", "last_run"] {
+        for read_only in ["id", "version", "created_at", "updated_at", "next_run", "last_run", "by"] {
             member.remove(read_only);
         }
         job["description"] = "changed".into();
