@@ -33,7 +33,7 @@ fn author(of: &Value) -> (&Value, &Value) {
 
 #[tokio::test]
 async fn each_version_of_a_job_shows_who_made_it_and_what_they_said() {
-    let server = start().await;
+    let mut server = start().await;
     let spec = manual("job", json!({"url": "http://127.0.0.1:9/"}));
     let made = noted(&server, Method::POST, "/jobs", "für den Bericht", &spec).await.ok(201);
     assert_eq!(author(&made), (&client(), &json!("für den Bericht")));
@@ -56,6 +56,7 @@ async fn each_version_of_a_job_shows_who_made_it_and_what_they_said() {
     assert_eq!(author(&server.get("/jobs").await.ok(200)["jobs"][0]), (&client(), &json!("back")));
 
     // Also after a restart.
+    server.stop().await;
     let server = server.again().await;
     assert_eq!(server.get("/jobs/job/versions").await.ok(200), page);
 }
