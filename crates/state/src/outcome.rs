@@ -89,13 +89,13 @@ pub struct ExecutionAnswer {
     pub replay_of: Option<ExecutionId>,
     /// Who asked for it, where that is on record.
     #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
-    pub by: Option<By>,
+    pub by: Option<Box<By>>,
     /// When it was cancelled, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<Millis>,
     /// Who cancelled it, where that is on record.
     #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
-    pub cancelled_by: Option<By>,
+    pub cancelled_by: Option<Box<By>>,
 }
 
 /// What is recorded of an execution that a client has cancelled.
@@ -124,8 +124,8 @@ impl From<ExecutionAnswer> for Execution {
             attempt_log: Vec::new(),
             node_id: node,
             replay_of,
-            by: By::of_run(trigger, by),
-            cancelled_by,
+            by: By::of_run(trigger, by.map(|by| *by)),
+            cancelled_by: cancelled_by.map(|by| *by),
             missed: None,
         }
     }

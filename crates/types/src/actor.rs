@@ -109,7 +109,7 @@ mod tests {
         for (bad, why) in
             [("", "is empty"), ("a\tb", "'\\t'"), ("a\u{85}b", "'\\u{85}'"), (long.as_str(), "1025 bytes")]
         {
-            let refused = Note::parse(bad).unwrap_err();
+            let refused = Note::parse(bad).expect_err("refused");
             assert!(refused.contains(why) && refused.contains("1 to 1024 bytes"), "{bad:?}: {refused}");
         }
     }

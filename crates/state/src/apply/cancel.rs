@@ -23,6 +23,6 @@ pub(super) fn cancel(
     let at = context.at;
     record::cancel(context, &open, at, CANCELLED, by)?;
     let answer = record.answer(context)?;
-    let cancelled_by = by.cloned();
+    let cancelled_by = by.cloned().map(Box::new);
     Ok(Outcome::Execution(ExecutionAnswer { cancelled_at: Some(at), cancelled_by, ..answer }))
 }

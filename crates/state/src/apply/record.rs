@@ -133,7 +133,7 @@ impl Record {
                 run: self.run,
                 node: self.node.clone(),
                 replay_of: self.replay_of.map(ExecutionId::from_bytes),
-                by: self.detail.by.clone(),
+                by: self.detail.by.clone().map(Box::new),
                 cancelled_at: None,
                 cancelled_by: None,
             })

@@ -1,7 +1,7 @@
 //! The stored form of who asked for something, in proposals, outcomes and details of executions. `serde(with)` can name
 //! this module for a value that may be absent.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 use chronos_types::{Actor, ActorKind, By, Note};
 use serde::de::Error as _;
@@ -59,12 +59,17 @@ pub(crate) fn weight(by: &By) -> usize {
 }
 
 /// Writes a value that may be absent.
-pub(crate) fn serialize<S: Serializer>(by: &Option<By>, serializer: S) -> Result<S::Ok, S::Error> {
-    by.as_ref().map(StoredBy::from).serialize(serializer)
+pub(crate) fn serialize<B: Borrow<By>, S: Serializer>(
+    by: &Option<B>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    by.as_ref().map(|by| StoredBy::from(by.borrow())).serialize(serializer)
 }
 
 /// Reads a value that may be absent.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<By>, D::Error> {
+pub(crate) fn deserialize<'de, B: From<By>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<B>, D::Error> {
     let stored = Option::<StoredBy<'_>>::deserialize(deserializer)?;
-    stored.map(|stored| stored.read().map_err(D::Error::custom)).transpose()
+    stored.map(|stored| stored.read().map(B::from).map_err(D::Error::custom)).transpose()
 }

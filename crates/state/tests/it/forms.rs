@@ -312,9 +312,12 @@ pub fn batches_of_next() -> Vec<(&'static str, Batch)> {
 
 /// What version 2 adds to outcomes.
 pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
-    let asked = ExecutionAnswer { by: Some(by(7, Some("again"))), ..answer(Trigger::Replay) };
-    let cancelled =
-        ExecutionAnswer { cancelled_at: Some(AT), cancelled_by: Some(by(8, None)), ..asked.clone() };
+    let asked = ExecutionAnswer { by: Some(Box::new(by(7, Some("again")))), ..answer(Trigger::Replay) };
+    let cancelled = ExecutionAnswer {
+        cancelled_at: Some(AT),
+        cancelled_by: Some(Box::new(by(8, None))),
+        ..asked.clone()
+    };
     vec![
         ("execution_by", Outcome::Execution(asked)),
         ("execution_cancelled_by", Outcome::Execution(cancelled)),

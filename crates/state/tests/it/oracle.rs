@@ -28,6 +28,9 @@ pub fn config(cases: u32) -> ProptestConfig {
     config
 }
 
+/// Versions of a job, and who made each.
+type Versions = Vec<(u64, Option<By>)>;
+
 /// Everything that can be read.
 #[derive(Debug, PartialEq)]
 pub struct View {
@@ -40,7 +43,7 @@ pub struct View {
     open_nodes: Vec<(NodeName, u64)>,
     holders: HashMap<JobSeq, NodeName>,
     /// By job: its number, its versions and who made each, its finished executions' numbers past the newest two, the oldest of them.
-    kept: Vec<(JobSeq, Vec<(u64, Option<By>)>, Vec<i64>)>,
+    kept: Vec<(JobSeq, Versions, Vec<i64>)>,
     finished: Vec<i64>,
     forgotten: Vec<JobSeq>,
     unused: Vec<(JobSeq, u64)>,

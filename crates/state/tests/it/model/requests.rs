@@ -66,9 +66,9 @@ impl Model {
             node: execution.node_id.clone(),
             replay_of: execution.replay_of,
             // Of a run that a schedule asked for nothing is on record.
-            by: execution.by.clone().filter(|by| *by != By::system()),
+            by: execution.by.clone().filter(|by| *by != By::system()).map(Box::new),
             cancelled_at,
-            cancelled_by,
+            cancelled_by: cancelled_by.map(Box::new),
         })
     }
 
