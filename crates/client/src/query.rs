@@ -11,8 +11,12 @@ pub struct JobQuery {
     pub enabled: Option<bool>,
     /// Only those with all of these tags: keys and values.
     pub tags: Vec<(String, String)>,
-    /// Only those with this in their name or description, in any case.
+    /// Only those with this in their name, their description, a tag or their URL, in any case and script.
     pub text: Option<String>,
+    /// Only those that call this host.
+    pub host: Option<String>,
+    /// Only those in this time zone.
+    pub timezone: Option<String>,
     /// Which part of the list.
     pub page: PageQuery,
 }
@@ -82,10 +86,12 @@ impl PageQuery {
 
 impl JobQuery {
     pub(crate) fn query(&self) -> Query {
-        let Self { enabled, tags, text, page } = self;
+        let Self { enabled, tags, text, host, timezone, page } = self;
         let query = Query::default()
             .with("enabled", enabled.map(|enabled| enabled.to_string()))
-            .with("q", text.as_deref());
+            .with("q", text.as_deref())
+            .with("host", host.as_deref())
+            .with("timezone", timezone.as_deref());
         let tagged =
             tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)));
         page.query(tagged)

@@ -1,5 +1,7 @@
 //! All use cases of a node, for those who serve them to people and programs.
 
+use chronos_search::Search;
+
 use crate::cluster::Cluster;
 use crate::executions::Executions;
 use crate::jobs::Jobs;
@@ -34,9 +36,10 @@ impl Engine {
         timetable: TimetableHandle,
         cluster: Cluster,
         readiness: Readiness,
+        search: Search,
     ) -> Self {
         Self {
-            jobs: Jobs::new(services.clone()),
+            jobs: Jobs::new(services.clone(), search),
             executions: Executions::new(services.clone()),
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),

@@ -2,7 +2,7 @@
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Upcoming`], [`Cluster`] and
 //! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`],
-//! [`Retention`], [`ClusterClock`] and [`TimetableKeeper`].
+//! [`Retention`], [`ClusterClock`], [`SearchFeeder`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -28,6 +28,7 @@ mod remainders;
 mod requested;
 mod retention;
 mod schedules;
+mod search;
 mod services;
 pub mod spread;
 mod tick;
@@ -42,7 +43,7 @@ pub use engine::Engine;
 pub use error::{ChangeError, LoopError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 pub use executions::Executions;
 pub use hand_over::hand_over;
-pub use jobs::Jobs;
+pub use jobs::{JobSearch, Jobs};
 pub use metrics::Metrics;
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use preview::{Preview, PreviewNote, PreviewWarning, UsualDuration};
@@ -54,8 +55,10 @@ pub use remainders::Remainders;
 pub use requested::Cancelled;
 pub use retention::{Retention, RetentionConfig};
 pub use schedules::Schedules;
+pub use search::SearchFeeder;
 pub use services::Services;
 pub use timetable::{TimetableHandle, TimetableKeeper};
 pub use upcoming::{Asked, Density, DensityRange, RunsRange, Upcoming, UpcomingRun, UpcomingRuns};
 
 pub use chronos_replica::{MemberStatus, NodeReport, Role};
+pub use chronos_search::host;

@@ -38,6 +38,7 @@ pub struct Metrics {
     forgotten: Family<ByKind, Counter>,
     refused: Counter,
     suspended: Gauge,
+    search_complete: Gauge,
 }
 
 impl Metrics {
@@ -57,10 +58,12 @@ impl Metrics {
             forgotten: Family::default(),
             refused: Counter::default(),
             suspended: Gauge::default(),
+            search_complete: Gauge::default(),
         };
         let Self { jobs, missed, planned, reassigned, passed_by, executions, .. } = metrics.clone();
-        let Self { data_bytes, file_bytes, bytes_in_use, forgotten, refused, suspended, .. } =
-            metrics.clone();
+        let Self {
+            data_bytes, file_bytes, bytes_in_use, forgotten, refused, suspended, search_complete, ..
+        } = metrics.clone();
         registry.register("jobs", "Jobs, by whether they are enabled", jobs);
         registry.register("missed_instants", "Due instants found later than the misfire threshold", missed);
         registry.register("planned_runs", "Runs put on record ahead of their instant", planned);
@@ -102,6 +105,11 @@ impl Metrics {
             "age_trimming_suspended",
             "1 while nothing is forgotten for its age because the cluster's time jumped",
             suspended,
+        );
+        registry.register(
+            "search_complete",
+            "1 while searches are answered from search.db; 0 while it is being written, and they go along the jobs",
+            search_complete,
         );
         metrics
     }
@@ -163,5 +171,10 @@ impl Metrics {
     /// Whether nothing is forgotten for its age.
     pub(crate) fn suspended(&self, suspended: bool) {
         self.suspended.set(i64::from(suspended));
+    }
+
+    /// Whether the search file has all jobs.
+    pub(crate) fn search_complete(&self, complete: bool) {
+        self.search_complete.set(i64::from(complete));
     }
 }

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{Job, JobInput, JobPage, Problem};
-use chronos_state::{JobFilter, JobRow, JobSeq};
+use chronos_engine::JobSearch;
+use chronos_state::{JobRow, JobSeq};
 use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -58,7 +59,9 @@ async fn create(
     params(
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled"),
         ("tag.KEY" = Option<String>, Query, description = "Only those with the tag KEY of this value; may be given for several keys"),
-        ("q" = Option<String>, Query, description = "Only those with this in their name or description, in any case and script"),
+        ("q" = Option<String>, Query, description = "Only those with this as a part of their name, description, a tag (`key=value`) or URL, in any case and script; one or two characters begin a word. At most 256 bytes", max_length = 256, example = "backup"),
+        ("host" = Option<String>, Query, description = "Only those that call this host", example = "api.example.com"),
+        ("timezone" = Option<String>, Query, description = "Only those in this time zone", example = "Europe/Berlin"),
         ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
@@ -69,21 +72,29 @@ async fn create(
     )
 )]
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
-    let filter = JobFilter { enabled: query.boolean("enabled"), tags: query.tags(), q: query.search() };
+    let search = JobSearch {
+        enabled: query.boolean("enabled"),
+        tags: query.tags(),
+        text: query.search(),
+        host: query.host(),
+        timezone: query.timezone(),
+    };
     let mut parts = vec![
-        filter.q.as_deref().unwrap_or_default(),
-        match filter.enabled {
+        search.text.as_deref().unwrap_or_default(),
+        match search.enabled {
             None => "",
             Some(true) => "enabled",
             Some(false) => "disabled",
         },
+        search.host.as_deref().unwrap_or_default(),
+        search.timezone.as_deref().unwrap_or_default(),
     ];
-    parts.extend(filter.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
+    parts.extend(search.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
     let binding = Binding::new("jobs", &parts);
     let page = query.page(&binding, |bytes| JobSeq::new(i64::from_be_bytes(bytes)));
     query.finish()?;
     let text = PageText::new("jobs", binding, on_record::job);
-    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(filter, page, text).await?))
+    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(search, page, text).await?))
 }
 
 /// Get a job.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chronos_engine::{Asked, Consistency, PageRequest};
+use chronos_engine::{Asked, Consistency, PageRequest, Schedules};
 use chronos_types::{
     DurationMs, Invalid, MAX_TAGS, Millis, Status, clip, control_character, parse_duration, parse_rfc3339,
 };
@@ -14,8 +14,8 @@ use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
-/// A name has 255 characters at most.
-const MAX_Q_CHARS: usize = 256;
+/// A name has 255 bytes at most.
+const MAX_Q_BYTES: usize = 256;
 
 /// The parameters that no page has asked for yet.
 pub(crate) struct Query {
@@ -67,18 +67,35 @@ impl Query {
         tags
     }
 
-    /// A text to search for; none where it is empty.
+    /// A text to search for, without blanks around it.
     pub(crate) fn search(&mut self) -> Option<String> {
-        let text = self.parsed("q", |text| match (text.chars().count(), control_character(text)) {
-            (count, _) if count > MAX_Q_CHARS => {
-                Err(format!("has {count} characters; expected at most {MAX_Q_CHARS}"))
+        self.parsed("q", |text| match (text.trim(), control_character(text)) {
+            _ if text.len() > MAX_Q_BYTES => {
+                Err(format!("has {} bytes; expected at most {MAX_Q_BYTES}", text.len()))
             }
-            (_, Some(found)) => Err(format!(
-                "has the control character {found:?}, which no name or description has; expected text"
-            )),
-            (_, None) => Ok(text.to_owned()),
-        });
-        text.filter(|text| !text.is_empty())
+            (_, Some(found)) => {
+                Err(format!("has the control character {found:?}, which no text of a job has; expected text"))
+            }
+            ("", None) => Err(format!("{text:?} is empty; expected a text to search for")),
+            (trimmed, None) => Ok(trimmed.to_owned()),
+        })
+    }
+
+    /// The host that jobs call.
+    pub(crate) fn host(&mut self) -> Option<String> {
+        self.parsed("host", |text| {
+            chronos_engine::host(text).ok_or_else(|| {
+                format!("{:?} is not a host; expected one such as \"api.example.com\"", clip(text))
+            })
+        })
+    }
+
+    /// The time zone that jobs are in.
+    pub(crate) fn timezone(&mut self) -> Option<String> {
+        self.parsed("timezone", |text| match Schedules::check(None, Some(text)).into_iter().next() {
+            Some(error) => Err(error.message),
+            None => Ok(text.to_owned()),
+        })
     }
 
     /// A parameter that `parse` gives a meaning.

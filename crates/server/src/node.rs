@@ -17,11 +17,12 @@ use std::sync::Arc;
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
     self as engine, Cluster, ClusterClock, Engine, Planner, Quota, Readiness, Reassignment, Remainders,
-    Retention, Services, TimetableHandle, TimetableKeeper,
+    Retention, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
 use chronos_replica::{Activity, ChangeError, Dependencies, Proposer, Replica};
+use chronos_search::Search;
 use chronos_webhook::Tester;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +74,10 @@ impl Node {
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
         let (planning, planner) = Planner::channel();
         let timetable = TimetableHandle::new(env.now());
-        let (router, remains) = EffectRouter::new(dispatcher.clone(), planning, timetable.clone());
+        let search = Search::start(&env, directory);
+        let search = search.map_err(|error| StartError(format!("the threads of the search: {error}")))?;
+        let (router, remains) =
+            EffectRouter::new(dispatcher.clone(), planning, timetable.clone(), search.clone());
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -133,6 +137,7 @@ impl Node {
             loops.start("clock", ClusterClock::new(background.clone()).run()),
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
             loops.start("timetable", TimetableKeeper::new(background.clone(), timetable.clone()).run()),
+            loops.start("search", SearchFeeder::new(background.clone(), search.clone()).run()),
             loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
@@ -144,7 +149,7 @@ impl Node {
         let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
-            engine: Engine::new(&services, timetable, cluster, readiness),
+            engine: Engine::new(&services, timetable, cluster, readiness, search),
             tester: Tester::new(client, services.env.clone()),
             metrics: served.clone(),
             limits: http::Limits::default(),

@@ -37,8 +37,8 @@ pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, RangeDigest, Refusal};
 pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter,
-    JobRow, Jump, Keep, OpenRun, PageLimits, PassedBy, PendingRun, Reader, SetBack, Surplus, VersionRow,
-    WaitingRuns,
+    JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, PageLimits, PassedBy, PendingRun, Reader,
+    SetBack, Surplus, TextCondition, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

@@ -12,6 +12,7 @@ mod jobs;
 mod lists;
 mod repeats;
 mod schedules;
+mod search;
 mod validation;
 mod versions;
 mod windows;

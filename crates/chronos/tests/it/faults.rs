@@ -8,6 +8,7 @@ mod logs;
 mod missed;
 mod outside;
 mod paths;
+mod search_file;
 mod shortage;
 mod shutdown;
 mod start;

@@ -10,3 +10,12 @@ pub fn etag(job: &Value) -> String {
 
 /// The binary under test.
 pub const CHRONOS: Chronos = Chronos::at(env!("CARGO_BIN_EXE_chronos"));
+
+/// Waits until the node answers searches from its search file.
+pub async fn search_is_complete(server: &Server) {
+    until("the search file to have all jobs", || async {
+        let metrics = server.root("/metrics").await;
+        metrics.body.contains("chronos_search_complete 1\n").then_some(())
+    })
+    .await;
+}

@@ -61,11 +61,13 @@ async fn names_and_queries_are_encoded() {
         enabled: Some(true),
         tags: vec![("team".to_owned(), "a&b".to_owned())],
         text: Some("two words".to_owned()),
+        host: Some("[::1]".to_owned()),
+        timezone: Some("UTC".to_owned()),
         page: PageQuery { limit: Some(7), cursor: Some("c=".to_owned()), consistent: true },
     };
     client(&server).jobs(&query).await.unwrap();
     let target = server.next("/api/v1/jobs").await.target;
-    let expected = "enabled=true&q=two%20words&tag.team=a%26b&limit=7&cursor=c%3D&consistent=true";
+    let expected = "enabled=true&q=two%20words&host=%5B::1%5D&timezone=UTC&tag.team=a%26b&limit=7&cursor=c%3D&consistent=true";
     assert_eq!(target, format!("/api/v1/jobs?{expected}"));
     client(&server).job("a/b", false).await.unwrap_err();
     server.next("/api/v1/jobs/a%2Fb").await;

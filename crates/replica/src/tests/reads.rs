@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use chronos_state::{JobFilter, LogBatch, PageLimits, Reader, StateError};
+use chronos_state::{JobFilter, JobTexts, LogBatch, PageLimits, Reader, StateError, TextCondition};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
@@ -49,9 +49,18 @@ impl Bench {
     }
 }
 
+#[derive(Debug)]
+struct Nothing;
+
+impl TextCondition for Nothing {
+    fn holds(&self, _: &JobTexts<'_>) -> bool {
+        false
+    }
+}
+
 /// A search that finds nothing, and so looks at everything.
 fn search(reader: &Reader) -> Result<(), StateError> {
-    let filter = JobFilter { q: Some("nothing has this".into()), ..JobFilter::default() };
+    let filter = JobFilter { texts: Some(Arc::new(Nothing)), ..JobFilter::default() };
     reader.jobs(&filter, None, PageLimits::of(50), |_| true).map(drop)
 }
 

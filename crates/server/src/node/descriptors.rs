@@ -7,8 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The files of the log and of the state with their readers, copies on their way, timers, sockets that ask for
-/// names, and what the runtime has of its own.
+/// The files of the log, of the state and of the search with their readers, copies on their way, timers, sockets that
+/// ask for names, and what the runtime has of its own.
 const FILES: usize = 64;
 /// Connections of the API. Each may hold a head of 32 KiB; bodies have a bound of their own together.
 const MOST_API: usize = 4096;

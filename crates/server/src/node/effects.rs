@@ -1,10 +1,11 @@
 //! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
-//! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable; and that a change has
-//! left something to do to the loop that does it.
+//! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable and the search; and that
+//! a change has left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
 use chronos_engine::{PlannerHandle, TimetableHandle};
 use chronos_replica::StateChange;
+use chronos_search::Search;
 use chronos_state::Effect;
 use tokio::sync::mpsc;
 
@@ -14,6 +15,7 @@ pub(super) struct EffectRouter {
     dispatcher: dispatch::Handle,
     planner: PlannerHandle,
     timetable: TimetableHandle,
+    search: Search,
     remains: mpsc::Sender<()>,
 }
 
@@ -23,10 +25,11 @@ impl EffectRouter {
         dispatcher: dispatch::Handle,
         planner: PlannerHandle,
         timetable: TimetableHandle,
+        search: Search,
     ) -> (Self, mpsc::Receiver<()>) {
         // One word is enough, however often it is said before it is heard.
         let (remains, heard) = mpsc::channel(1);
-        (Self { dispatcher, planner, timetable, remains }, heard)
+        (Self { dispatcher, planner, timetable, search, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
@@ -34,6 +37,7 @@ impl EffectRouter {
         let StateChange::Applied(mut applied) = handed else {
             self.planner.due_changed();
             self.timetable.replaced();
+            self.search.replaced();
             self.remains();
             return self.dispatcher.rescan();
         };
@@ -44,6 +48,7 @@ impl EffectRouter {
         }
         self.planner.ended(&applied.ended);
         self.timetable.changed(&applied.changed);
+        self.search.changed(&applied.changed);
         if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
             self.remains();
         }

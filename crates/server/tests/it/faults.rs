@@ -78,9 +78,9 @@ const SHORT_TASKS: [(&str, usize); 10] = [
 ];
 
 /// The crates that a node is made of.
-const CRATES: [&str; 12] = [
-    "api", "dispatch", "engine", "env", "http", "peer", "replica", "schedule", "server", "state", "types",
-    "webhook",
+const CRATES: [&str; 13] = [
+    "api", "dispatch", "engine", "env", "http", "peer", "replica", "schedule", "search", "server", "state",
+    "types", "webhook",
 ];
 
 /// How many tasks each file of a folder starts by other means than `Loops`, apart from tests.

@@ -186,7 +186,7 @@ async fn what_is_to_run_is_asked_for_within_bounds() {
     assert!(past["runs"][0]["scheduled_time"].as_str() >= past["as_of"].as_str(), "{past:#}");
     assert_eq!((&past["complete"], &past["runs"][0]["job_name"]), (&json!(true), &json!("minutes")));
     let gone = "/schedules/density?from=2001-01-01T00:00:00Z&to=2001-01-01T10:00:00Z";
-    assert_eq!(api.get(gone).await.ok(200)["counts"], json!([0; 10]));
+    assert_eq!(api.get(gone).await.ok(200)["counts"], json!(vec![0; 10]));
     let all = api.get("/schedules/density").await.ok(200);
     assert_eq!((all["counts"].as_array().unwrap().len(), &all["step"]), (48, &json!("1h")));
     node.stop().await;

@@ -1,6 +1,7 @@
 //! Jobs and their versions.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chronos_types::{By, Job, JobId, Millis, Status};
 use rusqlite::{Row, params_from_iter, types::Value};
@@ -8,7 +9,7 @@ use rusqlite::{Row, params_from_iter, types::Value};
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
-use super::search::Needle;
+use super::texts::{JobTexts, TextCondition};
 use crate::command::AUTHORS_SINCE;
 use crate::error::StateError;
 use crate::run::JobSeq;
@@ -46,14 +47,24 @@ pub struct VersionRow {
 }
 
 /// Which jobs to list. Every condition must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct JobFilter {
     /// Whether the job is enabled.
     pub enabled: Option<bool>,
     /// Labels it must carry.
     pub tags: Vec<(String, String)>,
-    /// A text that is part of its name or description, in any case and script.
-    pub q: Option<String>,
+    /// What its texts must be like.
+    pub texts: Option<Arc<dyn TextCondition>>,
+}
+
+/// Jobs that may be asked for, found beside the state. No other job after the place where the page begins, and up to
+/// the last of these where there are more, is one of those.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobsAmong {
+    /// Their numbers, in order.
+    pub jobs: Vec<JobSeq>,
+    /// Whether there may be more behind them.
+    pub more: bool,
 }
 
 const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at, j.name, j.state";
@@ -135,19 +146,45 @@ impl Reader {
         values[0] = after.unwrap_or_default().get().into();
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
-        let needle = filter.q.as_deref().map(Needle::new);
+        let next = || rows.next()?.map(|row| candidate(row, filter)).transpose();
+        page::walk(limits, next, |found| self.taken(found, &mut take))
+    }
+
+    /// The same of some jobs alone: those after the place where the page begins that may be asked for.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn jobs_among(
+        &self,
+        filter: &JobFilter,
+        among: &JobsAmong,
+        limits: PageLimits,
+        mut take: impl FnMut(JobRow) -> bool,
+    ) -> Result<Option<JobSeq>, StateError> {
+        let (sql, mut values) = one_candidate(filter);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut jobs = among.jobs.iter();
         let next = || {
-            let Some(row) = rows.next()? else { return Ok(None) };
-            let (seq, mut fits) = (row.get::<_, i64>(0)?, row.get(1)?);
-            if let Some(needle) = &needle {
-                fits = fits && needle.is_in(row, SEARCHED)?;
-            }
-            Ok(Some(Candidate { place: JobSeq::new(seq), seq, fits, bytes: row.get(2)? }))
+            let Some(job) = jobs.next() else { return Ok(None) };
+            values[0] = job.get().into();
+            let mut rows = statement.query(params_from_iter(&values))?;
+            let found = rows.next()?.map(|row| candidate(row, filter)).transpose()?;
+            // What was found beside the state may be gone from it.
+            Ok(Some(found.unwrap_or(Candidate { place: *job, seq: job.get(), fits: false, bytes: 0 })))
         };
-        page::walk(limits, next, |found| match self.one_job("j.seq = ?1", found.seq.into())? {
+        let next = page::walk(limits, next, |found| self.taken(found, &mut take))?;
+        Ok(next.or_else(|| among.jobs.last().copied().filter(|_| among.more)))
+    }
+
+    fn taken(
+        &self,
+        found: &Candidate<JobSeq>,
+        take: &mut impl FnMut(JobRow) -> bool,
+    ) -> Result<bool, StateError> {
+        match self.one_job("j.seq = ?1", found.seq.into())? {
             Some(job) => Ok(take(job)),
             None => Ok(true),
-        })
+        }
     }
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
@@ -244,12 +281,39 @@ impl Reader {
     }
 }
 
-/// Where [`candidates`] gives the texts that are searched.
-const SEARCHED: [usize; 2] = [3, 4];
+/// A row of [`candidates`] or [`one_candidate`].
+fn candidate(row: &Row<'_>, filter: &JobFilter) -> Result<Candidate<JobSeq>, StateError> {
+    let (seq, mut fits) = (row.get::<_, i64>(0)?, row.get(1)?);
+    if let Some(texts) = &filter.texts {
+        fits = fits && texts.holds(&JobTexts::of(row.get_ref(3)?, row.get_ref(4)?));
+    }
+    Ok(Candidate { place: JobSeq::new(seq), seq, fits, bytes: row.get(2)? })
+}
 
-/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits but for `q`, how
-/// many bytes are searched for that, and where there is a `q` the texts that are. And its values; the first is left
-/// to be set.
+/// The columns from which [`candidate`] reads how many bytes are searched, and the texts that are.
+fn searched(filter: &JobFilter) -> &'static str {
+    if filter.texts.is_some() { "octet_length(j.spec), j.name, j.spec" } else { "0" }
+}
+
+/// Whether a job carries the label whose key and value are these parameters.
+fn carries(key: usize, value: usize) -> String {
+    format!(
+        " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{key} AND u.value = ?{value} AND u.seq = j.seq)"
+    )
+}
+
+/// Whether a job has the state that is asked for.
+fn state_of(filter: &JobFilter) -> &'static str {
+    match filter.enabled {
+        Some(true) => enabled_job!("j."),
+        Some(false) => disabled_job!("j."),
+        None => live_job!("j."),
+    }
+}
+
+/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits but for its
+/// texts, how many bytes are searched for these, and where they are asked for the name and the specification. And its
+/// values; the first is left to be set.
 fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = vec![Value::Null];
     // The scan must follow the narrowest index: that of a tag, else that of the state.
@@ -263,32 +327,34 @@ fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
             (from, order) = ("tags t CROSS JOIN jobs j ON j.seq = t.seq", "t.seq");
             conditions += &format!(" AND t.key = ?{k} AND t.value = ?{v}");
         } else {
-            fits += &format!(
-                " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{k} AND u.value = ?{v} AND u.seq = j.seq)"
-            );
+            fits += &carries(k, v);
         }
     }
-    let state = match filter.enabled {
-        Some(true) => enabled_job!("j."),
-        Some(false) => disabled_job!("j."),
-        None => live_job!("j."),
-    };
+    let state = state_of(filter);
     if filter.enabled.is_some() && filter.tags.is_empty() {
         from = "jobs j INDEXED BY jobs_state";
         conditions += &format!(" AND {state}");
     } else {
         fits += &format!(" AND {state}");
     }
-    let searched = match filter.q {
-        None => "0",
-        Some(_) => {
-            "octet_length(j.spec), j.name, CASE WHEN json_valid(j.spec) THEN json_extract(j.spec, '$.description') END"
-        }
-    };
+    let searched = searched(filter);
     let sql = format!(
         "SELECT j.seq, (TRUE{fits}) IS TRUE, {searched} FROM {from} WHERE {order} > ?1{conditions} ORDER BY {order}"
     );
     (sql, values)
+}
+
+/// The same of the job with the number `?1` alone.
+fn one_candidate(filter: &JobFilter) -> (String, Vec<Value>) {
+    let mut values: Vec<Value> = vec![Value::Null];
+    let mut fits = format!(" AND {}", state_of(filter));
+    for (key, value) in &filter.tags {
+        values.push(key.clone().into());
+        values.push(value.clone().into());
+        fits += &carries(values.len() - 1, values.len());
+    }
+    let searched = searched(filter);
+    (format!("SELECT j.seq, (TRUE{fits}) IS TRUE, {searched} FROM jobs j WHERE j.seq = ?1"), values)
 }
 
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
@@ -311,8 +377,8 @@ mod tests {
         let db = schema::open(&directory.path().join("state.db")).expect("a state file");
         let tag = |key: &str| (key.to_owned(), String::new());
         for tags in [vec![], vec![tag("a")], vec![tag("a"), tag("b")]] {
-            for (enabled, q) in [(None, None), (Some(true), None), (Some(false), Some("x".to_owned()))] {
-                let filter = JobFilter { enabled, tags: tags.clone(), q };
+            for enabled in [None, Some(true), Some(false)] {
+                let filter = JobFilter { enabled, tags: tags.clone(), texts: None };
                 let (sql, values) = candidates(&filter);
                 let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
                 let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3));

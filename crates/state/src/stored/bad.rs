@@ -76,7 +76,7 @@ pub(super) fn why_no_form(error: &serde_json::Error) -> String {
 }
 
 /// What a text says of a specification, as far as it can be read.
-fn pieces(text: &str) -> StoredSpec<'static> {
+pub(crate) fn pieces(text: &str) -> StoredSpec<'static> {
     if let Ok(whole) = serde_json::from_str::<StoredSpec<'static>>(text) {
         return whole;
     }

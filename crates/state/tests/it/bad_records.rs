@@ -77,7 +77,7 @@ fn a_specification_that_is_refused_is_no_damage_and_is_shown_as_far_as_it_can_be
         assert_eq!(bad.job.next_due, Some(2000), "{case}");
         assert_eq!(world.job("a"), *bad, "{case}");
         // A search looks at the name and at what can be read.
-        let search = JobFilter { q: Some("b".into()), ..JobFilter::default() };
+        let search = having("b");
         assert_eq!(world.ask(|r| jobs(r, &search, None, 9)).items.len(), 1, "{case}");
         let rows = world.ask(|r| executions(r, &Default::default(), None, 9)).items;
         assert_eq!(rows.len(), 2, "{case}");

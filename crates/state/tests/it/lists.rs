@@ -41,7 +41,7 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
 
     let all = JobFilter::default;
     let enabled = |on| JobFilter { enabled: Some(on), ..all() };
-    let q = |q: &str| JobFilter { q: Some(q.into()), ..all() };
+    let q = having;
     let tag = |pairs: &[(&str, &str)]| JobFilter {
         tags: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         ..all()
@@ -71,7 +71,7 @@ fn jobs_are_found_by_every_filter_and_by_all_at_once() {
         (JobFilter { enabled: Some(true), ..q("back") }, "a d_d"),
         (JobFilter { enabled: Some(false), ..tag(&[("team", "x")]) }, "b"),
         (
-            JobFilter { enabled: Some(true), q: Some("n".into()), ..tag(&[("team", "x"), ("env", "prod")]) },
+            JobFilter { enabled: Some(true), texts: q("n").texts, ..tag(&[("team", "x"), ("env", "prod")]) },
             "a",
         ),
     ];

@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 
-use chronos_state::{ExecutionFilter, JobFilter, PageLimits, Reader, Reported, StateError};
+use chronos_state::{
+    ExecutionFilter, JobFilter, JobSeq, JobsAmong, PageLimits, Reader, Reported, StateError,
+};
 use chronos_types::{ExecutionId, JobSpec, Status};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -21,14 +23,18 @@ struct Sizes {
     rows: Vec<usize>,
     /// What a page has room for.
     room: usize,
+    /// How many jobs are known at once that may be meant.
+    portion: usize,
 }
 
 fn sizes() -> impl Strategy<Value = Sizes> {
     let limits = (1..6usize, 1..9usize, 1..3_000u64);
-    (limits, prop::collection::vec(0..50usize, 1..7), 0..100usize).prop_map(|(limits, rows, room)| {
-        let (count, examined_rows, examined_bytes) = limits;
-        Sizes { limits: PageLimits { rows: count, examined_rows, examined_bytes }, rows, room }
-    })
+    (limits, prop::collection::vec(0..50usize, 1..7), 0..100usize, 1..50usize).prop_map(
+        |(limits, rows, room, portion)| {
+            let (count, examined_rows, examined_bytes) = limits;
+            Sizes { limits: PageLimits { rows: count, examined_rows, examined_bytes }, rows, room, portion }
+        },
+    )
 }
 
 /// All rows of a list, page after page. `read` reads one.
@@ -96,6 +102,17 @@ fn filled() -> World {
     world
 }
 
+/// The first jobs after `after` that may be meant: all, deleted ones and some that never were among them.
+fn may_be(r: &Reader, after: Option<JobSeq>, portion: usize) -> Result<JobsAmong, StateError> {
+    let after = after.unwrap_or_default().get();
+    let jobs: Vec<_> = (after + 1..=40).take(portion).map(JobSeq::new).collect();
+    assert_eq!(
+        r.job_marks(JobSeq::new(after), portion)?.len(),
+        jobs.iter().filter(|job| job.get() <= 30).count()
+    );
+    Ok(JobsAmong { more: jobs.len() == portion, jobs })
+}
+
 #[test]
 fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
     let world = filled();
@@ -104,11 +121,11 @@ fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
         JobFilter::default(),
         JobFilter { enabled: Some(true), ..JobFilter::default() },
         JobFilter { enabled: Some(false), ..JobFilter::default() },
-        JobFilter { q: Some("rare".into()), ..JobFilter::default() },
-        JobFilter { q: Some("nothing has this".into()), ..JobFilter::default() },
+        having("rare"),
+        having("nothing has this"),
         JobFilter { tags: vec![tag("parity", "odd")], ..JobFilter::default() },
         JobFilter { tags: vec![tag("all", ""), tag("parity", "even")], ..JobFilter::default() },
-        JobFilter { tags: vec![tag("all", "")], q: Some("RARE".into()), enabled: Some(true) },
+        JobFilter { tags: vec![tag("all", "")], enabled: Some(true), ..having("RARE") },
     ];
     let one = world.job("job-1").seq;
     let statuses = || Status::ALL.iter().copied().map(Some).chain([None]);
@@ -122,6 +139,12 @@ fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
             let found =
                 walk(&sizes, |after, limits, take| world.ask(|r| r.jobs(filter, after, limits, take)));
             prop_assert_eq!(found, whole(filter), "{:?}", filter);
+            // The same where it is known beside the state which may be meant: a portion of them, as a search file gives.
+            let found = walk(&sizes, |after, limits, take| {
+                let among = world.ask(|r| may_be(r, after, sizes.portion));
+                world.ask(|r| r.jobs_among(filter, &among, limits, take))
+            });
+            prop_assert_eq!(found, whole(filter), "{:?} among some", filter);
         }
         for filter in &executions {
             let all = world.ask(|r| Page::of(|take| r.executions(filter, None, ALL, take))).items;
@@ -143,7 +166,7 @@ fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
 fn a_page_looks_at_so_many_rows_and_says_where_it_stopped() {
     let world = filled();
     let limits = PageLimits { examined_rows: 10, ..ALL };
-    let rare = JobFilter { q: Some("rare".into()), ..JobFilter::default() };
+    let rare = having("rare");
     let mut found = Vec::new();
     let next = world.ask(|r| {
         r.jobs(&rare, None, limits, |row| {
@@ -193,7 +216,7 @@ fn a_question_is_given_up_as_soon_as_it_is_told_and_the_next_one_is_answered() {
         world.create(&format!("job-{n}"));
     }
     let mut reader = world.machine.reader().unwrap();
-    let search = JobFilter { q: Some("nothing has this".into()), ..JobFilter::default() };
+    let search = having("nothing has this");
     let ask = |r: &Reader| r.at_once(|r| r.jobs(&search, None, ALL, |_| true));
     let given_up = reader.unless(|| true, ask).unwrap_err();
     assert!(given_up.is_given_up(), "{given_up}");

@@ -4,12 +4,14 @@ mod file;
 mod page;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect,
-    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, Keep, LogBatch, Machine,
-    Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob, Reader,
-    Reassign, Refusal, Report, Reported, StateError, StoredSpec, TriggerRun, Trim, VERSION, VersionRow,
+    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, JobTexts, Keep, LogBatch,
+    Machine, Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
+    Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec, TextCondition, TriggerRun, Trim, VERSION,
+    VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -23,6 +25,21 @@ pub use page::Page;
 pub const ALL_DUE: DuePlace = (Millis::MIN, JobSeq::new(0));
 /// The node that most commands name.
 pub const NODE: &str = "n1";
+
+/// A text that is to be a part of a job's name or description. It is asked for as whoever lists jobs may.
+#[derive(Debug)]
+struct Has(String);
+
+impl TextCondition for Has {
+    fn holds(&self, texts: &JobTexts<'_>) -> bool {
+        [&texts.name, &texts.description].iter().any(|text| text.to_lowercase().contains(&self.0))
+    }
+}
+
+/// Jobs that have this text, in any case.
+pub fn having(text: &str) -> JobFilter {
+    JobFilter { texts: Some(Arc::new(Has(text.to_lowercase()))), ..JobFilter::default() }
+}
 
 /// A copy may take as much as on a node.
 pub fn bounds() -> CopyBounds {
