@@ -45,10 +45,10 @@ pub struct Execution {
     pub error_kind: Option<String>,
     /// What the last attempt sent; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestView>,
+    pub request: Option<WebhookRequest>,
     /// What came back on the last attempt that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Response>,
+    pub response: Option<WebhookResponse>,
     /// Every attempt that ended.
     pub attempt_log: Vec<Attempt>,
     /// The node that fires it.
@@ -100,7 +100,7 @@ pub struct Missed {
 
 /// A request as it was sent, credentials redacted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RequestView {
+pub struct WebhookRequest {
     /// The URL.
     pub url: String,
     /// The method.
@@ -115,7 +115,7 @@ pub struct RequestView {
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Response {
+pub struct WebhookResponse {
     /// 0 where there was no response.
     pub status_code: u16,
     /// The start of the body; what is not UTF-8 is replaced.
@@ -200,8 +200,8 @@ impl Execution {
             attempts: *attempts,
             last_error: last_error.clone(),
             error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
-            request: spec.filter(|_| *attempts >= 1).map(|spec| RequestView::of(execution, spec)),
-            response: response.as_ref().map(Response::from),
+            request: spec.filter(|_| *attempts >= 1).map(|spec| WebhookRequest::of(execution, spec)),
+            response: response.as_ref().map(WebhookResponse::from),
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
@@ -214,7 +214,7 @@ impl Execution {
     }
 }
 
-impl RequestView {
+impl WebhookRequest {
     fn of(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
         let occasion = Occasion {
             job_id: execution.job_id,
@@ -238,7 +238,7 @@ impl From<&domain::Missed> for Missed {
     }
 }
 
-impl From<&domain::Response> for Response {
+impl From<&domain::Response> for WebhookResponse {
     fn from(response: &domain::Response) -> Self {
         let domain::Response { status_code, body, truncated, error } = response;
         Self { status_code: *status_code, body: body.clone(), truncated: *truncated, error: error.clone() }

@@ -13,7 +13,7 @@ pub struct Health {
 
 /// Whether the node can take reads and writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Ready {
+pub struct Readiness {
     /// `ready` or `not_ready`.
     #[schema(example = "ready")]
     pub status: String,

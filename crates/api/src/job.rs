@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chronos_types::{self as domain, Millis, Status, format_rfc3339};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::actor::{self, Actor};
 use crate::{RetryPolicy, Webhook};
@@ -25,9 +27,9 @@ pub struct JobInput {
     /// `@at <RFC 3339>`. It is refused where no run is left: by itself, or between `start_at` and `end_at`.
     #[schema(example = "0 2 * * *")]
     pub schedule: String,
-    /// IANA time zone.
+    /// IANA time zone; `UTC` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "UTC", example = "America/New_York")]
+    #[schema(example = "America/New_York")]
     pub timezone: Option<String>,
     /// What is called.
     pub webhook: Webhook,
@@ -39,18 +41,18 @@ pub struct JobInput {
     #[schema(example = "5m")]
     pub timeout: Option<String>,
     /// What happens when a run falls due while another is unfinished: `forbid`, `allow`,
-    /// `replace` or `queue`.
+    /// `replace` or `queue`; `forbid` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "forbid")]
+    #[schema(example = "forbid")]
     pub concurrency: Option<String>,
     /// What happens to runs of a time when no node was up: `execute_one`, `execute_all` or
-    /// `ignore`.
+    /// `ignore`; `execute_one` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "execute_one")]
+    #[schema(example = "execute_one")]
     pub missed_runs: Option<String>,
-    /// Each run starts up to this much later than scheduled.
+    /// Each run starts up to this much later than scheduled; `0s` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "0s")]
+    #[schema(example = "30s")]
     pub jitter: Option<String>,
     /// No run before this instant (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,11 +64,23 @@ pub struct JobInput {
     pub end_at: Option<String>,
     /// Labels: at most 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = tags)]
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether it runs at all.
+    /// Whether it runs at all; true if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = true)]
+    #[schema(example = true)]
     pub enabled: Option<bool>,
+}
+
+/// Without a title, generators call the type after its place in a list of types.
+fn tags() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .title(Some("Tags"))
+        .description(Some("Labels: at most 64."))
+        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .examples([json!({"team": "billing"})])
+        .build()
 }
 
 /// A job as it stands, with every default filled in and every secret redacted.

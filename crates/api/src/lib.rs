@@ -29,12 +29,12 @@ pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
-pub use execution::{Attempt, Cancellation, Execution, Missed, RequestView, Response};
-pub use health::{Health, Ready};
+pub use execution::{Attempt, Cancellation, Execution, Missed, WebhookRequest, WebhookResponse};
+pub use health::{Health, Readiness};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;
 pub use json::{JsonError, parse_json};
-pub use page::{ExecutionPage, JobPage, VersionPage};
+pub use page::{ExecutionPage, JobPage, JobVersionPage};
 pub use patch::merge_patch;
 pub use problem::{BadField, Problem};
 pub use retry::RetryPolicy;

@@ -25,7 +25,7 @@ pub struct ExecutionPage {
 
 /// A job's versions, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct VersionPage {
+pub struct JobVersionPage {
     /// The versions; the first is the one in force.
     pub versions: Vec<JobVersion>,
     /// Give it as `cursor` for the next part; null at the end.

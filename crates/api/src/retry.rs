@@ -14,25 +14,25 @@ const FIELDS: &[&str] =
 /// `max_interval`, until there were `max_attempts` attempts. Each field has a default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included.
+    /// Attempts in all, the first included; 3 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 100, default = 3)]
+    #[schema(minimum = 1, maximum = 100, example = 3)]
     pub max_attempts: Option<u32>,
-    /// Wait after the first failed attempt.
+    /// Wait after the first failed attempt; `1s` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "1s", example = "10s")]
+    #[schema(example = "10s")]
     pub initial_interval: Option<String>,
-    /// The longest wait; at least `initial_interval`.
+    /// The longest wait; at least `initial_interval`; `1m` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "1m", example = "5m")]
+    #[schema(example = "5m")]
     pub max_interval: Option<String>,
-    /// Factor from one wait to the next.
+    /// Factor from one wait to the next; 2 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 100, default = 2.0)]
+    #[schema(minimum = 1, maximum = 100, example = 2.0)]
     pub multiplier: Option<f64>,
-    /// The share of each wait by which it is made longer or shorter at random.
+    /// The share of each wait by which it is made longer or shorter at random; 0 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 1, default = 0.0)]
+    #[schema(minimum = 0, maximum = 1, example = 0.1)]
     pub jitter: Option<f64>,
 }
 

@@ -15,16 +15,16 @@ pub struct PreviewRequest {
     /// Cron, a shorthand, `@every` or `@at`.
     #[schema(example = "0 9 * * 1-5")]
     pub schedule: String,
-    /// IANA time zone.
+    /// IANA time zone; `UTC` if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(default = "UTC", example = "America/New_York")]
+    #[schema(example = "America/New_York")]
     pub timezone: Option<String>,
     /// The runs are later than this (RFC 3339); now if omitted. `@every` counts from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// How many runs to list.
+    /// How many runs to list; 5 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 100, default = 5)]
+    #[schema(minimum = 1, maximum = 100, example = 5)]
     pub count: Option<u32>,
     /// Id or name of the job that is to have the schedule: runs that come sooner than it usually takes are warned of.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -51,11 +51,13 @@ pub struct Webhook {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Auth {
     /// Sends `Authorization: Bearer <token>`.
+    #[schema(title = "BearerAuth")]
     Bearer {
         /// The token.
         token: String,
     },
     /// Sends `Authorization: Basic base64(username:password)`.
+    #[schema(title = "BasicAuth")]
     Basic {
         /// The user's name, without a colon. It may be empty.
         username: String,
@@ -63,6 +65,7 @@ pub enum Auth {
         password: String,
     },
     /// Sends `<header>: <api_key>`.
+    #[schema(title = "ApiKeyAuth")]
     ApiKey {
         /// The key.
         api_key: String,

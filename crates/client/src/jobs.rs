@@ -1,6 +1,6 @@
 //! Jobs and their versions. A job is named by its id or by its name.
 
-use chronos_api::{Job, JobInput, JobPage, VersionPage};
+use chronos_api::{Job, JobInput, JobPage, JobVersionPage};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -104,7 +104,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn job_versions(&self, job: &str, page: &PageQuery) -> Result<VersionPage, Error> {
+    pub async fn job_versions(&self, job: &str, page: &PageQuery) -> Result<JobVersionPage, Error> {
         self.get(&page.query(Query::default()).of(path(&["jobs", job, "versions"]))).await
     }
 

@@ -1,6 +1,6 @@
 //! What needs no job: whether the node is well, what a schedule means, whether a webhook works.
 
-use chronos_api::{Health, PreviewRequest, PreviewResponse, Ready, TestRequest, TestResponse};
+use chronos_api::{Health, PreviewRequest, PreviewResponse, Readiness, TestRequest, TestResponse};
 use http::{Method, StatusCode};
 
 use crate::path::path;
@@ -19,7 +19,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]. A node that is not ready is none.
-    pub async fn ready(&self) -> Result<Ready, Error> {
+    pub async fn ready(&self) -> Result<Readiness, Error> {
         let expected = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE];
         self.call::<()>(Method::GET, "/ready", &[], None, &expected).await?.json()
     }

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
 
 use crate::app::Shared;
 use crate::problem::ApiError;
@@ -51,6 +52,22 @@ pub(crate) type Held = Option<OwnedSemaphorePermit>;
 pub(crate) struct NoBody {
     /// Set on a POST with an `Idempotency-Key`.
     pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// The header of what may be repeated.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct RepeatKey {
+    /// Makes a repeat of this request within a day harmless: it gets the answer of the first
+    #[param(
+        rename = "Idempotency-Key",
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        example = "deploy-2026-11-23-1"
+    )]
+    idempotency_key: String,
 }
 
 impl FromRequest<Shared> for JsonBody {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{
-    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, Problem, TimeWord,
+    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
 use chronos_engine::{self as engine, Member, Role, StorageStatus, TimeStatus};
@@ -18,10 +18,12 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::code::Code;
+use crate::described::{BODY, MEMBERSHIP, Problems, READ, WRITE};
+use crate::caller::{Caller, NoteHeader};
 use crate::params::Params;
 use crate::problem::ApiError;
-use crate::query::{Consistent, NoQuery};
+use crate::query::{Consistent, Fresh, NoQuery};
 use crate::respond;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -36,10 +38,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Say how the cluster and each of its nodes are.
 #[utoipa::path(
-    get, path = "/api/v1/cluster/status", tag = "cluster", operation_id = "cluster_status",
+    get, path = "/api/v1/cluster/status", tag = "cluster", operation_id = "getClusterStatus",
     responses(
         (status = 200, description = "The cluster, as this node sees it", body = ClusterStatus),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ }>,
     )
 )]
 async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
@@ -101,16 +103,13 @@ fn node(member: Member) -> ClusterNode {
 
 /// Take in a node that waits for it. Answered when it has everything, and a vote where one is due.
 #[utoipa::path(
-    post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "add_node",
-    params(
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
-    ),
+    post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "addNode",
+    params(NoteHeader),
     request_body = AddNodeRequest,
     responses(
         (status = 201, description = "It is a member", body = ClusterNode),
         (status = 200, description = "It was a member already", body = ClusterNode),
-        (status = 409, description = "The node that is asked listens for no others; or the new one cannot be reached, belongs to another cluster, cannot follow the version of this one, or its name or address is taken", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ BODY | MEMBERSHIP }>,
     )
 )]
 async fn add(
@@ -126,16 +125,11 @@ async fn add(
 
 /// Remove a node, there or not. Answered when it is no member any more.
 #[utoipa::path(
-    delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "remove_node",
-    params(
-        ("id" = String, Path, description = "The node's name"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
-    ),
+    delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "removeNode",
+    params(("id" = String, Path, description = "The node's name", example = "chronos-4"), NoteHeader),
     responses(
         (status = 204, description = "It is no member"),
-        (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is the last voter", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ MEMBERSHIP }>,
     )
 )]
 async fn remove(
@@ -150,16 +144,12 @@ async fn remove(
 
 /// Have another node lead: the one named, or, where nothing is sent, any. Answered when it does.
 #[utoipa::path(
-    post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transfer_leadership",
-    params(
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
-    ),
+    post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transferLeadership",
+    params(NoteHeader),
     request_body = Option<TransferRequest>,
     responses(
         (status = 200, description = "Who leads now", body = TransferResponse),
-        (status = 404, description = "There is no such member", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It has no vote", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ BODY | MEMBERSHIP }>,
     )
 )]
 async fn transfer(
@@ -176,15 +166,12 @@ async fn transfer(
 
 /// Say that the cluster's time is right though it jumped, or have it set back to the clock of the leader.
 #[utoipa::path(
-    post, path = "/api/v1/cluster/clock", tag = "cluster", operation_id = "set_clock",
-    params(
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it, for the log of the node. At most 1,024 bytes of text in UTF-8, without control characters"),
-    ),
+    post, path = "/api/v1/cluster/clock", tag = "cluster", operation_id = "setClock",
+    params(NoteHeader),
     request_body = ClockRequest,
     responses(
         (status = 200, description = "How the time stands now", body = ClusterTime),
-        (status = 409, description = "It is not to be set back: the clock of the leader is not behind it", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ BODY | WRITE | Code::ClockNotBehind.only() }>,
     )
 )]
 async fn clock(
@@ -203,14 +190,13 @@ async fn clock(
 
 /// Take a backup: one file with all jobs, versions and executions, as this node has them now.
 #[utoipa::path(
-    get, path = "/api/v1/cluster/backup", tag = "cluster", operation_id = "backup",
+    get, path = "/api/v1/cluster/backup", tag = "cluster", operation_id = "takeBackup",
     params(
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        Fresh,
     ),
     responses(
         (status = 200, description = "The backup, for `chronos cluster restore`", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 503, description = "Another one is being taken from this node (`busy`), there is too little space for it (`disk_full`), or more is written than the node can keep up with meanwhile (`busy`)", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ }>,
     )
 )]
 async fn backup(

@@ -2,11 +2,15 @@
 //! id. So it is not that of another job, which took over its name.
 //!
 //! It names a version and not the text of an answer, in which `next_run` and `last_run` change without a new version.
-//! So a GET never answers 304.
+//! So a GET of a job never answers 304. It is a strong one in every coding, because `If-Match` asks for the version.
+//!
+//! Documents that are inside the binary have a weak one, of their bytes: it is the same in every coding.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use chronos_engine::Demand;
 use chronos_types::{Invalid, JobId, clip};
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 
 /// The tag of a job in a version.
 pub(crate) fn of(id: &str, version: u64) -> HeaderValue {
@@ -42,6 +46,39 @@ pub(crate) fn demand(headers: &HeaderMap) -> Demand<'_> {
             Ok(demanded && !known)
         })
     })
+}
+
+/// The weak tag of a text.
+pub(crate) fn of_text(text: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(text);
+    let opaque: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    // Hexadecimal digits in quotes are always a good header value.
+    HeaderValue::from_str(&format!("W/\"{opaque}\"")).unwrap_or(HeaderValue::from_static("W/\"\""))
+}
+
+/// Whether the client of a GET has the text with this tag: `If-None-Match` lists it, in the weak comparison.
+pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> Result<bool, Invalid> {
+    let ours = tag.to_str().ok().and_then(first).map(|(tag, _)| tag);
+    Ok(tags(headers, &header::IF_NONE_MATCH, "If-None-Match")?.is_some_and(|tags| {
+        tags.iter().any(|tag| match (tag, &ours) {
+            (Tag::Any, _) => true,
+            (Tag::One { opaque, .. }, Some(Tag::One { opaque: ours, .. })) => opaque == ours,
+            (Tag::One { .. }, _) => false,
+        })
+    }))
+}
+
+/// What a change of a job may demand of it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct Conditions {
+    /// An `ETag`, or a version in quotes; 412 where the job is another, or at another version
+    #[param(rename = "If-Match", required = false, example = "\"3-1f0c2a9b\"")]
+    if_match: String,
+    /// An `ETag`, or `*` for any job; 412 where it is the job's
+    #[param(rename = "If-None-Match", required = false, example = "\"3-1f0c2a9b\"")]
+    if_none_match: String,
 }
 
 #[derive(Debug, PartialEq, Eq)]

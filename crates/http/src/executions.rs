@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{Execution, ExecutionPage, Problem};
+use chronos_api::{Execution, ExecutionPage};
 use chronos_engine::PageRequest;
 use chronos_state::ExecutionRow;
 use chronos_types::{ExecutionId, Status};
@@ -12,10 +12,11 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::cursor::Binding;
+use crate::described::{EXECUTION, JOB, Problems, READ};
 use crate::page::PageText;
-use crate::params::Params;
+use crate::params::{ExecutionPath, JobPath, Params};
 use crate::problem::ApiError;
-use crate::query::{Consistent, Query};
+use crate::query::{Consistent, Fresh, Paging, Query};
 use crate::{on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -24,17 +25,15 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// List a job's executions, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/executions", tag = "executions", operation_id = "list_job_executions",
+    get, path = "/api/v1/jobs/{job}/executions", tag = "executions", operation_id = "listJobExecutions",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("status" = Option<String>, Query, description = "Only those with this status"),
-        ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        JobPath,
+        ("status" = Option<String>, Query, description = "Only those with this status", example = "failed"),
+        Paging,
     ),
     responses(
         (status = 200, description = "A page of executions", body = ExecutionPage),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | READ }>,
     )
 )]
 async fn list(
@@ -49,16 +48,14 @@ async fn list(
 
 /// List the executions of all jobs, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/executions", tag = "executions", operation_id = "list_executions",
+    get, path = "/api/v1/executions", tag = "executions", operation_id = "listExecutions",
     params(
-        ("status" = Option<String>, Query, description = "Only those with this status"),
-        ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        ("status" = Option<String>, Query, description = "Only those with this status", example = "failed"),
+        Paging,
     ),
     responses(
         (status = 200, description = "A page of executions", body = ExecutionPage),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ }>,
     )
 )]
 async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, ApiError> {
@@ -69,15 +66,14 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
 
 /// Get an execution.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions", operation_id = "get_execution",
+    get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions", operation_id = "getExecution",
     params(
-        ("job" = String, Path, description = "Id or name; the id also when the job is deleted"),
-        ("id" = String, Path, description = "The execution's id"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        ExecutionPath,
+        Fresh,
     ),
     responses(
         (status = 200, description = "The execution", body = Execution),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ EXECUTION | READ }>,
     )
 )]
 async fn get(

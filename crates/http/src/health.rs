@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use chronos_api::{Health, Ready};
+use chronos_api::{Health, Readiness};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::described::Problems;
 use crate::respond;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -17,8 +18,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Whether the process is alive.
 #[utoipa::path(
-    get, path = "/health", tag = "node", operation_id = "health",
-    responses((status = 200, description = "It answers, so it is", body = Health))
+    get, path = "/health", tag = "node", operation_id = "getHealth",
+    responses((status = 200, description = "It answers, so it is", body = Health), Problems<0>)
 )]
 async fn health() -> Response {
     respond::json(StatusCode::OK, &Health { status: "ok".to_owned() })
@@ -26,17 +27,18 @@ async fn health() -> Response {
 
 /// Whether the node does its part: it has a leader, and space on its disk, and fires what it is to fire.
 #[utoipa::path(
-    get, path = "/ready", tag = "node", operation_id = "ready",
+    get, path = "/ready", tag = "node", operation_id = "getReadiness",
     responses(
-        (status = 200, description = "It does", body = Ready),
-        (status = 503, description = "It does not, and why", body = Ready),
+        (status = 200, description = "It does", body = Readiness),
+        (status = 503, description = "It does not, and why", body = Readiness),
+        Problems<0>,
     )
 )]
 async fn ready(State(app): State<Shared>) -> Response {
     match app.engine.readiness.check() {
-        Ok(()) => respond::json(StatusCode::OK, &Ready { status: "ready".to_owned(), reason: None }),
+        Ok(()) => respond::json(StatusCode::OK, &Readiness { status: "ready".to_owned(), reason: None }),
         Err(obstacle) => {
-            let answer = Ready { status: "not_ready".to_owned(), reason: Some(obstacle.to_string()) };
+            let answer = Readiness { status: "not_ready".to_owned(), reason: Some(obstacle.to_string()) };
             respond::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
         }
     }

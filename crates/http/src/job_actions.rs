@@ -3,15 +3,17 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chronos_api::{Job, Problem};
+use chronos_api::Job;
 use chronos_types::By;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
-use crate::body::NoBody;
-use crate::caller::Caller;
-use crate::params::Params;
+use crate::body::{NoBody, RepeatKey};
+use crate::described::{CONDITION, JOB, KEY, Problems, WRITE};
+use crate::etag::Conditions;
+use crate::params::{JobPath, Params};
+use crate::caller::{Caller, NoteHeader};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::{etag, respond};
@@ -22,17 +24,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Enable a job. It goes on from now, never with a backlog; an enabled one stays as it is.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enable_job",
+    post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enableJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        Conditions,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | KEY | CONDITION | WRITE }>,
     )
 )]
 async fn enable(
@@ -48,17 +49,16 @@ async fn enable(
 
 /// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disable_job",
+    post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disableJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        Conditions,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 200, description = "The job", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | KEY | CONDITION | WRITE }>,
     )
 )]
 async fn disable(

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chronos_api::{Job, JobInput, JobPage, Problem};
+use chronos_api::{Job, JobInput, JobPage};
 use chronos_engine::JobSearch;
 use chronos_state::{JobRow, JobSeq};
 use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
@@ -12,13 +12,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
-use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::body::{JsonBody, RepeatKey};
+use crate::caller::{Caller, NoteHeader};
+use crate::code::Code;
 use crate::cursor::Binding;
+use crate::described::{BODY, CONDITION, GROWTH, JOB, KEY, Problems, READ, WRITE};
+use crate::etag::Conditions;
 use crate::page::PageText;
-use crate::params::Params;
+use crate::params::{JobPath, Params};
 use crate::problem::ApiError;
-use crate::query::{Consistent, NoQuery, Query};
+use crate::query::{Consistent, Fresh, NoQuery, Paging, Query};
 use crate::{etag, on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -27,16 +30,12 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Create a job.
 #[utoipa::path(
-    post, path = "/api/v1/jobs", tag = "jobs", operation_id = "create_job",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
-    ),
+    post, path = "/api/v1/jobs", tag = "jobs", operation_id = "createJob",
+    params(RepeatKey, NoteHeader),
     request_body = JobInput,
     responses(
         (status = 201, description = "The job; `Location` says where it is", body = Job),
-        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ KEY | GROWTH | Code::NameTaken.only() }>,
     )
 )]
 async fn create(
@@ -55,20 +54,18 @@ async fn create(
 
 /// List jobs, in order of creation.
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "jobs", operation_id = "list_jobs",
+    get, path = "/api/v1/jobs", tag = "jobs", operation_id = "listJobs",
     params(
-        ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled"),
-        ("tag.KEY" = Option<String>, Query, description = "Only those with the tag KEY of this value; may be given for several keys"),
+        ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled", example = true),
+        ("tags" = Option<HashMap<String, String>>, Query, style = Form, explode = true, description = "Only those with these tags: a parameter `tag.KEY=VALUE` for each", example = json!({"tag.team": "billing"})),
         ("q" = Option<String>, Query, description = "Only those with this as a part of their name, description, a tag (`key=value`) or URL, in any case and script; one or two characters begin a word. At most 256 bytes", max_length = 256, example = "backup"),
         ("host" = Option<String>, Query, description = "Only those that call this host", example = "api.example.com"),
         ("timezone" = Option<String>, Query, description = "Only those in this time zone", example = "Europe/Berlin"),
-        ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        Paging,
     ),
     responses(
         (status = 200, description = "A page of jobs", body = JobPage),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ }>,
     )
 )]
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
@@ -99,14 +96,14 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
 
 /// Get a job.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "get_job",
+    get, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "getJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        JobPath,
+        Fresh,
     ),
     responses(
         (status = 200, description = "The job; its `ETag` is its version and the end of its id, such as `\"3-1f0c2a9b\"`", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | READ }>,
     )
 )]
 async fn get(
@@ -119,17 +116,16 @@ async fn get(
 
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
 #[utoipa::path(
-    put, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "replace_job",
+    put, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "replaceJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        Conditions,
+        NoteHeader,
     ),
     request_body = JobInput,
     responses(
         (status = 200, description = "The job in its new version", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | BODY | CONDITION | GROWTH | Code::NameTaken.only() }>,
     )
 )]
 async fn replace(
@@ -146,17 +142,16 @@ async fn replace(
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
 #[utoipa::path(
-    patch, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "patch_job",
+    patch, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "patchJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        Conditions,
+        NoteHeader,
     ),
     request_body(content = Object, description = "The fields to change", example = json!({"enabled": false, "tags": {"team": null}})),
     responses(
         (status = 200, description = "The job in its new version", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | BODY | CONDITION | GROWTH | Code::NameTaken.only() }>,
     )
 )]
 async fn patch(
@@ -176,16 +171,15 @@ async fn patch(
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
 #[utoipa::path(
-    delete, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "delete_job",
+    delete, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "deleteJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the executions that are cancelled. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        Conditions,
+        NoteHeader,
     ),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | CONDITION | WRITE }>,
     )
 )]
 async fn delete(

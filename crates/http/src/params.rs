@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use crate::problem::ApiError;
 
@@ -18,4 +19,27 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Params<
             Err(_) => Err(ApiError::no_such_path(parts.uri.path())),
         }
     }
+}
+
+/// Under a job.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct JobPath {
+    /// Id or name
+    #[param(example = "nightly-report")]
+    job: String,
+}
+
+/// Under an execution.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct ExecutionPath {
+    /// Id or name; the id also where the job is deleted
+    #[param(example = "nightly-report")]
+    job: String,
+    /// The execution's id
+    #[param(example = "0192f0c4-7d1e-7c53-9d0a-5b1c1f0c2a9b")]
+    id: String,
 }

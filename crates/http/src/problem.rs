@@ -1,13 +1,14 @@
 //! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
 //! stays the same from release to release.
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadField, JsonError, Problem};
 use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 use chronos_state::{Refusal, StateError};
 use chronos_types::{Invalid, JobId, clip};
 
+use crate::code::Code;
 use crate::{etag, respond};
 
 /// What a client can do whose question takes too long.
@@ -16,8 +17,7 @@ const NARROWER: &str = "ask for less: a lower limit, a tag or a job to look at, 
 /// A request that was not done, and why.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     errors: Vec<BadField>,
     retry_after: Option<&'static str>,
@@ -26,9 +26,8 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            status,
             code,
             detail: detail.into(),
             errors: Vec::new(),
@@ -39,14 +38,14 @@ impl ApiError {
     }
 
     /// What cannot be done now and may be done later.
-    fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: &'static str) -> Self {
+    fn unavailable(code: Code, detail: impl Into<String>, retry_after: &'static str) -> Self {
         let retry_after = Some(retry_after);
-        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+        Self { retry_after, ..Self::new(code, detail) }
     }
 
     /// This node does as much of the kind as it can at once. Nothing was done.
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
-        Self::unavailable("busy", detail, "1")
+        Self::unavailable(Code::Busy, detail, "1")
     }
 
     /// As [`ApiError::busy`], of a request whose body was not read to its end.
@@ -56,19 +55,19 @@ impl ApiError {
     }
 
     /// The connection cannot be used again: the rest of the body was not read.
-    fn closing(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { closes: true, ..Self::new(status, code, detail) }
+    fn closing(code: Code, detail: impl Into<String>) -> Self {
+        Self { closes: true, ..Self::new(code, detail) }
     }
 
     pub(crate) fn no_such_path(path: &str) -> Self {
         let detail = format!("there is nothing at {}; the API is described at /api/docs/", clip(path));
-        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+        Self::new(Code::NotFound, detail)
     }
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
         let detail =
             format!("{} is not for this path; the Allow header lists what is", clip(method.as_str()));
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        Self::new(Code::MethodNotAllowed, detail)
     }
 
     fn precondition_failed(id: JobId, current: u64) -> Self {
@@ -77,35 +76,31 @@ impl ApiError {
             "the job is at version {current}, its ETag is {}, and If-Match or If-None-Match demands another",
             tag.to_str().unwrap_or_default()
         );
-        Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail)
+        Self::new(Code::VersionMismatch, detail)
     }
 
     /// Others keep changing the job faster than this request can.
     fn contended() -> Self {
         let detail = "the job was changed by others each time this change was tried; nothing was changed";
-        Self::new(StatusCode::CONFLICT, "conflict", detail)
+        Self::new(Code::Conflict, detail)
     }
 
     pub(crate) fn body_too_large(limit: usize) -> Self {
         let detail = format!("the request body is larger than {limit} bytes (1 MiB)");
-        Self::closing(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        Self::closing(Code::BodyTooLarge, detail)
     }
 
     pub(crate) fn head_too_large(excess: String) -> Self {
-        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", excess)
+        Self::new(Code::HeadTooLarge, excess)
     }
 
     pub(crate) fn body_too_slow(seconds: u64) -> Self {
         let detail = format!("the request body did not arrive within {seconds} seconds");
-        Self::closing(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+        Self::closing(Code::RequestTimeout, detail)
     }
 
     pub(crate) fn body_broken() -> Self {
-        Self::closing(
-            StatusCode::BAD_REQUEST,
-            "body_incomplete",
-            "the request body could not be read to its end",
-        )
+        Self::closing(Code::BodyIncomplete, "the request body could not be read to its end")
     }
 
     pub(crate) fn wrong_media_type(found: &str) -> Self {
@@ -114,7 +109,7 @@ impl ApiError {
              (with curl: -H 'Content-Type: application/json')",
             clip(found)
         );
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        Self::new(Code::UnsupportedMediaType, detail)
     }
 
     /// The answer says which codings are taken (RFC 9110, section 12.5.3).
@@ -124,14 +119,14 @@ impl ApiError {
             clip(found)
         );
         let accept_encoding = Some("identity");
-        let wrong = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        let wrong = Self::new(Code::UnsupportedMediaType, detail);
         Self { accept_encoding, ..wrong }
     }
 
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
     pub(crate) fn internal() -> Self {
         let detail = "something went wrong inside Chronos; its log says what";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Self::new(Code::Internal, detail)
     }
 }
 
@@ -146,77 +141,62 @@ impl From<Invalid> for ApiError {
                 format!("{count} fields are bad: {}", fields.join(", "))
             }
         };
-        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail) }
+        Self { errors, ..Self::new(Code::Invalid, detail) }
     }
 }
 
 impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the request body is not JSON: {error}"))
+        Self::new(Code::MalformedJson, format!("the request body is not JSON: {error}"))
     }
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NameTaken { name } => Self::new(
-                StatusCode::CONFLICT,
-                "name_taken",
-                format!("there is already a job named {name:?}"),
-            ),
-            Refusal::NoSuchJob => Self::new(StatusCode::NOT_FOUND, "job_not_found", "the job was deleted"),
-            Refusal::NoSuchExecution => Self::new(
-                StatusCode::NOT_FOUND,
-                "execution_not_found",
-                "the execution is not on record any more",
-            ),
-            Refusal::VersionMismatch { current } => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "version_mismatch",
-                format!("the job is at version {current} by now"),
-            ),
+            Refusal::NameTaken { name } => {
+                Self::new(Code::NameTaken, format!("there is already a job named {name:?}"))
+            }
+            Refusal::NoSuchJob => Self::new(Code::JobNotFound, "the job was deleted"),
+            Refusal::NoSuchExecution => {
+                Self::new(Code::ExecutionNotFound, "the execution is not on record any more")
+            }
+            Refusal::VersionMismatch { current } => {
+                Self::new(Code::VersionMismatch, format!("the job is at version {current} by now"))
+            }
             Refusal::Overlap { unfinished } => Self::new(
-                StatusCode::CONFLICT,
-                "overlap",
+                Code::Overlap,
                 format!("the job forbids overlap, and its execution {unfinished} is unfinished"),
             ),
-            Refusal::Finished { status } => Self::new(
-                StatusCode::CONFLICT,
-                "execution_finished",
-                format!("the execution is over: its status is {status}"),
-            ),
+            Refusal::Finished { status } => {
+                Self::new(Code::ExecutionFinished, format!("the execution is over: its status is {status}"))
+            }
             Refusal::KeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
+                Code::IdempotencyKeyReused,
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
             ),
             Refusal::Unreadable => Self::new(
-                StatusCode::CONFLICT,
-                "unreadable",
+                Code::Unreadable,
                 "what is on record and needed for this cannot be read; write the job anew",
             ),
             Refusal::OverBound { in_use, bound } => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "over_max_bytes",
+                Code::OverMaxBytes,
                 format!(
                     "the records take {in_use} bytes, more than history.max_bytes ({bound}), and all history is \
                      forgotten already: delete jobs, make them smaller, or raise history.max_bytes on every node"
                 ),
             ),
             Refusal::ClockNotBehind { least_ms } => Self::new(
-                StatusCode::CONFLICT,
-                "clock_not_behind",
+                Code::ClockNotBehind,
                 format!(
                     "the clock of the leader is not behind the cluster's time by {} seconds or more; set that clock \
                      right first",
                     2 * least_ms / 1_000
                 ),
             ),
-            Refusal::VersionNotFollowed { follows } => Self::new(
-                StatusCode::CONFLICT,
-                "version_not_followed",
-                format!("the cluster follows versions up to {follows}"),
-            ),
+            Refusal::VersionNotFollowed { follows } => {
+                Self::new(Code::VersionNotFollowed, format!("the cluster follows versions up to {follows}"))
+            }
         }
     }
 }
@@ -224,11 +204,11 @@ impl From<Refusal> for ApiError {
 impl From<NotFound> for ApiError {
     fn from(error: NotFound) -> Self {
         let code = match error {
-            NotFound::Job(_) => "job_not_found",
-            NotFound::Execution { .. } => "execution_not_found",
-            NotFound::Version { .. } => "version_not_found",
+            NotFound::Job(_) => Code::JobNotFound,
+            NotFound::Execution { .. } => Code::ExecutionNotFound,
+            NotFound::Version { .. } => Code::VersionNotFound,
         };
-        Self::new(StatusCode::NOT_FOUND, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
@@ -236,18 +216,18 @@ impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
         let (code, retry_after) = match error {
             Unavailable::TooLarge(why) => {
-                return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "write_too_large", why);
+                return Self::new(Code::WriteTooLarge, why);
             }
-            Unavailable::NoCluster(_) => ("no_cluster", "1"),
-            Unavailable::NoLeader(_) => ("no_leader", "1"),
-            Unavailable::DiskFull(_) => ("disk_full", "10"),
-            Unavailable::NotInUse(_) => ("cluster_version", "60"),
-            Unavailable::OutcomeUnknown(_) => ("outcome_unknown", "1"),
-            Unavailable::Stopping(_) => ("stopping", "5"),
+            Unavailable::NoCluster(_) => (Code::NoCluster, "1"),
+            Unavailable::NoLeader(_) => (Code::NoLeader, "1"),
+            Unavailable::DiskFull(_) => (Code::DiskFull, "10"),
+            Unavailable::NotInUse(_) => (Code::ClusterVersion, "60"),
+            Unavailable::OutcomeUnknown(_) => (Code::OutcomeUnknown, "1"),
+            Unavailable::Stopping(_) => (Code::Stopping, "5"),
             Unavailable::Busy(reason) => return Self::busy(reason),
             Unavailable::TooLong(_) => {
                 let detail = format!("{error}; {NARROWER}");
-                return Self::unavailable("query_too_long", detail, "10");
+                return Self::unavailable(Code::QueryTooLong, detail, "10");
             }
         };
         Self::unavailable(code, error.to_string(), retry_after)
@@ -271,7 +251,7 @@ impl From<WriteError> for ApiError {
             WriteError::Refused(refusal) => refusal.into(),
             WriteError::Unreadable { .. } => {
                 let detail = format!("{error}; write the job anew (PUT or PATCH)");
-                Self::new(StatusCode::CONFLICT, "job_invalid", detail)
+                Self::new(Code::JobInvalid, detail)
             }
             WriteError::Unavailable(error) => error.into(),
             WriteError::Storage(error) => error.into(),
@@ -297,8 +277,8 @@ impl From<ChangeError> for ApiError {
 impl From<MembershipError> for ApiError {
     fn from(error: MembershipError) -> Self {
         match error {
-            MembershipError::NotFound(detail) => Self::new(StatusCode::NOT_FOUND, "node_not_found", detail),
-            MembershipError::Refused(detail) => Self::new(StatusCode::CONFLICT, "membership_refused", detail),
+            MembershipError::NotFound(detail) => Self::new(Code::NodeNotFound, detail),
+            MembershipError::Refused(detail) => Self::new(Code::MembershipRefused, detail),
             MembershipError::Unavailable(error) => error.into(),
         }
     }
@@ -309,7 +289,7 @@ impl From<StateError> for ApiError {
         // Paths and SQL are for the operator's log, not for clients.
         tracing::error!(%error, "a question to the state failed");
         if error.is_disk_full() {
-            return Self::unavailable("disk_full", "the disk is full", "10");
+            return Self::unavailable(Code::DiskFull, "the disk is full", "10");
         }
         Self::internal()
     }
@@ -317,10 +297,11 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, errors, retry_after, accept_encoding, closes } = self;
-        let title = status.canonical_reason().unwrap_or("Error");
-        let problem = Problem { errors, ..Problem::new(status.as_u16(), title, code, detail) };
+        let Self { code, detail, errors, retry_after, accept_encoding, closes } = self;
+        let status = code.status();
+        let problem = Problem { errors, ..code.problem(detail) };
         let mut response = respond::json(status, &problem);
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
@@ -338,13 +319,15 @@ impl IntoResponse for ApiError {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
 
     #[test]
     fn what_is_too_much_is_a_503_that_says_what_to_do() {
         for (error, code, says) in [
-            (Unavailable::Busy("full".into()), "busy", "full"),
-            (Unavailable::TooLong("slow".into()), "query_too_long", "slow; ask for less: "),
+            (Unavailable::Busy("full".into()), Code::Busy, "full"),
+            (Unavailable::TooLong("slow".into()), Code::QueryTooLong, "slow; ask for less: "),
         ] {
             let error = ApiError::from(ReadError::from(error));
             assert!(error.code == code && error.detail.starts_with(says), "{error:?}");

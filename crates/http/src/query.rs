@@ -8,6 +8,7 @@ use chronos_engine::{Asked, Consistency, PageRequest, Schedules};
 use chronos_types::{
     DurationMs, Invalid, MAX_TAGS, Millis, Status, clip, control_character, parse_duration, parse_rfc3339,
 };
+use utoipa::IntoParams;
 
 use crate::cursor::Binding;
 use crate::problem::ApiError;
@@ -237,4 +238,30 @@ impl<S: Sync> FromRequestParts<S> for Consistent {
         let consistency = query.consistency();
         query.finish().map(|()| Self(consistency))
     }
+}
+
+/// The parameters of every list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct Paging {
+    /// How many to list at most; 50 if omitted
+    #[param(minimum = 1, maximum = 500, example = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before; it goes on with the same filters only
+    #[param(example = "d1T2Q0kQb1sAAAAAAAAAMg")]
+    cursor: Option<String>,
+    /// Know every write acknowledged before this request
+    #[param(example = true)]
+    consistent: Option<bool>,
+}
+
+/// The parameter of every read.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct Fresh {
+    /// Know every write acknowledged before this request
+    #[param(example = true)]
+    consistent: Option<bool>,
 }

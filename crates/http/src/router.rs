@@ -7,14 +7,16 @@ use axum::extract::Request;
 use axum::http::{Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use chronos_api::Problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::{App, Shared};
+use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    cluster, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, upcoming, versions,
-    webhooks,
+    cluster, described, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, upcoming,
+    versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -31,7 +33,8 @@ use crate::{
         (name = "tools", description = "Trying things out before they count"),
         (name = "cluster", description = "The nodes, and all they remember"),
         (name = "node", description = "How this node is"),
-    )
+    ),
+    components(schemas(Problem))
 )]
 struct Document;
 
@@ -49,7 +52,12 @@ pub fn router(app: App) -> Router {
         .merge(webhooks::routes())
         .merge(cluster::routes())
         .merge(health::routes());
-    let (router, document) = pages.split_for_parts();
+    let (mut router, mut document) = pages.split_for_parts();
+    document.components.get_or_insert_default().examples = described::examples();
+    if cfg!(debug_assertions) {
+        let listed = Arc::new(Listed::of(&document));
+        router = router.layer(from_fn_with_state(listed, described::check));
+    }
     let fallback = Arc::clone(&app);
     router
         .merge(docs::routes(&document))

@@ -3,15 +3,17 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{Execution, Problem};
+use chronos_api::Execution;
 use chronos_engine::Cancelled;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
-use crate::body::NoBody;
-use crate::caller::Caller;
-use crate::params::Params;
+use crate::body::{NoBody, RepeatKey};
+use crate::code::Code;
+use crate::described::{EXECUTION, GROWTH, JOB, KEY, Problems, RUN, WRITE};
+use crate::params::{ExecutionPath, JobPath, Params};
+use crate::caller::{Caller, NoteHeader};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
@@ -22,16 +24,15 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Run a job now, also a disabled one.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/trigger", tag = "executions", operation_id = "trigger_job",
+    post, path = "/api/v1/jobs/{job}/trigger", tag = "executions", operation_id = "triggerJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 202, description = "The execution; `Location` says where it is", body = Execution),
-        (status = 409, description = "The job forbids overlap and has an unfinished execution", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | KEY | GROWTH | RUN }>,
     )
 )]
 async fn trigger(
@@ -46,17 +47,15 @@ async fn trigger(
 
 /// Run an execution's request again, in the version of the job that ran then and under the same scheduled time.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replay_execution",
+    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replayExecution",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("id" = String, Path, description = "The execution's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
+        ExecutionPath,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 202, description = "The new execution; `Location` says where it is", body = Execution),
-        (status = 409, description = "The job forbids overlap and has an unfinished execution", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ EXECUTION | KEY | GROWTH | RUN }>,
     )
 )]
 async fn replay(
@@ -71,17 +70,15 @@ async fn replay(
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancel_execution",
+    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancelExecution",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("id" = String, Path, description = "The execution's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of it: it is kept with the execution. At most 1,024 bytes of text in UTF-8, without control characters"),
+        ExecutionPath,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 200, description = "The execution", body = Execution),
-        (status = 409, description = "It is over already", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ EXECUTION | KEY | WRITE | Code::ExecutionFinished.only() }>,
     )
 )]
 async fn cancel(

@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{ClockChange, Preview, PreviewRequest, PreviewResponse, Problem, ScheduleWarning};
+use chronos_api::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
 use chronos_engine::{self as engine, PreviewNote, PreviewWarning, Schedules};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::described::{BODY, Problems};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
@@ -20,11 +21,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Say what a schedule means, when it runs next, and what is odd about it.
 #[utoipa::path(
-    post, path = "/api/v1/schedules/preview", tag = "tools", operation_id = "preview_schedule",
+    post, path = "/api/v1/schedules/preview", tag = "tools", operation_id = "previewSchedule",
     request_body = PreviewRequest,
     responses(
         (status = 200, description = "Its meaning and its next runs", body = PreviewResponse),
-        (status = "default", description = "It is not a schedule", body = Problem, content_type = "application/problem+json"),
+        Problems<{ BODY | READ | Code::JobNotFound.only() }>,
     )
 )]
 async fn preview(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {

@@ -3,13 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{Density, Problem, UpcomingRun, UpcomingRuns};
+use chronos_api::{Density, UpcomingRun, UpcomingRuns};
 use chronos_engine::{self as engine, DensityRange, RunsRange};
 use chronos_types::format_rfc3339;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::code::Code;
+use crate::described::{Problems, READ};
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::respond;
@@ -23,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// The runs of all enabled jobs are counted by their schedules, each in its time zone, at most 48 h ahead and in at most
 /// 2,000 steps. Each node counts for itself, from memory.
 #[utoipa::path(
-    get, path = "/api/v1/schedules/density", tag = "schedules", operation_id = "schedule_density",
+    get, path = "/api/v1/schedules/density", tag = "schedules", operation_id = "getScheduleDensity",
     params(
         ("from" = Option<String>, Query, description = "When the first step begins (RFC 3339), to the second; now if omitted. Runs before now are not counted", example = "2026-11-23T10:00:00Z"),
         ("to" = Option<String>, Query, description = "When the last step ends, at most 48 h from now; that if omitted", example = "2026-11-23T14:00:00Z"),
@@ -31,7 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     ),
     responses(
         (status = 200, description = "The counts", body = Density),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ }>,
     )
 )]
 async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
@@ -56,7 +58,7 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
 /// They are those of the schedules from now on, in the order of their instants. Jobs that are disabled have none, and runs by
 /// hand are none of them. To go on, ask again from the last `scheduled_time`.
 #[utoipa::path(
-    get, path = "/api/v1/runs/upcoming", tag = "schedules", operation_id = "list_upcoming_runs",
+    get, path = "/api/v1/runs/upcoming", tag = "schedules", operation_id = "listUpcomingRuns",
     params(
         ("from" = Option<String>, Query, description = "No run before this time (RFC 3339); now if omitted, or if that is later", example = "2026-11-23T10:00:00Z"),
         ("to" = Option<String>, Query, description = "No run after this time", example = "2026-11-24T00:00:00Z"),
@@ -65,7 +67,7 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
     ),
     responses(
         (status = 200, description = "The runs", body = UpcomingRuns),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ READ | Code::JobNotFound.only() }>,
     )
 )]
 async fn upcoming(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {

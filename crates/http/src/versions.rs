@@ -3,18 +3,21 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chronos_api::{Job, Problem, VersionPage};
+use chronos_api::{Job, JobVersionPage};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
-use crate::body::NoBody;
-use crate::caller::Caller;
+use crate::body::{NoBody, RepeatKey};
+use crate::code::Code;
+use crate::caller::{Caller, NoteHeader};
 use crate::cursor::Binding;
+use crate::described::{CONDITION, GROWTH, JOB, KEY, Problems, READ};
+use crate::etag::Conditions;
 use crate::page::PageText;
-use crate::params::Params;
+use crate::params::{JobPath, Params};
 use crate::problem::ApiError;
-use crate::query::{NoQuery, Query};
+use crate::query::{NoQuery, Paging, Query};
 use crate::{etag, on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -23,16 +26,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// List a job's versions, newest first; the first one is in force.
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}/versions", tag = "jobs", operation_id = "list_job_versions",
+    get, path = "/api/v1/jobs/{job}/versions", tag = "jobs", operation_id = "listJobVersions",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("limit" = Option<u32>, Query, description = "1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("consistent" = Option<bool>, Query, description = "Know every write acknowledged before this request"),
+        JobPath,
+        Paging,
     ),
     responses(
-        (status = 200, description = "A page of versions", body = VersionPage),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of versions", body = JobVersionPage),
+        Problems<{ JOB | READ }>,
     )
 )]
 async fn list(
@@ -49,18 +50,17 @@ async fn list(
 
 /// Roll a job back: a new version that says what an earlier one said.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/rollback/{version}", tag = "jobs", operation_id = "rollback_job",
+    post, path = "/api/v1/jobs/{job}/rollback/{version}", tag = "jobs", operation_id = "rollbackJob",
     params(
-        ("job" = String, Path, description = "Id or name"),
-        ("version" = u64, Path, description = "The version to go back to"),
-        ("If-Match" = Option<String>, Header, description = "An `ETag`, or a version in quotes; 412 where the job is another, or at another version"),
-        ("If-None-Match" = Option<String>, Header, description = "An `ETag`, or `*` for any job; 412 where it is the job's"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request harmless"),
-        ("Chronos-Note" = Option<String>, Header, description = "What you say of the change: it is kept with the version. At most 1,024 bytes of text in UTF-8, without control characters"),
+        JobPath,
+        ("version" = u64, Path, description = "The version to go back to", example = 2),
+        Conditions,
+        RepeatKey,
+        NoteHeader,
     ),
     responses(
         (status = 200, description = "The job in its new version", body = Job),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ JOB | KEY | CONDITION | GROWTH | Code::VersionNotFound.only() | Code::NameTaken.only() | Code::JobInvalid.only() }>,
     )
 )]
 async fn rollback(

@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{Problem, TestRequest, TestResponse};
+use chronos_api::{TestRequest, TestResponse};
 use chronos_webhook::TestOutcome;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::described::{BODY, Problems};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
@@ -24,12 +25,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
 /// recorded and nothing is retried. It takes a minute at most, whatever the time-out.
 #[utoipa::path(
-    post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "test_webhook",
+    post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "testWebhook",
     request_body = TestRequest,
     responses(
         (status = 200, description = "What came of it, also where it failed", body = TestResponse),
-        (status = 503, description = "Too many webhooks are being tested on this node already", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        Problems<{ BODY }>,
     )
 )]
 async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {

@@ -10,6 +10,7 @@ mod executions;
 mod input;
 mod jobs;
 mod lists;
+mod openapi;
 mod repeats;
 mod schedules;
 mod search;

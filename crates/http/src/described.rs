@@ -1,0 +1,175 @@
+//! How the document describes what is not done: the problems that an operation answers, and whether it lists them all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use chronos_api::BadField;
+use serde_json::Value;
+use utoipa::IntoResponses;
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
+
+use crate::code::{Code, Codes};
+
+const EXAMPLES: &str = "#/components/examples/";
+
+/// What every operation may answer.
+const ALWAYS: Codes = Code::HeadTooLarge.only() | Code::Internal.only();
+/// Of a request that has parameters, or refuses them.
+pub(crate) const QUERY: Codes = Code::Invalid.only();
+/// Of one that may have a body.
+pub(crate) const BODY: Codes = QUERY
+    | Code::MalformedJson.only()
+    | Code::BodyIncomplete.only()
+    | Code::RequestTimeout.only()
+    | Code::BodyTooLarge.only()
+    | Code::UnsupportedMediaType.only()
+    | Code::Busy.only();
+/// Of one that takes an `Idempotency-Key`.
+pub(crate) const KEY: Codes = BODY | Code::IdempotencyKeyReused.only();
+/// Of one that asks the state.
+pub(crate) const READ: Codes = QUERY
+    | Code::NoCluster.only()
+    | Code::NoLeader.only()
+    | Code::OutcomeUnknown.only()
+    | Code::DiskFull.only()
+    | Code::Stopping.only()
+    | Code::Busy.only()
+    | Code::QueryTooLong.only();
+/// Of one that changes the state.
+pub(crate) const WRITE: Codes =
+    READ | Code::WriteTooLarge.only() | Code::ClusterVersion.only() | Code::Unreadable.only();
+/// Of one that makes the records longer.
+pub(crate) const GROWTH: Codes = WRITE | Code::OverMaxBytes.only();
+/// Of one under a job.
+pub(crate) const JOB: Codes = Code::NotFound.only() | Code::JobNotFound.only();
+/// Of one under an execution.
+pub(crate) const EXECUTION: Codes = JOB | Code::ExecutionNotFound.only();
+/// Of one that looks at `If-Match`.
+pub(crate) const CONDITION: Codes = QUERY | Code::VersionMismatch.only() | Code::Conflict.only();
+/// Of one that changes who is a member, or who leads.
+pub(crate) const MEMBERSHIP: Codes = QUERY
+    | Code::NodeNotFound.only()
+    | Code::MembershipRefused.only()
+    | Code::NoLeader.only()
+    | Code::OutcomeUnknown.only();
+/// Of one that starts a run.
+pub(crate) const RUN: Codes = Code::Overlap.only() | Code::JobInvalid.only();
+
+/// The answers of an operation that was not done, with these codes and those that every one may answer.
+pub(crate) struct Problems<const CODES: Codes>;
+
+impl<const CODES: Codes> IntoResponses for Problems<CODES> {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+        for code in Code::ALL.iter().filter(|code| (CODES | ALWAYS) & code.only() != 0) {
+            by_status.entry(code.status().as_u16()).or_default().push(*code);
+        }
+        let listed = by_status.into_iter().map(|(status, codes)| (status.to_string(), answer(&codes).into()));
+        // What a later release adds is a problem too.
+        let other =
+            ResponseBuilder::new().description("It was not done").content(MEDIA_TYPE, content()).build();
+        listed.chain([("default".to_owned(), other.into())]).collect()
+    }
+}
+
+const MEDIA_TYPE: &str = "application/problem+json";
+
+fn content() -> Content {
+    Content::new(Some(Ref::from_schema_name("Problem")))
+}
+
+fn answer(codes: &[Code]) -> Described {
+    let lines: Vec<_> = codes.iter().map(|code| format!("`{}`: {}.", code.as_str(), code.when())).collect();
+    let mut content = content();
+    for code in codes {
+        let example = Ref::new(format!("{EXAMPLES}{}", code.as_str()));
+        content.examples.insert(code.as_str().to_owned(), RefOr::Ref(example));
+    }
+    let answer = ResponseBuilder::new().description(lines.join("\n\n")).content(MEDIA_TYPE, content);
+    let is_for_now = codes.iter().all(|code| code.status().as_u16() == 503);
+    if is_for_now {
+        answer.header(header::RETRY_AFTER.as_str(), retry_after()).build()
+    } else {
+        answer.build()
+    }
+}
+
+fn retry_after() -> utoipa::openapi::header::Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::Integer).build()))
+        .description(Some("Seconds after which to ask again"))
+        .example(Some(1.into()))
+        .build()
+}
+
+/// An example of each code, which the answers refer to.
+pub(crate) fn examples() -> BTreeMap<String, RefOr<Example>> {
+    let example = |code: &Code| {
+        let mut problem = code.problem(code.example().to_owned());
+        if let (Code::Invalid, Some((field, message))) = (*code, code.example().split_once(": ")) {
+            problem.errors = vec![BadField { field: field.to_owned(), message: message.to_owned() }];
+        }
+        let value = serde_json::to_value(problem).unwrap_or(Value::Null);
+        let example = ExampleBuilder::new().summary(code.when()).value(Some(value)).build();
+        (code.as_str().to_owned(), example.into())
+    };
+    Code::ALL.iter().map(example).collect()
+}
+
+/// The problems that each operation lists.
+pub(crate) struct Listed(HashMap<(Method, String), Codes>);
+
+impl Listed {
+    /// Reads them from the document.
+    pub(crate) fn of(document: &OpenApi) -> Self {
+        let mut listed = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            let PathItem { get, put, post, delete, patch, .. } = item;
+            let operations = [
+                (Method::GET, get),
+                (Method::PUT, put),
+                (Method::POST, post),
+                (Method::DELETE, delete),
+                (Method::PATCH, patch),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                let mut codes = 0;
+                for response in operation.responses.responses.values() {
+                    let RefOr::T(response) = response else { continue };
+                    let Some(RefOr::T(content)) = response.content.get(MEDIA_TYPE) else { continue };
+                    let is_in = |code: &&Code| content.examples.contains_key(code.as_str());
+                    codes |= Code::ALL.iter().filter(is_in).fold(0, |all, code| all | code.only());
+                }
+                listed.insert((method, path.clone()), codes);
+            }
+        }
+        Self(listed)
+    }
+
+    /// Whether an operation lists a code. What is no operation of the document lists nothing.
+    fn has(&self, method: &Method, path: &str, code: Code) -> bool {
+        let method = if method == Method::HEAD { Method::GET } else { method.clone() };
+        self.0.get(&(method, path.to_owned())).is_none_or(|codes| codes & code.only() != 0)
+    }
+}
+
+/// Panics where an answer has a code that its operation does not list. Debug builds look, so each test that meets a
+/// problem is also one of the document.
+pub(crate) async fn check(State(listed): State<Arc<Listed>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    if let (Some(path), Some(code)) = (path, response.extensions().get::<Code>()) {
+        let path = path.as_str();
+        assert!(listed.has(&method, path, *code), "{method} {path} does not list {:?}", code.as_str());
+    }
+    response
+}
