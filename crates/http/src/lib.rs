@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod cluster;
 mod code;
+mod compress;
 mod connection;
 mod cursor;
 mod described;

@@ -15,7 +15,8 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    cluster, described, docs, executions, head, health, job_actions, jobs, layers, runs, schedules, upcoming,
+    cluster, compress, described, docs, executions, head, health, job_actions, jobs, layers, runs, schedules,
+    upcoming,
     versions, webhooks,
 };
 
@@ -66,6 +67,7 @@ pub fn router(app: App) -> Router {
             |request: Request| async move { ApiError::wrong_method(request.method()) },
         )
         .layer(from_fn(head::check))
+        .layer(from_fn(compress::answer))
         .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
         .with_state(app)
 }

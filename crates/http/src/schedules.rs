@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::described::{BODY, Problems};
+use crate::code::Code;
+use crate::described::{BODY, Problems, READ};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;

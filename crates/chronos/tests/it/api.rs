@@ -14,6 +14,7 @@ mod openapi;
 mod repeats;
 mod schedules;
 mod search;
+mod transfer;
 mod validation;
 mod versions;
 mod windows;
