@@ -1,0 +1,60 @@
+"""Uses the generated client, as a program of a user would, against the node at the URL given."""
+
+import sys
+import time
+
+from chronos_api.api.executions import get_execution, trigger_job
+from chronos_api.api.jobs import create_job, delete_job, list_jobs
+from chronos_api.client import Client
+from chronos_api.models import BearerAuth, Execution, Job, JobInput, JobInputTags, JobPage, ListJobsTags, Problem, Webhook
+from chronos_api.models.bearer_auth_type import BearerAuthType
+
+url = sys.argv[1]
+client = Client(base_url=url)
+
+
+def job_input(name: str, timezone: str) -> JobInput:
+    tags = JobInputTags()
+    tags["client"] = "python"
+    auth = BearerAuth(token="a token", type_=BearerAuthType.BEARER)
+    webhook = Webhook(url=f"{url}/health", auth=auth)
+    return JobInput(
+        name=name, schedule="@at 2099-01-01T00:00:00Z", timezone=timezone, webhook=webhook, tags=tags
+    )
+
+
+def listed(tag: str) -> list[str]:
+    tags = ListJobsTags()
+    tags["tag.client"] = tag
+    page = list_jobs.sync(client=client, limit=10, enabled=True, tags=tags)
+    assert isinstance(page, JobPage), page
+    return [found.id for found in page.jobs]
+
+
+job = create_job.sync(client=client, body=job_input("python", "UTC"), idempotency_key="python-1")
+assert isinstance(job, Job), job
+assert job.name == "python", job
+assert isinstance(job.webhook.auth, BearerAuth) and job.webhook.auth.token == "[redacted]", job
+
+assert listed("python") == [job.id]
+assert listed("another") == []
+
+execution = trigger_job.sync("python", client=client)
+assert isinstance(execution, Execution), execution
+for _ in range(100):
+    execution = get_execution.sync(job.id, execution.id, client=client)
+    assert isinstance(execution, Execution), execution
+    if execution.status == "success":
+        break
+    time.sleep(0.1)
+assert execution.response and execution.response.status_code == 200, execution
+
+answer = create_job.sync_detailed(client=client, body=job_input("python", "UTC"))
+assert answer.status_code == 409, answer
+assert isinstance(answer.parsed, Problem) and answer.parsed.code == "name_taken", answer
+bad = create_job.sync(client=client, body=job_input("other", "Nowhere"))
+assert isinstance(bad, Problem) and bad.errors, bad
+assert [error.field for error in bad.errors] == ["timezone"], bad
+
+assert delete_job.sync_detailed(job.id, client=client).status_code == 204
+print("python: a job was created, listed, triggered and deleted, and problems have their type")
