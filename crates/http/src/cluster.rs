@@ -129,7 +129,7 @@ async fn add(
     params(("id" = String, Path, description = "The node's name", example = "chronos-4"), NoteHeader),
     responses(
         (status = 204, description = "It is no member"),
-        Problems<{ MEMBERSHIP }>,
+        Problems<{ MEMBERSHIP | Code::NotFound.only() }>,
     )
 )]
 async fn remove(

@@ -154,7 +154,7 @@ impl Listed {
         Self(listed)
     }
 
-    /// Whether an operation lists a code. What is no operation of the document lists nothing.
+    /// Whether an operation lists a code. What is no operation of the document says nothing.
     fn has(&self, method: &Method, path: &str, code: Code) -> bool {
         let method = if method == Method::HEAD { Method::GET } else { method.clone() };
         self.0.get(&(method, path.to_owned())).is_none_or(|codes| codes & code.only() != 0)
@@ -172,4 +172,43 @@ pub(crate) async fn check(State(listed): State<Arc<Listed>>, request: Request, n
         assert!(listed.has(&method, path, *code), "{method} {path} does not list {:?}", code.as_str());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+    use utoipa::openapi::{InfoBuilder, PathsBuilder, ResponsesBuilder};
+
+    use super::*;
+
+    #[test]
+    fn an_operation_answers_the_codes_that_it_lists_and_no_others() {
+        let answers = ResponsesBuilder::new().responses_from_into_responses::<Problems<{ JOB | RUN }>>();
+        let operation = OperationBuilder::new().responses(answers.build()).build();
+        let paths = PathsBuilder::new().path("/jobs/{job}", PathItem::new(HttpMethod::Get, operation));
+        let listed = Listed::of(&OpenApi::new(InfoBuilder::new().build(), paths));
+        for (method, path, code, is_listed) in [
+            (Method::GET, "/jobs/{job}", Code::JobNotFound, true),
+            (Method::HEAD, "/jobs/{job}", Code::JobNotFound, true),
+            (Method::GET, "/jobs/{job}", Code::Overlap, true),
+            (Method::GET, "/jobs/{job}", Code::Internal, true),
+            (Method::GET, "/jobs/{job}", Code::NameTaken, false),
+            (Method::HEAD, "/jobs/{job}", Code::NameTaken, false),
+            // Of what the document does not have, nothing is said.
+            (Method::PUT, "/jobs/{job}", Code::MethodNotAllowed, true),
+            (Method::GET, "/api/docs/{*file}", Code::NotFound, true),
+        ] {
+            assert_eq!(listed.has(&method, path, code), is_listed, "{method} {path} {}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn each_code_has_a_place_of_its_own_in_a_set() {
+        assert_eq!(
+            Code::ALL.iter().fold(0, |all: Codes, code| all | code.only()).count_ones() as usize,
+            Code::ALL.len()
+        );
+        let statuses: Vec<_> = Code::ALL.iter().map(|code| code.status()).collect();
+        assert!(statuses.is_sorted(), "{statuses:?}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hyper::Method;
+
 use crate::support::*;
 
 /// Names that clash with what generated clients, or their languages, call something else.
@@ -181,6 +183,42 @@ async fn no_name_of_a_schema_is_an_accident() {
                 let is_named = content["schema"]["$ref"].is_string();
                 assert!(is_named || kind == "application/octet-stream", "{what}: an answer without a name");
             }
+        }
+    }
+}
+
+/// A debug build answers 500 where a code is not listed.
+#[tokio::test]
+async fn whatever_is_wrong_with_a_request_its_operation_lists_the_problem() {
+    let server = CHRONOS.start().await;
+    let document = server.get("/openapi.json").await.ok(200);
+    let (json, text) = (("content-type", "application/json"), ("content-type", "text/plain"));
+    for (what, operation) in operations(&document) {
+        let (method, path) = what.split_once(' ').unwrap();
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let with = |variable: &str| {
+            let parts = path.split('/').map(|part| if part.starts_with('{') { variable } else { part });
+            parts.collect::<Vec<_>>().join("/")
+        };
+        let path = with("nobody");
+        let unknown = format!("{path}?colour=red");
+        let mut wrongs = vec![(unknown.as_str(), vec![], "")];
+        let garbled = with("%FF");
+        if garbled != path {
+            wrongs.push((&garbled, vec![], ""));
+            wrongs.push((&path, vec![("if-match", "\"1\"")], ""));
+            wrongs.push((&path, vec![("if-match", "1"), ("idempotency-key", "a b")], ""));
+        }
+        if operation["requestBody"].is_object() || method == Method::POST {
+            wrongs.extend([
+                (path.as_str(), vec![json], "{"),
+                (&path, vec![json], "[]"),
+                (&path, vec![text], "x"),
+            ]);
+        }
+        for (path, headers, body) in wrongs {
+            let reply = server.send(method.clone(), path, &headers, body).await;
+            assert_ne!(reply.status, 500, "{what} with {headers:?} and {body:?}: {reply:?}");
         }
     }
 }
