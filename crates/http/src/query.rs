@@ -68,7 +68,7 @@ impl Query {
         tags
     }
 
-    /// A text to search for, without blanks around it.
+    /// A text to search for, without blanks around it. An empty one, as a form sends it, is none.
     pub(crate) fn search(&mut self) -> Option<String> {
         self.parsed("q", |text| match (text.trim(), control_character(text)) {
             _ if text.len() > MAX_Q_BYTES => {
@@ -77,9 +77,9 @@ impl Query {
             (_, Some(found)) => {
                 Err(format!("has the control character {found:?}, which no text of a job has; expected text"))
             }
-            ("", None) => Err(format!("{text:?} is empty; expected a text to search for")),
             (trimmed, None) => Ok(trimmed.to_owned()),
         })
+        .filter(|text| !text.is_empty())
     }
 
     /// The host that jobs call.
