@@ -51,10 +51,10 @@ pub(crate) fn batch(
         });
     }
     let compare = context.compare.take();
-    let (effects, ended, changed) = context.close()?;
+    let applied = context.close()?;
     // Now that all of the batch is written.
     let digest = compare.map(|compare| range::digest(db, compare).map(Box::new)).transpose()?;
-    Ok(Applied { at: batch.at, outcomes, effects, ended, changed, digest })
+    Ok(Applied { outcomes, digest, ..applied })
 }
 
 fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateError> {

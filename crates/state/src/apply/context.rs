@@ -12,7 +12,7 @@ use super::open_runs::OpenRuns;
 
 use crate::command::{Compare, MAX_ROWS};
 use crate::error::StateError;
-use crate::outcome::{Effect, Outcome, Refusal};
+use crate::outcome::{Applied, Effect, Outcome, Refusal};
 use crate::remainder::{Fate, Remainder};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::schema;
@@ -99,12 +99,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Ends the batch, and hands over its effects, the jobs of the executions that are over, and those that changed.
-    pub(super) fn close(self) -> Result<(Vec<Effect>, Vec<JobSeq>, Vec<JobSeq>), StateError> {
+    /// Ends the batch, and hands over what came of it as a whole.
+    pub(super) fn close(self) -> Result<Applied, StateError> {
         self.executions.close(self.db)?;
         self.jobs.close(self.db)?;
         self.open_runs.close(self.db)?;
-        Ok((self.effects, self.ended, self.changed))
+        let Self { at, effects, ended, changed, .. } = self;
+        Ok(Applied { at, effects, ended, changed, ..Applied::default() })
     }
 }
 

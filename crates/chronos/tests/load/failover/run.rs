@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chronos_client::api::Execution;
 use chronos_client::{Client, Tcp, WriteOptions};
-use chronos_state::Machine;
+use chronos_state::{Machine, VERSION};
 use chronos_testkit::load::{
     AnyNode, Audit, Dice, Expected, Fault, Target, Writer, firing, firing_job, input, number, stop,
 };
@@ -146,7 +146,10 @@ impl Run {
             }
             let path = copy.path().join("state.db");
             // The nodes may be of a newer release than this test, and their tables are the same.
-            Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+            let state = Connection::open(&path).unwrap();
+            let version: u32 = state.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            state.pragma_update(None, "user_version", version.min(VERSION)).unwrap();
+            drop(state);
             let machine = Machine::open(&path).unwrap();
             machine.reader().unwrap().state_hash().unwrap()
         };
