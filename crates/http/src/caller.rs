@@ -16,14 +16,19 @@ const NOTE: &str = "Chronos-Note";
 /// Who sends a request, and what they say of it.
 pub(crate) struct Caller(pub(crate) By);
 
-/// The header of a request that changes something.
+/// The header of what changes something.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "the document is made of it")]
 pub(crate) struct NoteHeader {
-    /// What you say of it. It is kept with the version or the execution that it is about, and stands in the log of the
-    /// node where it is about the cluster. One line of at most 1,024 bytes in UTF-8, without control characters
-    #[param(rename = "Chronos-Note", required = false, max_length = 1_024, example = "moved to the night, see OPS-118")]
+    /// What you say of it: it is kept with the version or the execution that comes of it, and with what is cancelled, or
+    /// logged where the cluster is changed. At most 1,024 bytes of text in UTF-8, without control characters
+    #[param(
+        rename = "Chronos-Note",
+        required = false,
+        max_length = 1_024,
+        example = "moved to the new host"
+    )]
     chronos_note: String,
 }
 

@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
 use crate::described::{BODY, MEMBERSHIP, Problems, READ, WRITE};
-use crate::caller::{Caller, NoteHeader};
 use crate::params::Params;
 use crate::problem::ApiError;
 use crate::query::{Consistent, Fresh, NoQuery};
@@ -126,7 +126,10 @@ async fn add(
 /// Remove a node, there or not. Answered when it is no member any more.
 #[utoipa::path(
     delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "removeNode",
-    params(("id" = String, Path, description = "The node's name", example = "chronos-4"), NoteHeader),
+    params(
+        ("id" = String, Path, description = "The node's name", example = "chronos-4"),
+        NoteHeader,
+    ),
     responses(
         (status = 204, description = "It is no member"),
         Problems<{ MEMBERSHIP | Code::NotFound.only() }>,

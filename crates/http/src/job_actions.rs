@@ -10,10 +10,10 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
+use crate::caller::{Caller, NoteHeader};
 use crate::described::{CONDITION, JOB, KEY, Problems, WRITE};
 use crate::etag::Conditions;
 use crate::params::{JobPath, Params};
-use crate::caller::{Caller, NoteHeader};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::{etag, respond};

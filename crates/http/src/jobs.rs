@@ -31,7 +31,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Create a job.
 #[utoipa::path(
     post, path = "/api/v1/jobs", tag = "jobs", operation_id = "createJob",
-    params(RepeatKey, NoteHeader),
+    params(
+        RepeatKey,
+        NoteHeader,
+    ),
     request_body = JobInput,
     responses(
         (status = 201, description = "The job; `Location` says where it is", body = Job),
@@ -58,7 +61,7 @@ async fn create(
     params(
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled", example = true),
         ("tags" = Option<HashMap<String, String>>, Query, style = Form, explode = true, description = "Only those with these tags: a parameter `tag.KEY=VALUE` for each", example = json!({"tag.team": "billing"})),
-        ("q" = Option<String>, Query, description = "Only those with this as a part of their name, description, a tag (`key=value`) or URL, in any case and script; one or two characters begin a word. At most 256 bytes", max_length = 256, example = "backup"),
+        ("q" = Option<String>, Query, max_length = 256, description = "Only those with this as a part of their name, description, a tag (`key=value`) or URL, in any case and script; one or two characters begin a word. At most 256 bytes", example = "backup"),
         ("host" = Option<String>, Query, description = "Only those that call this host", example = "api.example.com"),
         ("timezone" = Option<String>, Query, description = "Only those in this time zone", example = "Europe/Berlin"),
         Paging,

@@ -16,8 +16,7 @@ use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
     cluster, compress, described, docs, executions, head, health, job_actions, jobs, layers, runs, schedules,
-    upcoming,
-    versions, webhooks,
+    upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]

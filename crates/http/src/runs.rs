@@ -10,10 +10,10 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
+use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
 use crate::described::{EXECUTION, GROWTH, JOB, KEY, Problems, RUN, WRITE};
 use crate::params::{ExecutionPath, JobPath, Params};
-use crate::caller::{Caller, NoteHeader};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;

@@ -63,7 +63,7 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
         ("from" = Option<String>, Query, description = "No run before this time (RFC 3339); now if omitted, or if that is later", example = "2026-11-23T10:00:00Z"),
         ("to" = Option<String>, Query, description = "No run after this time", example = "2026-11-24T00:00:00Z"),
         ("job" = Option<String>, Query, description = "Id or name: only the runs of this job", example = "nightly-report"),
-        ("limit" = Option<u32>, Query, description = "1 to 500; default 50", example = 50),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many to list at most; 50 if omitted", example = 100),
     ),
     responses(
         (status = 200, description = "The runs", body = UpcomingRuns),

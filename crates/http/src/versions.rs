@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
-use crate::code::Code;
 use crate::caller::{Caller, NoteHeader};
+use crate::code::Code;
 use crate::cursor::Binding;
 use crate::described::{CONDITION, GROWTH, JOB, KEY, Problems, READ};
 use crate::etag::Conditions;

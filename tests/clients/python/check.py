@@ -5,8 +5,10 @@ import time
 
 from chronos_api.api.executions import get_execution, trigger_job
 from chronos_api.api.jobs import create_job, delete_job, list_jobs
+from chronos_api.api.schedules import get_schedule_density, list_upcoming_runs
 from chronos_api.client import Client
-from chronos_api.models import BearerAuth, Execution, Job, JobInput, JobInputTags, JobPage, ListJobsTags, Problem, Webhook
+from chronos_api.models import BearerAuth, Execution, Job, JobInput, JobInputTags, JobPage, ListJobsTags, Problem
+from chronos_api.models import ScheduleDensity, UpcomingRuns, Webhook
 from chronos_api.models.bearer_auth_type import BearerAuthType
 
 url = sys.argv[1]
@@ -38,6 +40,12 @@ assert isinstance(job.webhook.auth, BearerAuth) and job.webhook.auth.token == "[
 
 assert listed("python") == [job.id]
 assert listed("another") == []
+
+runs = list_upcoming_runs.sync(client=client, job="python")
+assert isinstance(runs, UpcomingRuns) and runs.complete, runs
+assert [run.scheduled_time for run in runs.runs] == ["2099-01-01T00:00:00.000Z"], runs
+density = get_schedule_density.sync(client=client, step="12h")
+assert isinstance(density, ScheduleDensity) and sum(density.counts) == 0, density
 
 execution = trigger_job.sync("python", client=client)
 assert isinstance(execution, Execution), execution

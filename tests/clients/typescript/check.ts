@@ -44,6 +44,11 @@ const none = await client.GET("/api/v1/jobs", {
 });
 assert.deepEqual(none.data?.jobs, []);
 
+const runs = await client.GET("/api/v1/runs/upcoming", { params: { query: { job: "typescript" } } });
+assert.deepEqual(runs.data?.runs.map((run) => run.scheduled_time), ["2099-01-01T00:00:00.000Z"]);
+const density = await client.GET("/api/v1/schedules/density", { params: { query: { step: "12h" } } });
+assert.equal(density.data?.step, "12h");
+
 const triggered = await client.POST("/api/v1/jobs/{job}/trigger", { params: { path: { job: "typescript" } } });
 assert(triggered.data, JSON.stringify(triggered.error));
 const place = { job: job.id, id: triggered.data.id };

@@ -201,8 +201,9 @@ async fn whatever_is_wrong_with_a_request_its_operation_lists_the_problem() {
             parts.collect::<Vec<_>>().join("/")
         };
         let path = with("nobody");
-        let unknown = format!("{path}?colour=red");
-        let mut wrongs = vec![(unknown.as_str(), vec![], "")];
+        let (unknown, nobody) = (format!("{path}?colour=red"), format!("{path}?job=nobody"));
+        let note = ("chronos-note", "a\tb");
+        let mut wrongs = vec![(unknown.as_str(), vec![], ""), (&nobody, vec![], ""), (&path, vec![note], "")];
         let garbled = with("%FF");
         if garbled != path {
             wrongs.push((&garbled, vec![], ""));
@@ -214,11 +215,27 @@ async fn whatever_is_wrong_with_a_request_its_operation_lists_the_problem() {
                 (path.as_str(), vec![json], "{"),
                 (&path, vec![json], "[]"),
                 (&path, vec![text], "x"),
+                (&path, vec![json], r#"{"schedule": "@daily", "job": "nobody"}"#),
             ]);
         }
         for (path, headers, body) in wrongs {
             let reply = server.send(method.clone(), path, &headers, body).await;
             assert_ne!(reply.status, 500, "{what} with {headers:?} and {body:?}: {reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_operation_that_changes_something_takes_a_note_and_no_other_does() {
+    let document = document().await;
+    let is_trial = |what: &str| what.ends_with("/schedules/preview") || what.ends_with("/webhooks/test");
+    for (what, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        let note = parameters.iter().find(|parameter| parameter["name"] == "Chronos-Note");
+        let changes = !what.starts_with("get ") && !is_trial(&what);
+        assert_eq!(note.is_some(), changes, "{what}: {note:?}");
+        if let Some(note) = note {
+            assert_eq!((&note["in"], &note["required"]), (&json!("header"), &json!(false)), "{what}");
         }
     }
 }
