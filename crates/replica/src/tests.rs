@@ -70,12 +70,13 @@ impl Clock for ShiftedClock {
 }
 
 impl Node {
+    /// A node alone, whose cluster stays at the first version: so its log has what a test writes, and nothing else.
     async fn start(directory: &Path) -> Self {
         Self::try_start(directory, "one").await.expect("it starts")
     }
 
     async fn try_start(directory: &Path, name: &str) -> Result<Self, ReplicaError> {
-        Self::start_in(&Hub::default(), directory, name, |_| {}).await
+        Self::start_in(&Hub::default(), directory, name, |config| config.follows = 1).await
     }
 
     /// A node of a cluster; it answers the others when this returns.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect,
-    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, JobTexts, Keep, LogBatch,
-    Machine, Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
-    Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec, TextCondition, TriggerRun, Trim, VERSION,
-    VersionRow,
+    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, JobTexts, Keep,
+    LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun,
+    Proposal, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec, TextCondition,
+    TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,

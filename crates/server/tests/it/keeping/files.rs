@@ -34,9 +34,13 @@ async fn only_the_owner_may_read_the_files_of_a_node() {
     assert_eq!(mode, 0o700);
     api.run(&manual("a", json!({"url": receiver.url("/a")}))).await;
     let expected = ["lock", "log.db", "log.db-shm", "log.db-wal", "state.db", "state.db-shm", "state.db-wal"];
-    let private =
-        |names: &[&str]| -> Vec<_> { names.iter().map(|name| ((*name).to_owned(), 0o600)).collect() };
-    assert_eq!(modes(&directory), private(&expected));
+    // Beside them there is the file of the search, which is made when there is time for it.
+    let are_private = || {
+        let found = modes(&directory);
+        assert!(found.iter().all(|(_, mode)| *mode == 0o600), "{found:?}");
+        assert!(expected.iter().all(|name| found.iter().any(|(found, _)| found == name)), "{found:?}");
+    };
+    are_private();
     node.stop().await;
 
     // Files of before, which others can read, are put right at the start.
@@ -44,6 +48,6 @@ async fn only_the_owner_may_read_the_files_of_a_node() {
         std::fs::set_permissions(directory.join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
     let (node, _) = start(&StepClock::new(), &directory, |_| {}).await;
-    assert_eq!(modes(&directory), private(&expected));
+    are_private();
     node.stop().await;
 }
