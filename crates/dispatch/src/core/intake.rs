@@ -53,6 +53,17 @@ impl Executions {
                 self.entries.remove(&id);
                 self.wait(fire, inherited, backoff, step);
             }
+            // The time was set back, and it waits for a sooner instant. It keeps its place in its job, and a wait that this
+            // node has begun.
+            Some(entry)
+                if matches!(entry.state, State::Waiting)
+                    && entry.is_attempt_of(&fire)
+                    && fire.fire_at < entry.fire.fire_at =>
+            {
+                let due = Entry::due_of(entry.backoff, &fire);
+                entry.fire = fire;
+                self.arm(id, due);
+            }
             // It is this node's still, or again.
             Some(entry) if matches!(entry.state, State::Withheld) => {
                 if entry.is_attempt_of(&fire) {

@@ -147,8 +147,7 @@ fn due_at_once(context: &mut Context<'_>, seq: i64) -> Result<(), StateError> {
     }
     record.fire_at = context.at;
     record.store(context)?;
-    // Its node waits for the old instant, and would take the new word for one that it has heard already.
-    context.effects.push(Effect::Settled(id));
+    // Its node waits for the old instant. It keeps the run's place in its job, and moves it sooner.
     context.effects.push(Effect::Fire(record.owed(context)?));
     Ok(())
 }

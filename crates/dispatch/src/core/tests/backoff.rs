@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chronos_state::Effect::{Cancel, Fire};
-use chronos_types::Concurrency::Allow;
+use chronos_types::Concurrency::{Allow, Queue};
 
 use super::bench::{Bench, failure, fire, fire_at, id, retry, version};
 use crate::core::Wake;
@@ -87,4 +87,26 @@ fn what_is_cancelled_before_its_time_is_not_held_for_long() {
         bench.tick();
         assert!(bench.core.pending() <= 1_024, "round {round}");
     }
+}
+
+#[test]
+fn a_retry_that_is_due_sooner_once_the_time_was_set_back_keeps_its_place_in_its_job() {
+    // This node has begun the wait, which goes on.
+    let mut bench = Bench::recovered(64);
+    bench.knows(1, 1, Queue);
+    bench.applied([Fire(fire(11)), Fire(fire_at(12, 1))]);
+    assert_eq!(bench.tick(), ["attempt 11#1 v1"]);
+    assert_eq!(bench.ended(11, 1, failure(503)), ["11#1 failed, retry at 1010"]);
+    bench.applied([Fire(retry(11, 2, 1_010))]);
+    assert_eq!(bench.after(1), [""; 0], "12 waits for its turn");
+    assert_eq!(bench.applied([Fire(retry(11, 2, 1))]), [""; 0]);
+    assert_eq!(bench.after(1_008), [""; 0]);
+    assert_eq!(bench.after(1), ["attempt 11#2 v1"]);
+    // It has not: the run is due at once.
+    let mut bench = Bench::new(64);
+    bench.knows(1, 1, Queue);
+    bench.lift([retry(11, 2, HOUR), fire_at(12, 1)]);
+    assert_eq!(bench.after(1), [""; 0], "12 waits for its turn");
+    assert_eq!(bench.applied([Fire(retry(11, 2, 1))]), [""; 0]);
+    assert_eq!(bench.tick(), ["attempt 11#2 v1"]);
 }

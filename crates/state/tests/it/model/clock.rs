@@ -39,7 +39,6 @@ impl Model {
             };
             if waits && run.fire_at > self.at {
                 run.fire_at = self.at;
-                self.effects.push(Effect::Settled(id));
                 self.effects.push(Effect::Fire(self.owed(id)));
             }
         }
