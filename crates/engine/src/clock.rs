@@ -22,8 +22,8 @@ use suspension::Suspension;
 
 pub(crate) use suspension::{why_ahead, why_suspended};
 
-/// Between looks.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Between looks. Where the time was set back, jobs wait for instants too far ahead until the next one.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The leader writes at least this often. So a gap of a day between two batches is a jump of the time, also where
 /// there is nothing to do.
 const PASSES_EVERY_MS: i64 = 3_600_000;
