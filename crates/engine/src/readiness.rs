@@ -16,7 +16,7 @@ pub enum NotReady {
     /// The node is stopping, or is to be removed from its cluster. It still answers.
     #[error("this node is stopping")]
     Stopping,
-    /// Nothing proves that a leader hears this node.
+    /// Nothing proves that a leader hears this node, or it is being removed.
     #[error(
         "this node is fenced: there is no proof that a leader hears it, so others may fire what it is to fire"
     )]

@@ -54,6 +54,12 @@ impl AgreedTime {
         };
     }
 
+    /// The clock, which says `wall_ms`, is not that of most nodes. Where it is what was agreed on, that was wrong too, and
+    /// does not go on once the clock is put right.
+    pub(crate) fn doubt(&self, now: Duration, wall_ms: Millis) {
+        lock(&self.0).take_if(|agreed| !agreed.is_left(now, wall_ms));
+    }
+
     /// This node does not lead, or has nobody to compare its clock with.
     pub(crate) fn forget(&self) {
         *lock(&self.0) = None;
@@ -94,5 +100,18 @@ mod tests {
         assert_eq!(agreed.time(at(2_400), 0), DAY + 1_100, "nor does it go back at once");
         agreed.forget();
         assert_eq!(agreed.time(at(2_400), 0), 0);
+    }
+    #[test]
+    fn a_time_that_most_clocks_contradict_does_not_go_on() {
+        const DAY: i64 = 86_400_000;
+        let (agreed, at) = (AgreedTime::default(), Duration::from_millis);
+        let agree = |ms, wall| agreed.agree(at(ms), wall, Duration::from_secs(1));
+        agree(0, DAY);
+        agreed.doubt(at(10), DAY + 10);
+        agree(20, 1_000);
+        assert_eq!(agreed.time(at(30), 1_010), 1_010);
+        // A clock that was set since is another one than what was agreed on.
+        agreed.doubt(at(40), DAY);
+        assert_eq!(agreed.time(at(50), DAY), 1_030);
     }
 }

@@ -76,7 +76,8 @@ pub(crate) struct Judgement {
     pub members: Vec<(Facts, Verdict)>,
     /// How far the clocks of a majority are ahead of the leader's, where a majority agrees.
     pub time: Option<i64>,
-    /// Whether a majority has answered in this term.
+    /// Whether a majority has answered in this term; and where their clocks agree on nothing, whether those that have not
+    /// answered had the time to: one more answer may say whose clock is right.
     is_heard: bool,
 }
 
@@ -85,12 +86,14 @@ pub(crate) fn judge(members: Vec<Facts>, times: &Times, now: Instant) -> Judgeme
     let voters = members.iter().filter(|member| member.has_vote).count();
     let answered = members.iter().filter(|member| member.has_vote && member.seen.is_some()).count();
     let time = majority(&clocks(&members, times), voters);
+    let is_to_come = |facts: &Facts| facts.has_vote && facts.seen.is_none() && facts.silence < times.keeps_up;
+    let may_be_told = time.is_none() && members.iter().any(is_to_come);
     let judged = |facts: Facts| {
         let verdict = verdict(&facts, time, times, now);
         (facts, verdict)
     };
     let members = members.into_iter().map(judged).collect();
-    Judgement { members, time, is_heard: answered * 2 > voters }
+    Judgement { members, time, is_heard: answered * 2 > voters && !may_be_told }
 }
 
 /// The clocks of the voters that are heard from.

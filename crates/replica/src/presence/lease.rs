@@ -5,7 +5,8 @@
 //! machine suspended, and go on in the middle of whatever it did. So whoever is about to fire asks the lease itself,
 //! at that very instant, and the lease goes by a clock that counts both.
 //!
-//! A node whose state is not that of most nodes holds none: what is planned for it is not to be trusted.
+//! A node whose state is not that of most nodes holds none: what is planned for it is not to be trusted. Nor does one
+//! whose log has its removal: others get what it holds as soon as that is agreed on.
 //!
 //! A lease that is renewed after it was over is another one: what this node held may be others' by then.
 
@@ -47,6 +48,7 @@ struct Standing {
     proven: Option<Duration>,
     is_alone: bool,
     differs: bool,
+    is_removed: bool,
     tenures: u64,
     /// Whether the last of them goes on, as it was found last.
     goes_on: bool,
@@ -94,6 +96,11 @@ impl Lease {
         self.with(|standing| standing.differs = differs);
     }
 
+    /// Whether this node's log has its own removal. Nobody waits for its lease once that is agreed on.
+    pub(crate) fn set_removed(&self, is_removed: bool) {
+        self.with(|standing| standing.is_removed = is_removed);
+    }
+
     /// Notes how late it is on both clocks. Called again and again, so that what tokio's clock says can be read.
     pub(crate) fn mark(&self) {
         // The order counts: see `Marks::note`.
@@ -132,7 +139,7 @@ impl Lease {
 impl Standing {
     fn holds(&self, lasts: Duration, now: Duration) -> bool {
         let is_proven = || self.proven.is_some_and(|proven| now < proven.saturating_add(lasts));
-        !self.differs && (self.is_alone || is_proven())
+        !self.differs && !self.is_removed && (self.is_alone || is_proven())
     }
 }
 

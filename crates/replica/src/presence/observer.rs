@@ -1,5 +1,6 @@
 //! Looks at the cluster and keeps the [`View`] of it up to date.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 
 use super::contact::LastContact;
 use super::followers::last_acked;
-use super::judge::{Judgement, Verdict, is_clock_off};
+use super::judge::{HandOver, Judgement, Verdict, is_clock_off};
 use super::lease::Lease;
 use super::problems;
 use super::survey::Survey;
@@ -96,6 +97,9 @@ impl Observer {
         self.lease.mark();
         // First: one that differs is not to take the lease up for a moment.
         self.lease.set_differs(self.survey.itself.differs());
+        // One that was started anew since it was asked to leave knows of its removal by its log alone.
+        let is_removed = is_left_out(now.membership_config.get_joint_config(), self.id);
+        self.lease.set_removed(is_removed);
         let taken = self.survey.take(&now);
         let judgement = taken.as_ref().map(|(judgement, _)| judgement);
         if let Some((judgement, since)) = &taken {
@@ -114,8 +118,10 @@ impl Observer {
             self.survey.agree();
         } else if alone || judgement.is_none() {
             self.survey.forget_time();
+        } else if judgement.is_some_and(|it| matches!(it.hands_over(), Some(HandOver::ClockOff(_)))) {
+            self.survey.doubt_time();
         }
-        self.tell(&view, judgement, cut_off);
+        self.tell(&view, judgement, is_removed, cut_off);
         set(&self.cut_off, cut_off);
         set(&self.view, view);
     }
@@ -138,7 +144,7 @@ impl Observer {
     }
 
     /// Says for people what has changed.
-    fn tell(&self, new: &View, judgement: Option<&Judgement>, cut_off: bool) {
+    fn tell(&self, new: &View, judgement: Option<&Judgement>, is_removed: bool, cut_off: bool) {
         let known = self.view.borrow();
         for (facts, verdict) in judgement.into_iter().flat_map(|judgement| &judgement.members) {
             let node = &facts.name;
@@ -161,7 +167,9 @@ impl Observer {
         }
         // Of a state that differs something else tells.
         if new.fenced && !known.fenced && !self.survey.itself.differs() {
-            let why = if cut_off {
+            let why = if is_removed {
+                "this node is being removed from its cluster"
+            } else if cut_off {
                 "cut off from the cluster"
             } else {
                 "the leader does not count on this node, because it does not hear it, this node applies nothing, or its \
@@ -183,4 +191,26 @@ fn set<T: PartialEq>(to: &watch::Sender<T>, new: T) {
         *known = new;
         changed
     });
+}
+
+/// Whether a change of the voters is under way, from a set with this node to one without it.
+fn is_left_out(sets: &[BTreeSet<u64>], id: u64) -> bool {
+    sets.iter().any(|set| set.contains(&id)) && sets.last().is_some_and(|last| !last.contains(&id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_left_out_of_the_voters_that_are_to_come_is_being_removed() {
+        let is = |sets: &[&[u64]]| {
+            let sets: Vec<BTreeSet<u64>> = sets.iter().map(|set| set.iter().copied().collect()).collect();
+            is_left_out(&sets, 1)
+        };
+        assert!(is(&[&[1, 2, 3], &[2, 3]]));
+        let others: [&[&[u64]]; 4] =
+            [&[&[1, 2, 3]], &[&[1, 2], &[1, 2, 3]], &[&[2, 3]], &[&[2, 3], &[2, 3, 4]]];
+        assert_eq!(others.map(is), [false; 4]);
+    }
 }

@@ -38,6 +38,11 @@ impl Survey {
         self.agreed.forget();
     }
 
+    /// By what is known of the others' clocks, that of this node is off.
+    pub(crate) fn doubt_time(&self) {
+        self.agreed.doubt(self.itself.since_boot(), self.itself.wall_ms());
+    }
+
     /// The time that this node goes by as a leader.
     pub(crate) fn time(&self) -> Millis {
         self.agreed.time(self.itself.since_boot(), self.itself.wall_ms())

@@ -22,7 +22,7 @@ pub struct View {
     pub passed_over: Vec<(NodeName, PassedOver)>,
     /// It is not proven that a leader heard from this node within `reassign_after`, or, where it leads, that a
     /// majority did. Other nodes may be firing what is planned for it, so it must start no attempt. The same holds
-    /// where its state is not that of most nodes.
+    /// where its state is not that of most nodes, or where it is being removed.
     pub fenced: bool,
     /// Whether this node may plan where it leads: it has heard from a majority, and its clock does not differ from
     /// what most clocks say, unless no other node can lead.

@@ -129,6 +129,19 @@ fn a_node_whose_state_differs_has_no_lease_whatever_is_proven() {
 }
 
 #[test]
+fn a_node_that_is_being_removed_has_no_lease_whatever_is_proven() {
+    let (lease, _) = lease();
+    lease.renew(ms(0));
+    let first = lease.now().expect("it holds");
+    lease.set_removed(true);
+    lease.renew(ms(100));
+    assert!(lease.now().is_none() && !lease.holds(first));
+    // Another leader has taken the removal back.
+    lease.set_removed(false);
+    assert!(lease.now().is_some() && !lease.holds(first), "others had it meanwhile");
+}
+
+#[test]
 fn whoever_follows_is_told_of_each_change_once() {
     let (lease, set) = lease();
     let mut changes = lease.changes();
