@@ -33,7 +33,16 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     for delivery in evidence.seen.deliveries.iter().filter(|delivery| delivery.surely_succeeds()) {
         let (id, node, at) = (&delivery.execution, &delivery.node, delivery.at);
         let Some(completed) = failed.get(&(id.clone(), node.clone())) else { continue };
-        let recorded = since_ms(completed + evidence.troubles.off_ms).max(at + delivery.reply.late);
+        let over = since_ms(completed + evidence.troubles.off_ms);
+        // The node had met that failure before a crash, and made the run again before the record was agreed on.
+        let had_failed = evidence.seen.deliveries.iter().any(|before| {
+            let is_of_it = before.execution == *id && before.node == *node;
+            is_of_it && !before.surely_succeeds() && before.at <= over
+        });
+        if at > over && had_failed {
+            continue;
+        }
+        let recorded = over.max(at + delivery.reply.late);
         let until = recorded + REPORTED_WITHIN;
         let is_too_late = evidence.troubles.explain(node, at.saturating_sub(TIMEOUT), until, &TOO_LATE);
         if !is_too_late && !evidence.troubles.explain(node, at, until, &EXPLAIN) {

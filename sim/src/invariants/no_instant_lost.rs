@@ -14,6 +14,7 @@ use chronos_types::{Execution, ExecutionId, JobId, Millis, Missed, Trigger};
 
 use crate::client::MISFIRE_MS;
 use crate::evidence::{Evidence, NodeState};
+use crate::ledger::Change;
 use crate::world::{at_ms, since_ms};
 
 /// For how long before an instant something may have kept it from being planned.
@@ -52,7 +53,7 @@ struct Span {
     from: Millis,
     /// Where another one follows.
     until: Option<Millis>,
-    is_first: bool,
+    version: u64,
 }
 
 struct Spans {
@@ -81,7 +82,7 @@ impl Spans {
             } else {
                 None
             };
-            all.push(Span { times, from: *updated_at, until: None, is_first: *version == 1 });
+            all.push(Span { times, from: *updated_at, until: None, version: *version });
         }
         Ok(Self { all, anchor: row.job.created_at })
     }
@@ -142,8 +143,7 @@ impl<'a> Found<'a> {
         let (schedule, zone) = span.times.as_ref()?;
         let off = self.evidence.troubles.off_ms;
         // A new job has its instants from its creation on, exactly.
-        let latest = at_ms(self.evidence.troubles.latest(since_ms(span.from)));
-        let from = if span.is_first { anchor } else { latest.max(span.from) + 2 * off };
+        let from = if span.version == 1 { anchor } else { self.made_by(span).max(span.from) + 2 * off };
         let until = span.until.map(|until| until - 2 * off).or(self.row.job.next_due);
         let instants = || {
             let next = |at: &Millis| schedule.next_after(zone, anchor, *at);
@@ -158,6 +158,22 @@ impl<'a> Found<'a> {
             !is_known(*at) && (is_hole || !self.may_be_unplanned(*at, span.until))
         };
         instants().find(is_lost)
+    }
+
+    /// When a version was made at the latest. It bears the time of the cluster, which may have stood still, also since
+    /// before the clock that holds it was set: so it is where nobody had asked for the change by then.
+    fn made_by(&self, span: &Span) -> Millis {
+        let troubles = &self.evidence.troubles;
+        let latest = at_ms(troubles.latest(since_ms(span.from)));
+        let changes = &self.evidence.seen.jobs[&self.row.job.id.to_string()].changes;
+        let may_be_it = |change: &&Change| change.version.is_none_or(|version| version == span.version);
+        let mut asked_later = changes.iter().filter(may_be_it);
+        let stood_still = asked_later.all(|change| at_ms(change.asked.asked) > span.from + troubles.off_ms);
+        let acknowledged = changes.iter().filter(|change| change.version == Some(span.version));
+        match acknowledged.filter_map(|change| change.asked.answered).min() {
+            Some(answered) if stood_still => latest.max(at_ms(answered)),
+            _ => latest,
+        }
     }
 
     /// Whether something may have kept an instant from being planned, until the schedule was changed.
