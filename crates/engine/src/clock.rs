@@ -11,6 +11,7 @@ mod suspension;
 
 use std::time::Duration;
 
+use chronos_env::Seldom;
 use chronos_state::{Anew, ClockWord, ClusterTime, Command, DueAnew, JobSeq, MAX_ROWS, Reader, SetBack};
 use chronos_types::Millis;
 use tokio::time::Instant;
@@ -52,11 +53,13 @@ impl ClusterClock {
     /// Looks after the time for as long as the node runs.
     pub async fn run(self) {
         let mut leadership = self.services.proposer.leadership();
-        let (mut suspension, mut was_ahead) = (Suspension::default(), false);
+        let (mut suspension, mut was_ahead, complaint) = (Suspension::default(), false, Seldom::default());
         loop {
             let leads = leadership.borrow_and_update().is_leader;
             if let Err(error) = self.look(leads, &mut suspension, &mut was_ahead).await {
-                tracing::warn!(%error, "the cluster's time cannot be looked after; trying again");
+                complaint.say(|| {
+                    tracing::warn!(%error, "the cluster's time cannot be looked after; trying again");
+                });
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
