@@ -8,12 +8,13 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults` | one measurement each |
+//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults` | one measurement each |
 //! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `mounts` | a process with an `/etc/resolv.conf` of its own |
 //! | `proc`, `table` | the kernel's counts of CPU time and memory; the printed table |
 
+mod against;
 mod api;
 mod audit;
 mod bare;
@@ -68,6 +69,15 @@ pub enum Bench {
         /// With --max: seconds at each rate.
         #[arg(long, default_value_t = 8)]
         step_seconds: usize,
+        /// Compare the CPU of a fire with that of another build instead, in turns.
+        #[arg(long, value_name = "BINARY", conflicts_with = "max")]
+        against: Option<PathBuf>,
+        /// With --against: jobs that fire in their turn. A million is the load of `memory`.
+        #[arg(long, default_value_t = 1_000)]
+        jobs: usize,
+        /// With --against: how often each build is measured.
+        #[arg(long, default_value_t = 10)]
+        turns: usize,
     },
     /// Many jobs due at one instant.
     Burst {
@@ -182,6 +192,9 @@ pub fn sink() -> Result<()> {
 async fn measure(bench: &Bench) -> Result<Table> {
     match *bench {
         Bench::Fire { max: true, step_seconds, .. } => max::run(step_seconds).await,
+        Bench::Fire { rate, seconds, against: Some(ref other), jobs, turns, .. } => {
+            against::run(other, against::Load { jobs, rate, seconds, turns }).await
+        }
         Bench::Fire { rate, seconds, .. } => fire::run(rate, seconds).await,
         Bench::Burst { jobs } => burst::run(jobs).await,
         Bench::Memory { jobs, rate, seconds } => memory::run(jobs, rate, seconds).await,

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, Command, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, PutJob, Report, Reported,
-    RunRef, StoredSpec, VERSION,
+    Batch, Command, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Report,
+    Reported, RunRef, StoredSpec, VERSION,
 };
-use chronos_types::{ExecutionId, JobId, Millis, NodeName, Response, Trigger};
+use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName, Response, Trigger};
 use rusqlite::{Connection, OpenFlags};
 
 use super::jobs::Job;
@@ -31,8 +31,16 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Opens the state file in a data directory, or creates it.
+    /// Opens the state file in a data directory, or creates it. It is of the version that a cluster of this build
+    /// comes to have, as it would be had the jobs been created through its API.
     pub fn open(directory: &Path, sink: SocketAddr) -> Result<Self> {
+        let mut loader = Self::open_as_it_is(directory, sink)?;
+        loader.raise(now_ms())?;
+        Ok(loader)
+    }
+
+    /// The same, and a new one is of the first version: every release can open it, and raises it by itself.
+    pub fn open_as_it_is(directory: &Path, sink: SocketAddr) -> Result<Self> {
         let path = directory.join("state.db");
         let machine = Machine::open(&path)?;
         let file = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -41,12 +49,20 @@ impl Loader {
         Ok(Self { machine, sink, serial })
     }
 
+    /// Raises the version of the state to what this build has, at this instant.
+    fn raise(&mut self, at: Millis) -> Result<()> {
+        if self.machine.version()? == VERSION {
+            return Ok(());
+        }
+        self.apply(at, vec![Command::RaiseVersion { to: VERSION }])
+    }
+
     /// Loads jobs.
     pub fn put(&mut self, jobs: impl Iterator<Item = Job>) -> Result<()> {
         self.in_batches(jobs, |loader, at, jobs| {
             let mut items = Vec::with_capacity(jobs.len());
             for job in jobs {
-                items.push(loader.create(job, at, job.first_due(at)?)?.1);
+                items.push(loader.create(&job.to_spec(loader.sink)?, at, job.first_due(at)?).1);
             }
             Ok(items)
         })
@@ -60,7 +76,7 @@ impl Loader {
                 let start = job.start_at.ok_or_else(|| format!("{} has no start_at", job.name))?;
                 let scheduled_time =
                     job.first_due(start)?.ok_or_else(|| format!("{} is never due", job.name))?;
-                let (id, put) = loader.create(job, at, Some(scheduled_time))?;
+                let (id, put) = loader.create(&job.to_spec(loader.sink)?, at, Some(scheduled_time));
                 puts.push(put);
                 let job_seq = JobSeq::new(loader.serial);
                 let (step, report) = finished_run(id, job_seq, scheduled_time, job.first_due(at)?, node);
@@ -79,7 +95,7 @@ impl Loader {
         let (at, mut known) = (now_ms(), Vec::with_capacity(jobs.len()));
         let mut puts = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let (id, put) = self.create(job, at, instants.first().copied())?;
+            let (id, put) = self.create(&job.to_spec(self.sink)?, at, instants.first().copied());
             known.push((id, JobSeq::new(self.serial)));
             puts.push(put);
         }
@@ -99,15 +115,14 @@ impl Loader {
 
     /// Makes the command that creates a job, and the job's id. The machine numbers jobs from 1 in the order in
     /// which they come, and so does `serial`.
-    fn create(&mut self, job: &Job, at: Millis, next_due: Option<Millis>) -> Result<(JobId, Command)> {
+    fn create(&mut self, spec: &JobSpec, at: Millis, next_due: Option<Millis>) -> (JobId, Command) {
         self.serial += 1;
         let mut random = [0; 10];
         random[2..].copy_from_slice(&self.serial.to_be_bytes());
         let id = JobId::new(at, random);
-        let spec = job.to_spec(self.sink)?;
-        let spec = StoredSpec::of(&spec);
+        let spec = StoredSpec::of(spec);
         let put = PutJob { id, from_version: None, created_at: at, spec, next_due };
-        Ok((id, Command::PutJob(Box::new(put))))
+        (id, Command::PutJob(Box::new(put)))
     }
 
     /// Applies the commands that `commands` makes of a batch of jobs and of the instant, batch by batch.
@@ -132,13 +147,18 @@ impl Loader {
         Ok(())
     }
 
-    /// Applies commands in one transaction.
+    /// Applies commands in one transaction, as one batch.
     fn apply(&mut self, at: Millis, commands: Vec<Command>) -> Result<()> {
-        let batch = Batch { at, items: commands.into_iter().map(Into::into).collect() };
-        let applied = self.machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[])?;
+        self.apply_all(&[Batch { at, items: commands.into_iter().map(Proposal::from).collect() }])
+    }
+
+    /// Applies batches in one transaction.
+    fn apply_all(&mut self, batches: &[Batch]) -> Result<()> {
+        let batches: Vec<_> = batches.iter().map(|batch| LogBatch { batch, follows: VERSION }).collect();
+        let applied = self.machine.apply(&batches, &[])?;
         let mut outcomes = applied.iter().flat_map(|applied| &applied.outcomes);
         match outcomes.find(|outcome| matches!(outcome, Outcome::Refused { .. })) {
-            Some(other) => Err(format!("a job was not taken: {other:?}").into()),
+            Some(other) => Err(format!("a command was not taken: {other:?}").into()),
             None => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ const CPU_TIMES: f64 = 1.3;
 /// The thread that checks a large state once, from a minute after the start on. That is not what a fire costs. How
 /// much of it falls into the time in which fires are measured goes by how long loading took, so counted in it made
 /// the figure move from machine to machine.
-const CHECK: &str = "state-check";
+pub const CHECK: &str = "state-check";
 
 /// One job in this many is daily. The others fire in turn, each once in a round.
 const DAILY_ONE_IN: usize = 20;

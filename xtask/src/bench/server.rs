@@ -22,6 +22,8 @@ pub struct Surroundings {
     pub unread_stderr: bool,
     /// This file stands in the place of `/etc/resolv.conf`.
     pub resolv_conf: Option<PathBuf>,
+    /// The binary that runs, where it is not that of this build.
+    pub binary: Option<PathBuf>,
 }
 
 /// A running server; killed with this value.
@@ -60,7 +62,10 @@ impl Server {
         } else {
             File::options().create(true).append(true).open(directory.join("server.log"))?.into()
         };
-        let binary = binary_directory()?.join("chronos");
+        let binary = match &surroundings.binary {
+            None => binary_directory()?.join("chronos"),
+            Some(binary) => binary.clone(),
+        };
         let mut command = match &surroundings.resolv_conf {
             None => Command::new(binary),
             Some(file) => mounts::with_resolv_conf(file, &binary),

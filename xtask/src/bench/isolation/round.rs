@@ -151,7 +151,8 @@ impl Round<'_> {
 
     /// What the server finds around it, or why this machine cannot give it that.
     fn surroundings(&self, directory: &Path) -> Result<std::result::Result<Surroundings, String>> {
-        let mut surroundings = Surroundings { unread_stderr: self.case.unread_stderr(), resolv_conf: None };
+        let mut surroundings =
+            Surroundings { unread_stderr: self.case.unread_stderr(), ..Surroundings::default() };
         if self.case.generator == Kind::Names {
             let file = directory.join("resolv.conf");
             std::fs::write(&file, NAME_SERVERS.map(|address| format!("nameserver {address}\n")).concat())?;
