@@ -105,6 +105,10 @@ pub struct Job {
     /// What they said of it (`Chronos-Note`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The set that owns it, if one does: see `putJobs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "billing")]
+    pub set: Option<String>,
     /// The scheduled time of the next run (RFC 3339), which may be on record already; null when disabled or past the
     /// end. A run that waits for its jitter is still to come.
     #[schema(format = DateTime)]
@@ -175,6 +179,7 @@ impl Job {
             updated_at: format_rfc3339(*updated_at),
             by,
             note,
+            set: None,
             next_run: next_due.map(format_rfc3339),
             last_run: last_run
                 .map(|(status, at)| LastRun { status: status.as_str().to_owned(), time: format_rfc3339(at) }),

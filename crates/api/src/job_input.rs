@@ -29,8 +29,8 @@ const FIELDS: &[&str] = names_of!(JobInput {
     enabled
 });
 /// These fields are accepted and ignored, so that what was read can be written back.
-const READ_ONLY: [&str; 9] =
-    ["id", "version", "created_at", "updated_at", "by", "note", "next_run", "last_run", "invalid"];
+const READ_ONLY: [&str; 10] =
+    ["id", "version", "created_at", "updated_at", "by", "note", "set", "next_run", "last_run", "invalid"];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
 const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':', not '.' or '..'";
 /// What was expected, for a message that says that the schedule is missing.

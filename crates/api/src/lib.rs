@@ -6,6 +6,7 @@
 //! schedule means: the caller passes in a function that checks schedules.
 
 mod actor;
+mod batch;
 mod cluster;
 mod execution;
 mod fields;
@@ -16,6 +17,7 @@ mod json;
 mod page;
 mod patch;
 mod problem;
+mod prune;
 mod retry;
 mod schedule;
 mod text_map;
@@ -25,6 +27,10 @@ mod webhook_input;
 mod webhook_test;
 
 pub use actor::Actor;
+pub use batch::{
+    BadBatch, Batch, BatchCounts, BatchItem, BatchRequest, BatchResponse, FieldChange, MAX_BATCH_JOBS, OfSet,
+    WrittenJob,
+};
 pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
@@ -37,6 +43,7 @@ pub use json::{JsonError, parse_json};
 pub use page::{ExecutionPage, JobPage, JobVersionPage};
 pub use patch::merge_patch;
 pub use problem::{BadField, Problem};
+pub use prune::{Prune, PruneRequest, PruneResponse};
 pub use retry::RetryPolicy;
 pub use schedule::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
 pub use text_map::TextMap;

@@ -1,6 +1,8 @@
 //! Jobs and their versions. A job is named by its id or by its name.
 
-use chronos_api::{Job, JobInput, JobPage, JobVersionPage};
+use chronos_api::{
+    BatchRequest, BatchResponse, Job, JobInput, JobPage, JobVersionPage, PruneRequest, PruneResponse,
+};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -24,6 +26,35 @@ impl Client {
     pub async fn create_job(&self, job: &JobInput, idempotency_key: Option<&str>) -> Result<Job, Error> {
         let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
         self.write(Method::POST, &path(&["jobs"]), write, Some(job), StatusCode::CREATED).await?.json()
+    }
+
+    /// Writes many jobs at once, each found by its name: it is created, changed or left as it is.
+    ///
+    /// # Errors
+    /// See [`Error`]. What became of each job is no error.
+    pub async fn put_jobs(
+        &self,
+        batch: &BatchRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<BatchResponse, Error> {
+        let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
+        self.write(Method::POST, &path(&["jobs", "batch"]), write, Some(batch), StatusCode::OK).await?.json()
+    }
+
+    /// Deletes the jobs of a set that an apply did not name.
+    ///
+    /// # Errors
+    /// See [`Error`]; 409 where they are not as many as is expected.
+    pub async fn prune_set(
+        &self,
+        set: &str,
+        prune: &PruneRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<PruneResponse, Error> {
+        let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
+        self.write(Method::POST, &path(&["sets", set, "prune"]), write, Some(prune), StatusCode::OK)
+            .await?
+            .json()
     }
 
     /// A page of jobs, in order of creation.

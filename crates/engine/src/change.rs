@@ -12,7 +12,7 @@ use crate::times::{Instants, first_due, first_due_of_bad, first_due_of_new};
 
 /// A try fails only where another change succeeded. So many failures in a row are not chance, but a client
 /// that changes the job in a loop.
-const TRIES: usize = 16;
+pub(crate) const TRIES: usize = 16;
 
 /// What a client demands of the job that it changes (`If-Match`, `If-None-Match`): whether it may be this job in this
 /// version. None demands nothing. It is asked once the job is found; a demand that cannot be read is refused only then.
@@ -119,7 +119,7 @@ fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Comman
 
 /// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not
 /// due again for being late by less than what counts as missed.
-fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
+pub(crate) fn next_due(services: &Services, row: &JobRow, spec: &JobSpec, now: Millis) -> Option<Millis> {
     let created_at = row.job.created_at;
     if Instants::of_row(row) == Instants::from(spec) {
         first_due(spec, created_at, now)

@@ -21,7 +21,7 @@ use crate::{lookup, requested};
 /// Reads and changes jobs. A job's `key` is its id or its name.
 #[derive(Clone, Debug)]
 pub struct Jobs {
-    services: Services,
+    pub(crate) services: Services,
     schedules: Schedules,
     search: Search,
 }
@@ -68,6 +68,11 @@ impl Jobs {
     #[must_use]
     pub fn new(services: Services, search: Search) -> Self {
         Self { schedules: Schedules::new(services.clone()), services, search }
+    }
+
+    /// Does what would hold up an async thread, such as to read a long text.
+    pub async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.services.env.blocking(work).await
     }
 
     /// A job.
@@ -168,7 +173,7 @@ impl Jobs {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
-                    let row = JobRow { seq, job, by, last_run: None, pending: Vec::new() };
+                    let row = JobRow { seq, job, by, set: None, last_run: None, pending: Vec::new() };
                     Ok::<_, ChangeError>(Changed::Now(Box::new(row)))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),

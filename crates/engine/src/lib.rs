@@ -7,6 +7,7 @@
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
 
+mod batch;
 mod change;
 mod clock;
 mod cluster;
@@ -30,12 +31,14 @@ mod retention;
 mod schedules;
 mod search;
 mod services;
+mod sets;
 pub mod spread;
 mod tick;
 mod times;
 mod timetable;
 mod upcoming;
 
+pub use batch::{Batch, BatchItems, ItemOutcome, MAX_ATOMIC, OfSet};
 pub use change::Demand;
 pub use clock::ClusterClock;
 pub use cluster::{Backup, Cluster, ClusterStatus, Member, StorageStatus, TimeStatus, TimeWord};
@@ -57,6 +60,7 @@ pub use retention::{Retention, RetentionConfig};
 pub use schedules::Schedules;
 pub use search::SearchFeeder;
 pub use services::Services;
+pub use sets::{Prune, PruneError};
 pub use timetable::{TimetableHandle, TimetableKeeper};
 pub use upcoming::{Asked, Density, DensityRange, RunsRange, Upcoming, UpcomingRun, UpcomingRuns};
 

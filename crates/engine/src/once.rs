@@ -35,7 +35,7 @@ where
 }
 
 /// What was answered to the first request of a key, as far as this node knows.
-async fn answered(services: &Services, key: &Idempotency) -> Result<Option<Outcome>, WriteError> {
+pub(crate) async fn answered(services: &Services, key: &Idempotency) -> Result<Option<Outcome>, WriteError> {
     let key = key.clone();
     let found = services.store.query(move |reader| reader.answer(&key)).await;
     Ok(found.map_err(ReadError::from)?)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chronos_env::BoxFuture;
 use chronos_replica::{Admission, Store};
-use chronos_state::{Command, Proposal, PutJob, Refusal};
+use chronos_state::{Command, Proposal, PutItem, PutJob, PutJobs, Refusal};
 
 use crate::metrics::Metrics;
 
@@ -61,8 +61,23 @@ impl Quota {
         }
     }
 
-    /// Whether a change makes its job larger. What cannot be found out is for the machine to judge.
+    /// Whether one of these jobs is new or becomes larger.
+    async fn grow(&self, puts: &PutJobs) -> bool {
+        for item in &puts.items {
+            if let PutItem::Put(put) = item
+                && self.grows(put).await
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a job is new, or a change makes it larger. What cannot be found out is for the machine to judge.
     async fn grows(&self, put: &PutJob) -> bool {
+        if put.from_version.is_none() {
+            return true;
+        }
         let id = put.id;
         let stored = self.0.store.recall(move |reader| reader.spec_bytes(id)).await;
         matches!((stored, put.spec_bytes()), (Ok(Some(stored)), Ok(new)) if new > stored)
@@ -79,7 +94,8 @@ impl Admission for Quota {
             let in_use = self.reached()?;
             let grows = match &proposal.command {
                 Command::Trigger(_) => true,
-                Command::PutJob(put) => put.from_version.is_none() || self.grows(put).await,
+                Command::PutJob(put) => self.grows(put).await,
+                Command::PutJobs(puts) => self.grow(puts).await,
                 _ => false,
             };
             if !grows {

@@ -1,6 +1,7 @@
 //! Request bodies: read whole, within limits of size and time, and then parsed. The
 //! `Idempotency-Key` is taken here too, since its fingerprint covers the body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -14,7 +15,7 @@ use chronos_types::{Invalid, clip};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::IntoParams;
 
 use crate::app::Shared;
@@ -22,6 +23,8 @@ use crate::problem::ApiError;
 
 /// Four times the largest webhook body, so a job with one fits whatever its escapes.
 const MAX_BYTES: usize = 1 << 20;
+/// Of a batch: ten thousand jobs of 1.6 KiB.
+pub(crate) const MAX_BATCH_BYTES: usize = 16 << 20;
 /// Longer than a slow uplink needs for a mebibyte.
 const READ_SECONDS: u64 = 30;
 /// What is read and thrown away of a body that is not taken, so that a client that sends all of
@@ -34,6 +37,8 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// Bytes of all bodies that are being read, and of those that were read and whose requests are under way: as many
 /// as 128 of the largest webhook bodies. More clients than that are told to come again.
 pub(crate) const MAX_HELD_BYTES: usize = 32 << 20;
+/// Of these, what batches may take together: whoever sends one job always finds room beside them.
+pub(crate) const MAX_HELD_BY_BATCHES: usize = MAX_BATCH_BYTES;
 
 /// A JSON body. As an `Option` it may be left out.
 pub(crate) struct JsonBody {
@@ -47,6 +52,35 @@ pub(crate) struct JsonBody {
 
 /// The room that a body takes, for as long as this is kept.
 pub(crate) type Held = Option<OwnedSemaphorePermit>;
+
+/// The body of a batch, which is read elsewhere: that takes its time.
+pub(crate) struct BatchBody {
+    /// Its bytes.
+    pub(crate) bytes: Bytes,
+    parts: Parts,
+    /// Its share of what bodies may hold together, and of what batches may.
+    pub(crate) held: [Held; 2],
+}
+
+impl FromRequest<Shared> for BatchBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        let Whole { parts, bytes, held, of_batches } = read(request, app, MAX_BATCH_BYTES).await?;
+        if !bytes.is_empty() {
+            check_coding(&parts.headers, &bytes)?;
+            check_media_type(&parts.headers)?;
+        }
+        Ok(Self { bytes, parts, held: [held, of_batches] })
+    }
+}
+
+impl BatchBody {
+    /// The key of the request, with what tells it from others. That reads all of the body.
+    pub(crate) fn idempotency(&self) -> Result<Option<Idempotency>, ApiError> {
+        idempotency(&self.parts, &self.bytes)
+    }
+}
 
 /// No body, or an empty object.
 pub(crate) struct NoBody {
@@ -74,7 +108,7 @@ impl FromRequest<Shared> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
-        Self::parse(read(request, app).await?)
+        Self::parse(read(request, app, MAX_BYTES).await?)
     }
 }
 
@@ -82,7 +116,7 @@ impl OptionalFromRequest<Shared> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Option<Self>, ApiError> {
-        let whole = read(request, app).await?;
+        let whole = read(request, app, MAX_BYTES).await?;
         if whole.bytes.is_empty() { Ok(None) } else { Self::parse(whole).map(Some) }
     }
 }
@@ -92,11 +126,12 @@ struct Whole {
     parts: Parts,
     bytes: Bytes,
     held: Held,
+    of_batches: Held,
 }
 
 impl JsonBody {
     fn parse(whole: Whole) -> Result<Self, ApiError> {
-        let Whole { parts, bytes, held } = whole;
+        let Whole { parts, bytes, held, of_batches: _ } = whole;
         if !bytes.is_empty() {
             check_coding(&parts.headers, &bytes)?;
             check_media_type(&parts.headers)?;
@@ -109,7 +144,7 @@ impl FromRequest<Shared> for NoBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
-        let Whole { parts, bytes, held: _held } = read(request, app).await?;
+        let Whole { parts, bytes, held: _held, of_batches: _ } = read(request, app, MAX_BYTES).await?;
         if !bytes.is_empty() {
             check_coding(&parts.headers, &bytes)?;
             check_media_type(&parts.headers)?;
@@ -129,21 +164,25 @@ impl FromRequest<Shared> for NoBody {
     }
 }
 
-async fn read(request: Request, app: &Shared) -> Result<Whole, ApiError> {
+/// Reads a body of `most` bytes.
+async fn read(request: Request, app: &Shared, most: usize) -> Result<Whole, ApiError> {
     let (parts, mut body) = request.into_parts();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut held = None;
+    let mut room = Room { app, held: None, of_batches: None, is_batch: most > MAX_BYTES };
     let whole = async {
-        if announced > MAX_BYTES { Ok(None) } else { collect(&mut body, announced, app, &mut held).await }
+        if announced > most { Ok(None) } else { collect(&mut body, announced, most, &mut room).await }
     };
     match tokio::time::timeout(Duration::from_secs(READ_SECONDS), whole).await {
-        Ok(Ok(Some(bytes))) => Ok(Whole { parts, bytes, held }),
+        Ok(Ok(Some(bytes))) => {
+            let Room { held, of_batches, .. } = room;
+            Ok(Whole { parts, bytes, held, of_batches })
+        }
         Ok(Ok(None)) => {
             // A client that asked first (RFC 9110, section 10.1.1) has sent nothing yet.
             if !parts.headers.contains_key(header::EXPECT) {
                 drain(&mut body).await;
             }
-            Err(ApiError::body_too_large(MAX_BYTES))
+            Err(ApiError::body_too_large(most))
         }
         Ok(Err(error)) => {
             drain(&mut body).await;
@@ -153,21 +192,21 @@ async fn read(request: Request, app: &Shared) -> Result<Whole, ApiError> {
     }
 }
 
-/// The whole body; none where it is too large. `held` is the room that it takes.
+/// The whole body; none where it is too large.
 async fn collect(
     body: &mut Body,
     announced: usize,
-    app: &Shared,
-    held: &mut Held,
+    most: usize,
+    room: &mut Room<'_>,
 ) -> Result<Option<Bytes>, ApiError> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| ApiError::body_broken())?.into_data() else { continue };
-        if all.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > MAX_BYTES {
+        if all.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > most {
             return Ok(None);
         }
-        hold(held, data.len(), app)?;
+        room.take(data.len())?;
         // Most bodies come in one piece, which is then used as it is.
         match first.take() {
             None if all.is_empty() => first = Some(data),
@@ -182,10 +221,27 @@ async fn collect(
     Ok(Some(first.unwrap_or_else(|| all.freeze())))
 }
 
-/// Takes room for so many bytes more. A body takes it as it comes, so that announcing one holds nothing up.
-fn hold(held: &mut Held, bytes: usize, app: &Shared) -> Result<(), ApiError> {
-    let bodies = app.limits.bodies.clone();
-    let Ok(more) = bodies.try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)) else {
+/// The room that a body takes while it is read.
+struct Room<'a> {
+    app: &'a Shared,
+    held: Held,
+    of_batches: Held,
+    is_batch: bool,
+}
+
+impl Room<'_> {
+    /// Takes room for so many bytes more. A body takes it as it comes, so that announcing one holds nothing up.
+    fn take(&mut self, bytes: usize) -> Result<(), ApiError> {
+        let Self { app, held, of_batches, is_batch } = self;
+        if *is_batch {
+            hold(of_batches, &app.limits.batches, bytes, app)?;
+        }
+        hold(held, &app.limits.bodies, bytes, app)
+    }
+}
+
+fn hold(held: &mut Held, of: &Arc<Semaphore>, bytes: usize, app: &Shared) -> Result<(), ApiError> {
+    let Ok(more) = Arc::clone(of).try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)) else {
         app.metrics.refused("bodies");
         return Err(ApiError::no_room_for_body());
     };

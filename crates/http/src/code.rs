@@ -86,6 +86,12 @@ codes! {
     JobInvalid: CONFLICT "job_invalid",
         "This release refuses the version of the job that is to run",
         "version 3 of the job is on record in a form that this release refuses; write the job anew (PUT or PATCH)";
+    UnknownApply: CONFLICT "unknown_apply",
+        "The set remembers no such apply; nothing was deleted",
+        "the set \"billing\" knows no apply \"42\": it named none of its jobs, or many have begun since";
+    PruneCount: CONFLICT "prune_count",
+        "Another number of jobs would be deleted than `if_count` says, or more than `max`; nothing was deleted",
+        "7 jobs would be deleted, and if_count expects 2; nothing was deleted";
     MembershipRefused: CONFLICT "membership_refused",
         "The members cannot change in this way",
         "chronos-1 is the last voter";
@@ -99,7 +105,7 @@ codes! {
         "`If-Match` or `If-None-Match` demands another version",
         "the job is at version 4, its ETag is \"4-1f0c2a9b\", and If-Match or If-None-Match demands another";
     BodyTooLarge: PAYLOAD_TOO_LARGE "body_too_large",
-        "The body has more than 1 MiB",
+        "The body has more than 1 MiB, or 16 MiB in a batch",
         "the request body is larger than 1048576 bytes (1 MiB)";
     WriteTooLarge: PAYLOAD_TOO_LARGE "write_too_large",
         "The write takes more room in the log than one may",

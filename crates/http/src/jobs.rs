@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{self, MethodRouter};
 use chronos_api::{Job, JobInput, JobPage};
 use chronos_engine::JobSearch;
 use chronos_state::{JobRow, JobSeq};
@@ -28,6 +29,21 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, replace, patch, delete))
 }
 
+/// The job of this name, for a page that stands at its path: `/jobs/batch` is a path of its own, and may be a job too.
+pub(crate) fn named(name: &'static str) -> MethodRouter<Shared> {
+    let key = move || Params(name.to_owned());
+    routing::get(move |app: State<Shared>, consistent: Consistent| get(app, key(), consistent))
+        .put(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap, body: JsonBody| {
+            replace(app, key(), none, by, headers, body)
+        })
+        .patch(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap, body: JsonBody| {
+            patch(app, key(), none, by, headers, body)
+        })
+        .delete(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap| {
+            delete(app, key(), none, by, headers)
+        })
+}
+
 /// Create a job.
 #[utoipa::path(
     post, path = "/api/v1/jobs", tag = "jobs", operation_id = "createJob",
@@ -48,7 +64,7 @@ async fn create(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
-    let spec = |at| JobInput::parse(&value, None, &times(&app, &value, None, at));
+    let spec = |at| written_new(&app, &value, at);
     let job = on_record::job(&app.engine.jobs.create(&by, idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
@@ -196,8 +212,13 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Reads the specification of a job that is created `now`.
+pub(crate) fn written_new(app: &App, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
+    JobInput::parse(value, None, &times(app, value, None, now))
+}
+
 /// Reads what is to take the place of a job's specification `now`, and takes its secrets from there.
-fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
+pub(crate) fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
     let check = times(app, value, Some(row), now);
     match &row.job.spec {
         Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &check),

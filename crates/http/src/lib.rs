@@ -4,6 +4,7 @@
 //! together, and it keeps no state of its own.
 
 mod app;
+mod batch;
 mod body;
 mod caller;
 mod cluster;
@@ -32,6 +33,7 @@ mod router;
 mod runs;
 mod schedules;
 mod serve;
+mod sets;
 mod tls;
 mod upcoming;
 mod versions;

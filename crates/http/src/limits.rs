@@ -11,6 +11,8 @@ use crate::{body, webhooks};
 pub struct Limits {
     /// Bytes for request bodies.
     pub(crate) bodies: Arc<Semaphore>,
+    /// Bytes of these for the bodies of batches.
+    pub(crate) batches: Arc<Semaphore>,
     /// Places for tests of webhooks.
     pub(crate) tests: Arc<Semaphore>,
 }
@@ -19,6 +21,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bodies: Arc::new(Semaphore::new(body::MAX_HELD_BYTES)),
+            batches: Arc::new(Semaphore::new(body::MAX_HELD_BY_BATCHES)),
             tests: Arc::new(Semaphore::new(webhooks::MAX_AT_ONCE)),
         }
     }

@@ -9,7 +9,8 @@ use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3
 
 /// A job.
 pub(crate) fn job(row: &JobRow) -> Job {
-    Job::shown(&row.job, row.by.as_ref(), input(&row.job.spec), why(&row.job.spec), row.last_run)
+    let shown = Job::shown(&row.job, row.by.as_ref(), input(&row.job.spec), why(&row.job.spec), row.last_run);
+    Job { set: row.set.clone(), ..shown }
 }
 
 /// A version of a job.

@@ -31,6 +31,16 @@ pub(crate) struct JobPath {
     job: String,
 }
 
+/// Under a set.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct SetPath {
+    /// The name of the set
+    #[param(example = "billing")]
+    set: String,
+}
+
 /// Under an execution.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -3,8 +3,10 @@
 
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use chronos_api::{BadField, JsonError, Problem};
-use chronos_engine::{ChangeError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
+use chronos_api::{BadBatch, BadField, JsonError, Problem};
+use chronos_engine::{
+    ChangeError, MembershipError, NotFound, PruneError, ReadError, Unavailable, WriteError,
+};
 use chronos_state::{Refusal, StateError};
 use chronos_types::{Invalid, JobId, clip};
 
@@ -86,7 +88,7 @@ impl ApiError {
     }
 
     pub(crate) fn body_too_large(limit: usize) -> Self {
-        let detail = format!("the request body is larger than {limit} bytes (1 MiB)");
+        let detail = format!("the request body is larger than {limit} bytes ({} MiB)", limit >> 20);
         Self::closing(Code::BodyTooLarge, detail)
     }
 
@@ -121,6 +123,19 @@ impl ApiError {
         let accept_encoding = Some("identity");
         let wrong = Self::new(Code::UnsupportedMediaType, detail);
         Self { accept_encoding, ..wrong }
+    }
+
+    /// Says how much of a batch was done before.
+    pub(crate) fn after(self, done: usize, of: usize) -> Self {
+        if done == 0 {
+            return self;
+        }
+        let detail = format!(
+            "{}; the first {done} of the {of} jobs are written already: send the batch again, and they are left as \
+             they are",
+            self.detail
+        );
+        Self { detail, ..self }
     }
 
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
@@ -171,6 +186,8 @@ impl From<Refusal> for ApiError {
             Refusal::Finished { status } => {
                 Self::new(Code::ExecutionFinished, format!("the execution is over: its status is {status}"))
             }
+            Refusal::Stale { .. } => Self::contended(),
+            Refusal::NoSuchApply => Self::new(Code::UnknownApply, "the set remembers no such apply"),
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
@@ -270,6 +287,26 @@ impl From<ChangeError> for ApiError {
             ChangeError::Precondition { id, current } => Self::precondition_failed(id, current),
             ChangeError::Contended => Self::contended(),
             ChangeError::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<PruneError> for ApiError {
+    fn from(error: PruneError) -> Self {
+        let code = match error {
+            PruneError::UnknownApply { .. } => Code::UnknownApply,
+            PruneError::Count { .. } | PruneError::TooMany { .. } => Code::PruneCount,
+            PruneError::Write(error) => return error.into(),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<BadBatch> for ApiError {
+    fn from(bad: BadBatch) -> Self {
+        match bad {
+            BadBatch::Json(error) => error.into(),
+            BadBatch::Invalid(invalid) => invalid.into(),
         }
     }
 }

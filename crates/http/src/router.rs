@@ -15,8 +15,8 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    cluster, compress, described, docs, executions, head, health, job_actions, jobs, layers, runs, schedules,
-    upcoming, versions, webhooks,
+    batch, cluster, compress, described, docs, executions, head, health, job_actions, jobs, layers, runs,
+    schedules, sets, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -43,6 +43,8 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     let pages = OpenApiRouter::with_openapi(Document::openapi())
         .merge(jobs::routes())
+        .merge(batch::routes())
+        .merge(sets::routes())
         .merge(job_actions::routes())
         .merge(versions::routes())
         .merge(executions::routes())

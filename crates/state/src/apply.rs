@@ -19,6 +19,7 @@ mod reassign;
 mod record;
 mod remainder;
 mod report;
+mod sets;
 mod trigger;
 mod trim;
 mod withdraw;
@@ -64,7 +65,9 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
     let by = item.by.as_ref();
     match &item.command {
         Command::PutJob(put) => job::put(context, put, by),
+        Command::PutJobs(puts) => sets::put(context, puts, by),
         Command::DeleteJob(delete) => job::delete(context, delete, by),
+        Command::PruneSet(prune) => sets::prune(context, prune, by),
         Command::Trigger(run) => trigger::trigger(context, run, by),
         Command::Cancel(cancel) => cancel::cancel(context, cancel, by),
         Command::Confirm(confirm) => job::confirm(context, confirm),

@@ -6,6 +6,7 @@ mod clock;
 mod compare;
 mod plan;
 mod report;
+mod sets;
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub use clock::{Anew, ClockWord, DueAnew};
 pub use compare::{Compare, KeyValue, RowKey};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
+pub use sets::{PruneSet, PutItem, PutJobs, SetOwner};
 
 /// The highest version of the cluster that this binary can follow. Commands, messages and the tables of
 /// the state may be used from the version on that brought them.
@@ -29,6 +31,8 @@ pub const VERSION: u32 = if cfg!(feature = "next") { 3 } else { AUTHORS_SINCE };
 pub(crate) const FIRST: u32 = 1;
 /// The version from which on it is put on record who asks for something ([`Proposal::by`]).
 pub const AUTHORS_SINCE: u32 = 2;
+/// The version from which on jobs can be written together, and sets own jobs.
+pub const SETS_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;
@@ -45,8 +49,12 @@ pub(crate) const MAX_ALONG: usize = MAX_ROWS / 2;
 pub enum Command {
     /// Create or change a job.
     PutJob(Box<PutJob>),
+    /// Create and change jobs together.
+    PutJobs(PutJobs),
     /// Delete a job.
     DeleteJob(DeleteJob),
+    /// Delete jobs of a set.
+    PruneSet(PruneSet),
     /// Run a job now, or repeat an execution.
     Trigger(TriggerRun),
     /// End an unfinished execution.
@@ -96,6 +104,7 @@ impl Command {
             | Self::Portion
             | Self::Clock(_)
             | Self::Compare(_) => FIRST,
+            Self::PutJobs(_) | Self::PruneSet(_) => SETS_SINCE,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 3,
@@ -113,6 +122,8 @@ impl Command {
             | Self::Confirm(_)
             | Self::Report(_)
             | Self::RaiseVersion { .. } => 1,
+            Self::PutJobs(puts) => puts.rows(),
+            Self::PruneSet(prune) => prune.jobs.len().max(1),
             Self::Clock(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
             Self::Reassign(reassign) => reassign.runs.len() + MAX_ALONG,
@@ -131,6 +142,8 @@ impl Command {
     pub fn weight(&self) -> usize {
         match self {
             Self::PutJob(put) => put.weight(),
+            Self::PutJobs(puts) => puts.weight(),
+            Self::PruneSet(prune) => prune.weight(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::weight).sum(),
             Self::Report(report) => report.weight(),
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) | Self::Confirm(_) => 300,

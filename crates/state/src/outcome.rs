@@ -63,11 +63,38 @@ pub enum Outcome {
     },
     /// The execution is on record, as it was asked for, or cancelled.
     Execution(ExecutionAnswer),
+    /// Jobs were written together.
+    Jobs {
+        /// What became of each, in order.
+        jobs: Vec<PutOutcome>,
+    },
+    /// Jobs of a set were deleted.
+    Pruned {
+        /// Their names.
+        names: Vec<String>,
+        /// Whether the request had no more jobs to delete.
+        last: bool,
+    },
     /// Nothing was changed.
     Refused {
         /// Why.
         refusal: Refusal,
     },
+}
+
+/// What became of one of the jobs that were written together. It is kept for each job of a request with an idempotency
+/// key, so it is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PutOutcome {
+    /// It was created, and is at version 1.
+    Created,
+    /// It was changed, or its set was, and it is at this version.
+    Changed(u64),
+    /// It was as it should be, and is at this version.
+    Unchanged(u64),
+    /// It was refused.
+    Refused,
 }
 
 /// What is answered of an execution that was asked for or cancelled. It says all that the answer to the client does, so
@@ -160,6 +187,13 @@ pub enum Refusal {
         /// Its status.
         status: String,
     },
+    /// A job is not as it was when whoever proposed the command read it. Nothing was done to the others either.
+    Stale {
+        /// Which one, counted from 0.
+        item: usize,
+    },
+    /// The set remembers no such apply.
+    NoSuchApply,
     /// The idempotency key was used with another request.
     KeyReused,
     /// What is on record and is needed for it cannot be read.

@@ -13,6 +13,7 @@ mod pending;
 mod planning;
 mod remainders;
 mod retention;
+mod sets;
 mod texts;
 mod upcoming;
 
@@ -26,4 +27,5 @@ pub use page::PageLimits;
 pub use pending::PendingRun;
 pub use planning::{BadJob, Due, DueJob, DuePlace, PassedBy};
 pub use retention::{Keep, Surplus};
+pub use sets::SetSurplus;
 pub use texts::{JobMark, JobTexts, TextCondition};

@@ -19,6 +19,7 @@ mod name;
 mod node_name;
 pub mod request;
 mod retry;
+mod set;
 mod target_url;
 mod template;
 mod text;
@@ -38,6 +39,7 @@ pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, W
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
 pub use retry::RetryPolicy;
+pub use set::{ApplyId, SetName, WordError};
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use text::control_character;

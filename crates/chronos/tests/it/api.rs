@@ -1,6 +1,7 @@
 //! The REST API, whose conventions are in `docs/api.md`: what it answers, and what it refuses and how.
 
 mod authors;
+mod batch;
 mod bounds;
 mod concurrency;
 mod conditions;
@@ -14,6 +15,7 @@ mod openapi;
 mod repeats;
 mod schedules;
 mod search;
+mod sets;
 mod transfer;
 mod validation;
 mod versions;

@@ -2,6 +2,7 @@
 
 mod alone;
 mod backup;
+mod batches;
 mod clock;
 mod comparison;
 mod forming;

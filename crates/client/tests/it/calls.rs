@@ -1,6 +1,6 @@
 //! What is sent, and what is read.
 
-use chronos_client::api::JobInput;
+use chronos_client::api::{BatchRequest, JobInput, PruneRequest};
 use chronos_client::{DensityQuery, ExecutionQuery, JobQuery, PageQuery, UpcomingQuery, WriteOptions};
 use chronos_testkit::{Answer, Receiver, Value, json};
 
@@ -51,6 +51,28 @@ async fn a_change_says_for_which_version_it_is_meant() {
     assert_eq!(call.sent("Content-Type"), "application/merge-patch+json");
     let call = server.next("/api/v1/jobs/nightly/rollback/2").await;
     assert_eq!((call.header("If-Match"), call.header("Content-Type"), call.body.as_str()), (None, None, ""));
+}
+
+#[tokio::test]
+async fn a_batch_and_a_prune_say_what_was_asked_for_and_no_more() {
+    let server = Receiver::start().await;
+    let counts = json!({"created": 1, "changed": 0, "unchanged": 0, "deleted": 0, "refused": 0});
+    let item = json!({"name": "nightly", "outcome": "created", "version": 1});
+    let written = json!({"jobs": [item], "counts": counts, "dry_run": false});
+    server.script("/api/v1/jobs/batch", [answer(200, &written)]);
+    server.script("/api/v1/sets/a:b/prune", [answer(200, &json!({"deleted": ["gone"], "dry_run": false}))]);
+    let asked = json!({
+        "jobs": [{"name": "nightly", "schedule": "@daily", "webhook": {"url": "http://h/"}}], "set": "a:b", "apply_id": "1",
+    });
+    let batch: BatchRequest = serde_json::from_value(asked.clone()).unwrap();
+    let answer = client(&server).put_jobs(&batch, Some("key-1")).await.unwrap();
+    assert_eq!((answer.counts.created, answer.jobs[0].outcome.as_str()), (1, "created"));
+    let call = server.next("/api/v1/jobs/batch").await;
+    assert_eq!((call.json(), call.sent("Idempotency-Key")), (asked, "key-1"));
+    let prune = PruneRequest { apply_id: "1".into(), max: 5, if_count: None, dry_run: None };
+    assert_eq!(client(&server).prune_set("a:b", &prune, None).await.unwrap().deleted, ["gone"]);
+    let call = server.next("/api/v1/sets/a:b/prune").await;
+    assert_eq!(call.json(), json!({"apply_id": "1", "max": 5}));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use rusqlite::ErrorCode;
 use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
-use super::{authors, remainder};
+use super::{authors, remainder, sets};
 use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -148,6 +148,7 @@ pub(super) fn delete(
     set_due(context, job.seq, None, job.version)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     authors::note(context, job.seq, job.version + 1, by)?;
+    sets::leave(context, job.seq)?;
     remainder::begin(context, job.seq, Change::Delete)?;
     context.changed.push(job.seq);
     Ok(Outcome::Done)

@@ -26,9 +26,14 @@ impl Command {
             Self::Plan(_) | Self::Report(_) | Self::Reassign(_) | Self::RaiseVersion { .. } => {
                 Class::Scheduled
             }
-            Self::PutJob(_) | Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) | Self::Confirm(_) => {
-                Class::Api
-            }
+            // Jobs that are written together come in portions, each of which a client waits for.
+            Self::PutJob(_)
+            | Self::PutJobs(_)
+            | Self::DeleteJob(_)
+            | Self::PruneSet(_)
+            | Self::Trigger(_)
+            | Self::Cancel(_)
+            | Self::Confirm(_) => Class::Api,
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
             // can be as much as there are jobs.
             Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,

@@ -10,7 +10,7 @@ use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
 use super::texts::{JobTexts, TextCondition};
-use crate::command::AUTHORS_SINCE;
+use crate::command::{AUTHORS_SINCE, SETS_SINCE};
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::schema;
@@ -27,6 +27,8 @@ pub struct JobRow {
     pub job: Job<ReadSpec>,
     /// Who made the version, where that is known.
     pub by: Option<By>,
+    /// The set that owns it, if one does.
+    pub set: Option<String>,
     /// The status of the newest run that began, and when it began.
     pub last_run: Option<(Status, Millis)>,
     /// The runs that its schedule asked for and that have not begun, the newest first. Of very many, the newest.
@@ -108,16 +110,24 @@ impl Reader {
 
     fn one_job(&self, condition: &str, key: Value) -> Result<Option<JobRow>, StateError> {
         let (who, authors) = self.authors("j")?;
+        let (set, sets) = self.sets()?;
         let sql = format!(
-            "SELECT {COLUMNS}, {who} FROM jobs j JOIN due d ON d.seq = j.seq {authors} WHERE {condition}"
+            "SELECT {COLUMNS}, {who}, {set} FROM jobs j JOIN due d ON d.seq = j.seq {authors} {sets} WHERE {condition}"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let (seq, job) = read_job(row)?;
-        let by = row::read("jobs", row, |row| columns::by(row, 9))?;
+        let (by, set) = row::read("jobs", row, |row| Ok((columns::by(row, 9)?, row.get(14)?)))?;
         // After the instant at which it falls due: a run that is planned meanwhile is in one of them, or in both.
-        Ok(Some(JobRow { seq, job, by, last_run: self.last_run(seq)?, pending: self.pending_runs(seq)? }))
+        Ok(Some(JobRow {
+            seq,
+            job,
+            by,
+            set,
+            last_run: self.last_run(seq)?,
+            pending: self.pending_runs(seq)?,
+        }))
     }
 
     /// The columns of who made a version in a row of this table, and what joins them. Nobody is known before the
@@ -128,6 +138,32 @@ impl Reader {
         }
         let join = format!("LEFT JOIN authors a ON a.job = {of}.seq AND a.version = {of}.version");
         Ok((columns::by_columns!(), join))
+    }
+
+    /// The set that owns the job of a row, and what joins it. There is none before the version of the cluster that
+    /// brings sets.
+    pub(super) fn sets(&self) -> Result<(&'static str, &'static str), StateError> {
+        if schema::version(&self.connection)? < SETS_SINCE {
+            return Ok(("NULL", ""));
+        }
+        Ok(("o.name", "LEFT JOIN job_sets o ON o.job = j.seq"))
+    }
+
+    /// A job by its name, for whoever is to write it: without who made it, and without its runs.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn stored_job(&self, name: &str) -> Result<Option<JobRow>, StateError> {
+        let (set, sets) = self.sets()?;
+        let sql = format!(
+            "SELECT {COLUMNS}, {set} FROM jobs j JOIN due d ON d.seq = j.seq {sets} WHERE j.name = ?1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([name])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (seq, job) = read_job(row)?;
+        let set = row::read("jobs", row, |row| Ok(row.get(9)?))?;
+        Ok(Some(JobRow { seq, job, by: None, set, last_run: None, pending: Vec::new() }))
     }
 
     /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.

@@ -15,7 +15,7 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 
 /// What each version after the first changes; the first of these makes the second version.
 const STEPS: &[Step] = &[
-    |db| Ok(db.execute_batch(super::tables::AUTHORS)?),
+    |db| [super::tables::AUTHORS, super::tables::SETS].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?)),
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),
 ];

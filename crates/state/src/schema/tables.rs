@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use super::format;
-use crate::command::{AUTHORS_SINCE, FIRST, VERSION};
+use crate::command::{AUTHORS_SINCE, FIRST, SETS_SINCE, VERSION};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
 use crate::stored::{clock, row};
@@ -163,6 +163,21 @@ CREATE TABLE authors (
 ) WITHOUT ROWID;
 ";
 
+/// What version 2 brings, too.
+pub(super) const SETS: &str = "
+-- The set that owns a job. apply: the number of the apply that named the job last, 0 where none did.
+CREATE TABLE job_sets (
+  job INTEGER PRIMARY KEY, name TEXT NOT NULL, apply INTEGER NOT NULL, sum INTEGER NOT NULL
+);
+CREATE INDEX job_sets_name ON job_sets (name, job);
+
+-- The newest applies of each set that has jobs. id: as clients call them. nr: in the order in which they began.
+CREATE TABLE set_applies (
+  name TEXT NOT NULL, id TEXT NOT NULL, nr INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (name, id)
+) WITHOUT ROWID;
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -173,16 +188,18 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 12] = [
+pub(crate) const REPLICATED: [Table; 14] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
     Table { name: "due", key: &["seq"], since: FIRST },
     Table { name: "executions", key: &["seq"], since: FIRST },
+    Table { name: "job_sets", key: &["job"], since: SETS_SINCE },
     Table { name: "jobs", key: &["seq"], since: FIRST },
     Table { name: "keys", key: &["key"], since: FIRST },
     Table { name: "open_runs", key: &["node"], since: FIRST },
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
+    Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
     Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },
     Table { name: "versions", key: &["seq", "version"], since: FIRST },
     Table { name: "withdrawn", key: &["id"], since: FIRST },

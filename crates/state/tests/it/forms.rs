@@ -3,8 +3,9 @@
 
 use chronos_state::{
     Anew, Batch, Cancel, ClockWord, Command, Compare, Confirm, DeleteJob, DueAnew, ExecutionAnswer,
-    Idempotency, JobSeq, KeyValue, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal, PutJob,
-    Reassign, Refusal, Report, Reported, RowKey, RunRef, StoredSpec, TriggerRun, Trim,
+    Idempotency, JobSeq, KeyValue, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal,
+    PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal, Report, Reported, RowKey, RunRef,
+    SetOwner, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
@@ -285,10 +286,25 @@ pub fn batches() -> Vec<(&'static str, Batch)> {
     all
 }
 
-/// What version 2 brings: who asks for a command.
+/// Jobs that are written together.
+fn put_jobs(set: Option<SetOwner>) -> Command {
+    let Command::PutJob(put) = put(spec("a")) else { unreachable!("it is one") };
+    let keep = PutItem::Keep { job: JobSeq::new(42), version: 3 };
+    Command::PutJobs(PutJobs { set, items: vec![PutItem::Put(put), keep, PutItem::Refused] })
+}
+
+/// What version 2 brings: who asks for a command, jobs that are written together, and sets.
 pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
     let of = |by: By| Batch { at: AT, items: vec![asked(triggered(None), by)] };
     let told = Actor { id: Some("k1".into()), name: Some("deploy".into()), ..by(7, None).actor };
+    let owns = SetOwner { name: "billing".into(), apply: None, adopt: false };
+    let adopts = SetOwner { apply: Some("2026-11-27".into()), adopt: true, ..owns.clone() };
+    let prune = Command::PruneSet(PruneSet {
+        set: "billing".into(),
+        apply: "2026-11-27".into(),
+        jobs: vec![JobSeq::new(42)],
+        last: true,
+    });
     vec![
         ("by_anonymous", of(by(7, None))),
         ("by_anonymous_at_ipv6", of(By::anonymous(Some("2001:db8::7".parse().unwrap()), None))),
@@ -296,6 +312,9 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("by_note", of(by(7, Some("nach der \"Störung\"")))),
         ("by_system", of(By::system())),
         ("by_told", of(By { actor: told, note: None })),
+        ("prune_set", batch(vec![prune])),
+        ("put_jobs", batch(vec![put_jobs(None)])),
+        ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
         ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
     ]
 }
@@ -318,9 +337,15 @@ pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
         cancelled_by: Some(Box::new(by(8, None))),
         ..asked.clone()
     };
+    let jobs =
+        vec![PutOutcome::Created, PutOutcome::Changed(2), PutOutcome::Unchanged(3), PutOutcome::Refused];
     vec![
         ("execution_by", Outcome::Execution(asked)),
         ("execution_cancelled_by", Outcome::Execution(cancelled)),
+        ("jobs", Outcome::Jobs { jobs }),
+        ("pruned", Outcome::Pruned { names: vec!["a".into(), "b:c".into()], last: true }),
+        ("refused_no_such_apply", Outcome::Refused { refusal: Refusal::NoSuchApply }),
+        ("refused_stale", Outcome::Refused { refusal: Refusal::Stale { item: 7 } }),
     ]
 }
 

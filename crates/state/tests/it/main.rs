@@ -30,6 +30,7 @@ mod retention;
 mod rows;
 mod sample;
 mod scans;
+mod sets;
 mod storage;
 mod strict;
 mod support;

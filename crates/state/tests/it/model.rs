@@ -6,13 +6,15 @@ mod clock;
 mod records;
 mod reports;
 mod requests;
+mod sets;
 
 use std::collections::{BTreeMap, HashMap};
 
 use chronos_state::{
     AUTHORS_SINCE, Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire,
-    Idempotency, JobSeq, Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PutJob, Refusal, Report,
-    Reported, RunRef, TriggerRun, Trim, VERSION,
+    Idempotency, JobSeq, Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
+    PutJob, PutJobs, PutOutcome, Refusal, Report, Reported, RunRef, SETS_SINCE, SetOwner, TriggerRun, Trim,
+    VERSION,
 };
 use chronos_types::{
     Attempt, By, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
@@ -36,6 +38,8 @@ pub struct Model {
     effects: Vec<Effect>,
     last_job: i64,
     pub last_number: i64,
+    /// The applies that each set remembers, and their numbers.
+    applies: BTreeMap<String, Vec<(String, i64)>>,
     /// What the time was set back to, while what waits is being computed anew.
     back_to: Option<Millis>,
 }
@@ -67,7 +71,12 @@ impl Model {
         }
         match &proposal.command {
             Command::PutJob(put) => self.put(put, by),
+            Command::PutJobs(_) | Command::PruneSet(_) if !self.raised => {
+                refuse(Refusal::VersionNotFollowed { follows: SETS_SINCE - 1 })
+            }
+            Command::PutJobs(puts) => self.put_jobs(puts, by),
             Command::DeleteJob(delete) => self.delete(delete, by),
+            Command::PruneSet(prune) => self.prune(prune, by),
             Command::Trigger(run) => self.trigger(run, by),
             Command::Cancel(Cancel { execution }) => self.cancel(*execution, by),
             Command::Confirm(confirm) => self.confirm(confirm),
@@ -143,6 +152,7 @@ impl Model {
                     versions,
                     authors: by.map(|by| (1, by.clone())).into_iter().collect(),
                     deleted_by: None,
+                    set: None,
                 },
             );
             self.effects.push(Effect::DueChanged);
@@ -220,6 +230,9 @@ impl Model {
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         (job.deleted, job.due, job.deleted_by) = (true, None, by.cloned());
+        if let Some((set, _)) = job.set.take() {
+            self.forget_set_if_empty(&set);
+        }
         Outcome::Done
     }
 

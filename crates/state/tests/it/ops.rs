@@ -6,7 +6,8 @@ mod reports;
 
 use chronos_state::{
     AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, Fire, Idempotency, Moved, Plan,
-    PlanStep, PlannedRun, Proposal, PutJob, Reassign, Reported, StoredSpec, TriggerRun, Trim,
+    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Reported, SetOwner,
+    StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
     Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
@@ -21,6 +22,8 @@ use changes::{Change, changed};
 use reports::{What, holder, report};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
+pub const SETS: [&str; 2] = ["billing", "reports"];
+pub const APPLIES: [&str; 3] = ["one", "two", "three"];
 
 /// One command to come.
 #[derive(Clone, Debug)]
@@ -64,6 +67,10 @@ enum Act {
         job: Index,
         stale: bool,
     },
+    /// Jobs that are written together, and the set that is to own them.
+    PutJobs(Vec<Together>, Option<OfSet>),
+    /// Jobs of a set, by an apply.
+    Prune(Vec<Index>, usize, usize),
     Plan(Vec<(Index, Pick)>),
     Report {
         run: Index,
@@ -82,6 +89,18 @@ enum Act {
     /// Raises the version of the cluster to that which brings authors.
     Raise,
 }
+
+/// What becomes of one of the jobs that are written together.
+#[derive(Clone, Debug)]
+enum Together {
+    Create(u8),
+    Change(Index, Change, bool),
+    Keep(Index, bool),
+    Refused,
+}
+
+/// The number of a set, that of an apply, and whether jobs are taken over.
+type OfSet = (usize, Option<usize>, bool);
 
 #[derive(Clone, Copy, Debug)]
 enum Pick {
@@ -127,26 +146,34 @@ fn op() -> impl Strategy<Value = Op> {
     })
 }
 
-fn act() -> impl Strategy<Value = Act> {
-    let index = any::<Index>;
-    let period = || prop::sample::select(vec![1000i64, 2000, 5000]);
-    let create =
-        (0..4u8, period(), any::<bool>(), prop::bool::weighted(0.8), prop::bool::weighted(0.1)).prop_map(
-            |(name, period, forbid, enabled, doubled)| Act::Create { name, period, forbid, enabled, doubled },
-        );
-    let change = prop_oneof![
+fn period_of_some() -> impl Strategy<Value = i64> {
+    prop::sample::select(vec![1000i64, 2000, 5000])
+}
+
+fn change_of_one() -> impl Strategy<Value = Change> {
+    prop_oneof![
         3 => Just(Change::Describe),
         1 => Just(Change::Tag),
-        2 => period().prop_map(Change::Period),
+        2 => period_of_some().prop_map(Change::Period),
         1 => (0..4u8).prop_map(Change::Rename),
         4 => any::<bool>().prop_map(Change::Enabled),
         1 => any::<bool>().prop_map(Change::Forbid),
-    ];
-    let change = (index(), change, prop::bool::weighted(0.15)).prop_map(|(job, change, stale)| Act::Change {
-        job,
-        change,
-        stale,
-    });
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let index = any::<Index>;
+    let create =
+        (0..4u8, period_of_some(), any::<bool>(), prop::bool::weighted(0.8), prop::bool::weighted(0.1))
+            .prop_map(|(name, period, forbid, enabled, doubled)| Act::Create {
+                name,
+                period,
+                forbid,
+                enabled,
+                doubled,
+            });
+    let change = (index(), change_of_one(), prop::bool::weighted(0.15))
+        .prop_map(|(job, change, stale)| Act::Change { job, change, stale });
     let pick = prop::sample::select(vec![
         Pick::Next,
         Pick::Next,
@@ -177,6 +204,18 @@ fn act() -> impl Strategy<Value = Act> {
     let trigger = (index(), weighted(0.4, index()), prop::bool::weighted(0.15), 0..2usize)
         .prop_map(|(job, replay, doubled, node)| Act::Trigger { job, replay, doubled, node });
     let few = |most| prop::collection::vec(index(), 0..most);
+    let together = prop_oneof![
+        4 => (0..6u8).prop_map(Together::Create),
+        3 => (index(), change_of_one(), prop::bool::weighted(0.05))
+            .prop_map(|(job, change, stale)| Together::Change(job, change, stale)),
+        4 => (index(), prop::bool::weighted(0.05)).prop_map(|(job, stale)| Together::Keep(job, stale)),
+        1 => Just(Together::Refused),
+    ];
+    let of_set = (0..SETS.len(), weighted(0.7, 0..APPLIES.len()), prop::bool::weighted(0.7));
+    let put_jobs = (prop::collection::vec(together, 0..4), weighted(0.8, of_set))
+        .prop_map(|(jobs, set)| Act::PutJobs(jobs, set));
+    let prune =
+        (few(5), 0..SETS.len(), 0..APPLIES.len()).prop_map(|(jobs, set, apply)| Act::Prune(jobs, set, apply));
     let versions = prop::collection::vec((index(), 1..6u64), 0..4);
     let trim = (few(6), versions, few(3), prop::sample::select(vec![0, 3000, 1 << 40]))
         .prop_map(|(executions, versions, jobs, keys)| Act::Trim { executions, versions, jobs, keys });
@@ -190,6 +229,8 @@ fn act() -> impl Strategy<Value = Act> {
         3 => trigger,
         1 => index().prop_map(|run| Act::Cancel { run }),
         1 => (index(), any::<bool>()).prop_map(|(job, stale)| Act::Confirm { job, stale }),
+        5 => put_jobs,
+        2 => prune,
         9 => prop::collection::vec((index(), pick), 1..4).prop_map(Act::Plan),
         14 => report,
         2 => trim,
@@ -292,6 +333,28 @@ impl Maker {
                 }
                 None => nothing(),
             },
+            Act::PutJobs(jobs, set) => {
+                let mut items: Vec<PutItem> = Vec::new();
+                for job in jobs {
+                    let item = self.together(job, model, at);
+                    // No job is there twice.
+                    if items.iter().all(|other| !is_same_job(other, &item, model)) {
+                        items.push(item);
+                    }
+                }
+                let set = set.map(|(set, apply, adopt)| SetOwner {
+                    name: SETS[set].to_owned(),
+                    apply: apply.map(|apply| APPLIES[apply].to_owned()),
+                    adopt,
+                });
+                Command::PutJobs(PutJobs { set, items })
+            }
+            Act::Prune(jobs, set, apply) => Command::PruneSet(PruneSet {
+                set: SETS[*set].to_owned(),
+                apply: APPLIES[*apply].to_owned(),
+                jobs: jobs.iter().filter_map(|job| pick(*job, model)).map(|job| job.seq).collect(),
+                last: true,
+            }),
             Act::Plan(picks) => {
                 let steps = picks.iter().flat_map(|(job, pick)| self.plan(*job, *pick, model, at)).collect();
                 Command::Plan(Plan { steps })
@@ -329,6 +392,37 @@ impl Maker {
                     keys_before: at - keys,
                 })
             }
+        }
+    }
+
+    fn together(&mut self, what: &Together, model: &Model, at: Millis) -> PutItem {
+        match what {
+            Together::Create(name) => {
+                let spec = support::spec(&format!("job-{name}"));
+                let next_due = next(&spec, at);
+                support::created(JobId::new(0, self.random(false)), spec, next_due)
+            }
+            Together::Change(job, change, stale) => match pick(*job, model) {
+                Some(job) => {
+                    let spec = changed(job.spec(), *change);
+                    let from_version = Some(job.version - u64::from(*stale));
+                    let next_due = next(&spec, at);
+                    let spec = StoredSpec::of(&spec);
+                    PutItem::Put(Box::new(PutJob {
+                        id: job.id,
+                        from_version,
+                        created_at: at,
+                        spec,
+                        next_due,
+                    }))
+                }
+                None => PutItem::Refused,
+            },
+            Together::Keep(job, stale) => match pick(*job, model) {
+                Some(job) => PutItem::Keep { job: job.seq, version: job.version - u64::from(*stale) },
+                None => PutItem::Refused,
+            },
+            Together::Refused => PutItem::Refused,
         }
     }
 
@@ -392,6 +486,20 @@ impl Maker {
 fn pick(index: Index, model: &Model) -> Option<&Job> {
     let jobs: Vec<_> = model.jobs.values().collect();
     (!jobs.is_empty()).then(|| *index.get(&jobs))
+}
+
+/// Whether two items are of one job, or come to have one name.
+fn is_same_job(one: &PutItem, other: &PutItem, model: &Model) -> bool {
+    let of = |item: &PutItem| match item {
+        PutItem::Put(put) => {
+            let job = model.live().find(|job| job.id == put.id);
+            (job.map(|job| job.seq), Some(put.spec.name.to_string()))
+        }
+        PutItem::Keep { job, .. } => (Some(*job), model.jobs.get(job).map(|job| job.spec().name.to_string())),
+        PutItem::Refused => (None, None),
+    };
+    let ((seq, name), (other_seq, other_name)) = (of(one), of(other));
+    seq.is_some() && seq == other_seq || name.is_some() && name == other_name
 }
 
 fn nothing() -> Command {

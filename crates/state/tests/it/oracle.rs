@@ -13,7 +13,7 @@ use proptest::test_runner::FileFailurePersistence;
 
 use crate::invariants;
 use crate::model::{self, Model};
-use crate::ops::{Maker, NODES, Op, ops};
+use crate::ops::{APPLIES, Maker, NODES, Op, SETS, ops};
 use crate::support::{self, ALL_DUE, World, age, executions, keep, look, node, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
@@ -47,6 +47,8 @@ pub struct View {
     finished: Vec<i64>,
     forgotten: Vec<JobSeq>,
     unused: Vec<(JobSeq, u64)>,
+    /// What each apply of each set did not name.
+    surplus: Vec<Option<Vec<(JobSeq, String)>>>,
 }
 
 pub fn read(world: &World, model: &Model) -> View {
@@ -99,8 +101,22 @@ pub fn read(world: &World, model: &Model) -> View {
             finished: finished(r)?,
             forgotten: r.forgotten_jobs(JobSeq::default(), 1000)?.trim.jobs,
             unused: r.overfull_jobs(JobSeq::default(), 1000, keep(u64::MAX, 1))?.trim.versions,
+            surplus: applies().map(|(set, apply)| surplus(r, set, apply)).collect::<Result<_, _>>()?,
         })
     })
+}
+
+/// The applies of the sets that the operations name.
+fn applies() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SETS.iter().flat_map(|set| APPLIES.iter().map(|apply| (*set, *apply)))
+}
+
+fn surplus(r: &Reader, set: &str, apply: &str) -> Result<Option<Vec<(JobSeq, String)>>, StateError> {
+    let all = r.set_surplus(set, apply, 100)?;
+    // Counted and cut short it is the same.
+    let first = r.set_surplus(set, apply, 1)?;
+    assert_eq!(first.map(|first| first.count), all.as_ref().map(|all| all.jobs.len()));
+    Ok(all.map(|all| all.jobs))
 }
 
 /// All finished executions, look after look.
@@ -144,6 +160,7 @@ pub fn expect(model: &Model) -> View {
             next_due: job.due,
         },
         by: job.authors.get(&job.version).cloned(),
+        set: job.set.as_ref().map(|(name, _)| name.clone()),
         last_run: last_run(job.seq),
         pending: pending(job.seq),
     };
@@ -206,6 +223,7 @@ pub fn expect(model: &Model) -> View {
             .map(|job| job.seq)
             .collect(),
         unused: model.jobs.values().flat_map(unused).collect(),
+        surplus: applies().map(|(set, apply)| model.surplus(set, apply)).collect(),
     }
 }
 

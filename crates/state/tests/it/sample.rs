@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chronos_state::{
     Batch, ClockWord, Command, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal,
-    Reader, Reported, StateError,
+    PutJobs, Reader, Reported, SetOwner, StateError,
 };
 use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, Trigger};
 
@@ -18,7 +18,8 @@ const JUMP_AT: Millis = 200_000_000;
 /// The keys of the consensus layer's notes in it.
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
 
-/// The sample of version 1, and what version 2 adds: who made versions of jobs, asked for runs, and cancelled some.
+/// The sample of version 1, and what version 2 adds: who made versions of jobs, asked for runs, and cancelled some;
+/// a set of jobs.
 pub fn sample() -> World {
     let mut world = sample_of_1();
     world.raise();
@@ -35,6 +36,11 @@ pub fn sample() -> World {
     let other = world.create("gone-too");
     world.run_by(at, trigger(&other, ExecutionId::manual(other.job.id, at, [4; 10]), None), by(8, None));
     world.run_by(at, delete(&other), told);
+    // Two jobs of a set, which two applies named; one of them does not have the later.
+    let set = |apply: &str| Some(SetOwner { name: "billing".into(), apply: Some(apply.into()), adopt: true });
+    let items = ["set-1", "set-2"].map(|name| created(id_of(name), spec(name), Some(at + 9_000)));
+    world.run(at, Command::PutJobs(PutJobs { set: set("first"), items: items.into() }));
+    world.run(at, Command::PutJobs(PutJobs { set: set("second"), items: vec![kept(&world.job("set-2"))] }));
     world
 }
 
@@ -147,6 +153,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let first = JobSeq::default();
     add(text, (r.aged_executions(None, age(1 << 40), 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
+    add(text, (r.set_surplus("billing", "first", 100)?, r.set_surplus("billing", "second", 100)?));
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())
 }

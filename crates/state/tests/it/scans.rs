@@ -13,7 +13,7 @@ fn plan_of(db: &Connection, sql: &str) -> Vec<String> {
 
 #[test]
 fn no_question_of_a_loop_reads_a_table_to_its_end() {
-    let world = World::new();
+    let mut world = World::new();
     let db = look(&world.path());
     for sql in [
         "SELECT 1 FROM withdrawn WHERE job = 7",
@@ -34,6 +34,19 @@ fn no_question_of_a_loop_reads_a_table_to_its_end() {
     ] {
         let plan = plan_of(&db, sql);
         let good = plan.iter().all(|step| step.starts_with("SEARCH"));
+        assert!(good, "{sql}: {plan:?}");
+    }
+    world.raise();
+    for sql in [
+        "SELECT 1 FROM job_sets WHERE name = 'a' LIMIT 1",
+        "SELECT nr FROM set_applies WHERE name = 'a' AND id = 'b'",
+        "SELECT max(nr) FROM set_applies WHERE name = 'a'",
+        "SELECT seq FROM jobs WHERE name = 'a' OR id = x'00'",
+        "SELECT s.job, j.name FROM job_sets s JOIN jobs j ON j.seq = s.job
+            WHERE s.name = 'a' AND s.apply < 3 ORDER BY s.job LIMIT 10",
+    ] {
+        let plan = plan_of(&db, sql);
+        let good = plan.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP"));
         assert!(good, "{sql}: {plan:?}");
     }
     // Of what falls due, the index alone is read.

@@ -10,8 +10,8 @@ use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect,
     ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, JobTexts, Keep,
     LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun,
-    Proposal, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec, TextCondition,
-    TriggerRun, Trim, VERSION, VersionRow,
+    Proposal, PutItem, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec,
+    TextCondition, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -285,6 +285,24 @@ pub const CREATED_AT: Millis = -3;
 pub fn put(id: JobId, from_version: Option<u64>, spec: JobSpec, next_due: Option<Millis>) -> Command {
     let spec = StoredSpec::of(&spec);
     Command::PutJob(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
+}
+
+/// A job that is created with others.
+pub fn created(id: JobId, spec: JobSpec, next_due: Option<Millis>) -> PutItem {
+    let spec = StoredSpec::of(&spec);
+    PutItem::Put(Box::new(PutJob { id, from_version: None, created_at: CREATED_AT, spec, next_due }))
+}
+
+/// A job that is changed with others.
+pub fn changed(job: &JobRow, spec: JobSpec) -> PutItem {
+    let (id, from_version, next_due) = (job.job.id, Some(job.job.version), job.job.next_due);
+    let spec = StoredSpec::of(&spec);
+    PutItem::Put(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
+}
+
+/// A job that stays as it is among others.
+pub fn kept(job: &JobRow) -> PutItem {
+    PutItem::Keep { job: job.seq, version: job.job.version }
 }
 
 pub fn delete(job: &JobRow) -> Command {

@@ -55,7 +55,7 @@ fn find<'v>(value: &'v Value, field: &str) -> Option<&'v Value> {
         return Some(value);
     }
     if let Some((index, rest)) = field.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return find(value.get(index.parse::<usize>().ok()?)?, rest);
+        return find(value.get(index.parse::<usize>().ok()?)?, rest.strip_prefix('.').unwrap_or(rest));
     }
     value.as_object()?.iter().find_map(|(key, value)| {
         let rest = field.strip_prefix(key.as_str())?;

@@ -190,6 +190,11 @@ fn every_other_refusal_is_as_clear() {
     world.wait(async {
         let server = world.server();
         server.create(&manual("job", json!({"url": "http://127.0.0.1:9/"}))).await;
+        until("the version to rise", || async {
+            let status = server.get("/cluster/status").await.ok(200);
+            (status["cluster_version"].as_u64().unwrap() >= 2).then_some(())
+        })
+        .await;
         for (path, body, fields) in [
             ("/schedules/preview", json!({}), &["schedule"][..]),
             (
@@ -214,6 +219,18 @@ fn every_other_refusal_is_as_clear() {
             ("/cluster/clock", json!({"time": true, "more": []}), &["more", "time"]),
             ("/cluster/transfer-leadership", json!({"to": 7}), &["to"]),
             ("/jobs/job/trigger", json!({"colour": "red"}), &["colour"]),
+            ("/jobs/batch", json!({"jobs": 7, "set": "a b", "more": 1}), &["jobs", "more", "set"]),
+            ("/jobs/batch", json!({"jobs": [], "apply_id": "1", "adopt": true}), &["adopt", "apply_id"]),
+            (
+                "/jobs/batch",
+                json!({"jobs": [{"name": "x y", "schedule": 7, "webhook": {}}], "atomic": true}),
+                &["jobs[0].name", "jobs[0].schedule", "jobs[0].webhook.url"],
+            ),
+            (
+                "/sets/s/prune",
+                json!({"apply_id": "..", "max": "x", "if_count": 1.5, "dry_run": "no"}),
+                &["apply_id", "dry_run", "if_count", "max"],
+            ),
         ] {
             let reply = server.post(path, &body).await;
             assert_eq!(judge(&reply, &body), fields, "{path}");

@@ -47,6 +47,10 @@ CREATE TABLE executions (
   sum INTEGER NOT NULL
 );
 
+CREATE TABLE job_sets (
+  job INTEGER PRIMARY KEY, name TEXT NOT NULL, apply INTEGER NOT NULL, sum INTEGER NOT NULL
+);
+
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
@@ -84,6 +88,11 @@ CREATE TABLE remainders (
   PRIMARY KEY (job, nr)
 ) WITHOUT ROWID;
 
+CREATE TABLE set_applies (
+  name TEXT NOT NULL, id TEXT NOT NULL, nr INTEGER NOT NULL, sum INTEGER NOT NULL,
+  PRIMARY KEY (name, id)
+) WITHOUT ROWID;
+
 CREATE TABLE tags (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)
@@ -116,6 +125,8 @@ CREATE INDEX executions_bad ON executions (status, id) WHERE status > 3;
 CREATE INDEX executions_job ON executions (job, id, version);
 
 CREATE INDEX executions_open ON executions (job) WHERE status < 3;
+
+CREATE INDEX job_sets_name ON job_sets (name, job);
 
 CREATE INDEX jobs_state ON jobs (state);
 

@@ -18,6 +18,8 @@ pub struct Job {
     /// Who made each of them, where that is known.
     pub authors: BTreeMap<u64, By>,
     pub deleted_by: Option<By>,
+    /// The set that owns it, and the number of the apply that named it last.
+    pub set: Option<(String, i64)>,
 }
 
 impl Job {
