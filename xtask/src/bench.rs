@@ -11,6 +11,7 @@
 //! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults` | one measurement each |
 //! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
+//! | `batches` | jobs that are written together, in `create` |
 //! | `mounts` | a process with an `/etc/resolv.conf` of its own |
 //! | `proc`, `table` | the kernel's counts of CPU time and memory; the printed table |
 
@@ -18,6 +19,7 @@ mod against;
 mod api;
 mod audit;
 mod bare;
+mod batches;
 mod burst;
 mod cluster;
 mod create;
@@ -97,7 +99,7 @@ pub enum Bench {
         #[arg(long, default_value_t = 20)]
         seconds: usize,
     },
-    /// Jobs created a second, durably.
+    /// Jobs created a second, durably: one by one, and in batches.
     Create {
         /// Clients, each with one connection.
         #[arg(long, default_value_t = 64)]

@@ -1,5 +1,5 @@
 //! Jobs created a second, each durable before it is acknowledged, against what bare SQLite
-//! commits durably.
+//! commits durably; and jobs that are written together, against those that are created one by one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use chronos_state::{Batch, Command};
 use rusqlite::{Connection, OpenFlags};
 
 use super::api::create_over;
+use super::batches::{Batches, wait_for_version};
 use super::jobs::Job;
 use super::proc::Cpu;
 use super::server::Server;
@@ -33,7 +34,9 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
     let (mut count, mut took, mut cpu_us, mut times) = (0, Duration::ZERO, Cpu::default(), Vec::new());
     let (mut same, mut full) = (Vec::new(), Vec::new());
     let mut log = None;
-    let before = commits(&server).await?;
+    wait_for_version(&server.api).await?;
+    let (mut batches, mut together) = (Batches::default(), 0);
+    let mut before = commits(&server).await?;
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}: {clients} clients create jobs, then bare SQLite does");
         let cpu = Cpu::of(server.pid())?;
@@ -57,6 +60,10 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
         let group = jobs_per_commit.round() as usize;
         same.push(group::commits(log.job_bytes, group, REFERENCE)?);
         full.push(group::commits(log.job_bytes, clients, REFERENCE)?);
+        let without = commits(&server).await?;
+        together += batches.round(&server.api, &serial).await?;
+        // Those of the batches are not counted.
+        before += commits(&server).await? - without;
     }
     let jobs_per_commit = count as f64 / (commits(&server).await? - before).max(1.0);
     times.sort_unstable();
@@ -90,11 +97,13 @@ pub async fn run(clients: usize, seconds: usize) -> Result<Table> {
             table.compare(row);
         }
     }
+    batches.tell(&mut table, rate);
+    let all = count + together;
     table.judge(Row {
         measure: "acknowledged and there after kill -9".into(),
-        result: format!("{after} of {count}"),
+        result: format!("{after} of {all}"),
         target: "all".into(),
-        passed: after == count && stored == count,
+        passed: after == all && stored == all,
         ..Row::default()
     });
     table.tell(
