@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, PageLimits, StateError, VersionRow};
-use chronos_types::{Execution, JobId};
+use chronos_types::{Execution, ExecutionId, JobId};
 
 use crate::client::KEPT_PER_JOB;
 use crate::ledger::Seen;
 use crate::trouble::Troubles;
+use crate::world::since_ms;
 
 /// Executions of a job that are forgotten for none that is newer. There are a few less than are kept of a job: planned runs
 /// may have been taken off the record after others were forgotten for them, and old runs that are over late stay for longer
@@ -53,6 +55,13 @@ impl Evidence<'_> {
             return self.states.iter().collect();
         }
         self.states.iter().max_by_key(|state| state.executions.len()).into_iter().collect()
+    }
+
+    /// When an execution was over by the record, if it is on record, and if it was.
+    pub(crate) fn over_at(&self, execution: &str) -> Option<Option<Duration>> {
+        let id = ExecutionId::parse(execution).ok()?;
+        let mut records = self.whole().into_iter().flat_map(|state| &state.executions);
+        records.find(|record| record.id == id).map(|record| record.completed_at.map(since_ms))
     }
 
     /// What a job does where its runs overlap, if a client was told of the job.

@@ -82,11 +82,16 @@ impl Fire {
         Self { run, fire_at, attempt: 1, node, begun: false, policy: None }
     }
 
-    /// The number of the attempt that comes next in an unfinished execution, and whether one was begun.
-    pub(crate) fn next(status: Status, attempts: u32) -> (u32, bool) {
-        // An attempt that was under way is made again, under its own number.
-        let attempt = if status == Status::Running { attempts.max(1) } else { attempts.saturating_add(1) };
-        (attempt, status != Status::Pending)
+    /// What comes next in an execution that is unfinished on record.
+    pub(crate) fn open(run: RunRef, status: Status, attempts: u32, fire_at: Millis, node: NodeName) -> Self {
+        let begun = status != Status::Pending;
+        if status != Status::Running {
+            return Self { run, fire_at, attempt: attempts.saturating_add(1), node, begun, policy: None };
+        }
+        // An attempt that was under way is made again, under its own number, and at once. On record is when it began, by
+        // the clock of its node, and that may have been days ahead.
+        let fire_at = fire_at.min(run.scheduled_time);
+        Self { run, fire_at, attempt: attempts.max(1), node, begun, policy: None }
     }
 }
 

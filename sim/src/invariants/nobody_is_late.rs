@@ -15,7 +15,7 @@
 //!
 //! A run of a job that does not allow overlap may wait for those before it. Its lateness has no bound then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chronos_types::JobId;
@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::evidence::Evidence;
 use crate::ledger::{Asked, Delivery};
-use crate::trouble::name;
+use crate::trouble::{Kind, name};
 use crate::world::{at_ms, since_ms};
 
 /// A few messages, of a millisecond or two each, and a look at a disk that takes no time.
@@ -95,19 +95,33 @@ fn judge<'a>(evidence: &Evidence<'_>, delivery: &'a Delivery) -> Option<Judged<'
     // A leader plans by its own clock, which may be so much behind.
     let planned_anew = PLANNED_ANEW + Duration::from_millis(troubles.off_ms.unsigned_abs());
     let bound = match bears(planned_anew) {
-        Some(well) if well.contains(&home) && !has_guest => planned_anew,
+        // Where a link fails, either end may be the leader, to whom the other one is lost.
+        Some(well)
+            if well.contains(&home)
+                && !has_guest
+                && !troubles.explain(&home, since(planned_anew), delivery.at, &[Kind::HalfCutOff]) =>
+        {
+            planned_anew
+        }
         _ => bears(GIVEN_AWAY).map(|_| GIVEN_AWAY)?,
     };
     Some(Judged { delivery, late, bound, in_trouble: true })
 }
 
-/// Whether an attempt of another run of the job was not over at the run's instant, or came later than that.
+/// Whether another run of the job was not over at the run's instant: an attempt of it, or the run, which may have waited for
+/// a retry. When that was over is on record. Of one that was forgotten, the last attempt says whether it surely was.
 fn has_waited(evidence: &Evidence<'_>, delivery: &Delivery) -> bool {
     let instant = since_ms(delivery.scheduled_ms());
-    let mut before = evidence.seen.deliveries.iter().take_while(|before| before.at <= delivery.at);
-    before.any(|before| {
-        let is_of_another = before.job == delivery.job && before.execution != delivery.execution;
-        is_of_another && before.at + before.reply.late + ON_TIME > instant
+    let before = evidence.seen.deliveries.iter().take_while(|before| before.at <= delivery.at);
+    let others = before.filter(|before| before.job == delivery.job && before.execution != delivery.execution);
+    let last: BTreeMap<_, _> = others.map(|before| (&before.execution, before)).collect();
+    last.into_iter().any(|(execution, last)| {
+        let over = match evidence.over_at(execution) {
+            Some(over) => over,
+            None if last.surely_succeeds() => Some(last.at + last.reply.late),
+            None => None,
+        };
+        over.is_none_or(|over| over + ON_TIME > instant)
     })
 }
 

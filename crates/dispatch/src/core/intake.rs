@@ -26,6 +26,10 @@ impl Executions {
             // then it would wait until the clock has caught up.
             fire.fire_at = fire.fire_at.min(step.now.wall);
         }
+        if fire.begun && fire.attempt == 1 && fire.run.is_beyond_plans(step.now.wall) {
+            // By a clock that was days ahead it was planned, and begun: it is no retry. Nobody else waits for that instant.
+            fire.fire_at = fire.fire_at.min(step.now.wall);
+        }
         match self.entries.get_mut(&id) {
             Some(entry) if matches!(entry.state, State::Reported) && fire.attempt > entry.fire.attempt => {
                 let due = Entry::due_of(entry.backoff, &fire);

@@ -48,6 +48,16 @@ pub(super) fn holder(context: &Context<'_>, job: JobSeq) -> Result<Option<NodeNa
     })
 }
 
+/// The node that holds the first unfinished run of a job of those that this one does not hold.
+pub(super) fn holder_beside(
+    context: &Context<'_>,
+    job: JobSeq,
+    node: &NodeName,
+) -> Result<Option<NodeName>, StateError> {
+    let remainders = remainder::of_job(context, job)?;
+    Ok(first(context, job, &remainders, |open| open.node != *node)?.map(|open| open.node))
+}
+
 /// The first unfinished run of a job that is one of those looked for. What a change is to end counts as ended, however
 /// far that has come.
 fn first(

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use super::context::{Context, Open};
 use crate::error::StateError;
 use crate::outcome::{Effect, ExecutionAnswer};
-use crate::run::{Fire, RunRef};
+use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{self, Code};
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
 use crate::stored::row;
@@ -113,8 +113,7 @@ impl Record {
     /// What the node of an unfinished execution has to fire. A read of the state gives the same.
     pub(super) fn owed(&self, context: &Context<'_>) -> Result<Fire, StateError> {
         let Self { run, fire_at, ref node, .. } = *self;
-        let (attempt, begun) = Fire::next(self.status, self.attempts);
-        let fire = Fire { run, fire_at, attempt, node: node.clone(), begun, policy: None };
+        let fire = Fire::open(run, self.status, self.attempts, fire_at, node.clone());
         raw::with_policy(context.db, fire)
     }
 
@@ -138,6 +137,11 @@ impl Record {
                 cancelled_by: None,
             })
         })
+    }
+
+    /// Its job.
+    pub(super) fn job(&self) -> JobSeq {
+        self.run.job
     }
 
     /// What asked for it.

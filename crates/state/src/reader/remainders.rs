@@ -83,7 +83,6 @@ pub(super) struct OpenFire {
 impl OpenFire {
     pub(super) fn read(row: &Row<'_>, node: &NodeName) -> Result<Self, StateError> {
         let status = code::status(row.get(5)?);
-        let (attempt, begun) = Fire::next(status, row.get(6)?);
         let run = RunRef {
             execution: ExecutionId::from_bytes(row.get(0)?),
             job: columns::job_seq(row, 1)?,
@@ -93,7 +92,7 @@ impl OpenFire {
         };
         // Only what is planned and not begun is withdrawn, and little of that has a detail.
         let unsure = status == Status::Pending && StoredDetail::or_unknown(row.get_ref(9)?).unsure;
-        let fire = Fire { run, fire_at: row.get(4)?, attempt, node: node.clone(), begun, policy: None };
+        let fire = Fire::open(run, status, row.get(6)?, row.get(4)?, node.clone());
         Ok(Self { seq: row.get(8)?, status, unsure, fire })
     }
 

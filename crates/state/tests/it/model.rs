@@ -331,8 +331,15 @@ impl Model {
     }
 
     fn reassign(&mut self, moved: &Moved) {
-        let Some(job) = self.reassign_one(moved) else { return };
-        if self.jobs[&job].spec().concurrency == Concurrency::Allow {
+        let mut moved = moved.clone();
+        let Some(job) = self.runs.get(&moved.execution).map(|run| run.job) else { return };
+        let may_overlap = self.jobs[&job].spec().concurrency == Concurrency::Allow;
+        // Where some of its runs are elsewhere already, the others go there.
+        let mut open = self.open(job).into_iter().map(|id| &self.runs[&id].execution.node_id);
+        if let Some(elsewhere) = open.find(|node| **node != moved.from).filter(|_| !may_overlap) {
+            moved.to = elsewhere.clone();
+        }
+        if self.reassign_one(&moved).is_none() || may_overlap {
             return;
         }
         let is_later = |(_, id): &(&i64, &ExecutionId)| **id == moved.execution;

@@ -23,9 +23,10 @@ fn by(other: &str, fire: &Fire) -> Fire {
 fn an_open_execution_goes_to_the_other_node_with_the_attempt_that_it_owes() {
     let cases = [
         ("pending", &[][..], 1000, 1, false),
-        ("under way", &[begun(1, 1001)], 1001, 1, true),
+        ("under way", &[begun(1, 1001)], 1000, 1, true),
+        ("under way, by a clock that was days ahead", &[begun(1, 900_000_000)], 1000, 1, true),
         ("waiting for a retry", &[failed(1, 1000, Some(9000))], 9000, 2, true),
-        ("in a later attempt", &[failed(1, 1000, Some(2000)), begun(2, 2001)], 2001, 2, true),
+        ("in a later attempt", &[failed(1, 1000, Some(2000)), begun(2, 2001)], 1000, 2, true),
     ];
     for (say, before, fire_at, attempt, begun) in cases {
         let (mut world, fire) = run_with(before);
@@ -78,23 +79,50 @@ fn what_came_meanwhile_goes_along_where_runs_may_not_overlap() {
         let (job, first) = world.with_run(JobSpec { concurrency, ..spec("a") });
         let mut plan_at = |at| fire_of(&world.done(1500, plan([run(&job, at)])));
         let [second, third, fourth] = [2000, 3000, 4000].map(&mut plan_at);
-        // One that is over, and one that is elsewhere.
+        // One that is over.
         world.done(2100, report(&third, delivered(1, 3000)));
-        world.done(2100, reassign(&fourth, NODE, "n3"));
         let moved_at = |world: &mut World, fire| {
             let effects = world.done(2200, moved(fire, NODE, "n2", true));
             fires(&effects).into_iter().map(|fire| (fire.run.execution, fire.node)).collect::<Vec<_>>()
         };
         // An earlier one does not go along with a later one.
         let at_n2 = |fire: &Fire| (fire.run.execution, node("n2"));
-        let both = [at_n2(&first), at_n2(&second)];
-        let expected = if goes_along { &both[..] } else { &both[..1] };
+        let all = [at_n2(&first), at_n2(&second), at_n2(&fourth)];
+        let expected = if goes_along { &all[..] } else { &all[..1] };
         assert_eq!(moved_at(&mut world, &first), expected, "{concurrency:?}");
         let of = |world: &World, fire: &Fire| world.execution(fire.run.execution).node_id;
         assert_eq!(of(&world, &second), node(if goes_along { "n2" } else { NODE }));
-        assert_eq!(of(&world, &fourth), node("n3"));
-        assert_eq!(world.done(2300, reassign(&second, "n2", NODE)).len(), usize::from(goes_along));
+        assert_eq!(world.done(2300, reassign(&second, "n2", NODE)).len(), if goes_along { 2 } else { 0 });
         assert_eq!(of(&world, &first), node("n2"), "it is earlier");
+    }
+}
+
+#[test]
+fn runs_that_may_not_overlap_go_where_others_of_their_job_are_already() {
+    let policies = [
+        (Concurrency::Forbid, true),
+        (Concurrency::Queue, true),
+        (Concurrency::Replace, true),
+        (Concurrency::Allow, false),
+    ];
+    for (concurrency, goes_beside) in policies {
+        let mut world = World::new();
+        let (job, first) = world.with_run(JobSpec { concurrency, ..spec("a") });
+        let [second, third] = [2000, 3000].map(|at| fire_of(&world.done(1500, plan([run(&job, at)]))));
+        // Its node gives the later ones away first, and by then that node is no more known to live.
+        world.done(2100, reassign(&second, NODE, "n3"));
+        let of = |world: &World, fire: &Fire| world.execution(fire.run.execution).node_id;
+        world.done(2200, reassign(&first, NODE, "n2"));
+        world.done(2200, reassign(&third, NODE, "n2"));
+        let expected = node(if goes_beside { "n3" } else { "n2" });
+        assert_eq!([of(&world, &first), of(&world, &third)], [expected.clone(), expected], "{concurrency:?}");
+        // That node is gone too: with no other that holds any, they go where they are given.
+        for fire in [&first, &second, &third] {
+            world.done(2300, reassign(fire, "n3", "n1"));
+        }
+        let left = usize::from(!goes_beside) * 2;
+        assert_eq!(world.ask(|r| r.open_of(&node("n2"), None, 10)).len(), left, "{concurrency:?}");
+        assert_eq!(world.ask(|r| r.open_of(&node("n3"), None, 10)).len(), 0, "{concurrency:?}");
     }
 }
 

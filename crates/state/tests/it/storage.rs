@@ -11,9 +11,9 @@ fn unfinished_executions_survive_a_restart_with_their_attempt_numbers() {
     let job = world.create("a");
     let says = [
         (None, 1, 1000, false),
-        (Some(vec![begun(1, 2005)]), 1, 2005, true),
+        (Some(vec![begun(1, 2005)]), 1, 2000, true),
         (Some(vec![failed(1, 3000, Some(9000))]), 2, 9000, true),
-        (Some(vec![failed(1, 4000, Some(4500)), begun(2, 4501)]), 2, 4501, true),
+        (Some(vec![failed(1, 4000, Some(4500)), begun(2, 4501)]), 2, 4000, true),
     ];
     let mut wanted = Vec::new();
     for (due, (what, attempt, fire_at, begun)) in [1000, 2000, 3000, 4000].into_iter().zip(says) {

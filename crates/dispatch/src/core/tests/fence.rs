@@ -102,3 +102,13 @@ fn what_had_begun_before_a_restart_is_made_again_and_holds_its_jobs_place() {
     assert_eq!(bench.after(500), ["attempt 11#2 v1"]);
     assert_eq!(bench.ended(11, 2, success()), ["11#2 delivered", "over success in 0", "attempt 12#1 v1"]);
 }
+
+#[test]
+fn what_a_clock_that_was_days_ahead_has_begun_is_made_again_at_once() {
+    let mut bench = Bench::new(64);
+    bench.knows(1, 1, Allow);
+    let days = 22 * 86_400_000;
+    bench.lift([chronos_state::Fire { begun: true, ..fire_at(11, days) }, fire_at(12, days)]);
+    // What was not begun waits for its own instant, whoever planned it.
+    assert_eq!(bench.tick(), ["attempt 11#1 v1"]);
+}

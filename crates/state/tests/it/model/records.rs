@@ -64,7 +64,11 @@ impl Run {
                 scheduled_time: execution.scheduled_time,
                 trigger: execution.trigger,
             },
-            fire_at: self.fire_at,
+            // What was under way is made again at once, whatever its node's clock said.
+            fire_at: match execution.status {
+                Status::Running => self.fire_at.min(execution.scheduled_time),
+                _ => self.fire_at,
+            },
             attempt: match execution.status {
                 Status::Running => execution.attempts,
                 _ => execution.attempts + 1,
