@@ -131,13 +131,14 @@ fn has_guest(evidence: &Evidence<'_>, from: Duration, to: Duration) -> bool {
     guests.any(|(invited, removed)| *invited <= to && removed.is_none_or(|removed| removed >= from))
 }
 
-/// Whether the job may have been created or changed so shortly before that a run could not be planned in time.
+/// Whether the job may have been created or changed so shortly before that a run could not be planned in time, or after its
+/// instant: an `@at` that a change brings may be a little late, and runs all the same.
 fn is_changed(evidence: &Evidence<'_>, delivery: &Delivery) -> bool {
     let Some(job) = evidence.seen.jobs.get(&delivery.job) else { return true };
-    let (scheduled, off) = (delivery.scheduled_ms(), evidence.troubles.off_ms);
+    let (scheduled, came, off) = (delivery.scheduled_ms(), at_ms(delivery.at), evidence.troubles.off_ms);
     job.times().any(|Asked { asked, answered }| {
         let until = answered.map_or(asked + CHANGED.1, |answered| answered + CHANGED.0);
-        at_ms(asked) - off <= scheduled && scheduled <= at_ms(until) + off
+        at_ms(asked) - off <= came && scheduled <= at_ms(until) + off
     })
 }
 
