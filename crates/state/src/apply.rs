@@ -6,6 +6,7 @@ mod clock;
 mod compare;
 mod context;
 mod counter;
+pub(crate) mod events;
 mod insert;
 mod job;
 mod missed;
@@ -41,9 +42,9 @@ pub(crate) fn batch(
     batch: LogBatch<'_>,
     takes_lost_word: bool,
 ) -> Result<Applied, StateError> {
-    let LogBatch { batch, follows } = batch;
+    let LogBatch { batch, index, follows } = batch;
     clock::pass(db, batch)?;
-    let mut context = Context { takes_lost_word, ..Context::new(db, batch.at, follows) };
+    let mut context = Context { takes_lost_word, ..Context::new(db, batch.at, index, follows) };
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
         outcomes.push(match &item.idempotency {

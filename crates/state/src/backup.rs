@@ -12,6 +12,7 @@ use chronos_types::{Millis, NodeName};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::check::whole as check_state;
+use crate::command::EVENTS_SINCE;
 use crate::copy::{CopyBounds, copy as copy_state};
 use crate::error::StateError;
 use crate::private;
@@ -74,13 +75,18 @@ fn strip(state: &Path, notes: &str, bounds: &CopyBounds) -> Result<(Counts, u32)
     let mut db = open_unsafe(state)?;
     let left = bounds.work(&mut db, |db| {
         db.execute("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", [notes])?;
+        let version = schema::version(db)?;
+        if version >= EVENTS_SINCE {
+            // Their places are those of a log that ends here.
+            db.execute("DELETE FROM events", [])?;
+        }
         let sql = concat!(
             "SELECT (SELECT count(*) FROM jobs WHERE ",
             live_job!(),
             "), (SELECT count(*) FROM executions)"
         );
         let (jobs, executions) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((Counts { jobs, executions }, schema::version(db)?))
+        Ok((Counts { jobs, executions }, version))
     })?;
     db.close().map_err(|(_, error)| error)?;
     Ok(left)

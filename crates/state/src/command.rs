@@ -33,6 +33,8 @@ pub(crate) const FIRST: u32 = 1;
 pub const AUTHORS_SINCE: u32 = 2;
 /// The version from which on jobs can be written together, and sets own jobs.
 pub const SETS_SINCE: u32 = 2;
+/// The version from which on events are put on record.
+pub const EVENTS_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;

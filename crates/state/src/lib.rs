@@ -28,21 +28,23 @@ pub mod wal;
 pub use check::{Check, check};
 pub use command::{
     AUTHORS_SINCE, Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, Confirm,
-    DeleteJob, DueAnew, Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan, PlanStep,
-    PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Report, Reported, RowKey, SETS_SINCE,
-    SetOwner, TriggerRun, Trim, VERSION,
+    DeleteJob, DueAnew, EVENTS_SINCE, Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan,
+    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Report, Reported, RowKey,
+    SETS_SINCE, SetOwner, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
-    Age, BadJob, ClusterTime, Due, DueJob, DuePlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter,
-    JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, PageLimits, PassedBy, PendingRun, Reader,
-    SetBack, SetSurplus, Surplus, TextCondition, VersionRow, WaitingRuns,
+    Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EventJob, EventPage, EventPlace, ExecutionFilter,
+    ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, PageLimits,
+    PassedBy, PendingRun, Reader, RecordedEvent, SetBack, SetSurplus, Surplus, TextCondition, VersionRow,
+    WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
+pub use stored::event::{Event, ExecutionEvent, JobEvent};
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{StoredAuth, StoredWebhook};

@@ -22,6 +22,8 @@ pub struct Applied {
     /// The jobs that were created, changed or deleted, one for each time. Whoever keeps something about jobs reads
     /// them again.
     pub changed: Vec<JobSeq>,
+    /// How many events it has put on record.
+    pub events: usize,
     /// What this node has in the rows that the batch has compared, where it has any compared.
     pub digest: Option<Box<RangeDigest>>,
 }

@@ -3,6 +3,7 @@
 mod aged;
 mod clock;
 mod connection;
+mod events;
 mod executions;
 mod hash;
 mod jobs;
@@ -20,6 +21,7 @@ mod upcoming;
 pub use aged::Age;
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
+pub use events::{EventJob, EventPage, EventPlace, RecordedEvent};
 pub use executions::{ExecutionFilter, ExecutionRow};
 pub use jobs::{JobFilter, JobRow, JobsAmong, VersionRow};
 pub use nodes::OpenRun;

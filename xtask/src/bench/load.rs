@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, Command, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, Proposal, PutJob, Report,
-    Reported, RunRef, StoredSpec, VERSION,
+    Batch, Command, EVENTS_SINCE, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, Proposal,
+    PutJob, Report, Reported, RunRef, StoredSpec, VERSION,
 };
 use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName, Response, Trigger};
 use rusqlite::{Connection, OpenFlags};
@@ -28,6 +28,10 @@ pub struct Loader {
     sink: SocketAddr,
     /// The number of the last job.
     serial: i64,
+    /// How many batches were applied.
+    batches: u64,
+    /// The same file.
+    file: Connection,
 }
 
 impl Loader {
@@ -43,10 +47,10 @@ impl Loader {
     pub fn open_as_it_is(directory: &Path, sink: SocketAddr) -> Result<Self> {
         let path = directory.join("state.db");
         let machine = Machine::open(&path)?;
-        let file = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let file = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let last = "SELECT last FROM counters WHERE name = 'job'";
         let serial = file.query_row(last, [], |row| row.get(0))?;
-        Ok(Self { machine, sink, serial })
+        Ok(Self { machine, sink, serial, batches: 0, file })
     }
 
     /// Raises the version of the state to what this build has, at this instant.
@@ -154,8 +158,15 @@ impl Loader {
 
     /// Applies batches in one transaction.
     fn apply_all(&mut self, batches: &[Batch]) -> Result<()> {
-        let batches: Vec<_> = batches.iter().map(|batch| LogBatch { batch, follows: VERSION }).collect();
+        let indexed = (self.batches + 1..).zip(batches);
+        let batches: Vec<_> =
+            indexed.map(|(index, batch)| LogBatch { batch, index, follows: VERSION }).collect();
+        self.batches += batches.len() as u64;
         let applied = self.machine.apply(&batches, &[])?;
+        if self.machine.version()? >= EVENTS_SINCE {
+            // Their places are those of no log, and the log of the server begins anew.
+            self.file.execute("DELETE FROM events", [])?;
+        }
         let mut outcomes = applied.iter().flat_map(|applied| &applied.outcomes);
         match outcomes.find(|outcome| matches!(outcome, Outcome::Refused { .. })) {
             Some(other) => Err(format!("a command was not taken: {other:?}").into()),

@@ -75,7 +75,7 @@ mod tests {
         let mut machine = Machine::open(path).expect("a state");
         let batch =
             Batch { at: 1, items: (0..20).flat_map(|n| put_job(n, &"x".repeat(1 << 20)).items).collect() };
-        machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[]).expect("applied");
+        machine.apply(&[LogBatch { batch: &batch, index: 1, follows: VERSION }], &[]).expect("applied");
     }
 
     async fn fault_of(path: &Path) -> Option<String> {

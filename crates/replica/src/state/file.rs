@@ -107,7 +107,7 @@ impl StateFile {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(logged) => {
                     position.at = time::after(position.at, logged.batch());
-                    batches.push(LogBatch { batch: logged.batch(), follows });
+                    batches.push(LogBatch { batch: logged.batch(), index: entry.log_id.index, follows });
                 }
                 EntryPayload::Membership(membership) => {
                     position.membership = StoredMembership::new(Some(entry.log_id), membership.clone());

@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 const READ_THREADS: usize = 3;
 /// Retention takes its time. Reassignment does not wait for it.
 const BACKGROUND_THREADS: usize = 2;
+/// One reads for all who listen: what happened is told within milliseconds, whatever else is read.
+const EVENT_THREADS: usize = 1;
 /// Questions of clients at once: more would only compete for the two to four cores that everything runs on.
 const QUERY_THREADS: usize = 2;
 
@@ -56,6 +58,7 @@ pub enum QueryError {
 pub struct Store {
     reads: Pool<Reader>,
     background: Pool<Reader>,
+    events: Pool<Reader>,
     queries: Pool<Reader>,
     limits: QueryLimits,
     metrics: Metrics,
@@ -88,6 +91,7 @@ impl Store {
         Ok(Self {
             reads: pool("read", READ_THREADS)?,
             background: pool("read-background", BACKGROUND_THREADS)?,
+            events: pool("read-events", EVENT_THREADS)?,
             queries: pool("query", QUERY_THREADS)?,
             limits,
             metrics,
@@ -99,6 +103,12 @@ impl Store {
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { reads: self.background.clone(), ..self.clone() }
+    }
+
+    /// The same state, for the loop that reads what happened.
+    #[must_use]
+    pub fn for_events(&self) -> Self {
+        Self { reads: self.events.clone(), ..self.clone() }
     }
 
     /// Reads for planning, firing and the loops. It is never refused.

@@ -32,7 +32,7 @@ impl Bench {
         let mut machine = Machine::open(&directory.path().join("state.db")).expect("the state opens");
         let items = (0..400).flat_map(|n| put_job(n, "a job").items).collect();
         let batch = Batch { at: 1, items };
-        machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[]).expect("applied");
+        machine.apply(&[LogBatch { batch: &batch, index: 1, follows: VERSION }], &[]).expect("applied");
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let store = Store::with_limits(&machine, limits, metrics, &Env::real()).expect("readers");

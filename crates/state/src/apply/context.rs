@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::counter::Counter;
+use super::events::Events;
 use super::open_runs::OpenRuns;
 
 use crate::command::{Compare, MAX_ROWS};
@@ -27,6 +28,8 @@ pub(super) struct Context<'a> {
     pub(super) statements: Statements<'a>,
     /// The batch's instant.
     pub(super) at: Millis,
+    /// Its place in the log.
+    pub(super) index: u64,
     /// The highest version that every member of the cluster followed at this place of the log.
     pub(super) follows: u32,
     pub(super) effects: Vec<Effect>,
@@ -44,6 +47,8 @@ pub(super) struct Context<'a> {
     pub(super) rows_left: usize,
     /// Counts the unfinished executions of each node.
     pub(super) open_runs: OpenRuns,
+    /// What those who listen are told.
+    pub(super) events: Events,
     /// Numbers executions.
     pub(super) executions: Counter,
     /// Numbers jobs.
@@ -77,12 +82,13 @@ pub(super) struct Open {
 
 impl<'a> Context<'a> {
     /// Begins a batch.
-    pub(super) fn new(db: &'a Connection, at: Millis, follows: u32) -> Self {
+    pub(super) fn new(db: &'a Connection, at: Millis, index: u64, follows: u32) -> Self {
         let (executions, jobs) = (Counter::new("execution"), Counter::new("job"));
         Self {
             db,
             statements: Statements::new(db),
             at,
+            index,
             follows,
             effects: Vec::new(),
             ended: Vec::new(),
@@ -92,6 +98,7 @@ impl<'a> Context<'a> {
             is_any_remainder: Cell::default(),
             rows_left: MAX_ROWS,
             open_runs: OpenRuns::default(),
+            events: Events::default(),
             executions,
             jobs,
             takes_lost_word: false,
@@ -103,9 +110,10 @@ impl<'a> Context<'a> {
     pub(super) fn close(self) -> Result<Applied, StateError> {
         self.executions.close(self.db)?;
         self.jobs.close(self.db)?;
+        let events = self.events.close(&self)?;
         self.open_runs.close(self.db)?;
         let Self { at, effects, ended, changed, .. } = self;
-        Ok(Applied { at, effects, ended, changed, ..Applied::default() })
+        Ok(Applied { at, effects, ended, changed, events, ..Applied::default() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Creating, changing and deleting jobs.
 
-use chronos_types::{By, Millis};
+use chronos_types::{By, EventType, JobId, Millis};
 use rusqlite::ErrorCode;
 use rusqlite::types::{Null, Value};
 
@@ -12,6 +12,7 @@ use crate::outcome::{Effect, Outcome, Refusal};
 use crate::remainder::Change;
 use crate::run::JobSeq;
 use crate::stored::code::{Code, JobState};
+use crate::stored::event::{Event, JobEvent};
 use crate::stored::spec::StoredSpec;
 use crate::stored::{raw, row, spec};
 
@@ -61,6 +62,7 @@ fn create(
     authors::note(context, seq, 1, by)?;
     context.effects.push(Effect::DueChanged);
     context.changed.push(seq);
+    tell(context, EventType::JobCreated, seq, put.id, 1, name);
     Ok(Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due })
 }
 
@@ -84,6 +86,7 @@ fn change(
     }
     keep_version(context, job)?;
     authors::note(context, job.seq, version, by)?;
+    tell(context, EventType::JobChanged, job.seq, put.id, version, name);
     if !has_tags(context, job.seq, &put.spec)? {
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
@@ -149,9 +152,17 @@ pub(super) fn delete(
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     authors::note(context, job.seq, job.version + 1, by)?;
     sets::leave(context, job.seq)?;
+    let name = raw::name(text(&job.spec));
+    tell(context, EventType::JobDeleted, job.seq, delete.id, job.version, &name);
     remainder::begin(context, job.seq, Change::Delete)?;
     context.changed.push(job.seq);
     Ok(Outcome::Done)
+}
+
+/// Tells those who listen what happened to a job.
+pub(super) fn tell(context: &Context<'_>, what: EventType, job: JobSeq, id: JobId, version: u64, name: &str) {
+    let event = JobEvent { what, job, id, version, name: name.to_owned() };
+    context.events.add(context.at, &Event::Job(event));
 }
 
 /// A specification on record as a text. One that is none says nothing.

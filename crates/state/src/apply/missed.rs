@@ -2,7 +2,7 @@
 //!
 //! The entry is an execution that is over and has no attempt. So it is listed, kept and forgotten as all others are.
 
-use chronos_types::{Status, Trigger};
+use chronos_types::{EventType, Status, Trigger};
 use rusqlite::types::Null;
 
 use super::context::Context;
@@ -10,6 +10,7 @@ use super::insert::INSERT;
 use crate::command::{PassedOver, PlanStep};
 use crate::error::StateError;
 use crate::stored::code::Code;
+use crate::stored::event::{Event, ExecutionEvent};
 use crate::stored::execution::{StoredDetail, StoredMissed};
 use crate::stored::row;
 
@@ -49,6 +50,18 @@ pub(super) fn record(
     )?;
     if written == 1 {
         context.executions.give(number);
+        let event = ExecutionEvent {
+            what: EventType::ExecutionMissed,
+            job: step.job,
+            id: *entry,
+            trigger: Trigger::Schedule,
+            scheduled_time: *to,
+            attempts: 0,
+            status_code: None,
+            error_kind: None,
+            duration_ms: None,
+        };
+        context.events.add(context.at, &Event::Execution(event));
     }
     Ok(written == 1)
 }

@@ -1,6 +1,8 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
-use chronos_types::{By, ErrorKind, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger};
+use chronos_types::{
+    By, ErrorKind, EventType, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger,
+};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
@@ -8,6 +10,7 @@ use crate::error::StateError;
 use crate::outcome::{Effect, ExecutionAnswer};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{self, Code};
+use crate::stored::event::{Event, ExecutionEvent};
 use crate::stored::execution::{StoredAttempt, StoredDetail, StoredResponse};
 use crate::stored::row;
 use crate::stored::{columns, raw};
@@ -41,6 +44,8 @@ pub(super) struct Record {
     stored_version: u64,
     /// The number of the trigger in the row.
     stored_trigger: i64,
+    /// Where it stands in the row, and after how many attempts.
+    stored_status: (Status, usize),
     /// The node under whose name it counts as unfinished, if it does.
     counted_for: Option<NodeName>,
     /// When the attempt under way began, if that is known.
@@ -63,6 +68,7 @@ fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
     let node = columns::node(row, 11)?;
     let fire_at = row.get(3)?;
     let version = row.get(8)?;
+    let detail = StoredDetail::or_unknown(row.get_ref(6)?);
     Ok(Record {
         seq: row.get(0)?,
         run: RunRef {
@@ -80,9 +86,10 @@ fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
         started_at: row.get(4)?,
         completed_at: row.get(5)?,
         replay_of: row.get(12)?,
-        detail: StoredDetail::or_unknown(row.get_ref(6)?),
         stored_version: version,
         stored_trigger,
+        stored_status: (status, detail.attempts.len()),
+        detail,
         // While an attempt runs, `fire_at` holds when it began.
         running_since: (status == Status::Running).then_some(fire_at),
     })
@@ -226,6 +233,7 @@ impl Record {
             }
             self.counted_for = counts_for;
         }
+        self.tell(context);
         let detail = (!self.detail.is_empty()).then(|| self.detail.to_json()).transpose()?;
         let RunRef { execution, job, version, scheduled_time, trigger: _ } = self.run;
         // The version is in an index, which SQLite writes anew whenever a statement names the column.
@@ -254,6 +262,36 @@ impl Record {
             row::cells![],
         )?;
         Ok(())
+    }
+}
+
+impl Record {
+    /// Tells those who listen where it has come to, if that is news. Of attempts that fail one after the other, each is.
+    fn tell(&mut self, context: &Context<'_>) {
+        let stands = (self.status, self.detail.attempts.len());
+        let (before, attempts) = std::mem::replace(&mut self.stored_status, stands);
+        let fails_again = self.status == Status::Retrying && stands.1 > attempts;
+        if self.status == before && !fails_again {
+            return;
+        }
+        let RunRef { execution: id, job, scheduled_time, trigger, version: _ } = self.run;
+        let took = self.started_at.zip(self.completed_at).filter(|_| self.is_finished());
+        // What stands there of the attempt before says nothing of one that is under way.
+        let last = self.detail.attempts.last().filter(|_| self.status != Status::Running);
+        let has_failed = !matches!(self.status, Status::Running | Status::Success);
+        let error = self.detail.error_kind.as_deref().filter(|_| has_failed);
+        let event = ExecutionEvent {
+            what: EventType::of(self.status),
+            job,
+            id,
+            trigger,
+            scheduled_time,
+            attempts: self.attempts,
+            status_code: last.and_then(|attempt| attempt.status_code),
+            error_kind: error.and_then(|kind| ErrorKind::parse(kind).ok()),
+            duration_ms: took.map(|(begun, over)| over.saturating_sub(begun).max(0).cast_unsigned()),
+        };
+        context.events.add(context.at, &Event::Execution(event));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs that no schedule asked for: manual ones, and replays of earlier executions.
 
-use chronos_types::{By, Concurrency, ExecutionId, Trigger};
+use chronos_types::{By, Concurrency, EventType, ExecutionId, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, LiveJob};
@@ -10,6 +10,7 @@ use crate::command::TriggerRun;
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::{Fire, RunRef};
+use crate::stored::event::{Event, ExecutionEvent};
 use crate::stored::{raw, row};
 
 pub(super) fn trigger(
@@ -48,10 +49,27 @@ pub(super) fn trigger(
     let fire = raw::with_policy(context.db, fire)?;
     if insert(context, &fire, run.replay_of, by)? {
         context.add_held(job.seq, 1)?;
+        tell(context, &fire.run);
         context.effects.push(Effect::Fire(fire));
     }
     // Where the command arrives twice, the answer is of what is on record.
     Ok(Outcome::Execution(record::of_inserted(context, run.execution)?.answer(context)?))
+}
+
+/// Tells those who listen that a run was asked for.
+fn tell(context: &Context<'_>, run: &RunRef) {
+    let event = ExecutionEvent {
+        what: EventType::ExecutionTriggered,
+        job: run.job,
+        id: run.execution,
+        trigger: run.trigger,
+        scheduled_time: run.scheduled_time,
+        attempts: 0,
+        status_code: None,
+        error_kind: None,
+        duration_ms: None,
+    };
+    context.events.add(context.at, &Event::Execution(event));
 }
 
 /// The run that repeats an execution of a job: the same version under the same scheduled time. None where there is no

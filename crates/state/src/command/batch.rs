@@ -72,6 +72,8 @@ pub struct Idempotency {
 pub struct LogBatch<'a> {
     /// The commands.
     pub batch: &'a Batch,
+    /// The place of the batch in the log. It grows from batch to batch.
+    pub index: u64,
     /// The highest version that every member of the cluster followed at this place of the log. It comes from
     /// the members as the log has them, so that it is the same on every node.
     pub follows: u32,

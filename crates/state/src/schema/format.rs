@@ -15,7 +15,10 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 
 /// What each version after the first changes; the first of these makes the second version.
 const STEPS: &[Step] = &[
-    |db| [super::tables::AUTHORS, super::tables::SETS].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?)),
+    |db| {
+        use super::tables::{AUTHORS, EVENTS, SETS};
+        [AUTHORS, SETS, EVENTS].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
+    },
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),
 ];

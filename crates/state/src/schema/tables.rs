@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use super::format;
-use crate::command::{AUTHORS_SINCE, FIRST, SETS_SINCE, VERSION};
+use crate::command::{AUTHORS_SINCE, EVENTS_SINCE, FIRST, SETS_SINCE, VERSION};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
 use crate::stored::{clock, row};
@@ -178,6 +178,21 @@ CREATE TABLE set_applies (
 ) WITHOUT ROWID;
 ";
 
+/// What it brings too.
+pub(super) const EVENTS: &str = "
+-- What those who listen are told: a row for each entry of the log that has changed something. place: its index.
+-- elapsed: milliseconds that passed up to it, without jumps of the clock. upto: bytes of all rows up to it.
+-- body: see stored/event.rs.
+CREATE TABLE events (
+  place INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  elapsed INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  sum INTEGER NOT NULL
+);
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -188,11 +203,12 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 14] = [
+pub(crate) const REPLICATED: [Table; 15] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
     Table { name: "due", key: &["seq"], since: FIRST },
+    Table { name: "events", key: &["place"], since: EVENTS_SINCE },
     Table { name: "executions", key: &["seq"], since: FIRST },
     Table { name: "job_sets", key: &["job"], since: SETS_SINCE },
     Table { name: "jobs", key: &["seq"], since: FIRST },

@@ -4,7 +4,7 @@
 //! condition of its partial indexes. No other file may write the number of a status or of a job's state.
 //! The tests below check that, and that the conditions match the numbers.
 
-use chronos_types::{ActorKind, Status, Trigger};
+use chronos_types::{ActorKind, ErrorKind, EventType, Status, Trigger};
 
 /// The numbers of an enum's values. They are on the disk for ever: append, never reorder.
 pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
@@ -37,6 +37,38 @@ impl Code for Trigger {
 
 impl Code for ActorKind {
     const ORDER: &'static [Self] = &[Self::Anonymous, Self::System];
+}
+
+/// Those of an entry of the log. What is told of the cluster is in no entry.
+impl Code for EventType {
+    const ORDER: &'static [Self] = &[
+        Self::JobCreated,
+        Self::JobChanged,
+        Self::JobDeleted,
+        Self::ExecutionTriggered,
+        Self::ExecutionStarted,
+        Self::ExecutionRetrying,
+        Self::ExecutionSucceeded,
+        Self::ExecutionFailed,
+        Self::ExecutionCancelled,
+        Self::ExecutionSkipped,
+        Self::ExecutionMissed,
+    ];
+}
+
+impl Code for ErrorKind {
+    const ORDER: &'static [Self] = &[
+        Self::Timeout,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Reset,
+        Self::Body,
+        Self::Status,
+        Self::EgressDenied,
+        Self::Overlap,
+        Self::Cancelled,
+    ];
 }
 
 /// The status of a number, for whoever has to go on: of one that is not known, what the conditions below take
@@ -116,6 +148,9 @@ mod tests {
         assert!(Status::ALL.iter().all(|v| Status::known(v.code()) == Some(*v)));
         assert!(Trigger::ALL.iter().all(|v| Trigger::known(v.code()) == Some(*v)));
         assert!(ActorKind::ALL.iter().all(|v| ActorKind::known(v.code()) == Some(*v)));
+        assert!(ErrorKind::ALL.iter().all(|v| ErrorKind::known(v.code()) == Some(*v)));
+        let logged = EventType::ALL.iter().filter(|v| v.topic() != "cluster");
+        assert_eq!(logged.copied().collect::<Vec<_>>(), EventType::ORDER);
         assert_eq!(Status::known(99), None);
     }
 

@@ -21,7 +21,8 @@ pub fn pieces(machine: &mut Machine) -> Vec<RangeDigest> {
     loop {
         let before = pieces.last().and_then(|piece| piece.first.clone());
         let batch = compare(before.clone());
-        let applied = machine.apply(&[LogBatch { batch: &batch, follows: VERSION }], &[]).unwrap().remove(0);
+        let applied =
+            machine.apply(&[LogBatch { batch: &batch, index: 0, follows: VERSION }], &[]).unwrap().remove(0);
         let piece = *applied.digest.expect("a digest");
         assert_eq!((&piece.before, applied.effects.len(), applied.ended.len()), (&before, 0, 0));
         let is_end = piece.first.is_none();

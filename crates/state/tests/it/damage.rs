@@ -132,7 +132,8 @@ fn with_wal(is_brought_back: bool) -> (Files, Vec<String>) {
     world.create_as(JobSpec { tags: tags([("k", "v")]), ..spec("new") });
     see(&world);
     let batch = Batch { at: 8100, items: vec![report(&fire, delivered(1, 8000)).into()] };
-    world.machine.apply(&[logged(&batch)], &[(NOTES[0], b"8100")]).unwrap();
+    let index = world.next_index();
+    world.machine.apply(&[logged(index, &batch)], &[(NOTES[0], b"8100")]).unwrap();
     see(&world);
     world.run(8200, put(id_of("keyed"), Some(1), spec("renamed"), None));
     see(&world);

@@ -11,6 +11,7 @@ mod clock;
 mod compare;
 mod copies;
 mod damage;
+mod events;
 mod formats;
 mod forms;
 mod golden;

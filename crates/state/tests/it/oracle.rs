@@ -11,6 +11,7 @@ use chronos_types::{By, Job, Millis, NodeName, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
+use crate::events::Told;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{APPLIES, Maker, NODES, Op, SETS, ops};
@@ -242,7 +243,7 @@ pub fn log(ops: &[Op]) -> Vec<Batch> {
 fn agree(ops: &[Op]) -> Result<(), TestCaseError> {
     let mut world = World::new();
     let raw = look(&world.path());
-    let mut invariants = invariants::all();
+    let (mut invariants, mut told) = (invariants::all(), Told::default());
     let (mut model, mut maker) = (Model::default(), Maker::default());
     for op in ops {
         let batch = maker.make(op, &model);
@@ -254,8 +255,10 @@ fn agree(ops: &[Op]) -> Result<(), TestCaseError> {
         assert!(!world.ask(|r| r.has_remainders()), "after {batch:?}");
         let view = read(&world, &model);
         prop_assert_eq!(&view, &expect(&model), "after {:?}", batch);
-        for invariant in &mut invariants {
-            if let Err(why) = invariant.check(&batch, &view, &raw) {
+        let told = told.check(&world, &view);
+        let checks = invariants.iter_mut().map(|invariant| invariant.check(&batch, &view, &raw));
+        for checked in checks.chain([told]) {
+            if let Err(why) = checked {
                 return Err(TestCaseError::fail(format!("{why}\nafter {batch:?}")));
             }
         }

@@ -351,7 +351,8 @@ fn keys_go_in_portions_the_oldest_first() {
         }
     };
     let batches: Vec<_> = (1..=most + 50).map(keyed).collect();
-    world.machine.apply(&batches.iter().map(logged).collect::<Vec<_>>(), &[]).unwrap();
+    let batches: Vec<_> = (1..).zip(&batches).map(|(index, batch)| logged(index, batch)).collect();
+    world.machine.apply(&batches, &[]).unwrap();
     let left = || -> (i64, i64) {
         let sql = "SELECT count(*), min(at) FROM keys";
         look(&world_path).query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()

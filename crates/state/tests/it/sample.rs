@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, ClockWord, Command, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep, Proposal,
-    PutJobs, Reader, Reported, SetOwner, StateError,
+    Batch, ClockWord, Command, EventPlace, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep,
+    Proposal, PutJobs, Reader, Reported, SetOwner, StateError,
 };
 use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, Trigger};
 
@@ -150,6 +150,8 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     add(text, (jobs, holders, r.count_jobs()?, r.open_nodes()?));
     let due = r.due(ALL_DUE, Millis::MAX, 100, &passed)?;
     add(text, (r.find_job("a")?, due, r.first_due(&passed)?, r.withdrawn_nodes()?, r.has_remainders()?));
+    let events = r.events(EventPlace::default(), 1_000)?;
+    add(text, (r.newest_event()?, r.event_job(JobSeq::new(1))?, r.job_of_id(id_of("a"))?, events));
     let first = JobSeq::default();
     add(text, (r.aged_executions(None, age(1 << 40), 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));

@@ -36,7 +36,7 @@ fn notes_are_written_with_the_batches_they_belong_to() {
     let mut world = World::new();
     let batch = Batch { at: 5, items: vec![put(id_of("a"), None, spec("a"), None).into()] };
     assert_eq!(world.machine.meta("applied").unwrap(), None);
-    world.machine.apply(&[logged(&batch)], &[("applied", b"7"), ("members", b"")]).unwrap();
+    world.machine.apply(&[logged(1, &batch)], &[("applied", b"7"), ("members", b"")]).unwrap();
     let mut world = world.reopen();
     assert_eq!(world.machine.meta("applied").unwrap(), Some(b"7".to_vec()));
     assert_eq!(world.machine.meta("members").unwrap(), Some(vec![]));

@@ -77,6 +77,8 @@ pub struct World {
     dir: tempfile::TempDir,
     pub machine: Machine,
     reader: Reader,
+    /// The place of the last batch in the log.
+    index: u64,
 }
 
 impl World {
@@ -84,7 +86,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let machine = Machine::open(&dir.path().join("state.db")).unwrap();
         let reader = machine.reader().unwrap();
-        Self { dir, machine, reader }
+        Self { dir, machine, reader, index: 0 }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -104,12 +106,18 @@ impl World {
     /// Closes everything, has something done to the file, and opens it again.
     pub fn close_and(self, change: impl FnOnce(&Path)) -> Self {
         let path = self.path();
-        let Self { dir, machine, reader } = self;
+        let Self { dir, machine, reader, index } = self;
         drop((machine, reader));
         change(&path);
         let machine = Machine::open(&path).unwrap();
         let reader = machine.reader().unwrap();
-        Self { dir, machine, reader }
+        Self { dir, machine, reader, index }
+    }
+
+    /// The place of the next batch in the log.
+    pub fn next_index(&mut self) -> u64 {
+        self.index += 1;
+        self.index
     }
 
     /// Applies one command in a batch of its own.
@@ -130,7 +138,8 @@ impl World {
     }
 
     pub fn batch(&mut self, batch: &Batch) -> Applied {
-        self.machine.apply(&[logged(batch)], &[]).unwrap().remove(0)
+        let index = self.next_index();
+        self.machine.apply(&[logged(index, batch)], &[]).unwrap().remove(0)
     }
 
     /// Applies a command whose outcome must be [`Outcome::Done`].
@@ -232,8 +241,8 @@ pub fn age(before: Millis) -> Age {
 }
 
 /// A batch of the log, of a cluster whose members all follow what this binary does.
-pub fn logged(batch: &Batch) -> LogBatch<'_> {
-    LogBatch { batch, follows: VERSION }
+pub fn logged(index: u64, batch: &Batch) -> LogBatch<'_> {
+    LogBatch { batch, index, follows: VERSION }
 }
 
 /// A job's id, made from its name by FNV-1a.

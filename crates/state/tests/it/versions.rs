@@ -9,7 +9,8 @@ fn raise(to: u32) -> Batch {
 }
 
 fn apply(world: &mut World, batch: &Batch, follows: u32) -> Result<Applied, StateError> {
-    Ok(world.machine.apply(&[LogBatch { batch, follows }], &[])?.remove(0))
+    let index = world.next_index();
+    Ok(world.machine.apply(&[LogBatch { batch, index, follows }], &[])?.remove(0))
 }
 
 fn refused(follows: u32) -> Vec<Outcome> {
@@ -54,7 +55,7 @@ fn a_node_that_cannot_follow_stops_before_it_changes_anything() {
     let (before, next) = (dump(&world.path()), VERSION + 1);
     let batches = [put(id_of("a"), None, spec("a"), None), Command::RaiseVersion { to: next }];
     let batches = batches.map(|command| Batch { at: 10, items: vec![command.into()] });
-    let batches = batches.each_ref().map(|batch| LogBatch { batch, follows: next });
+    let batches = batches.each_ref().map(|batch| LogBatch { batch, index: 1, follows: next });
     let error = world.machine.apply(&batches, &[("applied", b"2")]).unwrap_err();
     assert!(
         matches!(error, StateError::NewerVersion { found, known: VERSION } if found == next),
