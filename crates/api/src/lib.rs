@@ -8,6 +8,7 @@
 mod actor;
 mod batch;
 mod cluster;
+mod event;
 mod execution;
 mod fields;
 mod health;
@@ -35,6 +36,7 @@ pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
+pub use event::{ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, StreamEvent};
 pub use execution::{Attempt, Cancellation, Execution, Missed, WebhookRequest, WebhookResponse};
 pub use health::{Health, Readiness};
 pub use job::{Job, JobInput, JobVersion, LastRun};

@@ -3,6 +3,7 @@
 use chronos_search::Search;
 
 use crate::cluster::Cluster;
+use crate::events::Events;
 use crate::executions::Executions;
 use crate::jobs::Jobs;
 use crate::readiness::Readiness;
@@ -18,6 +19,8 @@ pub struct Engine {
     pub jobs: Jobs,
     /// Of executions.
     pub executions: Executions,
+    /// Of what happens.
+    pub events: Events,
     /// Of schedules that no job has yet.
     pub schedules: Schedules,
     /// Of runs to come.
@@ -34,6 +37,7 @@ impl Engine {
     pub fn new(
         services: &Services,
         timetable: TimetableHandle,
+        events: Events,
         cluster: Cluster,
         readiness: Readiness,
         search: Search,
@@ -41,6 +45,7 @@ impl Engine {
         Self {
             jobs: Jobs::new(services.clone(), search),
             executions: Executions::new(services.clone()),
+            events,
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),
             cluster,

@@ -1,8 +1,9 @@
 //! What a node does, apart from firing.
 //!
-//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Schedules`], [`Upcoming`], [`Cluster`] and
-//! [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`],
-//! [`Retention`], [`ClusterClock`], [`SearchFeeder`] and [`TimetableKeeper`].
+//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Events`], [`Schedules`], [`Upcoming`],
+//! [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`],
+//! [`Remainders`], [`Retention`], [`ClusterClock`], [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`] and
+//! [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -13,6 +14,7 @@ mod clock;
 mod cluster;
 mod engine;
 mod error;
+mod events;
 mod executions;
 mod hand_over;
 mod jobs;
@@ -44,6 +46,10 @@ pub use clock::ClusterClock;
 pub use cluster::{Backup, Cluster, ClusterStatus, Member, StorageStatus, TimeStatus, TimeWord};
 pub use engine::Engine;
 pub use error::{ChangeError, LoopError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
+pub use events::{
+    Closed, ClusterEvent, ClusterWatch, DIGEST_EVERY, Digest, EventFeeder, EventFilter, EventHub, EventId,
+    Events, Heard, Listen, Listening, News, ResetReason, Told,
+};
 pub use executions::Executions;
 pub use hand_over::hand_over;
 pub use jobs::{JobSearch, Jobs};

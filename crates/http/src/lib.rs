@@ -15,6 +15,7 @@ mod cursor;
 mod described;
 mod docs;
 mod etag;
+mod events;
 mod executions;
 mod head;
 mod health;

@@ -15,8 +15,8 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    batch, cluster, compress, described, docs, executions, head, health, job_actions, jobs, layers, runs,
-    schedules, sets, upcoming, versions, webhooks,
+    batch, cluster, compress, described, docs, events, executions, head, health, job_actions, jobs, layers,
+    runs, schedules, sets, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,7 @@ use crate::{
     tags(
         (name = "jobs", description = "What is called, and when"),
         (name = "executions", description = "What came of it"),
+        (name = "events", description = "What happens, as it happens"),
         (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
         (name = "cluster", description = "The nodes, and all they remember"),
@@ -49,6 +50,7 @@ pub fn router(app: App) -> Router {
         .merge(versions::routes())
         .merge(executions::routes())
         .merge(runs::routes())
+        .merge(events::routes())
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())

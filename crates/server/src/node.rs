@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, ClusterClock, Engine, Planner, Quota, Readiness, Reassignment, Remainders,
-    Retention, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
+    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events, Planner,
+    Quota, Readiness, Reassignment, Remainders, Retention, SearchFeeder, Services, TimetableHandle,
+    TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -76,8 +77,14 @@ impl Node {
         let timetable = TimetableHandle::new(env.now());
         let search = Search::start(&env, directory);
         let search = search.map_err(|error| StartError(format!("the threads of the search: {error}")))?;
-        let (router, remains) =
-            EffectRouter::new(dispatcher.clone(), planning, timetable.clone(), search.clone());
+        let events = EventHub::new(&mut registry);
+        let (router, remains) = EffectRouter::new(
+            dispatcher.clone(),
+            planning,
+            timetable.clone(),
+            search.clone(),
+            events.clone(),
+        );
         let dependencies = Dependencies {
             machine,
             sink: Box::new(move |change| router.route(change)),
@@ -130,6 +137,7 @@ impl Node {
         let planner = Planner::new(services.clone(), parts::planner(&config), planner)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
         let background = Services { store: services.store.in_background(), ..services.clone() };
+        let for_events = Services { store: services.store.for_events(), ..services.clone() };
         let retention = Retention::new(background.clone(), parts::retention(&config));
         let running = vec![
             loops.start("planner", planner.run()),
@@ -138,18 +146,24 @@ impl Node {
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
             loops.start("timetable", TimetableKeeper::new(background.clone(), timetable.clone()).run()),
             loops.start("search", SearchFeeder::new(background.clone(), search.clone()).run()),
+            loops.start("events", EventFeeder::new(for_events, events.clone()).run()),
+            loops.start(
+                "cluster-events",
+                ClusterWatch::new(services.clone(), replica.clone(), events.clone()).run(),
+            ),
             loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
             loops.start("probe", probe::run(services.clone())),
         ];
 
+        let events = Events::new(services.clone(), replica.clone(), events);
         let cluster = Cluster::new(services.clone(), replica.clone(), directory).await;
         let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
-            engine: Engine::new(&services, timetable, cluster, readiness, search),
+            engine: Engine::new(&services, timetable, events, cluster, readiness, search),
             tester: Tester::new(client, services.env.clone()),
             metrics: served.clone(),
             limits: http::Limits::default(),

@@ -1,9 +1,9 @@
 //! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
-//! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable and the search; and that
-//! a change has left something to do to the loop that does it.
+//! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable and the search; that
+//! something happened which is told, to the events; and that a change has left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
-use chronos_engine::{PlannerHandle, TimetableHandle};
+use chronos_engine::{EventHub, PlannerHandle, TimetableHandle};
 use chronos_replica::StateChange;
 use chronos_search::Search;
 use chronos_state::Effect;
@@ -16,6 +16,7 @@ pub(super) struct EffectRouter {
     planner: PlannerHandle,
     timetable: TimetableHandle,
     search: Search,
+    events: EventHub,
     remains: mpsc::Sender<()>,
 }
 
@@ -26,10 +27,11 @@ impl EffectRouter {
         planner: PlannerHandle,
         timetable: TimetableHandle,
         search: Search,
+        events: EventHub,
     ) -> (Self, mpsc::Receiver<()>) {
         // One word is enough, however often it is said before it is heard.
         let (remains, heard) = mpsc::channel(1);
-        (Self { dispatcher, planner, timetable, search, remains }, heard)
+        (Self { dispatcher, planner, timetable, search, events, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
@@ -38,6 +40,7 @@ impl EffectRouter {
             self.planner.due_changed();
             self.timetable.replaced();
             self.search.replaced();
+            self.events.recorded();
             self.remains();
             return self.dispatcher.rescan();
         };
@@ -49,6 +52,9 @@ impl EffectRouter {
         self.planner.ended(&applied.ended);
         self.timetable.changed(&applied.changed);
         self.search.changed(&applied.changed);
+        if applied.events > 0 {
+            self.events.recorded();
+        }
         if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
             self.remains();
         }
