@@ -1,6 +1,6 @@
 //! What may be asked of a list. What is not said is left to the server.
 
-use chronos_types::Status;
+use chronos_types::{ErrorKind, Status, Trigger};
 
 use crate::path::Query;
 
@@ -28,6 +28,27 @@ pub struct ExecutionQuery {
     pub status: Option<Status>,
     /// Which part of the list.
     pub page: PageQuery,
+}
+
+/// Which events to listen for. What is not said is not asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only those of these types; `job.*` is all of a topic.
+    pub types: Vec<String>,
+    /// Only those of this job: its id or name.
+    pub job: Option<String>,
+    /// Only those of jobs with all of these tags: keys and values.
+    pub tags: Vec<(String, String)>,
+    /// Only executions that have come to one of these statuses.
+    pub statuses: Vec<Status>,
+    /// Only executions that one of these has asked for.
+    pub triggers: Vec<Trigger>,
+    /// Only executions with such an error.
+    pub error_kinds: Vec<ErrorKind>,
+    /// Sum up the events of each topic over so long, such as `1s`.
+    pub digest: Option<String>,
+    /// Go on after the event with this id; from now on without.
+    pub after: Option<String>,
 }
 
 /// Which runs to come to count. Times are by RFC 3339.
@@ -95,6 +116,21 @@ impl JobQuery {
         let tagged =
             tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)));
         page.query(tagged)
+    }
+}
+
+impl EventQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { types, job, tags, statuses, triggers, error_kinds, digest, after: _ } = self;
+        let joined = |names: Vec<&str>| (!names.is_empty()).then(|| names.join(","));
+        let query = Query::default()
+            .with("type", joined(types.iter().map(String::as_str).collect()))
+            .with("job", job.as_deref())
+            .with("status", joined(statuses.iter().map(|status| status.as_str()).collect()))
+            .with("trigger", joined(triggers.iter().map(|trigger| trigger.as_str()).collect()))
+            .with("error_kind", joined(error_kinds.iter().map(|kind| kind.as_str()).collect()))
+            .with("digest", digest.as_deref());
+        tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)))
     }
 }
 

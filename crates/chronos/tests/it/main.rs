@@ -6,6 +6,7 @@
 mod api;
 mod cluster;
 mod dev;
+mod events;
 mod faults;
 mod limits;
 mod properties;

@@ -1,7 +1,9 @@
 //! What is sent, and what is read.
 
 use chronos_client::api::{BatchRequest, JobInput, PruneRequest};
-use chronos_client::{DensityQuery, ExecutionQuery, JobQuery, PageQuery, UpcomingQuery, WriteOptions};
+use chronos_client::{
+    DensityQuery, EventQuery, ExecutionQuery, JobQuery, PageQuery, Status, UpcomingQuery, WriteOptions,
+};
 use chronos_testkit::{Answer, Receiver, Value, json};
 
 use crate::client;
@@ -150,4 +152,35 @@ async fn a_backup_is_read_part_by_part() {
     while let Ok(part) = cut.part().await {
         assert!(part.is_some(), "half of a backup is none");
     }
+}
+
+#[tokio::test]
+async fn events_are_heard_and_asked_for_from_where_the_client_was() {
+    let server = Receiver::start().await;
+    let told = |n: u32| {
+        format!(
+            "id: c-{n}-0\nevent: job.deleted\ndata: {{\"type\":\"job.deleted\",\"time\":\"t\",\"job_id\":\"i\",\
+             \"job_name\":\"a\",\"job_version\":{n}}}\n\n"
+        )
+    };
+    let text = format!("retry: 2000\n\n{}:\nid: c-8-0\n\n", told(7));
+    server.script("/api/v1/events", [Answer::status(200).body(text)]);
+    let query = EventQuery {
+        types: vec!["job.*".into()],
+        job: Some("a".into()),
+        tags: vec![("team".into(), "b".into())],
+        statuses: vec![Status::Failed, Status::Skipped],
+        after: Some("c-6-0".into()),
+        ..EventQuery::default()
+    };
+    let mut stream = client(&server).events(&query).await.unwrap();
+    assert_eq!(stream.last_id(), Some("c-6-0"));
+    let heard = stream.next().await.unwrap().unwrap();
+    assert_eq!((heard.id.as_deref(), heard.event.kind()), (Some("c-7-0"), "job.deleted"));
+    assert_eq!(stream.last_id(), Some("c-7-0"));
+    assert_eq!(stream.next().await.unwrap(), None);
+    assert_eq!(stream.last_id(), Some("c-8-0"), "nothing else came up to there");
+    let call = server.next("/api/v1/events").await;
+    assert_eq!(call.target, "/api/v1/events?type=job.%2A&job=a&status=failed%2Cskipped&tag.team=b");
+    assert_eq!(call.header("last-event-id"), Some("c-6-0"));
 }
