@@ -19,7 +19,7 @@ pub struct Execution {
     pub job_name: String,
     /// The version that ran.
     pub job_version: u64,
-    /// `schedule`, `manual`, `catch_up` or `replay`.
+    /// `schedule`, `manual`, `catch_up`, `replay` or `backfill`.
     #[schema(example = "schedule")]
     pub trigger: String,
     /// The instant it was scheduled for (RFC 3339).
@@ -55,6 +55,9 @@ pub struct Execution {
     pub node_id: String,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// The operation that asked for it; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// Who asked for it; `system` where its schedule did, and null where that is not known: it was asked for before
     /// cluster version 2.
     pub by: Option<Actor>,
@@ -179,6 +182,7 @@ impl Execution {
             attempt_log,
             node_id,
             replay_of,
+            operation,
             by,
             cancelled_by,
             missed,
@@ -205,6 +209,7 @@ impl Execution {
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
+            operation: operation.map(|id| id.to_string()),
             by,
             note,
             cancelled: cancelled_by.map(|by| Cancellation { by, note: cancel_note }),

@@ -4,7 +4,7 @@ use chronos_types::{
     self as domain, Auth, Concurrency, FieldError, Invalid, JobName, JobSpec, MissedRuns, Secrets, Tags,
     Webhook, Window, clip, control_character,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fields::{Fields, names_of};
 use crate::{JobInput, retry, webhook_input};
@@ -38,6 +38,18 @@ pub(crate) const SCHEDULE: &str =
     "a cron expression such as \"0 9 * * 1-5\", \"@every 30s\" or \"@at 2026-11-23T10:00:00Z\"";
 
 impl JobInput {
+    /// Notes what is wrong with a merge patch of many jobs, whatever they are like.
+    pub(crate) fn check_patch_of_many(patch: &Value, invalid: &mut Invalid) {
+        let Some(fields) = Fields::open(patch, "patch", invalid) else { return };
+        fields.only(FIELDS, &READ_ONLY, invalid);
+        if patch.get("name").is_some() {
+            invalid.add("patch.name", "is given; expected no name, for no two jobs have the same");
+        }
+        if patch.as_object().is_some_and(Map::is_empty) {
+            invalid.add("patch", "is empty; expected the fields to change");
+        }
+    }
+
     /// Reads a job. A `"[redacted]"` stands for the secret that `stored` has in the same place. `check`
     /// checks the schedule and the time zone.
     ///

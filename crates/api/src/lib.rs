@@ -5,6 +5,7 @@
 //! included. Secrets go in and never come out. Nothing here does I/O, reads a clock or knows what a
 //! schedule means: the caller passes in a function that checks schedules.
 
+mod action;
 mod actor;
 mod batch;
 mod cluster;
@@ -15,6 +16,7 @@ mod health;
 mod job;
 mod job_input;
 mod json;
+mod operation;
 mod page;
 mod patch;
 mod problem;
@@ -27,6 +29,10 @@ mod webhook;
 mod webhook_input;
 mod webhook_test;
 
+pub use action::{
+    ActionPreview, ActionTargets, Backfill, BackfillRequest, BulkRequest, ExecutionAction,
+    ExecutionActionRequest, JobAction, JobActionRequest, Manner, Total,
+};
 pub use actor::Actor;
 pub use batch::{
     BadBatch, Batch, BatchCounts, BatchItem, BatchRequest, BatchResponse, FieldChange, MAX_BATCH_JOBS, OfSet,
@@ -42,6 +48,7 @@ pub use health::{Health, Readiness};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;
 pub use json::{JsonError, parse_json};
+pub use operation::{Operation, OperationError, OperationPage, asked};
 pub use page::{ExecutionPage, JobPage, JobVersionPage};
 pub use patch::merge_patch;
 pub use problem::{BadField, Problem};

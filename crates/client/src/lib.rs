@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod executions;
 mod jobs;
+mod operations;
 mod path;
 mod query;
 mod tools;

@@ -106,7 +106,7 @@ pub(crate) async fn change(
 }
 
 /// The command that gives a job its next specification, and the job with it.
-fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
+pub(crate) fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
     let Job { id, version: from, created_at, .. } = row.job;
     let (form, next_due) = match &spec {
         Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),

@@ -1,11 +1,14 @@
 //! All use cases of a node, for those who serve them to people and programs.
 
+use std::sync::Arc;
+
 use chronos_search::Search;
 
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::executions::Executions;
 use crate::jobs::Jobs;
+use crate::operations::{Operations, Wording};
 use crate::readiness::Readiness;
 use crate::schedules::Schedules;
 use crate::services::Services;
@@ -21,6 +24,8 @@ pub struct Engine {
     pub executions: Executions,
     /// Of what happens.
     pub events: Events,
+    /// Of operations on many jobs or executions.
+    pub operations: Operations,
     /// Of schedules that no job has yet.
     pub schedules: Schedules,
     /// Of runs to come.
@@ -41,11 +46,16 @@ impl Engine {
         cluster: Cluster,
         readiness: Readiness,
         search: Search,
+        wording: Arc<dyn Wording>,
     ) -> Self {
+        let jobs = Jobs::new(services.clone(), search);
+        let executions = Executions::new(services.clone());
+        let operations = Operations::new(services.clone(), jobs.clone(), executions.clone(), wording);
         Self {
-            jobs: Jobs::new(services.clone(), search),
-            executions: Executions::new(services.clone()),
+            jobs,
+            executions,
             events,
+            operations,
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),
             cluster,

@@ -18,6 +18,9 @@ pub enum NotFound {
         /// The id or the name that was given for its job.
         job: String,
     },
+    /// The operation, by the text that was given as its id.
+    #[error("there is no operation {:?}", clip(.0))]
+    Operation(String),
     /// The version of a job.
     #[error("there is no version {:?} of job {:?}", clip(version), clip(job))]
     Version {
@@ -251,4 +254,7 @@ pub enum LoopError {
     /// A command was not taken, or is not known to have been.
     #[error(transparent)]
     Propose(#[from] ProposeError),
+    /// A list could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }

@@ -1,9 +1,9 @@
 //! What a node does, apart from firing.
 //!
-//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Events`], [`Schedules`], [`Upcoming`],
-//! [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`],
-//! [`Remainders`], [`Retention`], [`ClusterClock`], [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`] and
-//! [`TimetableKeeper`].
+//! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Operations`], [`Events`], [`Schedules`],
+//! [`Upcoming`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`],
+//! [`Reassignment`], [`Remainders`], [`Retention`], [`ClusterClock`], [`OperationRunner`], [`EventFeeder`],
+//! [`ClusterWatch`], [`SearchFeeder`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -21,6 +21,7 @@ mod jobs;
 mod lookup;
 mod metrics;
 mod once;
+mod operations;
 mod planner;
 mod preview;
 mod quota;
@@ -54,6 +55,9 @@ pub use executions::Executions;
 pub use hand_over::hand_over;
 pub use jobs::{JobSearch, Jobs};
 pub use metrics::Metrics;
+pub use operations::{
+    ExecutionSearch, MOST_COUNTED, Matched, OperationRunner, Operations, USUAL_PER_SECOND, Wanted, Wording,
+};
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use preview::{Preview, PreviewNote, PreviewWarning, UsualDuration};
 pub use quota::Quota;

@@ -77,7 +77,7 @@ pub(crate) async fn acknowledged_version(
 
 /// What this node does not know may have been made through another node. So it is looked for once more, with
 /// all that was acknowledged: no client is told that its own write is not there.
-async fn acknowledged<T, F: Future<Output = Result<T, ReadError>>>(
+pub(crate) async fn acknowledged<T, F: Future<Output = Result<T, ReadError>>>(
     services: &Services,
     find: impl Fn() -> F,
 ) -> Result<T, ReadError> {

@@ -39,6 +39,7 @@ pub struct Metrics {
     refused: Counter,
     suspended: Gauge,
     search_complete: Gauge,
+    operations: Gauge,
 }
 
 impl Metrics {
@@ -59,6 +60,7 @@ impl Metrics {
             refused: Counter::default(),
             suspended: Gauge::default(),
             search_complete: Gauge::default(),
+            operations: Gauge::default(),
         };
         let Self { jobs, missed, planned, reassigned, passed_by, executions, .. } = metrics.clone();
         let Self {
@@ -111,7 +113,17 @@ impl Metrics {
             "1 while searches are answered from search.db; 0 while it is being written, and they go along the jobs",
             search_complete,
         );
+        registry.register(
+            "operations_running",
+            "Operations on many jobs or executions that are under way; 0 on a node that does not lead",
+            metrics.operations.clone(),
+        );
         metrics
+    }
+
+    /// Operations are under way.
+    pub(crate) fn operations(&self, running: usize) {
+        self.operations.set(i64::try_from(running).unwrap_or(i64::MAX));
     }
 
     /// Jobs on record.

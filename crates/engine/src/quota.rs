@@ -84,25 +84,30 @@ impl Quota {
     }
 }
 
+impl Quota {
+    /// Why a command is refused, if it is: it would make the state grow beyond the bound.
+    pub(crate) async fn judge(&self, command: &Command) -> Option<Refusal> {
+        let in_use = self.reached()?;
+        let grows = match command {
+            Command::Trigger(_) => true,
+            Command::PutJob(put) => self.grows(put).await,
+            Command::PutJobs(puts) => self.grow(puts).await,
+            _ => false,
+        };
+        if !grows {
+            return None;
+        }
+        self.0.metrics.refused();
+        Some(Refusal::OverBound { in_use, bound: self.0.bound })
+    }
+}
+
 impl Admission for Quota {
     fn is_open(&self) -> bool {
         self.reached().is_none()
     }
 
     fn refuse<'a>(&'a self, proposal: &'a Proposal) -> BoxFuture<'a, Option<Refusal>> {
-        Box::pin(async move {
-            let in_use = self.reached()?;
-            let grows = match &proposal.command {
-                Command::Trigger(_) => true,
-                Command::PutJob(put) => self.grows(put).await,
-                Command::PutJobs(puts) => self.grow(puts).await,
-                _ => false,
-            };
-            if !grows {
-                return None;
-            }
-            self.0.metrics.refused();
-            Some(Refusal::OverBound { in_use, bound: self.0.bound })
-        })
+        Box::pin(self.judge(&proposal.command))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
     let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
-    let run = TriggerRun { job, execution, replay_of, node: services.node.clone() };
+    let run = TriggerRun { job, execution, replay_of, node: services.node.clone(), operation: None };
     propose(services, Command::Trigger(run), by, idempotency).await
 }
 

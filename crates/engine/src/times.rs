@@ -68,10 +68,16 @@ pub(crate) fn coming(row: &JobRow, from: Millis, to: Millis, most: usize) -> Vec
         Ok(spec) => spec.enabled,
         Err(bad) => bad.form.enabled,
     };
+    if enabled { of_range(row, from, to, most) } else { Vec::new() }
+}
+
+/// The instants of a job's schedule from one on up to another, both included, and at most so many of them, whether the
+/// job is enabled or not. One of which it cannot be read when it runs has none.
+pub(crate) fn of_range(row: &JobRow, from: Millis, to: Millis, most: usize) -> Vec<Millis> {
     let instants = Instants::of_row(row);
     let Ok(times) = Times::read(instants, row.job.created_at) else { return Vec::new() };
     let first = times.after(instants.later_than(from.saturating_sub(1)));
-    let all = std::iter::successors(first.filter(|_| enabled), |at| times.after(*at));
+    let all = std::iter::successors(first, |at| times.after(*at));
     all.take_while(|at| *at <= to).take(most).collect()
 }
 

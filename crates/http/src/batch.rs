@@ -96,8 +96,8 @@ impl BatchItems for Items {
             Invalid::one("", format!("is not JSON as it should be: {error}; expected a job"))
         })?;
         match stored {
-            None => jobs::written_new(&self.app, &value, now),
-            Some(row) => jobs::written_over(&self.app, row, &value, now),
+            None => jobs::written_new(&self.app.engine.schedules, &value, now),
+            Some(row) => jobs::written_over(&self.app.engine.schedules, row, &value, now),
         }
     }
 

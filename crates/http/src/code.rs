@@ -59,6 +59,9 @@ codes! {
     VersionNotFound: NOT_FOUND "version_not_found",
         "The job has no such version on record",
         "there is no version \"7\" of job \"nightly-report\"";
+    OperationNotFound: NOT_FOUND "operation_not_found",
+        "No operation has this id, or it is not kept any more",
+        "there is no operation \"019ab2c4-5d6e-7f80-9a0b-1c2d3e4f5a6b\"";
     NodeNotFound: NOT_FOUND "node_not_found",
         "No member has this name",
         "there is no node chronos-4";
@@ -80,6 +83,12 @@ codes! {
     ExecutionFinished: CONFLICT "execution_finished",
         "The execution is over",
         "the execution is over: its status is success";
+    OperationEnded: CONFLICT "operation_ended",
+        "The operation is over",
+        "the operation is over: it is done";
+    TooManyOperations: CONFLICT "too_many_operations",
+        "As many operations are under way as may be",
+        "16 operations are under way, which is as many as may be: wait until one is over, or cancel one";
     Unreadable: CONFLICT "unreadable",
         "What is on record and needed for this cannot be read",
         "what is on record and needed for this cannot be read; write the job anew";

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{Execution, ExecutionPage};
-use chronos_engine::PageRequest;
+use chronos_engine::{ExecutionSearch, PageRequest};
 use chronos_state::ExecutionRow;
 use chronos_types::{ExecutionId, Status};
 use utoipa_axum::router::OpenApiRouter;
@@ -62,6 +62,11 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
     let List { status, page, text } = List::of(None, query)?;
     let text = app.engine.executions.page(status, page, text).await?;
     Ok(respond::ready(StatusCode::OK, text))
+}
+
+/// Which executions are meant, by the parameters of their list.
+pub(crate) fn search(query: &mut Query) -> ExecutionSearch {
+    ExecutionSearch { job: query.job(), status: query.status() }
 }
 
 /// Get an execution.

@@ -5,14 +5,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 use chronos_api::{Job, JobInput, JobPage};
-use chronos_engine::JobSearch;
+use chronos_engine::{JobSearch, Schedules};
 use chronos_state::{JobRow, JobSeq};
 use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::{App, Shared};
+use crate::app::Shared;
 use crate::body::{JsonBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
@@ -64,7 +64,7 @@ async fn create(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
-    let spec = |at| written_new(&app, &value, at);
+    let spec = |at| written_new(&app.engine.schedules, &value, at);
     let job = on_record::job(&app.engine.jobs.create(&by, idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
@@ -88,13 +88,7 @@ async fn create(
     )
 )]
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
-    let search = JobSearch {
-        enabled: query.boolean("enabled"),
-        tags: query.tags(),
-        text: query.search(),
-        host: query.host(),
-        timezone: query.timezone(),
-    };
+    let search = search(&mut query);
     let mut parts = vec![
         search.text.as_deref().unwrap_or_default(),
         match search.enabled {
@@ -111,6 +105,17 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     query.finish()?;
     let text = PageText::new("jobs", binding, on_record::job);
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(search, page, text).await?))
+}
+
+/// Which jobs are meant, by the parameters of their list.
+pub(crate) fn search(query: &mut Query) -> JobSearch {
+    JobSearch {
+        enabled: query.boolean("enabled"),
+        tags: query.tags(),
+        text: query.search(),
+        host: query.host(),
+        timezone: query.timezone(),
+    }
 }
 
 /// Get a job.
@@ -155,7 +160,7 @@ async fn replace(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let parse = |row: &JobRow, now| written_over(&app, row, &body.value, now);
+    let parse = |row: &JobRow, now| written_over(&app.engine.schedules, row, &body.value, now);
     Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), parse).await?))
 }
 
@@ -181,10 +186,7 @@ async fn patch(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let merge = |row: &JobRow, now| {
-        let merged = on_record::input(&row.job.spec).merged(&body.value)?;
-        written_over(&app, row, &merged, now)
-    };
+    let merge = |row: &JobRow, now| patched(&app.engine.schedules, row, &body.value, now);
     Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), merge).await?))
 }
 
@@ -212,14 +214,30 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// What a merge patch makes of a job `now`.
+pub(crate) fn patched(
+    schedules: &Schedules,
+    row: &JobRow,
+    patch: &Value,
+    now: Millis,
+) -> Result<JobSpec, Invalid> {
+    let merged = on_record::input(&row.job.spec).merged(patch)?;
+    written_over(schedules, row, &merged, now)
+}
+
 /// Reads the specification of a job that is created `now`.
-pub(crate) fn written_new(app: &App, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
-    JobInput::parse(value, None, &times(app, value, None, now))
+pub(crate) fn written_new(schedules: &Schedules, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
+    JobInput::parse(value, None, &times(schedules, value, None, now))
 }
 
 /// Reads what is to take the place of a job's specification `now`, and takes its secrets from there.
-pub(crate) fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) -> Result<JobSpec, Invalid> {
-    let check = times(app, value, Some(row), now);
+pub(crate) fn written_over(
+    schedules: &Schedules,
+    row: &JobRow,
+    value: &Value,
+    now: Millis,
+) -> Result<JobSpec, Invalid> {
+    let check = times(schedules, value, Some(row), now);
     match &row.job.spec {
         Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &check),
         Err(bad) => {
@@ -233,14 +251,14 @@ pub(crate) fn written_over(app: &App, row: &JobRow, value: &Value, now: Millis) 
 /// Judges the times that the job in `row`, or a new one, gets by `value`. What is said of its window begins with the
 /// text that stands there.
 fn times<'a>(
-    app: &'a App,
+    schedules: &'a Schedules,
     value: &'a Value,
     row: Option<&'a JobRow>,
     now: Millis,
 ) -> impl Fn(Option<&str>, Option<&str>) -> Vec<FieldError> + 'a {
     move |schedule, timezone| {
         let window = JobInput::window(value);
-        let mut errors = app.engine.schedules.check_job(schedule, timezone, window, row, now);
+        let mut errors = schedules.check_job(schedule, timezone, window, row, now);
         for FieldError { field, message } in &mut errors {
             if let ("start_at" | "end_at", Some(text)) = (field.as_str(), value[field.as_str()].as_str()) {
                 *message = format!("{:?} {message}", clip(text));

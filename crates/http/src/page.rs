@@ -38,6 +38,12 @@ impl Place for chronos_types::ExecutionId {
     }
 }
 
+impl Place for chronos_types::OperationId {
+    fn bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+}
+
 /// The number of a version.
 impl Place for u64 {
     fn bytes(&self) -> Vec<u8> {

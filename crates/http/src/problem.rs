@@ -138,6 +138,11 @@ impl ApiError {
         Self { detail, ..self }
     }
 
+    /// Its code, and what it says to people.
+    pub(crate) fn told(self) -> (&'static str, String) {
+        (self.code.as_str(), self.detail)
+    }
+
     /// A bug: a handler panicked, or the machine gave an answer that does not fit the question.
     pub(crate) fn internal() -> Self {
         let detail = "something went wrong inside Chronos; its log says what";
@@ -188,6 +193,23 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Stale { .. } => Self::contended(),
             Refusal::NoSuchApply => Self::new(Code::UnknownApply, "the set remembers no such apply"),
+            Refusal::NoSuchOperation => {
+                Self::new(Code::OperationNotFound, "the operation is not kept any more")
+            }
+            Refusal::OperationEnded { cancelled } => {
+                let how = if cancelled { "it was cancelled" } else { "it is done" };
+                Self::new(Code::OperationEnded, format!("the operation is over: {how}"))
+            }
+            Refusal::TooManyOperations { most } => Self::new(
+                Code::TooManyOperations,
+                format!(
+                    "{most} operations are under way, which is as many as may be: wait until one is over, or cancel one"
+                ),
+            ),
+            Refusal::OperationMovedOn => {
+                tracing::error!("a client was to hear of a step that no client can ask for");
+                Self::internal()
+            }
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
@@ -223,6 +245,7 @@ impl From<NotFound> for ApiError {
         let code = match error {
             NotFound::Job(_) => Code::JobNotFound,
             NotFound::Execution { .. } => Code::ExecutionNotFound,
+            NotFound::Operation(_) => Code::OperationNotFound,
             NotFound::Version { .. } => Code::VersionNotFound,
         };
         Self::new(code, error.to_string())

@@ -26,6 +26,11 @@ pub(crate) struct Query {
 }
 
 impl Query {
+    /// Parameters and their values.
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs, invalid: Invalid::default(), known: Vec::new() }
+    }
+
     /// A parameter's value.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
@@ -146,6 +151,14 @@ impl Query {
         self.parsed("limit", parse).unwrap_or(DEFAULT_LIMIT)
     }
 
+    /// A job, by its id or its name.
+    pub(crate) fn job(&mut self) -> Option<String> {
+        self.parsed("job", |text| match text {
+            "" => Err("\"\" names no job; expected an id or a name".to_owned()),
+            text => Ok(text.to_owned()),
+        })
+    }
+
     /// The status to filter by.
     pub(crate) fn status(&mut self) -> Option<Status> {
         self.parsed("status", Status::parse)
@@ -178,13 +191,18 @@ impl Query {
     }
 
     /// Refuses the request where a value was wrong, or a parameter is left that nothing asked for.
-    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        Ok(self.judge()?)
+    }
+
+    /// The same; answers what is bad.
+    pub(crate) fn judge(mut self) -> Result<(), Invalid> {
         let known = self.known.join(", ");
         let expected = if known.is_empty() { "none".to_owned() } else { format!("one of {known}") };
         for (name, _) in &self.pairs {
             self.invalid.add(clip(name), format!("unknown query parameter; expected {expected}"));
         }
-        Ok(self.invalid.into_result()?)
+        self.invalid.into_result()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
     batch, cluster, compress, described, docs, events, executions, head, health, job_actions, jobs, layers,
-    runs, schedules, sets, upcoming, versions, webhooks,
+    operations, runs, schedules, sets, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -30,6 +30,7 @@ use crate::{
         (name = "jobs", description = "What is called, and when"),
         (name = "executions", description = "What came of it"),
         (name = "events", description = "What happens, as it happens"),
+        (name = "operations", description = "What is done with many at once, in the background"),
         (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
         (name = "cluster", description = "The nodes, and all they remember"),
@@ -51,6 +52,7 @@ pub fn router(app: App) -> Router {
         .merge(executions::routes())
         .merge(runs::routes())
         .merge(events::routes())
+        .merge(operations::routes())
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())

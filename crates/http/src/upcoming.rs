@@ -72,10 +72,7 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
 )]
 async fn upcoming(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
     let (from, to, limit) = (query.instant("from"), query.instant("to"), query.limit());
-    let job = query.parsed("job", |text| match text {
-        "" => Err("\"\" names no job; expected an id or a name".to_owned()),
-        text => Ok(text.to_owned()),
-    });
+    let job = query.job();
     query.finish()?;
     let range = RunsRange::of(from.as_ref(), to.as_ref(), app.engine.upcoming.now())?;
     let found = match job {

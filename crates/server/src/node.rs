@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events, Planner,
-    Quota, Readiness, Reassignment, Remainders, Retention, SearchFeeder, Services, TimetableHandle,
-    TimetableKeeper,
+    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events,
+    OperationRunner, Planner, Quota, Readiness, Reassignment, Remainders, Retention, Schedules, SearchFeeder,
+    Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -139,17 +139,31 @@ impl Node {
         let background = Services { store: services.store.in_background(), ..services.clone() };
         let for_events = Services { store: services.store.for_events(), ..services.clone() };
         let retention = Retention::new(background.clone(), parts::retention(&config));
+        let cluster = Cluster::new(services.clone(), replica.clone(), directory).await;
+        let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
+        let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
+        let wording = Arc::new(http::Wording::new(Schedules::new(services.clone())));
+        let engine = Engine::new(
+            &services,
+            timetable.clone(),
+            Events::new(services.clone(), replica.clone(), events.clone()),
+            cluster,
+            readiness,
+            search.clone(),
+            wording,
+        );
         let running = vec![
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
             loops.start("clock", ClusterClock::new(background.clone()).run()),
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
-            loops.start("timetable", TimetableKeeper::new(background.clone(), timetable.clone()).run()),
-            loops.start("search", SearchFeeder::new(background.clone(), search.clone()).run()),
+            loops.start("timetable", TimetableKeeper::new(background.clone(), timetable).run()),
+            loops.start("search", SearchFeeder::new(background.clone(), search).run()),
             loops.start("events", EventFeeder::new(for_events, events.clone()).run()),
+            loops.start("cluster-events", ClusterWatch::new(services.clone(), replica.clone(), events).run()),
             loops.start(
-                "cluster-events",
-                ClusterWatch::new(services.clone(), replica.clone(), events.clone()).run(),
+                "operations",
+                OperationRunner::new(background.clone(), engine.operations.clone()).run(),
             ),
             loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
@@ -157,13 +171,9 @@ impl Node {
             loops.start("probe", probe::run(services.clone())),
         ];
 
-        let events = Events::new(services.clone(), replica.clone(), events);
-        let cluster = Cluster::new(services.clone(), replica.clone(), directory).await;
-        let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
-        let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let served = http::Metrics::new(&mut registry);
         let app = App {
-            engine: Engine::new(&services, timetable, events, cluster, readiness, search),
+            engine,
             tester: Tester::new(client, services.env.clone()),
             metrics: served.clone(),
             limits: http::Limits::default(),

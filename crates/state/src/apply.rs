@@ -11,6 +11,7 @@ mod insert;
 mod job;
 mod missed;
 mod open_runs;
+mod operation;
 mod overlap;
 mod plan;
 #[cfg(feature = "next")]
@@ -26,12 +27,13 @@ mod trim;
 mod withdraw;
 mod withdrawn;
 
+use chronos_types::By;
 use rusqlite::Connection;
 
 use self::context::Context;
 use crate::command::{Command, Idempotency, LogBatch, Proposal};
 use crate::error::StateError;
-use crate::outcome::{Applied, Outcome};
+use crate::outcome::{Applied, Outcome, Refusal};
 use crate::range;
 use crate::stored::answers;
 
@@ -79,9 +81,22 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
         Command::Portion => remainder::portion(context),
         Command::Clock(word) => clock::word(context, word),
         Command::Compare(range) => Ok(compare::note(context, range)),
+        Command::Operation(word) => operation::word(context, word, by),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),
+    }
+}
+
+/// Applies a command of an operation, which somebody asked for. Only what changes jobs and asks for runs is one.
+fn bulk(context: &mut Context<'_>, command: &Command, by: Option<&By>) -> Result<Outcome, StateError> {
+    match command {
+        Command::PutJob(put) => job::put(context, put, by),
+        Command::DeleteJob(delete) => job::delete(context, delete, by),
+        Command::Confirm(confirm) => job::confirm(context, confirm),
+        Command::Trigger(run) => trigger::trigger(context, run, by),
+        Command::Cancel(cancel) => cancel::cancel(context, cancel, by),
+        _ => Context::refuse(Refusal::Unreadable),
     }
 }
 

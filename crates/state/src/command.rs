@@ -4,11 +4,12 @@ mod batch;
 mod class;
 mod clock;
 mod compare;
+mod operation;
 mod plan;
 mod report;
 mod sets;
 
-use chronos_types::{ExecutionId, JobId, Millis, NodeName};
+use chronos_types::{ExecutionId, JobId, Millis, NodeName, Trigger};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
@@ -20,6 +21,12 @@ pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
 pub use clock::{Anew, ClockWord, DueAnew};
 pub use compare::{Compare, KeyValue, RowKey};
+pub(crate) use operation::FORGOTTEN_AT_ONCE;
+pub use operation::{
+    BeginOperation, BulkAction, Cursor, Filter, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, MAX_OPERATIONS,
+    OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PatchText,
+    Targets, Todo,
+};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 pub use sets::{PruneSet, PutItem, PutJobs, SetOwner};
@@ -77,6 +84,8 @@ pub enum Command {
     Clock(ClockWord),
     /// Compare a part of the states of all nodes.
     Compare(Compare),
+    /// Say something of an operation.
+    Operation(OperationWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -94,6 +103,9 @@ impl Command {
     #[must_use]
     pub fn since(&self) -> u32 {
         match self {
+            Self::Trigger(run) if run.operation.is_some() => OPERATIONS_SINCE,
+            Self::Report(report) if report.run.trigger == Trigger::Backfill => OPERATIONS_SINCE,
+            Self::Operation(word) => word.since(),
             Self::PutJob(_)
             | Self::DeleteJob(_)
             | Self::Trigger(_)
@@ -127,6 +139,7 @@ impl Command {
             Self::PutJobs(puts) => puts.rows(),
             Self::PruneSet(prune) => prune.jobs.len().max(1),
             Self::Clock(word) => word.rows(),
+            Self::Operation(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
             Self::Reassign(reassign) => reassign.runs.len() + MAX_ALONG,
             // How many keys are that old is not known.
@@ -153,6 +166,7 @@ impl Command {
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
             Self::Compare(compare) => compare.weight(),
+            Self::Operation(word) => word.weight(),
             Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,
@@ -243,6 +257,9 @@ pub struct TriggerRun {
     /// The node that is to fire it, unless another one holds an unfinished run of the job when this is applied, and
     /// the job does not allow overlap.
     pub node: NodeName,
+    /// The operation that asks for it, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationRun>,
 }
 
 /// Ends an unfinished execution.

@@ -27,10 +27,12 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    AUTHORS_SINCE, Anew, Batch, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, Confirm,
-    DeleteJob, DueAnew, EVENTS_SINCE, Idempotency, KeyValue, LogBatch, MAX_ROWS, Moved, PassedOver, Plan,
+    AUTHORS_SINCE, Anew, Batch, BeginOperation, BulkAction, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord,
+    Command, Compare, Confirm, Cursor, DeleteJob, DueAnew, EVENTS_SINCE, Filter, Idempotency, ItemError,
+    KEPT_ERRORS, KEPT_OPERATIONS, KeyValue, LogBatch, MAX_OPERATIONS, MAX_ROWS, Moved, OPERATIONS_SINCE,
+    OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PassedOver, PatchText, Plan,
     PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Report, Reported, RowKey,
-    SETS_SINCE, SetOwner, TriggerRun, Trim, VERSION,
+    SETS_SINCE, SetOwner, Targets, Todo, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
@@ -38,9 +40,9 @@ pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EventJob, EventPage, EventPlace, ExecutionFilter,
-    ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, PageLimits,
-    PassedBy, PendingRun, Reader, RecordedEvent, SetBack, SetSurplus, Surplus, TextCondition, VersionRow,
-    WaitingRuns,
+    ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow,
+    PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus, Surplus,
+    TextCondition, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

@@ -1,6 +1,8 @@
 //! What comes of commands: the answer to each, and what a node should do now.
 
-use chronos_types::{By, ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, Status};
+use chronos_types::{
+    By, ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, OperationId, Status,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::command::RowKey;
@@ -76,6 +78,12 @@ pub enum Outcome {
         names: Vec<String>,
         /// Whether the request had no more jobs to delete.
         last: bool,
+    },
+    /// The operation is on record, as it was asked for, or ended.
+    Operation {
+        /// The operation.
+        #[serde(with = "text")]
+        id: OperationId,
     },
     /// Nothing was changed.
     Refused {
@@ -153,6 +161,8 @@ impl From<ExecutionAnswer> for Execution {
             attempt_log: Vec::new(),
             node_id: node,
             replay_of,
+            // What an operation asks for is answered to nobody.
+            operation: None,
             by: By::of_run(trigger, by.map(|by| *by)),
             cancelled_by: cancelled_by.map(|by| *by),
             missed: None,
@@ -196,6 +206,20 @@ pub enum Refusal {
     },
     /// The set remembers no such apply.
     NoSuchApply,
+    /// There is no such operation.
+    NoSuchOperation,
+    /// The operation is over.
+    OperationEnded {
+        /// Whether it was ended before its end.
+        cancelled: bool,
+    },
+    /// The operation stands at another place than the step was made from. The leader reads again.
+    OperationMovedOn,
+    /// As many operations are under way as may be.
+    TooManyOperations {
+        /// How many.
+        most: usize,
+    },
     /// The idempotency key was used with another request.
     KeyReused,
     /// What is on record and is needed for it cannot be read.

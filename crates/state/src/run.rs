@@ -74,24 +74,34 @@ pub struct Fire {
     /// What counts of overlap, if that may be other than what the version says that it runs: a replay goes by what its
     /// job says now.
     pub policy: Option<Concurrency>,
+    /// Whether it stands behind what schedules asked for: an operation asks for it, and no attempt was begun.
+    pub behind: bool,
 }
 
 impl Fire {
     /// The first attempt of a run, of which none was begun.
     pub(crate) fn first(run: RunRef, fire_at: Millis, node: NodeName) -> Self {
-        Self { run, fire_at, attempt: 1, node, begun: false, policy: None }
+        Self { run, fire_at, attempt: 1, node, begun: false, policy: None, behind: false }
     }
 
     /// What comes next in an execution that is unfinished on record.
     pub(crate) fn open(run: RunRef, status: Status, attempts: u32, fire_at: Millis, node: NodeName) -> Self {
         let begun = status != Status::Pending;
         if status != Status::Running {
-            return Self { run, fire_at, attempt: attempts.saturating_add(1), node, begun, policy: None };
+            return Self {
+                run,
+                fire_at,
+                attempt: attempts.saturating_add(1),
+                node,
+                begun,
+                policy: None,
+                behind: false,
+            };
         }
         // An attempt that was under way is made again, under its own number, and at once. On record is when it began, by
         // the clock of its node, and that may have been days ahead.
         let fire_at = fire_at.min(run.scheduled_time);
-        Self { run, fire_at, attempt: attempts.max(1), node, begun, policy: None }
+        Self { run, fire_at, attempt: attempts.max(1), node, begun, policy: None, behind: false }
     }
 }
 
@@ -100,7 +110,7 @@ impl Fire {
 pub(crate) fn is_due_at_once(status: Status, trigger: Trigger) -> bool {
     match status {
         Status::Retrying => true,
-        Status::Pending => matches!(trigger, Trigger::Manual | Trigger::Replay),
+        Status::Pending => matches!(trigger, Trigger::Manual | Trigger::Replay | Trigger::Backfill),
         _ => false,
     }
 }

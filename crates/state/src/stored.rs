@@ -14,6 +14,7 @@ pub(crate) mod columns;
 pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod omit;
+pub(crate) mod operation;
 pub(crate) mod raw;
 pub(crate) mod row;
 pub(crate) mod spec;

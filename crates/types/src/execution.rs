@@ -1,7 +1,7 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
 use crate::choice::choice;
-use crate::{By, ExecutionId, JobId, JobName, Millis, NodeName};
+use crate::{By, ExecutionId, JobId, JobName, Millis, NodeName, OperationId};
 
 choice! {
     /// What asked for an execution.
@@ -14,6 +14,8 @@ choice! {
         CatchUp "catch_up",
         /// A call of the API, to repeat an earlier execution.
         Replay "replay",
+        /// A call of the API, to run an instant of the past.
+        Backfill "backfill",
     }
 }
 
@@ -106,6 +108,8 @@ pub struct Execution {
     pub node_id: NodeName,
     /// The execution that this one repeats.
     pub replay_of: Option<ExecutionId>,
+    /// The operation that asked for it, where one did.
+    pub operation: Option<OperationId>,
     /// Who asked for it, where that is known. Of a run that its schedule asked for, that is Chronos itself.
     pub by: Option<By>,
     /// Who cancelled it, by a request or by the deletion of its job, where that is known.

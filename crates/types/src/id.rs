@@ -1,4 +1,4 @@
-//! Identifiers of jobs and executions: UUIDs whose first bits are a time. So they sort by time, and
+//! Identifiers of jobs, executions and operations: UUIDs whose first bits are a time. So they sort by time, and
 //! inserts stay at the right edge of an index.
 //!
 //! | bits | what |
@@ -28,6 +28,10 @@ pub struct JobId(Uuid);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExecutionId(Uuid);
 
+/// An operation's identifier: a UUIDv7 of its creation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(Uuid);
+
 /// Why a text is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an id; expected a UUID")]
@@ -38,16 +42,29 @@ impl JobId {
     /// and the two of the variant are not kept.
     #[must_use]
     pub fn new(at: Millis, random: [u8; 10]) -> Self {
-        let random = in_shard(0, random);
-        Self(Builder::from_unix_timestamp_millis(at.max(0).cast_unsigned(), &random).into_uuid())
+        Self(time_ordered(at, random))
     }
+}
+
+impl OperationId {
+    /// As [`JobId::new`].
+    #[must_use]
+    pub fn new(at: Millis, random: [u8; 10]) -> Self {
+        Self(time_ordered(at, random))
+    }
+}
+
+/// A UUIDv7 in shard 0.
+fn time_ordered(at: Millis, random: [u8; 10]) -> Uuid {
+    let random = in_shard(0, random);
+    Builder::from_unix_timestamp_millis(at.max(0).cast_unsigned(), &random).into_uuid()
 }
 
 impl ExecutionId {
     /// The identifier of the run of `job` at `scheduled_time`, in the job's shard.
     #[must_use]
     pub fn scheduled(job: JobId, scheduled_time: Millis) -> Self {
-        Self::hashed(job, scheduled_time, b"")
+        Self::hashed(job, scheduled_time, &[])
     }
 
     /// The identifier of what is on record for a stretch of missed instants of `job` that ends with `last`, in the
@@ -55,14 +72,22 @@ impl ExecutionId {
     /// instant may come again, and run.
     #[must_use]
     pub fn missed(job: JobId, last: Millis) -> Self {
-        Self::hashed(job, last, b"missed")
+        Self::hashed(job, last, &[b"missed"])
     }
 
-    fn hashed(job: JobId, at: Millis, what: &[u8]) -> Self {
+    /// The identifier of the run of `job` that an operation makes of `target`, in the job's shard: of what it repeats, of
+    /// an instant, or of nothing where the job runs once. It begins with `at`, and is a function of all of these, so a
+    /// run that is proposed twice is one run. It is none that a schedule gives.
+    #[must_use]
+    pub fn of_operation(job: JobId, at: Millis, operation: OperationId, target: &[u8]) -> Self {
+        Self::hashed(job, at, &[b"operation", operation.0.as_bytes(), target])
+    }
+
+    fn hashed(job: JobId, at: Millis, what: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         hash.update(job.0.as_bytes());
         hash.update(at.to_be_bytes());
-        hash.update(what);
+        what.iter().for_each(|part| hash.update(part));
         let digest = hash.finalize();
         let mut tail = [0; 10];
         tail.copy_from_slice(&digest[..10]);
@@ -147,6 +172,7 @@ macro_rules! common {
 }
 common!(JobId);
 common!(ExecutionId);
+common!(OperationId);
 
 #[cfg(test)]
 mod tests {
@@ -163,6 +189,12 @@ mod tests {
         assert_eq!(missed, ExecutionId::missed(a, 1000));
         assert!(missed != ExecutionId::scheduled(a, 1000) && missed != ExecutionId::missed(b, 1000));
         assert!(ExecutionId::floor(1000) <= missed && missed < ExecutionId::floor(1001));
+        let operation = OperationId::new(1, [3; 10]);
+        let run = |job, target: &[u8]| ExecutionId::of_operation(job, 1000, operation, target);
+        assert_eq!(run(a, b"x"), run(a, b"x"));
+        assert!(run(a, b"x") != run(a, b"y") && run(a, b"") != run(b, b""));
+        assert!(![ExecutionId::scheduled(a, 1000), missed].contains(&run(a, &1000_i64.to_be_bytes())));
+        assert!(ExecutionId::floor(1000) <= run(a, b"") && run(a, b"") < ExecutionId::floor(1001));
         let id = ExecutionId::scheduled(a, 1000);
         assert_eq!(ExecutionId::parse(&id.to_string()), Ok(id));
         assert_eq!(ExecutionId::from_bytes(*id.as_bytes()), id);

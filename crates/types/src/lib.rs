@@ -35,7 +35,7 @@ pub use event::EventType;
 pub use execution::{Attempt, ErrorKind, Execution, Missed, Response, Status, Trigger};
 pub use headers::{HeaderError, Headers, NODES_PREFIX, REDACTED, is_credential_header};
 pub use host_port::{HostPortError, check_host_port};
-pub use id::{ExecutionId, IdError, JobId};
+pub use id::{ExecutionId, IdError, JobId, OperationId};
 pub use invalid::{FieldError, Invalid};
 pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, Window};
 pub use name::{JobName, NameError};

@@ -12,6 +12,7 @@ mod input;
 mod jobs;
 mod lists;
 mod openapi;
+mod operations;
 mod repeats;
 mod schedules;
 mod search;

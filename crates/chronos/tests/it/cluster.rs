@@ -9,6 +9,7 @@ mod forming;
 mod loss;
 mod members;
 mod metrics;
+mod operations;
 mod overlap;
 mod reads;
 mod strangers;

@@ -102,7 +102,9 @@ impl Entry {
         };
         let rank = match self.state {
             State::Postponed => Rank::Again,
-            _ if self.fire.run.trigger == Trigger::CatchUp || late >= LATE => Rank::Missed,
+            _ if self.fire.behind || self.fire.run.trigger == Trigger::CatchUp || late >= LATE => {
+                Rank::Missed
+            }
             _ => Rank::Due,
         };
         (rank, now.monotonic + LATE.saturating_sub(late))

@@ -21,7 +21,8 @@ impl Executions {
     /// Takes an execution in, or arms the next attempt of one that is here.
     pub(super) fn take(&mut self, mut fire: Fire, step: &mut Step<'_>) {
         let id = fire.run.execution;
-        if matches!(fire.run.trigger, Trigger::Manual | Trigger::Replay) && fire.attempt == 1 {
+        let is_asked = matches!(fire.run.trigger, Trigger::Manual | Trigger::Replay | Trigger::Backfill);
+        if is_asked && fire.attempt == 1 {
             // It was asked for now. A batch's instant never goes back, but the clock may have gone back:
             // then it would wait until the clock has caught up.
             fire.fire_at = fire.fire_at.min(step.now.wall);

@@ -62,7 +62,8 @@ impl Lane {
         // at its instant. A run that was asked for has no instant to be late for: it came after the
         // others, whatever the clock of the leader said then and that of this node says now.
         let is_late = trigger == Trigger::Schedule && due < self.busy_since;
-        if trigger == Trigger::CatchUp || is_late {
+        // The instants of the past that somebody wants to have run come in a row, and none is late for another.
+        if matches!(trigger, Trigger::CatchUp | Trigger::Backfill) || is_late {
             self.waiting.insert(id);
             return Verdict::Wait;
         }
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_backlog_runs_one_after_the_other() {
-        for trigger in [Trigger::CatchUp, Trigger::Schedule] {
+        for trigger in [Trigger::CatchUp, Trigger::Backfill, Trigger::Schedule] {
             let mut lane = Lane::default();
             let late = |n| arrival(n, Concurrency::Forbid, trigger, n, 100);
             assert_eq!(lane.admit(late(1)), Verdict::Start);

@@ -1,6 +1,6 @@
 //! Putting an execution on record.
 
-use chronos_types::{By, ExecutionId, Status};
+use chronos_types::{By, ExecutionId, OperationId, Status};
 use rusqlite::types::Null;
 
 use super::context::Context;
@@ -15,20 +15,29 @@ use crate::stored::row;
 pub(super) const INSERT: &str = "INSERT OR IGNORE INTO executions
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-/// Puts a pending execution on record, with who asked for it where that was no schedule. Answers false if it was there
-/// already.
+/// What asked for an execution, where that was no schedule.
+#[derive(Default)]
+pub(super) struct Origin<'a> {
+    /// The execution that it repeats.
+    pub(super) replay_of: Option<ExecutionId>,
+    /// Who asked, where that is known.
+    pub(super) by: Option<&'a By>,
+    /// The operation that they asked by.
+    pub(super) operation: Option<OperationId>,
+}
+
+/// Puts a pending execution on record. Answers false if it was there already.
 pub(super) fn insert(
     context: &mut Context<'_>,
     fire: &Fire,
-    replay_of: Option<ExecutionId>,
-    by: Option<&By>,
+    origin: &Origin<'_>,
 ) -> Result<bool, StateError> {
     let RunRef { execution, job, version, scheduled_time, trigger } = fire.run;
     // What a change left to withdraw may be planned anew.
     remainder::settle_first(context, execution)?;
-    let detail = by
-        .map(|by| StoredDetail { by: Some(by.clone()), ..StoredDetail::default() }.to_json())
-        .transpose()?;
+    let Origin { replay_of, by, operation } = origin;
+    let detail = StoredDetail { by: by.cloned(), operation: *operation, ..StoredDetail::default() };
+    let detail = (!detail.is_empty()).then(|| detail.to_json()).transpose()?;
     let number = context.executions.next(context.db)?;
     let count = row::write_often(
         &context.statements,

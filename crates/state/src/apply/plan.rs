@@ -1,7 +1,7 @@
 //! Putting coming runs on record and moving each job to its next due instant, in one step.
 
 use super::context::Context;
-use super::insert::insert;
+use super::insert::{Origin, insert};
 use super::{missed, overlap};
 use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
@@ -45,7 +45,7 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     {
         fire.node = holder;
     }
-    if insert(context, &fire, None, None)? {
+    if insert(context, &fire, &Origin::default())? {
         context.effects.push(Effect::Fire(fire));
     } else {
         context.add_held(step.job, -1)?;

@@ -121,6 +121,7 @@ impl Record {
     pub(super) fn owed(&self, context: &Context<'_>) -> Result<Fire, StateError> {
         let Self { run, fire_at, ref node, .. } = *self;
         let fire = Fire::open(run, self.status, self.attempts, fire_at, node.clone());
+        let fire = Fire { behind: !fire.begun && self.detail.operation.is_some(), ..fire };
         raw::with_policy(context.db, fire)
     }
 

@@ -1,10 +1,11 @@
-//! Runs that no schedule asked for: manual ones, and replays of earlier executions.
+//! Runs that no schedule asked for: manual ones, replays of earlier executions, and instants of the past that an
+//! operation runs.
 
 use chronos_types::{By, Concurrency, EventType, ExecutionId, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, LiveJob};
-use super::insert::insert;
+use super::insert::{Origin, insert};
 use super::{job as jobs, overlap, record, remainder};
 use crate::command::TriggerRun;
 use crate::error::StateError;
@@ -21,13 +22,14 @@ pub(super) fn trigger(
     let Some(job) = context.job(run.job)? else {
         return Context::refuse(Refusal::NoSuchJob);
     };
+    let backfill = run.operation.and_then(|operation| operation.backfill);
     let identity = match run.replay_of {
         None => RunRef {
             execution: run.execution,
             job: job.seq,
             version: job.version,
-            scheduled_time: context.at,
-            trigger: Trigger::Manual,
+            scheduled_time: backfill.unwrap_or(context.at),
+            trigger: if backfill.is_some() { Trigger::Backfill } else { Trigger::Manual },
         },
         Some(original) => match replay(context, &job, run.execution, original)? {
             Some(identity) => identity,
@@ -38,7 +40,9 @@ pub(super) fn trigger(
     let Some(policy) = raw::concurrency(jobs::text(&job.spec)) else {
         return Context::refuse(Refusal::Unreadable);
     };
+    // The instants of a backfill run in turn, as missed ones do.
     if policy == Concurrency::Forbid.as_str()
+        && backfill.is_none()
         && let Some(unfinished) = overlap::in_the_way(context, job.seq, run.execution)?
     {
         return Context::refuse(Refusal::Overlap { unfinished });
@@ -46,8 +50,9 @@ pub(super) fn trigger(
     let may_overlap = policy == Concurrency::Allow.as_str();
     let holder = if may_overlap { None } else { overlap::holder(context, job.seq)? };
     let fire = Fire::first(identity, context.at, holder.unwrap_or_else(|| run.node.clone()));
-    let fire = raw::with_policy(context.db, fire)?;
-    if insert(context, &fire, run.replay_of, by)? {
+    let fire = Fire { behind: run.operation.is_some(), ..raw::with_policy(context.db, fire)? };
+    let operation = run.operation.map(|operation| operation.id);
+    if insert(context, &fire, &Origin { replay_of: run.replay_of, by, operation })? {
         context.add_held(job.seq, 1)?;
         tell(context, &fire.run);
         context.effects.push(Effect::Fire(fire));

@@ -8,7 +8,7 @@
 use chronos_types::{ErrorKind, Millis, Status};
 
 use super::context::{Context, Open};
-use super::insert::insert;
+use super::insert::{Origin, insert};
 use super::{record, withdrawn};
 use crate::command::Report;
 use crate::error::StateError;
@@ -50,7 +50,7 @@ pub(super) fn bring_back(context: &mut Context<'_>, report: &Report) -> Result<b
     }
     let fire = Fire::first(report.run, report.run.scheduled_time, report.node.clone());
     // Only what a schedule asked for is withdrawn.
-    insert(context, &fire, None, None)?;
+    insert(context, &fire, &Origin::default())?;
     context.add_held(report.run.job, 1)?;
     Ok(true)
 }

@@ -1,6 +1,6 @@
 //! [`Class`]: which commands go before which on their way into the log.
 
-use super::{ClockWord, Command};
+use super::{ClockWord, Command, OperationWord};
 
 /// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,8 @@ impl Command {
             | Self::Trigger(_)
             | Self::Cancel(_)
             | Self::Confirm(_) => Class::Api,
+            Self::Operation(OperationWord::Begin(_) | OperationWord::Cancel { .. }) => Class::Api,
+            Self::Operation(OperationWord::Step(_)) => Class::Bulk,
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
             // can be as much as there are jobs.
             Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,

@@ -132,11 +132,21 @@ fn read(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
 fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
     let spec = read_spec(row.get_ref(13)?);
     let mut invalid = None;
-    let StoredDetail { error, error_kind, response, attempts, unsure: _, missed, by, cancelled_by } =
-        StoredDetail::read(row.get_ref(11)?).unwrap_or_else(|why| {
-            invalid = Some(why);
-            StoredDetail::default()
-        });
+    let detail = StoredDetail::read(row.get_ref(11)?).unwrap_or_else(|why| {
+        invalid = Some(why);
+        StoredDetail::default()
+    });
+    let StoredDetail {
+        error,
+        error_kind,
+        response,
+        attempts,
+        unsure: _,
+        missed,
+        by,
+        cancelled_by,
+        operation,
+    } = detail;
     let (trigger, status) = (row.get(3)?, row.get(5)?);
     for (what, number, is_known) in [
         ("trigger", trigger, Trigger::known(trigger).is_some()),
@@ -173,6 +183,7 @@ fn execution(row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         attempt_log: attempts.into_iter().map(|attempt| attempt.read(&mut invalid)).collect(),
         node_id: columns::node(row, 9)?,
         replay_of: replay_of.map(ExecutionId::from_bytes),
+        operation,
         by: By::of_run(code::trigger(trigger), by),
         cancelled_by,
         missed,

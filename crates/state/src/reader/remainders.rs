@@ -90,9 +90,13 @@ impl OpenFire {
             scheduled_time: row.get(3)?,
             trigger: code::trigger(row.get(7)?),
         };
-        // Only what is planned and not begun is withdrawn, and little of that has a detail.
-        let unsure = status == Status::Pending && StoredDetail::or_unknown(row.get_ref(9)?).unsure;
+        // Only what is planned and not begun is withdrawn, and stands behind others; little of that has a detail.
+        let StoredDetail { unsure, operation, .. } = match status {
+            Status::Pending => StoredDetail::or_unknown(row.get_ref(9)?),
+            _ => StoredDetail::default(),
+        };
         let fire = Fire::open(run, status, row.get(6)?, row.get(4)?, node.clone());
+        let fire = Fire { behind: operation.is_some(), ..fire };
         Ok(Self { seq: row.get(8)?, status, unsure, fire })
     }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use super::format;
-use crate::command::{AUTHORS_SINCE, EVENTS_SINCE, FIRST, SETS_SINCE, VERSION};
+use crate::command::{AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, SETS_SINCE, VERSION};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
 use crate::stored::{clock, row};
@@ -193,6 +193,36 @@ CREATE TABLE events (
 );
 ";
 
+/// What version 2 brings of operations.
+pub(super) const OPERATIONS: &str = "
+-- What was asked for many jobs or executions at once, as it was frozen when it was made. asked: see
+-- stored/operation.rs. upto: the number of the last job, or the last execution, that was there then.
+CREATE TABLE operations (
+  id BLOB PRIMARY KEY, created_at INTEGER NOT NULL, upto INTEGER NOT NULL, asked TEXT NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- How far each has come, apart from what is wide. cursor: JSON. cancelled: by whom, if it was, as JSON.
+CREATE TABLE operation_progress (
+  id BLOB PRIMARY KEY,
+  cursor TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  ended_at INTEGER,
+  cancelled TEXT,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The first targets of each with which nothing could be done, and why, as JSON.
+CREATE TABLE operation_errors (
+  operation BLOB NOT NULL,
+  nr INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  error TEXT NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (operation, nr)
+) WITHOUT ROWID;
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -203,7 +233,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 15] = [
+pub(crate) const REPLICATED: [Table; 18] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
@@ -214,6 +244,9 @@ pub(crate) const REPLICATED: [Table; 15] = [
     Table { name: "jobs", key: &["seq"], since: FIRST },
     Table { name: "keys", key: &["key"], since: FIRST },
     Table { name: "open_runs", key: &["node"], since: FIRST },
+    Table { name: "operation_errors", key: &["operation", "nr"], since: OPERATIONS_SINCE },
+    Table { name: "operation_progress", key: &["id"], since: OPERATIONS_SINCE },
+    Table { name: "operations", key: &["id"], since: OPERATIONS_SINCE },
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
     Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },

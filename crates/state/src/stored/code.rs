@@ -32,7 +32,8 @@ impl Code for Status {
 }
 
 impl Code for Trigger {
-    const ORDER: &'static [Self] = &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay];
+    const ORDER: &'static [Self] =
+        &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay, Self::Backfill];
 }
 
 impl Code for ActorKind {

@@ -57,7 +57,7 @@ pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire, StateError> {
             trigger: Trigger::Schedule,
         };
         let (node, begun) = (node(row, 5)?, row.get(6)?);
-        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node, begun, policy: None })
+        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node, begun, policy: None, behind: false })
     })
 }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use chronos_types::{Attempt, By, ErrorKind, Millis, Response};
+use chronos_types::{Attempt, By, ErrorKind, Millis, OperationId, Response};
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
 use super::bad::why_no_form;
 use super::by;
 use super::omit::is_default;
+use super::text;
 use crate::error::StateError;
 
 /// What a record keeps in its detail column.
@@ -35,6 +36,9 @@ pub(crate) struct StoredDetail {
     /// Who cancelled it, where that is known.
     #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<By>,
+    /// The operation that asked for it, where one did.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
 }
 
 /// A stretch of instants that were passed over, in [`StoredDetail`].
@@ -115,9 +119,10 @@ pub(crate) fn error_kind_of(name: Option<&str>, invalid: &mut Option<String>) ->
 impl StoredDetail {
     /// Whether there is nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { error, error_kind, response, attempts, unsure, missed, by, cancelled_by } = self;
+        let Self { error, error_kind, response, attempts, unsure, missed, by, cancelled_by, operation } =
+            self;
         let is_told = error.is_some() || error_kind.is_some() || response.is_some() || missed.is_some();
-        let is_asked = by.is_some() || cancelled_by.is_some();
+        let is_asked = by.is_some() || cancelled_by.is_some() || operation.is_some();
         !is_told && !is_asked && attempts.is_empty() && !unsure
     }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use chronos_types::{ExecutionId, JobId, Trigger};
+use chronos_types::{ExecutionId, JobId, OperationId, Trigger};
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
@@ -24,7 +24,7 @@ macro_rules! ids {
         }
     })* };
 }
-ids!(JobId, ExecutionId);
+ids!(JobId, ExecutionId, OperationId);
 
 impl Text for Trigger {
     fn from_text(text: &str) -> Result<Self, String> {

@@ -2,14 +2,15 @@
 //! them.
 
 use chronos_state::{
-    Anew, Batch, Cancel, ClockWord, Command, Compare, Confirm, DeleteJob, DueAnew, ExecutionAnswer,
-    Idempotency, JobSeq, KeyValue, Moved, Outcome, PassedOver, Plan, PlanStep, PlannedRun, Proposal,
-    PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal, Report, Reported, RowKey, RunRef,
-    SetOwner, StoredSpec, TriggerRun, Trim,
+    Anew, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, Confirm, Cursor, DeleteJob,
+    DueAnew, ExecutionAnswer, Filter, Idempotency, ItemError, JobSeq, KeyValue, Moved, OperationItem,
+    OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, Plan,
+    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal,
+    Report, Reported, RowKey, RunRef, SetOwner, StoredSpec, Targets, Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
-    Millis, MissedRuns, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
+    Millis, MissedRuns, OperationId, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
 };
 
 use crate::support::{asked, by, node, spec, tags};
@@ -130,7 +131,7 @@ fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Opt
 
 fn triggered(replay_of: Option<ExecutionId>) -> Command {
     let execution = ExecutionId::manual(job_id(), AT, [9; 10]);
-    Command::Trigger(TriggerRun { job: job_id(), execution, replay_of, node: node("n1") })
+    Command::Trigger(TriggerRun { job: job_id(), execution, replay_of, node: node("n1"), operation: None })
 }
 
 fn answer(trigger: Trigger) -> ExecutionAnswer {
@@ -222,7 +223,10 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         ),
         ("report_ended_retry", vec![report(ended(response, refused, Some(AT + 61_000)))]),
         ("report_error_kinds", ErrorKind::ALL.iter().map(of_kind).collect()),
-        ("report_triggers", Trigger::ALL.iter().map(of_trigger).collect()),
+        (
+            "report_triggers",
+            Trigger::ALL.iter().filter(|t| **t != Trigger::Backfill).map(of_trigger).collect(),
+        ),
         ("report_skipped", vec![report(Reported::Skipped { reason: "ü\"\n".into() })]),
         (
             "report_replaced",
@@ -316,7 +320,77 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("put_jobs", batch(vec![put_jobs(None)])),
         ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
         ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
+        ("operation_begin", batch(operations().into_iter().map(begin).collect())),
+        ("operation_step", batch(vec![step_of_operation(), last_step()])),
+        ("operation_cancel", batch(vec![Command::Operation(OperationWord::Cancel { id: operation_id() })])),
+        (
+            "report_backfill",
+            batch(vec![Command::Report(Report {
+                run: RunRef { trigger: Trigger::Backfill, ..run() },
+                node: node("n1"),
+                what: Reported::NotBegun,
+            })]),
+        ),
     ]
+}
+
+pub fn operation_id() -> OperationId {
+    OperationId::new(AT, [5; 10])
+}
+
+/// Each action, with each kind of targets.
+fn operations() -> Vec<OperationSpec> {
+    let filter = Filter::from([("enabled".into(), "true".into()), ("tag.team".into(), "billing".into())]);
+    let patch = PatchText("{\"tags\":{\"team\":null}}".into());
+    let instants = Targets::Instants { job: job_id(), from: AT, to: AT + 3_600_000 };
+    let spec =
+        |action, targets, per_second| OperationSpec { action, targets, per_second, count: 7, exact: true };
+    let names = Targets::NamedJobs(vec!["bill".into(), job_id().to_string()]);
+    let ids = Targets::NamedExecutions(vec![execution().to_string()]);
+    vec![
+        spec(BulkAction::Trigger, Targets::Jobs(filter.clone()), Some(50)),
+        spec(BulkAction::Delete, names, None),
+        spec(BulkAction::Patch(patch), Targets::Jobs(Filter::new()), None),
+        spec(BulkAction::Replay { spread_ms: 600_000 }, Targets::Executions(filter), Some(50)),
+        OperationSpec { exact: false, ..spec(BulkAction::Cancel, ids, None) },
+        spec(BulkAction::Backfill, instants, Some(10)),
+    ]
+}
+
+fn begin(spec: OperationSpec) -> Command {
+    Command::Operation(OperationWord::Begin(Box::new(BeginOperation { id: operation_id(), spec })))
+}
+
+fn step_of_operation() -> Command {
+    let item = |target: &str, place, todo| OperationItem { target: target.into(), place, todo };
+    let of = |replay_of, backfill| {
+        let operation = Some(OperationRun { id: operation_id(), backfill });
+        let execution = ExecutionId::of_operation(job_id(), AT, operation_id(), b"");
+        let run = TriggerRun { job: job_id(), execution, replay_of, node: node("n1"), operation };
+        Todo::Do(Box::new(Command::Trigger(run)))
+    };
+    let refused = Todo::Not(ItemError::Refused(Refusal::NoSuchJob));
+    let items = vec![
+        item("bill", Cursor::Job(JobSeq::new(42)), of(None, None)),
+        item("again", Cursor::Execution(execution()), of(Some(execution()), None)),
+        item("then", Cursor::Instant(AT), of(None, Some(AT))),
+        item("gone", Cursor::Named(4), refused),
+        item("bad", Cursor::Named(5), Todo::Not(ItemError::Invalid("why".into()))),
+    ];
+    let step = OperationStep {
+        id: operation_id(),
+        from: Cursor::Start,
+        items,
+        to: Cursor::Named(5),
+        is_last: false,
+    };
+    Command::Operation(OperationWord::Step(Box::new(step)))
+}
+
+fn last_step() -> Command {
+    let to = Cursor::Named(5);
+    let step = OperationStep { id: operation_id(), from: to, items: vec![], to, is_last: true };
+    Command::Operation(OperationWord::Step(Box::new(step)))
 }
 
 /// What version 3 brings in tests.
@@ -331,6 +405,7 @@ pub fn batches_of_next() -> Vec<(&'static str, Batch)> {
 
 /// What version 2 adds to outcomes.
 pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
+    let refused = |refusal| Outcome::Refused { refusal };
     let asked = ExecutionAnswer { by: Some(Box::new(by(7, Some("again")))), ..answer(Trigger::Replay) };
     let cancelled = ExecutionAnswer {
         cancelled_at: Some(AT),
@@ -346,6 +421,11 @@ pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
         ("pruned", Outcome::Pruned { names: vec!["a".into(), "b:c".into()], last: true }),
         ("refused_no_such_apply", Outcome::Refused { refusal: Refusal::NoSuchApply }),
         ("refused_stale", Outcome::Refused { refusal: Refusal::Stale { item: 7 } }),
+        ("operation", Outcome::Operation { id: operation_id() }),
+        ("refused_no_such_operation", refused(Refusal::NoSuchOperation)),
+        ("refused_operation_ended", refused(Refusal::OperationEnded { cancelled: true })),
+        ("refused_operation_moved_on", refused(Refusal::OperationMovedOn)),
+        ("refused_too_many_operations", refused(Refusal::TooManyOperations { most: 16 })),
     ]
 }
 

@@ -194,5 +194,6 @@ fn the_last_run_of_a_job_is_the_newest_that_ran() {
     assert_eq!(last(3000, Some(failed(1, 3001, None))), Some((Status::Failed, 3001)));
     assert_eq!(last(4000, Some(begun(1, 4001))), Some((Status::Running, 4001)));
     assert_eq!(last(5000, None), Some((Status::Running, 4001)));
-    assert_eq!(Trigger::ALL.len(), 4, "a new trigger: does it count as a run?");
+    // A backfilled one counts as one by hand does.
+    assert_eq!(Trigger::ALL.len(), 5, "a new trigger: does it count as a run?");
 }

@@ -20,6 +20,7 @@ mod jobs;
 mod keys;
 mod lists;
 mod model;
+mod operations;
 mod ops;
 mod oracle;
 mod pages;

@@ -3,6 +3,7 @@
 //! Where it and the real one differ, one of them is wrong.
 
 mod clock;
+mod operations;
 mod records;
 mod reports;
 mod requests;
@@ -18,9 +19,10 @@ use chronos_state::{
 };
 use chronos_types::{
     Attempt, By, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
-    Status, Trigger,
+    OperationId, Status, Trigger,
 };
 
+pub use operations::Operation;
 pub use records::{Job, Run};
 
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,7 @@ pub struct Model {
     pub numbers: BTreeMap<i64, ExecutionId>,
     /// Whether the cluster has the version that brings authors.
     pub raised: bool,
+    pub operations: BTreeMap<OperationId, Operation>,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
     effects: Vec<Effect>,
     last_job: i64,
@@ -66,7 +69,8 @@ impl Model {
 
     fn command(&mut self, proposal: &Proposal) -> Outcome {
         let by = proposal.by.as_ref();
-        if by.is_some() && !self.raised {
+        let is_raise = matches!(proposal.command, Command::RaiseVersion { .. });
+        if (by.is_some() || operations::is_new(&proposal.command)) && !is_raise && !self.raised {
             return refuse(Refusal::VersionNotFollowed { follows: AUTHORS_SINCE - 1 });
         }
         match &proposal.command {
@@ -89,6 +93,7 @@ impl Model {
             // The model does all at once.
             Command::Portion => Outcome::Done,
             Command::Compare(_) => Outcome::Done,
+            Command::Operation(word) => self.operation(word, by),
             Command::Clock(word) => self.clock(word),
             Command::RaiseVersion { .. } if self.raised => {
                 refuse(Refusal::VersionNotFollowed { follows: VERSION })
@@ -237,7 +242,7 @@ impl Model {
     }
 
     /// Puts a run on record unless one with its id is.
-    fn insert(&mut self, fire: &Fire, replay_of: Option<ExecutionId>, by: Option<&By>) -> bool {
+    fn insert(&mut self, fire: &Fire, run: Option<&TriggerRun>, by: Option<&By>) -> bool {
         if self.runs.contains_key(&fire.run.execution) {
             return false;
         }
@@ -258,7 +263,8 @@ impl Model {
             response: None,
             attempt_log: vec![],
             node_id: fire.node.clone(),
-            replay_of,
+            replay_of: run.and_then(|run| run.replay_of),
+            operation: run.and_then(|run| run.operation).map(|operation| operation.id),
             by: By::of_run(fire.run.trigger, by.cloned()),
             cancelled_by: None,
             missed: None,
@@ -321,6 +327,7 @@ impl Model {
             attempt_log: vec![],
             node_id: node,
             replay_of: None,
+            operation: None,
             by: Some(By::system()),
             cancelled_by: None,
             missed: Some(Missed { from, to, count, reason }),
@@ -438,7 +445,7 @@ impl Model {
 }
 
 fn first(run: RunRef, fire_at: Millis, node: &NodeName) -> Fire {
-    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false, policy: None }
+    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false, policy: None, behind: false }
 }
 
 fn refuse(refusal: Refusal) -> Outcome {

@@ -2,6 +2,7 @@
 //! of them hit something, and the rest are late, doubled, stale or plain wrong.
 
 mod changes;
+mod operations;
 mod reports;
 
 use chronos_state::{
@@ -19,6 +20,7 @@ use proptest::sample::Index;
 use crate::model::{Job, Model};
 use crate::support::{self, with};
 use changes::{Change, changed};
+use operations::Word;
 use reports::{What, holder, report};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
@@ -86,6 +88,8 @@ enum Act {
         jobs: Vec<Index>,
         keys: Millis,
     },
+    /// Says something of an operation.
+    Operation(Word),
     /// Raises the version of the cluster to that which brings authors.
     Raise,
 }
@@ -236,6 +240,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => trim,
         3 => reassign,
         2 => Just(Act::Raise),
+        4 => operations::word().prop_map(Act::Operation),
     ]
 }
 
@@ -320,7 +325,7 @@ impl Maker {
                     return nothing();
                 }
                 let node = support::node(NODES[*node]);
-                Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node })
+                Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node, operation: None })
             }
             Act::Cancel { run } => match self.fire(*run) {
                 Some(fire) => Command::Cancel(Cancel { execution: fire.run.execution }),
@@ -376,6 +381,7 @@ impl Maker {
                 Some(fire) => report(fire, *other, *attempt, *what, model, at),
                 None => nothing(),
             },
+            Act::Operation(word) => self.operation(word, model, at),
             Act::Raise => Command::RaiseVersion { to: AUTHORS_SINCE },
             Act::Trim { executions, versions, jobs, keys } => {
                 let known = usize::try_from(model.last_number).unwrap() + 2;

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
-    PassedBy, PendingRun, Reader, StateError,
+    OperationRow, PassedBy, PendingRun, Reader, RefusedItem, StateError,
 };
-use chronos_types::{By, Job, Millis, NodeName, Status, Trigger};
+use chronos_types::{By, Job, Millis, NodeName, OperationId, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -15,7 +15,7 @@ use crate::events::Told;
 use crate::invariants;
 use crate::model::{self, Model};
 use crate::ops::{APPLIES, Maker, NODES, Op, SETS, ops};
-use crate::support::{self, ALL_DUE, World, age, executions, keep, look, node, versions};
+use crate::support::{self, ALL_DUE, World, age, executions, keep, look, node, operations, versions};
 
 /// Few cases by default, to be quick; `PROPTEST_CASES=10000` for a night. A failure prints the
 /// smallest commands that show it, and is kept in `regressions.txt`, to be tried first ever after.
@@ -50,6 +50,9 @@ pub struct View {
     unused: Vec<(JobSeq, u64)>,
     /// What each apply of each set did not name.
     surplus: Vec<Option<Vec<(JobSeq, String)>>>,
+    /// The newest first.
+    operations: Vec<(OperationRow, Vec<RefusedItem>)>,
+    running: Vec<OperationId>,
 }
 
 pub fn read(world: &World, model: &Model) -> View {
@@ -103,6 +106,8 @@ pub fn read(world: &World, model: &Model) -> View {
             forgotten: r.forgotten_jobs(JobSeq::default(), 1000)?.trim.jobs,
             unused: r.overfull_jobs(JobSeq::default(), 1000, keep(u64::MAX, 1))?.trim.versions,
             surplus: applies().map(|(set, apply)| surplus(r, set, apply)).collect::<Result<_, _>>()?,
+            operations: operations(r)?,
+            running: r.running_operations()?,
         })
     })
 }
@@ -225,6 +230,18 @@ pub fn expect(model: &Model) -> View {
             .collect(),
         unused: model.jobs.values().flat_map(unused).collect(),
         surplus: applies().map(|(set, apply)| model.surplus(set, apply)).collect(),
+        operations: model
+            .operations
+            .values()
+            .rev()
+            .map(|known| (known.row.clone(), known.errors.clone()))
+            .collect(),
+        running: model
+            .operations
+            .values()
+            .filter(|known| known.row.ended_at.is_none())
+            .map(|known| known.row.id)
+            .collect(),
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, ClockWord, Command, EventPlace, Fire, Idempotency, JobSeq, MAX_ROWS, Machine, PassedBy, PlanStep,
-    Proposal, PutJobs, Reader, Reported, SetOwner, StateError,
+    Batch, ClockWord, Command, Cursor, EventPlace, Filter, Fire, Idempotency, ItemError, JobSeq, MAX_ROWS,
+    Machine, OperationWord, PassedBy, PlanStep, Proposal, PutJobs, Reader, Refusal, Reported, SetOwner,
+    StateError, Targets, Todo,
 };
-use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, Trigger};
+use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Trigger};
 
 use crate::forms::full;
 use crate::support::*;
@@ -35,12 +36,21 @@ pub fn sample() -> World {
     world.run_by(at, cancel(manual(3)), by(8, Some("by mistake")));
     let other = world.create("gone-too");
     world.run_by(at, trigger(&other, ExecutionId::manual(other.job.id, at, [4; 10]), None), by(8, None));
-    world.run_by(at, delete(&other), told);
+    world.run_by(at, delete(&other), told.clone());
     // Two jobs of a set, which two applies named; one of them does not have the later.
     let set = |apply: &str| Some(SetOwner { name: "billing".into(), apply: Some(apply.into()), adopt: true });
     let items = ["set-1", "set-2"].map(|name| created(id_of(name), spec(name), Some(at + 9_000)));
     world.run(at, Command::PutJobs(PutJobs { set: set("first"), items: items.into() }));
     world.run(at, Command::PutJobs(PutJobs { set: set("second"), items: vec![kept(&world.job("set-2"))] }));
+    // An operation that is under way and met one job that was gone, and one that was cancelled.
+    let [under_way, cancelled] = [1, 2].map(|number| OperationId::new(at, [number; 10]));
+    for id in [under_way, cancelled] {
+        world.run_by(at, begin_operation(id, Targets::Jobs(Filter::new())), told.clone());
+    }
+    let run = operation_run(&job, under_way, at);
+    let gone = Todo::Not(ItemError::Refused(Refusal::NoSuchJob));
+    world.done(at, step_operation(under_way, Cursor::Start, vec![Todo::Do(Box::new(run)), gone], false));
+    world.run_by(at, Command::Operation(OperationWord::Cancel { id: cancelled }), told);
     world
 }
 
@@ -156,6 +166,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     add(text, (r.aged_executions(None, age(1 << 40), 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
     add(text, (r.set_surplus("billing", "first", 100)?, r.set_surplus("billing", "second", 100)?));
+    add(text, (r.running_operations()?, operations(r)?));
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())
 }

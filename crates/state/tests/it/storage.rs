@@ -179,6 +179,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
             execution: ExecutionId::manual(job, number, [0; 10]),
             replay_of: None,
             node: node(NODE),
+            operation: None,
         };
         let items = vec![put(job, None, spec(&name), None).into(), Command::Trigger(run).into()];
         world.batch(&Batch { at: number, items });

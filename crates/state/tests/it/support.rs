@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chronos_state::{
-    AUTHORS_SINCE, Age, Applied, Batch, Cancel, Command, CopyBounds, DeleteJob, DueJob, DuePlace, Effect,
-    ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, JobTexts, Keep,
-    LogBatch, Machine, Moved, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep, PlannedRun,
-    Proposal, PutItem, PutJob, Reader, Reassign, Refusal, Report, Reported, StateError, StoredSpec,
-    TextCondition, TriggerRun, Trim, VERSION, VersionRow,
+    AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BulkAction, Cancel, Command, CopyBounds, Cursor,
+    DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter,
+    JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine, Moved, OperationItem, OperationRow, OperationRun,
+    OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep,
+    PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal, RefusedItem, Report, Reported,
+    StateError, StoredSpec, Targets, TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, NodeName, Note, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+    MissedRuns, NodeName, Note, OperationId, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -71,6 +72,25 @@ pub fn executions(
     limit: usize,
 ) -> Result<Page<ExecutionRow>, StateError> {
     Page::of(|take| r.executions(filter, before, PageLimits::of(limit), take))
+}
+
+/// All operations, the newest first, read in pages of two; and of each with what it could do nothing.
+pub fn operations(r: &Reader) -> Result<Vec<(OperationRow, Vec<RefusedItem>)>, StateError> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let next = r.operations(before, PageLimits::of(2), |row| {
+            all.push(row);
+            true
+        })?;
+        before = next;
+        if before.is_none() {
+            return all
+                .into_iter()
+                .map(|row| Ok((r.operation_errors(row.id)?, row)))
+                .map(|read| read.map(|(errors, row)| (row, errors)))
+                .collect();
+        }
+    }
 }
 
 pub struct World {
@@ -364,12 +384,14 @@ pub fn plan(steps: impl Into<Vec<PlanStep>>) -> Command {
 }
 
 pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<ExecutionId>) -> Command {
-    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of, node: node(NODE) })
+    let (job, node) = (job.job.id, node(NODE));
+    Command::Trigger(TriggerRun { job, execution, replay_of, node, operation: None })
 }
 
 /// The same through another node.
 pub fn trigger_at(other: &str, job: &JobRow, execution: ExecutionId) -> Command {
-    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of: None, node: node(other) })
+    let (job, node) = (job.job.id, node(other));
+    Command::Trigger(TriggerRun { job, execution, replay_of: None, node, operation: None })
 }
 
 /// What is answered of a run of a job that was asked for, by the version in force.
@@ -399,6 +421,37 @@ pub fn by(number: u8, note: Option<&str>) -> By {
 /// A command that somebody asks for.
 pub fn asked(command: Command, by: By) -> Proposal {
     Proposal { by: Some(by), ..command.into() }
+}
+
+/// Makes an operation that runs jobs, or executions again.
+pub fn begin_operation(id: OperationId, targets: Targets) -> Command {
+    let action = match &targets {
+        Targets::Jobs(_) | Targets::NamedJobs(_) => BulkAction::Trigger,
+        Targets::Executions(_) | Targets::NamedExecutions(_) => BulkAction::Replay { spread_ms: 0 },
+        Targets::Instants { .. } => BulkAction::Backfill,
+    };
+    let spec = OperationSpec { action, targets, per_second: Some(50), count: 2, exact: true };
+    Command::Operation(OperationWord::Begin(Box::new(BeginOperation { id, spec })))
+}
+
+/// A run of a job that an operation asks for.
+pub fn operation_run(job: &JobRow, id: OperationId, at: Millis) -> Command {
+    let execution = ExecutionId::of_operation(job.job.id, at, id, b"");
+    let operation = Some(OperationRun { id, backfill: None });
+    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of: None, node: node(NODE), operation })
+}
+
+/// The next step of an operation, with targets that are numbered from where it stands.
+pub fn step_operation(id: OperationId, from: Cursor, todo: Vec<Todo>, is_last: bool) -> Command {
+    let done = if let Cursor::Named(done) = from { done } else { 0 };
+    let item = |(todo, number): (Todo, u32)| OperationItem {
+        target: format!("target {number}"),
+        place: Cursor::Named(number),
+        todo,
+    };
+    let items: Vec<_> = todo.into_iter().zip(done + 1..).map(item).collect();
+    let to = Cursor::Named(done + u32::try_from(items.len()).unwrap());
+    Command::Operation(OperationWord::Step(Box::new(OperationStep { id, from, items, to, is_last })))
 }
 
 pub fn cancel(execution: ExecutionId) -> Command {

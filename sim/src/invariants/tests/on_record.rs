@@ -76,6 +76,7 @@ fn run(second: u8) -> Execution {
         attempt_log: vec![attempt],
         node_id: NodeName::parse(&nodes().0).expect("a name"),
         replay_of: None,
+        operation: None,
         by: None,
         cancelled_by: None,
         missed: None,

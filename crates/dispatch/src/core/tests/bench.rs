@@ -264,7 +264,15 @@ pub(super) fn fire(n: i64) -> Fire {
     let job = JobSeq::new(if n < 10 { n } else { n / 10 });
     let trigger = Trigger::Schedule;
     let run = RunRef { execution: id(n), job, version: 1, scheduled_time: START, trigger };
-    Fire { run, fire_at: START, attempt: 1, node: NodeName::unchecked(OWN), begun: false, policy: None }
+    Fire {
+        run,
+        fire_at: START,
+        attempt: 1,
+        node: NodeName::unchecked(OWN),
+        begun: false,
+        policy: None,
+        behind: false,
+    }
 }
 
 /// The same at another instant.

@@ -36,6 +36,21 @@ fn what_is_due_goes_before_what_was_missed() {
 }
 
 #[test]
+fn what_an_operation_asks_for_stands_behind_what_is_due_until_it_has_begun() {
+    let mut bench = Bench::recovered(1);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(10))]);
+    assert_eq!(bench.tick(), ["attempt 10#1 v1"]);
+    let behind = |n| chronos_state::Fire { behind: true, ..fire(n) };
+    bench.applied([Fire(behind(11)), Fire(behind(12)), Fire(fire(13)), Fire(fire(14))]);
+    bench.tick();
+    let next = |bench: &mut Bench, n| bench.ended(n, 1, success()).pop().expect("the next");
+    for (ended, begun) in [(10, 13), (13, 14), (14, 11), (11, 12)] {
+        assert_eq!(next(&mut bench, ended), format!("attempt {begun}#1 v1"));
+    }
+}
+
+#[test]
 fn what_leaves_the_line_leaves_nothing_behind() {
     let mut bench = Bench::recovered(1);
     bench.knows(1, 1, Allow);

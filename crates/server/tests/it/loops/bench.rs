@@ -229,7 +229,8 @@ impl Bench {
     /// Asks for a run by hand, to be fired by `node` if no other holds one that it may not overlap with.
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
         let execution = ExecutionId::manual(job.id, self.env.now(), self.env.random_bytes());
-        let run = TriggerRun { job: job.id, execution, replay_of: None, node: NodeName::unchecked(node) };
+        let node = NodeName::unchecked(node);
+        let run = TriggerRun { job: job.id, execution, replay_of: None, node, operation: None };
         self.propose(Command::Trigger(run)).await;
         execution
     }

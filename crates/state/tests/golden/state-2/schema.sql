@@ -85,6 +85,29 @@ CREATE TABLE open_runs (
   node TEXT PRIMARY KEY, sum INTEGER NOT NULL, held INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE operation_errors (
+  operation BLOB NOT NULL,
+  nr INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  error TEXT NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (operation, nr)
+) WITHOUT ROWID;
+
+CREATE TABLE operation_progress (
+  id BLOB PRIMARY KEY,
+  cursor TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  ended_at INTEGER,
+  cancelled TEXT,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE operations (
+  id BLOB PRIMARY KEY, created_at INTEGER NOT NULL, upto INTEGER NOT NULL, asked TEXT NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE remainders (
   job INTEGER NOT NULL,
   nr INTEGER NOT NULL,

@@ -34,7 +34,9 @@ impl Model {
             let Some(run) = self.runs.get_mut(&id) else { continue };
             let waits = match run.execution.status {
                 Status::Retrying => true,
-                Status::Pending => matches!(run.execution.trigger, Trigger::Manual | Trigger::Replay),
+                Status::Pending => {
+                    matches!(run.execution.trigger, Trigger::Manual | Trigger::Replay | Trigger::Backfill)
+                }
                 _ => false,
             };
             if waits && run.fire_at > self.at {

@@ -76,6 +76,7 @@ impl Run {
             node: execution.node_id.clone(),
             begun: execution.status != Status::Pending,
             policy: None,
+            behind: execution.status == Status::Pending && execution.operation.is_some(),
         }
     }
 

@@ -8,7 +8,9 @@ impl Model {
             return refuse(Refusal::NoSuchJob);
         };
         let job = &self.jobs[&seq];
+        let backfill = run.operation.and_then(|operation| operation.backfill);
         let (version, scheduled_time, trigger) = match run.replay_of {
+            None if backfill.is_some() => (job.version, backfill.unwrap(), Trigger::Backfill),
             None => (job.version, self.at, Trigger::Manual),
             Some(original) => match self.runs.get(&original) {
                 Some(Run { job, execution, .. }) if *job == seq => {
@@ -17,7 +19,7 @@ impl Model {
                 _ => return refuse(Refusal::NoSuchExecution),
             },
         };
-        if job.spec().concurrency == Concurrency::Forbid {
+        if job.spec().concurrency == Concurrency::Forbid && backfill.is_none() {
             // Also one that a clock which was days ahead took for missed.
             let comes = |id: &ExecutionId| {
                 let Execution { status, trigger, scheduled_time, .. } = &self.runs[id].execution;
@@ -33,7 +35,7 @@ impl Model {
         let node = self.place(seq, &run.node, beside);
         let execution = run.execution;
         let identity = RunRef { execution, job: seq, version, scheduled_time, trigger };
-        if self.insert(&first(identity, self.at, &node), run.replay_of, by) {
+        if self.insert(&first(identity, self.at, &node), Some(run), by) {
             self.effects.push(Effect::Fire(self.owed(execution)));
         }
         self.answer(execution, None, None)
