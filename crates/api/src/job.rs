@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::actor::{self, Actor};
+use crate::pause::{Pause, Skips};
 use crate::{RetryPolicy, Webhook};
 
 /// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`. The
@@ -66,7 +67,7 @@ pub struct JobInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = tags)]
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether it runs at all; true if omitted.
+    /// Whether it runs at all; true if omitted. Where it is written, a pause of the job ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = true)]
     pub enabled: Option<bool>,
@@ -109,12 +110,17 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "billing")]
     pub set: Option<String>,
-    /// The scheduled time of the next run (RFC 3339), which may be on record already; null when disabled or past the
-    /// end. A run that waits for its jitter is still to come.
+    /// The scheduled time of the next run (RFC 3339), which may be on record already; null when disabled, paused or past
+    /// the end. A run that waits for its jitter is still to come, and so is one that is to be skipped.
     #[schema(format = DateTime)]
     pub next_run: Option<String>,
     /// The newest run that began; null before the first.
     pub last_run: Option<LastRun>,
+    /// Whether it is paused: nothing falls due meanwhile, whatever `enabled` says. It is no part of a version. Null where it
+    /// is not. In a body it is ignored, and `enabled` beside it does not end the pause.
+    pub paused: Option<Pause>,
+    /// Its coming runs that are recorded as skipped; null where there are none. It is no part of a version.
+    pub skips: Option<Skips>,
     /// Present where this release refuses the specification on record: why. The other fields then show what can
     /// be read of it. The job does not run until it is written anew, or until a release reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,7 +189,15 @@ impl Job {
             next_run: next_due.map(format_rfc3339),
             last_run: last_run
                 .map(|(status, at)| LastRun { status: status.as_str().to_owned(), time: format_rfc3339(at) }),
+            paused: None,
+            skips: None,
         }
+    }
+
+    /// The job with what stands beside its specification.
+    #[must_use]
+    pub fn beside(self, paused: Option<&domain::Pause>, skips: Option<&domain::Skips>) -> Self {
+        Self { paused: paused.map(Pause::from), skips: skips.map(Skips::from), ..self }
     }
 }
 

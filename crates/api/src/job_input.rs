@@ -29,8 +29,20 @@ const FIELDS: &[&str] = names_of!(JobInput {
     enabled
 });
 /// These fields are accepted and ignored, so that what was read can be written back.
-const READ_ONLY: [&str; 10] =
-    ["id", "version", "created_at", "updated_at", "by", "note", "set", "next_run", "last_run", "invalid"];
+const READ_ONLY: [&str; 12] = [
+    "id",
+    "version",
+    "created_at",
+    "updated_at",
+    "by",
+    "note",
+    "set",
+    "next_run",
+    "last_run",
+    "paused",
+    "skips",
+    "invalid",
+];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;
 const NAME: &str = "1 to 255 of letters, digits, '-', '_', '.' and ':', not '.' or '..'";
 /// What was expected, for a message that says that the schedule is missing.
@@ -117,6 +129,15 @@ impl JobInput {
             tags,
             enabled,
         })
+    }
+
+    /// Whether a body says whether the job runs, so that a pause of it ends: `enabled` is written there. A body that has
+    /// `paused` too was read from a job and is written back, so it says nothing of that. In a patch a null is written: it
+    /// means the default.
+    #[must_use]
+    pub fn writes_enabled(value: &Value, is_patch: bool) -> bool {
+        let enabled = value.get("enabled");
+        enabled.is_some_and(|enabled| is_patch || !enabled.is_null()) && value.get("paused").is_none()
     }
 
     /// Between which instants a job runs, as it is written. None where that is bad, or the value is no object: then

@@ -51,4 +51,7 @@ pub struct UpcomingRun {
     /// The instant of the schedule. Where the job has a jitter, the run begins up to that much later.
     #[schema(example = "2026-11-23T10:05:00.000Z")]
     pub scheduled_time: String,
+    /// Whether it is to be recorded as skipped, because somebody asked for that.
+    #[serde(default)]
+    pub skipped: bool,
 }

@@ -1,7 +1,8 @@
 //! Jobs and their versions. A job is named by its id or by its name.
 
 use chronos_api::{
-    BatchRequest, BatchResponse, Job, JobInput, JobPage, JobVersionPage, PruneRequest, PruneResponse,
+    BatchRequest, BatchResponse, Job, JobInput, JobPage, JobVersionPage, PauseRequest, PruneRequest,
+    PruneResponse, SkipRequest,
 };
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -129,6 +130,51 @@ impl Client {
     /// See [`Error`].
     pub async fn disable_job(&self, job: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
         self.act_on_job(&path(&["jobs", job, "disable"]), write).await
+    }
+
+    /// Pauses a job. One that is paused gets this reason and this end.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn pause_job(
+        &self,
+        job: &str,
+        pause: &PauseRequest,
+        write: WriteOptions<'_>,
+    ) -> Result<Job, Error> {
+        let path = path(&["jobs", job, "pause"]);
+        self.write(Method::POST, &path, write, Some(pause), StatusCode::OK).await?.json()
+    }
+
+    /// Ends the pause of a job. One that is not paused stays as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn resume_job(&self, job: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
+        self.act_on_job(&path(&["jobs", job, "resume"]), write).await
+    }
+
+    /// Has coming runs of a job recorded as skipped, in place of those that were to be.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn skip_runs(
+        &self,
+        job: &str,
+        skip: &SkipRequest,
+        write: WriteOptions<'_>,
+    ) -> Result<Job, Error> {
+        let path = path(&["jobs", job, "skip"]);
+        self.write(Method::POST, &path, write, Some(skip), StatusCode::OK).await?.json()
+    }
+
+    /// Has no coming runs of a job skipped any more.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn keep_runs(&self, job: &str, write: WriteOptions<'_>) -> Result<Job, Error> {
+        let path = path(&["jobs", job, "skip"]);
+        self.write::<()>(Method::DELETE, &path, write, None, StatusCode::OK).await?.json()
     }
 
     /// A page of a job's versions, newest first.

@@ -58,10 +58,19 @@ pub trait BatchItems: Send + Sync + 'static {
     ///
     /// # Errors
     /// Every bad field.
-    fn read(&self, item: usize, stored: Option<&JobRow>, now: Millis) -> Result<JobSpec, Invalid>;
+    fn read(&self, item: usize, stored: Option<&JobRow>, now: Millis) -> Result<Item, Invalid>;
 
     /// What is another in the job than before. `set` is the set that takes it over, if one does.
     fn difference(&self, before: &JobRow, next: &JobSpec, set: Option<&SetName>) -> Self::Difference;
+}
+
+/// An item that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What the job is to be.
+    pub spec: JobSpec,
+    /// Whether `enabled` is written there, so that a pause of the job ends.
+    pub resumes: bool,
 }
 
 /// Jobs to be written together.

@@ -1,7 +1,9 @@
 //! Changes a job that exists: read it, make its next specification, propose that from the version that was
 //! read, and begin again where another change came first.
 
-use chronos_state::{Command, Confirm, Idempotency, JobRow, Outcome, PutJob, ReadSpec, Refusal, StoredSpec};
+use chronos_state::{
+    Command, Confirm, Idempotency, JobRow, Outcome, PAUSES_SINCE, PutJob, ReadSpec, Refusal, StoredSpec,
+};
 use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis};
 
 use crate::error::{ChangeError, WriteError};
@@ -59,29 +61,43 @@ impl Changed {
     }
 }
 
-/// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or none
-/// where it stays as it is; it is called once for each try.
+/// What is to become of a job.
+pub(crate) enum Next {
+    /// It stays as it is.
+    Stays,
+    /// It gets this specification.
+    Spec(Box<ReadSpec>),
+    /// This is done to what stands beside its specification.
+    Beside(Command),
+}
+
+/// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or says
+/// what else is to become of it; it is called once for each try. Whoever writes `enabled` resumes the job if it is
+/// paused.
 pub(crate) async fn change(
     services: &Services,
     key: &str,
     by: &By,
     demand: &Demand<'_>,
     idempotency: Option<&Idempotency>,
-    next: impl Fn(&JobRow, Millis) -> Result<Option<ReadSpec>, Invalid>,
+    resumes: bool,
+    next: impl Fn(&JobRow, Millis) -> Result<Next, Invalid>,
 ) -> Result<Changed, ChangeError> {
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
         check(demand, &row.job)?;
         let now = services.env.now();
         let (command, next) = match next(&row, now)? {
-            Some(spec) => put(services, row, spec, now),
-            None if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
+            Next::Spec(spec) => put(services, row, *spec, now, resumes),
+            Next::Beside(command) => (command, row),
+            Next::Stays if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
-            None => {
+            Next::Stays => {
                 let Job { id: job, version, next_due, .. } = row.job;
                 (Command::Confirm(Confirm { job, version, next_due }), row)
             }
         };
+        let makes_version = matches!(command, Command::PutJob(_));
         let proposal = services.proposal(by, idempotency, command).map_err(WriteError::from)?;
         let by = proposal.by.clone();
         match services.proposer.propose(proposal).await? {
@@ -90,9 +106,14 @@ pub(crate) async fn change(
             Outcome::Job { id, version, at, .. } => {
                 let now = services.store.recall(move |reader| reader.find_job(&id.to_string())).await;
                 return Ok(Changed::Now(Box::new(match now {
-                    Ok(Some(now)) if now.job.version == version => lookup::shown(now, services.env.now()),
+                    Ok(Some(now)) if !makes_version || now.job.version == version => {
+                        lookup::shown(now, services.env.now())
+                    }
                     // Another change came since, and the answer is to this one.
-                    _ => JobRow { job: Job { version, updated_at: at, ..next.job }, by, ..next },
+                    _ if makes_version => {
+                        JobRow { job: Job { version, updated_at: at, ..next.job }, by, ..next }
+                    }
+                    _ => next,
                 })));
             }
             Outcome::Refused { refusal: Refusal::VersionMismatch { .. } } => {
@@ -106,15 +127,24 @@ pub(crate) async fn change(
 }
 
 /// The command that gives a job its next specification, and the job with it.
-pub(crate) fn put(services: &Services, row: JobRow, spec: ReadSpec, now: Millis) -> (Command, JobRow) {
+pub(crate) fn put(
+    services: &Services,
+    row: JobRow,
+    spec: ReadSpec,
+    now: Millis,
+    resumes: bool,
+) -> (Command, JobRow) {
     let Job { id, version: from, created_at, .. } = row.job;
     let (form, next_due) = match &spec {
         Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
         Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
     };
-    let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due };
-    let job = Job { spec, next_due, ..row.job };
-    (Command::PutJob(Box::new(put)), JobRow { job, ..row })
+    // Said also where this node knows of no pause: it may not have applied it yet.
+    let resumes = resumes && services.proposer.version() >= PAUSES_SINCE;
+    let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due, resumes };
+    let paused = row.paused.filter(|_| !resumes);
+    let job = Job { spec, next_due: next_due.filter(|_| paused.is_none()), ..row.job };
+    (Command::PutJob(Box::new(put)), JobRow { job, paused, ..row })
 }
 
 /// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not

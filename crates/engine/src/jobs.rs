@@ -9,14 +9,14 @@ use chronos_state::{
 };
 use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis};
 
-use crate::change::{self, Changed, Demand};
+use crate::change::{self, Changed, Demand, Next};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
 use crate::times::first_due_of_new;
-use crate::{lookup, requested};
+use crate::{beside, lookup, requested};
 
 /// Reads and changes jobs. A job's `key` is its id or its name.
 #[derive(Clone, Debug)]
@@ -164,7 +164,7 @@ impl Jobs {
             let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
             let spec = StoredSpec::of(&first.spec);
-            let put = PutJob { id: own, from_version: None, created_at, spec, next_due };
+            let put = PutJob { id: own, from_version: None, created_at, spec, next_due, resumes: false };
             let command = Command::PutJob(Box::new(put));
             let proposal =
                 self.services.proposal(by, idempotency.as_ref(), command).map_err(WriteError::from)?;
@@ -173,7 +173,9 @@ impl Jobs {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
-                    let row = JobRow { seq, job, by, set: None, last_run: None, pending: Vec::new() };
+                    let (set, last_run, pending) = (None, None, Vec::new());
+                    let (paused, skips) = (None, None);
+                    let row = JobRow { seq, job, by, set, last_run, pending, paused, skips };
                     Ok::<_, ChangeError>(Changed::Now(Box::new(row)))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),
@@ -187,7 +189,7 @@ impl Jobs {
 
     /// Changes a job, and answers with it as it is then. `next` makes its next specification from the stored
     /// job and the instant. It may be called several times, since it is called again where another change came
-    /// first.
+    /// first. Where the request writes `enabled`, it `resumes` the job if that is paused.
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, the specification is bad, or the write
@@ -197,13 +199,14 @@ impl Jobs {
         key: &str,
         by: &By,
         demand: Demand<'_>,
+        resumes: bool,
         next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        let next = |row: &JobRow, now| next(row, now).map(|spec| Some(Ok(spec)));
-        change::change(&self.services, key, by, &demand, None, next).await?.row(&self.services).await
+        let next = |row: &JobRow, now| next(row, now).map(|spec| Next::Spec(Box::new(Ok(spec))));
+        change::change(&self.services, key, by, &demand, None, resumes, next).await?.row(&self.services).await
     }
 
-    /// Enables or disables a job, and answers with it as it is then.
+    /// Enables or disables a job, as writing `enabled` does, and answers with it as it is then: so it is not paused.
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, or the write failed.
@@ -215,17 +218,22 @@ impl Jobs {
         demand: Demand<'_>,
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
-        let next = |row: &JobRow, _| {
-            Ok(match &row.job.spec {
+        let next = |row: &JobRow, now| {
+            let spec = match &row.job.spec {
                 Ok(spec) => (spec.enabled != enabled).then(|| Ok(JobSpec { enabled, ..spec.clone() })),
                 // The rest of it stays as it is on record, as far as it can be read.
                 Err(bad) => (bad.form.enabled != enabled).then(|| {
                     let form = StoredSpec { enabled, ..bad.form.clone() };
                     Err(Box::new(BadSpec { why: bad.why.clone(), form }))
                 }),
+            };
+            Ok(match spec {
+                Some(spec) => Next::Spec(Box::new(spec)),
+                None if row.paused.is_some() => Next::Beside(beside::resumed(row, now)),
+                None => Next::Stays,
             })
         };
-        let ask = change::change(&self.services, key, by, &demand, idempotency.as_ref(), next);
+        let ask = change::change(&self.services, key, by, &demand, idempotency.as_ref(), true, next);
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
     }
@@ -256,9 +264,9 @@ impl Jobs {
                 return Err(Invalid::one("version", why).into());
             }
             let next = |row: &JobRow, now| {
-                self.schedules.check_spec(&spec, row, now).map(|()| Some(Ok(spec.clone())))
+                self.schedules.check_spec(&spec, row, now).map(|()| Next::Spec(Box::new(Ok(spec.clone()))))
             };
-            change::change(&self.services, &id, by, &demand, idempotency.as_ref(), next).await
+            change::change(&self.services, &id, by, &demand, idempotency.as_ref(), false, next).await
         };
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await

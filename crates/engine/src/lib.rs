@@ -2,13 +2,14 @@
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Operations`], [`Events`], [`Schedules`],
 //! [`Upcoming`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`],
-//! [`Reassignment`], [`Remainders`], [`Retention`], [`ClusterClock`], [`OperationRunner`], [`EventFeeder`],
-//! [`ClusterWatch`], [`SearchFeeder`] and [`TimetableKeeper`].
+//! [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`], [`OperationRunner`],
+//! [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
 
 mod batch;
+mod beside;
 mod change;
 mod clock;
 mod cluster;
@@ -22,6 +23,7 @@ mod lookup;
 mod metrics;
 mod once;
 mod operations;
+mod pauses;
 mod planner;
 mod preview;
 mod quota;
@@ -41,7 +43,8 @@ mod times;
 mod timetable;
 mod upcoming;
 
-pub use batch::{Batch, BatchItems, ItemOutcome, MAX_ATOMIC, OfSet};
+pub use batch::{Batch, BatchItems, Item, ItemOutcome, MAX_ATOMIC, OfSet};
+pub use beside::{AskedEnd, SkipAsked};
 pub use change::Demand;
 pub use clock::ClusterClock;
 pub use cluster::{Backup, Cluster, ClusterStatus, Member, StorageStatus, TimeStatus, TimeWord};
@@ -58,6 +61,7 @@ pub use metrics::Metrics;
 pub use operations::{
     ExecutionSearch, MOST_COUNTED, Matched, OperationRunner, Operations, USUAL_PER_SECOND, Wanted, Wording,
 };
+pub use pauses::Pauses;
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use preview::{Preview, PreviewNote, PreviewWarning, UsualDuration};
 pub use quota::Quota;

@@ -26,9 +26,12 @@ pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadEr
 }
 
 /// A job as it is shown where it is `now`: it runs next when the first run on record that is still to come does, not
-/// when the planner has to look at it next.
+/// when the planner has to look at it next. What is over by itself is not shown any more, also where nobody has put that
+/// on record yet.
 pub(crate) fn shown(mut row: JobRow, now: Millis) -> JobRow {
     row.job.next_due = row.next_run(now);
+    row.paused = row.paused.filter(|pause| !pause.is_over(now));
+    row.skips = row.skips.filter(|skips| skips.skip.takes(now));
     row
 }
 

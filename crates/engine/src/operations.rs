@@ -15,8 +15,9 @@ use chronos_state::{
     BeginOperation, BulkAction, Command, Filter, Idempotency, JobRow, OperationRow, OperationSpec,
     OperationWord, Outcome, PageLimits, RefusedItem, Targets,
 };
-use chronos_types::{By, Invalid, JobSpec, Millis, OperationId, Status, format_rfc3339};
+use chronos_types::{By, Invalid, Millis, OperationId, Status, format_rfc3339};
 
+use crate::batch::Item;
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::executions::Executions;
 use crate::jobs::{JobSearch, Jobs};
@@ -52,7 +53,7 @@ pub trait Wording: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Every field that is bad then.
-    fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<JobSpec, Invalid>;
+    fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<Item, Invalid>;
 }
 
 /// Which executions are meant. Every condition must hold.

@@ -1,8 +1,8 @@
 //! When a job falls due: its schedule in its time zone, between its start and its end.
 
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::{BadSpec, JobRow};
-use chronos_types::{DurationMs, FieldError, JobSpec, JobTimes, Millis, Window, format_rfc3339};
+use chronos_state::{BadSpec, JobDue, JobRow};
+use chronos_types::{DurationMs, FieldError, JobSpec, JobTimes, Millis, Skip, Skips, Window, format_rfc3339};
 
 /// What decides at which instants a job falls due, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +61,20 @@ pub(crate) fn first_due_of_bad(bad: &BadSpec, created_at: Millis, now: Millis) -
     bad.times().map_or(Some(now), |times| first_of((&times).into(), created_at, now))
 }
 
+/// The first instant from `from` on, itself included, of an enabled job of which it can be read when it runs.
+pub(crate) fn first_due_from(times: &JobTimes, created_at: Millis, from: Millis) -> Option<Millis> {
+    first_of(times.into(), created_at, from.saturating_sub(1))
+}
+
 /// The instants of a job from one on up to another, both included, and at most so many of them: as they are now, whatever
-/// was planned. One that is disabled has none, nor has one of which it cannot be read when it runs.
+/// was planned. One that is disabled has none, nor has one of which it cannot be read when it runs. One that is paused has
+/// those from the end of its pause on.
 pub(crate) fn coming(row: &JobRow, from: Millis, to: Millis, most: usize) -> Vec<Millis> {
+    let from = match row.paused.as_ref().map(|pause| pause.until) {
+        None => from,
+        Some(Some(until)) => from.max(until),
+        Some(None) => return Vec::new(),
+    };
     let enabled = match &row.job.spec {
         Ok(spec) => spec.enabled,
         Err(bad) => bad.form.enabled,
@@ -197,6 +208,46 @@ impl Times {
     }
 }
 
+/// The coming runs of a job that are skipped.
+pub(crate) struct SkippedRuns {
+    skip: Skip,
+    /// No run before this instant is to come any more.
+    from: Millis,
+    times: Times,
+}
+
+impl SkippedRuns {
+    /// Those of a job that falls due at `due`, or, where it is paused, after the end of that; none where it falls due
+    /// at no instant, or it cannot be read at which.
+    fn of(
+        skips: Option<&Skips>,
+        due: Option<Millis>,
+        instants: Instants<'_>,
+        created_at: Millis,
+    ) -> Option<Self> {
+        Some(Self { skip: skips?.skip, from: due?, times: Times::read(instants, created_at).ok()? })
+    }
+
+    pub(crate) fn of_row(row: &JobRow) -> Option<Self> {
+        let resumes = row.paused.as_ref().and_then(|pause| pause.until);
+        let due = row.job.next_due.or(resumes);
+        Self::of(row.skips.as_ref(), due, Instants::of_row(row), row.job.created_at)
+    }
+
+    pub(crate) fn of_due(skips: Option<&Skips>, job: &JobDue) -> Option<Self> {
+        Self::of(skips, job.at.or(job.paused_until), (&job.times).into(), job.created_at)
+    }
+
+    /// Whether the run of an instant is one of them.
+    pub(crate) fn has(&self, at: Millis) -> bool {
+        at >= self.from
+            && match self.skip {
+                Skip::Until(until) => at < until,
+                Skip::Count(count) => self.times.count_between(self.from - 1, at) <= u64::from(count),
+            }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +267,26 @@ mod tests {
             let line = |error: &FieldError| format!("{}: {}", error.field, error.message);
             errors.iter().map(line).collect::<Vec<_>>().join("\n")
         })
+    }
+
+    #[test]
+    fn the_runs_that_are_skipped_are_those_from_the_next_one_on() {
+        let window = Window { start_at: None, end_at: None };
+        let instants = Instants { schedule: "0 * * * *", timezone: "UTC", window };
+        let hour = |hour: i64| at("2026-11-23T00:00:00Z") + hour * 3_600_000;
+        let skipped = |skip, due| {
+            let skips = Skips { by: None, at: 0, skip, next: due };
+            let found = SkippedRuns::of(Some(&skips), due, instants, hour(0));
+            (9..16).filter(|n| found.as_ref().is_some_and(|found| found.has(hour(*n)))).collect::<Vec<_>>()
+        };
+        assert_eq!(skipped(Skip::Count(2), Some(hour(11))), [11, 12]);
+        // Those that are on record already are none of them.
+        assert_eq!(skipped(Skip::Until(hour(13)), Some(hour(11))), [11, 12]);
+        assert_eq!(skipped(Skip::Until(hour(10)), Some(hour(11))), [0; 0]);
+        // It is paused until then.
+        assert_eq!(skipped(Skip::Count(1), Some(hour(12) + 1)), [13]);
+        assert_eq!(skipped(Skip::Count(1), None), [0; 0]);
+        assert!(SkippedRuns::of(None, Some(hour(11)), instants, hour(0)).is_none());
     }
 
     #[test]

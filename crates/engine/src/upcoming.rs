@@ -7,11 +7,12 @@ mod range;
 
 use std::collections::HashMap;
 
+use chronos_state::{EnabledName, JobSeq, Reader, StateError};
 use chronos_types::{JobId, Millis};
 
 use crate::error::{NotFound, ReadError};
 use crate::services::Services;
-use crate::times;
+use crate::times::{self, SkippedRuns};
 use crate::timetable::TimetableHandle;
 
 pub use range::{Asked, DensityRange, RunsRange};
@@ -56,6 +57,30 @@ pub struct UpcomingRun {
     pub job_name: String,
     /// The instant of the schedule. A jitter comes after it.
     pub scheduled_time: Millis,
+    /// Whether it is to be recorded as skipped, because somebody asked for that.
+    pub skipped: bool,
+}
+
+/// A job, for the runs that are told of it.
+struct Named {
+    id: JobId,
+    name: String,
+    skipped: Option<SkippedRuns>,
+}
+
+impl Named {
+    /// An enabled job; none where it is none.
+    fn read(reader: &Reader, job: JobSeq) -> Result<Option<Self>, StateError> {
+        let Some(EnabledName { id, name, skips }) = reader.enabled_name(job)? else { return Ok(None) };
+        let due = if skips.is_some() { reader.enabled_job(job)? } else { None };
+        let skipped = due.and_then(|due| SkippedRuns::of_due(skips.as_ref(), &due));
+        Ok(Some(Self { id, name, skipped }))
+    }
+
+    fn run(&self, scheduled_time: Millis) -> UpcomingRun {
+        let skipped = self.skipped.as_ref().is_some_and(|skipped| skipped.has(scheduled_time));
+        UpcomingRun { job_id: self.id, job_name: self.name.clone(), scheduled_time, skipped }
+    }
 }
 
 impl Upcoming {
@@ -102,12 +127,12 @@ impl Upcoming {
             let next = timetable.table().next(range.from.max(as_of), range.to, most);
             let (mut names, mut runs) = (HashMap::new(), Vec::with_capacity(next.len()));
             for (scheduled_time, job) in next {
-                let name = match names.get(&job) {
+                let known = match names.get(&job) {
                     Some(known) => known,
-                    None => &*names.entry(job).or_insert(reader.enabled_name(job)?),
+                    None => &*names.entry(job).or_insert(Named::read(reader, job)?),
                 };
-                match name.clone() {
-                    Some((job_id, job_name)) => runs.push(UpcomingRun { job_id, job_name, scheduled_time }),
+                match known {
+                    Some(named) => runs.push(named.run(scheduled_time)),
                     // It changed just now.
                     None => complete = false,
                 }
@@ -131,11 +156,9 @@ impl Upcoming {
                 Err(bad) => &bad.form.name,
             };
             let next = times::coming(&row, range.from.max(as_of), range.to, most).into_iter();
-            let run = |scheduled_time| UpcomingRun {
-                job_id: row.job.id,
-                job_name: job_name.to_owned(),
-                scheduled_time,
-            };
+            let (id, name) = (row.job.id, job_name.to_owned());
+            let named = Named { id, name, skipped: SkippedRuns::of_row(&row) };
+            let run = |scheduled_time| named.run(scheduled_time);
             Ok(Some(UpcomingRuns { as_of, complete: true, runs: next.map(run).collect() }))
         });
         Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
-use chronos_api::{BadField, BatchItem, BatchRequest, BatchResponse, WrittenJob, parse_json};
-use chronos_engine::{Batch, BatchItems, ItemOutcome, OfSet};
+use chronos_api::{BadField, BatchItem, BatchRequest, BatchResponse, JobInput, WrittenJob, parse_json};
+use chronos_engine::{Batch, BatchItems, Item, ItemOutcome, OfSet};
 use chronos_state::JobRow;
 use chronos_types::{Invalid, JobSpec, Millis, SetName};
 use utoipa_axum::router::OpenApiRouter;
@@ -90,15 +90,17 @@ impl BatchItems for Items {
         self.jobs.get(item)?.name.as_deref()
     }
 
-    fn read(&self, item: usize, stored: Option<&JobRow>, now: Millis) -> Result<JobSpec, Invalid> {
+    fn read(&self, item: usize, stored: Option<&JobRow>, now: Millis) -> Result<Item, Invalid> {
         let text = self.jobs.get(item).and_then(|job| self.text.get(job.place.clone()));
         let value = parse_json(text.unwrap_or_default()).map_err(|error| {
             Invalid::one("", format!("is not JSON as it should be: {error}; expected a job"))
         })?;
-        match stored {
-            None => jobs::written_new(&self.app.engine.schedules, &value, now),
-            Some(row) => jobs::written_over(&self.app.engine.schedules, row, &value, now),
-        }
+        let schedules = &self.app.engine.schedules;
+        let spec = match stored {
+            None => jobs::written_new(schedules, &value, now),
+            Some(row) => jobs::written_over(schedules, row, &value, now),
+        }?;
+        Ok(Item { spec, resumes: JobInput::writes_enabled(&value, false) })
     }
 
     fn difference(&self, before: &JobRow, next: &JobSpec, set: Option<&SetName>) -> Difference {

@@ -82,6 +82,16 @@ impl BatchBody {
     }
 }
 
+/// A JSON body that may be left out, on what may be repeated.
+pub(crate) struct MaybeBody {
+    /// The value, where there is one.
+    pub(crate) value: Option<Value>,
+    /// Set on a POST with an `Idempotency-Key`.
+    pub(crate) idempotency: Option<Idempotency>,
+    /// Its share of what bodies may hold together.
+    pub(crate) held: Held,
+}
+
 /// No body, or an empty object.
 pub(crate) struct NoBody {
     /// Set on a POST with an `Idempotency-Key`.
@@ -137,6 +147,20 @@ impl JsonBody {
             check_media_type(&parts.headers)?;
         }
         Ok(Self { value: parse_json(&bytes)?, idempotency: idempotency(&parts, &bytes)?, held })
+    }
+}
+
+impl FromRequest<Shared> for MaybeBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        let whole = read(request, app, MAX_BYTES).await?;
+        if whole.bytes.is_empty() {
+            let Whole { parts, bytes, held, of_batches: _ } = whole;
+            return Ok(Self { value: None, idempotency: idempotency(&parts, &bytes)?, held });
+        }
+        let JsonBody { value, idempotency, held } = JsonBody::parse(whole)?;
+        Ok(Self { value: Some(value), idempotency, held })
     }
 }
 

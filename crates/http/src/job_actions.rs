@@ -22,7 +22,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(enable)).routes(routes!(disable))
 }
 
-/// Enable a job. It goes on from now, never with a backlog; an enabled one stays as it is.
+/// Enable a job, as writing `enabled` does. It goes on from now, never with a backlog; a pause of it ends, and one that is
+/// enabled and not paused stays as it is.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enableJob",
     params(
@@ -47,7 +48,8 @@ async fn enable(
     set(&app, &job, &by, &headers, body, true).await
 }
 
-/// Disable a job. Nothing falls due until it is enabled; a disabled one stays as it is.
+/// Disable a job, as writing `enabled` does. Nothing falls due until it is enabled; a pause of it ends, and one that is
+/// disabled and not paused stays as it is.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disableJob",
     params(

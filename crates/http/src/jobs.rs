@@ -161,7 +161,8 @@ async fn replace(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let parse = |row: &JobRow, now| written_over(&app.engine.schedules, row, &body.value, now);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), parse).await?))
+    let resumes = JobInput::writes_enabled(&body.value, false);
+    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), resumes, parse).await?))
 }
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
@@ -187,7 +188,8 @@ async fn patch(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let merge = |row: &JobRow, now| patched(&app.engine.schedules, row, &body.value, now);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), merge).await?))
+    let resumes = JobInput::writes_enabled(&body.value, true);
+    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), resumes, merge).await?))
 }
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.

@@ -20,6 +20,7 @@ mod executions;
 mod head;
 mod health;
 mod job_actions;
+mod job_pauses;
 mod jobs;
 mod layers;
 mod limits;

@@ -10,7 +10,7 @@ use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3
 /// A job.
 pub(crate) fn job(row: &JobRow) -> Job {
     let shown = Job::shown(&row.job, row.by.as_ref(), input(&row.job.spec), why(&row.job.spec), row.last_run);
-    Job { set: row.set.clone(), ..shown }
+    Job { set: row.set.clone(), ..shown.beside(row.paused.as_ref(), row.skips.as_ref()) }
 }
 
 /// A version of a job.

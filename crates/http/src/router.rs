@@ -15,8 +15,8 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    batch, cluster, compress, described, docs, events, executions, head, health, job_actions, jobs, layers,
-    operations, runs, schedules, sets, upcoming, versions, webhooks,
+    batch, cluster, compress, described, docs, events, executions, head, health, job_actions, job_pauses,
+    jobs, layers, operations, runs, schedules, sets, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +48,7 @@ pub fn router(app: App) -> Router {
         .merge(batch::routes())
         .merge(sets::routes())
         .merge(job_actions::routes())
+        .merge(job_pauses::routes())
         .merge(versions::routes())
         .merge(executions::routes())
         .merge(runs::routes())

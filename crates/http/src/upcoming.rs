@@ -55,8 +55,8 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
 
 /// List the runs that come next, of all jobs or of one.
 ///
-/// They are those of the schedules from now on, in the order of their instants. Jobs that are disabled have none, and runs by
-/// hand are none of them. To go on, ask again from the last `scheduled_time`.
+/// They are those of the schedules from now on, in the order of their instants. Jobs that are disabled have none, those
+/// that are paused have none before the end of that, and runs by hand are none of them. To go on, ask again from the last `scheduled_time`.
 #[utoipa::path(
     get, path = "/api/v1/runs/upcoming", tag = "schedules", operation_id = "listUpcomingRuns",
     params(
@@ -80,10 +80,11 @@ async fn upcoming(State(app): State<Shared>, mut query: Query) -> Result<Respons
         None => app.engine.upcoming.runs(range, limit).await?,
     };
     let engine::UpcomingRuns { as_of, complete, runs } = found;
-    let run = |engine::UpcomingRun { job_id, job_name, scheduled_time }| UpcomingRun {
+    let run = |engine::UpcomingRun { job_id, job_name, scheduled_time, skipped }| UpcomingRun {
         job_id: job_id.to_string(),
         job_name,
         scheduled_time: format_rfc3339(scheduled_time),
+        skipped,
     };
     let runs = runs.into_iter().map(run).collect();
     Ok(respond::json(StatusCode::OK, &UpcomingRuns { as_of: format_rfc3339(as_of), complete, runs }))

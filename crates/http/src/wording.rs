@@ -1,8 +1,9 @@
 //! [`Wording`]: what the texts of an operation mean, by the code that reads those of a list and of a single change.
 
-use chronos_engine::{self as engine, ExecutionSearch, JobSearch, Schedules};
+use chronos_api::JobInput;
+use chronos_engine::{self as engine, ExecutionSearch, Item, JobSearch, Schedules};
 use chronos_state::{Filter, JobRow};
-use chronos_types::{FieldError, Invalid, JobSpec, Millis};
+use chronos_types::{FieldError, Invalid, Millis};
 
 use crate::query::Query;
 use crate::{executions, jobs};
@@ -30,9 +31,10 @@ impl engine::Wording for Wording {
         read(filter, executions::search)
     }
 
-    fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<JobSpec, Invalid> {
+    fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<Item, Invalid> {
         let patch = serde_json::from_str(patch).map_err(|error| Invalid::one("patch", error))?;
-        jobs::patched(&self.schedules, row, &patch, now)
+        let spec = jobs::patched(&self.schedules, row, &patch, now)?;
+        Ok(Item { spec, resumes: JobInput::writes_enabled(&patch, true) })
     }
 }
 

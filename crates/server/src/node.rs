@@ -17,8 +17,8 @@ use std::sync::Arc;
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
     self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events,
-    OperationRunner, Planner, Quota, Readiness, Reassignment, Remainders, Retention, Schedules, SearchFeeder,
-    Services, TimetableHandle, TimetableKeeper,
+    OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment, Remainders, Retention, Schedules,
+    SearchFeeder, Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -156,6 +156,7 @@ impl Node {
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
             loops.start("clock", ClusterClock::new(background.clone()).run()),
+            loops.start("pauses", Pauses::new(background.clone()).run()),
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
             loops.start("timetable", TimetableKeeper::new(background.clone(), timetable).run()),
             loops.start("search", SearchFeeder::new(background.clone(), search).run()),

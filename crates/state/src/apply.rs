@@ -13,6 +13,7 @@ mod missed;
 mod open_runs;
 mod operation;
 mod overlap;
+mod pauses;
 mod plan;
 #[cfg(feature = "next")]
 mod probe;
@@ -22,6 +23,7 @@ mod record;
 mod remainder;
 mod report;
 mod sets;
+mod skips;
 mod trigger;
 mod trim;
 mod withdraw;
@@ -81,6 +83,10 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
         Command::Portion => remainder::portion(context),
         Command::Clock(word) => clock::word(context, word),
         Command::Compare(range) => Ok(compare::note(context, range)),
+        Command::Pause(pause) => pauses::pause(context, pause, by),
+        Command::Resume(resume) => pauses::resume(context, resume),
+        Command::EndPauses(ends) => pauses::end_by_themselves(context, ends),
+        Command::Skip(skip) => skips::skip(context, skip, by),
         Command::Operation(word) => operation::word(context, word, by),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
@@ -96,6 +102,8 @@ fn bulk(context: &mut Context<'_>, command: &Command, by: Option<&By>) -> Result
         Command::Confirm(confirm) => job::confirm(context, confirm),
         Command::Trigger(run) => trigger::trigger(context, run, by),
         Command::Cancel(cancel) => cancel::cancel(context, cancel, by),
+        Command::Pause(pause) => pauses::pause(context, pause, by),
+        Command::Resume(resume) => pauses::resume(context, resume),
         _ => Context::refuse(Refusal::Unreadable),
     }
 }

@@ -5,6 +5,7 @@ mod class;
 mod clock;
 mod compare;
 mod operation;
+mod pause;
 mod plan;
 mod report;
 mod sets;
@@ -27,6 +28,7 @@ pub use operation::{
     OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PatchText,
     Targets, Todo,
 };
+pub use pause::{EndPauses, PauseEnd, PauseJob, ResumeJob, SkipRuns};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 pub use sets::{PruneSet, PutItem, PutJobs, SetOwner};
@@ -42,6 +44,8 @@ pub const AUTHORS_SINCE: u32 = 2;
 pub const SETS_SINCE: u32 = 2;
 /// The version from which on events are put on record.
 pub const EVENTS_SINCE: u32 = 2;
+/// The version from which on jobs are paused, and runs skipped.
+pub const PAUSES_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;
@@ -51,6 +55,8 @@ pub const CLOCKS_DIFFER_MS: Millis = 2_000;
 pub const MAX_ROWS: usize = 1_000;
 /// The executions of one [`Reassign`] take along no more than this many others. It is counted among its rows.
 pub(crate) const MAX_ALONG: usize = MAX_ROWS / 2;
+/// So many unfinished runs of its job a [`SkipRuns`] looks at, the oldest. It is part of what the command means.
+pub(crate) const SKIPPED_AT_ONCE: usize = 100;
 
 /// Everything that changes the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +90,14 @@ pub enum Command {
     Clock(ClockWord),
     /// Compare a part of the states of all nodes.
     Compare(Compare),
+    /// Pause a job.
+    Pause(PauseJob),
+    /// End the pause of a job.
+    Resume(ResumeJob),
+    /// End pauses that end by themselves.
+    EndPauses(EndPauses),
+    /// Skip coming runs of a job.
+    Skip(SkipRuns),
     /// Say something of an operation.
     Operation(OperationWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
@@ -103,6 +117,8 @@ impl Command {
     #[must_use]
     pub fn since(&self) -> u32 {
         match self {
+            Self::PutJob(put) if put.resumes => PAUSES_SINCE,
+            Self::Pause(_) | Self::Resume(_) | Self::EndPauses(_) | Self::Skip(_) => PAUSES_SINCE,
             Self::Trigger(run) if run.operation.is_some() => OPERATIONS_SINCE,
             Self::Report(report) if report.run.trigger == Trigger::Backfill => OPERATIONS_SINCE,
             Self::Operation(word) => word.since(),
@@ -135,9 +151,13 @@ impl Command {
             | Self::Cancel(_)
             | Self::Confirm(_)
             | Self::Report(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
             | Self::RaiseVersion { .. } => 1,
             Self::PutJobs(puts) => puts.rows(),
             Self::PruneSet(prune) => prune.jobs.len().max(1),
+            Self::EndPauses(ends) => 2 * ends.pauses.len(),
+            Self::Skip(_) => SKIPPED_AT_ONCE,
             Self::Clock(word) => word.rows(),
             Self::Operation(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
@@ -162,6 +182,9 @@ impl Command {
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::weight).sum(),
             Self::Report(report) => report.weight(),
             Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) | Self::Confirm(_) => 300,
+            Self::Pause(pause) => pause.weight(),
+            Self::Resume(_) | Self::Skip(_) => 150,
+            Self::EndPauses(ends) => 80 * ends.pauses.len(),
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
@@ -189,9 +212,13 @@ pub struct PutJob {
     pub created_at: Millis,
     /// The whole specification.
     pub spec: StoredSpec<'static>,
-    /// The first instant from now on at which the job falls due.
+    /// The first instant from now on at which the job falls due. While it is paused it falls due at none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Millis>,
+    /// Whether it ends a pause of the job: for whoever writes `enabled` decides whether the job runs. Said from
+    /// [`PAUSES_SINCE`] on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumes: bool,
 }
 
 impl PutJob {

@@ -28,21 +28,22 @@ pub mod wal;
 pub use check::{Check, check};
 pub use command::{
     AUTHORS_SINCE, Anew, Batch, BeginOperation, BulkAction, CLOCKS_DIFFER_MS, Cancel, Class, ClockWord,
-    Command, Compare, Confirm, Cursor, DeleteJob, DueAnew, EVENTS_SINCE, Filter, Idempotency, ItemError,
-    KEPT_ERRORS, KEPT_OPERATIONS, KeyValue, LogBatch, MAX_OPERATIONS, MAX_ROWS, Moved, OPERATIONS_SINCE,
-    OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PassedOver, PatchText, Plan,
-    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Report, Reported, RowKey,
-    SETS_SINCE, SetOwner, Targets, Todo, TriggerRun, Trim, VERSION,
+    Command, Compare, Confirm, Cursor, DeleteJob, DueAnew, EVENTS_SINCE, EndPauses, Filter, Idempotency,
+    ItemError, KEPT_ERRORS, KEPT_OPERATIONS, KeyValue, LogBatch, MAX_OPERATIONS, MAX_ROWS, Moved,
+    OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PAUSES_SINCE,
+    PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
+    PutJob, PutJobs, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE, SetOwner, SkipRuns, Targets,
+    Todo, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
-    Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EventJob, EventPage, EventPlace, ExecutionFilter,
-    ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow,
-    PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus, Surplus,
-    TextCondition, VersionRow, WaitingRuns,
+    Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EnabledName, EndingPause, EventJob, EventPage,
+    EventPlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump,
+    Keep, OpenRun, OperationRow, PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem,
+    SetBack, SetSurplus, Surplus, TextCondition, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

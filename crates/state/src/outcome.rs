@@ -137,6 +137,8 @@ pub struct ExecutionAnswer {
 
 /// What is recorded of an execution that a client has cancelled.
 pub(crate) const CANCELLED: &str = "cancelled by request";
+/// What is recorded of an execution that is skipped because a client asked for that.
+pub(crate) const SKIPPED: &str = "skipped by request";
 
 impl From<ExecutionAnswer> for Execution {
     /// The execution as it was then, as far as the answer says: of one that was cancelled, its attempts are not told.

@@ -32,6 +32,8 @@ pub enum Change {
     Disable,
     /// Those whose instant has not come are withdrawn, and all others are cancelled.
     Delete,
+    /// The same as where the job is disabled.
+    Pause,
 }
 
 impl Change {
@@ -42,6 +44,7 @@ impl Change {
             Self::Withdraw => (1, 0),
             Self::Disable => (2, 0),
             Self::Delete => (3, 0),
+            Self::Pause => (4, 0),
         }
     }
 
@@ -51,6 +54,7 @@ impl Change {
             0 => Self::Renew(version),
             2 => Self::Disable,
             3 => Self::Delete,
+            4 => Self::Pause,
             _ => Self::Withdraw,
         }
     }
@@ -85,10 +89,13 @@ impl Remainder {
         let is_to_come = is_pending && run.trigger == Trigger::Schedule && run.scheduled_time > self.at;
         match self.change {
             Change::Renew(version) if is_to_come => Fate::Renewed(version),
-            Change::Withdraw | Change::Disable | Change::Delete if is_to_come => Fate::Withdrawn,
+            Change::Withdraw | Change::Disable | Change::Delete | Change::Pause if is_to_come => {
+                Fate::Withdrawn
+            }
             Change::Delete => Fate::Cancelled("the job was deleted"),
             Change::Disable if is_pending && fire_at > self.at => Fate::Cancelled("the job was disabled"),
-            Change::Renew(_) | Change::Withdraw | Change::Disable => Fate::Stays,
+            Change::Pause if is_pending && fire_at > self.at => Fate::Cancelled("the job was paused"),
+            Change::Renew(_) | Change::Withdraw | Change::Disable | Change::Pause => Fate::Stays,
         }
     }
 

@@ -125,7 +125,7 @@ impl Loader {
         random[2..].copy_from_slice(&self.serial.to_be_bytes());
         let id = JobId::new(at, random);
         let spec = StoredSpec::of(spec);
-        let put = PutJob { id, from_version: None, created_at: at, spec, next_due };
+        let put = PutJob { id, from_version: None, created_at: at, spec, next_due, resumes: false };
         (id, Command::PutJob(Box::new(put)))
     }
 

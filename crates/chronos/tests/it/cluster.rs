@@ -11,5 +11,6 @@ mod members;
 mod metrics;
 mod operations;
 mod overlap;
+mod pauses;
 mod reads;
 mod strangers;

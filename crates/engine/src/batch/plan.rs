@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chronos_state::{JobRow, PutItem, PutJob, Reader, StateError, StoredSpec};
 use chronos_types::{Invalid, JobId, JobSpec, Millis};
 
-use super::{BatchItems, ItemOutcome, Most, OfSet};
+use super::{BatchItems, Item, ItemOutcome, Most, OfSet};
 use crate::change::next_due;
 use crate::services::Services;
 use crate::times::first_due_of_new;
@@ -56,13 +56,13 @@ impl<I: BatchItems> Portion<I> {
             return Ok(Planned::refused(why.clone()));
         }
         let stored = self.items.name(item).map(|name| reader.stored_job(name)).transpose()?.flatten();
-        let spec = match self.items.read(item, stored.as_ref(), now) {
-            Ok(spec) => spec,
+        let Item { spec, resumes } = match self.items.read(item, stored.as_ref(), now) {
+            Ok(item) => item,
             Err(why) => return Ok(Planned::refused(why)),
         };
         Ok(match stored {
             None => self.create(&spec, now),
-            Some(row) => self.change(&row, &spec, now),
+            Some(row) => self.change(&row, &spec, resumes, now),
         })
     }
 
@@ -74,11 +74,12 @@ impl<I: BatchItems> Portion<I> {
             created_at: now,
             spec: StoredSpec::of(spec),
             next_due: first_due_of_new(spec, now, now, *misfire_threshold),
+            resumes: false,
         };
         Planned { item: PutItem::Put(Box::new(put)), outcome: ItemOutcome::Created }
     }
 
-    fn change(&self, row: &JobRow, spec: &JobSpec, now: Millis) -> Planned<I::Difference> {
+    fn change(&self, row: &JobRow, spec: &JobSpec, resumes: bool, now: Millis) -> Planned<I::Difference> {
         let takes_over = self.set.as_ref().filter(|set| row.set.as_deref() != Some(set.name.as_str()));
         if let Some(set) = takes_over.filter(|set| !set.adopt) {
             let owner = match &row.set {
@@ -92,7 +93,9 @@ impl<I: BatchItems> Portion<I> {
             );
             return Planned::refused(Invalid::one("name", message));
         }
-        let is_same = row.job.spec.as_ref().is_ok_and(|before| before == spec);
+        // A job that says what it said, and so ends its pause, gets a version as by a PUT.
+        let ends_pause = resumes && row.paused.as_ref().is_some_and(|pause| !pause.is_over(now));
+        let is_same = row.job.spec.as_ref().is_ok_and(|before| before == spec) && !ends_pause;
         let (seq, version) = (row.seq, row.job.version);
         if is_same && takes_over.is_none() {
             let outcome = ItemOutcome::Unchanged { version };
@@ -109,6 +112,7 @@ impl<I: BatchItems> Portion<I> {
             created_at: row.job.created_at,
             spec: StoredSpec::of(spec),
             next_due: next_due(&self.services, row, spec, now),
+            resumes,
         };
         let outcome = ItemOutcome::Changed { version: version + 1, difference };
         Planned { item: PutItem::Put(Box::new(put)), outcome }

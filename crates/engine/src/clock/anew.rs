@@ -7,6 +7,10 @@ use crate::times::Times;
 
 /// When a job falls due, if not when it is to now. The time was set back to `to`, and is `now` by now.
 pub(super) fn due_anew(job: &JobDue, to: Millis, now: Millis) -> Option<DueAnew> {
+    // Whoever ends its pause says when it falls due.
+    if job.paused_until.is_some() {
+        return None;
+    }
     // A job from the time to come is made one of `to`.
     let times = Times::of(&job.times, job.created_at.min(to)).ok()?;
     // `start_at` itself may be an instant of the schedule.
@@ -54,6 +58,7 @@ mod tests {
             updated_at: instant(created_at),
             at: at.map(instant),
             times,
+            paused_until: None,
         };
         // Two seconds after it was set back.
         let found = due_anew(&job, TO, instant(2));
@@ -82,5 +87,30 @@ mod tests {
         check("@at 2023-11-14T22:14:00Z", -5, None, None, Some(40));
         check("@at 2023-11-14T22:13:00Z", -5, None, None, None);
         check("@whenever", -5, Some(MONTH), None, None);
+    }
+
+    #[test]
+    fn a_job_that_is_paused_is_left_to_whoever_ends_its_pause() {
+        let times = JobTimes {
+            schedule: "@every 10s".to_owned(),
+            timezone: "UTC".to_owned(),
+            missed_runs: MissedRuns::ExecuteOne,
+            concurrency: Concurrency::Allow,
+            jitter: DurationMs::default(),
+            start_at: None,
+            end_at: None,
+        };
+        let job = JobDue {
+            seq: JobSeq::new(1),
+            id: JobId::new(TO, [1; 10]),
+            version: 3,
+            created_at: TO,
+            updated_at: TO,
+            at: None,
+            times,
+            paused_until: Some(TO + 60_000),
+        };
+        assert_eq!(due_anew(&job, TO, TO), None);
+        assert!(due_anew(&JobDue { paused_until: None, ..job }, TO, TO).is_some());
     }
 }

@@ -10,6 +10,7 @@ use chronos_types::{ExecutionId, Invalid, JobId, Millis, format_rfc3339};
 use super::collect::{Collect, ExecutionTarget, JobTarget};
 use super::pace::interval;
 use super::runner::OperationRunner;
+use crate::batch::Item;
 use crate::change;
 use crate::error::{LoopError, ReadError};
 use crate::read::{Consistency, PageRequest};
@@ -292,17 +293,19 @@ impl OperationRunner {
         let now = self.services.env.now();
         Ok(match self.operations.wording.patched(&row, patch, now) {
             Err(invalid) => Todo::Not(ItemError::Invalid(invalid.to_string())),
-            Ok(spec) => {
-                let is_same =
-                    matches!(&row.job.spec, Ok(old) if StoredSpec::of(old) == StoredSpec::of(&spec));
-                let command = if is_same { confirm(&row) } else { self.put(row, spec, now) };
+            Ok(Item { spec, resumes }) => {
+                // One that ends a pause makes a version, as any PATCH does.
+                let ends_pause = resumes && row.paused.is_some();
+                let is_same = !ends_pause
+                    && matches!(&row.job.spec, Ok(old) if StoredSpec::of(old) == StoredSpec::of(&spec));
+                let command = if is_same { confirm(&row) } else { self.put(row, spec, now, resumes) };
                 Todo::Do(Box::new(command))
             }
         })
     }
 
-    fn put(&self, row: JobRow, spec: chronos_types::JobSpec, now: Millis) -> Command {
-        change::put(&self.services, row, Ok(spec), now).0
+    fn put(&self, row: JobRow, spec: chronos_types::JobSpec, now: Millis, resumes: bool) -> Command {
+        change::put(&self.services, row, Ok(spec), now, resumes).0
     }
 
     /// The same, unless the state has reached its bound and this would make it grow.

@@ -15,9 +15,9 @@ pub(super) struct Entry {
     /// What an `@every` schedule counts from.
     anchor: Millis,
     end_at: Millis,
+    /// Before this instant there is no run: `start_at`, or the end of a pause.
+    not_before: Millis,
     zone: ZoneRef,
-    /// Whether `anchor` is `start_at`, before which there is no run.
-    starts: bool,
 }
 
 impl Entry {
@@ -27,8 +27,9 @@ impl Entry {
     /// Its times cannot be read, and why.
     pub(super) fn read(job: &JobDue, zones: &mut Zones) -> Result<Self, String> {
         let Times { schedule, zone, anchor, end_at } = Times::of(&job.times, job.created_at)?;
-        let (zone, starts) = (zones.keep(&zone), job.times.start_at.is_some());
-        Ok(Self { seq: job.seq, schedule, anchor, end_at, zone, starts })
+        let zone = zones.keep(&zone);
+        let not_before = job.times.start_at.max(job.paused_until).unwrap_or(Millis::MIN);
+        Ok(Self { seq: job.seq, schedule, anchor, end_at, not_before, zone })
     }
 
     /// Visits the seconds in which it runs, from one on up to another, which is not included.
@@ -45,8 +46,8 @@ impl Entry {
         next.filter(|at| *at <= self.end_at)
     }
 
-    /// `start_at` itself may be an instant of the schedule.
+    /// The instant before which there is no run may itself be one of the schedule.
     fn later_than(&self, after: Millis) -> Millis {
-        if self.starts { after.max(self.anchor.saturating_sub(1)) } else { after }
+        after.max(self.not_before.saturating_sub(1))
     }
 }

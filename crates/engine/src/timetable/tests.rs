@@ -24,7 +24,8 @@ fn job(seq: i64, schedule: &str, timezone: &str, created_at: Millis, window: [Op
         end_at: window[1],
     };
     let id = JobId::new(0, [0; 10]);
-    JobDue { seq: JobSeq::new(seq), id, version: 1, created_at, updated_at: created_at, at: None, times }
+    let (seq, updated_at) = (JobSeq::new(seq), created_at);
+    JobDue { seq, id, version: 1, created_at, updated_at, at: None, times, paused_until: None }
 }
 
 /// All runs of a job from one instant on up to another, by asking the schedule for one after the other.
@@ -34,7 +35,8 @@ fn naive(job: &JobDue, from: Millis, to: Millis) -> Vec<Millis> {
     let anchor = job.times.start_at.unwrap_or(job.created_at);
     let runs = std::iter::successors(Some(from - 1), |at| schedule.next_after(&zone, anchor, *at)).skip(1);
     let runs = runs.take_while(|at| *at <= to.min(job.times.end_at.unwrap_or(i64::MAX)));
-    runs.filter(|at| job.times.start_at.is_none_or(|start| start <= *at)).collect()
+    let begins = [job.times.start_at, job.paused_until];
+    runs.filter(|at| begins.into_iter().flatten().all(|begin| begin <= *at)).collect()
 }
 
 /// The counts of every hour from a second on, for two days.
@@ -80,6 +82,17 @@ fn every_kind_of_schedule_is_counted_in_its_zone_and_window() {
         job(12, "0 12 * * *", "UTC", now, window("2027-03-28T12:00:00Z", "")),
         job(13, "@every 1h", "UTC", now, window("2027-03-28T12:00:00Z", "2027-03-28T14:00:00Z")),
         job(14, "* * * * *", "UTC", now, window("", "2027-03-27T10:59:59Z")),
+        // What is paused runs again from the end of that on.
+        JobDue { paused_until: Some(at("2027-03-28T03:00:00Z")), ..job(15, "@every 7m", "UTC", now, all) },
+        JobDue { paused_until: Some(now - 1), ..job(16, "@every 11m", "UTC", now, all) },
+        JobDue {
+            paused_until: Some(at("2027-03-27T12:00:00Z")),
+            ..job(17, "0 * * * *", "UTC", now, window("2027-03-27T13:00:00Z", "2027-03-27T17:00:00Z"))
+        },
+        JobDue {
+            paused_until: Some(at("2027-03-27T14:00:00Z")),
+            ..job(18, "@every 1h", "UTC", now, window("2027-03-27T13:00:00Z", ""))
+        },
     ];
     let mut table = Timetable::new(now);
     for job in &jobs {

@@ -3,14 +3,14 @@
 //! There is a row only where somebody is known: a change from before the version of the cluster that brought this has
 //! none.
 
-use chronos_types::{Actor, By, Note};
+use chronos_types::By;
 
 use super::context::Context;
 use crate::command::AUTHORS_SINCE;
 use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::code::Code;
-use crate::stored::{columns, row};
+use crate::stored::columns::{self, ByColumns};
+use crate::stored::row;
 
 /// Notes who made a version, where that is known.
 pub(super) fn note(
@@ -19,12 +19,14 @@ pub(super) fn note(
     version: u64,
     by: Option<&By>,
 ) -> Result<(), StateError> {
-    let Some(By { actor: Actor { kind, id, name, address }, note }) = by else { return Ok(()) };
-    let address = address.map(|address| address.to_string());
+    if by.is_none() {
+        return Ok(());
+    }
+    let ByColumns { kind, id, name, address, note } = by.into();
     row::write_often(
         &context.statements,
         "INSERT INTO authors VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        row::cells![job.get(), version, kind.code(), id, name, address, note.as_ref().map(Note::as_str)],
+        row::cells![job.get(), version, kind, id, name, address, note],
         0..0,
         row::cells![],
     )?;

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::context::Context;
-use super::{record, remainder};
+use super::{pauses, record, remainder};
 use crate::command::{Anew, Batch, ClockWord, DueAnew};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -94,6 +94,10 @@ fn compute_anew(context: &mut Context<'_>, anew: &Anew) -> Result<Outcome, State
 /// Moves the due instant of a job, this once also back. A job that was created in the time to come was created now:
 /// an `@every` schedule counts from there. Answers whether it was moved.
 fn fall_due(context: &Context<'_>, due: &DueAnew, to: Millis) -> Result<bool, StateError> {
+    // Whoever ends its pause says when it falls due.
+    if pauses::is_paused(context, due.job)? {
+        return Ok(false);
+    }
     let sql = "UPDATE due SET at = ?2, sum = ?4 WHERE seq = ?1 AND version = ?3 AND at IS ?5";
     let moved = row::write(
         context.db,

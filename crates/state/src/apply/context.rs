@@ -43,6 +43,8 @@ pub(super) struct Context<'a> {
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
     pub(super) is_any_remainder: Cell<Option<bool>>,
+    /// Whether runs of any job are to be skipped, once that was asked; see [`super::skips`].
+    pub(super) is_any_skip: Cell<Option<bool>>,
     /// How many rows the changes of jobs in this batch may still change beside their own.
     pub(super) rows_left: usize,
     /// Counts the unfinished executions of each node.
@@ -96,6 +98,7 @@ impl<'a> Context<'a> {
             changed: Vec::new(),
             is_any_withdrawn: Cell::default(),
             is_any_remainder: Cell::default(),
+            is_any_skip: Cell::default(),
             rows_left: MAX_ROWS,
             open_runs: OpenRuns::default(),
             events: Events::default(),

@@ -5,7 +5,8 @@ use rusqlite::ErrorCode;
 use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
-use super::{authors, remainder, sets};
+use super::pauses::AfterChange;
+use super::{authors, pauses, remainder, sets, skips};
 use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -91,22 +92,25 @@ fn change(
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
     }
+    let pause = pauses::change(context, job.seq, put.resumes)?;
     let old = text(&job.spec);
-    if job.enabled && raw::same_instants(old, &put.spec) {
+    // While it is paused it falls due at no instant.
+    let next_due = put.next_due.filter(|_| pause != AfterChange::Paused);
+    if job.enabled && pause == AfterChange::NotPaused && raw::same_instants(old, &put.spec) {
         // The next due instant stays, so that none is lost between the proposer's clock and this moment.
         // The runs that are planned run the new version.
         let at = due_at(context, job.seq)?;
         set_due(context, job.seq, at, version)?;
         remainder::begin(context, job.seq, Change::Renew(version))?;
     } else {
-        set_due(context, job.seq, put.next_due, version)?;
+        set_due(context, job.seq, next_due, version)?;
         let is_disabled = job.enabled && !put.spec.enabled;
         let change = if is_disabled { Change::Disable } else { Change::Withdraw };
         remainder::begin(context, job.seq, change)?;
     }
     context.effects.push(Effect::DueChanged);
     context.changed.push(job.seq);
-    Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at, next_due: put.next_due })
+    Ok(Outcome::Job { seq: job.seq, id: put.id, version, at: context.at, next_due })
 }
 
 pub(super) fn confirm(context: &Context<'_>, confirm: &Confirm) -> Result<Outcome, StateError> {
@@ -149,6 +153,8 @@ pub(super) fn delete(
         row::cells![],
     )?;
     set_due(context, job.seq, None, job.version)?;
+    pauses::forget(context, job.seq)?;
+    skips::forget(context, job.seq)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
     authors::note(context, job.seq, job.version + 1, by)?;
     sets::leave(context, job.seq)?;
@@ -190,7 +196,7 @@ fn keep_version(context: &Context<'_>, job: &LiveJob) -> Result<(), StateError> 
 }
 
 /// When a job falls due.
-fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateError> {
+pub(super) fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateError> {
     let mut statement = context.db.prepare_cached("SELECT seq, at FROM due WHERE seq = ?1")?;
     let mut rows = statement.query([job.get()])?;
     let row = rows.next()?.ok_or_else(|| row::missing("due", job.get()))?;
@@ -198,7 +204,12 @@ fn due_at(context: &Context<'_>, job: JobSeq) -> Result<Option<Millis>, StateErr
 }
 
 /// Sets when a job falls due, and which version of it.
-fn set_due(context: &Context<'_>, job: JobSeq, at: Option<Millis>, version: u64) -> Result<(), StateError> {
+pub(super) fn set_due(
+    context: &Context<'_>,
+    job: JobSeq,
+    at: Option<Millis>,
+    version: u64,
+) -> Result<(), StateError> {
     let sql = "UPDATE due SET at = ?2, version = ?3, sum = ?4 WHERE seq = ?1";
     row::write(context.db, sql, row::cells![job.get(), at, version], row::cells![])?;
     Ok(())

@@ -139,7 +139,7 @@ fn one(
         Todo::Do(command) if is_later(context, command, frozen.upto)? => return Ok(true),
         Todo::Do(command) => match super::bulk(context, command, frozen.by.as_ref())? {
             Outcome::Refused { refusal: Refusal::VersionMismatch { .. } }
-                if matches!(**command, Command::PutJob(_) | Command::Confirm(_)) =>
+                if matches!(**command, Command::PutJob(_) | Command::Confirm(_) | Command::Resume(_)) =>
             {
                 return Ok(false);
             }

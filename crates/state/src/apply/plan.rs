@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::insert::{Origin, insert};
-use super::{missed, overlap};
+use super::{missed, overlap, skips};
 use crate::command::{Plan, PlanStep};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome};
@@ -45,8 +45,12 @@ fn one(context: &mut Context<'_>, step: &PlanStep) -> Result<(), StateError> {
     {
         fire.node = holder;
     }
+    let skipping = skips::takes(context, &fire.run)?;
     if insert(context, &fire, &Origin::default())? {
-        context.effects.push(Effect::Fire(fire));
+        match skipping {
+            Some(skipping) => skipping.record(context, &fire.run)?,
+            None => context.effects.push(Effect::Fire(fire)),
+        }
     } else {
         context.add_held(step.job, -1)?;
     }

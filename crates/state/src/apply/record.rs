@@ -7,7 +7,7 @@ use rusqlite::Row;
 
 use super::context::{Context, Open};
 use crate::error::StateError;
-use crate::outcome::{Effect, ExecutionAnswer};
+use crate::outcome::{Effect, ExecutionAnswer, SKIPPED};
 use crate::run::{Fire, JobSeq, RunRef};
 use crate::stored::code::{self, Code};
 use crate::stored::event::{Event, ExecutionEvent};
@@ -222,6 +222,13 @@ impl Record {
     pub(super) fn finish(&mut self, status: Status, at: Millis) {
         self.status = status;
         self.completed_at = Some(at);
+    }
+
+    /// Ends it as skipped, for somebody asked for that.
+    pub(super) fn skip(&mut self, at: Millis, by: Option<&By>) {
+        self.detail.error = Some(SKIPPED.to_owned());
+        self.detail.by = by.cloned();
+        self.finish(Status::Skipped, at);
     }
 
     pub(super) fn store(&mut self, context: &Context<'_>) -> Result<(), StateError> {

@@ -23,9 +23,12 @@ impl Command {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Plan(_) | Self::Report(_) | Self::Reassign(_) | Self::RaiseVersion { .. } => {
-                Class::Scheduled
-            }
+            // The end of a pause has jobs fall due at that instant.
+            Self::Plan(_)
+            | Self::Report(_)
+            | Self::Reassign(_)
+            | Self::EndPauses(_)
+            | Self::RaiseVersion { .. } => Class::Scheduled,
             // Jobs that are written together come in portions, each of which a client waits for.
             Self::PutJob(_)
             | Self::PutJobs(_)
@@ -33,7 +36,10 @@ impl Command {
             | Self::PruneSet(_)
             | Self::Trigger(_)
             | Self::Cancel(_)
-            | Self::Confirm(_) => Class::Api,
+            | Self::Confirm(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Skip(_) => Class::Api,
             Self::Operation(OperationWord::Begin(_) | OperationWord::Cancel { .. }) => Class::Api,
             Self::Operation(OperationWord::Step(_)) => Class::Bulk,
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it

@@ -56,6 +56,8 @@ pub struct JobDue {
     pub at: Option<Millis>,
     /// When it runs.
     pub times: JobTimes,
+    /// The end of its pause, where it is paused: before that it does not run.
+    pub paused_until: Option<Millis>,
 }
 
 /// What a look at a part of the unfinished executions found.
@@ -81,19 +83,20 @@ impl Reader {
         })
     }
 
-    /// Enabled jobs after the number `after`, in order of creation, and when each falls due. Jobs whose times cannot
-    /// be read are passed by: nothing can be computed for them, so their due instants stay.
+    /// Enabled jobs after the number `after`, in order of creation, and when each falls due. Those that are paused for no
+    /// one knows how long are none of them. Jobs whose times cannot be read are passed by: nothing can be computed for
+    /// them, so their due instants stay.
     ///
     /// # Errors
     /// The storage failed.
     pub fn enabled_jobs(&self, after: JobSeq, limit: usize) -> Result<Vec<JobDue>, StateError> {
-        let sql = concat!(
-            "SELECT j.seq, j.id, j.version, j.created_at, j.updated_at, d.at, j.spec
-            FROM jobs j CROSS JOIN due d ON d.seq = j.seq WHERE ",
+        let (paused_until, pauses) = self.paused_until()?;
+        let sql = format!(
+            "SELECT j.seq, j.id, j.version, j.created_at, j.updated_at, d.at, j.spec, {paused_until}
+            FROM jobs j CROSS JOIN due d ON d.seq = j.seq {pauses} AND {} AND j.seq > ?1 ORDER BY j.seq",
             enabled_job!("j."),
-            " AND j.seq > ?1 ORDER BY j.seq"
         );
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([after.get()])?;
         let mut jobs = Vec::new();
         while jobs.len() < limit
@@ -102,6 +105,15 @@ impl Reader {
             jobs.extend(row::read("jobs", row, job_due)?);
         }
         Ok(jobs)
+    }
+
+    /// The column of when the pause of a job ends, what joins it, and the condition that it ends, where there is one.
+    pub(super) fn paused_until(&self) -> Result<(&'static str, &'static str), StateError> {
+        Ok(if self.has_pauses()? {
+            ("p.until", "LEFT JOIN pauses p ON p.job = j.seq WHERE (p.job IS NULL OR p.until IS NOT NULL)")
+        } else {
+            ("NULL", "WHERE TRUE")
+        })
     }
 
     /// Unfinished executions after `after` whose next attempt waits for an instant later than `now` that no
@@ -145,8 +157,8 @@ fn waits(row: &Row<'_>, now: Millis) -> Result<bool, StateError> {
     Ok(fire_at > now && crate::run::is_due_at_once(status, trigger))
 }
 
-/// A job of a row of its number, id, version, creation and change, when it falls due, and its specification; none where
-/// its times cannot be read.
+/// A job of a row of its number, id, version, creation and change, when it falls due, its specification, and when its
+/// pause ends; none where its times cannot be read.
 pub(super) fn job_due(row: &Row<'_>) -> Result<Option<JobDue>, StateError> {
     let Ok(times) = spec::times_from_json(row.get_ref(6)?.as_str().unwrap_or_default()) else {
         return Ok(None);
@@ -159,5 +171,6 @@ pub(super) fn job_due(row: &Row<'_>) -> Result<Option<JobDue>, StateError> {
         updated_at: row.get(4)?,
         at: row.get(5)?,
         times,
+        paused_until: row.get(7)?,
     }))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chronos_types::{By, Job, JobId, Millis, Status};
+use chronos_types::{By, Job, JobId, Millis, Pause, Skips, Status};
 use rusqlite::{Row, params_from_iter, types::Value};
 
 use super::connection::Reader;
@@ -33,6 +33,10 @@ pub struct JobRow {
     pub last_run: Option<(Status, Millis)>,
     /// The runs that its schedule asked for and that have not begun, the newest first. Of very many, the newest.
     pub pending: Vec<PendingRun>,
+    /// Whether it is paused. The pause may be over by itself since a moment ago.
+    pub paused: Option<Pause>,
+    /// Its coming runs that are skipped. There may be none any more before their end.
+    pub skips: Option<Skips>,
 }
 
 /// One version of a job.
@@ -119,15 +123,12 @@ impl Reader {
         let Some(row) = rows.next()? else { return Ok(None) };
         let (seq, job) = read_job(row)?;
         let (by, set) = row::read("jobs", row, |row| Ok((columns::by(row, 9)?, row.get(14)?)))?;
+        let has_pauses = self.has_pauses()?;
+        let paused = if has_pauses { self.pause_of(seq)? } else { None };
+        let skips = if has_pauses { self.skips_of(seq, job.next_due)? } else { None };
         // After the instant at which it falls due: a run that is planned meanwhile is in one of them, or in both.
-        Ok(Some(JobRow {
-            seq,
-            job,
-            by,
-            set,
-            last_run: self.last_run(seq)?,
-            pending: self.pending_runs(seq)?,
-        }))
+        let (last_run, pending) = (self.last_run(seq)?, self.pending_runs(seq)?);
+        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips }))
     }
 
     /// The columns of who made a version in a row of this table, and what joins them. Nobody is known before the
@@ -163,7 +164,9 @@ impl Reader {
         let Some(row) = rows.next()? else { return Ok(None) };
         let (seq, job) = read_job(row)?;
         let set = row::read("jobs", row, |row| Ok(row.get(9)?))?;
-        Ok(Some(JobRow { seq, job, by: None, set, last_run: None, pending: Vec::new() }))
+        let paused = if self.has_pauses()? { self.pause_of(seq)? } else { None };
+        let (by, last_run, pending, skips) = (None, None, Vec::new(), None);
+        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips }))
     }
 
     /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.

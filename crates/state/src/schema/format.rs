@@ -16,8 +16,8 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 /// What each version after the first changes; the first of these makes the second version.
 const STEPS: &[Step] = &[
     |db| {
-        use super::tables::{AUTHORS, EVENTS, OPERATIONS, SETS};
-        [AUTHORS, SETS, EVENTS, OPERATIONS].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
+        use super::tables::{AUTHORS, EVENTS, OPERATIONS, PAUSES, SETS};
+        [AUTHORS, SETS, EVENTS, OPERATIONS, PAUSES].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
     },
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),

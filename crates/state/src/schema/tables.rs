@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use super::format;
-use crate::command::{AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, SETS_SINCE, VERSION};
+use crate::command::{
+    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, SETS_SINCE, VERSION,
+};
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
 use crate::stored::{clock, row};
@@ -163,6 +165,39 @@ CREATE TABLE authors (
 ) WITHOUT ROWID;
 ";
 
+/// What version 2 brings for pauses and skips.
+pub(super) const PAUSES: &str = "
+-- Jobs that are paused, and who paused them. Their due instants are null, but in the last seconds before `until`.
+CREATE TABLE pauses (
+  job INTEGER PRIMARY KEY,
+  paused_at INTEGER NOT NULL,
+  until INTEGER,
+  reason TEXT,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL
+);
+CREATE INDEX pauses_at ON pauses (paused_at, job);
+CREATE INDEX pauses_until ON pauses (until, job) WHERE until IS NOT NULL;
+
+-- Coming runs that are recorded as skipped: `count` more of them, or those that are scheduled before `until`.
+CREATE TABLE skips (
+  job INTEGER PRIMARY KEY,
+  asked_at INTEGER NOT NULL,
+  count INTEGER,
+  until INTEGER,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL
+);
+";
+
 /// What version 2 brings, too.
 pub(super) const SETS: &str = "
 -- The set that owns a job. apply: the number of the apply that named the job last, 0 where none did.
@@ -233,7 +268,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 18] = [
+pub(crate) const REPLICATED: [Table; 20] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
@@ -247,8 +282,10 @@ pub(crate) const REPLICATED: [Table; 18] = [
     Table { name: "operation_errors", key: &["operation", "nr"], since: OPERATIONS_SINCE },
     Table { name: "operation_progress", key: &["id"], since: OPERATIONS_SINCE },
     Table { name: "operations", key: &["id"], since: OPERATIONS_SINCE },
+    Table { name: "pauses", key: &["job"], since: PAUSES_SINCE },
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
+    Table { name: "skips", key: &["job"], since: PAUSES_SINCE },
     Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },
     Table { name: "versions", key: &["seq", "version"], since: FIRST },
     Table { name: "withdrawn", key: &["id"], since: FIRST },

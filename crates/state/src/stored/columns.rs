@@ -1,6 +1,6 @@
 //! Reads the columns that several tables have.
 
-use chronos_types::{Actor, ActorKind, By, ExecutionId, NodeName, Note, Trigger};
+use chronos_types::{Actor, ActorKind, By, ExecutionId, NodeName, Note, Skip, Trigger};
 use rusqlite::Row;
 
 use super::code::Code as _;
@@ -36,6 +36,47 @@ pub(crate) fn by(row: &Row<'_>, first: usize) -> Result<Option<By>, StateError> 
     let note: Option<String> = row.get(first + 4)?;
     let actor = Actor { kind, id, name, address: address.and_then(|text| text.parse().ok()) };
     Ok(Some(By { actor, note: note.map(Note::unchecked) }))
+}
+
+/// Who asked for something, as [`by`] reads it: the values of its columns.
+pub(crate) struct ByColumns<'a> {
+    pub(crate) kind: Option<i64>,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) address: Option<String>,
+    pub(crate) note: Option<&'a str>,
+}
+
+impl<'a> From<Option<&'a By>> for ByColumns<'a> {
+    fn from(by: Option<&'a By>) -> Self {
+        let Some(By { actor: Actor { kind, id, name, address }, note }) = by else {
+            return Self { kind: None, id: None, name: None, address: None, note: None };
+        };
+        Self {
+            kind: Some(kind.code()),
+            id: id.as_deref(),
+            name: name.as_deref(),
+            address: address.map(|address| address.to_string()),
+            note: note.as_ref().map(Note::as_str),
+        }
+    }
+}
+
+/// The columns of runs that are skipped: [`skip`] reads those from the third on, and [`by`] those from the fifth.
+macro_rules! skip_columns {
+    () => {
+        "a.job, a.asked_at, a.count, a.until, a.kind, a.id, a.name, a.address, a.note"
+    };
+}
+pub(crate) use skip_columns;
+
+/// Reads which runs are skipped.
+pub(crate) fn skip(row: &Row<'_>, first: usize) -> Result<Skip, StateError> {
+    match (row.get::<_, Option<u32>>(first)?, row.get(first + 1)?) {
+        (Some(count), _) => Ok(Skip::Count(count)),
+        (None, Some(until)) => Ok(Skip::Until(until)),
+        (None, None) => Err(StateError::Corrupt("it says neither how many nor until when".to_owned())),
+    }
 }
 
 /// The columns of a withdrawn run, for [`withdrawn`].

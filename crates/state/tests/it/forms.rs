@@ -3,14 +3,16 @@
 
 use chronos_state::{
     Anew, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, Confirm, Cursor, DeleteJob,
-    DueAnew, ExecutionAnswer, Filter, Idempotency, ItemError, JobSeq, KeyValue, Moved, OperationItem,
-    OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, Plan,
-    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal,
-    Report, Reported, RowKey, RunRef, SetOwner, StoredSpec, Targets, Todo, TriggerRun, Trim,
+    DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency, ItemError, JobSeq, KeyValue, Moved,
+    OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText,
+    PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome,
+    Reassign, Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredSpec, Targets,
+    Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
-    Millis, MissedRuns, OperationId, Response, RetryPolicy, SuccessCodes, Template, Trigger, Webhook,
+    Millis, MissedRuns, Note, OperationId, Response, RetryPolicy, Skip, SuccessCodes, Template, Trigger,
+    Webhook,
 };
 
 use crate::support::{asked, by, node, spec, tags};
@@ -82,6 +84,7 @@ fn put(spec: JobSpec) -> Command {
         created_at: AT,
         spec: StoredSpec::of(&spec),
         next_due: None,
+        resumes: false,
     }))
 }
 
@@ -92,6 +95,7 @@ fn change(spec: JobSpec) -> Command {
         created_at: AT,
         spec: StoredSpec::of(&spec),
         next_due: Some(AT + 60_000),
+        resumes: false,
     }))
 }
 
@@ -297,8 +301,23 @@ fn put_jobs(set: Option<SetOwner>) -> Command {
     Command::PutJobs(PutJobs { set, items: vec![PutItem::Put(put), keep, PutItem::Refused] })
 }
 
-/// What version 2 brings: who asks for a command, jobs that are written together, and sets.
+/// A change by a request that writes `enabled`.
+fn resuming() -> Command {
+    match change(spec("a")) {
+        Command::PutJob(put) => Command::PutJob(Box::new(PutJob { resumes: true, ..*put })),
+        other => other,
+    }
+}
+
+/// What version 2 brings: who asks for a command; jobs that are written together, and sets; pauses, and runs that are
+/// skipped.
 pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
+    let reason = Note::parse("der \"Umzug\"").unwrap();
+    let pause = |reason, until| Command::Pause(PauseJob::of(job_id(), Some(3), reason, until));
+    let resume = |next_due| Command::Resume(ResumeJob { id: job_id(), version: 3, next_due });
+    let end = |next_due| PauseEnd { job: JobSeq::new(42), version: 3, until: AT + 60_000, next_due };
+    let ends = EndPauses { pauses: vec![end(Some(AT + 60_000)), end(None)] };
+    let skip = |skip| Command::Skip(SkipRuns::of(job_id(), Some(3), skip));
     let of = |by: By| Batch { at: AT, items: vec![asked(triggered(None), by)] };
     let told = Actor { id: Some("k1".into()), name: Some("deploy".into()), ..by(7, None).actor };
     let owns = SetOwner { name: "billing".into(), apply: None, adopt: false };
@@ -319,6 +338,11 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("prune_set", batch(vec![prune])),
         ("put_jobs", batch(vec![put_jobs(None)])),
         ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
+        ("end_pauses", batch(vec![Command::EndPauses(ends)])),
+        ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
+        ("put_job_resumes", batch(vec![resuming()])),
+        ("resume", batch(vec![resume(Some(AT + 60_000)), resume(None)])),
+        ("skip", batch([Some(Skip::Count(2)), Some(Skip::Until(AT + 60_000)), None].map(skip).into())),
         ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
         ("operation_begin", batch(operations().into_iter().map(begin).collect())),
         ("operation_step", batch(vec![step_of_operation(), last_step()])),

@@ -6,6 +6,7 @@ mod finished_executions_never_change;
 mod held_counts_equal_the_rows;
 mod no_due_instant_is_lost;
 mod one_execution_per_scheduled_time;
+mod paused_jobs_are_quiet;
 mod the_file_is_whole;
 
 use chronos_state::Batch;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(held_counts_equal_the_rows::Check),
         Box::new(no_due_instant_is_lost::Check::default()),
         Box::new(one_execution_per_scheduled_time::Check),
+        Box::new(paused_jobs_are_quiet::Check::default()),
         Box::new(the_file_is_whole::Check),
     ]
 }

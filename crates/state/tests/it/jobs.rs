@@ -1,6 +1,8 @@
 //! Jobs: created, changed, disabled, deleted.
 
-use chronos_state::{Batch, Command, Confirm, DeleteJob, Effect, JobSeq, Outcome, PassedBy, Refusal};
+use chronos_state::{
+    Batch, Command, Confirm, DeleteJob, Effect, EnabledName, JobSeq, Outcome, PassedBy, Refusal,
+};
 use chronos_types::{DurationMs, ExecutionId, JobSpec, Status};
 
 use crate::support::*;
@@ -258,7 +260,10 @@ fn whoever_keeps_something_about_jobs_hears_which_were_changed() {
     let due = world.ask(|r| r.enabled_job(c.seq)).expect("it is enabled");
     assert_eq!(Some(&due), world.ask(|r| r.enabled_jobs(JobSeq::default(), 9)).first());
     assert_eq!((due.seq, due.id, due.at), (c.seq, c.job.id, Some(1000)));
-    assert_eq!(world.ask(|r| r.enabled_name(c.seq)), Some((c.job.id, "c".to_owned())));
+    assert_eq!(
+        world.ask(|r| r.enabled_name(c.seq)),
+        Some(EnabledName { id: c.job.id, name: "c".to_owned(), skips: None })
+    );
     for gone in [a.seq, b.seq, JobSeq::new(99)] {
         assert_eq!(world.ask(|r| r.enabled_job(gone)), None);
         assert_eq!(world.ask(|r| r.enabled_name(gone)), None);

@@ -4,6 +4,7 @@
 
 mod clock;
 mod operations;
+mod pauses;
 mod records;
 mod reports;
 mod requests;
@@ -70,7 +71,7 @@ impl Model {
     fn command(&mut self, proposal: &Proposal) -> Outcome {
         let by = proposal.by.as_ref();
         let is_raise = matches!(proposal.command, Command::RaiseVersion { .. });
-        if (by.is_some() || operations::is_new(&proposal.command)) && !is_raise && !self.raised {
+        if proposal.since() >= AUTHORS_SINCE && !is_raise && !self.raised {
             return refuse(Refusal::VersionNotFollowed { follows: AUTHORS_SINCE - 1 });
         }
         match &proposal.command {
@@ -90,6 +91,13 @@ impl Model {
             }
             Command::Report(report) => self.report(report),
             Command::Trim(trim) => self.trim(trim),
+            Command::Pause(pause) => self.pause(pause, by),
+            Command::Resume(resume) => self.resume(*resume),
+            Command::EndPauses(ends) => {
+                self.end_pauses(&ends.pauses);
+                Outcome::Done
+            }
+            Command::Skip(skip) => self.skip(*skip, by),
             // The model does all at once.
             Command::Portion => Outcome::Done,
             Command::Compare(_) => Outcome::Done,
@@ -158,6 +166,8 @@ impl Model {
                     authors: by.map(|by| (1, by.clone())).into_iter().collect(),
                     deleted_by: None,
                     set: None,
+                    paused: None,
+                    skips: None,
                 },
             );
             self.effects.push(Effect::DueChanged);
@@ -175,9 +185,15 @@ impl Model {
         }
         let instants =
             |s: &JobSpec| (s.enabled, s.schedule.clone(), s.timezone.clone(), s.start_at, s.end_at);
-        let same = old.enabled && instants(&old) == instants(&spec);
+        let job = self.jobs.get_mut(&seq).unwrap();
+        let was_paused = job.paused.is_some();
+        if put.resumes {
+            job.paused = job.paused.take().filter(|pause| pause.is_over(at));
+        }
+        let next_due = put.next_due.filter(|_| job.paused.is_none());
+        let same = old.enabled && !was_paused && instants(&old) == instants(&spec);
         if !same {
-            self.jobs.get_mut(&seq).unwrap().due = put.next_due;
+            job.due = next_due;
         }
         for id in self.open(seq) {
             let run = self.runs.get_mut(&id).unwrap();
@@ -201,7 +217,7 @@ impl Model {
             job.authors.insert(job.version, by.clone());
         }
         self.effects.push(Effect::DueChanged);
-        Outcome::Job { seq, id: put.id, version: job.version, at, next_due: put.next_due }
+        Outcome::Job { seq, id: put.id, version: job.version, at, next_due }
     }
 
     fn withdraw(&mut self, id: ExecutionId) {
@@ -235,6 +251,7 @@ impl Model {
         }
         let job = self.jobs.get_mut(&seq).unwrap();
         (job.deleted, job.due, job.deleted_by) = (true, None, by.cloned());
+        (job.paused, job.skips) = (None, None);
         if let Some((set, _)) = job.set.take() {
             self.forget_set_if_empty(&set);
         }
@@ -297,8 +314,13 @@ impl Model {
             let PlanStep { job, version, .. } = *step;
             let run = RunRef { execution, job, version, scheduled_time, trigger };
             let fire = first(run, fire_at, &node);
+            let skips = self.takes(&run);
             if self.insert(&fire, None, None) {
-                self.effects.push(Effect::Fire(fire));
+                if skips {
+                    self.skip_one(execution);
+                } else {
+                    self.effects.push(Effect::Fire(fire));
+                }
             }
         }
     }

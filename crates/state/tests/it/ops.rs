@@ -6,12 +6,13 @@ mod operations;
 mod reports;
 
 use chronos_state::{
-    AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, Fire, Idempotency, Moved, Plan,
-    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign, Reported, SetOwner,
-    StoredSpec, TriggerRun, Trim,
+    AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, EndPauses, Fire, Idempotency, Moved,
+    PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign,
+    Reported, ResumeJob, SetOwner, SkipRuns, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
-    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Response, Status, Trigger,
+    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Note, Response, Skip,
+    Status, Trigger,
 };
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -90,7 +91,27 @@ enum Act {
     },
     /// Says something of an operation.
     Operation(Word),
-    /// Raises the version of the cluster to that which brings authors.
+    /// Until so long from now.
+    Pause {
+        job: Index,
+        until: Option<Millis>,
+        stale: bool,
+    },
+    Resume {
+        job: Index,
+        stale: bool,
+    },
+    /// As the leader does, so long before it is time; and once more, where it comes too late.
+    EndPauses {
+        ahead: Millis,
+        stale: bool,
+    },
+    Skip {
+        job: Index,
+        skip: Option<Skip>,
+        stale: bool,
+    },
+    /// Raises the version of the cluster to that which brings authors and pauses.
     Raise,
 }
 
@@ -226,6 +247,20 @@ fn act() -> impl Strategy<Value = Act> {
     let reassign =
         (prop::collection::vec((index(), prop::bool::weighted(0.1), 0..2usize), 1..4), any::<bool>())
             .prop_map(|(moves, unsure)| Act::Reassign(moves, unsure));
+    let stale = || prop::bool::weighted(0.1);
+    // Often until an instant of the schedules, and sometimes until one that is past.
+    let until = prop::sample::select(vec![-1, 0, 1_000, 1_500, 4_000]);
+    let pause = (index(), weighted(0.7, until), stale()).prop_map(|(job, until, stale)| Act::Pause {
+        job,
+        until,
+        stale,
+    });
+    let skip = prop_oneof![
+        (1..4u32).prop_map(Skip::Count),
+        prop::sample::select(vec![0, 1_000, 4_000]).prop_map(Skip::Until),
+    ];
+    let skip =
+        (index(), weighted(0.8, skip), stale()).prop_map(|(job, skip, stale)| Act::Skip { job, skip, stale });
     prop_oneof![
         2 => create,
         4 => change,
@@ -239,6 +274,11 @@ fn act() -> impl Strategy<Value = Act> {
         14 => report,
         2 => trim,
         3 => reassign,
+        2 => pause,
+        2 => (index(), stale()).prop_map(|(job, stale)| Act::Resume { job, stale }),
+        3 => (prop::sample::select(vec![0, 3000]), stale())
+            .prop_map(|(ahead, stale)| Act::EndPauses { ahead, stale }),
+        2 => skip,
         2 => Just(Act::Raise),
         4 => operations::word().prop_map(Act::Operation),
     ]
@@ -261,12 +301,12 @@ impl Maker {
             None => (now / 1000 + 1) * 1000,
         };
         // Only what a client asks for has a key. A plan least of all: the next one builds upon it.
-        let key = op.key.filter(|_| !matches!(op.act, Act::Plan(_)));
+        let key = op.key.filter(|_| !matches!(op.act, Act::Plan(_) | Act::EndPauses { .. }));
         let idempotency =
             key.map(|(key, print)| Idempotency { key: format!("k{key}"), fingerprint: print.to_string() });
         let command = self.command(&op.act, model, at);
         // Before the version that brings it, little of what is asked for says who asks: it is refused.
-        let is_asked = !matches!(op.act, Act::Plan(_) | Act::Raise);
+        let is_asked = !matches!(op.act, Act::Plan(_) | Act::EndPauses { .. } | Act::Raise);
         let by = op.by.filter(|(who, _)| is_asked && (model.raised || *who == 0));
         let by = by.map(|(who, says)| support::by(who, says.then_some("as agreed")));
         Batch { at, items: vec![Proposal { idempotency, by, command }] }
@@ -294,8 +334,16 @@ impl Maker {
                 let spec = JobSpec { schedule, concurrency, enabled: *enabled, ..base };
                 let next_due = next(&spec, at);
                 let id = JobId::new(0, self.random(*doubled));
-                let spec = StoredSpec::of(&spec);
-                Command::PutJob(Box::new(PutJob { id, from_version: None, created_at: at, spec, next_due }))
+                let (spec, created_at) = (StoredSpec::of(&spec), at);
+                let resumes = false;
+                Command::PutJob(Box::new(PutJob {
+                    id,
+                    from_version: None,
+                    created_at,
+                    spec,
+                    next_due,
+                    resumes,
+                }))
             }
             Act::Change { job, change, stale } => {
                 let Some(job) = pick(*job, model) else {
@@ -304,8 +352,10 @@ impl Maker {
                 let spec = changed(job.spec(), *change);
                 let from_version = Some(job.version - u64::from(*stale));
                 let next_due = next(&spec, at);
-                let spec = StoredSpec::of(&spec);
-                Command::PutJob(Box::new(PutJob { id: job.id, from_version, created_at: at, spec, next_due }))
+                let (id, spec, created_at) = (job.id, StoredSpec::of(&spec), at);
+                // Said also where it is not paused, as a node does that has not heard yet that it is not.
+                let resumes = matches!(change, Change::Enabled(_)) && model.raised;
+                Command::PutJob(Box::new(PutJob { id, from_version, created_at, spec, next_due, resumes }))
             }
             Act::Delete { job, version } => {
                 let Some(job) = pick(*job, model) else {
@@ -382,6 +432,40 @@ impl Maker {
                 None => nothing(),
             },
             Act::Operation(word) => self.operation(word, model, at),
+            Act::Pause { job, until, stale } => match pick(*job, model) {
+                Some(job) => {
+                    let if_version = stale.then_some(job.version - 1);
+                    let reason = until.is_some().then(|| Note::parse("so").unwrap());
+                    Command::Pause(PauseJob::of(job.id, if_version, reason.as_ref(), until.map(|by| at + by)))
+                }
+                None => nothing(),
+            },
+            Act::Resume { job, stale } => match pick(*job, model) {
+                Some(job) => {
+                    let version = job.version - u64::from(*stale);
+                    Command::Resume(ResumeJob { id: job.id, version, next_due: next(job.spec(), at) })
+                }
+                None => nothing(),
+            },
+            Act::EndPauses { ahead, stale } => {
+                let end = |job: &Job| {
+                    let until = job.paused.as_ref()?.until.filter(|until| *until <= at + ahead)?;
+                    let version = job.version - u64::from(*stale);
+                    Some(PauseEnd { job: job.seq, version, until, next_due: next(job.spec(), until - 1) })
+                };
+                Command::EndPauses(EndPauses { pauses: model.live().filter_map(end).collect() })
+            }
+            Act::Skip { job, skip, stale } => match pick(*job, model) {
+                Some(job) => {
+                    let if_version = stale.then_some(job.version - 1);
+                    let skip = skip.map(|skip| match skip {
+                        Skip::Until(by) => Skip::Until(at + by),
+                        count => count,
+                    });
+                    Command::Skip(SkipRuns::of(job.id, if_version, skip))
+                }
+                None => nothing(),
+            },
             Act::Raise => Command::RaiseVersion { to: AUTHORS_SINCE },
             Act::Trim { executions, versions, jobs, keys } => {
                 let known = usize::try_from(model.last_number).unwrap() + 2;
@@ -413,14 +497,10 @@ impl Maker {
                     let spec = changed(job.spec(), *change);
                     let from_version = Some(job.version - u64::from(*stale));
                     let next_due = next(&spec, at);
-                    let spec = StoredSpec::of(&spec);
-                    PutItem::Put(Box::new(PutJob {
-                        id: job.id,
-                        from_version,
-                        created_at: at,
-                        spec,
-                        next_due,
-                    }))
+                    let (id, created_at, spec) = (job.id, at, StoredSpec::of(&spec));
+                    let resumes = matches!(change, Change::Enabled(_));
+                    let put = PutJob { id, from_version, created_at, spec, next_due, resumes };
+                    PutItem::Put(Box::new(put))
                 }
                 None => PutItem::Refused,
             },

@@ -7,7 +7,7 @@ use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
     OperationRow, PassedBy, PendingRun, Reader, RefusedItem, StateError,
 };
-use chronos_types::{By, Job, Millis, NodeName, OperationId, Status, Trigger};
+use chronos_types::{By, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -38,6 +38,8 @@ pub struct View {
     pub jobs: Vec<JobRow>,
     pub executions: Vec<ExecutionRow>,
     pub due: Vec<DueJob>,
+    /// The pauses that end, in the order of that: the job, its version, whether it falls due.
+    ending: Vec<(Millis, JobSeq, u64, bool)>,
     pub first_due: Option<Millis>,
     pub open: Vec<Fire>,
     withdrawn: Vec<Fire>,
@@ -92,9 +94,18 @@ pub fn read(world: &World, model: &Model) -> View {
         assert_eq!(r.withdrawn_nodes()?, names.into_iter().collect::<Vec<_>>());
         withdrawn.sort_by_key(|fire| fire.run.execution);
         let jobs: Vec<JobSeq> = model.jobs.keys().copied().collect();
+        // In pages, too.
+        let (mut ending, mut after) = (Vec::new(), (Millis::MIN, JobSeq::default()));
+        loop {
+            let page = r.ending_pauses(after, Millis::MAX, 2)?;
+            let Some(last) = page.last() else { break };
+            after = last.place();
+            ending.extend(page.iter().map(|end| (end.until, end.job, end.version, end.is_due)));
+        }
         Ok(View {
             jobs: support::jobs(r, &JobFilter::default(), None, 10_000)?.items,
             executions: executions(r, &ExecutionFilter::default(), None, 10_000)?.items,
+            ending,
             due: r.due(ALL_DUE, Millis::MAX, 10_000, &PassedBy::new())?.jobs,
             first_due: r.first_due(&PassedBy::new())?,
             open,
@@ -169,6 +180,13 @@ pub fn expect(model: &Model) -> View {
         set: job.set.as_ref().map(|(name, _)| name.clone()),
         last_run: last_run(job.seq),
         pending: pending(job.seq),
+        paused: job.paused.clone(),
+        skips: job.skips.clone().map(|(skip, by, at)| Skips {
+            by,
+            at,
+            skip,
+            next: job.due.filter(|due| skip.takes(*due)),
+        }),
     };
     let due = |job: &model::Job| {
         let times = job.spec().into();
@@ -183,6 +201,10 @@ pub fn expect(model: &Model) -> View {
     };
     let mut due: Vec<_> = model.live().filter_map(due).collect();
     due.sort_by_key(|job| (job.at, job.seq));
+    let ends =
+        |job: &model::Job| Some((job.paused.as_ref()?.until?, job.seq, job.version, job.due.is_some()));
+    let mut ending: Vec<_> = model.live().filter_map(ends).collect();
+    ending.sort_unstable();
     let number = |id| *model.numbers.iter().find(|(_, held)| **held == id).unwrap().0;
     let over = |run: &&model::Run| run.execution.status.is_finished();
     let kept = |job: &model::Job| {
@@ -216,6 +238,7 @@ pub fn expect(model: &Model) -> View {
         executions: model.runs.values().rev().map(execution).collect(),
         first_due: due.first().map(|job| job.at),
         due,
+        ending,
         open_nodes: model.open_nodes(),
         holders: model.holders(),
         withdrawn: model.withdrawn.values().cloned().collect(),

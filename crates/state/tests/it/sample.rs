@@ -8,7 +8,7 @@ use chronos_state::{
     Machine, OperationWord, PassedBy, PlanStep, Proposal, PutJobs, Reader, Refusal, Reported, SetOwner,
     StateError, Targets, Todo,
 };
-use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Trigger};
+use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Skip, Trigger};
 
 use crate::forms::full;
 use crate::support::*;
@@ -20,7 +20,7 @@ const JUMP_AT: Millis = 200_000_000;
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
 
 /// The sample of version 1, and what version 2 adds: who made versions of jobs, asked for runs, and cancelled some;
-/// a set of jobs.
+/// a set of jobs; pauses, and runs that are skipped.
 pub fn sample() -> World {
     let mut world = sample_of_1();
     world.raise();
@@ -47,10 +47,22 @@ pub fn sample() -> World {
     for id in [under_way, cancelled] {
         world.run_by(at, begin_operation(id, Targets::Jobs(Filter::new())), told.clone());
     }
-    let run = operation_run(&job, under_way, at);
+    let manual = operation_run(&job, under_way, at);
     let gone = Todo::Not(ItemError::Refused(Refusal::NoSuchJob));
-    world.done(at, step_operation(under_way, Cursor::Start, vec![Todo::Do(Box::new(run)), gone], false));
-    world.run_by(at, Command::Operation(OperationWord::Cancel { id: cancelled }), told);
+    world.done(at, step_operation(under_way, Cursor::Start, vec![Todo::Do(Box::new(manual)), gone], false));
+    world.run_by(at, Command::Operation(OperationWord::Cancel { id: cancelled }), told.clone());
+    // Paused with all that can be said of it and with nothing, and runs that are skipped in both ways.
+    let at = at + 10_000;
+    for name in ["paused", "paused-for-ever", "skips", "skips-until"] {
+        world.run(at, put(id_of(name), None, spec(name), Some(at + 3_000)));
+    }
+    let asleep = world.job("paused");
+    world.run_by(at, pause(&asleep, Some("der Umzug"), Some(at + 60_000)), told.clone());
+    world.run(at, pause(&world.job("paused-for-ever"), None, None));
+    let skips = world.job("skips");
+    world.run_by(at, skip(&skips, Some(Skip::Count(3))), told);
+    world.done(at + 1_000, plan([run(&skips, at + 3_000)]));
+    world.run(at, skip(&world.job("skips-until"), Some(Skip::Until(at + 60_000))));
     world
 }
 
@@ -167,6 +179,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
     add(text, (r.set_surplus("billing", "first", 100)?, r.set_surplus("billing", "second", 100)?));
     add(text, (r.running_operations()?, operations(r)?));
+    add(text, r.ending_pauses((Millis::MIN, first), Millis::MAX, 100)?);
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
     Ok(())
 }

@@ -49,6 +49,16 @@ fn no_question_of_a_loop_reads_a_table_to_its_end() {
         let good = plan.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP"));
         assert!(good, "{sql}: {plan:?}");
     }
+    for sql in [
+        "SELECT p.job, d.at FROM pauses p CROSS JOIN jobs j ON j.seq = p.job CROSS JOIN due d ON d.seq = p.job
+            WHERE p.until IS NOT NULL AND (p.until, p.job) > (7, 8) AND p.until <= 9
+            ORDER BY p.until, p.job LIMIT 10",
+        "SELECT paused_at FROM pauses WHERE job = 7",
+        "SELECT count FROM skips WHERE job = 7",
+    ] {
+        let plan = plan_of(&db, sql);
+        assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{sql}: {plan:?}");
+    }
     // Of what falls due, the index alone is read.
     let due = plan_of(&db, "SELECT seq, at, version FROM due WHERE at IS NOT NULL AND at <= 7 ORDER BY at");
     assert!(due.len() == 1 && due[0].contains("COVERING INDEX due_at"), "{due:?}");

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BulkAction, Cancel, Command, CopyBounds, Cursor,
-    DeleteJob, DueJob, DuePlace, Effect, ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire, JobFilter,
-    JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine, Moved, OperationItem, OperationRow, OperationRun,
-    OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver, Plan, PlanStep,
-    PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal, RefusedItem, Report, Reported,
-    StateError, StoredSpec, Targets, TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
+    DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire,
+    JobFilter, JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine, Moved, OperationItem, OperationRow,
+    OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver,
+    PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal,
+    RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError, StoredSpec, Targets, TextCondition, Todo,
+    TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, NodeName, Note, OperationId, Response, RetryPolicy, Tags, TargetUrl, Trigger, Webhook,
+    MissedRuns, NodeName, Note, OperationId, Response, RetryPolicy, Skip, Tags, TargetUrl, Trigger, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -312,21 +313,54 @@ pub fn tags<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
 pub const CREATED_AT: Millis = -3;
 
 pub fn put(id: JobId, from_version: Option<u64>, spec: JobSpec, next_due: Option<Millis>) -> Command {
-    let spec = StoredSpec::of(&spec);
-    Command::PutJob(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
+    let (spec, created_at, resumes) = (StoredSpec::of(&spec), CREATED_AT, false);
+    Command::PutJob(Box::new(PutJob { id, from_version, created_at, spec, next_due, resumes }))
+}
+
+/// The same change by a request that writes `enabled`.
+pub fn put_enabled(id: JobId, from_version: u64, spec: JobSpec, next_due: Option<Millis>) -> Command {
+    match put(id, Some(from_version), spec, next_due) {
+        Command::PutJob(put) => Command::PutJob(Box::new(PutJob { resumes: true, ..*put })),
+        other => other,
+    }
+}
+
+pub fn pause(job: &JobRow, reason: Option<&str>, until: Option<Millis>) -> Command {
+    let reason = reason.map(|reason| Note::parse(reason).unwrap());
+    Command::Pause(PauseJob::of(job.job.id, None, reason.as_ref(), until))
+}
+
+/// Ends the pause of a job, which falls due from then on.
+pub fn resume(job: &JobRow, next_due: Option<Millis>) -> Command {
+    Command::Resume(ResumeJob { id: job.job.id, version: job.job.version, next_due })
+}
+
+/// Ends a pause that ends by itself.
+pub fn end_pause(job: &JobRow, until: Millis, next_due: Option<Millis>) -> Command {
+    let end = PauseEnd { job: job.seq, version: job.job.version, until, next_due };
+    Command::EndPauses(EndPauses { pauses: vec![end] })
+}
+
+pub fn skip(job: &JobRow, skip: Option<Skip>) -> Command {
+    Command::Skip(SkipRuns::of(job.job.id, None, skip))
 }
 
 /// A job that is created with others.
 pub fn created(id: JobId, spec: JobSpec, next_due: Option<Millis>) -> PutItem {
-    let spec = StoredSpec::of(&spec);
-    PutItem::Put(Box::new(PutJob { id, from_version: None, created_at: CREATED_AT, spec, next_due }))
+    item(put(id, None, spec, next_due))
 }
 
 /// A job that is changed with others.
 pub fn changed(job: &JobRow, spec: JobSpec) -> PutItem {
-    let (id, from_version, next_due) = (job.job.id, Some(job.job.version), job.job.next_due);
-    let spec = StoredSpec::of(&spec);
-    PutItem::Put(Box::new(PutJob { id, from_version, created_at: CREATED_AT, spec, next_due }))
+    item(put(job.job.id, Some(job.job.version), spec, job.job.next_due))
+}
+
+/// A job that is written among others.
+pub fn item(command: Command) -> PutItem {
+    match command {
+        Command::PutJob(put) => PutItem::Put(put),
+        other => panic!("{other:?} writes no job"),
+    }
 }
 
 /// A job that stays as it is among others.

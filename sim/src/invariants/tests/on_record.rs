@@ -102,7 +102,9 @@ fn state(node: String) -> NodeState {
     };
     let version = VersionRow { version: 1, updated_at: job.updated_at, by: None, spec: Ok(spec()) };
     let mut state = NodeState::of_nothing(node);
-    state.jobs = vec![JobRow { seq: JobSeq::new(1), job, by: None, last_run: None, pending: Vec::new() }];
+    let (seq, pending) = (JobSeq::new(1), Vec::new());
+    let (by, set, last_run, paused, skips) = (None, None, None, None, None);
+    state.jobs = vec![JobRow { seq, job, by, set, last_run, pending, paused, skips }];
     state.versions = HashMap::from([(id(), vec![version])]);
     state.executions = INSTANTS.into_iter().rev().map(run).collect();
     state

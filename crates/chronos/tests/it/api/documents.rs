@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::*;
 
 /// Calls that this version answers.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 26] = [
     ("get", "/api/v1/jobs"),
     ("post", "/api/v1/jobs"),
     ("get", "/api/v1/jobs/{job}"),
@@ -15,6 +15,10 @@ const ROUTES: [(&str, &str); 22] = [
     ("post", "/api/v1/jobs/{job}/trigger"),
     ("post", "/api/v1/jobs/{job}/enable"),
     ("post", "/api/v1/jobs/{job}/disable"),
+    ("post", "/api/v1/jobs/{job}/pause"),
+    ("post", "/api/v1/jobs/{job}/resume"),
+    ("post", "/api/v1/jobs/{job}/skip"),
+    ("delete", "/api/v1/jobs/{job}/skip"),
     ("get", "/api/v1/jobs/{job}/versions"),
     ("post", "/api/v1/jobs/{job}/rollback/{version}"),
     ("get", "/api/v1/jobs/{job}/executions"),

@@ -231,6 +231,15 @@ fn every_other_refusal_is_as_clear() {
                 json!({"apply_id": "..", "max": "x", "if_count": 1.5, "dry_run": "no"}),
                 &["apply_id", "dry_run", "if_count", "max"],
             ),
+            (
+                "/jobs/job/pause",
+                json!({"reason": 7, "until": "soon", "more": 1}),
+                &["more", "reason", "until"],
+            ),
+            ("/jobs/job/pause", json!({"reason": "a\tb"}), &["reason"]),
+            ("/jobs/job/skip", json!({}), &["count"]),
+            ("/jobs/job/skip", json!({"count": 1_001, "more": {}}), &["count", "more"]),
+            ("/jobs/job/skip", json!({"count": 1, "until": "2999-01-01T00:00:00Z"}), &["until"]),
         ] {
             let reply = server.post(path, &body).await;
             assert_eq!(judge(&reply, &body), fields, "{path}");

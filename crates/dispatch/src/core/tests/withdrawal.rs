@@ -150,6 +150,7 @@ fn what_a_change_is_yet_to_end_does_not_begin() {
     for (change, told) in [
         (Change::Delete, vec!["over cancelled", "12 not begun"]),
         (Change::Disable, vec!["over cancelled", "12 not begun"]),
+        (Change::Pause, vec!["over cancelled", "12 not begun"]),
         (Change::Withdraw, vec!["12 not begun"]),
         (Change::Renew(2), vec![]),
     ] {

@@ -16,7 +16,7 @@ async fn write(bench: &Bench, job: Made, change: impl FnOnce(&mut StoredSpec<'st
     let mut spec = old.spec.map_or_else(|bad| bad.form, |spec| StoredSpec::of(&spec));
     change(&mut spec);
     let (from_version, created_at) = (Some(old.version), old.created_at);
-    let put = PutJob { id: job.id, from_version, created_at, spec, next_due: Some(due) };
+    let put = PutJob { id: job.id, from_version, created_at, spec, next_due: Some(due), resumes: false };
     bench.propose(Command::PutJob(Box::new(put))).await;
 }
 

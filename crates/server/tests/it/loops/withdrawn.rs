@@ -18,7 +18,7 @@ async fn change(bench: &Bench, job: Made, change: impl FnOnce(&mut JobSpec), nex
     change(&mut spec);
     let spec = StoredSpec::of(&spec);
     let (from_version, created_at) = (Some(old.version), old.created_at);
-    let put = PutJob { id: job.id, from_version, created_at, spec, next_due };
+    let put = PutJob { id: job.id, from_version, created_at, spec, next_due, resumes: false };
     bench.propose(Command::PutJob(Box::new(put))).await;
 }
 

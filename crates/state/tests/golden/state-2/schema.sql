@@ -108,6 +108,19 @@ CREATE TABLE operations (
   id BLOB PRIMARY KEY, created_at INTEGER NOT NULL, upto INTEGER NOT NULL, asked TEXT NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE pauses (
+  job INTEGER PRIMARY KEY,
+  paused_at INTEGER NOT NULL,
+  until INTEGER,
+  reason TEXT,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL
+);
+
 CREATE TABLE remainders (
   job INTEGER NOT NULL,
   nr INTEGER NOT NULL,
@@ -124,6 +137,19 @@ CREATE TABLE set_applies (
   name TEXT NOT NULL, id TEXT NOT NULL, nr INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (name, id)
 ) WITHOUT ROWID;
+
+CREATE TABLE skips (
+  job INTEGER PRIMARY KEY,
+  asked_at INTEGER NOT NULL,
+  count INTEGER,
+  until INTEGER,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  sum INTEGER NOT NULL
+);
 
 CREATE TABLE tags (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
@@ -165,6 +191,10 @@ CREATE INDEX jobs_state ON jobs (state);
 CREATE INDEX keys_at ON keys (at);
 
 CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
+
+CREATE INDEX pauses_at ON pauses (paused_at, job);
+
+CREATE INDEX pauses_until ON pauses (until, job) WHERE until IS NOT NULL;
 
 CREATE INDEX tags_job ON tags (seq);
 

@@ -18,7 +18,7 @@ impl Model {
         let mut moved = false;
         for due in &anew.due {
             let Some(job) = self.jobs.get_mut(&due.job) else { continue };
-            if (job.version, job.due) != (due.version, due.from) {
+            if (job.version, job.due) != (due.version, due.from) || job.paused.is_some() {
                 continue;
             }
             job.due = due.next_due;

@@ -7,16 +7,6 @@ use chronos_state::{
 
 use super::*;
 
-/// Whether a command needs the version that brings operations.
-pub(super) fn is_new(command: &Command) -> bool {
-    match command {
-        Command::Operation(_) => true,
-        Command::Trigger(run) => run.operation.is_some(),
-        Command::Report(report) => report.run.trigger == Trigger::Backfill,
-        _ => false,
-    }
-}
-
 #[derive(Clone, Debug)]
 pub struct Operation {
     pub row: OperationRow,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chronos_state::{Fire, JobSeq, RunRef};
-use chronos_types::{Attempt, By, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Status, Trigger};
+use chronos_types::{
+    Attempt, By, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Pause, Skip, Status, Trigger,
+};
 
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -20,6 +22,9 @@ pub struct Job {
     pub deleted_by: Option<By>,
     /// The set that owns it, and the number of the apply that named it last.
     pub set: Option<(String, i64)>,
+    pub paused: Option<Pause>,
+    /// What is skipped, who asked for that, and when.
+    pub skips: Option<(Skip, Option<By>, Millis)>,
 }
 
 impl Job {
@@ -109,6 +114,13 @@ impl Run {
             error: Some(why.to_owned()),
             error_kind: Some(ErrorKind::Cancelled),
         });
+    }
+
+    /// Ends it as skipped, for somebody asked for that.
+    pub(super) fn skip(&mut self, at: Millis, by: Option<By>) {
+        self.execution.last_error = Some("skipped by request".into());
+        self.execution.by = By::of_run(self.execution.trigger, by);
+        self.finish(Status::Skipped, at);
     }
 
     /// Ends an open run; an attempt under way is cut off.
