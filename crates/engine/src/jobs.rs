@@ -75,13 +75,13 @@ impl Jobs {
         self.services.env.blocking(work).await
     }
 
-    /// A job.
+    /// A job, with what its runs came to.
     ///
     /// # Errors
     /// There is no such job, or it cannot be read as demanded.
     pub async fn find(&self, key: &str, consistency: Consistency) -> Result<JobRow, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        lookup::job(&self.services, key).await
+        lookup::job_with_stats(&self.services, key).await
     }
 
     /// A page of the jobs, in order of creation. Where the search file knows which may be meant, the page looks at those
@@ -174,8 +174,8 @@ impl Jobs {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
                     let (set, last_run, pending) = (None, None, Vec::new());
-                    let (paused, skips) = (None, None);
-                    let row = JobRow { seq, job, by, set, last_run, pending, paused, skips };
+                    let (paused, skips, stats) = (None, None, None);
+                    let row = JobRow { seq, job, by, set, last_run, pending, paused, skips, stats };
                     Ok::<_, ChangeError>(Changed::Now(Box::new(row)))
                 }
                 repeated @ Outcome::Job { .. } => Ok(Changed::Before(repeated)),

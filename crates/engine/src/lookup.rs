@@ -25,6 +25,20 @@ pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadEr
     Ok(shown(row, services.env.now()))
 }
 
+/// The same, with what its runs came to.
+pub(crate) async fn job_with_stats(services: &Services, key: &str) -> Result<JobRow, ReadError> {
+    let wanted = key.to_owned();
+    let found = services.store.query(move |reader| {
+        reader.at_once(|reader| {
+            let row = reader.find_job(&wanted)?;
+            row.map(|row| reader.with_stats(row)).transpose()
+        })
+    });
+    let found = found.await?;
+    let row = found.ok_or_else(|| NotFound::Job(key.to_owned()))?;
+    Ok(shown(row, services.env.now()))
+}
+
 /// A job as it is shown where it is `now`: it runs next when the first run on record that is still to come does, not
 /// when the planner has to look at it next. What is over by itself is not shown any more, also where nobody has put that
 /// on record yet.

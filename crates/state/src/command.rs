@@ -46,6 +46,8 @@ pub const SETS_SINCE: u32 = 2;
 pub const EVENTS_SINCE: u32 = 2;
 /// The version from which on jobs are paused, and runs skipped.
 pub const PAUSES_SINCE: u32 = 2;
+/// The version from which on answers about what was done are kept: statistics of jobs and of all, and where failures are.
+pub const STATS_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;

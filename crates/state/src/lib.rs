@@ -32,8 +32,8 @@ pub use command::{
     ItemError, KEPT_ERRORS, KEPT_OPERATIONS, KeyValue, LogBatch, MAX_OPERATIONS, MAX_ROWS, Moved,
     OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PAUSES_SINCE,
     PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
-    PutJob, PutJobs, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE, SetOwner, SkipRuns, Targets,
-    Todo, TriggerRun, Trim, VERSION,
+    PutJob, PutJobs, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE, STATS_SINCE, SetOwner,
+    SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
@@ -41,13 +41,16 @@ pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EnabledName, EndingPause, EventJob, EventPage,
-    EventPlace, ExecutionFilter, ExecutionRow, JobDue, JobFilter, JobMark, JobRow, JobTexts, JobsAmong, Jump,
-    Keep, OpenRun, OperationRow, PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem,
-    SetBack, SetSurplus, Surplus, TextCondition, VersionRow, WaitingRuns,
+    EventPlace, ExecutionFilter, ExecutionRow, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures,
+    JobFilter, JobMark, JobOutcome, JobRow, JobStats, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow,
+    PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus, Surplus,
+    TextCondition, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
 pub use stored::event::{Event, ExecutionEvent, JobEvent};
+pub use stored::figures::{Figures, Lengths};
+pub use stored::hosts::HostFailures;
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{StoredAuth, StoredWebhook};

@@ -3,6 +3,7 @@
 
 pub(crate) mod commits;
 mod format;
+mod kept;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ fn try_open(path: &Path) -> Result<Connection, StateError> {
         let what = "its write-ahead log is damaged: it ends before what is in the file already";
         return Err(StateError::Corrupt(what.to_owned()));
     }
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Made durable before the log is purged; until then the log can tell it again.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -100,7 +101,7 @@ fn try_open_reader(path: &Path) -> Result<Connection, StateError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     check_format(&connection, path)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "cache_size", -8_192)?;
     keep_plans(&connection)?;
     Ok(connection)

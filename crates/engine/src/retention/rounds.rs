@@ -108,7 +108,7 @@ impl Rounds {
             let from = self.aged_jobs;
             let read = move |reader: &Reader| reader.aged_of_jobs(from, age, AGED_JOBS_AT_ONCE);
             let surplus = self.store().read(read).await?;
-            let is_full = surplus.trim.rows() >= MAX_ROWS;
+            let is_full = surplus.is_full();
             self.propose(surplus.trim).await?;
             self.aged_jobs = surplus.next.unwrap_or_default();
             if !is_full {
@@ -127,7 +127,7 @@ impl Rounds {
             let from = self.jobs;
             let read = move |reader: &Reader| reader.overfull_jobs(from, JOBS_AT_ONCE, keep);
             let surplus = self.store().read(read).await?;
-            let is_full = surplus.trim.rows() >= MAX_ROWS;
+            let is_full = surplus.is_full();
             self.propose(surplus.trim).await?;
             self.jobs = surplus.next.unwrap_or_default();
             if !is_full {

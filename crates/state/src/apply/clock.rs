@@ -10,7 +10,7 @@ use crate::command::{Anew, Batch, ClockWord, DueAnew};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::is_due_at_once;
-use crate::stored::clock::{self, BACK_FROM, BACK_TO, JUMPED_FROM, JUMPED_TO, NOTED};
+use crate::stored::clock::{self, BACK_FROM, BACK_TO, FIGURES_SINCE, JUMPED_FROM, JUMPED_TO, NOTED};
 use crate::stored::row;
 
 /// A gap of more than this between two batches is a jump of the time: the leader writes every hour.
@@ -64,6 +64,9 @@ fn back(context: &Context<'_>) -> Result<Outcome, StateError> {
     clock::set(context.db, BACK_FROM, from)?;
     clock::set(context.db, BACK_TO, context.at)?;
     clock::set(context.db, NOTED, context.at)?;
+    if clock::at(context.db, FIGURES_SINCE)?.is_some_and(|since| since > context.at) {
+        clock::set(context.db, FIGURES_SINCE, context.at)?;
+    }
     Ok(Outcome::Done)
 }
 

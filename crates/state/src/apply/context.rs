@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row};
 use super::counter::Counter;
 use super::events::Events;
 use super::open_runs::OpenRuns;
+use super::rollups::Rollups;
 
 use crate::command::{Compare, MAX_ROWS};
 use crate::error::StateError;
@@ -51,6 +52,8 @@ pub(super) struct Context<'a> {
     pub(super) open_runs: OpenRuns,
     /// What those who listen are told.
     pub(super) events: Events,
+    /// Figures of what is done.
+    pub(super) rollups: Rollups,
     /// Numbers executions.
     pub(super) executions: Counter,
     /// Numbers jobs.
@@ -102,6 +105,7 @@ impl<'a> Context<'a> {
             rows_left: MAX_ROWS,
             open_runs: OpenRuns::default(),
             events: Events::default(),
+            rollups: Rollups::default(),
             executions,
             jobs,
             takes_lost_word: false,
@@ -115,6 +119,7 @@ impl<'a> Context<'a> {
         self.jobs.close(self.db)?;
         let events = self.events.close(&self)?;
         self.open_runs.close(self.db)?;
+        self.rollups.close(self.db, self.at)?;
         let Self { at, effects, ended, changed, .. } = self;
         Ok(Applied { at, effects, ended, changed, events, ..Applied::default() })
     }

@@ -4,7 +4,7 @@ use chronos_types::{By, ExecutionId, OperationId, Status};
 use rusqlite::types::Null;
 
 use super::context::Context;
-use super::{record, remainder, withdrawn};
+use super::{lookups, record, remainder, withdrawn};
 use crate::error::StateError;
 use crate::run::{Fire, RunRef};
 use crate::stored::code::Code;
@@ -64,6 +64,7 @@ pub(super) fn insert(
     if count == 1 {
         context.executions.give(number);
         context.open_runs.add(&fire.node, 1);
+        lookups::put(context, &fire.run)?;
         settle_withdrawn(context, fire)?;
     }
     Ok(count == 1)

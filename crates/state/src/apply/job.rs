@@ -6,7 +6,7 @@ use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
 use super::pauses::AfterChange;
-use super::{authors, pauses, remainder, sets, skips};
+use super::{authors, job_stats, pauses, remainder, sets, skips};
 use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -160,6 +160,7 @@ pub(super) fn delete(
     sets::leave(context, job.seq)?;
     let name = raw::name(text(&job.spec));
     tell(context, EventType::JobDeleted, job.seq, delete.id, job.version, &name);
+    job_stats::forget(context, job.seq)?;
     remainder::begin(context, job.seq, Change::Delete)?;
     context.changed.push(job.seq);
     Ok(Outcome::Done)

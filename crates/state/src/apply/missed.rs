@@ -7,7 +7,7 @@ use rusqlite::types::Null;
 
 use super::context::Context;
 use super::insert::INSERT;
-use crate::command::{PassedOver, PlanStep};
+use crate::command::{PassedOver, PlanStep, STATS_SINCE};
 use crate::error::StateError;
 use crate::stored::code::Code;
 use crate::stored::event::{Event, ExecutionEvent};
@@ -62,6 +62,9 @@ pub(super) fn record(
             duration_ms: None,
         };
         context.events.add(context.at, &Event::Execution(event));
+        if context.version()? >= STATS_SINCE {
+            context.rollups.count(|figures| figures.pass_over(*count));
+        }
     }
     Ok(written == 1)
 }

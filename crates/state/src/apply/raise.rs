@@ -1,10 +1,11 @@
 //! Raising the version of the cluster, and keeping what a version brings from being used before.
 
 use super::context::Context;
-use crate::command::{Command, FIRST, Proposal};
+use crate::command::{Command, FIRST, Proposal, STATS_SINCE};
 use crate::error::StateError;
 use crate::outcome::{Outcome, Refusal};
 use crate::schema;
+use crate::stored::clock::{self, FIGURES_SINCE};
 
 /// Raises the version, step by step.
 pub(super) fn raise(context: &Context<'_>, to: u32) -> Result<Outcome, StateError> {
@@ -15,6 +16,9 @@ pub(super) fn raise(context: &Context<'_>, to: u32) -> Result<Outcome, StateErro
     }
     for _ in present..to {
         schema::raise(context.db)?;
+    }
+    if present < STATS_SINCE && to >= STATS_SINCE {
+        clock::set(context.db, FIGURES_SINCE, context.at)?;
     }
     context.version.set(None);
     Ok(Outcome::Done)

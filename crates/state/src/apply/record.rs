@@ -1,10 +1,13 @@
 //! An execution's record: how it is read, what commands change in it, and how it is written back.
 
+mod kept;
+
 use chronos_types::{
     By, ErrorKind, EventType, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger,
 };
 use rusqlite::Row;
 
+use self::kept::Happened;
 use super::context::{Context, Open};
 use crate::error::StateError;
 use crate::outcome::{Effect, ExecutionAnswer, SKIPPED};
@@ -46,10 +49,14 @@ pub(super) struct Record {
     stored_trigger: i64,
     /// Where it stands in the row, and after how many attempts.
     stored_status: (Status, usize),
+    /// Where it stood when it was counted last.
+    counted_status: Status,
     /// The node under whose name it counts as unfinished, if it does.
     counted_for: Option<NodeName>,
     /// When the attempt under way began, if that is known.
     running_since: Option<Millis>,
+    /// What is not yet counted of it.
+    happened: Happened,
 }
 
 /// Reads an execution's record.
@@ -89,7 +96,9 @@ fn read(row: &Row<'_>, id: ExecutionId) -> Result<Record, StateError> {
         stored_version: version,
         stored_trigger,
         stored_status: (status, detail.attempts.len()),
+        counted_status: status,
         detail,
+        happened: Happened::default(),
         // While an attempt runs, `fire_at` holds when it began.
         running_since: (status == Status::Running).then_some(fire_at),
     })
@@ -179,7 +188,10 @@ impl Record {
 
     pub(super) fn begin(&mut self, attempt: u32, started_at: Millis) {
         self.attempts = self.attempts.max(attempt);
-        self.started_at.get_or_insert(started_at);
+        if self.started_at.is_none() {
+            self.started_at = Some(started_at);
+            self.happened.lateness = Some(started_at.saturating_sub(self.fire_at));
+        }
         self.fire_at = started_at;
     }
 
@@ -191,6 +203,7 @@ impl Record {
         status_code: Option<u16>,
         failure: Option<(ErrorKind, String)>,
     ) {
+        self.happened.attempts.push(failure.as_ref().map(|(kind, _)| *kind));
         let (error_kind, error) = failure.map(|(kind, message)| (kind.as_str().into(), message)).unzip();
         self.detail.attempts.push(StoredAttempt {
             number,
@@ -269,7 +282,7 @@ impl Record {
             unnamed,
             row::cells![],
         )?;
-        Ok(())
+        kept::note(self, context)
     }
 }
 

@@ -5,27 +5,44 @@
 
 use std::collections::BTreeMap;
 
-use super::authors;
+use chronos_types::ExecutionId;
+use rusqlite::Row;
+
 use super::context::Context;
+use super::{authors, lookups};
 use crate::command::{AUTHORS_SINCE, MAX_ROWS, Trim};
 use crate::error::StateError;
 use crate::outcome::Outcome;
 use crate::run::JobSeq;
-use crate::stored::code::{deleted_job, finished};
-use crate::stored::columns;
+use crate::stored::code::{self, deleted_job, finished};
+use crate::stored::{columns, row};
 
 pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, StateError> {
     let mut left = MAX_ROWS;
     // Of one job often many go at once, so what is kept of the job is written once.
     let mut jobs = BTreeMap::new();
     for seq in trim.executions.iter().take(left) {
-        let sql = concat!("DELETE FROM executions WHERE seq = ?1 AND ", finished!(), " RETURNING job");
+        let sql =
+            concat!("SELECT seq, job, id, status, trigger FROM executions WHERE seq = ?1 AND ", finished!());
         let mut statement = context.db.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
-        if let Some(row) = rows.next()? {
-            *jobs.entry(columns::job_seq(row, 0)?).or_insert(0) += 1;
-            left = left.saturating_sub(1);
+        let read = |row: &Row<'_>| {
+            let run = (ExecutionId::from_bytes(row.get(2)?), code::status(row.get(3)?), row.get(4)?);
+            Ok((columns::job_seq(row, 1)?, run))
+        };
+        let Some((job, run)) = rows.next()?.map(|row| row::read("executions", row, read)).transpose()? else {
+            continue;
+        };
+        drop(rows);
+        // With what it is found by.
+        let count = 1 + lookups::count(context, run)?;
+        if count > left {
+            break;
         }
+        context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([seq])?;
+        lookups::forget(context, run)?;
+        *jobs.entry(job).or_insert(0) += 1;
+        left -= count;
     }
     for (job, count) in &jobs {
         context.add_held(*job, -*count)?;

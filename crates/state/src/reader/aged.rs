@@ -13,7 +13,7 @@ use super::retention::Surplus;
 use crate::command::MAX_ROWS;
 use crate::error::StateError;
 use crate::run::JobSeq;
-use crate::stored::code::{deleted_job, finished};
+use crate::stored::code::{self, deleted_job, finished};
 use crate::stored::columns;
 
 /// What is past its age.
@@ -43,13 +43,13 @@ impl Reader {
         let sql = concat!(
             "SELECT id, seq, ",
             finished!(),
-            ", job FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"
+            ", job, status, trigger FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"
         );
         let limit = limit.min(MAX_ROWS);
         let from = from.map_or([0; 16], |from| *from.as_bytes());
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((from, ExecutionId::floor(age.before).as_bytes(), limit + 1))?;
-        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
+        let (mut surplus, mut looked_at) = (self.no_surplus()?, 0);
         // How many of each job's executions may go, from the one that is looked at on. All of them are met.
         let mut left = HashMap::new();
         while let Some(row) = rows.next()? {
@@ -70,8 +70,10 @@ impl Reader {
                 }
                 *left -= 1;
             }
-            if row.get(2)? {
-                surplus.trim.executions.push(row.get(1)?);
+            // What there was no room for is found by the next look, which begins with it.
+            if row.get(2)? && !surplus.add(row.get(1)?, code::status(row.get(4)?), row.get(5)?) {
+                surplus.next = Some(id);
+                break;
             }
         }
         Ok(surplus)
@@ -86,7 +88,7 @@ impl Reader {
         let sql = "SELECT seq, held, at IS NULL FROM due WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((from.get(), limit + 1))?;
-        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
+        let (mut surplus, mut looked_at) = (self.no_surplus()?, 0);
         while let Some(row) = rows.next()? {
             let job = columns::job_seq(row, 0)?;
             // What there was no room for is found by the next look, which begins with this job.

@@ -9,6 +9,7 @@ use rusqlite::{Row, params_from_iter, types::Value};
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
+use super::stats::JobStats;
 use super::texts::{JobTexts, TextCondition};
 use crate::command::{AUTHORS_SINCE, SETS_SINCE};
 use crate::error::StateError;
@@ -37,6 +38,8 @@ pub struct JobRow {
     pub paused: Option<Pause>,
     /// Its coming runs that are skipped. There may be none any more before their end.
     pub skips: Option<Skips>,
+    /// What its runs came to, where that was asked for: see [`Reader::with_stats`].
+    pub stats: Option<Box<JobStats>>,
 }
 
 /// One version of a job.
@@ -128,7 +131,7 @@ impl Reader {
         let skips = if has_pauses { self.skips_of(seq, job.next_due)? } else { None };
         // After the instant at which it falls due: a run that is planned meanwhile is in one of them, or in both.
         let (last_run, pending) = (self.last_run(seq)?, self.pending_runs(seq)?);
-        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips }))
+        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips, stats: None }))
     }
 
     /// The columns of who made a version in a row of this table, and what joins them. Nobody is known before the
@@ -165,8 +168,8 @@ impl Reader {
         let (seq, job) = read_job(row)?;
         let set = row::read("jobs", row, |row| Ok(row.get(9)?))?;
         let paused = if self.has_pauses()? { self.pause_of(seq)? } else { None };
-        let (by, last_run, pending, skips) = (None, None, Vec::new(), None);
-        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips }))
+        let (by, last_run, pending, skips, stats) = (None, None, Vec::new(), None, None);
+        Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips, stats }))
     }
 
     /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.
@@ -221,7 +224,7 @@ impl Reader {
         take: &mut impl FnMut(JobRow) -> bool,
     ) -> Result<bool, StateError> {
         match self.one_job("j.seq = ?1", found.seq.into())? {
-            Some(job) => Ok(take(job)),
+            Some(job) => Ok(take(self.with_stats(job)?)),
             None => Ok(true),
         }
     }

@@ -3,15 +3,16 @@
 //! Every question looks at a bounded number of rows and says where it ended, so that what it costs does not depend
 //! on how much there is. The next question begins there.
 
-use chronos_types::{ExecutionId, JobId, Millis};
+use chronos_types::{ExecutionId, JobId, Millis, Status, Trigger};
 use rusqlite::OptionalExtension as _;
 
 use super::connection::Reader;
-use crate::command::{Idempotency, MAX_ROWS, Trim};
+use crate::command::{Idempotency, MAX_ROWS, STATS_SINCE, Trim};
 use crate::error::StateError;
 use crate::outcome::Outcome;
 use crate::run::JobSeq;
-use crate::stored::code::{deleted_job, finished, live_job};
+use crate::schema;
+use crate::stored::code::{self, Code as _, deleted_job, finished, live_job};
 use crate::stored::{answers, columns};
 
 /// What a look at a part of the records found.
@@ -21,18 +22,48 @@ pub struct Surplus<At> {
     pub trim: Trim,
     /// Where the next look is to begin; none where this one came to the end.
     pub next: Option<At>,
+    /// Whether executions have rows by which they are found.
+    has_lookups: bool,
+    /// How many of those rows go along.
+    beside: usize,
+    /// Whether there was no room for one that could be forgotten.
+    is_over: bool,
 }
 
 impl<At> Surplus<At> {
-    pub(super) fn new() -> Self {
+    /// Nothing yet, in a state of this version.
+    pub(super) fn new(version: u32) -> Self {
         let trim = Trim { executions: Vec::new(), versions: Vec::new(), jobs: Vec::new(), keys_before: 0 };
-        Self { trim, next: None }
+        Self { trim, next: None, has_lookups: version >= STATS_SINCE, beside: 0, is_over: false }
+    }
+
+    /// Whether there is no room for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.room() == 0
     }
 
     /// How many rows there is room for.
     pub(super) fn room(&self) -> usize {
-        MAX_ROWS.saturating_sub(self.trim.rows())
+        let rows = if self.is_over { MAX_ROWS } else { self.trim.rows() + self.beside };
+        MAX_ROWS.saturating_sub(rows)
     }
+
+    /// Adds an execution, if there is room for all that goes with it. Answers whether there was.
+    pub(super) fn add(&mut self, seq: i64, status: Status, trigger: i64) -> bool {
+        let beside = if self.has_lookups { lookups_of(status, trigger) } else { 0 };
+        self.is_over = self.room() <= beside;
+        if !self.is_over {
+            self.trim.executions.push(seq);
+            self.beside += beside;
+        }
+        !self.is_over
+    }
+}
+
+/// How many rows at most an execution is found by that has this status and trigger.
+fn lookups_of(status: Status, trigger: i64) -> usize {
+    usize::from(status == Status::Failed) + usize::from(trigger != Trigger::Schedule.code())
 }
 
 /// How much is kept of each job.
@@ -61,7 +92,7 @@ impl Reader {
         let sql = "SELECT seq, held, version FROM due WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((from.get(), limit + 1))?;
-        let (mut surplus, mut looked_at) = (Surplus::new(), 0);
+        let (mut surplus, mut looked_at) = (self.no_surplus()?, 0);
         while let Some(row) = rows.next()? {
             let (job, held, version): (_, u64, u64) = (columns::job_seq(row, 0)?, row.get(1)?, row.get(2)?);
             // What there was no room for is found by the next look, which begins with this job.
@@ -86,6 +117,10 @@ impl Reader {
         Ok(surplus)
     }
 
+    pub(super) fn no_surplus<At>(&self) -> Result<Surplus<At>, StateError> {
+        Ok(Surplus::new(schema::version(&self.connection)?))
+    }
+
     /// How many executions of a job are of an instant from `until` on.
     pub(super) fn count_ahead(&self, job: JobSeq, until: Millis) -> Result<u64, StateError> {
         let sql = "SELECT count(*) FROM executions WHERE job = ?1 AND id >= ?2";
@@ -102,7 +137,7 @@ impl Reader {
         surplus: &mut Surplus<JobSeq>,
     ) -> Result<(), StateError> {
         let sql = concat!(
-            "SELECT seq FROM (SELECT seq, status FROM executions INDEXED BY executions_job
+            "SELECT seq, status, trigger FROM (SELECT seq, status, trigger FROM executions INDEXED BY executions_job
             WHERE job = ?1 AND id < ?4 ORDER BY id LIMIT ?2) WHERE ",
             finished!(),
             " LIMIT ?3"
@@ -111,9 +146,11 @@ impl Reader {
         let before = ExecutionId::floor(before);
         let mut statement = self.connection.prepare_cached(sql)?;
         let parameters = (job.get(), over, surplus.room(), before.as_bytes());
-        let found = statement.query_map(parameters, |row| row.get(0))?;
-        for execution in found {
-            surplus.trim.executions.push(execution?);
+        let mut rows = statement.query(parameters)?;
+        while let Some(row) = rows.next()? {
+            if !surplus.add(row.get(0)?, code::status(row.get(1)?), row.get(2)?) {
+                break;
+            }
         }
         Ok(())
     }
@@ -157,7 +194,7 @@ impl Reader {
         );
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((from.get(), limit + 1))?;
-        let (mut surplus, mut looked_at, mut versions) = (Surplus::new(), 0, 0);
+        let (mut surplus, mut looked_at, mut versions) = (self.no_surplus()?, 0, 0);
         while let Some(row) = rows.next()? {
             let job = columns::job_seq(row, 0)?;
             if looked_at == limit {

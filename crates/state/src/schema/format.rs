@@ -16,8 +16,10 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 /// What each version after the first changes; the first of these makes the second version.
 const STEPS: &[Step] = &[
     |db| {
+        use super::kept::KEPT;
         use super::tables::{AUTHORS, EVENTS, OPERATIONS, PAUSES, SETS};
-        [AUTHORS, SETS, EVENTS, OPERATIONS, PAUSES].iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
+        let brought = [AUTHORS, SETS, EVENTS, OPERATIONS, PAUSES, KEPT];
+        brought.iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
     },
     #[cfg(feature = "next")]
     |db| super::tables::add_counter(db, "probe"),

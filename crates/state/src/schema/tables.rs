@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::format;
 use crate::command::{
-    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, SETS_SINCE, VERSION,
+    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, SETS_SINCE, STATS_SINCE, VERSION,
 };
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -30,7 +30,7 @@ CREATE TABLE counters (
 
 -- What the cluster knows of its time (see stored/clock.rs). noted: the time, at most a minute old.
 -- jumped_from, jumped_to: a jump that nobody has said to be right. back_from, back_to: the time was set back,
--- and what waits is being computed anew.
+-- and what waits is being computed anew. figures_since: from when on what is done is counted.
 CREATE TABLE clock (
   name TEXT PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -268,14 +268,16 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 20] = [
+pub(crate) const REPLICATED: [Table; 25] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
     Table { name: "due", key: &["seq"], since: FIRST },
     Table { name: "events", key: &["place"], since: EVENTS_SINCE },
     Table { name: "executions", key: &["seq"], since: FIRST },
+    Table { name: "failures", key: &["id"], since: STATS_SINCE },
     Table { name: "job_sets", key: &["job"], since: SETS_SINCE },
+    Table { name: "job_stats", key: &["job"], since: STATS_SINCE },
     Table { name: "jobs", key: &["seq"], since: FIRST },
     Table { name: "keys", key: &["key"], since: FIRST },
     Table { name: "open_runs", key: &["node"], since: FIRST },
@@ -284,9 +286,12 @@ pub(crate) const REPLICATED: [Table; 20] = [
     Table { name: "operations", key: &["id"], since: OPERATIONS_SINCE },
     Table { name: "pauses", key: &["job"], since: PAUSES_SINCE },
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
+    Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },
+    Table { name: "rollups", key: &["step", "start"], since: STATS_SINCE },
     Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
     Table { name: "skips", key: &["job"], since: PAUSES_SINCE },
     Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },
+    Table { name: "triggers", key: &["trigger", "id"], since: STATS_SINCE },
     Table { name: "versions", key: &["seq", "version"], since: FIRST },
     Table { name: "withdrawn", key: &["id"], since: FIRST },
 ];

@@ -17,6 +17,9 @@ pub(crate) const BACK_FROM: &str = "back_from";
 /// What it was set back to.
 pub(crate) const BACK_TO: &str = "back_to";
 
+/// From when on what is done is counted.
+pub(crate) const FIGURES_SINCE: &str = "figures_since";
+
 /// An instant by its name.
 pub(crate) fn at(db: &Connection, name: &str) -> Result<Option<Millis>, StateError> {
     let mut statement = db.prepare_cached("SELECT name, at FROM clock WHERE name = ?1")?;

@@ -36,6 +36,21 @@ impl Code for Trigger {
         &[Self::Schedule, Self::Manual, Self::CatchUp, Self::Replay, Self::Backfill];
 }
 
+impl Code for ErrorKind {
+    const ORDER: &'static [Self] = &[
+        Self::Timeout,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Reset,
+        Self::Body,
+        Self::Status,
+        Self::EgressDenied,
+        Self::Overlap,
+        Self::Cancelled,
+    ];
+}
+
 impl Code for ActorKind {
     const ORDER: &'static [Self] = &[Self::Anonymous, Self::System];
 }
@@ -54,21 +69,6 @@ impl Code for EventType {
         Self::ExecutionCancelled,
         Self::ExecutionSkipped,
         Self::ExecutionMissed,
-    ];
-}
-
-impl Code for ErrorKind {
-    const ORDER: &'static [Self] = &[
-        Self::Timeout,
-        Self::Dns,
-        Self::Connect,
-        Self::Tls,
-        Self::Reset,
-        Self::Body,
-        Self::Status,
-        Self::EgressDenied,
-        Self::Overlap,
-        Self::Cancelled,
     ];
 }
 
@@ -126,6 +126,8 @@ conditions! { $
     undelivered = "status" " > 3";
     /// An execution that is neither pending nor skipped.
     ran = "status" " NOT IN (0, 6)";
+    /// An execution that is not pending.
+    not_pending = "status" " <> 0";
     /// A job that is not deleted.
     live_job = "state" " < 2";
     /// A job that is deleted.
@@ -178,6 +180,7 @@ mod tests {
             those::<Status>(ran!()),
             statuses(|status| !matches!(status, Status::Pending | Status::Skipped))
         );
+        assert_eq!(those::<Status>(not_pending!()), statuses(|status| status != Status::Pending));
         assert_eq!(those::<JobState>(live_job!()), [JobState::Disabled, JobState::Enabled]);
         assert_eq!(those::<JobState>(deleted_job!()), [JobState::Deleted]);
         assert_eq!(those::<JobState>(enabled_job!()), [JobState::of(true)]);

@@ -95,3 +95,62 @@ struct Named<'a> {
 pub(crate) fn name(text: &str) -> String {
     serde_json::from_str::<Named<'_>>(text).map(|named| named.name.into_owned()).unwrap_or_default()
 }
+
+/// The part of a specification that says what is called.
+#[derive(Deserialize)]
+struct Calls<'a> {
+    #[serde(borrow)]
+    webhook: Target<'a>,
+}
+
+#[derive(Deserialize)]
+struct Target<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+}
+
+/// The host that a version of a job calls, as its URL is written, but for capital letters of ASCII; empty where that
+/// cannot be read. Of a version that is forgotten, that of the one in force.
+pub(crate) fn host_of(db: &Connection, job: JobSeq, version: u64) -> Result<String, StateError> {
+    let sql = "SELECT j.seq, coalesce(v.spec, j.spec) FROM jobs j
+        LEFT JOIN versions v ON v.seq = j.seq AND v.version = ?2 WHERE j.seq = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query((job.get(), version))?;
+    let Some(row) = rows.next()? else { return Ok(String::new()) };
+    row::read("jobs", row, |row| {
+        let text = row.get_ref(1)?.as_str().unwrap_or_default();
+        Ok(serde_json::from_str::<Calls<'_>>(text).map(|calls| host(&calls.webhook.url)).unwrap_or_default())
+    })
+}
+
+/// The host in a URL. No rule of a URL has a say in it.
+fn host(url: &str) -> String {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let host =
+        authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host);
+    host.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_what_stands_where_a_url_has_it() {
+        for (url, expected) in [
+            ("http://h/x", "h"),
+            ("https://API.Example.com:8443/a?b=http://c", "api.example.com"),
+            ("http://[2001:DB8::1]:80/", "[2001:db8::1]"),
+            ("http://[::1]", "[::1]"),
+            ("http://127.0.0.1?x", "127.0.0.1"),
+            ("http://h:#x", "h"),
+            ("http://h\\x", "h"),
+            ("http://bücher.example", "bücher.example"),
+            ("none", ""),
+        ] {
+            assert_eq!(host(url), expected, "{url}");
+        }
+    }
+}

@@ -17,6 +17,7 @@ mod forms;
 mod golden;
 mod invariants;
 mod jobs;
+mod kept;
 mod keys;
 mod lists;
 mod model;

@@ -3,6 +3,7 @@
 //! Where it and the real one differ, one of them is wrong.
 
 mod clock;
+mod kept;
 mod operations;
 mod pauses;
 mod records;
@@ -23,6 +24,7 @@ use chronos_types::{
     OperationId, Status, Trigger,
 };
 
+pub use kept::{Kept, Sums};
 pub use operations::Operation;
 pub use records::{Job, Run};
 
@@ -35,9 +37,11 @@ pub struct Model {
     pub withdrawn: BTreeMap<ExecutionId, Fire>,
     /// The machine's numbers of executions, which are never given twice.
     pub numbers: BTreeMap<i64, ExecutionId>,
-    /// Whether the cluster has the version that brings authors.
+    /// Whether the cluster has the version that brings authors, and answers that are kept.
     pub raised: bool,
     pub operations: BTreeMap<OperationId, Operation>,
+    /// All that was ever done since.
+    pub kept: Kept,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
     effects: Vec<Effect>,
     last_job: i64,
@@ -51,6 +55,7 @@ pub struct Model {
 impl Model {
     pub fn apply(&mut self, at: Millis, proposal: &Proposal) -> (Outcome, Vec<Effect>) {
         self.at = at;
+        let before = self.seen();
         let outcome = match &proposal.idempotency {
             None => self.command(proposal),
             Some(key) => match self.keys.get(&key.key) {
@@ -65,6 +70,7 @@ impl Model {
                 }
             },
         };
+        self.keep(&before);
         (outcome, std::mem::take(&mut self.effects))
     }
 

@@ -1,19 +1,19 @@
 //! Random commands against the naive model: after each of them both must say the same, and what
 //! must always hold, holds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
     OperationRow, PassedBy, PendingRun, Reader, RefusedItem, StateError,
 };
-use chronos_types::{By, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
+use chronos_types::{By, ExecutionId, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::events::Told;
 use crate::invariants;
-use crate::model::{self, Model};
+use crate::model::{self, Model, Sums};
 use crate::ops::{APPLIES, Maker, NODES, Op, SETS, ops};
 use crate::support::{self, ALL_DUE, World, age, executions, keep, look, node, operations, versions};
 
@@ -55,6 +55,13 @@ pub struct View {
     /// The newest first.
     operations: Vec<(OperationRow, Vec<RefusedItem>)>,
     running: Vec<OperationId>,
+    /// What was done in each five minutes, each hour and each day.
+    sums: Vec<Vec<Sums>>,
+    failed_kinds: BTreeMap<String, u64>,
+    /// Which executions are looked up as failed, and which by what asked for them.
+    looked_up: [Vec<ExecutionId>; 2],
+    /// When the newest run of each job began, and how it stands, as it is kept.
+    last_runs: Vec<(JobSeq, Millis, i64)>,
 }
 
 pub fn read(world: &World, model: &Model) -> View {
@@ -119,6 +126,10 @@ pub fn read(world: &World, model: &Model) -> View {
             surplus: applies().map(|(set, apply)| surplus(r, set, apply)).collect::<Result<_, _>>()?,
             operations: operations(r)?,
             running: r.running_operations()?,
+            sums: sums(r)?,
+            failed_kinds: failed_kinds(r)?,
+            looked_up: ["failures", "triggers"].map(|table| looked_up(world, model, table)),
+            last_runs: last_runs(world, model),
         })
     })
 }
@@ -134,6 +145,43 @@ fn surplus(r: &Reader, set: &str, apply: &str) -> Result<Option<Vec<(JobSeq, Str
     let first = r.set_surplus(set, apply, 1)?;
     assert_eq!(first.map(|first| first.count), all.as_ref().map(|all| all.jobs.len()));
     Ok(all.map(|all| all.jobs))
+}
+
+fn sums(r: &Reader) -> Result<Vec<Vec<Sums>>, StateError> {
+    let steps = Reader::figures_steps().into_iter();
+    steps
+        .map(|(step, _)| Ok(r.figures(step, Millis::MIN, Millis::MAX)?.iter().map(Sums::of).collect()))
+        .collect()
+}
+
+fn failed_kinds(r: &Reader) -> Result<BTreeMap<String, u64>, StateError> {
+    let day = Reader::figures_steps()[2].0;
+    let failed = r.failed_hosts(day, Millis::MIN, Millis::MAX)?.into_iter();
+    Ok(failed
+        .map(|failed| (format!("{} {:?}", failed.host.expect("a host"), failed.error_kind), failed.count))
+        .collect())
+}
+
+/// The ids in a table, which is there only where the version is.
+fn looked_up(world: &World, model: &Model, table: &str) -> Vec<ExecutionId> {
+    if !model.raised {
+        return Vec::new();
+    }
+    let db = look(&world.path());
+    let mut statement = db.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
+    let ids = statement.query_map([], |row| Ok(ExecutionId::from_bytes(row.get(0)?))).unwrap();
+    ids.collect::<Result<_, _>>().unwrap()
+}
+
+fn last_runs(world: &World, model: &Model) -> Vec<(JobSeq, Millis, i64)> {
+    if !model.raised {
+        return Vec::new();
+    }
+    let db = look(&world.path());
+    let mut statement = db.prepare("SELECT job, last_run, last_status FROM job_stats ORDER BY job").unwrap();
+    let rows =
+        statement.query_map([], |row| Ok((JobSeq::new(row.get(0)?), row.get(1)?, row.get(2)?))).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
 }
 
 /// All finished executions, look after look.
@@ -187,6 +235,7 @@ pub fn expect(model: &Model) -> View {
             skip,
             next: job.due.filter(|due| skip.takes(*due)),
         }),
+        stats: model.stats(job.seq),
     };
     let due = |job: &model::Job| {
         let times = job.spec().into();
@@ -265,6 +314,31 @@ pub fn expect(model: &Model) -> View {
             .filter(|known| known.row.ended_at.is_none())
             .map(|known| known.row.id)
             .collect(),
+        sums: Reader::figures_steps().into_iter().map(|(step, _)| model.sums(step)).collect(),
+        failed_kinds: model.failed_kinds(),
+        looked_up: [
+            model.kept.failures.iter().copied().collect(),
+            model.kept.triggers.iter().map(|(_, id)| *id).collect::<BTreeSet<_>>().into_iter().collect(),
+        ],
+        last_runs: model
+            .kept
+            .jobs
+            .iter()
+            .filter_map(|(job, kept)| kept.last.map(|(at, status)| (*job, at, number_of(status))))
+            .collect(),
+    }
+}
+
+/// The number of a status in a column.
+fn number_of(status: Status) -> i64 {
+    match status {
+        Status::Pending => 0,
+        Status::Running => 1,
+        Status::Retrying => 2,
+        Status::Success => 3,
+        Status::Failed => 4,
+        Status::Cancelled => 5,
+        Status::Skipped => 6,
     }
 }
 

@@ -20,7 +20,7 @@ const JUMP_AT: Millis = 200_000_000;
 pub const NOTES: [&str; 2] = ["raft.position", "raft.snapshot"];
 
 /// The sample of version 1, and what version 2 adds: who made versions of jobs, asked for runs, and cancelled some;
-/// a set of jobs; pauses, and runs that are skipped.
+/// a set of jobs; pauses, and runs that are skipped; and what is kept of runs.
 pub fn sample() -> World {
     let mut world = sample_of_1();
     world.raise();
@@ -63,7 +63,20 @@ pub fn sample() -> World {
     world.run_by(at, skip(&skips, Some(Skip::Count(3))), told);
     world.done(at + 1_000, plan([run(&skips, at + 3_000)]));
     world.run(at, skip(&world.job("skips-until"), Some(Skip::Until(at + 60_000))));
+    with_kept(&mut world, at);
     world
+}
+
+/// A success and a failure, and five minutes later another success.
+fn with_kept(world: &mut World, at: Millis) {
+    let job = world.create("counted");
+    let fails = fire_of(&world.done(at, plan([run(&job, 1000)])));
+    world.done(at, report(&fails, failed(1, at, None)));
+    for (number, at) in [(5, at), (6, at + 300_000)] {
+        let manual = ExecutionId::manual(job.job.id, at, [number; 10]);
+        let (_, effects) = world.run(at, trigger(&job, manual, None));
+        world.done(at, report(&fire_of(&effects), delivered(1, at)));
+    }
 }
 
 /// Jobs enabled, disabled, changed and deleted, with tags, secrets and a template; an execution of each status
@@ -181,6 +194,11 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     add(text, (r.running_operations()?, operations(r)?));
     add(text, r.ending_pauses((Millis::MIN, first), Millis::MAX, 100)?);
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
+    for (step, _) in Reader::figures_steps() {
+        let all = (Millis::MIN, Millis::MAX);
+        add(text, (r.figures(step, all.0, all.1)?, r.failed_hosts(step, all.0, all.1)?));
+    }
+    add(text, (r.figures_since()?, r.failing(9)?));
     Ok(())
 }
 

@@ -103,8 +103,8 @@ fn state(node: String) -> NodeState {
     let version = VersionRow { version: 1, updated_at: job.updated_at, by: None, spec: Ok(spec()) };
     let mut state = NodeState::of_nothing(node);
     let (seq, pending) = (JobSeq::new(1), Vec::new());
-    let (by, set, last_run, paused, skips) = (None, None, None, None, None);
-    state.jobs = vec![JobRow { seq, job, by, set, last_run, pending, paused, skips }];
+    let (by, set, last_run, paused, skips, stats) = (None, None, None, None, None, None);
+    state.jobs = vec![JobRow { seq, job, by, set, last_run, pending, paused, skips, stats }];
     state.versions = HashMap::from([(id(), vec![version])]);
     state.executions = INSTANTS.into_iter().rev().map(run).collect();
     state

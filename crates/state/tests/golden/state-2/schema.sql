@@ -56,8 +56,34 @@ CREATE TABLE executions (
   sum INTEGER NOT NULL
 );
 
+CREATE TABLE failures (
+  id BLOB PRIMARY KEY,
+  job INTEGER NOT NULL,
+  error_kind INTEGER,
+  status_code INTEGER,
+  host TEXT NOT NULL,
+  node TEXT NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE job_sets (
   job INTEGER PRIMARY KEY, name TEXT NOT NULL, apply INTEGER NOT NULL, sum INTEGER NOT NULL
+);
+
+CREATE TABLE job_stats (
+  job INTEGER PRIMARY KEY,
+  last_status INTEGER NOT NULL,
+  last_run INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  duration INTEGER,
+  success_at INTEGER,
+  failure_at INTEGER,
+  failing_since INTEGER,
+  error_kind INTEGER,
+  status_code INTEGER,
+  host TEXT,
+  histogram BLOB,
+  sum INTEGER NOT NULL
 );
 
 CREATE TABLE jobs (
@@ -133,6 +159,24 @@ CREATE TABLE remainders (
   PRIMARY KEY (job, nr)
 ) WITHOUT ROWID;
 
+CREATE TABLE rollup_hosts (
+  step INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  hosts BLOB NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (step, start)
+) WITHOUT ROWID;
+
+CREATE TABLE rollups (
+  step INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  figures BLOB NOT NULL,
+  lateness_max INTEGER NOT NULL,
+  duration_max INTEGER NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (step, start)
+) WITHOUT ROWID;
+
 CREATE TABLE set_applies (
   name TEXT NOT NULL, id TEXT NOT NULL, nr INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (name, id)
@@ -154,6 +198,13 @@ CREATE TABLE skips (
 CREATE TABLE tags (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE triggers (
+  trigger INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (trigger, id)
 ) WITHOUT ROWID;
 
 CREATE TABLE versions (
@@ -184,7 +235,19 @@ CREATE INDEX executions_job ON executions (job, id, version);
 
 CREATE INDEX executions_open ON executions (job) WHERE status < 3;
 
+CREATE INDEX failures_host ON failures (host, id);
+
+CREATE INDEX failures_kind ON failures (error_kind, id);
+
+CREATE INDEX failures_node ON failures (node, id);
+
 CREATE INDEX job_sets_name ON job_sets (name, job);
+
+CREATE INDEX job_stats_duration ON job_stats (duration, job) WHERE duration IS NOT NULL;
+
+CREATE INDEX job_stats_failures ON job_stats (failures, job) WHERE failures > 0;
+
+CREATE INDEX job_stats_last_run ON job_stats (last_run, job);
 
 CREATE INDEX jobs_state ON jobs (state);
 

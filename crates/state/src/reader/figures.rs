@@ -1,0 +1,194 @@
+//! Figures of what was done: of all jobs, from what is kept of them, and of one job, from its executions on record.
+
+use chronos_types::{ErrorKind, Millis, Status, Trigger};
+use rusqlite::Row;
+
+use super::connection::Reader;
+use super::page::PageLimits;
+use crate::command::STATS_SINCE;
+use crate::error::StateError;
+use crate::run::JobSeq;
+use crate::schema;
+use crate::stored::clock::{self, FIGURES_SINCE};
+use crate::stored::code::{self, finished};
+use crate::stored::execution::{StoredAttempt, StoredDetail, StoredMissed};
+use crate::stored::figures::Figures;
+use crate::stored::hosts::{HostFailures, Hosts};
+use crate::stored::rollups::{self, LEVELS, OPEN};
+use crate::stored::row;
+
+/// The figures of a stretch of time, and when that begins.
+pub type FiguresFrom = (Millis, Figures);
+
+/// What is on record of the executions of a job, as figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFigures {
+    /// Each step that there is something of, in their order.
+    pub series: Vec<FiguresFrom>,
+    /// Whether all that is on record of the range was read.
+    pub complete: bool,
+}
+
+impl Reader {
+    /// The lengths of the stretches of time that figures are kept of, and for how long those of each are. Each divides the
+    /// next.
+    #[must_use]
+    pub fn figures_steps() -> [(Millis, Millis); 3] {
+        LEVELS
+    }
+
+    /// From when on what is done is counted. None before the version of the cluster that counts it.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn figures_since(&self) -> Result<Option<Millis>, StateError> {
+        clock::at(&self.connection, FIGURES_SINCE)
+    }
+
+    /// The figures of all stretches of a length (see [`Self::figures_steps`]) that begin in a range, in their order.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn figures(&self, step: Millis, from: Millis, to: Millis) -> Result<Vec<FiguresFrom>, StateError> {
+        if schema::version(&self.connection)? < STATS_SINCE {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT step, start, figures, lateness_max, duration_max FROM rollups
+            WHERE step = ?1 AND start >= ?2 AND start < ?3 ORDER BY start";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((step, from, to))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(rollups::figures(row)?);
+        }
+        // What the last five minutes came to is not in the others yet.
+        if let Some((start, open)) = rollups::open(&self.connection)? {
+            let start = rollups::start_of(start, step);
+            if (from..to).contains(&start) {
+                add(&mut found, start, |figures| figures.add(&open));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where executions failed in such a range, the most frequent first.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn failed_hosts(
+        &self,
+        step: Millis,
+        from: Millis,
+        to: Millis,
+    ) -> Result<Vec<HostFailures>, StateError> {
+        if schema::version(&self.connection)? < STATS_SINCE {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT step, start, hosts FROM rollup_hosts
+            WHERE step IN (?1, ?4) AND start >= ?2 AND start < ?3 ORDER BY step DESC, start";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((step, from, to, OPEN))?;
+        let mut hosts = Hosts::default();
+        while let Some(row) = rows.next()? {
+            hosts.add_all(&rollups::read_hosts(row)?.1);
+        }
+        Ok(hosts.into_list())
+    }
+
+    /// The figures of a job, from its executions on record that were over in a range, by steps from its beginning on. No
+    /// more are read than a page may look at, the newest first.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn job_figures(
+        &self,
+        job: JobSeq,
+        (from, to): (Millis, Millis),
+        step: Millis,
+        limits: PageLimits,
+    ) -> Result<JobFigures, StateError> {
+        let sql = concat!(
+            "SELECT seq, status, trigger, scheduled_time, started_at, completed_at, detail,
+                coalesce(octet_length(detail), 0)
+            FROM executions INDEXED BY executions_job WHERE job = ?1 AND ",
+            finished!("+"),
+            " ORDER BY id DESC"
+        );
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([job.get()])?;
+        let (mut series, mut examined, mut bytes) = (Vec::new(), 0, 0_u64);
+        while let Some(found) = rows.next()? {
+            if examined >= limits.examined_rows || bytes >= limits.examined_bytes {
+                return Ok(JobFigures { series, complete: false });
+            }
+            examined += 1;
+            let read = row::read("executions", found, |row| {
+                let over_at: Millis = row.get::<_, Option<Millis>>(5)?.unwrap_or_default();
+                if !(from..to).contains(&over_at) {
+                    return Ok(None);
+                }
+                bytes += row.get::<_, u64>(7)?;
+                Ok(Some((from + (over_at - from) / step * step, ended(row)?)))
+            })?;
+            if let Some((start, ended)) = read {
+                add(&mut series, start, |figures| ended.count(figures));
+            }
+        }
+        Ok(JobFigures { series, complete: true })
+    }
+}
+
+/// Adds to the figures of a stretch, which has a place among the others. Mostly that is at an end.
+fn add(series: &mut Vec<FiguresFrom>, start: Millis, add: impl FnOnce(&mut Figures)) {
+    let place = series.binary_search_by_key(&start, |(start, _)| *start).unwrap_or_else(|place| {
+        series.insert(place, (start, Figures::default()));
+        place
+    });
+    add(&mut series[place].1);
+}
+
+/// What is counted of an execution on record.
+struct EndedRun {
+    status: Status,
+    trigger: Trigger,
+    lateness: Option<Millis>,
+    attempts: Vec<StoredAttempt>,
+    missed: Option<StoredMissed>,
+}
+
+fn ended(row: &Row<'_>) -> Result<EndedRun, StateError> {
+    // One whose detail cannot be read is counted by what is in columns.
+    let StoredDetail { attempts, missed, .. } = StoredDetail::read(row.get_ref(6)?).unwrap_or_default();
+    let (scheduled_time, started_at): (Millis, Option<Millis>) = (row.get(3)?, row.get(4)?);
+    Ok(EndedRun {
+        status: code::status(row.get(1)?),
+        trigger: code::trigger(row.get(2)?),
+        lateness: started_at.map(|at| at.saturating_sub(scheduled_time)),
+        attempts,
+        missed,
+    })
+}
+
+impl EndedRun {
+    /// As it is counted when it happens.
+    fn count(&self, figures: &mut Figures) {
+        if let Some(missed) = &self.missed {
+            figures.pass_over(missed.count);
+            return;
+        }
+        figures.ended(self.status, self.trigger);
+        if let (Some(lateness), Trigger::Schedule) = (self.lateness, self.trigger) {
+            figures.late(u64::try_from(lateness).unwrap_or_default());
+        }
+        for attempt in &self.attempts {
+            let kind = attempt.error_kind.as_deref().and_then(|kind| ErrorKind::parse(kind).ok());
+            // An attempt of a kind that is not known failed too.
+            if attempt.error_kind.is_none() || kind.is_some() {
+                figures.attempt(kind);
+            }
+        }
+        if let (Status::Success, Some(last)) = (self.status, self.attempts.last()) {
+            figures.took(last.duration_ms);
+        }
+    }
+}
