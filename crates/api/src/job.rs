@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::actor::{self, Actor};
 use crate::pause::{Pause, Skips};
-use crate::{RetryPolicy, Webhook};
+use crate::{JobStats, RetryPolicy, Webhook};
 
 /// What a user asks for: the body of POST and PUT. Durations are strings such as `"1h30m"`. The
 /// read-only fields of a job are accepted and ignored, so that what was read can be written back.
@@ -121,6 +121,9 @@ pub struct Job {
     pub paused: Option<Pause>,
     /// Its coming runs that are recorded as skipped; null where there are none. It is no part of a version.
     pub skips: Option<Skips>,
+    /// What its runs came to. Absent in the answer to a change, and before cluster version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<JobStats>,
     /// Present where this release refuses the specification on record: why. The other fields then show what can
     /// be read of it. The job does not run until it is written anew, or until a release reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +194,7 @@ impl Job {
                 .map(|(status, at)| LastRun { status: status.as_str().to_owned(), time: format_rfc3339(at) }),
             paused: None,
             skips: None,
+            stats: None,
         }
     }
 

@@ -29,7 +29,7 @@ const FIELDS: &[&str] = names_of!(JobInput {
     enabled
 });
 /// These fields are accepted and ignored, so that what was read can be written back.
-const READ_ONLY: [&str; 12] = [
+const READ_ONLY: [&str; 13] = [
     "id",
     "version",
     "created_at",
@@ -41,6 +41,7 @@ const READ_ONLY: [&str; 12] = [
     "last_run",
     "paused",
     "skips",
+    "stats",
     "invalid",
 ];
 const MAX_DESCRIPTION_CHARS: usize = 4_096;

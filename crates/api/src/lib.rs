@@ -24,6 +24,7 @@ mod problem;
 mod prune;
 mod retry;
 mod schedule;
+mod stats;
 mod text_map;
 mod upcoming;
 mod webhook;
@@ -57,6 +58,10 @@ pub use problem::{BadField, Problem};
 pub use prune::{Prune, PruneRequest, PruneResponse};
 pub use retry::RetryPolicy;
 pub use schedule::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
+pub use stats::{
+    EndedExecutions, FailingJobs, Failures, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
+    JobOutcome, JobStats, Lengths, Statistics,
+};
 pub use text_map::TextMap;
 pub use upcoming::{Density, UpcomingRun, UpcomingRuns};
 pub use webhook::{Auth, Webhook};

@@ -19,6 +19,7 @@ mod jobs;
 mod operations;
 mod path;
 mod query;
+mod stats;
 mod tools;
 mod upcoming;
 
@@ -33,4 +34,4 @@ pub use error::Error;
 pub use events::{EventStream, HeardEvent};
 pub use http::{HeaderMap, Method, StatusCode};
 pub use jobs::WriteOptions;
-pub use query::{DensityQuery, EventQuery, ExecutionQuery, JobQuery, PageQuery, UpcomingQuery};
+pub use query::{DensityQuery, EventQuery, ExecutionQuery, JobQuery, PageQuery, StatsQuery, UpcomingQuery};

@@ -75,6 +75,19 @@ pub struct UpcomingQuery {
     pub limit: Option<u32>,
 }
 
+/// Which figures of what was done. Times are by RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatsQuery {
+    /// When the range begins.
+    pub from: Option<String>,
+    /// When it ends.
+    pub to: Option<String>,
+    /// How long each step is, such as `1h`.
+    pub step: Option<String>,
+    /// Only what this job did: its id or name.
+    pub job: Option<String>,
+}
+
 /// Which part of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageQuery {
@@ -147,6 +160,14 @@ impl UpcomingQuery {
         let Self { from, to, job, limit } = self;
         let query = Query::default().with("from", from.as_deref()).with("to", to.as_deref());
         query.with("job", job.as_deref()).with("limit", limit.map(|limit| limit.to_string()))
+    }
+}
+
+impl StatsQuery {
+    pub(crate) fn query(&self) -> Query {
+        let Self { from, to, step, job } = self;
+        let query = Query::default().with("from", from.as_deref()).with("to", to.as_deref());
+        query.with("step", step.as_deref()).with("job", job.as_deref())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::operations::{Operations, Wording};
 use crate::readiness::Readiness;
 use crate::schedules::Schedules;
 use crate::services::Services;
+use crate::statistics::Statistics;
 use crate::timetable::TimetableHandle;
 use crate::upcoming::Upcoming;
 
@@ -30,6 +31,8 @@ pub struct Engine {
     pub schedules: Schedules,
     /// Of runs to come.
     pub upcoming: Upcoming,
+    /// Of what was done.
+    pub statistics: Statistics,
     /// Of the nodes, and of all they remember.
     pub cluster: Cluster,
     /// Of this node.
@@ -58,6 +61,7 @@ impl Engine {
             operations,
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),
+            statistics: Statistics::new(services.clone()),
             cluster,
             readiness,
         }

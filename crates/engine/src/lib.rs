@@ -1,8 +1,8 @@
 //! What a node does, apart from firing.
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Operations`], [`Events`], [`Schedules`],
-//! [`Upcoming`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are [`Planner`],
-//! [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`], [`OperationRunner`],
+//! [`Upcoming`], [`Statistics`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are
+//! [`Planner`], [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`], [`OperationRunner`],
 //! [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
@@ -38,6 +38,7 @@ mod search;
 mod services;
 mod sets;
 pub mod spread;
+mod statistics;
 mod tick;
 mod times;
 mod timetable;
@@ -75,6 +76,7 @@ pub use schedules::Schedules;
 pub use search::SearchFeeder;
 pub use services::Services;
 pub use sets::{Prune, PruneError};
+pub use statistics::{Done, FiguresRange, Statistics};
 pub use timetable::{TimetableHandle, TimetableKeeper};
 pub use upcoming::{Asked, Density, DensityRange, RunsRange, Upcoming, UpcomingRun, UpcomingRuns};
 

@@ -37,6 +37,7 @@ mod runs;
 mod schedules;
 mod serve;
 mod sets;
+mod stats;
 mod tls;
 mod upcoming;
 mod versions;

@@ -7,10 +7,13 @@ use chronos_state::{
 };
 use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3339, is_credential_header};
 
+use crate::stats;
+
 /// A job.
 pub(crate) fn job(row: &JobRow) -> Job {
     let shown = Job::shown(&row.job, row.by.as_ref(), input(&row.job.spec), why(&row.job.spec), row.last_run);
-    Job { set: row.set.clone(), ..shown.beside(row.paused.as_ref(), row.skips.as_ref()) }
+    let shown = shown.beside(row.paused.as_ref(), row.skips.as_ref());
+    Job { set: row.set.clone(), stats: row.stats.as_deref().map(stats::of_job), ..shown }
 }
 
 /// A version of a job.

@@ -172,7 +172,7 @@ impl Query {
     }
 
     /// Whether the answer must know every write acknowledged before.
-    fn consistency(&mut self) -> Consistency {
+    pub(crate) fn consistency(&mut self) -> Consistency {
         match self.boolean("consistent") {
             Some(true) => Consistency::Linearizable,
             Some(false) | None => Consistency::Local,

@@ -16,7 +16,7 @@ use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
     batch, cluster, compress, described, docs, events, executions, head, health, job_actions, job_pauses,
-    jobs, layers, operations, runs, schedules, sets, upcoming, versions, webhooks,
+    jobs, layers, operations, runs, schedules, sets, stats, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +54,7 @@ pub fn router(app: App) -> Router {
         .merge(runs::routes())
         .merge(events::routes())
         .merge(operations::routes())
+        .merge(stats::routes())
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())

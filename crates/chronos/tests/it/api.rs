@@ -19,6 +19,7 @@ mod schedules;
 mod search;
 mod sets;
 mod skips;
+mod stats;
 mod transfer;
 mod validation;
 mod versions;

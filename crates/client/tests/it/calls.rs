@@ -2,7 +2,8 @@
 
 use chronos_client::api::{BatchRequest, JobInput, PruneRequest};
 use chronos_client::{
-    DensityQuery, EventQuery, ExecutionQuery, JobQuery, PageQuery, Status, UpcomingQuery, WriteOptions,
+    DensityQuery, EventQuery, ExecutionQuery, JobQuery, PageQuery, StatsQuery, Status, UpcomingQuery,
+    WriteOptions,
 };
 use chronos_testkit::{Answer, Receiver, Value, json};
 
@@ -113,6 +114,29 @@ async fn what_is_to_run_is_asked_for_by_time() {
     assert!(!client(&server).upcoming_runs(&query).await.unwrap().complete);
     let target = server.next("/api/v1/runs/upcoming").await.target;
     assert_eq!(target, "/api/v1/runs/upcoming?job=a%20b&limit=7");
+}
+
+#[tokio::test]
+async fn what_was_done_is_asked_for_by_time_and_job() {
+    let server = Receiver::start().await;
+    let at = "2026-11-23T10:00:00Z";
+    let figures = json!({
+        "executions": {"success": 3, "failed": 0, "cancelled": 0, "skipped": 0}, "triggers": {"schedule": 3},
+        "attempts": {"success": 3}, "missed": 0, "lateness_ms": null, "duration_ms": null,
+    });
+    let done = json!({
+        "from": at, "to": at, "step": "1h", "since": at, "complete": true, "total": figures, "series": [],
+        "failed_hosts": [],
+    });
+    server.script("/api/v1/stats", [answer(200, &done)]);
+    let query = StatsQuery { to: Some(at.to_owned()), job: Some("a b".to_owned()), ..StatsQuery::default() };
+    assert_eq!(client(&server).statistics(&query).await.unwrap().total.executions.success, 3);
+    let target = server.next("/api/v1/stats").await.target;
+    assert_eq!(target, "/api/v1/stats?to=2026-11-23T10:00:00Z&job=a%20b");
+    let none = json!({"failures": [], "groups": 0, "jobs": 0, "complete": true});
+    server.script("/api/v1/failures", [answer(200, &none)]);
+    assert!(client(&server).failures(Some(7)).await.unwrap().failures.is_empty());
+    assert_eq!(server.next("/api/v1/failures").await.target, "/api/v1/failures?limit=7");
 }
 
 #[tokio::test]
