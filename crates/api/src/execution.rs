@@ -5,8 +5,8 @@ use chronos_types::{self as domain, format_rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::TextMap;
 use crate::actor::{self, Actor};
+use crate::{Explanation, Phases, RunInput, TextMap, Waited};
 
 /// One run of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +51,26 @@ pub struct Execution {
     pub response: Option<WebhookResponse>,
     /// Every attempt that ended.
     pub attempt_log: Vec<Attempt>,
+    /// How long after the instant at which it was to fire its first attempt began, in milliseconds: that instant is the
+    /// scheduled time with its jitter, or when it was asked for. Null before the first attempt, and where it is not
+    /// known: it began before cluster version 2.
+    #[schema(example = 3)]
+    #[serde(default)]
+    pub lateness_ms: Option<u64>,
+    /// When its next attempt is due (RFC 3339). Present while it is `retrying`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub next_attempt_at: Option<String>,
+    /// Present where it waited for something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Waited>,
+    /// What was given for this run alone, credentials redacted. Present where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<RunInput>,
+    /// Why it did not succeed, and what to do. Present where one execution is asked for that failed, was cancelled or
+    /// skipped, or waits for a retry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     /// The node that fires it.
     pub node_id: String,
     /// The execution that this one repeats.
@@ -148,21 +168,25 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Its kind.
     pub error_kind: Option<String>,
+    /// How its time was spent. Absent where it was cut off from outside, and before cluster version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Phases>,
 }
 
 impl Execution {
     /// The execution as clients see it. `spec` is the version of the job that ran.
     #[must_use]
     pub fn new(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
-        Self::shown(execution, Some(spec), None)
+        Self::shown(execution, Some(spec), None, None)
     }
 
-    /// An execution of which a part is `invalid` for the reason given. Where that is the version of the job, there
-    /// is no `spec`, and the request cannot be shown.
+    /// An execution that sends `overrides` in place of what its job says, and of which a part is `invalid` for the reason
+    /// given. Where that is the version of the job, there is no `spec`, and the request cannot be shown.
     #[must_use]
     pub fn shown(
         execution: &domain::Execution,
         spec: Option<&domain::JobSpec>,
+        overrides: Option<&domain::Overrides>,
         invalid: Option<String>,
     ) -> Self {
         let domain::Execution {
@@ -186,7 +210,15 @@ impl Execution {
             by,
             cancelled_by,
             missed,
+            lateness_ms,
+            next_attempt_at,
+            waited,
         } = execution;
+        let webhook = spec.map(|spec| &spec.webhook);
+        let sent = webhook.filter(|_| *attempts >= 1).map(|webhook| match overrides {
+            None => WebhookRequest::of(execution, webhook),
+            Some(overrides) => WebhookRequest::of(execution, &webhook.clone().overridden(overrides.clone())),
+        });
         let (by, note) = actor::shown(by.as_ref());
         let (cancelled_by, cancel_note) = actor::shown(cancelled_by.as_ref());
         let took = |(from, to): (&i64, &i64)| (to - from).max(0).cast_unsigned();
@@ -204,9 +236,14 @@ impl Execution {
             attempts: *attempts,
             last_error: last_error.clone(),
             error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
-            request: spec.filter(|_| *attempts >= 1).map(|spec| WebhookRequest::of(execution, spec)),
+            request: sent,
             response: response.as_ref().map(WebhookResponse::from),
             attempt_log: attempt_log.iter().map(Attempt::from).collect(),
+            lateness_ms: *lateness_ms,
+            next_attempt_at: next_attempt_at.map(format_rfc3339),
+            waited: (!waited.is_nothing()).then(|| Waited::from(*waited)),
+            overrides: overrides.map(|overrides| RunInput::shown(overrides, webhook)),
+            explanation: None,
             node_id: node_id.to_string(),
             replay_of: replay_of.map(|id| id.to_string()),
             operation: operation.map(|id| id.to_string()),
@@ -220,7 +257,7 @@ impl Execution {
 }
 
 impl WebhookRequest {
-    fn of(execution: &domain::Execution, spec: &domain::JobSpec) -> Self {
+    fn of(execution: &domain::Execution, webhook: &domain::Webhook) -> Self {
         let occasion = Occasion {
             job_id: execution.job_id,
             job_name: &execution.job_name,
@@ -229,10 +266,17 @@ impl WebhookRequest {
             trigger: execution.trigger,
             attempt: execution.attempts.max(1),
         };
-        let request = request::build(&spec.webhook, &occasion);
-        let headers = TextMap(request::shown_headers(&spec.webhook, &request));
-        let request::Request { method, url, headers: _, body } = request;
-        Self { url, method: method.as_str().to_owned(), headers, body }
+        let request = request::build(webhook, &occasion);
+        let headers = request::shown_headers(webhook, &request);
+        Self::from(request::Request { headers, ..request })
+    }
+}
+
+impl From<request::Request> for WebhookRequest {
+    /// A request whose credentials are redacted already.
+    fn from(shown: request::Request) -> Self {
+        let request::Request { method, url, headers, body } = shown;
+        Self { url, method: method.as_str().to_owned(), headers: TextMap(headers), body }
     }
 }
 
@@ -252,7 +296,8 @@ impl From<&domain::Response> for WebhookResponse {
 
 impl From<&domain::Attempt> for Attempt {
     fn from(attempt: &domain::Attempt) -> Self {
-        let domain::Attempt { number, started_at, duration_ms, status_code, error, error_kind } = attempt;
+        let domain::Attempt { number, started_at, duration_ms, status_code, error, error_kind, phases } =
+            attempt;
         Self {
             number: *number,
             started_at: format_rfc3339(*started_at),
@@ -260,6 +305,7 @@ impl From<&domain::Attempt> for Attempt {
             status_code: *status_code,
             error: error.clone(),
             error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
+            phases: phases.map(Phases::from),
         }
     }
 }

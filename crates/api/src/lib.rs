@@ -11,6 +11,7 @@ mod batch;
 mod cluster;
 mod event;
 mod execution;
+mod explanation;
 mod fields;
 mod health;
 mod job;
@@ -23,9 +24,11 @@ mod pause;
 mod problem;
 mod prune;
 mod retry;
+mod run;
 mod schedule;
 mod stats;
 mod text_map;
+mod timing;
 mod upcoming;
 mod webhook;
 mod webhook_input;
@@ -46,6 +49,7 @@ pub use cluster::{
 };
 pub use event::{ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, StreamEvent};
 pub use execution::{Attempt, Cancellation, Execution, Missed, WebhookRequest, WebhookResponse};
+pub use explanation::{ChangeSinceSuccess, Explanation};
 pub use health::{Health, Readiness};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;
@@ -57,12 +61,14 @@ pub use pause::{Pause, PauseRequest, SkipRequest, SkipWanted, Skips, WrittenTime
 pub use problem::{BadField, Problem};
 pub use prune::{Prune, PruneRequest, PruneResponse};
 pub use retry::RetryPolicy;
+pub use run::RunInput;
 pub use schedule::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
 pub use stats::{
     EndedExecutions, FailingJobs, Failures, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
     JobOutcome, JobStats, Lengths, Statistics,
 };
 pub use text_map::TextMap;
+pub use timing::{Phases, Waited};
 pub use upcoming::{Density, UpcomingRun, UpcomingRuns};
 pub use webhook::{Auth, Webhook};
-pub use webhook_test::{TestRequest, TestResponse};
+pub use webhook_test::{TestInput, TestRequest, TestResponse};

@@ -49,7 +49,8 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
     })
 }
 
-fn headers(fields: &Fields<'_>, invalid: &mut Invalid) -> Headers {
+/// Reads headers at `headers`.
+pub(crate) fn headers(fields: &Fields<'_>, invalid: &mut Invalid) -> Headers {
     let Some(pairs) = fields.text_map("headers", invalid) else { return Headers::default() };
     Headers::parse(pairs).unwrap_or_else(|errors| {
         let path = fields.at("headers");
@@ -63,7 +64,8 @@ fn headers(fields: &Fields<'_>, invalid: &mut Invalid) -> Headers {
     })
 }
 
-fn body(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<Template> {
+/// Reads a body at `body`.
+pub(crate) fn body(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<Template> {
     let text = match fields.get("body")? {
         Value::String(text) => text,
         Value::Object(_) | Value::Array(_) => {

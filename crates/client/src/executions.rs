@@ -1,6 +1,6 @@
 //! Executions: what ran, and running something now.
 
-use chronos_api::{Execution, ExecutionPage};
+use chronos_api::{Execution, ExecutionPage, RunInput};
 use http::{Method, StatusCode};
 
 use crate::jobs::consistently;
@@ -8,12 +8,18 @@ use crate::path::path;
 use crate::{Client, Error, ExecutionQuery, WriteOptions};
 
 impl Client {
-    /// Runs a job now. Answers with the new execution.
+    /// Runs a job now, with what is given for that one run. Answers with the new execution.
     ///
     /// # Errors
     /// See [`Error`]; 409 where the job forbids overlap and has an unfinished execution.
-    pub async fn trigger_job(&self, job: &str, idempotency_key: Option<&str>) -> Result<Execution, Error> {
-        self.act_on_execution(&["jobs", job, "trigger"], idempotency_key, StatusCode::ACCEPTED).await
+    pub async fn trigger_job(
+        &self,
+        job: &str,
+        given: Option<&RunInput>,
+        idempotency_key: Option<&str>,
+    ) -> Result<Execution, Error> {
+        let segments = ["jobs", job, "trigger"];
+        self.act_on_execution(&segments, given, idempotency_key, StatusCode::ACCEPTED).await
     }
 
     /// A page of the executions of all jobs, newest first.
@@ -79,7 +85,7 @@ impl Client {
         self.get(&consistently(consistent).of(path(&["jobs", job, "executions", id]))).await
     }
 
-    /// Runs an execution again, as a new one.
+    /// Runs an execution again, as a new one, with what is given in place of what that one sent.
     ///
     /// # Errors
     /// See [`Error`]; 409 where the job forbids overlap and has an unfinished execution.
@@ -87,10 +93,11 @@ impl Client {
         &self,
         job: &str,
         id: &str,
+        given: Option<&RunInput>,
         idempotency_key: Option<&str>,
     ) -> Result<Execution, Error> {
         let segments = ["jobs", job, "executions", id, "replay"];
-        self.act_on_execution(&segments, idempotency_key, StatusCode::ACCEPTED).await
+        self.act_on_execution(&segments, given, idempotency_key, StatusCode::ACCEPTED).await
     }
 
     /// Cancels an execution.
@@ -104,16 +111,17 @@ impl Client {
         idempotency_key: Option<&str>,
     ) -> Result<Execution, Error> {
         let segments = ["jobs", job, "executions", id, "cancel"];
-        self.act_on_execution(&segments, idempotency_key, StatusCode::OK).await
+        self.act_on_execution(&segments, None, idempotency_key, StatusCode::OK).await
     }
 
     async fn act_on_execution(
         &self,
         segments: &[&str],
+        given: Option<&RunInput>,
         idempotency_key: Option<&str>,
         expected: StatusCode,
     ) -> Result<Execution, Error> {
         let write = WriteOptions { idempotency_key, ..WriteOptions::default() };
-        self.write::<()>(Method::POST, &path(segments), write, None, expected).await?.json()
+        self.write(Method::POST, &path(segments), write, given, expected).await?.json()
     }
 }

@@ -29,7 +29,7 @@ impl Jobs {
         let next = |row: &JobRow, now| {
             let until = to_come(until, now)?;
             let if_version = demand.is_some().then_some(row.job.version);
-            Ok(Next::Beside(Command::Pause(PauseJob::of(row.job.id, if_version, reason, until))))
+            Ok(Next::Beside(Box::new(Command::Pause(PauseJob::of(row.job.id, if_version, reason, until)))))
         };
         self.beside(key, by, &demand, idempotency, next).await
     }
@@ -46,7 +46,7 @@ impl Jobs {
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
         // Also where this node knows of no pause: it may not have applied it yet.
-        let next = |row: &JobRow, now| Ok(Next::Beside(resumed(row, now)));
+        let next = |row: &JobRow, now| Ok(Next::Beside(Box::new(resumed(row, now))));
         self.beside(key, by, &demand, idempotency, next).await
     }
 
@@ -70,7 +70,7 @@ impl Jobs {
                 Some(SkipAsked::Until(until)) => to_come(Some(until), now)?.map(Skip::Until),
             };
             let if_version = demand.is_some().then_some(row.job.version);
-            Ok(Next::Beside(Command::Skip(SkipRuns::of(row.job.id, if_version, skip))))
+            Ok(Next::Beside(Box::new(Command::Skip(SkipRuns::of(row.job.id, if_version, skip)))))
         };
         self.beside(key, by, &demand, idempotency, next).await
     }

@@ -68,7 +68,7 @@ pub(crate) enum Next {
     /// It gets this specification.
     Spec(Box<ReadSpec>),
     /// This is done to what stands beside its specification.
-    Beside(Command),
+    Beside(Box<Command>),
 }
 
 /// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or says
@@ -89,7 +89,7 @@ pub(crate) async fn change(
         let now = services.env.now();
         let (command, next) = match next(&row, now)? {
             Next::Spec(spec) => put(services, row, *spec, now, resumes),
-            Next::Beside(command) => (command, row),
+            Next::Beside(command) => (*command, row),
             Next::Stays if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
             Next::Stays => {

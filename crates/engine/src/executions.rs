@@ -1,9 +1,12 @@
 //! The use cases of executions.
 
-use chronos_state::{Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, PageLimits};
-use chronos_types::{By, Execution, ExecutionId, Status};
+use chronos_state::{
+    Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, PageLimits, Reader,
+};
+use chronos_types::{By, Execution, ExecutionId, Overrides, Status};
 
-use crate::error::{NotFound, ReadError, WriteError};
+use crate::error::{ChangeError, NotFound, ReadError, WriteError};
+use crate::explanation::{Explanation, explain};
 use crate::once::once;
 use crate::read::{Consistency, PageRequest, PageWriter};
 use crate::requested::Cancelled;
@@ -35,6 +38,20 @@ impl Executions {
     ) -> Result<ExecutionRow, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
         lookup::execution(&self.services, job, id).await
+    }
+
+    /// Why an execution did not succeed, where it did not.
+    ///
+    /// # Errors
+    /// What that is told by cannot be read.
+    pub async fn explain(&self, row: &ExecutionRow) -> Result<Option<Explanation>, ReadError> {
+        // Most did, and nothing is to be read for them.
+        if matches!(row.execution.status, Status::Pending | Status::Running | Status::Success) {
+            return Ok(None);
+        }
+        let row = row.clone();
+        let read = move |reader: &Reader| reader.at_once(|reader| explain(reader, &row));
+        Ok(self.services.store.query(read).await?)
     }
 
     /// A page of the executions of all jobs, newest first; only those with a status where one is given.
@@ -108,28 +125,47 @@ impl Executions {
     }
 
     /// Runs the request of an execution again, in the version of the job that ran then and under the same scheduled
-    /// time. Answers with the new execution, as it was asked for.
+    /// time, with the body and the headers that are given in place of those. Answers with the new execution, as it was
+    /// asked for.
     ///
     /// # Errors
-    /// There is no such job or execution, the job forbids overlap and has an unfinished execution, or the
-    /// write failed.
+    /// There is no such job or execution, what is given cannot be sent, the job forbids overlap and has an unfinished
+    /// execution, or the write failed.
     pub async fn replay(
         &self,
         job: &str,
         id: &str,
         by: &By,
+        given: Option<Overrides>,
         idempotency: Option<Idempotency>,
-    ) -> Result<Execution, WriteError> {
+    ) -> Result<Execution, ChangeError> {
         let key = idempotency.as_ref();
         let ask = async {
             let row = lookup::acknowledged_execution(&self.services, job, id).await?;
-            let original = row.execution;
-            if let Err(bad) = row.spec {
-                return Err(WriteError::Unreadable { version: original.job_version, why: bad.why });
-            }
-            requested::run(&self.services, original.job_id, Some(original.id), by, key).await
+            self.repeat(row, by, given, key).await
         };
-        let outcome = once(&self.services, key, WriteError::is_refusal, ask).await?;
-        requested::accepted(outcome)
+        let outcome = once(&self.services, key, ChangeError::is_refusal, ask).await?;
+        Ok(requested::accepted(outcome)?)
+    }
+
+    /// Runs the request of an execution again.
+    async fn repeat(
+        &self,
+        row: ExecutionRow,
+        by: &By,
+        given: Option<Overrides>,
+        key: Option<&Idempotency>,
+    ) -> Result<Outcome, ChangeError> {
+        let ExecutionRow { execution: original, spec, overrides: before, invalid, .. } = row;
+        let version = original.job_version;
+        let unreadable = |why| ChangeError::from(WriteError::Unreadable { version, why });
+        let spec = spec.map_err(|bad| unreadable(bad.why))?;
+        let given = match (given, invalid) {
+            (None, _) => None,
+            // What it had of its own is among what cannot be read, perhaps, and would be lost.
+            (Some(_), Some(why)) => return Err(unreadable(why)),
+            (Some(given), None) => Some(requested::over(given, before.unwrap_or_default(), &spec.webhook)?),
+        };
+        Ok(requested::run(&self.services, original.job_id, Some(original.id), given, by, key).await?)
     }
 }

@@ -7,7 +7,7 @@ use chronos_state::{
     BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, PutJob,
     Refusal, StoredSpec, VersionRow,
 };
-use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis};
+use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis, Overrides};
 
 use crate::change::{self, Changed, Demand, Next};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -229,7 +229,7 @@ impl Jobs {
             };
             Ok(match spec {
                 Some(spec) => Next::Spec(Box::new(spec)),
-                None if row.paused.is_some() => Next::Beside(beside::resumed(row, now)),
+                None if row.paused.is_some() => Next::Beside(Box::new(beside::resumed(row, now))),
                 None => Next::Stays,
             })
         };
@@ -291,26 +291,31 @@ impl Jobs {
         }
     }
 
-    /// Runs a job now, also a disabled one. Answers with the execution, as it was asked for.
+    /// Runs a job now, also a disabled one, with the body and the headers that are given in place of its own. Answers with
+    /// the execution, as it was asked for.
     ///
     /// # Errors
-    /// There is no such job, it cannot be read, it forbids overlap and has an unfinished execution, or the write
-    /// failed.
+    /// There is no such job, it cannot be read, what is given cannot be sent, it forbids overlap and has an unfinished
+    /// execution, or the write failed.
     pub async fn trigger(
         &self,
         key: &str,
         by: &By,
+        given: Option<Overrides>,
         idempotency: Option<Idempotency>,
-    ) -> Result<Execution, WriteError> {
+    ) -> Result<Execution, ChangeError> {
         let ask = async {
             let row = lookup::acknowledged_job(&self.services, key).await?;
-            if let Err(bad) = row.job.spec {
-                return Err(WriteError::Unreadable { version: row.job.version, why: bad.why });
-            }
-            requested::run(&self.services, row.job.id, None, by, idempotency.as_ref()).await
+            let Job { id, version, spec, .. } = row.job;
+            let spec = spec.map_err(|bad| WriteError::Unreadable { version, why: bad.why })?;
+            let over = |given| requested::over(given, Overrides::default(), &spec.webhook);
+            let given = given.map(over).transpose()?;
+            Ok::<_, ChangeError>(
+                requested::run(&self.services, id, None, given, by, idempotency.as_ref()).await?,
+            )
         };
-        let outcome = once(&self.services, idempotency.as_ref(), WriteError::is_refusal, ask).await?;
-        requested::accepted(outcome)
+        let outcome = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
+        Ok(requested::accepted(outcome)?)
     }
 
     /// A job as it is created at an instant.

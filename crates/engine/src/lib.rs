@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod events;
 mod executions;
+mod explanation;
 mod hand_over;
 mod jobs;
 mod lookup;
@@ -56,6 +57,7 @@ pub use events::{
     Events, Heard, Listen, Listening, News, ResetReason, Told,
 };
 pub use executions::Executions;
+pub use explanation::{Change, Explanation};
 pub use hand_over::hand_over;
 pub use jobs::{JobSearch, Jobs};
 pub use metrics::Metrics;

@@ -1,8 +1,10 @@
 //! Runs that a client asks for, by hand or as the repeat of an earlier one, and those that it cancels. What it is
 //! answered comes from the outcome alone, so that a repeat of the request gets the same.
 
-use chronos_state::{Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, TriggerRun};
-use chronos_types::{By, Execution, ExecutionId, JobId};
+use chronos_state::{
+    Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, StoredOverrides, TriggerRun,
+};
+use chronos_types::{By, Execution, ExecutionId, Invalid, JobId, Overrides, Webhook};
 
 use crate::error::WriteError;
 use crate::services::Services;
@@ -23,12 +25,24 @@ pub(crate) async fn run(
     services: &Services,
     job: JobId,
     replay_of: Option<ExecutionId>,
+    given: Option<Overrides>,
     by: &By,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
     let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
-    let run = TriggerRun { job, execution, replay_of, node: services.node.clone(), operation: None };
+    let overrides = given.as_ref().map(|given| Box::new(StoredOverrides::from(given)));
+    let node = services.node.clone();
+    let run = TriggerRun { job, execution, replay_of, node, overrides, operation: None };
     propose(services, Command::Trigger(run), by, idempotency).await
+}
+
+/// What is given for a run, over what was given for the one that it repeats. A redacted value stands for the one that is
+/// kept: of that run, or of the job.
+pub(crate) fn over(mut given: Overrides, before: Overrides, webhook: &Webhook) -> Result<Overrides, Invalid> {
+    given.restore_secrets(&[&before.headers, &webhook.headers]).map_err(|field| {
+        Invalid::one(&field, "is \"[redacted]\", and no value is kept here; expected the value itself")
+    })?;
+    given.over(before).map_err(|error| Invalid::one("headers", error))
 }
 
 /// Proposes a command about an execution.

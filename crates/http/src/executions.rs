@@ -69,7 +69,7 @@ pub(crate) fn search(query: &mut Query) -> ExecutionSearch {
     ExecutionSearch { job: query.job(), status: query.status() }
 }
 
-/// Get an execution.
+/// Get an execution. Where it did not succeed, it says what happened and what to do.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions", operation_id = "getExecution",
     params(
@@ -87,7 +87,8 @@ async fn get(
     Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
     let row = app.engine.executions.find(&job, &id, consistency).await?;
-    Ok(respond::execution(StatusCode::OK, &row))
+    let why = app.engine.executions.explain(&row).await?;
+    Ok(respond::explained(&row, why))
 }
 
 /// Which page of which list, and what writes it.

@@ -1,7 +1,9 @@
 //! What is on record, as clients see it: also what this release refuses, as far as it can be read.
 
-use chronos_api::{Auth, Execution, Job, JobInput, JobVersion, RetryPolicy, TextMap, Webhook};
-use chronos_engine::Schedules;
+use chronos_api::{
+    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, RetryPolicy, TextMap, Webhook,
+};
+use chronos_engine::{Change, Explanation, Schedules};
 use chronos_state::{
     BadSpec, ExecutionRow, JobRow, ReadSpec, StoredRetry, StoredSpec, StoredWebhook, VersionRow,
 };
@@ -25,7 +27,21 @@ pub(crate) fn version(row: &VersionRow) -> JobVersion {
 pub(crate) fn execution(row: &ExecutionRow) -> Execution {
     let version = row.spec.as_ref().err().map(|bad| format!("the version that it runs: {}", bad.why));
     let invalid = row.invalid.clone().or(version);
-    Execution::shown(&row.execution, row.spec.as_ref().ok(), invalid)
+    Execution::shown(&row.execution, row.spec.as_ref().ok(), row.overrides.as_ref(), invalid)
+}
+
+/// Why an execution did not succeed.
+pub(crate) fn explanation(why: Explanation) -> chronos_api::Explanation {
+    let Explanation { what, next, changed } = why;
+    chronos_api::Explanation {
+        what,
+        next,
+        changed: changed.map(|change| {
+            let Change { from_version, version, at, fields, by } = change;
+            let fields = fields.into_iter().map(str::to_owned).collect();
+            ChangeSinceSuccess::new((from_version, version), at, fields, by.as_ref())
+        }),
+    }
 }
 
 /// What a specification says.

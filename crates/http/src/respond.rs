@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use chronos_api::{Execution, Job};
+use chronos_engine::Explanation;
 use chronos_state::{ExecutionRow, JobRow};
 use chronos_types as domain;
 use serde::Serialize;
@@ -54,9 +55,15 @@ pub(crate) fn execution(status: StatusCode, row: &ExecutionRow) -> Response {
     json(status, &on_record::execution(row))
 }
 
+/// An execution, and why it did not succeed.
+pub(crate) fn explained(row: &ExecutionRow, why: Option<Explanation>) -> Response {
+    let explanation = why.map(on_record::explanation);
+    json(StatusCode::OK, &Execution { explanation, ..on_record::execution(row) })
+}
+
 /// A new execution, as it was asked for, and where it is. It has no attempt yet, so there is no request to be shown.
 pub(crate) fn accepted(execution: &domain::Execution) -> Response {
-    let mut response = json(StatusCode::ACCEPTED, &Execution::shown(execution, None, None));
+    let mut response = json(StatusCode::ACCEPTED, &Execution::shown(execution, None, None, None));
     let place = format!("{JOBS}/{}/executions/{}", execution.job_id, execution.id);
     locate(&mut response, &place);
     response

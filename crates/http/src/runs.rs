@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::Execution;
+use chronos_api::{Execution, RunInput};
 use chronos_engine::Cancelled;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
-use crate::body::{NoBody, RepeatKey};
+use crate::body::{MaybeBody, NoBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
 use crate::described::{EXECUTION, GROWTH, JOB, KEY, Problems, RUN, WRITE};
@@ -22,7 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(trigger)).routes(routes!(cancel)).routes(routes!(replay))
 }
 
-/// Run a job now, also a disabled one.
+/// Run a job now, also a disabled one. A body gives that one run a body and headers of its own.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/trigger", tag = "executions", operation_id = "triggerJob",
     params(
@@ -30,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         RepeatKey,
         NoteHeader,
     ),
+    request_body = Option<RunInput>,
     responses(
         (status = 202, description = "The execution; `Location` says where it is", body = Execution),
         Problems<{ JOB | KEY | GROWTH | RUN }>,
@@ -40,12 +41,15 @@ async fn trigger(
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
-    body: NoBody,
+    body: MaybeBody,
 ) -> Result<Response, ApiError> {
-    Ok(respond::accepted(&app.engine.jobs.trigger(&job, &by, body.idempotency).await?))
+    let MaybeBody { value, idempotency, held: _held } = body;
+    let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
+    Ok(respond::accepted(&app.engine.jobs.trigger(&job, &by, overrides, idempotency).await?))
 }
 
-/// Run an execution's request again, in the version of the job that ran then and under the same scheduled time.
+/// Run an execution's request again, in the version of the job that ran then and under the same scheduled time. A body
+/// gives the new run a body and headers in place of those.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replayExecution",
     params(
@@ -53,6 +57,7 @@ async fn trigger(
         RepeatKey,
         NoteHeader,
     ),
+    request_body = Option<RunInput>,
     responses(
         (status = 202, description = "The new execution; `Location` says where it is", body = Execution),
         Problems<{ EXECUTION | KEY | GROWTH | RUN }>,
@@ -63,9 +68,11 @@ async fn replay(
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
     Caller(by): Caller,
-    body: NoBody,
+    body: MaybeBody,
 ) -> Result<Response, ApiError> {
-    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, &by, body.idempotency).await?))
+    let MaybeBody { value, idempotency, held: _held } = body;
+    let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
+    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, &by, overrides, idempotency).await?))
 }
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
@@ -91,7 +98,7 @@ async fn cancel(
     Ok(match app.engine.executions.cancel(&job, &id, &by, body.idempotency).await? {
         Cancelled::Recorded(row) => respond::execution(StatusCode::OK, &row),
         Cancelled::Forgotten(execution) => {
-            respond::json(StatusCode::OK, &Execution::shown(&execution, None, None))
+            respond::json(StatusCode::OK, &Execution::shown(&execution, None, None, None))
         }
     })
 }

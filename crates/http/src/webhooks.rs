@@ -4,13 +4,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{TestRequest, TestResponse};
+use chronos_engine::Consistency;
 use chronos_webhook::TestOutcome;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::described::{BODY, Problems};
+use crate::code::Code;
+use crate::described::{BODY, Problems, READ};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
@@ -23,24 +25,33 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 }
 
 /// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
-/// recorded and nothing is retried. It takes a minute at most, whatever the time-out.
+/// recorded and nothing is retried. It takes a minute at most, whatever the time-out. Where a job is named, its redacted
+/// secrets are filled in.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "testWebhook",
     request_body = TestRequest,
     responses(
         (status = 200, description = "What came of it, also where it failed", body = TestResponse),
-        Problems<{ BODY }>,
+        Problems<{ BODY | READ | Code::JobNotFound.only() }>,
     )
 )]
 async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
-    let (webhook, timeout) = TestRequest::parse(&body.value)?;
+    let input = TestRequest::parse(&body.value)?;
     // Room for other bodies, while this one waits for its target.
     drop(body);
     let Ok(_place) = app.limits.tests.try_acquire() else {
         app.metrics.refused("tests");
         return Err(ApiError::busy(format!("{MAX_AT_ONCE} webhooks are being tested on this node already")));
     };
-    let TestOutcome { success, status_code, body, truncated, duration_ms, error } =
+    let stored = match &input.job {
+        Some(key) => Some(app.engine.jobs.find(key, Consistency::Local).await?.job.spec),
+        None => None,
+    };
+    // Of a job that cannot be read nothing is filled in.
+    let stored = stored.as_ref().and_then(|spec| spec.as_ref().ok()).map(|spec| &spec.webhook);
+    let timeout = input.timeout;
+    let webhook = input.webhook(stored)?;
+    let TestOutcome { success, status_code, body, truncated, duration_ms, error, phases, request } =
         app.tester.test(webhook, timeout).await;
     let answer = TestResponse {
         success,
@@ -48,6 +59,8 @@ async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<R
         response_body: body,
         truncated,
         duration_ms,
+        phases: phases.into(),
+        request: request.into(),
         error,
     };
     Ok(respond::json(StatusCode::OK, &answer))

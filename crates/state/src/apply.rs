@@ -15,6 +15,7 @@ mod missed;
 mod open_runs;
 mod operation;
 mod overlap;
+mod overrides;
 mod pauses;
 mod plan;
 #[cfg(feature = "next")]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::run::JobSeq;
+use crate::stored::overrides::StoredOverrides;
 use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
 
@@ -48,6 +49,9 @@ pub const EVENTS_SINCE: u32 = 2;
 pub const PAUSES_SINCE: u32 = 2;
 /// The version from which on answers about what was done are kept: statistics of jobs and of all, and where failures are.
 pub const STATS_SINCE: u32 = 2;
+/// The version from which on a run may have a request of its own ([`TriggerRun::overrides`]), and it is put on record how
+/// the time of a run was spent.
+pub const RUNS_SINCE: u32 = 2;
 
 /// Clocks that differ by more than this are not right both. Runs are planned so long ahead.
 pub const CLOCKS_DIFFER_MS: Millis = 2_000;
@@ -121,16 +125,15 @@ impl Command {
         match self {
             Self::PutJob(put) if put.resumes => PAUSES_SINCE,
             Self::Pause(_) | Self::Resume(_) | Self::EndPauses(_) | Self::Skip(_) => PAUSES_SINCE,
-            Self::Trigger(run) if run.operation.is_some() => OPERATIONS_SINCE,
+            Self::Trigger(run) => run.since(),
             Self::Report(report) if report.run.trigger == Trigger::Backfill => OPERATIONS_SINCE,
+            Self::Report(report) => report.since(),
             Self::Operation(word) => word.since(),
             Self::PutJob(_)
             | Self::DeleteJob(_)
-            | Self::Trigger(_)
             | Self::Cancel(_)
             | Self::Confirm(_)
             | Self::Plan(_)
-            | Self::Report(_)
             | Self::Trim(_)
             | Self::Reassign(_)
             | Self::Portion
@@ -183,10 +186,11 @@ impl Command {
             Self::PruneSet(prune) => prune.weight(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::weight).sum(),
             Self::Report(report) => report.weight(),
-            Self::DeleteJob(_) | Self::Trigger(_) | Self::Cancel(_) | Self::Confirm(_) => 300,
             Self::Pause(pause) => pause.weight(),
             Self::Resume(_) | Self::Skip(_) => 150,
             Self::EndPauses(ends) => 80 * ends.pauses.len(),
+            Self::Trigger(run) => run.weight(),
+            Self::DeleteJob(_) | Self::Cancel(_) | Self::Confirm(_) => 300,
             Self::Reassign(reassign) => 150 * reassign.runs.len(),
             Self::Trim(trim) => 10 * (trim.executions.len() + trim.versions.len() + trim.jobs.len()),
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
@@ -289,6 +293,24 @@ pub struct TriggerRun {
     /// The operation that asks for it, where one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationRun>,
+    /// What it sends in place of what the job says. Where none is given, a replay has what the execution had that it
+    /// repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Box<StoredOverrides>>,
+}
+
+impl TriggerRun {
+    /// The first version of the cluster that has all of it.
+    fn since(&self) -> u32 {
+        let overrides = if self.overrides.is_some() { RUNS_SINCE } else { FIRST };
+        let operation = if self.operation.is_some() { OPERATIONS_SINCE } else { FIRST };
+        overrides.max(operation)
+    }
+
+    /// A rough count of its bytes in the log.
+    fn weight(&self) -> usize {
+        300 + self.overrides.as_ref().map_or(0, |overrides| overrides.weight())
+    }
 }
 
 /// Ends an unfinished execution.

@@ -32,8 +32,8 @@ pub use command::{
     ItemError, KEPT_ERRORS, KEPT_OPERATIONS, KeyValue, LogBatch, MAX_OPERATIONS, MAX_ROWS, Moved,
     OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PAUSES_SINCE,
     PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
-    PutJob, PutJobs, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE, STATS_SINCE, SetOwner,
-    SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
+    PutJob, PutJobs, RUNS_SINCE, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE, STATS_SINCE,
+    SetOwner, SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
@@ -52,5 +52,6 @@ pub use stored::bad::{BadSpec, ReadSpec};
 pub use stored::event::{Event, ExecutionEvent, JobEvent};
 pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;
+pub use stored::overrides::StoredOverrides;
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{StoredAuth, StoredWebhook};

@@ -1,7 +1,7 @@
 //! What comes of commands: the answer to each, and what a node should do now.
 
 use chronos_types::{
-    By, ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, OperationId, Status,
+    By, ErrorKind, Execution, ExecutionId, JobId, JobName, Millis, NodeName, OperationId, Status, Waited,
 };
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,9 @@ impl From<ExecutionAnswer> for Execution {
             by: By::of_run(trigger, by.map(|by| *by)),
             cancelled_by: cancelled_by.map(|by| *by),
             missed: None,
+            lateness_ms: None,
+            next_attempt_at: None,
+            waited: Waited::default(),
         }
     }
 }

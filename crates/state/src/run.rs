@@ -76,12 +76,15 @@ pub struct Fire {
     pub policy: Option<Concurrency>,
     /// Whether it stands behind what schedules asked for: an operation asks for it, and no attempt was begun.
     pub behind: bool,
+    /// Whether it may send something in place of what its job says
+    /// ([`Reader::overrides`](crate::Reader::overrides)).
+    pub overridden: bool,
 }
 
 impl Fire {
     /// The first attempt of a run, of which none was begun.
     pub(crate) fn first(run: RunRef, fire_at: Millis, node: NodeName) -> Self {
-        Self { run, fire_at, attempt: 1, node, begun: false, policy: None, behind: false }
+        Self { run, fire_at, attempt: 1, node, begun: false, policy: None, behind: false, overridden: false }
     }
 
     /// What comes next in an execution that is unfinished on record.
@@ -96,12 +99,22 @@ impl Fire {
                 begun,
                 policy: None,
                 behind: false,
+                overridden: false,
             };
         }
         // An attempt that was under way is made again, under its own number, and at once. On record is when it began, by
         // the clock of its node, and that may have been days ahead.
         let fire_at = fire_at.min(run.scheduled_time);
-        Self { run, fire_at, attempt: attempts.max(1), node, begun, policy: None, behind: false }
+        Self {
+            run,
+            fire_at,
+            attempt: attempts.max(1),
+            node,
+            begun,
+            policy: None,
+            behind: false,
+            overridden: false,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! An execution: one run of a job, with every attempt that was made for it.
 
 use crate::choice::choice;
-use crate::{By, ExecutionId, JobId, JobName, Millis, NodeName, OperationId};
+use crate::{By, ExecutionId, JobId, JobName, Millis, NodeName, OperationId, Phases, Waited};
 
 choice! {
     /// What asked for an execution.
@@ -117,6 +117,12 @@ pub struct Execution {
     /// Where it is no run, but stands for all instants of a stretch that the missed-runs policy passed over. It is
     /// `skipped` then, and its scheduled time is the last of them.
     pub missed: Option<Missed>,
+    /// How long after the instant at which it was to fire its first attempt began, where that instant is known.
+    pub lateness_ms: Option<u64>,
+    /// When its next attempt is due, while it waits for that.
+    pub next_attempt_at: Option<Millis>,
+    /// What it waited for, as far as its attempts have ended.
+    pub waited: Waited,
 }
 
 /// A stretch of a job's instants that were missed, and that its missed-runs policy passed over.
@@ -147,6 +153,8 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Its kind.
     pub error_kind: Option<ErrorKind>,
+    /// How its time was spent, where that is on record.
+    pub phases: Option<Phases>,
 }
 
 /// What the target answered.

@@ -10,7 +10,7 @@ use crate::clip;
 pub const REDACTED: &str = "[redacted]";
 
 /// Most headers of a webhook, and the longest name and value of one: well inside what servers accept.
-const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 const MAX_HEADER_NAME_BYTES: usize = 256;
 pub(crate) const MAX_HEADER_VALUE_BYTES: usize = 8 * 1024;
 
@@ -111,6 +111,19 @@ impl Headers {
             }
         }
         Ok(())
+    }
+
+    /// These, with others: one takes the place of that of its name, in any case, or comes behind.
+    #[must_use]
+    pub(crate) fn with(&self, others: &Self) -> Self {
+        let mut all = self.0.clone();
+        for (name, value) in &others.0 {
+            match all.iter_mut().find(|(have, _)| have.eq_ignore_ascii_case(name)) {
+                Some(place) => *place = (name.clone(), value.clone()),
+                None => all.push((name.clone(), value.clone())),
+            }
+        }
+        Self(all)
     }
 
     /// Whether there are none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::{Env, Seldom};
-use chronos_types::{DurationMs, ErrorKind, Webhook, clip, request::Request};
+use chronos_types::{DurationMs, ErrorKind, Phases, Webhook, clip, request::Request};
 use http::StatusCode;
 
 use super::connect::Connector;
@@ -101,7 +101,7 @@ impl Client {
         let mut received = Received::nothing(self.max_response_body);
         let exchange = self.exchange(webhook, request, may_send, &mut received);
         let ended = tokio::time::timeout(timeout, exchange).await;
-        ended.unwrap_or_else(|_| {
+        let made = ended.unwrap_or_else(|_| {
             if received.is_success {
                 return Ok(whole(&received, None));
             }
@@ -110,7 +110,8 @@ impl Client {
                 received.status().map(|status| format!("; {} came, and its end did not", shown(status)));
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
             Ok(partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}")))
-        })
+        });
+        made.map(|outcome| Outcome { phases: received.laps.end(), ..outcome })
     }
 
     async fn exchange(
@@ -182,7 +183,7 @@ impl Client {
                 Err(broken) => return Err(NoHead::Failed(Failure::Broken(broken))),
             }
         }
-        let new = self.connector.connect(origin).await;
+        let new = self.connector.connect(origin, &mut received.laps).await;
         let mut new = new.map_err(|failure| NoHead::Failed(Failure::Connect(failure)))?;
         let message = hop.message();
         // From here to the first byte nothing is waited for.
@@ -258,7 +259,8 @@ impl Client {
 
 /// The outcome of an attempt whose response is whole.
 fn whole(received: &Received, failure: Option<(ErrorKind, String)>) -> Outcome {
-    Outcome { response: received.response(None), failure, retry_after: received.retry_after, shortage: None }
+    let (response, retry_after) = (received.response(None), received.retry_after);
+    Outcome { response, failure, retry_after, shortage: None, phases: Phases::default() }
 }
 
 /// The outcome of an attempt whose response is not whole. What came of it is kept.

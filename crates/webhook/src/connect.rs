@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::connection::Connection;
 use super::guard::Egress;
+use super::laps::{Laps, Phase};
 use super::origin::{Origin, Security};
 use super::tls::Policies;
 
@@ -76,10 +77,18 @@ impl Connector {
     }
 
     /// Makes a connection. The caller must bound the time.
-    pub(crate) async fn connect(&self, origin: Origin) -> Result<Connection, ConnectFailure> {
-        let addresses = self.addresses(&origin.host, origin.port).await?;
+    pub(crate) async fn connect(
+        &self,
+        origin: Origin,
+        laps: &mut Laps,
+    ) -> Result<Connection, ConnectFailure> {
+        let addresses = self.addresses(&origin.host, origin.port, laps).await?;
+        laps.enter(Phase::Connect);
         let connected = self.env.connect(&addresses).await;
         let (socket, _) = connected.map_err(|error| ConnectFailure::Connect { error })?;
+        if origin.security != Security::Plain {
+            laps.enter(Phase::Tls);
+        }
         let socket = match origin.security {
             Security::Plain => socket,
             Security::Tls => shake(&self.strict, &origin.host, socket).await?,
@@ -89,11 +98,19 @@ impl Connector {
     }
 
     /// Finds the addresses of a host that may be called.
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectFailure> {
+    async fn addresses(
+        &self,
+        host: &str,
+        port: u16,
+        laps: &mut Laps,
+    ) -> Result<Vec<SocketAddr>, ConnectFailure> {
         // An address that is written in the URL needs no resolver.
         let found = match host.parse::<IpAddr>() {
             Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
-            Err(_) => self.env.lookup(&format!("{host}:{port}")).await,
+            Err(_) => {
+                laps.enter(Phase::Dns);
+                self.env.lookup(&format!("{host}:{port}")).await
+            }
         };
         let failed = |error| ConnectFailure::Dns { host: host.to_owned(), error };
         let found = found.map_err(failed)?;

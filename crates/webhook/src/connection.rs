@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::framing::Framing;
 use super::head::{self, Head, MAX_HEAD_BYTES, NotHttp};
 use super::hop::Message;
+use super::laps::Phase;
 use super::origin::Origin;
 use super::received::Received;
 
@@ -92,7 +93,11 @@ impl Connection {
         self.sending = Sending::UnderWay;
         self.is_answered = false;
         let (mut passed, mut searched, mut status) = (0, 0, None);
+        received.laps.enter(Phase::FirstByte);
         loop {
+            if !self.input.is_empty() {
+                received.laps.enter(Phase::Body);
+            }
             // Empty lines before a head are passed over (RFC 9112, section 2.2).
             while let (0, [b'\r' | b'\n', ..]) = (searched, &self.input[..]) {
                 self.input.advance(1);
@@ -116,6 +121,8 @@ impl Connection {
                     return Ok(head);
                 }
                 (passed, searched, status) = (passed + end, 0, None);
+                // The response itself is still to come.
+                received.laps.enter(Phase::FirstByte);
                 continue;
             }
             searched = self.input.len().saturating_sub(2);

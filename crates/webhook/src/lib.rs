@@ -10,6 +10,7 @@ mod framing;
 mod guard;
 mod head;
 mod hop;
+mod laps;
 mod metrics;
 mod origin;
 mod outcome;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chronos_env::shortage;
-use chronos_types::{ErrorKind, Millis, Response, clip};
+use chronos_types::{ErrorKind, Millis, Phases, Response, clip};
 use http::StatusCode;
 
 use super::connect::ConnectFailure;
@@ -23,6 +23,8 @@ pub struct Outcome {
     /// What this machine lacked, so that the call was not made. Nothing is known of the target then: the call is
     /// to be made again.
     pub shortage: Option<String>,
+    /// How long it took for what.
+    pub phases: Phases,
 }
 
 /// A request was not sent, because it was not allowed any more. Nothing is known of what would have come of it.
@@ -46,7 +48,8 @@ impl Outcome {
     #[must_use]
     pub fn failed(kind: ErrorKind, message: String) -> Self {
         let response = Response { error: Some(message.clone()), ..Response::default() };
-        Self { response, failure: Some((kind, message)), retry_after: None, shortage: None }
+        let failure = Some((kind, message));
+        Self { response, failure, retry_after: None, shortage: None, phases: Phases::default() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What has come of a response so far, and what is kept of it.
+//! What has come of a response so far, what is kept of it, and how long it took.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use chronos_types::{Response, clip};
 use http::StatusCode;
 
 use super::head::Head;
+use super::laps::Laps;
 
 /// The first bytes of what gzip made (RFC 1952).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
@@ -26,6 +27,8 @@ pub(crate) struct Received {
     pub(crate) retry_after: Option<Duration>,
     /// The response is whole, and a success.
     pub(crate) is_success: bool,
+    /// How long the attempt took for what, all of its requests together.
+    pub(crate) laps: Laps,
 }
 
 impl Received {
@@ -40,6 +43,7 @@ impl Received {
             coding: None,
             retry_after: None,
             is_success: false,
+            laps: Laps::default(),
         }
     }
 
@@ -56,7 +60,8 @@ impl Received {
 
     /// A further request is made, and what came was not the answer.
     pub(crate) fn forget(&mut self) {
-        *self = Self::nothing(self.limit);
+        let laps = std::mem::take(&mut self.laps);
+        *self = Self { laps, ..Self::nothing(self.limit) };
     }
 
     /// Some of the body has come.

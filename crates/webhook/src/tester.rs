@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chronos_env::Env;
-use chronos_types::request::{self, Occasion};
-use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Trigger, Webhook};
+use chronos_types::request::{self, Occasion, Request};
+use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Phases, Trigger, Webhook};
 
 use crate::Client;
 
@@ -33,6 +33,10 @@ pub struct TestOutcome {
     pub duration_ms: u64,
     /// What went wrong.
     pub error: Option<String>,
+    /// How long it took for what.
+    pub phases: Phases,
+    /// What was sent, credentials redacted.
+    pub request: Request,
 }
 
 impl Tester {
@@ -60,6 +64,7 @@ impl Tester {
         };
         let request = request::build(&webhook, &occasion);
         let timeout = time(webhook.timeout.or(timeout), self.client.timeout());
+        let shown = Request { headers: request::shown_headers(&webhook, &request), ..request.clone() };
         let begun = tokio::time::Instant::now();
         let outcome = self.client.attempt(&webhook, request, Some(timeout)).await;
         TestOutcome {
@@ -69,6 +74,8 @@ impl Tester {
             truncated: outcome.response.truncated,
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             error: outcome.failure.map(|(_, message)| message),
+            phases: outcome.phases,
+            request: shown,
         }
     }
 }

@@ -8,7 +8,7 @@ use chronos_state::{
     Batch, Command, EVENTS_SINCE, JobSeq, LogBatch, Machine, Outcome, Plan, PlanStep, PlannedRun, Proposal,
     PutJob, Report, Reported, RunRef, StoredSpec, VERSION,
 };
-use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName, Response, Trigger};
+use chronos_types::{ExecutionId, JobId, JobSpec, Millis, NodeName, Response, Trigger, Waited};
 use rusqlite::{Connection, OpenFlags};
 
 use super::jobs::Job;
@@ -233,6 +233,8 @@ fn success(at: Millis) -> Reported {
         },
         failure: None,
         retry_at: None,
+        phases: None,
+        waited: Waited::default(),
     }
 }
 

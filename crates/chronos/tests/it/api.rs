@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod pauses;
 mod repeats;
+mod runs;
 mod schedules;
 mod search;
 mod sets;

@@ -77,6 +77,8 @@ pub(crate) struct Attempt {
     pub(crate) due: Option<Millis>,
     /// What to run.
     pub(crate) job: Arc<Prepared>,
+    /// What is read for it.
+    pub(crate) key: Key,
     /// What is sent. Where it is not here, it is read first.
     pub(crate) webhook: Option<Arc<Webhook>>,
     /// Nothing is sent once this is over.

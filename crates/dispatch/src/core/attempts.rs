@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chronos_state::Reported;
-use chronos_types::ExecutionId;
+use chronos_types::{ExecutionId, Waited};
 
 use super::action::{Action, Attempt};
-use super::capacity::{Admission, Sign, Slot, Waiter};
+use super::capacity::{Admission, Lack, Sign, Slot, Waiter};
 use super::entry::{Entry, State};
 use super::executions::{Begun, Executions};
 use super::step::Step;
@@ -34,7 +34,9 @@ impl Executions {
         let waiter = Waiter { id, rank, late_from, bytes: prepared.bytes };
         match self.capacity.enter(&prepared.origin, waiter) {
             Admission::Begins(slot) => self.launch(id, slot, step),
-            Admission::Waits(ticket) => entry.state = State::AwaitingSlot(ticket),
+            Admission::Waits(ticket, lack) => {
+                entry.state = State::AwaitingSlot { ticket, since: step.now.monotonic, lack };
+            }
         }
     }
 
@@ -71,13 +73,16 @@ impl Executions {
         let attempt = entry.fire.attempt;
         let due = (attempt == 1 && entry.first_started_at.is_none()).then_some(entry.fire.fire_at);
         entry.first_started_at.get_or_insert(started_at);
+        if let State::AwaitingSlot { since, lack, .. } = entry.state {
+            entry.waited = entry.waited.and(waited(lack, now.saturating_sub(since)));
+        }
         entry.state = State::Running { started_at, slot };
         self.running += 1;
         self.unseen.push_back(Begun { at: now + LONG_ENOUGH_TO_SHOW, execution: id, attempt });
         self.fresh.push_back(Begun { at: now + FRESH_FOR, execution: id, attempt });
-        let webhook = self.specs.webhook(entry.key());
-        let run = entry.fire.run;
-        step.push(Action::Attempt(Attempt { run, number: attempt, due, job, webhook, tenure }));
+        let (key, run) = (entry.key(), entry.fire.run);
+        let webhook = self.specs.webhook(key);
+        step.push(Action::Attempt(Attempt { run, number: attempt, due, job, key, webhook, tenure }));
     }
 
     /// When attempts under way are to be looked at, though nothing happens.
@@ -129,10 +134,21 @@ impl Executions {
                 self.running -= 1;
                 self.capacity.leave(&prepared.origin, id, slot, Sign::Failed);
             }
-            (State::AwaitingSlot(ticket), Some(prepared)) => self.capacity.forget(&prepared.origin, ticket),
+            (State::AwaitingSlot { ticket, .. }, Some(prepared)) => {
+                self.capacity.forget(&prepared.origin, ticket);
+            }
             _ => {}
         }
         Some(was)
+    }
+}
+
+/// What was waited for.
+fn waited(lack: Lack, wait: Duration) -> Waited {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    match lack {
+        Lack::Slot => Waited { slot_ms: ms, ..Waited::default() },
+        Lack::Target => Waited { target_ms: ms, ..Waited::default() },
     }
 }
 

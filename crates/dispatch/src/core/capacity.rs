@@ -43,7 +43,16 @@ pub(super) enum Admission {
     /// It begins.
     Begins(Slot),
     /// It waits in line.
-    Waits(Ticket),
+    Waits(Ticket, Lack),
+}
+
+/// Why an attempt waits in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// There were too few slots for the attempt of any target.
+    Slot,
+    /// Its target had as many attempts as it may have, or as its class may, and others could have begun.
+    Target,
 }
 
 /// The slots.
@@ -127,7 +136,8 @@ impl Capacity {
                 return Admission::Begins(target.begin(waiter.id, cost, now));
             }
             target.wait(ticket, waiter);
-            Admission::Waits(ticket)
+            let is_full = cost > share.most(Class::Answering, &taken);
+            Admission::Waits(ticket, if is_full { Lack::Slot } else { Lack::Target })
         })
     }
 

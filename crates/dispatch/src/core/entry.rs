@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::Fire;
-use chronos_types::{Millis, Trigger};
+use chronos_types::{Millis, Trigger, Waited};
 
-use super::capacity::{LATE, Rank, Slot, Ticket};
+use super::capacity::{LATE, Lack, Rank, Slot, Ticket};
 use super::event::Now;
 use super::heap::Due;
 use super::prepared::{Key, Prepared};
@@ -23,7 +23,13 @@ pub(super) enum State {
     /// Its turn has come, but nothing may begin right now: the fence is up, or a batch is being taken in.
     Held,
     /// It waits for a slot.
-    AwaitingSlot(Ticket),
+    AwaitingSlot {
+        ticket: Ticket,
+        /// Since when, on the monotonic clock.
+        since: Duration,
+        /// What it lacked then.
+        lack: Lack,
+    },
     /// It had a slot, but this process had too little of something else. It is made again after a pause.
     Postponed,
     /// An attempt is under way.
@@ -72,17 +78,20 @@ pub(super) struct Entry {
     pub(super) first_started_at: Option<Millis>,
     /// The wait for the next attempt, where one failed on this node.
     pub(super) backoff: Option<Backoff>,
+    /// What the attempt that comes next, or is under way, waited for.
+    pub(super) waited: Waited,
 }
 
 impl Entry {
     /// One of which this node has made no attempt.
     pub(super) fn new(fire: Fire, state: State, due: Due, inherited: bool) -> Self {
-        Self { fire, state, due, inherited, prepared: None, first_started_at: None, backoff: None }
+        let (prepared, first_started_at, backoff) = (None, None, None);
+        Self { fire, state, due, inherited, prepared, first_started_at, backoff, waited: Waited::default() }
     }
 
     /// The version of its job that it runs.
     pub(super) fn key(&self) -> Key {
-        (self.fire.run.job, self.fire.run.version)
+        Key::from(&self.fire)
     }
 
     /// When this attempt is due. Where this node has begun the wait for it, that goes by the monotonic clock;
@@ -117,7 +126,7 @@ impl Entry {
 
     /// Whether it is the same attempt of the same version that the state speaks of.
     pub(super) fn is_attempt_of(&self, fire: &Fire) -> bool {
-        self.key() == (fire.run.job, fire.run.version) && self.fire.attempt == fire.attempt
+        self.key() == Key::from(fire) && self.fire.attempt == fire.attempt
     }
 
     /// How long it has taken since its first attempt, where this node made one.

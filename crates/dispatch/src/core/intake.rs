@@ -9,6 +9,7 @@ use super::action::Action;
 use super::entry::{Backoff, Entry, State};
 use super::executions::Executions;
 use super::heap::Due;
+use super::prepared::Key;
 use super::step::Step;
 
 /// Specifications of runs this near are read ahead of their instant.
@@ -95,7 +96,7 @@ impl Executions {
 
     /// Holds an execution until its instant.
     fn wait(&mut self, fire: Fire, inherited: bool, backoff: Option<Backoff>, step: &Step<'_>) {
-        let (id, key) = (fire.run.execution, (fire.run.job, fire.run.version));
+        let (id, key) = (fire.run.execution, Key::from(&fire));
         let prepared = self.specs.get(key);
         if prepared.is_none() && fire.fire_at - step.now.wall < READ_AHEAD_MS {
             self.specs.want(key, id);

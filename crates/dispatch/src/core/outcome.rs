@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_state::{Report, Reported};
-use chronos_types::{ErrorKind, ExecutionId, Millis, Status};
+use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Waited};
 use chronos_webhook::Outcome;
 
 use super::action::Action;
@@ -13,7 +13,7 @@ use super::entry::{Backoff, State};
 use super::event::{Ended, Unmade};
 use super::executions::Executions;
 use super::heap::Due;
-use super::retry::retry_at;
+use super::retry::retry;
 use super::step::Step;
 
 /// How long an attempt waits that could not be made for want of something that this process has too little
@@ -38,7 +38,11 @@ impl Executions {
             Ok(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
             Ok(outcome) => {
                 let ended_at = started_at.saturating_add_unsigned(duration_ms);
-                let retry_at = retry_at(&job.retry_policy, attempt, &outcome, ended_at, draw);
+                let retry = retry(&job.retry_policy, attempt, &outcome, ended_at, draw);
+                let retry_at = retry.map(|retry| retry.at);
+                let retry_after_ms = retry.map_or(0, |retry| retry.asked_ms);
+                let asked = Waited { retry_after_ms, ..Waited::default() };
+                let waited = std::mem::take(&mut entry.waited).and(asked);
                 let ended_after = slot.begun.saturating_add(Duration::from_millis(duration_ms));
                 entry.backoff = retry_at.map(|retry_at| {
                     let wait = Duration::from_millis(retry_at.abs_diff(ended_at));
@@ -52,6 +56,8 @@ impl Executions {
                     response: outcome.response,
                     failure: outcome.failure,
                     retry_at,
+                    phases: Some(outcome.phases).filter(|phases| !phases.is_empty()),
+                    waited,
                 };
                 let job = Arc::clone(job);
                 entry.state = State::Reported;

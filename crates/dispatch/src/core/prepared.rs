@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chronos_state::JobSeq;
-use chronos_types::{Concurrency, DurationMs, JobId, JobName, JobSpec, RetryPolicy, Webhook};
+use chronos_state::{Fire, JobSeq, RunRef};
+use chronos_types::{Concurrency, DurationMs, ExecutionId, JobId, JobName, JobSpec, RetryPolicy, Webhook};
 
 /// A webhook with so many bytes is read ahead of its instant. A larger one is read when its attempt has a
 /// slot, which takes some milliseconds.
@@ -61,5 +61,20 @@ impl Loaded {
     }
 }
 
-/// A job's number and a version of it.
-pub(crate) type Key = (JobSeq, u64);
+/// What is read for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The job's number.
+    pub(crate) job: JobSeq,
+    /// The version of the job.
+    pub(crate) version: u64,
+    /// The execution that may send something in place of what the job says. Other runs of a version share what is read.
+    pub(crate) overridden: Option<ExecutionId>,
+}
+
+impl From<&Fire> for Key {
+    fn from(fire: &Fire) -> Self {
+        let RunRef { execution, job, version, .. } = fire.run;
+        Self { job, version, overridden: fire.overridden.then_some(execution) }
+    }
+}

@@ -18,15 +18,24 @@ fn is_retryable(kind: ErrorKind, status: u16) -> bool {
     }
 }
 
+/// The attempt that follows a failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Retry {
+    /// When it is due.
+    pub(super) at: Millis,
+    /// How long it waits because the target asked for it, and for longer than the policy does.
+    pub(super) asked_ms: u64,
+}
+
 /// When the next attempt is due, if there is to be one: after the policy's wait, or after the longer one
 /// that the target asked for, within the policy's longest. `draw` is from 0 to 1, for the jitter.
-pub(super) fn retry_at(
+pub(super) fn retry(
     policy: &RetryPolicy,
     attempt: u32,
     outcome: &Outcome,
     ended_at: Millis,
     draw: f64,
-) -> Option<Millis> {
+) -> Option<Retry> {
     let (kind, _) = outcome.failure.as_ref()?;
     if attempt >= policy.max_attempts() || !is_retryable(*kind, outcome.response.status_code) {
         return None;
@@ -34,14 +43,15 @@ pub(super) fn retry_at(
     let backoff = policy.backoff(attempt, draw).as_std();
     let asked = outcome.retry_after.unwrap_or_default().min(policy.max_interval().as_std());
     let wait = i64::try_from(backoff.max(asked).as_millis()).unwrap_or(i64::MAX);
-    Some(ended_at.saturating_add(wait))
+    let asked_ms = if asked > backoff { wait.unsigned_abs() } else { 0 };
+    Some(Retry { at: ended_at.saturating_add(wait), asked_ms })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use chronos_types::{DurationMs, Response};
+    use chronos_types::{DurationMs, Phases, Response};
 
     use super::*;
 
@@ -74,23 +84,26 @@ mod tests {
     fn a_target_may_ask_for_a_longer_wait_within_the_policys_longest() {
         let s = DurationMs::from_secs;
         let policy = RetryPolicy::new(3, s(10), s(60), 2.0, 0.0).expect("a policy");
-        for (attempt, asked, waits) in [
-            (1, None, Some(10)),
-            (2, None, Some(20)),
-            (3, None, None),
-            (1, Some(5), Some(10)),
-            (1, Some(30), Some(30)),
-            (1, Some(3_600), Some(60)),
+        for (attempt, asked, waits, for_target) in [
+            (1, None, Some(10), 0),
+            (2, None, Some(20), 0),
+            (3, None, None, 0),
+            (1, Some(5), Some(10), 0),
+            (1, Some(10), Some(10), 0),
+            (1, Some(30), Some(30), 30),
+            (1, Some(3_600), Some(60), 60),
         ] {
             let failure = Some((ErrorKind::Status, "503".to_owned()));
             let response = Response { status_code: 503, ..Response::default() };
             let retry_after = asked.map(Duration::from_secs);
-            let outcome = Outcome { response, failure, retry_after, shortage: None };
-            let at = retry_at(&policy, attempt, &outcome, 1_000, 0.5);
-            assert_eq!(at, waits.map(|s| 1_000 + s * 1_000), "{attempt} {asked:?}");
+            let phases = Phases::default();
+            let outcome = Outcome { response, failure, retry_after, shortage: None, phases };
+            let found = retry(&policy, attempt, &outcome, 1_000, 0.5);
+            let wanted = waits.map(|s| Retry { at: 1_000 + s * 1_000, asked_ms: for_target * 1_000 });
+            assert_eq!(found, wanted, "{attempt} {asked:?}");
         }
-        let response = Response::default();
-        let outcome = Outcome { response, failure: None, retry_after: None, shortage: None };
-        assert_eq!(retry_at(&policy, 1, &outcome, 1_000, 0.5), None, "a success");
+        let (response, phases) = (Response::default(), Phases::default());
+        let outcome = Outcome { response, failure: None, retry_after: None, shortage: None, phases };
+        assert_eq!(retry(&policy, 1, &outcome, 1_000, 0.5), None, "a success");
     }
 }

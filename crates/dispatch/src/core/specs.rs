@@ -75,11 +75,10 @@ impl Specs {
 
 #[cfg(test)]
 mod tests {
-    use chronos_state::JobSeq;
     use chronos_types::{Concurrency, JobId, JobSpec, Template};
 
     use super::*;
-    use crate::core::tests::spec;
+    use crate::core::tests::{key, spec};
 
     fn loaded(body: usize) -> Loaded {
         let plain = spec(1, Concurrency::Allow);
@@ -90,7 +89,7 @@ mod tests {
 
     #[test]
     fn versions_are_kept_within_a_bound_of_bytes() {
-        let key = |n: usize| (JobSeq::new(i64::try_from(n).expect("a number")), 1);
+        let key = |n: usize| key(i64::try_from(n).expect("a number"), 1);
         let small = loaded(7 << 10);
         let mut specs = Specs::default();
         for n in 0..20_000 {
@@ -102,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_large_body_is_not_kept() {
-        let key = (JobSeq::new(1), 1);
+        let key = key(1, 1);
         let mut specs = Specs::default();
         specs.put(key, loaded(256 << 10));
         let job = specs.get(key).expect("what deciding needs");

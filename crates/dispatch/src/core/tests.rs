@@ -12,4 +12,4 @@ mod specs;
 mod stop;
 mod withdrawal;
 
-pub(super) use bench::spec;
+pub(super) use bench::{key, spec};

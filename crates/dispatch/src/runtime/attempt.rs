@@ -42,11 +42,11 @@ pub(super) async fn make(
 }
 
 async fn send(store: Store, client: &Client, lease: &Lease, attempt: Attempt) -> Result<Outcome, Unmade> {
-    let Attempt { run, number, job, webhook, tenure, .. } = attempt;
+    let Attempt { run, number, job, key, webhook, tenure, .. } = attempt;
     let webhook = match webhook {
         Some(webhook) => webhook,
         None => {
-            let read = questions::webhook(&store, (run.job, run.version)).await;
+            let read = questions::webhook(&store, key).await;
             Arc::new(read.ok_or(Unmade::VersionGone)?)
         }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
 use chronos_state::{Fire, Reader, StateError};
-use chronos_types::{NodeName, Webhook};
+use chronos_types::{JobId, JobSpec, NodeName, Webhook};
 
 use crate::core::{Key, Loaded};
 
@@ -35,8 +35,8 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
         let (mut all, mut bad) = (Vec::with_capacity(keys.len()), Vec::new());
         let mut left = AHEAD;
         for key in keys {
-            let why = match reader.spec(key.0, key.1) {
-                Ok(Some((job_id, Ok(spec)))) => {
+            let why = match find(reader, key) {
+                Ok(Some(Ok((job_id, spec)))) => {
                     let loaded = Loaded::new(job_id, spec);
                     let fits = loaded.bytes <= left;
                     let loaded = if fits { loaded } else { loaded.without_webhook() };
@@ -44,13 +44,13 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
                     all.push((key, loaded));
                     continue;
                 }
-                Ok(Some((_, Err(bad)))) => bad.why,
+                Ok(Some(Err(why))) => why,
                 Ok(None) => continue,
                 // Of one record, and no reason to keep the others waiting.
                 Err(StateError::Corrupt(why)) => why,
                 Err(error) => return Err(error),
             };
-            bad.push((key, format!("version {} of the job cannot be read: {why}", key.1)));
+            bad.push((key, format!("version {} of the job cannot be read: {why}", key.version)));
         }
         Ok((all, bad))
     };
@@ -59,11 +59,34 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
     store.read(|reader| reader.at_once(read)).await
 }
 
+/// A job and what it says, or why that cannot be read.
+type Found = Result<(JobId, JobSpec), String>;
+
+/// What a run does: the version of its job, and in place of parts of it what the run has of its own. Answers why that
+/// cannot be read, and nothing where there is no such version on record.
+fn find(reader: &Reader, key: Key) -> Result<Option<Found>, StateError> {
+    let Key { job, version, overridden } = key;
+    let spec = match reader.spec(job, version)? {
+        Some((id, Ok(spec))) => (id, spec),
+        Some((_, Err(bad))) => return Ok(Some(Err(bad.why))),
+        None => return Ok(None),
+    };
+    let overrides = overridden.map(|run| reader.overrides(run)).transpose()?.flatten();
+    Ok(Some(match overrides {
+        None => Ok(spec),
+        Some(Ok(overrides)) => {
+            let (id, spec) = spec;
+            Ok((id, JobSpec { webhook: spec.webhook.overridden(overrides), ..spec }))
+        }
+        Some(Err(why)) => Err(why),
+    }))
+}
+
 /// Reads what an attempt sends that has a slot. Answers nothing where it is not on record any more.
 pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
     loop {
-        match store.read(move |reader: &Reader| reader.spec(key.0, key.1)).await {
-            Ok(found) => return found.and_then(|(_, spec)| spec.ok()).map(|spec| spec.webhook),
+        match store.read(move |reader: &Reader| reader.at_once(|reader| find(reader, key))).await {
+            Ok(found) => return found.and_then(Result::ok).map(|(_, spec)| spec.webhook),
             Err(error) => {
                 tracing::error!(%error, "what an attempt sends cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;

@@ -30,8 +30,9 @@ pub(super) async fn run(proposer: Proposer, mut backlog: Backlog) {
 async fn record(proposer: &Proposer, backlog: &Backlog, reports: Vec<Report>) -> Result<(), ProposeError> {
     let mut parts = vec![reports];
     while let Some(mut part) = parts.pop() {
-        let items: Vec<Proposal> =
-            part.iter().cloned().map(|report| Command::Report(report).into()).collect();
+        let version = proposer.version();
+        let command = |report: &Report| Command::Report(report.clone().at_version(version)).into();
+        let items: Vec<Proposal> = part.iter().map(command).collect();
         match proposer.propose_all(items).await {
             Ok(outcomes) => note_refusals(backlog, &part, &outcomes),
             Err(error @ ProposeError::Stopped(_)) => return Err(error),

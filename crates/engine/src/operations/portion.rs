@@ -254,7 +254,7 @@ impl OperationRunner {
             let node =
                 node_for(job, &self.services.view.borrow().live).unwrap_or(&self.services.node).clone();
             let operation = Some(OperationRun { id: row.id, backfill });
-            Command::Trigger(TriggerRun { job, execution, replay_of, node, operation })
+            Command::Trigger(TriggerRun { job, execution, replay_of, node, overrides: None, operation })
         };
         let command = match (target, &spec.action) {
             (Target::Job(JobTarget { problem: Some(why), .. }), BulkAction::Trigger)

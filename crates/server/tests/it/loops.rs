@@ -14,7 +14,7 @@ use std::time::Duration;
 use chronos_engine::{PlannerConfig, hand_over, spread};
 use chronos_replica::View;
 use chronos_state::{Command, Moved, Reassign, Report, Reported};
-use chronos_types::{ExecutionId, NodeName, Response, Status};
+use chronos_types::{ExecutionId, NodeName, Response, Status, Waited};
 use tokio_util::sync::CancellationToken;
 
 use bench::{Bench, OWN, view};
@@ -76,6 +76,8 @@ async fn a_retry_is_dropped_when_another_node_has_delivered() {
         response: Response { status_code: 200, ..Response::default() },
         failure: None,
         retry_at: None,
+        phases: None,
+        waited: Waited::default(),
     };
     let report = Report { run: fires[0].run, node: NodeName::unchecked("two"), what };
     bench.propose(Command::Report(report)).await;

@@ -36,7 +36,8 @@ pub(super) fn insert(
     // What a change left to withdraw may be planned anew.
     remainder::settle_first(context, execution)?;
     let Origin { replay_of, by, operation } = origin;
-    let detail = StoredDetail { by: by.cloned(), operation: *operation, ..StoredDetail::default() };
+    let (by, operation, overridden) = (by.cloned(), *operation, fire.overridden);
+    let detail = StoredDetail { by, operation, overridden, ..StoredDetail::default() };
     let detail = (!detail.is_empty()).then(|| detail.to_json()).transpose()?;
     let number = context.executions.next(context.db)?;
     let count = row::write_often(

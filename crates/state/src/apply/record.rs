@@ -3,12 +3,13 @@
 mod kept;
 
 use chronos_types::{
-    By, ErrorKind, EventType, ExecutionId, JobId, Millis, NodeName, Response, Status, Trigger,
+    By, ErrorKind, EventType, ExecutionId, JobId, Millis, NodeName, Phases, Response, Status, Trigger, Waited,
 };
 use rusqlite::Row;
 
 use self::kept::Happened;
 use super::context::{Context, Open};
+use crate::command::RUNS_SINCE;
 use crate::error::StateError;
 use crate::outcome::{Effect, ExecutionAnswer, SKIPPED};
 use crate::run::{Fire, JobSeq, RunRef};
@@ -129,8 +130,10 @@ impl Record {
     /// What the node of an unfinished execution has to fire. A read of the state gives the same.
     pub(super) fn owed(&self, context: &Context<'_>) -> Result<Fire, StateError> {
         let Self { run, fire_at, ref node, .. } = *self;
+        let is_planned = matches!(run.trigger, Trigger::Schedule | Trigger::CatchUp);
+        let overridden = !is_planned && self.detail.may_be_overridden();
         let fire = Fire::open(run, self.status, self.attempts, fire_at, node.clone());
-        let fire = Fire { behind: !fire.begun && self.detail.operation.is_some(), ..fire };
+        let fire = Fire { behind: !fire.begun && self.detail.operation.is_some(), overridden, ..fire };
         raw::with_policy(context.db, fire)
     }
 
@@ -186,22 +189,34 @@ impl Record {
         self.running_since.or(self.started_at).unwrap_or(self.fire_at)
     }
 
-    pub(super) fn begin(&mut self, attempt: u32, started_at: Millis) {
+    /// An attempt begins. When the first one was to begin is kept, for what is late is told by that.
+    pub(super) fn begin(
+        &mut self,
+        context: &Context<'_>,
+        attempt: u32,
+        started_at: Millis,
+    ) -> Result<(), StateError> {
+        let is_first = self.started_at.is_none() && self.fire_at != self.run.scheduled_time;
+        if is_first && context.version()? >= RUNS_SINCE {
+            self.detail.fire_at = Some(self.fire_at);
+        }
         self.attempts = self.attempts.max(attempt);
         if self.started_at.is_none() {
             self.started_at = Some(started_at);
             self.happened.lateness = Some(started_at.saturating_sub(self.fire_at));
         }
         self.fire_at = started_at;
+        Ok(())
     }
 
+    /// Logs an attempt that ended, and how its time was spent, where that is known.
     pub(super) fn log_attempt(
         &mut self,
-        number: u32,
-        started_at: Millis,
+        (number, started_at): (u32, Millis),
         duration_ms: u64,
         status_code: Option<u16>,
         failure: Option<(ErrorKind, String)>,
+        phases: Option<Phases>,
     ) {
         self.happened.attempts.push(failure.as_ref().map(|(kind, _)| *kind));
         let (error_kind, error) = failure.map(|(kind, message)| (kind.as_str().into(), message)).unzip();
@@ -212,14 +227,20 @@ impl Record {
             status_code,
             error,
             error_kind,
+            phases,
         });
+    }
+
+    /// Adds what an attempt waited for.
+    pub(super) fn wait(&mut self, waited: Waited) {
+        self.detail.waited = self.detail.waited.and(waited);
     }
 
     /// Logs an attempt that was ended from outside at the instant `at`.
     pub(super) fn cut_off(&mut self, number: u32, started_at: Millis, at: Millis, why: &str) {
         let duration_ms = at.saturating_sub(started_at).max(0).cast_unsigned();
         let failure = Some((ErrorKind::Cancelled, why.to_owned()));
-        self.log_attempt(number, started_at, duration_ms, None, failure);
+        self.log_attempt((number, started_at), duration_ms, None, failure, None);
     }
 
     /// Keeps what came back.

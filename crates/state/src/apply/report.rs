@@ -66,10 +66,10 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                 return Ok(Outcome::Done);
             }
             record.runs(report.run.version);
-            record.begin(*attempt, *started_at);
+            record.begin(context, *attempt, *started_at)?;
             record.status = Status::Running;
         }
-        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
+        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited } => {
             // A success counts whoever delivered it, even after a failure of the same number.
             if *attempt <= record.ended() && failure.is_some() {
                 // Its node may have made the attempt twice, and waits to be told of the next.
@@ -77,9 +77,11 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                 return Ok(Outcome::Done);
             }
             record.runs(report.run.version);
-            record.begin(*attempt, *started_at);
+            record.begin(context, *attempt, *started_at)?;
             let status_code = (response.status_code != 0).then_some(response.status_code);
-            record.log_attempt(*attempt, *started_at, *duration_ms, status_code, failure.clone());
+            let begun = (*attempt, *started_at);
+            record.log_attempt(begun, *duration_ms, status_code, failure.clone(), *phases);
+            record.wait(*waited);
             record.respond(response);
             let ended_at = started_at.saturating_add_unsigned(*duration_ms);
             match (failure, retry_at) {
@@ -108,7 +110,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             if let Some((number, started_at)) = *attempt
                 && number > record.ended()
             {
-                record.begin(number, started_at);
+                record.begin(context, number, started_at)?;
                 record.cut_off(number, started_at, context.at, why);
             }
             record.fail(ErrorKind::Cancelled, why);

@@ -6,7 +6,7 @@ use rusqlite::Row;
 
 use super::context::{Context, LiveJob};
 use super::insert::{Origin, insert};
-use super::{job as jobs, overlap, record, remainder};
+use super::{job as jobs, overlap, overrides, record, remainder};
 use crate::command::TriggerRun;
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -49,16 +49,30 @@ pub(super) fn trigger(
     }
     let may_overlap = policy == Concurrency::Allow.as_str();
     let holder = if may_overlap { None } else { overlap::holder(context, job.seq)? };
+    let overrides = match (&run.overrides, run.replay_of) {
+        (Some(given), _) => Some(given.clone()),
+        (None, Some(original)) => overrides::of(context, original)?,
+        (None, None) => None,
+    };
     let fire = Fire::first(identity, context.at, holder.unwrap_or_else(|| run.node.clone()));
-    let fire = Fire { behind: run.operation.is_some(), ..raw::with_policy(context.db, fire)? };
+    let fire = Fire {
+        behind: run.operation.is_some(),
+        overridden: overrides.is_some(),
+        ..raw::with_policy(context.db, fire)?
+    };
     let operation = run.operation.map(|operation| operation.id);
-    if insert(context, &fire, &Origin { replay_of: run.replay_of, by, operation })? {
+    let is_new = insert(context, &fire, &Origin { replay_of: run.replay_of, by, operation })?;
+    // Where the command arrives twice, the answer is of what is on record.
+    let record = record::of_inserted(context, run.execution)?;
+    if is_new {
+        if let Some(overrides) = &overrides {
+            overrides::keep(context, record.seq, overrides)?;
+        }
         context.add_held(job.seq, 1)?;
         tell(context, &fire.run);
         context.effects.push(Effect::Fire(fire));
     }
-    // Where the command arrives twice, the answer is of what is on record.
-    Ok(Outcome::Execution(record::of_inserted(context, run.execution)?.answer(context)?))
+    Ok(Outcome::Execution(record.answer(context)?))
 }
 
 /// Tells those who listen that a run was asked for.

@@ -9,7 +9,7 @@ use chronos_types::ExecutionId;
 use rusqlite::Row;
 
 use super::context::Context;
-use super::{authors, lookups};
+use super::{authors, lookups, overrides};
 use crate::command::{AUTHORS_SINCE, MAX_ROWS, Trim};
 use crate::error::StateError;
 use crate::outcome::Outcome;
@@ -34,13 +34,17 @@ pub(super) fn trim(context: &mut Context<'_>, trim: &Trim) -> Result<Outcome, St
             continue;
         };
         drop(rows);
-        // With what it is found by.
-        let count = 1 + lookups::count(context, run)?;
+        // With what it is found by, and what it sent.
+        let own = overrides::count(context, *seq, run.2)?;
+        let count = 1 + lookups::count(context, run)? + own;
         if count > left {
             break;
         }
         context.db.prepare_cached("DELETE FROM executions WHERE seq = ?1")?.execute([seq])?;
         lookups::forget(context, run)?;
+        if own > 0 {
+            overrides::forget(context, *seq)?;
+        }
         *jobs.entry(job).or_insert(0) += 1;
         left -= count;
     }

@@ -1,10 +1,13 @@
 //! Reports: what a node says about a run that it was to fire.
 
-use chronos_types::{ErrorKind, Millis, NodeName, Response};
+use chronos_types::{ErrorKind, Millis, NodeName, Phases, Response, Waited};
 use serde::{Deserialize, Serialize};
 
+use super::{FIRST, RUNS_SINCE};
 use crate::run::{Fire, RunRef};
 use crate::stored::execution::{failure, response};
+use crate::stored::omit::is_default;
+use crate::stored::timing::{phases, waited};
 
 /// What became of one attempt.
 ///
@@ -49,6 +52,12 @@ pub enum Reported {
         /// When the next attempt is due; `None` after a success, and when no attempt is left.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<Millis>,
+        /// How its time was spent, where that was measured.
+        #[serde(default, with = "phases", skip_serializing_if = "Option::is_none")]
+        phases: Option<Phases>,
+        /// What it waited for before it began, and what its target asks to wait for now.
+        #[serde(default, with = "waited", skip_serializing_if = "is_default")]
+        waited: Waited,
     },
     /// The run was not delivered, because another run of its job was unfinished.
     Skipped {
@@ -73,6 +82,25 @@ impl Report {
     #[must_use]
     pub fn of(fire: &Fire, what: Reported) -> Self {
         Self { run: fire.run, node: fire.node.clone(), what }
+    }
+
+    /// The first version of the cluster that has all of it.
+    pub(super) fn since(&self) -> u32 {
+        match &self.what {
+            Reported::Ended { phases, waited, .. } if phases.is_some() || !waited.is_nothing() => RUNS_SINCE,
+            _ => FIRST,
+        }
+    }
+
+    /// The same as far as this version of the cluster has it.
+    #[must_use]
+    pub fn at_version(mut self, version: u32) -> Self {
+        if version < RUNS_SINCE
+            && let Reported::Ended { phases, waited, .. } = &mut self.what
+        {
+            (*phases, *waited) = (None, Waited::default());
+        }
+        self
     }
 
     /// A rough count of its bytes in the log.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chronos_types::{ExecutionId, NodeName, Status};
+use chronos_types::{ExecutionId, NodeName, Status, Trigger};
 use rusqlite::Row;
 
 use super::connection::Reader;
@@ -90,13 +90,16 @@ impl OpenFire {
             scheduled_time: row.get(3)?,
             trigger: code::trigger(row.get(7)?),
         };
-        // Only what is planned and not begun is withdrawn, and stands behind others; little of that has a detail.
-        let StoredDetail { unsure, operation, .. } = match status {
-            Status::Pending => StoredDetail::or_unknown(row.get_ref(9)?),
-            _ => StoredDetail::default(),
-        };
+        // Only what is planned and not begun is withdrawn, and stands behind others; little of that has a detail. No run of a schedule sends
+        // anything else than its job says.
+        let is_planned = matches!(run.trigger, Trigger::Schedule | Trigger::CatchUp);
+        let is_pending = status == Status::Pending;
+        let detail = (is_pending || !is_planned).then(|| row.get_ref(9)).transpose()?;
+        let detail = detail.map(StoredDetail::or_unknown).unwrap_or_default();
+        let (unsure, overridden) = (is_pending && detail.unsure, !is_planned && detail.may_be_overridden());
         let fire = Fire::open(run, status, row.get(6)?, row.get(4)?, node.clone());
-        let fire = Fire { behind: operation.is_some(), ..fire };
+        let behind = is_pending && detail.operation.is_some();
+        let fire = Fire { behind, overridden, ..fire };
         Ok(Self { seq: row.get(8)?, status, unsure, fire })
     }
 

@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use super::format;
 use crate::command::{
-    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, SETS_SINCE, STATS_SINCE, VERSION,
+    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE, SETS_SINCE, STATS_SINCE,
+    VERSION,
 };
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -258,6 +259,15 @@ CREATE TABLE operation_errors (
 ) WITHOUT ROWID;
 ";
 
+/// What version 2 brings too.
+pub(super) const OVERRIDES: &str = "
+-- What single runs send in place of what their jobs say, by the number of the execution. headers: JSON, as in a
+-- specification.
+CREATE TABLE overrides (
+  execution INTEGER PRIMARY KEY, body TEXT, headers TEXT, sum INTEGER NOT NULL
+);
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -268,7 +278,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 25] = [
+pub(crate) const REPLICATED: [Table; 26] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
@@ -284,6 +294,7 @@ pub(crate) const REPLICATED: [Table; 25] = [
     Table { name: "operation_errors", key: &["operation", "nr"], since: OPERATIONS_SINCE },
     Table { name: "operation_progress", key: &["id"], since: OPERATIONS_SINCE },
     Table { name: "operations", key: &["id"], since: OPERATIONS_SINCE },
+    Table { name: "overrides", key: &["execution"], since: RUNS_SINCE },
     Table { name: "pauses", key: &["job"], since: PAUSES_SINCE },
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },

@@ -124,6 +124,8 @@ conditions! { $
     finished = "status" " > 2";
     /// An execution that is over and was not delivered.
     undelivered = "status" " > 3";
+    /// An execution that was delivered.
+    delivered = "status" " = 3";
     /// An execution that is neither pending nor skipped.
     ran = "status" " NOT IN (0, 6)";
     /// An execution that is not pending.
@@ -176,6 +178,7 @@ mod tests {
         assert_eq!(those::<Status>(finished!()), statuses(Status::is_finished));
         let undelivered = |status: Status| status.is_finished() && status != Status::Success;
         assert_eq!(those::<Status>(undelivered!()), statuses(undelivered));
+        assert_eq!(those::<Status>(delivered!()), [Status::Success]);
         assert_eq!(
             those::<Status>(ran!()),
             statuses(|status| !matches!(status, Status::Pending | Status::Skipped))

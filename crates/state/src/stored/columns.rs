@@ -4,6 +4,7 @@ use chronos_types::{Actor, ActorKind, By, ExecutionId, NodeName, Note, Skip, Tri
 use rusqlite::Row;
 
 use super::code::Code as _;
+use super::overrides::StoredOverrides;
 use super::row;
 use crate::error::StateError;
 use crate::remainder::{Change, Remainder};
@@ -79,6 +80,20 @@ pub(crate) fn skip(row: &Row<'_>, first: usize) -> Result<Skip, StateError> {
     }
 }
 
+/// What an execution sends in place of what its job says, for [`overrides`].
+pub(crate) const OVERRIDES: &str = "SELECT o.execution, o.body, o.headers
+    FROM executions e JOIN overrides o ON o.execution = e.seq WHERE e.id = ?1";
+
+/// Reads what an execution sends in place of what its job says, or why that cannot be read.
+pub(crate) fn overrides(row: &Row<'_>) -> Result<Result<StoredOverrides, String>, StateError> {
+    let headers: Option<String> = row.get(2)?;
+    let headers = headers.as_deref().map(serde_json::from_str).transpose();
+    let body = row.get(1)?;
+    Ok(headers
+        .map(|headers| StoredOverrides { body, headers: headers.unwrap_or_default() })
+        .map_err(|error| format!("what it sends is not on record: {error}")))
+}
+
 /// The columns of a withdrawn run, for [`withdrawn`].
 macro_rules! withdrawn_columns {
     () => {
@@ -98,7 +113,7 @@ pub(crate) fn withdrawn(row: &Row<'_>) -> Result<Fire, StateError> {
             trigger: Trigger::Schedule,
         };
         let (node, begun) = (node(row, 5)?, row.get(6)?);
-        Ok(Fire { run, fire_at: row.get(4)?, attempt: 1, node, begun, policy: None, behind: false })
+        Ok(Fire { begun, ..Fire::first(run, row.get(4)?, node) })
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chronos_types::{Attempt, By, ErrorKind, Millis, OperationId, Response};
+use chronos_types::{Attempt, By, ErrorKind, Millis, OperationId, Phases, Response, Waited};
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use super::bad::why_no_form;
 use super::by;
 use super::omit::is_default;
 use super::text;
+use super::timing::{phases, waited};
 use crate::error::StateError;
 
 /// What a record keeps in its detail column.
@@ -39,6 +40,18 @@ pub(crate) struct StoredDetail {
     /// The operation that asked for it, where one did.
     #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
+    /// Whether it sends something in place of what its job says: that stands in a table of its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub overridden: bool,
+    /// When it was to fire, where it has begun and that was not its scheduled time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fire_at: Option<Millis>,
+    /// What it waited for.
+    #[serde(default, with = "waited", skip_serializing_if = "is_default")]
+    pub waited: Waited,
+    /// Whether nothing else of it could be read. It is not written.
+    #[serde(skip)]
+    pub unknown: bool,
 }
 
 /// A stretch of instants that were passed over, in [`StoredDetail`].
@@ -63,6 +76,8 @@ pub(crate) struct StoredAttempt {
     pub error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_kind: Option<Cow<'static, str>>,
+    #[serde(default, with = "phases", skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Phases>,
 }
 
 /// A response in [`StoredDetail`] and in reports.
@@ -105,9 +120,9 @@ impl From<StoredResponse<'_>> for Response {
 impl StoredAttempt {
     /// What it says. A kind of error that is not known is left out, and `invalid` says so.
     pub(crate) fn read(self, invalid: &mut Option<String>) -> Attempt {
-        let Self { number, started_at, duration_ms, status_code, error, error_kind } = self;
+        let Self { number, started_at, duration_ms, status_code, error, error_kind, phases } = self;
         let error_kind = error_kind_of(error_kind.as_deref(), invalid);
-        Attempt { number, started_at, duration_ms, status_code, error, error_kind }
+        Attempt { number, started_at, duration_ms, status_code, error, error_kind, phases }
     }
 }
 
@@ -119,11 +134,25 @@ pub(crate) fn error_kind_of(name: Option<&str>, invalid: &mut Option<String>) ->
 impl StoredDetail {
     /// Whether there is nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { error, error_kind, response, attempts, unsure, missed, by, cancelled_by, operation } =
-            self;
+        let Self {
+            error,
+            error_kind,
+            response,
+            attempts,
+            unsure,
+            missed,
+            by,
+            cancelled_by,
+            operation,
+            overridden,
+            fire_at,
+            waited,
+            unknown: _,
+        } = self;
         let is_told = error.is_some() || error_kind.is_some() || response.is_some() || missed.is_some();
-        let is_asked = by.is_some() || cancelled_by.is_some() || operation.is_some();
-        !is_told && !is_asked && attempts.is_empty() && !unsure
+        let is_asked = by.is_some() || cancelled_by.is_some() || operation.is_some() || *overridden;
+        let is_timed = fire_at.is_some() || !waited.is_nothing();
+        !is_told && !is_asked && !is_timed && attempts.is_empty() && !unsure
     }
 
     /// The text of the column.
@@ -143,7 +172,12 @@ impl StoredDetail {
 
     /// The same for whoever has to go on: of what cannot be read nothing is known, so its execution may have begun.
     pub(crate) fn or_unknown(column: ValueRef<'_>) -> Self {
-        Self::read(column).unwrap_or_else(|_| Self { unsure: true, ..Self::default() })
+        Self::read(column).unwrap_or_else(|_| Self { unsure: true, unknown: true, ..Self::default() })
+    }
+
+    /// Whether what it sends is to be looked for among the overrides.
+    pub(crate) fn may_be_overridden(&self) -> bool {
+        self.overridden || self.unknown
     }
 }
 

@@ -6,16 +6,16 @@ use chronos_state::{
     DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency, ItemError, JobSeq, KeyValue, Moved,
     OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText,
     PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome,
-    Reassign, Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredSpec, Targets,
-    Todo, TriggerRun, Trim,
+    Reassign, Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides,
+    StoredSpec, Targets, Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
-    Millis, MissedRuns, Note, OperationId, Response, RetryPolicy, Skip, SuccessCodes, Template, Trigger,
-    Webhook,
+    Millis, MissedRuns, Note, OperationId, Phases, Response, RetryPolicy, Skip, SuccessCodes, Template,
+    Trigger, Waited, Webhook,
 };
 
-use crate::support::{asked, by, node, spec, tags};
+use crate::support::{self, asked, by, node, spec, tags};
 
 /// When the jobs and runs of these forms are.
 const AT: Millis = 1_700_000_000_000;
@@ -130,12 +130,43 @@ fn report(what: Reported) -> Command {
 }
 
 fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Option<Millis>) -> Reported {
-    Reported::Ended { attempt: 2, started_at: AT + 60_251, duration_ms: 12, response, failure, retry_at }
+    let (phases, waited) = (None, Waited::default());
+    Reported::Ended {
+        attempt: 2,
+        started_at: AT + 60_251,
+        duration_ms: 12,
+        response,
+        failure,
+        retry_at,
+        phases,
+        waited,
+    }
 }
 
 fn triggered(replay_of: Option<ExecutionId>) -> Command {
     let execution = ExecutionId::manual(job_id(), AT, [9; 10]);
-    Command::Trigger(TriggerRun { job: job_id(), execution, replay_of, node: node("n1"), operation: None })
+    Command::Trigger(TriggerRun {
+        job: job_id(),
+        execution,
+        replay_of,
+        node: node("n1"),
+        overrides: None,
+        operation: None,
+    })
+}
+
+/// A run with a request of its own.
+fn overridden(body: Option<&str>, headers: &[(&str, &str)]) -> Command {
+    let Command::Trigger(run) = triggered(None) else { unreachable!("it triggers") };
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let overrides = Some(Box::new(StoredOverrides { body: body.map(Into::into), headers }));
+    Command::Trigger(TriggerRun { overrides, ..run })
+}
+
+/// The report of a success that says how its time was spent.
+fn timed(phases: Phases, waited: Waited) -> Command {
+    let response = Response { status_code: 200, ..Response::default() };
+    report(support::timed(ended(response, None, None), phases, waited))
 }
 
 fn answer(trigger: Trigger) -> ExecutionAnswer {
@@ -328,6 +359,16 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         jobs: vec![JobSeq::new(42)],
         last: true,
     });
+    let kept = Phases { first_byte_ms: Some(12), body_ms: Some(0), ..Phases::default() };
+    let phases = [
+        kept,
+        Phases { dns_ms: Some(2), connect_ms: Some(3), tls_ms: Some(40), ..kept },
+        Phases { dns_ms: Some(10_000), ..Phases::default() },
+    ];
+    let waits = [
+        Waited { slot_ms: 5, target_ms: 60, retry_after_ms: 30_000 },
+        Waited { slot_ms: 5, ..Waited::default() },
+    ];
     vec![
         ("by_anonymous", of(by(7, None))),
         ("by_anonymous_at_ipv6", of(By::anonymous(Some("2001:db8::7".parse().unwrap()), None))),
@@ -354,6 +395,16 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
                 node: node("n1"),
                 what: Reported::NotBegun,
             })]),
+        ),
+        ("report_phases", batch(phases.map(|phases| timed(phases, Waited::default())).into())),
+        ("report_waited", batch(waits.map(|waited| timed(Phases::default(), waited)).into())),
+        (
+            "trigger_overrides",
+            batch(vec![
+                overridden(Some("{\"n\": {{.Attempt}}}"), &[]),
+                overridden(None, &[("X-One", "1"), ("Authorization", "s3cret")]),
+                overridden(Some("ü"), &[("X-One", "1")]),
+            ]),
         ),
     ]
 }
@@ -390,7 +441,8 @@ fn step_of_operation() -> Command {
     let of = |replay_of, backfill| {
         let operation = Some(OperationRun { id: operation_id(), backfill });
         let execution = ExecutionId::of_operation(job_id(), AT, operation_id(), b"");
-        let run = TriggerRun { job: job_id(), execution, replay_of, node: node("n1"), operation };
+        let run =
+            TriggerRun { job: job_id(), execution, replay_of, node: node("n1"), overrides: None, operation };
         Todo::Do(Box::new(Command::Trigger(run)))
     };
     let refused = Todo::Not(ItemError::Refused(Refusal::NoSuchJob));

@@ -4,7 +4,7 @@ use chronos_state::{
     ClockWord, Command, FailingAlike, Figures, Fire, HostFailures, JobRow, JobStats, MAX_ROWS, PageLimits,
     PlanStep, Reader, Reported, Trim,
 };
-use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, TargetUrl, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, TargetUrl, Trigger, Waited};
 use rusqlite::types::Value;
 
 use crate::support::*;
@@ -51,7 +51,9 @@ fn took(at: Millis, duration: u64) -> Reported {
     let Reported::Ended { attempt, started_at, response, failure, retry_at, .. } = delivered(1, at) else {
         panic!("it ended")
     };
-    Reported::Ended { attempt, started_at, duration_ms: duration, response, failure, retry_at }
+    let (phases, waited) = (None, Waited::default());
+    let duration_ms = duration;
+    Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
 }
 
 fn timed_out(at: Millis) -> Reported {
@@ -59,7 +61,8 @@ fn timed_out(at: Millis) -> Reported {
     let Reported::Ended { attempt, started_at, duration_ms, retry_at, .. } = delivered(1, at) else {
         panic!("it ended")
     };
-    Reported::Ended { attempt, started_at, duration_ms, response: Default::default(), failure, retry_at }
+    let (phases, waited, response) = (None, Waited::default(), Default::default());
+    Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
 }
 
 fn stats(world: &World, name: &str) -> JobStats {

@@ -32,6 +32,7 @@ mod reassign;
 mod reports;
 mod retention;
 mod rows;
+mod runs;
 mod sample;
 mod scans;
 mod sets;

@@ -21,7 +21,7 @@ use chronos_state::{
 };
 use chronos_types::{
     Attempt, By, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
-    OperationId, Status, Trigger,
+    OperationId, Status, Trigger, Waited,
 };
 
 pub use kept::{Kept, Sums};
@@ -291,11 +291,21 @@ impl Model {
             by: By::of_run(fire.run.trigger, by.cloned()),
             cancelled_by: None,
             missed: None,
+            lateness_ms: None,
+            next_attempt_at: None,
+            waited: Waited::default(),
         };
         let was = self.withdrawn.remove(&fire.run.execution);
         let unsure = was.is_some_and(|was| was.begun || was.node != fire.node);
-        self.runs
-            .insert(fire.run.execution, Run { job: fire.run.job, fire_at: fire.fire_at, execution, unsure });
+        let run = Run {
+            job: fire.run.job,
+            fire_at: fire.fire_at,
+            execution,
+            unsure,
+            overrides: None,
+            was_to_fire: None,
+        };
+        self.runs.insert(fire.run.execution, run);
         self.last_number += 1;
         self.numbers.insert(self.last_number, fire.run.execution);
         true
@@ -359,8 +369,13 @@ impl Model {
             by: Some(By::system()),
             cancelled_by: None,
             missed: Some(Missed { from, to, count, reason }),
+            lateness_ms: None,
+            next_attempt_at: None,
+            waited: Waited::default(),
         };
-        self.runs.insert(entry, Run { job: step.job, fire_at: to, execution, unsure: false });
+        let run =
+            Run { job: step.job, fire_at: to, execution, unsure: false, overrides: None, was_to_fire: None };
+        self.runs.insert(entry, run);
         self.last_number += 1;
         self.numbers.insert(self.last_number, entry);
     }
@@ -473,7 +488,16 @@ impl Model {
 }
 
 fn first(run: RunRef, fire_at: Millis, node: &NodeName) -> Fire {
-    Fire { run, fire_at, attempt: 1, node: node.clone(), begun: false, policy: None, behind: false }
+    Fire {
+        run,
+        fire_at,
+        attempt: 1,
+        node: node.clone(),
+        begun: false,
+        policy: None,
+        behind: false,
+        overridden: false,
+    }
 }
 
 fn refuse(refusal: Refusal) -> Outcome {

@@ -150,7 +150,14 @@ fn what_came_on_record_after_it_is_not_meant() {
         let execution = ExecutionId::of_operation(job.job.id, 11, id(1), original.as_bytes());
         let operation = Some(OperationRun { id: id(1), backfill: None });
         let (job, replay_of) = (job.job.id, Some(original));
-        todo(Command::Trigger(TriggerRun { job, execution, replay_of, node: node(NODE), operation }))
+        todo(Command::Trigger(TriggerRun {
+            job,
+            execution,
+            replay_of,
+            node: node(NODE),
+            overrides: None,
+            operation,
+        }))
     };
     let items = vec![replay(after), todo(cancel(after)), replay(before), todo(cancel(before))];
     let effects = world.done(20, step_operation(id(1), Cursor::Start, items, true));
@@ -234,6 +241,7 @@ fn the_instants_of_a_backfill_run_in_turn_beside_what_their_schedule_ran() {
             execution,
             replay_of: None,
             node: node("n2"),
+            overrides: None,
             operation,
         }))
     };

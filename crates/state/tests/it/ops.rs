@@ -8,11 +8,11 @@ mod reports;
 use chronos_state::{
     AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, EndPauses, Fire, Idempotency, Moved,
     PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign,
-    Reported, ResumeJob, SetOwner, SkipRuns, StoredSpec, TriggerRun, Trim,
+    Reported, ResumeJob, SetOwner, SkipRuns, StoredOverrides, StoredSpec, TriggerRun, Trim,
 };
 use chronos_types::{
-    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Note, Response, Skip,
-    Status, Trigger,
+    Concurrency, ErrorKind, ExecutionId, JobId, JobName, JobSpec, Millis, NodeName, Note, Phases, Response,
+    Skip, Status, Trigger, Waited,
 };
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -62,6 +62,8 @@ enum Act {
         replay: Option<Index>,
         doubled: bool,
         node: usize,
+        /// Whether it has a body, and whether it has a header.
+        overrides: (bool, bool),
     },
     Cancel {
         run: Index,
@@ -80,6 +82,8 @@ enum Act {
         other: bool,
         attempt: i64,
         what: What,
+        /// Whether it says how its time was spent.
+        timed: bool,
     },
     /// Each from where it is, or from where it is not, to the node of this number.
     Reassign(Vec<(Index, bool, usize)>, bool),
@@ -224,10 +228,13 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(What::Unknown),
     ];
     let attempt = prop_oneof![6 => Just(0), 1 => Just(1), 2 => Just(-1)];
-    let report = (index(), prop::bool::weighted(0.1), attempt, what)
-        .prop_map(|(run, other, attempt, what)| Act::Report { run, other, attempt, what });
-    let trigger = (index(), weighted(0.4, index()), prop::bool::weighted(0.15), 0..2usize)
-        .prop_map(|(job, replay, doubled, node)| Act::Trigger { job, replay, doubled, node });
+    let report = (index(), prop::bool::weighted(0.1), attempt, what, any::<bool>())
+        .prop_map(|(run, other, attempt, what, timed)| Act::Report { run, other, attempt, what, timed });
+    let overrides = (prop::bool::weighted(0.3), prop::bool::weighted(0.3));
+    let trigger =
+        (index(), weighted(0.4, index()), prop::bool::weighted(0.15), 0..2usize, overrides).prop_map(
+            |(job, replay, doubled, node, overrides)| Act::Trigger { job, replay, doubled, node, overrides },
+        );
     let few = |most| prop::collection::vec(index(), 0..most);
     let together = prop_oneof![
         4 => (0..6u8).prop_map(Together::Create),
@@ -364,7 +371,7 @@ impl Maker {
                 let if_version = version.map(|right| job.version + u64::from(!right));
                 Command::DeleteJob(DeleteJob { id: job.id, if_version })
             }
-            Act::Trigger { job, replay, doubled, node } => {
+            Act::Trigger { job, replay, doubled, node, overrides } => {
                 let Some(job) = pick(*job, model) else {
                     return nothing();
                 };
@@ -375,7 +382,16 @@ impl Maker {
                     return nothing();
                 }
                 let node = support::node(NODES[*node]);
-                Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node, operation: None })
+                // Before the version that brings them, they are refused.
+                let (body, header) = *overrides;
+                let is_given = (body || header) && (model.raised || body && header);
+                let overrides = is_given.then(|| {
+                    let body = body.then(|| format!("{at} {{{{.Attempt}}}}"));
+                    let headers = header.then(|| ("X-At".to_owned(), at.to_string()));
+                    Box::new(StoredOverrides { body, headers: headers.into_iter().collect() })
+                });
+                let job = job.id;
+                Command::Trigger(TriggerRun { job, execution, replay_of, node, overrides, operation: None })
             }
             Act::Cancel { run } => match self.fire(*run) {
                 Some(fire) => Command::Cancel(Cancel { execution: fire.run.execution }),
@@ -427,8 +443,8 @@ impl Maker {
                 };
                 Command::Reassign(Reassign { runs: moves.iter().filter_map(moved).collect() })
             }
-            Act::Report { run, other, attempt, what } => match self.fire(*run) {
-                Some(fire) => report(fire, *other, *attempt, *what, model, at),
+            Act::Report { run, other, attempt, what, timed } => match self.fire(*run) {
+                Some(fire) => report(fire, *other, *attempt, *what, *timed && model.raised, model, at),
                 None => nothing(),
             },
             Act::Operation(word) => self.operation(word, model, at),

@@ -266,11 +266,15 @@ pub fn expect(model: &Model) -> View {
         let versions = job.versions.keys().copied().filter(|v| !job.deleted || *v != job.version);
         (job.seq, versions.map(|v| (v, job.authors.get(&v).cloned())).collect(), surplus)
     };
-    let execution = |run: &model::Run| ExecutionRow {
-        job_seq: run.job,
-        execution: run.execution.clone(),
-        spec: Ok(model.jobs[&run.job].versions[&run.execution.job_version].1.clone()),
-        invalid: None,
+    let execution = |run: &model::Run| {
+        let spec = &model.jobs[&run.job].versions[&run.execution.job_version].1;
+        ExecutionRow {
+            job_seq: run.job,
+            execution: run.shown(spec),
+            spec: Ok(spec.clone()),
+            overrides: run.overrides.clone(),
+            invalid: None,
+        }
     };
     let unused = |job: &model::Job| {
         let run = |version: u64| model.ran(job.seq, version);

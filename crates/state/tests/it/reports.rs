@@ -17,6 +17,7 @@ fn logged(number: u32, started_at: i64, failed: bool) -> Attempt {
         status_code: Some(if failed { 503 } else { 200 }),
         error: failed.then(|| STATUS_503.to_owned()),
         error_kind: failed.then_some(ErrorKind::Status),
+        phases: None,
     }
 }
 

@@ -6,9 +6,11 @@ use std::path::Path;
 use chronos_state::{
     Batch, ClockWord, Command, Cursor, EventPlace, Filter, Fire, Idempotency, ItemError, JobSeq, MAX_ROWS,
     Machine, OperationWord, PassedBy, PlanStep, Proposal, PutJobs, Reader, Refusal, Reported, SetOwner,
-    StateError, Targets, Todo,
+    StateError, StoredOverrides, Targets, Todo,
 };
-use chronos_types::{Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Skip, Trigger};
+use chronos_types::{
+    Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Phases, Skip, Trigger, Waited,
+};
 
 use crate::forms::full;
 use crate::support::*;
@@ -34,6 +36,16 @@ pub fn sample() -> World {
     let manual = |number| ExecutionId::manual(job.job.id, at, [number; 10]);
     world.run_by(at, trigger(&job, manual(3), None), told.clone());
     world.run_by(at, cancel(manual(3)), by(8, Some("by mistake")));
+    let overrides = StoredOverrides {
+        body: Some("{\"only\": \"now\"}".into()),
+        headers: vec![("X-Token".into(), "0n1y-n0w".into())],
+    };
+    let fire = fire_of(&world.run(at, overriding(trigger(&job, manual(5), None), overrides)).1);
+    let phases = Phases { first_byte_ms: Some(9), body_ms: Some(1), ..Phases::default() };
+    let waited = Waited { slot_ms: 4, target_ms: 5, retry_after_ms: 6 };
+    world.done(at + 20, report(&fire, timed(delivered(1, at + 5), phases, waited)));
+    let replay = fire_of(&world.run(at + 30, trigger(&job, manual(6), Some(manual(5)))).1);
+    world.done(at + 50, report(&replay, begun(1, at + 35)));
     let other = world.create("gone-too");
     world.run_by(at, trigger(&other, ExecutionId::manual(other.job.id, at, [4; 10]), None), by(8, None));
     world.run_by(at, delete(&other), told.clone());
@@ -174,7 +186,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
         add(text, (r.version(*seq, 1)?, r.spec(*seq, 1)?));
     }
     for row in executions(r, &Default::default(), None, 100)?.items {
-        add(text, (row.job_seq, row.execution, row.spec.map(|spec| spec.name)));
+        add(text, (row.job_seq, row.execution, row.spec.map(|spec| spec.name), row.overrides));
     }
     add(text, r.execution(ExecutionId::scheduled(id_of("a"), 1000))?);
     for node in ["n1", "n2"].map(node) {

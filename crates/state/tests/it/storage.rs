@@ -180,6 +180,7 @@ fn a_copy_is_of_one_moment_and_nobody_waits_for_it() {
             replay_of: None,
             node: node(NODE),
             operation: None,
+            overrides: None,
         };
         let items = vec![put(job, None, spec(&name), None).into(), Command::Trigger(run).into()];
         world.batch(&Batch { at: number, items });

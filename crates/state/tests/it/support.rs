@@ -12,12 +12,13 @@ use chronos_state::{
     JobFilter, JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine, Moved, OperationItem, OperationRow,
     OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver,
     PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal,
-    RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError, StoredSpec, Targets, TextCondition, Todo,
-    TriggerRun, Trim, VERSION, VersionRow,
+    RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError, StoredOverrides, StoredSpec, Targets,
+    TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, NodeName, Note, OperationId, Response, RetryPolicy, Skip, Tags, TargetUrl, Trigger, Webhook,
+    MissedRuns, NodeName, Note, OperationId, Phases, Response, RetryPolicy, Skip, Tags, TargetUrl, Trigger,
+    Waited, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -419,13 +420,21 @@ pub fn plan(steps: impl Into<Vec<PlanStep>>) -> Command {
 
 pub fn trigger(job: &JobRow, execution: ExecutionId, replay_of: Option<ExecutionId>) -> Command {
     let (job, node) = (job.job.id, node(NODE));
-    Command::Trigger(TriggerRun { job, execution, replay_of, node, operation: None })
+    Command::Trigger(TriggerRun { job, execution, replay_of, node, overrides: None, operation: None })
+}
+
+/// The same run with a request of its own.
+pub fn overriding(run: Command, overrides: StoredOverrides) -> Command {
+    match run {
+        Command::Trigger(run) => Command::Trigger(TriggerRun { overrides: Some(Box::new(overrides)), ..run }),
+        other => panic!("{other:?} starts no run"),
+    }
 }
 
 /// The same through another node.
 pub fn trigger_at(other: &str, job: &JobRow, execution: ExecutionId) -> Command {
     let (job, node) = (job.job.id, node(other));
-    Command::Trigger(TriggerRun { job, execution, replay_of: None, node, operation: None })
+    Command::Trigger(TriggerRun { job, execution, replay_of: None, node, overrides: None, operation: None })
 }
 
 /// What is answered of a run of a job that was asked for, by the version in force.
@@ -472,7 +481,14 @@ pub fn begin_operation(id: OperationId, targets: Targets) -> Command {
 pub fn operation_run(job: &JobRow, id: OperationId, at: Millis) -> Command {
     let execution = ExecutionId::of_operation(job.job.id, at, id, b"");
     let operation = Some(OperationRun { id, backfill: None });
-    Command::Trigger(TriggerRun { job: job.job.id, execution, replay_of: None, node: node(NODE), operation })
+    Command::Trigger(TriggerRun {
+        job: job.job.id,
+        execution,
+        replay_of: None,
+        node: node(NODE),
+        overrides: None,
+        operation,
+    })
 }
 
 /// The next step of an operation, with targets that are numbered from where it stands.
@@ -514,14 +530,36 @@ pub fn begun(attempt: u32, started_at: Millis) -> Reported {
 /// A success of 10 ms.
 pub fn delivered(attempt: u32, started_at: Millis) -> Reported {
     let response = Response { status_code: 200, body: Some("ok".into()), ..Response::default() };
-    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure: None, retry_at: None }
+    ended(attempt, started_at, response, None, None)
 }
 
 /// A failure of 10 ms, retried where `retry_at` says when.
 pub fn failed(attempt: u32, started_at: Millis, retry_at: Option<Millis>) -> Reported {
     let response = Response { status_code: 503, ..Response::default() };
     let failure = Some((ErrorKind::Status, "503 Service Unavailable".to_owned()));
-    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure, retry_at }
+    ended(attempt, started_at, response, failure, retry_at)
+}
+
+fn ended(
+    attempt: u32,
+    started_at: Millis,
+    response: Response,
+    failure: Option<(ErrorKind, String)>,
+    retry_at: Option<Millis>,
+) -> Reported {
+    let (phases, waited) = (None, Waited::default());
+    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure, retry_at, phases, waited }
+}
+
+/// The same, with how its time was spent.
+pub fn timed(what: Reported, phases: Phases, waited: Waited) -> Reported {
+    match what {
+        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, .. } => {
+            let phases = Some(phases);
+            Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
+        }
+        other => panic!("{other:?} has not ended"),
+    }
 }
 
 pub fn fires(effects: &[Effect]) -> Vec<Fire> {

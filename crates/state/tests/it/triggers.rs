@@ -288,6 +288,6 @@ fn the_answer_to_a_cancellation_says_of_what_and_when() {
     let (told, recorded) = (Execution::from(answer), world.execution(fire.run.execution));
     // But for what it came to until then.
     let (attempts, attempt_log) = (recorded.attempts, recorded.attempt_log.clone());
-    let started_at = recorded.started_at;
-    assert_eq!(Execution { attempts, attempt_log, started_at, ..told }, recorded);
+    let Execution { started_at, lateness_ms, .. } = recorded;
+    assert_eq!(Execution { attempts, attempt_log, started_at, lateness_ms, ..told }, recorded);
 }

@@ -171,7 +171,7 @@ impl State {
         // For a client that asks again by itself.
         let key = &format!("trigger-{}-{}", self.n, self.serial);
         let job = name.as_str();
-        let trigger = |node: Client, _| async move { node.trigger_job(job, Some(key)).await };
+        let trigger = |node: Client, _| async move { node.trigger_job(job, None, Some(key)).await };
         let answer = self.client.ask(trigger).await;
         if let Some(execution) = self.heard("trigger", answer) {
             self.writes.triggered.push(execution.id);

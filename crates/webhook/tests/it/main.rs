@@ -5,6 +5,7 @@
 mod bounds;
 mod connections;
 mod idle;
+mod phases;
 mod redirects;
 mod requests;
 mod responses;

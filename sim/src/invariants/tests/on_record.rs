@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chronos_state::{JobRow, JobSeq, VersionRow};
 use chronos_types::{
     Attempt, Concurrency, DurationMs, Execution, ExecutionId, Headers, Job, JobId, JobName, JobSpec,
-    MissedRuns, NodeName, RetryPolicy, Status, Tags, TargetUrl, Trigger, Webhook,
+    MissedRuns, NodeName, RetryPolicy, Status, Tags, TargetUrl, Trigger, Waited, Webhook,
 };
 
 use super::*;
@@ -58,6 +58,7 @@ fn run(second: u8) -> Execution {
         status_code: Some(200),
         error: None,
         error_kind: None,
+        phases: None,
     };
     Execution {
         id: ExecutionId::scheduled(id(), at),
@@ -80,6 +81,9 @@ fn run(second: u8) -> Execution {
         by: None,
         cancelled_by: None,
         missed: None,
+        lateness_ms: Some(0),
+        next_attempt_at: None,
+        waited: Waited::default(),
     }
 }
 

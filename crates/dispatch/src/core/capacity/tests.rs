@@ -25,16 +25,23 @@ impl Bench {
     }
 
     fn enter_with(&mut self, origin: &str, n: i64, bytes: usize) -> bool {
+        self.lack(origin, n, bytes).is_none()
+    }
+
+    /// What an attempt lacks that wants to begin, if anything.
+    fn lack(&mut self, origin: &str, n: i64, bytes: usize) -> Option<Lack> {
         let waiter = Waiter { id: id(n), rank: Rank::Due, late_from: self.capacity.now + LATE, bytes };
         let origin: Arc<str> = origin.into();
         match self.capacity.enter(&origin, waiter) {
-            Admission::Begins(slot) => self.under_way.push((origin, id(n), slot)),
-            Admission::Waits(ticket) => {
+            Admission::Begins(slot) => {
+                self.under_way.push((origin, id(n), slot));
+                None
+            }
+            Admission::Waits(ticket, lack) => {
                 self.waiting.push((origin, id(n), ticket));
-                return false;
+                Some(lack)
             }
         }
-        true
     }
 
     /// Begins what may begin; who that is.
@@ -85,6 +92,27 @@ impl Bench {
     fn taken(&self) -> [usize; 3] {
         Class::ALL.map(|class| self.capacity.taken()[class])
     }
+}
+
+#[test]
+fn who_waits_lacks_a_slot_where_no_target_could_begin() {
+    let mut bench = Bench::new(2);
+    for target in ["http://a", "http://b", "http://c"] {
+        bench.answers(target);
+    }
+    assert_eq!([bench.lack("http://a", 1, 0), bench.lack("http://b", 2, 0)], [None, None]);
+    assert_eq!(bench.lack("http://c", 3, 0), Some(Lack::Slot));
+    // So many that have just begun are all that one target may have. Others could begin.
+    let mut bench = Bench::new(1_024);
+    bench.answers("http://a");
+    let lacks: Vec<_> = (0..66).map(|n| bench.lack("http://a", n, 0)).collect();
+    assert_eq!(lacks.iter().filter(|lack| lack.is_none()).count(), 64);
+    assert_eq!(lacks.last(), Some(&Some(Lack::Target)));
+    assert_eq!(bench.lack("http://b", 100, 0), None);
+    // And those that do not answer have a part of the slots alone.
+    let mut bench = Bench::new(8);
+    let lacks: Vec<_> = (0..8).map(|n| bench.lack(&format!("http://dead-{n}"), n, 0)).collect();
+    assert!(lacks.contains(&Some(Lack::Target)) && !lacks.contains(&Some(Lack::Slot)), "{lacks:?}");
 }
 
 #[test]

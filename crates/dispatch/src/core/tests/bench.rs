@@ -6,7 +6,7 @@ use chronos_replica::Tenure;
 use chronos_state::{Effect, Fire, JobSeq, Report, Reported, RunRef};
 use chronos_types::{
     Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Millis, MissedRuns,
-    NodeName, Response, RetryPolicy, Tags, TargetUrl, Template, Trigger, Webhook,
+    NodeName, Phases, Response, RetryPolicy, Tags, TargetUrl, Template, Trigger, Waited, Webhook,
 };
 use chronos_webhook::Outcome;
 
@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub(super) rounds: Vec<Round>,
     /// Attempts that are to read first what they send.
     pub(super) unread: usize,
+    /// What the last attempt that ended is reported to have waited for.
+    pub(super) waited: Waited,
     /// Leases that there have been.
     tenures: u64,
 }
@@ -40,7 +42,8 @@ impl Bench {
     pub(super) fn new(max_concurrent: usize) -> Self {
         let core = Core::new(NodeName::unchecked(OWN), max_concurrent);
         let now = Now { wall: START, monotonic: Duration::ZERO, lease: None };
-        Self { core, now, questions: Vec::new(), rounds: Vec::new(), unread: 0, tenures: 0 }
+        let (questions, rounds) = (Vec::new(), Vec::new());
+        Self { core, now, questions, rounds, unread: 0, waited: Waited::default(), tenures: 0 }
     }
 
     /// Recovered, with nothing from before: the fence is down.
@@ -79,13 +82,13 @@ impl Bench {
     }
 
     pub(super) fn knows_as(&mut self, spec: JobSpec, job: i64, version: u64) {
-        let loaded = vec![((JobSeq::new(job), version), prepared(spec))];
+        let loaded = vec![(key(job, version), prepared(spec))];
         assert_eq!(self.on(Event::Loaded { asked: Vec::new(), loaded, bad: Vec::new() }), [""; 0]);
     }
 
     /// Answers a read of versions with those of them that are on record.
     pub(super) fn loaded(&mut self, asked: &[(i64, u64)], found: &[(i64, u64)]) -> Vec<String> {
-        let key = |(job, version): &(i64, u64)| -> Key { (JobSeq::new(*job), *version) };
+        let key = |(job, version): &(i64, u64)| key(*job, *version);
         let load = |of: &(i64, u64)| (key(of), prepared(spec(of.0, Concurrency::Forbid)));
         self.on(Event::Loaded {
             asked: asked.iter().map(key).collect(),
@@ -94,9 +97,16 @@ impl Bench {
         })
     }
 
+    /// Answers a read of what an execution has of its own, with a version of its job.
+    pub(super) fn loaded_for(&mut self, execution: i64, job: i64, version: u64) -> Vec<String> {
+        let key = Key { overridden: Some(id(execution)), ..key(job, version) };
+        let loaded = vec![(key, prepared(spec(job, Concurrency::Allow)))];
+        self.on(Event::Loaded { asked: vec![key], loaded, bad: Vec::new() })
+    }
+
     /// Answers a read of one version of a job: it cannot be read.
     pub(super) fn unreadable(&mut self, job: i64, version: u64, why: &str) -> Vec<String> {
-        let key = (JobSeq::new(job), version);
+        let key = key(job, version);
         self.on(Event::Loaded { asked: vec![key], loaded: Vec::new(), bad: vec![(key, why.to_owned())] })
     }
 
@@ -203,14 +213,22 @@ impl Bench {
                 format!("attempt {}#{} v{}", n(attempt.run.execution), attempt.number, attempt.run.version)
             }
             Action::Abort(execution) => format!("abort {}", n(execution)),
-            Action::Report(report) | Action::AttemptEnded { report, .. } => show_report(&report),
+            Action::Report(report) | Action::AttemptEnded { report, .. } => {
+                if let Reported::Ended { waited, .. } = &report.what {
+                    self.waited = *waited;
+                }
+                show_report(&report)
+            }
             Action::Postponed { execution, shortage } => format!("{} postponed: {shortage}", n(execution)),
             Action::ExecutionEnded { status, took_ms: None } => format!("over {}", status.as_str()),
             Action::ExecutionEnded { status, took_ms: Some(took) } => {
                 format!("over {} in {took}", status.as_str())
             }
             Action::Load(keys) => {
-                let keys = keys.iter().map(|(job, version)| format!(" {}v{version}", job.get()));
+                let keys = keys.iter().map(|Key { job, version, overridden }| {
+                    let own = overridden.map_or(String::new(), |run| format!(" for {}", n(run)));
+                    format!(" {}v{version}{own}", job.get())
+                });
                 format!("load{}", keys.collect::<String>())
             }
             Action::AskWhatIsOpen(question) => {
@@ -250,6 +268,11 @@ fn show_report(report: &Report) -> String {
     }
 }
 
+/// A version of a job.
+pub(in crate::core) fn key(job: i64, version: u64) -> Key {
+    Key { job: JobSeq::new(job), version, overridden: None }
+}
+
 /// The execution of this number.
 pub(super) fn id(n: i64) -> ExecutionId {
     ExecutionId::floor(n)
@@ -272,6 +295,7 @@ pub(super) fn fire(n: i64) -> Fire {
         begun: false,
         policy: None,
         behind: false,
+        overridden: false,
     }
 }
 
@@ -297,19 +321,19 @@ pub(super) fn retry(n: i64, attempt: u32, at: Millis) -> Fire {
 
 pub(super) fn success() -> Outcome {
     let response = Response { status_code: 200, ..Response::default() };
-    Outcome { response, failure: None, retry_after: None, shortage: None }
+    Outcome { response, failure: None, retry_after: None, shortage: None, phases: Phases::default() }
 }
 
 pub(super) fn failure(status: u16) -> Outcome {
     let response = Response { status_code: status, ..Response::default() };
     let failure = Some((ErrorKind::Status, status.to_string()));
-    Outcome { response, failure, retry_after: None, shortage: None }
+    Outcome { response, failure, ..success() }
 }
 
 /// The target did not answer within the attempt's timeout.
 pub(super) fn timeout() -> Outcome {
     let failure = Some((ErrorKind::Timeout, "no complete response".to_owned()));
-    Outcome { response: Response::default(), failure, retry_after: None, shortage: None }
+    Outcome { response: Response::default(), failure, ..success() }
 }
 
 /// The target was not called, because this process had too little of something.

@@ -1,10 +1,13 @@
 //! Lines for slots: who goes first, what a large request takes, and what comes of our own shortages.
 
+use std::time::Duration;
+
 use chronos_state::Effect::{Cancel, Fire};
 use chronos_types::Concurrency::Allow;
-use chronos_types::Trigger;
+use chronos_types::{Trigger, Waited};
+use chronos_webhook::Outcome;
 
-use super::bench::{Bench, fire, fire_at, id, shortage, success};
+use super::bench::{Bench, failure, fire, fire_at, id, retry, shortage, success};
 use crate::core::Event;
 
 #[test]
@@ -48,6 +51,25 @@ fn what_an_operation_asks_for_stands_behind_what_is_due_until_it_has_begun() {
     for (ended, begun) in [(10, 13), (13, 14), (14, 11), (11, 12)] {
         assert_eq!(next(&mut bench, ended), format!("attempt {begun}#1 v1"));
     }
+}
+
+#[test]
+fn a_report_says_what_its_attempt_waited_for() {
+    let mut bench = Bench::recovered(1);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(11)), Fire(fire(12))]);
+    assert_eq!(bench.tick(), ["attempt 11#1 v1"]);
+    bench.after(30);
+    bench.ended(11, 1, success());
+    assert_eq!(bench.waited, Waited::default());
+    bench.after(5);
+    bench.ended(12, 1, Outcome { retry_after: Some(Duration::from_secs(9)), ..failure(503) });
+    assert_eq!(bench.waited, Waited { slot_ms: 30, target_ms: 0, retry_after_ms: 9_000 });
+    // The next attempt has waited for nothing of its own.
+    bench.applied([Fire(retry(12, 2, 9_050))]);
+    bench.after(9_050);
+    bench.ended(12, 2, success());
+    assert_eq!(bench.waited, Waited::default());
 }
 
 #[test]

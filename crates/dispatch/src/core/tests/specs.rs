@@ -20,6 +20,19 @@ fn what_is_due_soon_is_read_ahead_with_one_question() {
 }
 
 #[test]
+fn what_a_run_has_of_its_own_is_read_for_it_alone() {
+    let mut bench = Bench::recovered(64);
+    let own = |n| chronos_state::Fire { overridden: true, ..fire(n) };
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(11)), Fire(own(12))]);
+    assert_eq!(bench.tick(), ["attempt 11#1 v1", "load 1v1 for 12"]);
+    assert_eq!(bench.loaded_for(12, 1, 1), ["attempt 12#1 v1"]);
+    // Another one is read anew.
+    bench.applied([Fire(own(13))]);
+    assert_eq!(bench.tick(), ["load 1v1 for 13"]);
+}
+
+#[test]
 fn a_version_that_was_read_is_not_read_again() {
     let mut bench = Bench::recovered(64);
     bench.applied([Fire(fire(11))]);

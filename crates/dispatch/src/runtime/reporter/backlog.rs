@@ -132,7 +132,7 @@ pub(super) fn drop_body(report: &mut Report) -> bool {
 #[cfg(test)]
 mod tests {
     use chronos_state::{JobSeq, RunRef};
-    use chronos_types::{ExecutionId, JobId, NodeName, Response, Trigger};
+    use chronos_types::{ExecutionId, JobId, NodeName, Response, Trigger, Waited};
     use prometheus_client::registry::Registry;
 
     use super::*;
@@ -145,8 +145,16 @@ mod tests {
         let body = Some("x".repeat(bytes));
         let response = Response { status_code: 200, body, ..Response::default() };
         let (started_at, duration_ms) = (scheduled_time, 1);
-        let what =
-            Reported::Ended { attempt: 1, started_at, duration_ms, response, failure: None, retry_at: None };
+        let what = Reported::Ended {
+            attempt: 1,
+            started_at,
+            duration_ms,
+            response,
+            failure: None,
+            retry_at: None,
+            phases: None,
+            waited: Waited::default(),
+        };
         Report { run, node: NodeName::unchecked("one"), what }
     }
 

@@ -230,7 +230,8 @@ impl Bench {
     pub async fn trigger(&self, job: Made, node: &str) -> ExecutionId {
         let execution = ExecutionId::manual(job.id, self.env.now(), self.env.random_bytes());
         let node = NodeName::unchecked(node);
-        let run = TriggerRun { job: job.id, execution, replay_of: None, node, operation: None };
+        let run =
+            TriggerRun { job: job.id, execution, replay_of: None, node, overrides: None, operation: None };
         self.propose(Command::Trigger(run)).await;
         execution
     }

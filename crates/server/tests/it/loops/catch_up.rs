@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use chronos_engine::PlannerConfig;
 use chronos_state::{Command, Fire, JobSeq, Report, Reported};
-use chronos_types::{DurationMs, Millis, Response, Trigger};
+use chronos_types::{DurationMs, Millis, Response, Trigger, Waited};
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, Made, OWN, view};
@@ -47,8 +47,16 @@ async fn deliver(bench: &Bench, fires: &[Fire]) {
     let reports = fires.iter().map(|fire| {
         let response = Response { status_code: 200, ..Response::default() };
         let (started_at, duration_ms) = (bench.env.now(), 1);
-        let what =
-            Reported::Ended { attempt: 1, started_at, duration_ms, response, failure: None, retry_at: None };
+        let what = Reported::Ended {
+            attempt: 1,
+            started_at,
+            duration_ms,
+            response,
+            failure: None,
+            retry_at: None,
+            phases: None,
+            waited: Waited::default(),
+        };
         Command::Report(Report::of(fire, what)).into()
     });
     bench.proposer.propose_all(reports.collect()).await.expect("they are taken");

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chronos_state::{Fire, JobSeq, RunRef};
 use chronos_types::{
-    Attempt, By, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Pause, Skip, Status, Trigger,
+    Attempt, By, DurationMs, ErrorKind, Execution, JobId, JobName, JobSpec, Millis, Overrides, Pause, Skip,
+    Status, Trigger,
 };
 
 #[derive(Clone, Debug)]
@@ -45,6 +46,9 @@ pub struct Run {
     pub execution: Execution,
     /// A node that held it before may have begun it.
     pub(super) unsure: bool,
+    pub overrides: Option<Overrides>,
+    /// When its first attempt was to begin, where that is kept.
+    pub(super) was_to_fire: Option<Millis>,
 }
 
 impl Run {
@@ -82,6 +86,21 @@ impl Run {
             begun: execution.status != Status::Pending,
             policy: None,
             behind: execution.status == Status::Pending && execution.operation.is_some(),
+            overridden: self.overrides.is_some(),
+        }
+    }
+
+    /// The execution as it is shown.
+    pub fn shown(&self, spec: &JobSpec) -> Execution {
+        let execution = self.execution.clone();
+        // Nothing else says when a replay was to begin, or a run with a jitter.
+        let is_plain = execution.trigger != Trigger::Replay && spec.jitter == DurationMs::from_millis(0);
+        let due = self.was_to_fire.or(is_plain.then_some(execution.scheduled_time));
+        let late = |(began, due): (Millis, Millis)| (began - due).max(0).unsigned_abs();
+        Execution {
+            lateness_ms: execution.started_at.zip(due).map(late),
+            next_attempt_at: (execution.status == Status::Retrying).then_some(self.fire_at),
+            ..execution
         }
     }
 
@@ -89,7 +108,11 @@ impl Run {
         self.execution.attempt_log.last().map_or(0, |attempt| attempt.number)
     }
 
-    pub(super) fn begin(&mut self, attempt: u32, started_at: Millis) {
+    /// `keeps` says whether the version of the cluster keeps when it was to begin.
+    pub(super) fn begin(&mut self, attempt: u32, started_at: Millis, keeps: bool) {
+        if self.execution.started_at.is_none() && keeps && self.fire_at != self.execution.scheduled_time {
+            self.was_to_fire = Some(self.fire_at);
+        }
         self.execution.attempts = self.execution.attempts.max(attempt);
         self.execution.started_at = self.execution.started_at.or(Some(started_at));
         self.fire_at = started_at;
@@ -113,6 +136,7 @@ impl Run {
             status_code: None,
             error: Some(why.to_owned()),
             error_kind: Some(ErrorKind::Cancelled),
+            phases: None,
         });
     }
 

@@ -46,23 +46,36 @@ impl Model {
             self.effects.push(Effect::Fire(self.owed(id)));
             return Outcome::Done;
         }
-        let at = self.at;
+        let (at, raised) = (self.at, self.raised);
         match &report.what {
             Reported::Begun { attempt, .. } if *attempt <= run.ended() => {}
             Reported::Begun { attempt, started_at } => {
                 run.execution.job_version = report.run.version;
                 run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
-                run.begin(*attempt, *started_at);
+                run.begin(*attempt, *started_at, raised);
                 run.execution.status = Status::Running;
             }
             // Known already; but a success counts from whoever delivered it.
             Reported::Ended { attempt, failure: Some(_), .. } if *attempt <= run.ended() => {
                 self.effects.push(Effect::Fire(run.owed()));
             }
-            Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at } => {
+            Reported::Ended {
+                attempt,
+                started_at,
+                duration_ms,
+                response,
+                failure,
+                retry_at,
+                phases,
+                waited,
+            } => {
                 run.execution.job_version = report.run.version;
                 run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
-                run.begin(*attempt, *started_at);
+                run.begin(*attempt, *started_at, raised);
+                let Waited { slot_ms, target_ms, retry_after_ms } = &mut run.execution.waited;
+                *slot_ms += waited.slot_ms;
+                *target_ms += waited.target_ms;
+                *retry_after_ms += waited.retry_after_ms;
                 let (error_kind, error) = failure.clone().unzip();
                 run.execution.attempt_log.push(Attempt {
                     number: *attempt,
@@ -71,6 +84,7 @@ impl Model {
                     status_code: Some(response.status_code).filter(|code| *code != 0),
                     error,
                     error_kind,
+                    phases: *phases,
                 });
                 run.execution.response = Some(response.clone());
                 if let Some((kind, message)) = failure {
@@ -100,7 +114,7 @@ impl Model {
             Reported::Replaced { attempt } => {
                 let why = "replaced by a newer run";
                 if let Some((number, started_at)) = attempt.filter(|(number, _)| *number > run.ended()) {
-                    run.begin(number, started_at);
+                    run.begin(number, started_at, raised);
                     run.cut_off(number, started_at, at, why);
                 }
                 run.fail(ErrorKind::Cancelled, why);

@@ -35,7 +35,10 @@ impl Model {
         let node = self.place(seq, &run.node, beside);
         let execution = run.execution;
         let identity = RunRef { execution, job: seq, version, scheduled_time, trigger };
+        let given = run.overrides.clone().map(|overrides| overrides.read().unwrap());
+        let repeated = run.replay_of.and_then(|original| self.runs[&original].overrides.clone());
         if self.insert(&first(identity, self.at, &node), Some(run), by) {
+            self.runs.get_mut(&execution).unwrap().overrides = given.or(repeated);
             self.effects.push(Effect::Fire(self.owed(execution)));
         }
         self.answer(execution, None, None)

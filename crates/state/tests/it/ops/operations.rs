@@ -105,7 +105,14 @@ impl Maker {
             let execution = ExecutionId::of_operation(job.id, 100_000, id, &target);
             let operation = Some(OperationRun { id, backfill });
             let node = support::node(NODES[0]);
-            Command::Trigger(TriggerRun { job: job.id, execution, replay_of, node, operation })
+            Command::Trigger(TriggerRun {
+                job: job.id,
+                execution,
+                replay_of,
+                node,
+                overrides: None,
+                operation,
+            })
         };
         let command = match item {
             Item::Trigger => pick(index, model).map(|job| run(job, None, None)),

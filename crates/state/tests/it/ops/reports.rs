@@ -26,6 +26,7 @@ pub(super) fn report(
     other: bool,
     attempt: i64,
     what: What,
+    timed: bool,
     model: &Model,
     at: Millis,
 ) -> Command {
@@ -46,6 +47,13 @@ pub(super) fn report(
         response,
         failure,
         retry_at,
+        phases: timed.then(|| Phases {
+            connect_ms: Some(attempt),
+            first_byte_ms: Some(7),
+            body_ms: (at % 2 == 0).then_some(0),
+            ..Phases::default()
+        }),
+        waited: if timed { Waited { target_ms: 3, ..Waited::default() } } else { Waited::default() },
     };
     let what = match what {
         What::Begun => Reported::Begun { attempt, started_at },
