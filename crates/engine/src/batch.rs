@@ -159,12 +159,12 @@ impl Jobs {
         let mut run = Run { services, by, idempotency, items, set, atomic, dry_run, most, refused };
         // What was acknowledged before is not taken for what is to be changed.
         lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
-        let (mut from, mut number) = (0, 1);
+        let (mut from, mut number, mut ahead) = (0, 1, None);
         loop {
-            let done = run.portion(from, number).await?;
-            let size = done.len();
-            done.into_iter().for_each(&mut tell);
-            (from, number) = (from + size, number + 1);
+            let Done { outcomes, next } = run.portion(from, number, ahead).await?;
+            let size = outcomes.len();
+            outcomes.into_iter().for_each(&mut tell);
+            (from, number, ahead) = (from + size, number + 1, next);
             if from >= count || size == 0 {
                 return Ok(());
             }
@@ -172,29 +172,47 @@ impl Jobs {
     }
 }
 
+/// A portion that is done.
+struct Done<D> {
+    /// What became of each of its items.
+    outcomes: Vec<ItemOutcome<D>>,
+    /// The plan of the next one, where that was made meanwhile.
+    next: Option<Vec<Planned<D>>>,
+}
+
+impl<D> Done<D> {
+    fn alone(outcomes: Vec<ItemOutcome<D>>) -> Self {
+        Self { outcomes, next: None }
+    }
+}
+
 impl<I: BatchItems> Run<'_, I> {
-    /// Writes the portion that begins with an item. Answers what became of each of its items.
+    /// Writes the portion that begins with an item. Its plan may have been made ahead.
     async fn portion(
         &mut self,
         from: usize,
         number: usize,
-    ) -> Result<Vec<ItemOutcome<I::Difference>>, ChangeError> {
+        mut ahead: Option<Vec<Planned<I::Difference>>>,
+    ) -> Result<Done<I::Difference>, ChangeError> {
         let services = self.services;
         let key = self.idempotency.map(|key| key_of(key, number));
+        let mut next = None;
         for tried in 0..TRIES {
             let kept = match &key {
                 Some(key) => answered(services, key).await?.map(kept).transpose()?,
                 None => None,
             };
-            let most = kept.as_ref().map_or(self.most, |kept| Most { items: kept.len(), bytes: usize::MAX });
-            let planned = self.plan(from, most).await?;
             if let Some(kept) = kept {
-                return Ok(kept
-                    .into_iter()
-                    .zip(planned)
-                    .map(|(put, planned)| repeated(put, planned.outcome))
-                    .collect());
+                let most = Most { items: kept.len(), bytes: usize::MAX };
+                let now = self.plan(from, most).await?.into_iter().map(|planned| planned.outcome);
+                return Ok(Done::alone(
+                    kept.into_iter().zip(now).map(|(put, now)| repeated(put, now)).collect(),
+                ));
             }
+            let planned = match ahead.take() {
+                Some(planned) => planned,
+                None => self.plan(from, self.most).await?,
+            };
             if self.atomic {
                 self.check_whole(&planned)?;
             }
@@ -202,20 +220,26 @@ impl<I: BatchItems> Run<'_, I> {
                 planned.into_iter().map(|Planned { item, outcome }| (item, outcome)).unzip();
             let writes = || items.iter().any(|item| matches!(item, PutItem::Put(_)));
             if self.dry_run || key.is_none() && self.set.is_none() && !writes() {
-                return Ok(outcomes);
+                return Ok(Done::alone(outcomes));
             }
             let command = Command::PutJobs(PutJobs { set: self.set.as_ref().map(owner), items });
             let proposal = services.proposal(self.by, key.as_ref(), command).map_err(WriteError::from)?;
-            match services.proposer.propose(proposal).await? {
+            let proposed = if next.is_none() {
+                let behind = self.plan_ahead(from + outcomes.len());
+                let (proposed, planned) = tokio::join!(services.proposer.propose(proposal), behind);
+                next = planned;
+                proposed
+            } else {
+                services.proposer.propose(proposal).await
+            };
+            match proposed? {
                 Outcome::Jobs { jobs } if jobs.len() == outcomes.len() => {
-                    return Ok(jobs
-                        .into_iter()
-                        .zip(outcomes)
-                        .map(|(put, planned)| done(put, planned))
-                        .collect());
+                    let outcomes =
+                        jobs.into_iter().zip(outcomes).map(|(put, planned)| done(put, planned)).collect();
+                    return Ok(Done { outcomes, next });
                 }
                 // The same request came at the same time, in other portions. What was answered to it is kept.
-                Outcome::Jobs { .. } => {}
+                Outcome::Jobs { .. } => next = None,
                 Outcome::Refused { refusal: Refusal::Stale { item } } => {
                     if tried >= PATIENCE && !self.atomic {
                         let message =
@@ -229,6 +253,15 @@ impl<I: BatchItems> Run<'_, I> {
             lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
         }
         Err(ChangeError::Contended)
+    }
+
+    /// Plans the portion behind the one that is being written. No job is in both, so it does not matter which is first.
+    async fn plan_ahead(&self, from: usize) -> Option<Vec<Planned<I::Difference>>> {
+        if from >= self.items.count() {
+            return None;
+        }
+        // What fails now is tried again, and told, when it is its turn.
+        self.plan(from, self.most).await.ok()
     }
 
     /// What is to be done with the items from one on, as the state is now.

@@ -148,6 +148,27 @@ async fn all_or_none_are_written_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn batches_of_the_same_jobs_at_once_are_each_done_as_a_whole() {
+    let server = start().await;
+    let batch = |text: String| {
+        let jobs: Vec<_> = (0..30).map(|n| described(&format!("job-{n}"), &text)).collect();
+        json!({"jobs": jobs, "atomic": true})
+    };
+    let all = (0..6).map(|n| {
+        let (server, batch) = (&server, batch(n.to_string()));
+        async move { server.post("/jobs/batch", &batch).await.ok(200) }
+    });
+    let answers = futures::future::join_all(all).await;
+    assert_eq!(answers.iter().filter(|answer| answer["counts"]["created"] == 30).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| answer["counts"]["changed"] == 30).count(), 5);
+    let page = server.get("/jobs").await.ok(200);
+    let jobs = page["jobs"].as_array().unwrap();
+    let last = &jobs[0]["description"];
+    assert!(jobs.len() == 30 && jobs.iter().all(|job| job["description"] == *last), "{page:#}");
+    assert!(jobs.iter().all(|job| job["version"] == 6), "{page:#}");
+}
+
+#[tokio::test]
 async fn a_secret_that_is_redacted_keeps_what_is_stored_and_a_new_one_is_told_without_it() {
     let (receiver, server) = (Receiver::start().await, start().await);
     let webhook = |token: &str, key: &str| json!({"url": receiver.url("/"), "auth": {"type": "bearer", "token": token}, "headers": {"X-Api-Key": key}});

@@ -83,10 +83,15 @@ async fn where_jobs_alone_exceed_the_bound_growth_is_refused_and_all_else_goes_o
     assert_eq!(api.post("/jobs", &large("more")).await.problem(507)["code"], "over_max_bytes");
     let longer = json!({"webhook": {"body": "x".repeat(100_001)}});
     assert_eq!(api.patch("/jobs/large-0", &longer).await.problem(507)["code"], "over_max_bytes");
+    let batch = |job: Value| json!({"jobs": [large("large-1"), job]});
+    assert_eq!(api.post("/jobs/batch", &batch(large("more"))).await.problem(507)["code"], "over_max_bytes");
     // What is scheduled goes on, and so does what makes the state no larger.
     let before = receiver.calls("/each-second").len();
     receiver.wait_for("/each-second", before + 2).await;
     api.patch("/jobs/large-0", &json!({"webhook": {"body": "short"}})).await.ok(200);
+    let shorter = json!({"name": "large-0", "schedule": NEVER, "webhook": {"url": receiver.url("/")}});
+    let written = api.post("/jobs/batch", &batch(shorter)).await.ok(200);
+    assert_eq!((&written["counts"]["unchanged"], &written["counts"]["changed"]), (&json!(1), &json!(1)));
     api.act("/jobs/large-1/disable").await.ok(200);
     for n in 2..14 {
         assert_eq!(api.delete(&format!("/jobs/large-{n}")).await.status, 204);
