@@ -285,12 +285,20 @@ async fn bodies_of_batches_leave_room_for_others() {
         16 << 20
     );
     use tokio::io::AsyncWriteExt as _;
-    let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&vec![b' '; (16 << 20) - 1]).await.unwrap();
-    let busy = until("the body to be held", || async {
-        let reply = server.post("/jobs/batch", &json!({"jobs": [job("a")], "dry_run": true})).await;
-        (reply.status != 200).then_some(reply)
+    let small = json!({"jobs": [job("a")], "dry_run": true});
+    let (busy, stream) = until("the body to be held", || async {
+        let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b' '; (16 << 20) - 1]).await.unwrap();
+        // Where a small one is under way when the last byte is read, the large one is told to come again.
+        while stream.try_read(&mut [0; 1]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        {
+            let reply = server.post("/jobs/batch", &small).await;
+            if reply.status != 200 {
+                return Some((reply, stream));
+            }
+        }
+        None
     })
     .await;
     assert_eq!(busy.problem(503)["code"], "busy");
