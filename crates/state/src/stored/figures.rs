@@ -183,6 +183,6 @@ mod tests {
         let places = [STATUS, TRIGGER, ERROR_KIND, SUCCEEDED];
         assert!(places.windows(2).all(|two| two[1] - two[0] >= 64));
         assert!(Status::ORDER.len() < 64 && Trigger::ORDER.len() < 64 && ErrorKind::ORDER.len() < 64);
-        assert!(MISSED < LATENESS && LATENESS + BUCKETS <= DURATION);
+        const { assert!(MISSED < LATENESS && LATENESS + BUCKETS <= DURATION) };
     }
 }
