@@ -280,6 +280,8 @@ fn defaults_are_filled_in_and_what_was_not_given_stays_away() {
         "by": null,
         "next_run": "1970-01-01T00:01:00.000Z",
         "last_run": null,
+        "paused": null,
+        "skips": null,
     });
     assert_eq!(job, expected);
 }
