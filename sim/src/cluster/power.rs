@@ -26,8 +26,14 @@ const CHECKPOINTED_AT: u64 = 128;
 /// A file: its device and its number there.
 type Inode = (u64, u64);
 
-/// Of each write-ahead log that was synced, the salt and the length that it had then.
-static SYNCED: LazyLock<Mutex<HashMap<Inode, ([u8; 8], u64)>>> = LazyLock::new(Mutex::default);
+/// What a write-ahead log was like when it was synced.
+struct Synced {
+    salt: [u8; 8],
+    length: u64,
+}
+
+/// The write-ahead logs that were synced.
+static SYNCED: LazyLock<Mutex<HashMap<Inode, Synced>>> = LazyLock::new(Mutex::default);
 
 /// Replaces the C library's function, with which files are synced that SQLite does not sync by itself.
 ///
@@ -49,7 +55,7 @@ fn note(file: RawFd) {
         && metadata.len() > HEADER
     {
         let mut synced = SYNCED.lock().unwrap_or_else(PoisonError::into_inner);
-        synced.insert((metadata.dev(), metadata.ino()), (salt, metadata.len()));
+        synced.insert((metadata.dev(), metadata.ino()), Synced { salt, length: metadata.len() });
     }
 }
 
@@ -64,7 +70,7 @@ fn synced(log: &File) -> io::Result<u64> {
     let metadata = log.metadata()?;
     let synced = SYNCED.lock().unwrap_or_else(PoisonError::into_inner);
     match synced.get(&(metadata.dev(), metadata.ino())) {
-        Some((then, length)) if *then == salt(log)? => Ok(*length),
+        Some(then) if then.salt == salt(log)? => Ok(then.length),
         _ => Ok(0),
     }
 }
