@@ -102,7 +102,8 @@ impl Events {
             filter.job = Some(self.job(key).await?);
         }
         let begin = match after {
-            None => Begin::Now,
+            // Before the answer begins: what happens once a client has its head is told.
+            None => Begin::Now(self.services.store.query(Reader::newest_event).await?),
             Some(id) if id.cluster == cluster => Begin::After(id.place),
             Some(_) => Begin::Elsewhere,
         };

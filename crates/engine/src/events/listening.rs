@@ -58,8 +58,8 @@ pub enum ResetReason {
 /// Where somebody begins to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begin {
-    /// With what comes from now on.
-    Now,
+    /// With what comes from now on: after this place, of which the client is told.
+    Now(EventPlace),
     /// After this place.
     After(EventPlace),
     /// Nowhere that is known.
@@ -182,14 +182,11 @@ impl Listening {
                 (self.passed, self.phase) = (place, Phase::Replay);
                 Ok(Vec::new())
             }
-            Begin::Now => match self.newest().await? {
-                Some(newest) => {
-                    (self.passed, self.phase) = (newest, Phase::Replay);
-                    // So that whoever comes back without having heard anything misses nothing either.
-                    Ok(vec![Heard::Place(newest)])
-                }
-                None => Ok(Vec::new()),
-            },
+            Begin::Now(newest) => {
+                (self.passed, self.phase) = (newest, Phase::Replay);
+                // So that whoever comes back without having heard anything misses nothing either.
+                Ok(vec![Heard::Place(newest)])
+            }
         }
     }
 
