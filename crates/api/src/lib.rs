@@ -64,7 +64,7 @@ pub use retry::RetryPolicy;
 pub use run::RunInput;
 pub use schedule::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
 pub use stats::{
-    EndedExecutions, FailingJobs, Failures, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
+    EndedExecutions, FailingGroups, FailingJobs, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
     JobOutcome, JobStats, Lengths, Statistics,
 };
 pub use text_map::TextMap;

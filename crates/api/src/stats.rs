@@ -197,7 +197,7 @@ pub struct HostFailures {
 
 /// The jobs that fail now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Failures {
+pub struct FailingGroups {
     /// Those together that fail alike, the most jobs first.
     pub failures: Vec<FailingJobs>,
     /// How many groups there are, also beyond `limit`.

@@ -1,6 +1,6 @@
 //! What was done, and what fails now.
 
-use chronos_api::{Failures, Statistics};
+use chronos_api::{FailingGroups, Statistics};
 
 use crate::path::{Query, path};
 use crate::{Client, Error, StatsQuery};
@@ -18,7 +18,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn failures(&self, limit: Option<u32>) -> Result<Failures, Error> {
+    pub async fn failures(&self, limit: Option<u32>) -> Result<FailingGroups, Error> {
         let query = Query::default().with("limit", limit.map(|limit| limit.to_string()));
         self.get(&query.of(path(&["failures"]))).await
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::IntoResponses;
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
 
 use crate::code::{Code, Codes};
@@ -107,6 +107,24 @@ fn retry_after() -> utoipa::openapi::header::Header {
         .description(Some("Seconds after which to ask again"))
         .example(Some(1.into()))
         .build()
+}
+
+/// Has a body that may be left out be just that: a generated client sends it where it is given. Of one that may be null
+/// too, the clients in Python send the word that it was not given.
+pub(crate) fn leave_out_bodies(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        for operation in [get, put, post, delete, patch].into_iter().flatten() {
+            let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+            for content in body.content.values_mut() {
+                let RefOr::T(content) = content else { continue };
+                let Some(RefOr::T(Schema::OneOf(either))) = &content.schema else { continue };
+                if let Some(named) = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))) {
+                    content.schema = Some(named.clone());
+                }
+            }
+        }
+    }
 }
 
 /// An example of each code, which the answers refer to.

@@ -62,6 +62,7 @@ pub fn router(app: App) -> Router {
         .merge(health::routes());
     let (mut router, mut document) = pages.split_for_parts();
     document.components.get_or_insert_default().examples = described::examples();
+    described::leave_out_bodies(&mut document);
     if cfg!(debug_assertions) {
         let listed = Arc::new(Listed::of(&document));
         router = router.layer(from_fn_with_state(listed, described::check));

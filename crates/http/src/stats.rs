@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{
-    EndedExecutions, FailingJobs, Failures, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
+    EndedExecutions, FailingGroups, FailingJobs, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
     JobOutcome, JobStats, Lengths, Missed, Statistics,
 };
 use chronos_engine::{Done, FiguresRange};
@@ -72,7 +72,7 @@ async fn stats(State(app): State<Shared>, mut query: Query) -> Result<Response, 
         Fresh,
     ),
     responses(
-        (status = 200, description = "The groups", body = Failures),
+        (status = 200, description = "The groups", body = FailingGroups),
         Problems<{ READ }>,
     )
 )]
@@ -82,7 +82,7 @@ async fn failures(State(app): State<Shared>, mut query: Query) -> Result<Respons
     let state::Failing { groups, total, jobs, complete } =
         app.engine.statistics.failing(limit, consistency).await?;
     let failures = groups.into_iter().map(alike).collect();
-    Ok(respond::json(StatusCode::OK, &Failures { failures, groups: total, jobs, complete }))
+    Ok(respond::json(StatusCode::OK, &FailingGroups { failures, groups: total, jobs, complete }))
 }
 
 fn done(found: &Done) -> Statistics {

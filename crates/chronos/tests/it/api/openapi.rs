@@ -168,6 +168,13 @@ async fn no_name_of_a_schema_is_an_accident() {
         assert!(!TAKEN.contains(&name.as_str()), "{name} is the name of something else in clients");
         assert!(schema["description"].is_string(), "{name} is not described");
         assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "{name} is not used");
+        // A client in Python has a variable of the schema's name beside one of each property.
+        let of_itself = schema["properties"].as_object().into_iter().flatten();
+        let same = |property: &str| property.replace('_', "").eq_ignore_ascii_case(name);
+        assert!(
+            !of_itself.into_iter().any(|(property, _)| same(property)),
+            "{name} has a property of that name"
+        );
         // What has no name of its own gets one from its title, and else `AuthType0` or the like.
         for part in schema["oneOf"].as_array().into_iter().flatten() {
             if part["$ref"].is_null() && part["type"] == "object" {
@@ -178,6 +185,9 @@ async fn no_name_of_a_schema_is_an_accident() {
         }
     }
     for (what, operation) in operations(&document) {
+        for (_, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            assert!(content["schema"]["oneOf"].is_null(), "{what}: a body that may be left out is not null");
+        }
         for answer in operation["responses"].as_object().unwrap().values() {
             for (kind, content) in answer["content"].as_object().into_iter().flatten() {
                 let is_named = content["schema"]["$ref"].is_string();
