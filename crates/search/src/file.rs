@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chronos_env::Call;
 use chronos_state::{JobSeq, private};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::Instant;
 
@@ -45,6 +46,9 @@ impl SearchFile {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        // It is closed wherever its owner ends, which is no place to wait for a disk that hangs. The next one to open it
+        // takes up what is in its write-ahead log.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if is_empty(&connection)? {
             connection.execute_batch(&format!(
                 "PRAGMA journal_mode = WAL;

@@ -236,6 +236,16 @@ fn jobs_are_compared_by_the_marks_of_their_records() {
     assert_eq!(differing(4, None, &marks[3..]), [6]);
 }
 
+/// Brings what is in the write-ahead log into the file itself.
+fn settle(path: &std::path::Path) {
+    rusqlite::Connection::open(path)
+        .and_then(|any| {
+            any.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            any.close().map_err(|(_, error)| error)
+        })
+        .expect("settled");
+}
+
 #[tokio::test]
 async fn what_is_no_search_file_is_refused_and_made_anew() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -245,6 +255,7 @@ async fn what_is_no_search_file_is_refused_and_made_anew() {
     foreign.close().expect("closed");
     for plant in [None, Some(&b"garbage"[..]), Some(&[7; 20_000])] {
         if let Some(bytes) = plant {
+            settle(&path);
             std::fs::write(&path, bytes).expect("written");
         }
         let refused = SearchFile::open(&path).expect_err("it is no search file");
@@ -260,6 +271,7 @@ async fn what_is_no_search_file_is_refused_and_made_anew() {
     let refused = SearchFile::open(&path).expect_err("it has another format");
     assert!(refused.to_string().contains("format 99"), "{refused}");
     drop(SearchFile::anew(&path).expect("a new one"));
+    settle(&path);
     // A whole page of it.
     let mut bytes = std::fs::read(&path).expect("the file");
     bytes[4_096..8_192].fill(7);
@@ -272,6 +284,7 @@ async fn a_file_that_cannot_be_read_is_reported_once_and_asked_no_more() {
     let directory = tempfile::tempdir().expect("a directory");
     let (search, file) = search(directory.path(), &[texts("same", "")]);
     drop(file);
+    settle(search.path());
     std::fs::write(search.path(), "garbage").expect("written");
     let query = JobQuery::new().text("same");
     assert_eq!(search.among(&query, JobSeq::default(), ALL).await, None);
