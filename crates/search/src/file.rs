@@ -42,7 +42,6 @@ impl SearchFile {
     /// [`Fault::Unusable`] where it is damaged, or was not written by this release: [`SearchFile::anew`] cures that.
     pub fn open(path: &Path) -> Result<Self, Fault> {
         private::ensure(path)?;
-        private::tighten(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(10))?;

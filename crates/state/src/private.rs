@@ -16,8 +16,18 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// What others may do.
 const OTHERS: u32 = 0o077;
 /// The files that a data directory may hold from before they were private. All others are made anew.
-const KEPT: [&str; 7] =
-    ["state.db", "state.db-wal", "state.db-shm", "log.db", "log.db-wal", "log.db-shm", "lock"];
+const KEPT: [&str; 10] = [
+    "state.db",
+    "state.db-wal",
+    "state.db-shm",
+    "log.db",
+    "log.db-wal",
+    "log.db-shm",
+    "search.db",
+    "search.db-wal",
+    "search.db-shm",
+    "lock",
+];
 
 /// How files are opened here: whatever is created belongs to its owner alone.
 #[must_use]
