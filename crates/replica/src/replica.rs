@@ -166,6 +166,11 @@ impl Replica {
         forward::propose(&self.parts.leader, items).await
     }
 
+    /// Whether this node leads and no other has a vote.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_leader() && self.parts.log.raft.voter_ids().count() == 1
+    }
+
     /// Waits until this node has applied what was acknowledged; see [`forward::barrier`].
     pub(crate) async fn barrier(&self) -> Result<(), ProposeError> {
         forward::barrier(&self.parts.leader).await

@@ -10,7 +10,7 @@ use chronos_state::JobSeq;
 use chronos_types::{Concurrency, ExecutionId, NodeName};
 
 use super::capacity::Capacity;
-use super::entry::{Entry, State};
+use super::entry::Entry;
 use super::fence::Fence;
 use super::heap::{Due, Heap};
 use super::lane::Lane;
@@ -38,9 +38,9 @@ pub(super) struct Executions {
     pub(super) closed: bool,
     /// What this node had not finished when it was started is taken in. What comes now is new.
     pub(super) recovered: bool,
-    /// Executions that are, or were, [`State::Held`].
+    /// Executions that are, or were, [`State::Held`](super::entry::State::Held).
     pub(super) held: Vec<ExecutionId>,
-    /// Some are [`State::Withheld`] that the state was not asked about.
+    /// Some are [`State::Withheld`](super::entry::State::Withheld) that the state was not asked about.
     pub(super) has_withheld: bool,
     /// Attempts under way.
     pub(super) running: usize,
@@ -120,8 +120,9 @@ impl Executions {
         // A replay goes by what its job says now, and not by its version.
         let policy = |entry: &Entry| entry.fire.policy.or(entry.prepared.as_ref().map(|job| job.concurrency));
         let overlaps = |entry: &Entry| policy(entry) == Some(Concurrency::Allow);
-        let begun = |entry: &&Entry| matches!(entry.state, State::Running { .. } | State::Reported);
-        let busy = self.entries.values().filter(begun).filter(|entry| !overlaps(entry));
+        // Also where it is over and that is not on record: whoever gets a run of the job gets all that are unfinished there.
+        let begun = self.entries.values().filter(|entry| entry.has_begun());
+        let busy = begun.filter(|entry| !overlaps(entry));
         busy.map(|entry| entry.fire.run.job).collect()
     }
 }

@@ -67,10 +67,10 @@ impl Gather {
 
     async fn forward(&self, mut group: Group) {
         group.refuse_peers();
-        let (items, answers) = group.open();
-        if items.is_empty() {
+        if group.is_empty() {
             return;
         }
+        let (items, answers) = group.open();
         answers.settle(match self.replica.forward(&items).await {
             // Nothing was written, and this node leads by now.
             Err(ProposeError::NoLeader { .. }) if self.replica.is_leader() => self.propose(items).await,

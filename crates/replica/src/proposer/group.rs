@@ -53,6 +53,11 @@ impl Group {
         }
     }
 
+    /// Whether nobody waits. Who waits for what came before may have no commands.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether there is room for more. The first finds it always.
     pub(super) fn takes(&self, waiting: &Waiting, room: Size) -> bool {
         self.waiting.is_empty()

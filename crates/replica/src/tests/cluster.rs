@@ -205,6 +205,33 @@ async fn a_leader_takes_as_many_plans_at_once_as_another_node_gathers_and_fewer_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_catches_up_has_what_its_leader_could_not_get_agreed_on() {
+    let cluster = Cluster::of_three().await;
+    let (name, others) = cluster.roles("one");
+    let (leader, behind) = (cluster.node(&name), cluster.node(&others[0]));
+    cluster.hub.starve(&others[0]);
+    cluster.hub.starve(&others[1]);
+    let long = "a".repeat(2_000);
+    let before = leader.log().figures().last_log_index;
+    let put = |number| Box::pin(leader.proposer.propose_all(put_job(number, &long).items));
+    let (mut first, mut second) = (put(1), put(2));
+    assert!(futures::poll!(&mut first).is_pending());
+    until("it to be in the log", || async { leader.log().figures().last_log_index > before }).await;
+    assert!(futures::poll!(&mut second).is_pending(), "it waits in a line");
+    behind.replica.barrier().await.expect("a leader vouches for it");
+    assert_eq!(behind.jobs(), 0, "none of it is acknowledged");
+    let mut catches_up = Box::pin(behind.proposer.catch_up());
+    assert!(futures::poll!(&mut catches_up).is_pending());
+    cluster.hub.heal();
+    catches_up.await.expect("caught up");
+    let jobs = behind.jobs();
+    let written = futures::join!(first, second);
+    assert!(written.0.is_ok() && written.1.is_ok(), "{written:?}");
+    assert_eq!(jobs, 2);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_the_leader_and_the_rest_goes_on() {
     let mut cluster = Cluster::of_three().await;
     for number in 1..=10 {

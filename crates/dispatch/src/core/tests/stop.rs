@@ -46,6 +46,7 @@ fn what_comes_while_a_node_closes_stays_until_it_may_begin_elsewhere() {
     bench.applied([Fire(fire_at(12, 1))]);
     assert_eq!(bench.core.closed().keep, ids([11, 12]), "it would overlap with 11");
     bench.ended(11, 1, success());
+    assert_eq!(bench.core.closed().keep, ids([11, 12]), "with it 11 would go, which is not on record");
     bench.applied([Settled(id(11))]);
     assert_eq!(bench.core.closed().keep, ids([]));
 }
