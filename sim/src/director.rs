@@ -198,7 +198,7 @@ impl Director {
             member.disk.set_full(false, 0);
             member.disk.set_frozen(false, 0);
             member.link.set_bytes_per_ms(0);
-            member.link.leave_out(false);
+            member.link.let_all_in();
             member.clock.set_off_ms(0);
             member.resume(sim.elapsed());
         }

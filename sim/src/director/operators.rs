@@ -121,7 +121,7 @@ impl Director {
         let (clock, link) = (Arc::clone(&self.members[node].clock), Arc::clone(&self.members[node].link));
         let others: Vec<_> = self.names_of_founders().into_iter().filter(|other| *other != name).collect();
         self.operate(async move {
-            link.leave_out(true);
+            link.leave_out();
             // All that was asked for before is answered, or given up.
             tokio::time::sleep(PATIENCE).await;
             let leader = leader(&others).await;
@@ -144,7 +144,7 @@ impl Director {
                 ledger.fault_at(since_start(), Fault::Clock { node, off_ms: 0 });
                 ledger.note(format_args!("the clock of {name} is right"));
             }
-            link.leave_out(false);
+            link.let_in();
         });
     }
 

@@ -35,13 +35,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     }
     for row in state.jobs.iter().filter(|row| evidence.seen.jobs.contains_key(&row.job.id.to_string())) {
         let executions = of_job.remove(&row.job.id).unwrap_or_default();
-        let name = &evidence.seen.jobs[&row.job.id.to_string()].name;
+        let job = row.job.id;
         match Spans::of(row, state) {
             Ok(spans) => {
                 let found = Found::of(evidence, state, row, &executions);
-                wrong.extend(found.unlike(&spans).into_iter().map(|what| format!("{name}: {what}")));
+                wrong.extend(found.unlike(&spans).into_iter().map(|what| format!("{job}: {what}")));
             }
-            Err(why) => wrong.push(format!("{name}: {why}")),
+            Err(why) => wrong.push(format!("{job}: {why}")),
         }
     }
     wrong
@@ -124,8 +124,14 @@ impl<'a> Found<'a> {
             nowhere.map(|at| format!("a run for {at}, which is no instant of it")).collect();
         // A clock that is set back finds instants missed that were run.
         if self.evidence.troubles.off_ms < MISFIRE_MS.cast_signed() / 2 {
-            let both = self.runs.iter().filter(|at| self.passes_over(**at));
-            wrong.extend(both.map(|at| format!("{at} was run, and is told to be missed")));
+            let runs = self.runs.iter().filter(|at| !self.waited_for_a_change(**at));
+            let both = runs.filter_map(|at| Some((at, self.passed_over(*at)?)));
+            wrong.extend(both.map(|(at, missed)| {
+                format!(
+                    "{at} was run, and is told to be missed, with all of {} to {}",
+                    missed.from, missed.to
+                )
+            }));
         }
         for span in &spans.all {
             let lost = self.lost(span, spans.anchor);
@@ -134,8 +140,20 @@ impl<'a> Found<'a> {
         wrong
     }
 
-    fn passes_over(&self, at: Millis) -> bool {
-        self.missed.iter().any(|missed| (missed.from..=missed.to).contains(&at))
+    /// Whether a change may have been on its way at an instant. Its own instants begin when it was made, and by the time
+    /// that it is agreed on, the schedule before it may have run those that both have.
+    fn waited_for_a_change(&self, at: Millis) -> bool {
+        let off = self.evidence.troubles.off_ms;
+        self.evidence.seen.jobs[&self.row.job.id.to_string()].changes.iter().any(|change| {
+            let made = at_ms(change.asked.asked) - off;
+            let agreed_on = change.asked.answered.map_or(Millis::MAX, |answered| at_ms(answered) + off);
+            (made..=agreed_on).contains(&at)
+        })
+    }
+
+    /// The stretch of missed instants that one lies in.
+    fn passed_over(&self, at: Millis) -> Option<&'a Missed> {
+        self.missed.iter().copied().find(|missed| (missed.from..=missed.to).contains(&at))
     }
 
     /// The first instant of a span that should be on record, and is not.
@@ -151,7 +169,8 @@ impl<'a> Found<'a> {
             // Where no other is to come, all are past.
             all.take_while(move |at| until.is_none_or(|until| *at < until))
         };
-        let is_known = |at: Millis| self.runs.contains(&at) || self.passes_over(at) || self.is_forgotten(at);
+        let is_known =
+            |at: Millis| self.runs.contains(&at) || self.passed_over(at).is_some() || self.is_forgotten(at);
         let last = instants().filter(|at| is_known(*at)).last();
         let is_lost = |at: &Millis| {
             let is_hole = last.is_some_and(|last| *at < last) || span.until.is_none();

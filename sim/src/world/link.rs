@@ -1,6 +1,6 @@
 //! How many bytes a node's network card sends in a millisecond, and whether clients get through to the node.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::since_start;
@@ -12,7 +12,8 @@ pub(crate) struct Link {
     bytes_per_ms: AtomicU64,
     /// When the last segment has left, in microseconds after the start of the run.
     free_at_us: AtomicU64,
-    left_out: AtomicBool,
+    /// How many of those who work at the node want it left out.
+    left_out_by: AtomicUsize,
 }
 
 impl Link {
@@ -22,13 +23,24 @@ impl Link {
         self.free_at_us.store(0, Ordering::Relaxed);
     }
 
-    /// Whether the API of the node takes no connections from now on, as where a load balancer leaves the node out.
-    pub(crate) fn leave_out(&self, left_out: bool) {
-        self.left_out.store(left_out, Ordering::Relaxed);
+    /// The API of the node takes no connections until [`Link::let_in`] was called as often as this, as where a load
+    /// balancer leaves the node out.
+    pub(crate) fn leave_out(&self) {
+        self.left_out_by.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn let_in(&self) {
+        let left = self.left_out_by.load(Ordering::Relaxed).saturating_sub(1);
+        self.left_out_by.store(left, Ordering::Relaxed);
+    }
+
+    /// Lets clients in again, whoever wanted the node left out.
+    pub(crate) fn let_all_in(&self) {
+        self.left_out_by.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn is_left_out(&self) -> bool {
-        self.left_out.load(Ordering::Relaxed)
+        self.left_out_by.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until a segment of this size has left.
