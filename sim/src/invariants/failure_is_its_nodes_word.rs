@@ -33,7 +33,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     for delivery in evidence.seen.deliveries.iter().filter(|delivery| delivery.surely_succeeds()) {
         let (id, node, at) = (&delivery.execution, &delivery.node, delivery.at);
         let Some(completed) = failed.get(&(id.clone(), node.clone())) else { continue };
-        let over = since_ms(completed + evidence.troubles.off_ms);
+        // What a clock that is days behind has stamped may be of any time.
+        let over = match since_ms(completed + evidence.troubles.off_ms) {
+            Duration::ZERO => Duration::MAX,
+            over => over,
+        };
         // The node had met that failure before a crash, and made the run again before the record was agreed on.
         let had_failed = evidence.seen.deliveries.iter().any(|before| {
             let is_of_it = before.execution == *id && before.node == *node;
@@ -43,7 +47,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             continue;
         }
         let recorded = over.max(at + delivery.reply.late);
-        let until = recorded + REPORTED_WITHIN;
+        let until = recorded.saturating_add(REPORTED_WITHIN);
         let is_too_late = evidence.troubles.explain(node, at.saturating_sub(TIMEOUT), until, &TOO_LATE);
         if !is_too_late && !evidence.troubles.explain(node, at, until, &EXPLAIN) {
             wrong.push(format!(
