@@ -98,7 +98,9 @@ impl Observer {
         // First: one that differs is not to take the lease up for a moment.
         self.lease.set_differs(self.survey.itself.differs());
         // One that was started anew since it was asked to leave knows of its removal by its log alone.
-        let is_removed = is_left_out(now.membership_config.get_joint_config(), self.id);
+        let config = &now.membership_config;
+        let is_member = config.nodes().any(|(id, _)| *id == self.id);
+        let is_removed = is_left_out(config.get_joint_config(), is_member, self.id);
         self.lease.set_removed(is_removed);
         let taken = self.survey.take(&now);
         let judgement = taken.as_ref().map(|(judgement, _)| judgement);
@@ -193,9 +195,12 @@ fn set<T: PartialEq>(to: &watch::Sender<T>, new: T) {
     });
 }
 
-/// Whether a change of the voters is under way, from a set with this node to one without it.
-fn is_left_out(sets: &[BTreeSet<u64>], id: u64) -> bool {
-    sets.iter().any(|set| set.contains(&id)) && sets.last().is_some_and(|last| !last.contains(&id))
+/// Whether there is a cluster without this node, as its log has it, or a change of the voters is under way from a set with
+/// this node to one without it. It may lead until that is agreed on.
+fn is_left_out(sets: &[BTreeSet<u64>], is_member: bool, id: u64) -> bool {
+    let has = |set: &BTreeSet<u64>| set.contains(&id);
+    let is_leaving = || sets.iter().any(has) && !sets.last().is_some_and(has);
+    !sets.is_empty() && (!is_member || is_leaving())
 }
 
 #[cfg(test)]
@@ -204,13 +209,16 @@ mod tests {
 
     #[test]
     fn who_is_left_out_of_the_voters_that_are_to_come_is_being_removed() {
-        let is = |sets: &[&[u64]]| {
+        let is = |sets: &[&[u64]], is_member| {
             let sets: Vec<BTreeSet<u64>> = sets.iter().map(|set| set.iter().copied().collect()).collect();
-            is_left_out(&sets, 1)
+            is_left_out(&sets, is_member, 1)
         };
-        assert!(is(&[&[1, 2, 3], &[2, 3]]));
+        assert!(is(&[&[1, 2, 3], &[2, 3]], true));
+        assert!(is(&[&[2, 3]], false), "and who is left out of the cluster is, also where it leads still");
+        // In it; about to get a vote; without one, as a learner; the same while others change.
         let others: [&[&[u64]]; 4] =
             [&[&[1, 2, 3]], &[&[1, 2], &[1, 2, 3]], &[&[2, 3]], &[&[2, 3], &[2, 3, 4]]];
-        assert_eq!(others.map(is), [false; 4]);
+        assert_eq!(others.map(|sets| is(sets, true)), [false; 4]);
+        assert!(!is(&[], false), "it is of no cluster yet");
     }
 }
