@@ -8,10 +8,12 @@ use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, PageLimits, Sta
 use chronos_types::{Execution, ExecutionId, JobId};
 
 use crate::client::KEPT_PER_JOB;
-use crate::ledger::Seen;
-use crate::trouble::Troubles;
+use crate::ledger::{Delivery, Seen};
+use crate::trouble::{HINDERS, Troubles};
 use crate::world::since_ms;
 
+/// How long before its instant a run is planned, at most.
+const PLANNED: Duration = Duration::from_secs(2);
 /// Executions of a job that are forgotten for none that is newer. There are a few less than are kept of a job: planned runs
 /// may have been taken off the record after others were forgotten for them, and old runs that are over late stay for longer
 /// than newer ones.
@@ -62,6 +64,20 @@ impl Evidence<'_> {
         let id = ExecutionId::parse(execution).ok()?;
         let mut records = self.whole().into_iter().flat_map(|state| &state.executions);
         records.find(|record| record.id == id).map(|record| record.completed_at.map(since_ms))
+    }
+
+    /// Whether a change of its job may have withdrawn a run without its node hearing of it: that node makes it all the same,
+    /// until its lease ends, and knows nothing of what was put elsewhere in its place.
+    pub(crate) fn may_be_withdrawn_unheard(&self, delivery: &Delivery) -> bool {
+        let since = delivery.at.saturating_sub(PLANNED);
+        let mut changes = self.seen.jobs.get(&delivery.job).into_iter().flat_map(|job| &job.changes);
+        changes.any(|change| {
+            let asked = change.asked.asked;
+            let is_after_its_plan = change.asked.answered.is_none_or(|answered| answered >= since);
+            is_after_its_plan
+                && asked <= delivery.at
+                && self.troubles.explain(&delivery.node, asked, delivery.at, &HINDERS)
+        })
     }
 
     /// What a job does where its runs overlap, if a client was told of the job.

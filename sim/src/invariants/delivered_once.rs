@@ -18,7 +18,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         let from = first.at.saturating_sub(COMES_BACK);
         // A node whose clock is off gives its runs up.
         let is_off = || evidence.troubles.explain(&first.node, from, delivery.at, &[Kind::Clock]);
-        if !evidence.troubles.keep_from_record(&first.node, first.at, delivery.at) && !is_off() {
+        let is_explained = evidence.troubles.keep_from_record(&first.node, first.at, delivery.at)
+            || is_off()
+            || evidence.may_be_withdrawn_unheard(delivery);
+        if !is_explained {
             let (id, number) = (&delivery.execution, delivery.attempt);
             wrong.push(format!(
                 "attempt {number} of {id} was delivered by {} at {:?} and by {} at {:?}, and nothing was wrong with {}",

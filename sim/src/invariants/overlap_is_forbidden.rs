@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use crate::evidence::Evidence;
 use crate::ledger::Delivery;
-use crate::trouble::HINDERS;
 
-/// How long before its instant a run is planned, at most.
-const PLANNED: Duration = Duration::from_secs(2);
 /// The end of an attempt may be heard of so much sooner than it should, as far as the network alone tells.
 const JITTER: Duration = Duration::from_millis(5);
 
@@ -41,7 +38,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
             if !(goes_on.is_some() || is_under_way && !may_be_cut_off) {
                 continue;
             }
-            if is_withdrawn_unheard(evidence, next) {
+            if evidence.may_be_withdrawn_unheard(next) {
                 continue;
             }
             // What ended the first of them may be lost as late as that.
@@ -56,19 +53,6 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
         }
     }
     wrong
-}
-
-/// Whether a change may have withdrawn a run without its node hearing of it: that node makes it all the same, until its
-/// lease ends, and knows nothing of what was put elsewhere in its place.
-fn is_withdrawn_unheard(evidence: &Evidence<'_>, next: &Delivery) -> bool {
-    let since = next.at.saturating_sub(PLANNED);
-    let mut changes = evidence.seen.jobs.get(&next.job).into_iter().flat_map(|job| &job.changes);
-    changes.any(|change| {
-        let asked = change.asked.asked;
-        let is_after_its_plan =
-            change.asked.answered.is_none_or(|answered| answered >= since) && asked <= next.at;
-        is_after_its_plan && evidence.troubles.explain(&next.node, asked, next.at, &HINDERS)
-    })
 }
 
 fn is_cancelled(evidence: &Evidence<'_>, delivery: &Delivery) -> bool {
