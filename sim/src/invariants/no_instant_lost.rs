@@ -56,6 +56,13 @@ struct Span {
     version: u64,
 }
 
+impl Span {
+    fn has(&self, anchor: Millis, at: Millis) -> bool {
+        let next = |(schedule, zone): &(Schedule, Zone)| schedule.next_after(zone, anchor, at - 1);
+        self.times.as_ref().and_then(next) == Some(at)
+    }
+}
+
 struct Spans {
     all: Vec<Span>,
     anchor: Millis,
@@ -89,8 +96,13 @@ impl Spans {
 
     /// Whether a job has or had an instant at this time, by any of its schedules.
     fn have(&self, at: Millis) -> bool {
-        let mut times = self.all.iter().filter_map(|span| span.times.as_ref());
-        times.any(|(schedule, zone)| schedule.next_after(zone, self.anchor, at - 1) == Some(at))
+        self.all.iter().any(|span| span.has(self.anchor, at))
+    }
+
+    /// The same by the schedule of a version.
+    fn have_by(&self, version: u64, at: Millis) -> bool {
+        let span = self.all.iter().rev().find(|span| span.version <= version);
+        span.is_some_and(|span| span.has(self.anchor, at))
     }
 }
 
@@ -100,7 +112,8 @@ struct Found<'a> {
     state: &'a NodeState,
     row: &'a JobRow,
     runs: BTreeSet<Millis>,
-    missed: Vec<&'a Missed>,
+    /// Each with the version whose instants they are.
+    missed: Vec<(u64, &'a Missed)>,
 }
 
 impl<'a> Found<'a> {
@@ -114,7 +127,8 @@ impl<'a> Found<'a> {
             found.missed.is_none() && matches!(found.trigger, Trigger::Schedule | Trigger::CatchUp)
         };
         let runs = executions.iter().filter(is_of_schedule).map(|found| found.scheduled_time).collect();
-        let missed = executions.iter().filter_map(|found| found.missed.as_ref()).collect();
+        let missed = executions.iter().filter_map(|found| Some((found.job_version, found.missed.as_ref()?)));
+        let missed = missed.collect();
         Self { evidence, state, row, runs, missed }
     }
 
@@ -125,8 +139,11 @@ impl<'a> Found<'a> {
         // A clock that is set back finds instants missed that were run.
         if self.evidence.troubles.off_ms < MISFIRE_MS.cast_signed() / 2 {
             let runs = self.runs.iter().filter(|at| !self.waited_for_a_change(**at));
+            // A run of another schedule may have come between two of them.
+            let is_same = |at: &Millis, version| spans.have_by(version, *at);
             let both = runs.filter_map(|at| Some((at, self.passed_over(*at)?)));
-            wrong.extend(both.map(|(at, missed)| {
+            let both = both.filter(|(at, (version, _))| is_same(at, *version));
+            wrong.extend(both.map(|(at, (_, missed))| {
                 format!(
                     "{at} was run, and is told to be missed, with all of {} to {}",
                     missed.from, missed.to
@@ -152,8 +169,8 @@ impl<'a> Found<'a> {
     }
 
     /// The stretch of missed instants that one lies in.
-    fn passed_over(&self, at: Millis) -> Option<&'a Missed> {
-        self.missed.iter().copied().find(|missed| (missed.from..=missed.to).contains(&at))
+    fn passed_over(&self, at: Millis) -> Option<(u64, &'a Missed)> {
+        self.missed.iter().copied().find(|(_, missed)| (missed.from..=missed.to).contains(&at))
     }
 
     /// The first instant of a span that should be on record, and is not.
