@@ -72,10 +72,7 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Takes from everybody but the owner what they may do with a file, if it is there.
-///
-/// # Errors
-/// The operating system refuses it.
-pub fn tighten(path: &Path) -> io::Result<()> {
+fn tighten(path: &Path) -> io::Result<()> {
     let mode = match std::fs::metadata(path) {
         Ok(found) => found.permissions().mode(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -115,8 +115,7 @@ pub(super) async fn what_is_open(store: Store, node: NodeName, forgets: bool) ->
 }
 
 /// Waits until everything that is on its way into the log by now is applied here: what was this node's may be about to
-/// go to another. Answers nothing where the node stops. With the
-/// planted bug, `skips` says, it does not wait.
+/// go to another. Answers nothing where the node stops. With the planted bug, `skips` says, it does not wait.
 pub(super) async fn catch_up(proposer: Proposer, skips: bool) -> Option<()> {
     if skips {
         return Some(());
