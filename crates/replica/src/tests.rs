@@ -18,6 +18,7 @@ mod version;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -205,6 +206,18 @@ fn config(directory: &Path, name: &str) -> ReplicaConfig {
 
 fn named(node: &str) -> NodeName {
     NodeName::unchecked(node)
+}
+
+/// Has a thread do what never ends until what is returned is dropped. It does so when this returns: before, it might
+/// take along what it is given meanwhile.
+pub(crate) fn hang(hand_over: impl FnOnce(Box<dyn FnOnce() + Send>)) -> Sender<()> {
+    let ((release, held), (hangs, began)) = (channel::<()>(), channel::<()>());
+    hand_over(Box::new(move || {
+        drop(hangs);
+        while held.recv().is_ok() {}
+    }));
+    assert!(began.recv().is_err(), "nothing is sent");
+    release
 }
 
 /// Creates the job of this number, at that instant. `text` makes it as large as one likes.

@@ -150,9 +150,7 @@ impl LogStore {
     /// For tests: the thread that writes hangs, as one does on a disk that hangs, until what is returned is dropped.
     #[cfg(test)]
     pub(crate) fn hang(&self) -> std::sync::mpsc::Sender<()> {
-        let (release, held) = std::sync::mpsc::channel();
-        self.writer.cast(move |_| while held.recv().is_ok() {}).expect("the thread lives");
-        release
+        crate::tests::hang(|hang| self.writer.cast(move |_| hang()).expect("the thread lives"))
     }
 
     fn poke(&self) -> io::Result<()> {

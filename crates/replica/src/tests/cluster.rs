@@ -32,9 +32,22 @@ struct Cluster {
 impl Cluster {
     /// One, two and three, each told of all, in this order; the first founds it.
     async fn of_three() -> Self {
+        Self::of_three_with(|_| ()).await
+    }
+
+    /// The same, for what is to be seen while a leader goes on: no machine that is slow for a moment brings another one.
+    async fn of_three_that_wait_for_their_leader() -> Self {
+        Self::of_three_with(|config| config.election_timeout_ms = 60_000).await
+    }
+
+    async fn of_three_with(change: impl Fn(&mut ReplicaConfig)) -> Self {
         let mut cluster = Self::default();
         for name in ["one", "two", "three"] {
-            cluster.start(name, name == "one").await;
+            let with_founder = |config: &mut ReplicaConfig| {
+                config.bootstrap = name == "one";
+                change(config);
+            };
+            cluster.start_with(name, with_founder).await;
         }
         cluster.formed(3).await;
         cluster
@@ -145,8 +158,15 @@ async fn until<F: Future<Output = bool>>(what: &str, reached: impl Fn() -> F) {
 
 /// Until a node that is not ready says so in these words.
 async fn outside(node: &Node, words: &str) {
-    let says = || async { node.replica.is_ready().is_err_and(|why| why.contains(words)) };
-    until(&format!("it to say {words:?}"), says).await;
+    let begun = Instant::now();
+    loop {
+        let said = node.replica.is_ready();
+        if said.as_ref().is_err_and(|why| why.contains(words)) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it was to say {words:?}, and says {said:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,6 @@
 //! Nodes whose storage stands still: who leads then, what they say, and that they can be stopped.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Sender, channel};
 
 use super::*;
 use crate::progress::STANDSTILL;
@@ -15,9 +14,7 @@ impl Node {
     }
 
     fn hang_state(&self) -> Sender<()> {
-        let (release, held) = channel();
-        self.log().storage.state.cast(move |_| while held.recv().is_ok() {}).expect("the thread lives");
-        release
+        hang(|hang| self.log().storage.state.cast(move |_| hang()).expect("the thread lives"))
     }
 
     /// Waits until its storage has owed something for so long.
@@ -118,7 +115,7 @@ async fn a_leader_that_falls_silent_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_disk_hangs_keeps_the_lead_where_the_others_are_no_majority() {
-    let cluster = Cluster::of_three().await;
+    let cluster = Cluster::of_three_that_wait_for_their_leader().await;
     let (leader, others) = cluster.roles("one");
     let stuck = cluster.node(&leader);
     let term = stuck.replica.status().term;
@@ -136,7 +133,7 @@ async fn a_leader_whose_disk_hangs_keeps_the_lead_where_the_others_are_no_majori
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_follows_says_that_its_leader_commits_nothing() {
-    let cluster = Cluster::of_three().await;
+    let cluster = Cluster::of_three_that_wait_for_their_leader().await;
     let (leader, others) = cluster.roles("one");
     // Of three disks one goes on.
     let hung = [cluster.node(&leader).hang_log(), cluster.node(&others[0]).hang_log()];
