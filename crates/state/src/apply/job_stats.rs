@@ -153,8 +153,12 @@ impl Stats {
         if self.histogram.total() >= SAMPLES {
             self.histogram.halve();
         }
-        let half = histogram::percentile(self.histogram.from(0, BUCKETS), 50);
-        self.duration = half.map(|half| i64::try_from(half).unwrap_or(i64::MAX));
+        let half = histogram::percentile(self.histogram.from(0, BUCKETS), 50).unwrap_or(duration_ms);
+        // Between two buckets it would go to and fro, and be written in an index each time.
+        let known = self.duration.and_then(|known| u64::try_from(known).ok()).map(histogram::bucket);
+        if known.is_none_or(|known| known.abs_diff(histogram::bucket(half)) > 1) {
+            self.duration = Some(i64::try_from(half).unwrap_or(i64::MAX));
+        }
     }
 
     fn store(&self, context: &Context<'_>, job: JobSeq, found: Option<&Self>) -> Result<(), StateError> {

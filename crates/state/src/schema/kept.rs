@@ -6,7 +6,7 @@ pub(super) const KEPT: &str = "
 -- What the runs of a job came to, from the first one on that began or ended. last_status: of the run that began last, at
 -- last_run. failures: failed runs in a row, of those that the schedule asked for. failing_since, error_kind, status_code
 -- and host tell of these, and are null where there is none. duration: what half of the successful attempts did not
--- exceed, by the histogram.
+-- exceed, by the histogram, to within a bucket: it is to sort by.
 CREATE TABLE job_stats (
   job INTEGER PRIMARY KEY,
   last_status INTEGER NOT NULL,

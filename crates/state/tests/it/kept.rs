@@ -179,6 +179,24 @@ fn the_usual_duration_is_that_of_the_last_thousand_or_so_and_an_old_habit_fades(
     assert_eq!(kept, 2_943);
 }
 
+#[test]
+fn the_duration_that_is_sorted_by_does_not_go_to_and_fro() {
+    let mut world = raised();
+    let job = world.create("a");
+    let kept = |world: &World| -> i64 {
+        look(&world.path()).query_row("SELECT duration FROM job_stats", [], |row| row.get(0)).unwrap()
+    };
+    let mut seen = Vec::new();
+    // Around the end of a bucket, and then for good.
+    for duration in [95, 97, 96, 97, 95, 96].into_iter().chain([200; 12]) {
+        went(&mut world, &job, |at| took(at, duration));
+        seen.push(kept(&world));
+    }
+    seen.dedup();
+    assert_eq!(seen, [91, 199]);
+    assert_eq!(stats(&world, "a").duration_p50, Some(199));
+}
+
 /// The bytes that SQLite takes for a row of these values.
 fn bytes(values: &[Value]) -> usize {
     let of = |value: &Value| match value {
