@@ -158,12 +158,14 @@ struct EndedRun {
 
 fn ended(row: &Row<'_>) -> Result<EndedRun, StateError> {
     // One whose detail cannot be read is counted by what is in columns.
-    let StoredDetail { attempts, missed, .. } = StoredDetail::read(row.get_ref(6)?).unwrap_or_default();
+    let StoredDetail { attempts, missed, fire_at, .. } =
+        StoredDetail::read(row.get_ref(6)?).unwrap_or_default();
     let (scheduled_time, started_at): (Millis, Option<Millis>) = (row.get(3)?, row.get(4)?);
     Ok(EndedRun {
         status: code::status(row.get(1)?),
         trigger: code::trigger(row.get(2)?),
-        lateness: started_at.map(|at| at.saturating_sub(scheduled_time)),
+        // When it was to fire is on record where that is not its instant: with a jitter.
+        lateness: started_at.map(|at| at.saturating_sub(fire_at.unwrap_or(scheduled_time))),
         attempts,
         missed,
     })

@@ -24,7 +24,7 @@ pub struct Surplus<At> {
     pub next: Option<At>,
     /// Whether executions have rows by which they are found.
     has_lookups: bool,
-    /// How many of those rows go along.
+    /// How many such rows go along, and of what is sent in place of what the job says.
     beside: usize,
     /// Whether there was no room for one that could be forgotten.
     is_over: bool,
@@ -61,9 +61,13 @@ impl<At> Surplus<At> {
     }
 }
 
-/// How many rows at most an execution is found by that has this status and trigger.
+/// How many rows at most stand beside an execution of this status and trigger: those it is found by, and what it sends in
+/// place of what its job says.
 fn lookups_of(status: Status, trigger: i64) -> usize {
-    usize::from(status == Status::Failed) + usize::from(trigger != Trigger::Schedule.code())
+    let is_planned = matches!(code::trigger(trigger), Trigger::Schedule | Trigger::CatchUp);
+    usize::from(status == Status::Failed)
+        + usize::from(trigger != Trigger::Schedule.code())
+        + usize::from(!is_planned)
 }
 
 /// How much is kept of each job.

@@ -451,6 +451,18 @@ fn the_figures_of_a_job_are_those_of_its_executions_on_record() {
 }
 
 #[test]
+fn a_run_with_a_jitter_is_no_later_by_it_in_the_figures_of_all_and_of_its_job() {
+    let mut world = raised();
+    let job = world.create("a");
+    let step = with(run(&job, 1_000), |run| run.fire_at = 1_700);
+    let fire = fire_of(&world.done(900, plan([step])));
+    world.done(1_800, report(&fire, delivered(1, 1_703)));
+    let of_job = world.ask(|r| r.job_figures(job.seq, (0, HOUR), HOUR, PageLimits::of(1)));
+    let late = |figures: &Figures| figures.lateness().map(|lateness| lateness.max);
+    assert_eq!((late(&all(&world, HOUR)[0].1), late(&of_job.series[0].1)), (Some(3), Some(3)));
+}
+
+#[test]
 fn what_is_kept_of_a_job_is_found_by_an_index() {
     let world = raised();
     let db = look(&world.path());

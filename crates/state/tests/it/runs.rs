@@ -99,6 +99,22 @@ fn what_a_run_sends_is_forgotten_with_it_and_counts_among_the_rows() {
 }
 
 #[test]
+fn what_retention_names_is_forgotten_at_once_with_what_it_has_sent() {
+    let (mut world, job) = world();
+    for at in 1..=300_i64 {
+        let id = ExecutionId::manual(job.job.id, at, at.to_be_bytes().repeat(2)[..10].try_into().unwrap());
+        let run = overriding(trigger(&job, id, None), overrides("x"));
+        let fire = fire_of(&world.run(at, run).1);
+        world.done(at, report(&fire, failed(1, at, None)));
+    }
+    // Each is a failure, was asked for by hand and sent something of its own: four rows.
+    let named = world.overfull(0, u64::MAX);
+    assert_eq!(named.executions.len(), MAX_ROWS / 4);
+    world.done(400, Command::Trim(named));
+    assert_eq!(world.held(job.seq), 300 - 250);
+}
+
+#[test]
 fn before_version_2_nothing_of_this_is_done() {
     let mut world = World::new();
     let job = world.create_as(allowing("a"));
