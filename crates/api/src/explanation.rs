@@ -20,6 +20,19 @@ pub struct Explanation {
     pub next: String,
     /// What changed in the job since its last success; null where nothing did, or no earlier success is on record.
     pub changed: Option<ChangeSinceSuccess>,
+    /// How many other jobs fail in the same way now: with the same host, kind of error and status. Present where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<OthersFailing>,
+}
+
+/// How many other jobs fail in the same way now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OthersFailing {
+    /// How many, of the 20,000 that failed most often in a row.
+    #[schema(example = 12)]
+    pub count: u64,
+    /// Whether these are all; false where 20,000 jobs fail, or more.
+    pub exact: bool,
 }
 
 /// What changed in a job between its last success and an execution.

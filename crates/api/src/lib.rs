@@ -49,7 +49,7 @@ pub use cluster::{
 };
 pub use event::{ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, StreamEvent};
 pub use execution::{Attempt, Cancellation, Execution, Missed, WebhookRequest, WebhookResponse};
-pub use explanation::{ChangeSinceSuccess, Explanation};
+pub use explanation::{ChangeSinceSuccess, Explanation, OthersFailing};
 pub use health::{Health, Readiness};
 pub use job::{Job, JobInput, JobVersion, LastRun};
 pub use job_input::CheckSchedule;

@@ -3,7 +3,7 @@
 mod fields;
 mod sentences;
 
-use chronos_state::{ExecutionRow, Reader, StateError, VersionRow};
+use chronos_state::{ExecutionRow, OthersFailing, Reader, StateError, VersionRow};
 use chronos_types::{By, Millis, Status};
 
 /// So many executions before it are looked at for the last success of the job.
@@ -18,6 +18,8 @@ pub struct Explanation {
     pub next: String,
     /// What changed in the job since its last success, where anything did.
     pub changed: Option<Change>,
+    /// How many other jobs fail in the same way now, where it failed.
+    pub others: Option<OthersFailing>,
 }
 
 /// What changed in a job between its last success and an execution.
@@ -41,7 +43,8 @@ pub(crate) fn explain(reader: &Reader, row: &ExecutionRow) -> Result<Option<Expl
     // A run that was not made says nothing of its job's request.
     let ran = matches!(row.execution.status, Status::Failed | Status::Retrying);
     let changed = if ran { changed(reader, row)? } else { None };
-    Ok(Some(Explanation { what, next, changed }))
+    let others = reader.others_failing(row.execution.id)?;
+    Ok(Some(Explanation { what, next, changed, others }))
 }
 
 /// What changed in the job since the last success before an execution.

@@ -1,11 +1,13 @@
 //! What is on record, as clients see it: also what this release refuses, as far as it can be read.
 
 use chronos_api::{
-    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, RetryPolicy, TextMap, Webhook,
+    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, OthersFailing, RetryPolicy, TextMap,
+    Webhook,
 };
 use chronos_engine::{Change, Explanation, Schedules};
 use chronos_state::{
-    BadSpec, ExecutionRow, JobRow, ReadSpec, StoredRetry, StoredSpec, StoredWebhook, VersionRow,
+    self as state, BadSpec, ExecutionRow, JobRow, ReadSpec, StoredRetry, StoredSpec, StoredWebhook,
+    VersionRow,
 };
 use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3339, is_credential_header};
 
@@ -32,7 +34,7 @@ pub(crate) fn execution(row: &ExecutionRow) -> Execution {
 
 /// Why an execution did not succeed.
 pub(crate) fn explanation(why: Explanation) -> chronos_api::Explanation {
-    let Explanation { what, next, changed } = why;
+    let Explanation { what, next, changed, others } = why;
     chronos_api::Explanation {
         what,
         next,
@@ -41,6 +43,7 @@ pub(crate) fn explanation(why: Explanation) -> chronos_api::Explanation {
             let fields = fields.into_iter().map(str::to_owned).collect();
             ChangeSinceSuccess::new((from_version, version), at, fields, by.as_ref())
         }),
+        others: others.map(|state::OthersFailing { count, exact }| OthersFailing { count, exact }),
     }
 }
 

@@ -43,8 +43,8 @@ pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EnabledName, EndingPause, EventJob, EventPage,
     EventPlace, ExecutionFilter, ExecutionRow, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures,
     JobFilter, JobMark, JobOutcome, JobRow, JobStats, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow,
-    PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus, Surplus,
-    TextCondition, VersionRow, WaitingRuns,
+    OthersFailing, PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus,
+    Surplus, TextCondition, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

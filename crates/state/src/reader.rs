@@ -28,7 +28,7 @@ pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
 pub use events::{EventJob, EventPage, EventPlace, RecordedEvent};
 pub use executions::{ExecutionFilter, ExecutionRow};
-pub use failing::{Failing, FailingAlike};
+pub use failing::{Failing, FailingAlike, OthersFailing};
 pub use figures::{FiguresFrom, JobFigures};
 pub use jobs::{JobFilter, JobRow, JobsAmong, VersionRow};
 pub use nodes::OpenRun;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chronos_types::{ErrorKind, Millis};
+use chronos_types::{ErrorKind, ExecutionId, Millis};
+use rusqlite::Row;
 
 use super::connection::Reader;
 use crate::command::STATS_SINCE;
@@ -32,6 +33,15 @@ pub struct Failing {
     pub complete: bool,
 }
 
+/// How many other jobs fail as an execution did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OthersFailing {
+    /// How many there are, of those that were looked at.
+    pub count: u64,
+    /// Whether these are all.
+    pub exact: bool,
+}
+
 /// Jobs that fail alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailingAlike {
@@ -54,6 +64,36 @@ pub struct FailingAlike {
 }
 
 impl Reader {
+    /// How many other jobs fail now as an execution did: by the same host, kind of error and status. None where it did
+    /// not fail, or before that was kept.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn others_failing(&self, id: ExecutionId) -> Result<Option<OthersFailing>, StateError> {
+        if schema::version(&self.connection)? < STATS_SINCE {
+            return Ok(None);
+        }
+        // The subquery goes along the index, and ends after as many as are looked at.
+        let sql = concat!(
+            "SELECT f.id, count(s.job), coalesce(sum(s.host = f.host AND s.error_kind IS f.error_kind
+                AND s.status_code IS f.status_code AND s.job <> f.job
+                AND EXISTS (SELECT 1 FROM jobs j WHERE j.seq = s.job AND ",
+            enabled_job!("j."),
+            ") AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.job = s.job)), 0)
+            FROM failures f LEFT JOIN
+                (SELECT job, host, error_kind, status_code FROM job_stats INDEXED BY job_stats_failures
+                WHERE failures > 0 ORDER BY failures DESC, job DESC LIMIT ?2) s
+            WHERE f.id = ?1 GROUP BY f.id"
+        );
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((id.as_bytes(), LOOKED_AT))?;
+        let read = |row: &Row<'_>| {
+            let (seen, count): (usize, u64) = (row.get(1)?, row.get(2)?);
+            Ok(OthersFailing { count, exact: seen < LOOKED_AT })
+        };
+        rows.next()?.map(|row| row::read("failures", row, read)).transpose()
+    }
+
     /// The jobs that are enabled and not paused and whose last run failed, of those that the schedule asked for; at most `limit` groups.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! Answers that are kept: what the runs of a job came to, where failures are found, and figures of all that was done.
 
 use chronos_state::{
-    ClockWord, Command, FailingAlike, Figures, Fire, HostFailures, JobRow, JobStats, MAX_ROWS, PageLimits,
-    PlanStep, Reader, Reported, Trim,
+    ClockWord, Command, FailingAlike, Figures, Fire, HostFailures, JobRow, JobStats, MAX_ROWS, OthersFailing,
+    PageLimits, PlanStep, Reader, Reported, Trim,
 };
 use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, TargetUrl, Trigger, Waited};
+use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use crate::support::*;
@@ -415,6 +416,52 @@ fn jobs_that_fail_alike_are_told_together_and_those_that_do_not_run_are_not() {
     assert_eq!(world.ask(|r| r.failing(9)).jobs, 2);
     world.run(3_100, delete(&jobs[4]));
     assert_eq!(world.ask(|r| r.failing(9)).jobs, 1);
+}
+
+#[test]
+fn how_many_other_jobs_fail_as_an_execution_did_is_counted() {
+    let mut world = raised();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let host = |name: &str| if name == "f" { "other" } else { "same" };
+    let jobs: Vec<_> = names.iter().map(|name| world.create_as(calls(name, host(name)))).collect();
+    let fires: Vec<_> = jobs.iter().map(|job| went(&mut world, job, |at| failed(1, at, None))).collect();
+    let others = |world: &World, n: usize| world.ask(|r| r.others_failing(fires[n].run.execution));
+    let found = |count| Some(OthersFailing { count, exact: true });
+    assert_eq!([others(&world, 0), others(&world, 5)], [found(4), found(0)]);
+    // Those that do well again, that are off, paused or gone, or that fail otherwise, do not count.
+    went(&mut world, &jobs[1], |at| delivered(1, at));
+    let off = JobSpec { enabled: false, ..calls("c", "same") };
+    world.run(3_000, put(jobs[2].job.id, Some(1), off, None));
+    world.run(3_050, pause(&jobs[3], None, None));
+    assert_eq!(others(&world, 0), found(1));
+    let other_kind = went(&mut world, &jobs[4], timed_out);
+    assert_eq!(others(&world, 0), found(0));
+    world.run(4_000, delete(&jobs[4]));
+    assert_eq!(others(&world, 0), found(0));
+    let gone = world.ask(|r| r.others_failing(other_kind.run.execution));
+    assert!(gone.is_some(), "its record stays");
+    let good = went(&mut world, &jobs[1], |at| delivered(1, at));
+    assert_eq!(world.ask(|r| r.others_failing(good.run.execution)), None);
+}
+
+#[test]
+fn of_very_many_jobs_that_fail_those_that_failed_most_often_are_looked_at() {
+    let mut world = raised();
+    let job = world.create("a");
+    let fire = went(&mut world, &job, |at| failed(1, at, None));
+    let others = |world: &World| world.ask(|r| r.others_failing(fire.run.execution)).expect("it failed");
+    let db = Connection::open(world.path()).unwrap();
+    // They failed twice in a row, and are jobs of nobody.
+    let plant = |from: i64, to: i64| {
+        let sql = "WITH RECURSIVE n(job) AS (SELECT ?1 UNION ALL SELECT job + 1 FROM n WHERE job < ?2)
+            INSERT INTO job_stats SELECT job, 4, 1, 2, NULL, NULL, 1, 1, 6, 503, 'h', NULL, 0 FROM n";
+        db.execute(sql, (from, to)).unwrap();
+    };
+    plant(1_000, 20_997);
+    assert_eq!(others(&world), OthersFailing { count: 0, exact: true });
+    plant(20_998, 20_998);
+    assert_eq!(others(&world), OthersFailing { count: 0, exact: false });
+    assert!(world.ask(|r| r.failing(9)).complete, "of these only one is a job");
 }
 
 #[test]

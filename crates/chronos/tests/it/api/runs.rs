@@ -312,6 +312,24 @@ async fn a_failure_is_explained_with_what_changed_since_the_last_success() {
 }
 
 #[tokio::test]
+async fn an_explanation_counts_the_other_jobs_that_fail_alike() {
+    let (receiver, server) = (Receiver::start().await, start().await);
+    receiver.respond(|_| Answer::status(404));
+    for name in ["one", "two"] {
+        let mut job = manual(name, json!({"url": receiver.url("/")}));
+        job["schedule"] = "@every 1s".into();
+        server.create(&job).await;
+    }
+    let others = |failed: Value| failed["explanation"]["others"].clone();
+    until("both to fail", || async {
+        let page = server.get("/jobs/one/executions?status=failed").await.ok(200);
+        let newest = page["executions"].get(0)?["id"].as_str()?.to_owned();
+        (others(server.execution("one", &newest).await) == json!({"count": 1, "exact": true})).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_skipped_or_cancelled_is_explained_too() {
     let (receiver, server) = (Receiver::start().await, start().await);
     let gate = Gate::closed();
