@@ -14,6 +14,8 @@ pub enum StreamEvent {
     Execution(ExecutionEvent),
     /// Something happened to a job.
     Job(JobEvent),
+    /// Something happened to an operation.
+    Operation(OperationEvent),
     /// Something happened to the cluster.
     Cluster(ClusterEvent),
     /// Events summed up.
@@ -32,9 +34,10 @@ pub enum StreamEvent {
     "attempts": 3, "status_code": 503, "error_kind": "status", "duration_ms": 7412
 }))]
 pub struct ExecutionEvent {
-    /// `execution.triggered` (a run was asked for by hand), `execution.started` (an attempt is under way that lasts),
-    /// `execution.retrying`, `execution.succeeded`, `execution.failed`, `execution.cancelled`, `execution.skipped`, or
-    /// `execution.missed` (a stretch of instants that the job's missed-runs policy passes over).
+    /// `execution.triggered` (a run was asked for: by hand, as a replay or by an operation), `execution.started` (an
+    /// attempt is under way that lasts), `execution.retrying`, `execution.succeeded`, `execution.failed`,
+    /// `execution.cancelled`, `execution.skipped`, or `execution.missed` (a stretch of instants that the job's
+    /// missed-runs policy passes over).
     #[serde(rename = "type")]
     #[schema(example = "execution.failed")]
     pub kind: String,
@@ -48,7 +51,7 @@ pub struct ExecutionEvent {
     /// The name that the job has now, or had last; null where the job is not on record any more.
     #[schema(example = "nightly-report")]
     pub job_name: Option<String>,
-    /// `schedule`, `manual`, `catch_up` or `replay`.
+    /// `schedule`, `manual`, `catch_up`, `replay` or `backfill`.
     #[schema(example = "schedule")]
     pub trigger: String,
     /// The instant it was scheduled for.
@@ -89,6 +92,28 @@ pub struct JobEvent {
     pub job_name: String,
     /// Its version then; of one that was deleted, the last one.
     pub job_version: u64,
+}
+
+/// Something happened to an operation. The operation itself says more: `GET /operations/{operation_id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "type": "operation.progressed", "time": "2026-11-23T10:05:00.412Z",
+    "operation_id": "019ab2c4-5d6e-7f80-9a0b-1c2d3e4f5a6b", "done": 120, "refused": 2
+}))]
+pub struct OperationEvent {
+    /// `operation.started`, `operation.progressed`, `operation.done` or `operation.cancelled`.
+    #[serde(rename = "type")]
+    #[schema(example = "operation.progressed")]
+    pub kind: String,
+    /// When it was put on record.
+    #[schema(format = DateTime)]
+    pub time: String,
+    /// The operation.
+    pub operation_id: String,
+    /// With so many it was done by then.
+    pub done: u64,
+    /// With so many it could not be done.
+    pub refused: u64,
 }
 
 /// Something happened to the cluster, as the node that tells it has noticed. It has no id, and is not told again.
@@ -163,6 +188,7 @@ impl StreamEvent {
         match self {
             Self::Execution(event) => &event.kind,
             Self::Job(event) => &event.kind,
+            Self::Operation(event) => &event.kind,
             Self::Cluster(event) => &event.kind,
             Self::Digest(event) => &event.kind,
             Self::Reset(event) => &event.kind,
@@ -178,6 +204,7 @@ impl StreamEvent {
             Some((_, "digest")) => Self::Digest(serde_json::from_value(data)?),
             Some(("execution", _)) => Self::Execution(serde_json::from_value(data)?),
             Some(("job", _)) => Self::Job(serde_json::from_value(data)?),
+            Some(("operation", _)) => Self::Operation(serde_json::from_value(data)?),
             Some(("cluster", _)) => Self::Cluster(serde_json::from_value(data)?),
             None if kind == "reset" => Self::Reset(serde_json::from_value(data)?),
             _ => return Ok(None),

@@ -47,7 +47,9 @@ pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
     TransferRequest, TransferResponse,
 };
-pub use event::{ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, StreamEvent};
+pub use event::{
+    ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, OperationEvent, StreamEvent,
+};
 pub use execution::{Attempt, Cancellation, Execution, Missed, WebhookRequest, WebhookResponse};
 pub use explanation::{ChangeSinceSuccess, Explanation, OthersFailing};
 pub use health::{Health, Readiness};

@@ -45,7 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(listen))
 }
 
-/// Listen for what happens to jobs and executions, as server-sent events.
+/// Listen for what happens to jobs, executions and operations, as server-sent events.
 ///
 /// The `id` of an event is its place in the cluster's log, `<cluster>-<index>-<n>`, the same on every node: a client that
 /// comes back with the last one it heard, to any node, misses nothing and hears nothing twice. Events are kept for an hour,

@@ -49,7 +49,7 @@ pub use reader::{
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
-pub use stored::event::{Event, ExecutionEvent, JobEvent};
+pub use stored::event::{Event, ExecutionEvent, JobEvent, OperationEvent};
 pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;
 pub use stored::overrides::StoredOverrides;

@@ -12,7 +12,7 @@ choice! {
         JobChanged "job.changed",
         /// A job was deleted.
         JobDeleted "job.deleted",
-        /// A run was asked for by hand.
+        /// A run was asked for: by hand, as a replay or by an operation.
         ExecutionTriggered "execution.triggered",
         /// An attempt is under way that lasts.
         ExecutionStarted "execution.started",
@@ -28,6 +28,14 @@ choice! {
         ExecutionSkipped "execution.skipped",
         /// A stretch of instants that the missed-runs policy passes over.
         ExecutionMissed "execution.missed",
+        /// An operation was made.
+        OperationStarted "operation.started",
+        /// An operation has come further.
+        OperationProgressed "operation.progressed",
+        /// An operation is over.
+        OperationDone "operation.done",
+        /// An operation was ended before its end.
+        OperationCancelled "operation.cancelled",
         /// Another node leads, or none that is known.
         ClusterLeader "cluster.leader_changed",
         /// A node became a member.
@@ -62,6 +70,10 @@ impl EventType {
             Self::JobCreated
             | Self::JobChanged
             | Self::JobDeleted
+            | Self::OperationStarted
+            | Self::OperationProgressed
+            | Self::OperationDone
+            | Self::OperationCancelled
             | Self::ClusterLeader
             | Self::ClusterJoined
             | Self::ClusterLeft
@@ -102,7 +114,7 @@ mod tests {
         for what in EventType::ALL {
             let is_run = what.status().is_some();
             assert_eq!(what.topic() == "execution", is_run, "{what:?}");
-            assert!(["job", "execution", "cluster"].contains(&what.topic()), "{what:?}");
+            assert!(["job", "execution", "operation", "cluster"].contains(&what.topic()), "{what:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod filters;
+mod operations;
 mod resume;
 mod stream;
 

@@ -44,7 +44,7 @@ impl ClusterWatch {
         let mut leadership = self.replica.leadership();
         let mut before: Option<Seen> = None;
         loop {
-            if self.hub.wants_cluster() {
+            if self.hub.wants(None) {
                 let leader = leadership.borrow_and_update().leader.clone();
                 let seen = self.look(leader).await;
                 let known = before.take().unwrap_or_else(|| seen.clone());

@@ -114,7 +114,7 @@ mod tests {
     use crate::events::told::{HeldCount, News};
 
     fn told(n: u32, event: Event) -> Arc<Told> {
-        let job = event.job();
+        let job = event.job().expect("a job");
         let id = JobId::new(0, [u8::try_from(job.get() % 250).unwrap_or_default(); 10]);
         let known = EventJob { id, name: "a".into(), tags: BTreeMap::new() };
         let place = Some(EventPlace { index: 7, n });

@@ -130,17 +130,18 @@ impl KnownJobs {
         &mut self,
         reader: &Reader,
         events: Vec<RecordedEvent>,
-        wanted: impl Fn(JobSeq) -> bool,
+        wanted: impl Fn(Option<JobSeq>) -> bool,
         held: &HeldCount,
     ) -> Result<Vec<Arc<Told>>, StateError> {
         let mut told = Vec::with_capacity(events.len());
         for RecordedEvent { place, at, event } in events {
             let (job, what) = (event.job(), event.what());
-            if matches!(what, EventType::JobChanged | EventType::JobDeleted) {
+            if let (EventType::JobChanged | EventType::JobDeleted, Some(job)) = (what, job) {
                 self.0.remove(&job);
             }
             if wanted(job) {
-                let news = News::of(event, self.get(reader, job)?);
+                let known = job.map(|job| self.get(reader, job)).transpose()?.flatten();
+                let news = News::of(event, known);
                 told.push(Arc::new(Told::new(Some(place), at, news, held)));
             }
         }

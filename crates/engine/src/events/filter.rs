@@ -35,6 +35,7 @@ impl EventFilter {
         match event {
             Event::Job(event) => self.may_want_job(event),
             Event::Execution(event) => self.may_want_run(event),
+            Event::Operation(event) => self.wants_no_job(event.what),
         }
     }
 
@@ -61,7 +62,8 @@ impl EventFilter {
         match news {
             News::Job(event, job) => self.may_want_job(event) && self.wants_job(job.as_deref()),
             News::Execution(event, job) => self.may_want_run(event) && self.wants_job(job.as_deref()),
-            News::Cluster(event) => self.wants_cluster(event.what),
+            News::Operation(event) => self.wants_no_job(event.what),
+            News::Cluster(event) => self.wants_no_job(event.what),
         }
     }
 
@@ -71,8 +73,8 @@ impl EventFilter {
         self.tags.iter().all(has)
     }
 
-    /// Whether an event of the cluster is wanted.
-    pub(super) fn wants_cluster(&self, what: EventType) -> bool {
+    /// Whether an event is wanted that is about no job: of the cluster, or of an operation.
+    fn wants_no_job(&self, what: EventType) -> bool {
         let Self { types, statuses, triggers, error_kinds, tags, job } = self;
         is_among(types, Some(what))
             && statuses.is_empty()

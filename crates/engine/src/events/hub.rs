@@ -149,15 +149,10 @@ impl EventHub {
         self.lock().position
     }
 
-    /// Whether anybody listens for events of a job.
-    pub(super) fn wants(&self, job: JobSeq) -> bool {
+    /// Whether anybody listens for events of a job, or for those that are about none.
+    pub(super) fn wants(&self, job: Option<JobSeq>) -> bool {
         let listeners = self.lock();
-        !listeners.any.is_empty() || listeners.by_job.contains_key(&job)
-    }
-
-    /// Whether anybody listens for what happens to the cluster.
-    pub(super) fn wants_cluster(&self) -> bool {
-        !self.lock().any.is_empty()
+        !listeners.any.is_empty() || job.is_some_and(|job| listeners.by_job.contains_key(&job))
     }
 
     /// Hands over what came up to a place. Where it is not `all` that came, but what was wanted when `begun` had ever begun
@@ -202,7 +197,7 @@ impl EventHub {
         let mut slow = Vec::new();
         for number in &listeners.any {
             let Some(listener) = listeners.all.get(number) else { continue };
-            if listener.filter.wants_cluster(told.what()) && !listener.queue.put([Arc::clone(told)]) {
+            if listener.filter.wants(&told.news) && !listener.queue.put([Arc::clone(told)]) {
                 slow.push(*number);
             }
         }
@@ -326,9 +321,9 @@ mod tests {
         hand_over(&hub, 2..6, 1);
         assert_eq!((waiting(&any), waiting(&one)), (vec![1, 2, 3, 4, 5], vec![1, 2, 5]));
         drop(any);
-        assert!(hub.wants(JobSeq::new(1)) && !hub.wants(JobSeq::new(2)) && !hub.wants_cluster());
+        assert!(hub.wants(Some(JobSeq::new(1))) && !hub.wants(Some(JobSeq::new(2))) && !hub.wants(None));
         drop(one);
-        assert!(!hub.wants(JobSeq::new(1)));
+        assert!(!hub.wants(Some(JobSeq::new(1))));
         assert_eq!((hub.next(), hub.held().get()), (None, 0));
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use chronos_state::{Event, EventJob, EventPlace, ExecutionEvent, JobEvent, JobSeq};
+use chronos_state::{Event, EventJob, EventPlace, ExecutionEvent, JobEvent, JobSeq, OperationEvent};
 use chronos_types::{EventType, JobId, Millis, NodeName};
 
 /// An event as those who listen get it. One is made for all of them.
@@ -27,6 +27,8 @@ pub enum News {
     Job(JobEvent, Option<Arc<EventJob>>),
     /// To an execution, and the same of its job.
     Execution(ExecutionEvent, Option<Arc<EventJob>>),
+    /// To an operation.
+    Operation(OperationEvent),
     /// To the cluster.
     Cluster(ClusterEvent),
 }
@@ -51,6 +53,7 @@ impl Told {
         match &self.news {
             News::Job(event, _) => event.what,
             News::Execution(event, _) => event.what,
+            News::Operation(event) => event.what,
             News::Cluster(event) => event.what,
         }
     }
@@ -65,7 +68,7 @@ impl Told {
         match &self.news {
             News::Job(event, _) => Some((event.job, Some(event.id))),
             News::Execution(event, job) => Some((event.job, job.as_ref().map(|job| job.id))),
-            News::Cluster(_) => None,
+            News::Operation(_) | News::Cluster(_) => None,
         }
     }
 }
@@ -75,6 +78,7 @@ impl News {
         match event {
             Event::Job(event) => Self::Job(event, job),
             Event::Execution(event) => Self::Execution(event, job),
+            Event::Operation(event) => Self::Operation(event),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use chronos_api::{ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, StreamEvent};
+use chronos_api::{
+    ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, OperationEvent, StreamEvent,
+};
 use chronos_engine::{Digest, EventId, Heard, News, ResetReason, Told};
 use chronos_state::EventPlace;
 use chronos_types::{Status, format_rfc3339};
@@ -52,6 +54,13 @@ fn event(cluster: &str, told: &Told) -> Vec<u8> {
             job_id: event.id.to_string(),
             job_name: event.name.clone(),
             job_version: event.version,
+        }),
+        News::Operation(event) => StreamEvent::Operation(OperationEvent {
+            kind,
+            time,
+            operation_id: event.id.to_string(),
+            done: event.done,
+            refused: event.refused,
         }),
         News::Cluster(event) => StreamEvent::Cluster(ClusterEvent {
             kind,

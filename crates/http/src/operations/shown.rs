@@ -1,7 +1,9 @@
 //! Operations as clients see them.
 
 use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
-use chronos_state::{BulkAction, ItemError, OperationRow, OperationSpec, PatchText, RefusedItem, Targets};
+use chronos_state::{
+    BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, Targets,
+};
 use chronos_types::{DurationMs, format_rfc3339};
 use serde_json::Value;
 
@@ -125,6 +127,10 @@ fn redact(value: &mut Value) {
 pub(super) fn error(item: RefusedItem) -> OperationError {
     let RefusedItem { target, error } = item;
     let (code, message) = match error {
+        // Nobody knows whether there ever was one of this name.
+        ItemError::Refused(Refusal::NoSuchJob) => {
+            (Code::JobNotFound.as_str(), "there is no such job, or not any more".to_owned())
+        }
         ItemError::Refused(refusal) => ApiError::from(refusal).told(),
         ItemError::Invalid(why) => (Code::Invalid.as_str(), why),
     };

@@ -1,7 +1,7 @@
 //! Operations: they are made, go on in steps, and end. What a step does with a target is what a client could have asked
 //! for, and is judged in the same way. What is refused is counted, and the first of it kept with the reason.
 
-use chronos_types::{By, Millis, OperationId};
+use chronos_types::{By, EventType, Millis, OperationId};
 use rusqlite::Row;
 
 use super::context::Context;
@@ -11,6 +11,7 @@ use crate::command::{
 };
 use crate::error::StateError;
 use crate::outcome::{Outcome, Refusal};
+use crate::stored::event::{Event, OperationEvent};
 use crate::stored::operation::{self as stored, StoredEnd, StoredOperation};
 use crate::stored::row;
 
@@ -76,6 +77,7 @@ fn make(context: &Context<'_>, begin: &BeginOperation, by: Option<&By>) -> Resul
         cancelled: None,
     };
     progress.store(context)?;
+    progress.tell(context, EventType::OperationStarted);
     forget_old(context)?;
     Ok(Outcome::Operation { id: *id })
 }
@@ -117,6 +119,9 @@ fn go_on(context: &mut Context<'_>, step: &OperationStep) -> Result<Outcome, Sta
         if !one(context, &frozen, item, &mut progress)? {
             // What comes behind it is proposed anew, with it.
             progress.store(context)?;
+            if progress.cursor != Some(step.from) {
+                progress.tell(context, EventType::OperationProgressed);
+            }
             return Ok(Outcome::Done);
         }
         progress.cursor = Some(item.place);
@@ -124,6 +129,8 @@ fn go_on(context: &mut Context<'_>, step: &OperationStep) -> Result<Outcome, Sta
     progress.cursor = Some(step.to);
     progress.ended_at = step.is_last.then_some(context.at);
     progress.store(context)?;
+    let what = if step.is_last { EventType::OperationDone } else { EventType::OperationProgressed };
+    progress.tell(context, what);
     Ok(Outcome::Done)
 }
 
@@ -185,6 +192,7 @@ fn cancel(context: &Context<'_>, id: OperationId, by: Option<&By>) -> Result<Out
     progress.ended_at = Some(context.at);
     progress.cancelled = Some(stored::to_json(&StoredEnd { by: by.cloned() })?);
     progress.store(context)?;
+    progress.tell(context, EventType::OperationCancelled);
     Ok(Outcome::Operation { id })
 }
 
@@ -217,6 +225,12 @@ fn frozen(context: &Context<'_>, id: OperationId) -> Result<Frozen, StateError> 
 }
 
 impl Progress {
+    /// Tells whoever listens how far it is.
+    fn tell(&self, context: &Context<'_>, what: EventType) {
+        let Self { id, done, refused, .. } = *self;
+        context.events.add(context.at, &Event::Operation(OperationEvent { what, id, done, refused }));
+    }
+
     fn store(&self, context: &Context<'_>) -> Result<(), StateError> {
         let Self { id, cursor, done, refused, ended_at, cancelled } = self;
         let cursor = cursor.as_ref().map_or(Ok(String::new()), stored::to_json)?;

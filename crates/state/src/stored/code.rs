@@ -69,6 +69,10 @@ impl Code for EventType {
         Self::ExecutionCancelled,
         Self::ExecutionSkipped,
         Self::ExecutionMissed,
+        Self::OperationStarted,
+        Self::OperationProgressed,
+        Self::OperationDone,
+        Self::OperationCancelled,
     ];
 }
 

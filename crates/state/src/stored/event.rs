@@ -4,7 +4,7 @@
 //! counted from that of the entry, and nothing that can be looked up when the event is told. What is not known here is
 //! for a later version of the cluster to bring: all nodes of one version write the same.
 
-use chronos_types::{ErrorKind, EventType, ExecutionId, JobId, Millis, Trigger};
+use chronos_types::{ErrorKind, EventType, ExecutionId, JobId, Millis, OperationId, Trigger};
 
 use super::code::Code;
 use crate::run::JobSeq;
@@ -16,6 +16,8 @@ pub enum Event {
     Job(JobEvent),
     /// To an execution.
     Execution(ExecutionEvent),
+    /// To an operation.
+    Operation(OperationEvent),
 }
 
 /// What happened to a job.
@@ -56,6 +58,19 @@ pub struct ExecutionEvent {
     pub duration_ms: Option<u64>,
 }
 
+/// What happened to an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationEvent {
+    /// What it was.
+    pub what: EventType,
+    /// The operation.
+    pub id: OperationId,
+    /// With so many targets it had done what was asked for.
+    pub done: u64,
+    /// With so many nothing could be done.
+    pub refused: u64,
+}
+
 const HAS_STATUS_CODE: u8 = 1;
 const HAS_ERROR_KIND: u8 = 2;
 const HAS_DURATION: u8 = 4;
@@ -67,15 +82,17 @@ impl Event {
         match self {
             Self::Job(event) => event.what,
             Self::Execution(event) => event.what,
+            Self::Operation(event) => event.what,
         }
     }
 
-    /// The job that it is about.
+    /// The job that it is about; none of what is about an operation.
     #[must_use]
-    pub fn job(&self) -> JobSeq {
+    pub fn job(&self) -> Option<JobSeq> {
         match self {
-            Self::Job(event) => event.job,
-            Self::Execution(event) => event.job,
+            Self::Job(event) => Some(event.job),
+            Self::Execution(event) => Some(event.job),
+            Self::Operation(_) => None,
         }
     }
 
@@ -91,6 +108,12 @@ impl Event {
                 out.extend_from_slice(name.as_bytes());
             }
             Self::Execution(event) => event.write(at, out),
+            Self::Operation(OperationEvent { what, id, done, refused }) => {
+                code(*what, out);
+                out.extend_from_slice(id.as_bytes());
+                number(*done, out);
+                number(*refused, out);
+            }
         }
     }
 }
@@ -164,6 +187,11 @@ struct Rest<'a>(&'a [u8]);
 impl Rest<'_> {
     fn event(&mut self, at: Millis) -> Option<Event> {
         let what: EventType = self.code()?;
+        if what.topic() == EventType::OperationDone.topic() {
+            let (id, done, refused) =
+                (OperationId::from_bytes(self.bytes()?), self.number()?, self.number()?);
+            return Some(Event::Operation(OperationEvent { what, id, done, refused }));
+        }
         let job = JobSeq::new(self.number()?.cast_signed());
         let id = self.bytes()?;
         if what.status().is_none() {
@@ -263,7 +291,14 @@ mod tests {
                 name: name.into(),
             })
         };
-        let mut events = vec![job(1, "a"), job(u64::MAX, &"x".repeat(255)), job(3, "")];
+        let operation = OperationEvent {
+            what: EventType::OperationProgressed,
+            id: OperationId::from_bytes([5; 16]),
+            done: 1_000,
+            refused: u64::MAX,
+        };
+        let mut events =
+            vec![Event::Operation(operation), job(1, "a"), job(u64::MAX, &"x".repeat(255)), job(3, "")];
         for what in EventType::ALL.iter().filter(|what| what.status().is_some()) {
             events.push(Event::Execution(run(*what)));
             for kind in ErrorKind::ALL {

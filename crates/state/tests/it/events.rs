@@ -22,7 +22,7 @@ impl World {
         self.ask(|r| r.events(after, usize::MAX))
     }
 
-    fn all_events(&self) -> Vec<RecordedEvent> {
+    pub fn all_events(&self) -> Vec<RecordedEvent> {
         self.events(EventPlace::default()).events
     }
 

@@ -1,10 +1,10 @@
 //! Operations: they go on in steps, each from where the last one ended, and do nothing twice.
 
 use chronos_state::{
-    Command, Cursor, Effect, Filter, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, MAX_OPERATIONS, OperationRow,
-    OperationRun, OperationWord, Outcome, Refusal, Targets, Todo, TriggerRun,
+    Command, Cursor, Effect, Event, Filter, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, MAX_OPERATIONS,
+    OperationRow, OperationRun, OperationWord, Outcome, Refusal, Targets, Todo, TriggerRun,
 };
-use chronos_types::{Concurrency, ExecutionId, JobSpec, OperationId, Status, Trigger};
+use chronos_types::{Concurrency, EventType, ExecutionId, JobSpec, OperationId, Status, Trigger};
 
 use crate::support::*;
 
@@ -210,6 +210,9 @@ fn a_job_that_changed_since_has_the_rest_of_its_step_proposed_anew() {
     assert_eq!(fires(&effects), []);
     let found = row(&world);
     assert_eq!((found.cursor, found.done, found.ended_at), (Some(Cursor::Named(1)), 1, None));
+    let told = world.all_events().len();
+    world.done(25, step_operation(id(1), Cursor::Named(1), vec![described("b", 1)], true));
+    assert_eq!(world.all_events().len(), told, "it has not come further");
     world.done(30, step_operation(id(1), Cursor::Named(1), vec![described("b", 2)], true));
     assert_eq!((row(&world).done, row(&world).refused), (2, 0));
     assert_eq!(world.job("b").job.version, 3);
@@ -294,4 +297,33 @@ fn so_many_are_under_way_and_so_many_are_kept() {
     }
     // Another node has the same, and the file is whole.
     world.reopen();
+}
+
+#[test]
+fn whoever_listens_is_told_of_each_step() {
+    let mut world = world(jobs());
+    world.run_by(10, begin_operation(id(2), jobs()), by(7, None));
+    let job = world.create("a");
+    let run = todo(operation_run(&job, id(1), 10));
+    world.done(20, step_operation(id(1), Cursor::Start, vec![not(), run.clone()], false));
+    world.refused(30, step_operation(id(1), Cursor::Start, vec![not(), run], false));
+    world.done(40, step_operation(id(1), Cursor::Named(2), vec![], true));
+    world.run_by(50, Command::Operation(OperationWord::Cancel { id: id(2) }), by(7, None));
+    let (operations, others): (Vec<_>, Vec<_>) =
+        world.all_events().into_iter().partition(|told| matches!(told.event, Event::Operation(_)));
+    let told = operations.iter().map(|told| match &told.event {
+        Event::Operation(event) => (event.what, event.id, event.done, event.refused),
+        other => panic!("{other:?}"),
+    });
+    let expected = [
+        (EventType::OperationStarted, id(1), 0, 0),
+        (EventType::OperationStarted, id(2), 0, 0),
+        (EventType::OperationProgressed, id(1), 1, 1),
+        (EventType::OperationDone, id(1), 1, 1),
+        (EventType::OperationCancelled, id(2), 0, 0),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    // What a step does is told before how far it has come.
+    assert_eq!(others[1].event.what(), EventType::ExecutionTriggered);
+    assert!(others[1].place < operations[2].place && others[1].at == operations[2].at);
 }

@@ -197,6 +197,31 @@ async fn no_name_of_a_schema_is_an_accident() {
     }
 }
 
+#[tokio::test]
+async fn each_type_of_event_is_described_and_each_kind_of_event_has_an_example() {
+    let server = CHRONOS.start().await;
+    let document = server.get("/openapi.json").await.ok(200);
+    let refused = server.get("/events?type=job.moved").await.problem(400);
+    let (_, names) = refused["detail"].as_str().unwrap().split_once("expected one of ").unwrap();
+    let names: Vec<_> = names.split(", ").filter(|name| !name.ends_with(".*")).collect();
+    assert!(names.contains(&"job.created") && names.contains(&"cluster.node_left"), "{names:?}");
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let kinds = document["components"]["schemas"]["StreamEvent"]["oneOf"].as_array().unwrap();
+    let kinds: Vec<_> = kinds.iter().map(|kind| followed(&document, kind)).collect();
+    for kind in &kinds {
+        assert!(kind["example"]["type"].is_string(), "{kind:#}");
+    }
+    for name in names {
+        let quoted = format!("`{name}`");
+        assert!(manual.contains(&quoted), "docs/events.md says nothing of {name}");
+        let says = |kind: &&&Value| {
+            kind["properties"]["type"]["description"].as_str().is_some_and(|text| text.contains(&quoted))
+        };
+        assert_eq!(kinds.iter().filter(says).count(), 1, "{name} is not described");
+    }
+}
+
 /// A debug build answers 500 where a code is not listed.
 #[tokio::test]
 async fn whatever_is_wrong_with_a_request_its_operation_lists_the_problem() {

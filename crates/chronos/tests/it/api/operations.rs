@@ -99,7 +99,7 @@ async fn jobs_that_are_named_are_deleted_and_those_that_are_not_there_are_told()
     assert_eq!(operation["total"], json!({"count": 3, "exact": true}));
     let found = over(&server, &operation).await;
     assert_eq!(counts(&found), (&json!("done"), 3, 1));
-    let error = json!({"target": "nobody", "code": "job_not_found", "message": "the job was deleted"});
+    let error = json!({"target": "nobody", "code": "job_not_found", "message": "there is no such job, or not any more"});
     assert_eq!((&found["errors"], &found["names"]), (&json!([error]), &json!(names)));
     let left = server.get("/jobs").await.ok(200);
     assert_eq!(
