@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chronos_types::{Invalid, Millis, clip};
+use chronos_types::{Invalid, Millis, Note, clip};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -20,13 +20,13 @@ const MAX_FILTER_BYTES: usize = 32 << 10;
 const MAX_PER_SECOND: u64 = 1_000;
 /// The longest time over which replays are spread, in hours.
 const MAX_SPREAD_HOURS: u64 = 24;
-const JOB_ACTIONS: &str = "trigger, delete or patch";
+const JOB_ACTIONS: &str = "pause, resume, trigger, delete or patch";
 const EXECUTION_ACTIONS: &str = "replay or cancel";
 
 /// What is to be done with many jobs: all that a filter matches, or those that are named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobActionRequest {
-    /// `trigger` (run each now), `delete`, or `patch` (change each).
+    /// `pause`, `resume`, `trigger` (run each now), `delete`, or `patch` (change each).
     #[schema(example = "trigger")]
     pub action: String,
     /// All jobs that these parameters of `GET /jobs` match; without a parameter, all jobs.
@@ -37,6 +37,14 @@ pub struct JobActionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["nightly-report"]))]
     pub names: Option<Vec<String>>,
+    /// For `pause`: why, as for a single job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1_024, example = "the target is being moved")]
+    pub reason: Option<String>,
+    /// For `pause`: they go on by themselves at this time to come (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
     /// For `patch`: the fields to change, as a JSON merge patch (RFC 7396). No `name`, for that is one job's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = json!({"timeout": "10s"}))]
@@ -128,6 +136,15 @@ pub enum ActionTargets {
 /// What is to be done with jobs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobAction {
+    /// Pause each.
+    Pause {
+        /// Why.
+        reason: Option<Note>,
+        /// When they go on by themselves.
+        until: Option<Millis>,
+    },
+    /// End the pause of each.
+    Resume,
     /// Run each now.
     Trigger,
     /// Delete each.
@@ -185,10 +202,15 @@ impl JobActionRequest {
         let mut found = Invalid::default();
         let invalid = &mut found;
         let Some(fields) = Fields::open(value, "", invalid) else { return Err(found) };
-        fields.only(&["action", "filter", "names", "patch", "per_second", "dry_run"], &[], invalid);
+        let known = ["action", "filter", "names", "reason", "until", "patch", "per_second", "dry_run"];
+        fields.only(&known, &[], invalid);
         fields.require("action", JOB_ACTIONS, invalid);
         let patch = fields.get("patch");
+        let (reason, until) =
+            (fields.parsed("reason", Note::parse, invalid), fields.instant("until", invalid));
         let parse = |text: &str| match text {
+            "pause" => Ok(JobAction::Pause { reason: reason.clone(), until }),
+            "resume" => Ok(JobAction::Resume),
             "trigger" => Ok(JobAction::Trigger),
             "delete" => Ok(JobAction::Delete),
             "patch" => Ok(JobAction::Patch(patch.cloned().unwrap_or_default())),
@@ -204,6 +226,11 @@ impl JobActionRequest {
                 invalid.add("patch", "is given for another action; expected it for patch alone")
             }
             _ => {}
+        }
+        if action.as_ref().is_some_and(|action| !matches!(action, JobAction::Pause { .. })) {
+            for name in ["reason", "until"].into_iter().filter(|name| fields.get(name).is_some()) {
+                invalid.add(name, "is given for another action; expected it for pause alone");
+            }
         }
         let (targets, manner) = (targets(&fields, "names", invalid), manner(&fields, invalid));
         let (Some(action), Some(targets), true) = (action, targets, found.is_empty()) else {
@@ -374,7 +401,7 @@ mod tests {
         for (value, says) in [
             (
                 json!({"action": "explode", "filter": {}}),
-                "action: \"explode\" is not an action; expected one of trigger",
+                "action: \"explode\" is not an action; expected one of pause, resume, trigger",
             ),
             (json!({"filter": {}}), "action: is missing"),
             (json!({"action": "delete"}), "filter: is missing, and so is `names`; expected one of the two"),
@@ -388,6 +415,9 @@ mod tests {
             (json!({"action": "delete", "filter": {"q": [1]}}), "filter.q: is an array; expected"),
             (json!({"action": "delete", "filter": {"q": "x".repeat(40_000)}}), "filter: has 40001 bytes"),
             (json!({"action": "delete", "filter": {}, "patch": {}}), "patch: is given for another action"),
+            (json!({"action": "resume", "filter": {}, "reason": "x"}), "reason: is given for another action"),
+            (json!({"action": "pause", "filter": {}, "reason": "a\nb"}), "reason: "),
+            (json!({"action": "pause", "filter": {}, "until": "later"}), "until: \"later\""),
             (json!({"action": "patch", "filter": {}}), "patch: is missing"),
             (json!({"action": "patch", "filter": {}, "patch": {"name": "x"}}), "patch.name: "),
             (json!({"action": "patch", "filter": {}, "patch": {"nmae": "x"}}), "patch.nmae: unknown field"),

@@ -15,7 +15,7 @@ pub struct Operation {
     /// Identifier.
     #[schema(example = "019ab2c4-5d6e-7f80-9a0b-1c2d3e4f5a6b")]
     pub id: String,
-    /// `trigger`, `delete` or `patch` (of jobs), `replay` or `cancel` (of executions), or `backfill`.
+    /// `pause`, `resume`, `trigger`, `delete` or `patch` (of jobs), `replay` or `cancel` (of executions), or `backfill`.
     #[schema(example = "replay")]
     pub action: String,
     /// `running`, `done` or `cancelled`.
@@ -35,6 +35,13 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub patch: Option<Value>,
+    /// Of a `pause`: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Of a `pause`: when the jobs go on by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
     /// Of a `replay`: over how long it is spread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "10m")]

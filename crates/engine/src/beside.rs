@@ -110,7 +110,7 @@ pub(crate) fn resumed(row: &JobRow, now: Millis) -> Command {
 }
 
 /// An end that is to come.
-fn to_come(until: Option<&AskedEnd>, now: Millis) -> Result<Option<Millis>, Invalid> {
+pub(crate) fn to_come(until: Option<&AskedEnd>, now: Millis) -> Result<Option<Millis>, Invalid> {
     match until {
         Some(until) if until.value <= now => {
             let why = format!("{until} is past (it is {} now); expected a time to come", format_rfc3339(now));

@@ -18,6 +18,7 @@ use chronos_state::{
 use chronos_types::{By, Invalid, Millis, OperationId, Status, format_rfc3339};
 
 use crate::batch::Item;
+use crate::beside::{AskedEnd, to_come};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::executions::Executions;
 use crate::jobs::{JobSearch, Jobs};
@@ -97,6 +98,10 @@ impl Operations {
     /// # Errors
     /// A filter or a range is bad, there is no such job, or it cannot be found out now.
     pub async fn matched(&self, wanted: &Wanted) -> Result<Matched, ChangeError> {
+        if let BulkAction::Pause { until: Some(value), .. } = wanted.action {
+            let until = AskedEnd { text: format_rfc3339(value), value };
+            to_come(Some(&until), self.services.env.now())?;
+        }
         matches::count(self, wanted).await
     }
 

@@ -80,6 +80,10 @@ async fn act_on_jobs(
     let JsonBody { value, idempotency, held: _held } = body;
     let BulkRequest { action, targets, manner } = JobActionRequest::parse(&value)?;
     let action = match action {
+        JobAction::Pause { reason, until } => {
+            BulkAction::Pause { reason: reason.map(|reason| reason.as_str().to_owned()), until }
+        }
+        JobAction::Resume => BulkAction::Resume,
         JobAction::Trigger => BulkAction::Trigger,
         JobAction::Delete => BulkAction::Delete,
         JobAction::Patch(patch) => BulkAction::Patch(PatchText(patch.to_string())),

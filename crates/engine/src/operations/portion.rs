@@ -2,8 +2,8 @@
 
 use chronos_state::{
     BulkAction, Cancel, Command, Confirm, Cursor, DeleteJob, ItemError, JobRow, OperationItem, OperationRow,
-    OperationRun, OperationSpec, OperationStep, PatchText, Reader, Refusal, StoredSpec, Targets, Todo,
-    TriggerRun,
+    OperationRun, OperationSpec, OperationStep, PatchText, PauseJob, Reader, Refusal, StoredSpec, Targets,
+    Todo, TriggerRun,
 };
 use chronos_types::{ExecutionId, Invalid, JobId, Millis, format_rfc3339};
 
@@ -11,6 +11,7 @@ use super::collect::{Collect, ExecutionTarget, JobTarget};
 use super::pace::interval;
 use super::runner::OperationRunner;
 use crate::batch::Item;
+use crate::beside::resumed;
 use crate::change;
 use crate::error::{LoopError, ReadError};
 use crate::read::{Consistency, PageRequest};
@@ -266,6 +267,17 @@ impl OperationRunner {
             (Target::Job(job), BulkAction::Delete) => {
                 Command::DeleteJob(DeleteJob { id: job.id, if_version: None })
             }
+            (Target::Job(_), BulkAction::Pause { until: Some(until), .. })
+                if *until <= self.services.env.now() =>
+            {
+                let why = format!("until: {} is past by now", format_rfc3339(*until));
+                return Ok(Todo::Not(ItemError::Invalid(why)));
+            }
+            (Target::Job(job), BulkAction::Pause { reason, until }) => {
+                let (id, reason, until) = (job.id, reason.clone(), *until);
+                Command::Pause(PauseJob { id, if_version: None, reason, until })
+            }
+            (Target::Job(job), BulkAction::Resume) => return self.resume(job.id).await,
             (Target::Job(job), BulkAction::Patch(PatchText(patch))) => {
                 return self.patch(job.id, patch).await;
             }
@@ -283,6 +295,16 @@ impl OperationRunner {
             _ => return Ok(unfit()),
         };
         Ok(Todo::Do(Box::new(command)))
+    }
+
+    /// What ends the pause of a job.
+    async fn resume(&self, job: JobId) -> Result<Todo, LoopError> {
+        let key = job.to_string();
+        let found = self.services.store.read(move |reader| reader.find_job(&key)).await?;
+        Ok(match found {
+            Some(row) => Todo::Do(Box::new(resumed(&row, self.services.env.now()))),
+            None => Todo::Not(ItemError::Refused(Refusal::NoSuchJob)),
+        })
     }
 
     /// What a patch makes of a job.

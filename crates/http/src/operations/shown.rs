@@ -47,6 +47,8 @@ pub(super) fn shown(row: &OperationRow) -> Operation {
         names: None,
         ids: None,
         patch: None,
+        reason: None,
+        until: None,
         spread: None,
         job_id: None,
         from: None,
@@ -80,6 +82,11 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
             operation.patch = Some(without_secrets(text));
             "patch"
         }
+        BulkAction::Pause { reason, until } => {
+            (operation.reason, operation.until) = (reason.clone(), until.map(format_rfc3339));
+            "pause"
+        }
+        BulkAction::Resume => "resume",
         BulkAction::Replay { spread_ms } => {
             let spread = DurationMs::from_millis(*spread_ms);
             operation.spread = (*spread_ms > 0).then(|| spread.to_string());

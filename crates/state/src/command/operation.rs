@@ -80,6 +80,17 @@ pub enum BulkAction {
     Delete,
     /// Change fields of the job.
     Patch(PatchText),
+    /// Pause the job.
+    Pause {
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The instant at which the pause ends by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Millis>,
+    },
+    /// End the pause of the job.
+    Resume,
     /// Run the execution again.
     Replay {
         /// All of them within so many milliseconds, evenly; 0 for as fast as the rate allows.
@@ -271,7 +282,11 @@ impl OperationItem {
 
 impl OperationSpec {
     fn weight(&self) -> usize {
-        let patch = if let BulkAction::Patch(PatchText(text)) = &self.action { text.len() } else { 0 };
+        let action = match &self.action {
+            BulkAction::Patch(PatchText(text)) => text.len(),
+            BulkAction::Pause { reason, .. } => reason.as_ref().map_or(0, String::len),
+            _ => 0,
+        };
         let targets = match &self.targets {
             Targets::Jobs(filter) | Targets::Executions(filter) => {
                 filter.iter().map(|(name, value)| 10 + name.len() + value.len()).sum()
@@ -281,6 +296,6 @@ impl OperationSpec {
             }
             Targets::Instants { .. } => 100,
         };
-        patch + targets
+        action + targets
     }
 }

@@ -429,6 +429,13 @@ fn operations() -> Vec<OperationSpec> {
         spec(BulkAction::Replay { spread_ms: 600_000 }, Targets::Executions(filter), Some(50)),
         OperationSpec { exact: false, ..spec(BulkAction::Cancel, ids, None) },
         spec(BulkAction::Backfill, instants, Some(10)),
+        spec(
+            BulkAction::Pause { reason: Some("moved".into()), until: Some(AT) },
+            Targets::Jobs(Filter::new()),
+            None,
+        ),
+        spec(BulkAction::Pause { reason: None, until: None }, Targets::Jobs(Filter::new()), None),
+        spec(BulkAction::Resume, Targets::Jobs(Filter::new()), None),
     ]
 }
 

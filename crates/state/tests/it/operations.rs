@@ -220,6 +220,27 @@ fn a_job_that_changed_since_has_the_rest_of_its_step_proposed_anew() {
 }
 
 #[test]
+fn it_pauses_jobs_as_whoever_asked_for_it_and_ends_pauses_of_jobs_as_they_are_then() {
+    let mut world = world(jobs());
+    let (a, b) = (world.create("a"), world.create("b"));
+    let pauses = [&a, &b].map(|job| todo(pause(job, Some("they move"), Some(9_000))));
+    world.done(20, step_operation(id(1), Cursor::Start, pauses.into(), false));
+    let paused = world.job("a").paused.expect("a pause");
+    assert_eq!((paused.at, paused.until, paused.by), (20, Some(9_000), Some(by(7, Some("as agreed")))));
+    let described = JobSpec { description: "meanwhile".into(), ..spec("b") };
+    world.run(25, put(b.job.id, Some(1), described, Some(1_000)));
+    // The next instant of a job that was changed since is another one, so it is proposed anew.
+    let resumes = vec![todo(resume(&a, Some(3_000))), todo(resume(&b, Some(3_000)))];
+    world.done(30, step_operation(id(1), Cursor::Named(2), resumes, true));
+    assert_eq!((row(&world).cursor, row(&world).done), (Some(Cursor::Named(3)), 3));
+    let resumes = vec![todo(resume(&world.job("b"), Some(4_000)))];
+    world.done(40, step_operation(id(1), Cursor::Named(3), resumes, true));
+    assert_eq!((row(&world).done, row(&world).refused, row(&world).ended_at), (4, 0, Some(40)));
+    let due = ["a", "b"].map(|name| (world.job(name).paused.is_some(), world.due(name)));
+    assert_eq!(due, [(false, Some(3_000)), (false, Some(4_000))]);
+}
+
+#[test]
 fn only_changes_of_jobs_and_runs_are_done_by_one() {
     let mut world = world(jobs());
     let raise = todo(Command::RaiseVersion { to: 2 });

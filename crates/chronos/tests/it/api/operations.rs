@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chronos_client::PageQuery;
 use chronos_client::api::{BackfillRequest, ExecutionActionRequest, JobActionRequest};
 use hyper::Method;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::support::*;
 
@@ -147,6 +148,61 @@ async fn a_patch_changes_each_job_and_what_it_would_make_invalid_is_told() {
     let again = server.post("/jobs/actions", &request).await.ok(202);
     assert_eq!(counts(&over(&server, &again).await), (&json!("done"), 2, 1));
     assert_eq!(server.get("/jobs/a").await.ok(200)["version"], 2);
+}
+
+#[tokio::test]
+async fn all_jobs_of_a_team_are_paused_and_resumed() {
+    let (receiver, server) = (Receiver::start().await, start().await);
+    for (name, team) in [("a", "x"), ("b", "x"), ("c", "y")] {
+        server.create(&tagged(name, team, &receiver)).await;
+    }
+    let paused = || async {
+        let jobs = server.get("/jobs").await.ok(200);
+        let reasons = jobs["jobs"].as_array().unwrap().iter().map(|job| job["paused"]["reason"].clone());
+        reasons.collect::<Vec<_>>()
+    };
+    let mut request = json!({"action": "pause", "filter": {"tag.team": "x"}, "reason": "they move"});
+    request["until"] = json!("2098-01-01T00:00:00Z");
+    let operation = server.post("/jobs/actions", &request).await.ok(202);
+    assert_eq!(
+        (&operation["reason"], &operation["until"]),
+        (&json!("they move"), &json!("2098-01-01T00:00:00.000Z"))
+    );
+    assert_eq!(counts(&over(&server, &operation).await), (&json!("done"), 2, 0));
+    assert_eq!(paused().await, [json!("they move"), json!("they move"), Value::Null]);
+    let request = json!({"action": "resume", "filter": {}});
+    let operation = server.post("/jobs/actions", &request).await.ok(202);
+    // One that is not paused stays as it is.
+    assert_eq!(counts(&over(&server, &operation).await), (&json!("done"), 3, 0));
+    assert_eq!(paused().await, [Value::Null, Value::Null, Value::Null]);
+    assert_eq!(server.get("/jobs/a").await.ok(200)["version"], 1);
+    let mut past = json!({"action": "pause", "filter": {}, "until": "2026-01-01T00:00:00Z"});
+    for dry_run in [false, true] {
+        past["dry_run"] = dry_run.into();
+        assert_eq!(server.post("/jobs/actions", &past).await.bad_fields(), ["until"]);
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_turn_comes_after_the_end_of_its_pause_is_not_paused() {
+    let (receiver, server) = (Receiver::start().await, start().await);
+    let names: Vec<_> = (0..6).map(|number| format!("job-{number}")).collect();
+    for name in &names {
+        server.create(&job(name, &receiver)).await;
+    }
+    let end = Timestamp::now() + SignedDuration::from_secs(4);
+    let request = json!({"action": "pause", "names": names, "until": end.to_string(), "per_second": 1});
+    let operation = server.post("/jobs/actions", &request).await.ok(202);
+    let found = over(&server, &operation).await;
+    let (state, done, refused) = counts(&found);
+    assert_eq!((state, done + refused), (&json!("done"), 6));
+    assert!(refused > 0, "the last one has its turn five seconds after the first: {found:#}");
+    for error in found["errors"].as_array().unwrap() {
+        assert_eq!(error["code"], "invalid");
+        assert!(error["message"].as_str().unwrap().contains("is past by now"), "{error:#}");
+    }
+    assert_eq!(found["errors"][0]["target"], names[usize::try_from(done).unwrap()], "in the order given");
+    assert_eq!(server.get("/jobs/job-5").await.ok(200)["paused"], Value::Null);
 }
 
 #[tokio::test]
@@ -379,7 +435,7 @@ async fn what_cannot_be_asked_for_is_refused_with_the_value_and_what_was_expecte
         (
             jobs(json!({"action": "explode", "filter": {}})),
             "action",
-            "expected one of trigger, delete or patch",
+            "expected one of pause, resume, trigger, delete or patch",
         ),
         (executions(json!({"action": "delete", "filter": {}})), "action", "expected one of replay or cancel"),
         (

@@ -99,6 +99,19 @@ async fn a_leader_that_is_lost_in_the_middle_of_an_operation_leaves_nothing_undo
         assert_eq!((&job["version"], &job["description"]), (&json!(2), &json!("patched")));
     }
 
+    let done = with_loss(&mut cluster, "/jobs/actions", &json!({"action": "pause", "filter": {}})).await;
+    assert_eq!(done["done"], JOBS);
+    let is_paused = |jobs: &Value| {
+        let jobs = jobs["jobs"].as_array().unwrap();
+        jobs.iter().filter(|job| job["paused"].is_object()).count()
+    };
+    let jobs = cluster.node(1).get("/jobs?limit=100&consistent=true").await.ok(200);
+    assert_eq!(is_paused(&jobs), JOBS);
+    let done = with_loss(&mut cluster, "/jobs/actions", &json!({"action": "resume", "filter": {}})).await;
+    assert_eq!(done["done"], JOBS);
+    let jobs = cluster.node(1).get("/jobs?limit=100&consistent=true").await.ok(200);
+    assert_eq!(is_paused(&jobs), 0);
+
     let gate = Gate::closed();
     let held = gate.clone();
     receiver.respond(move |_| Answer::ok().after(&held));
