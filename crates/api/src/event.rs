@@ -78,7 +78,8 @@ pub struct ExecutionEvent {
     "job_id": "019ab2c4-5d6e-7f80-9a0b-1c2d3e4f5a6b", "job_name": "nightly-report", "job_version": 4
 }))]
 pub struct JobEvent {
-    /// `job.created`, `job.changed` or `job.deleted`.
+    /// `job.created`, `job.changed` (it has a new version, another set, or other coming runs that are to be skipped),
+    /// `job.deleted`, `job.paused` (also with another reason or end) or `job.resumed` (its pause is over).
     #[serde(rename = "type")]
     #[schema(example = "job.changed")]
     pub kind: String,

@@ -8,10 +8,14 @@ choice! {
     EventType "an event type" {
         /// A job was created.
         JobCreated "job.created",
-        /// A job has a new version.
+        /// A job has a new version, another set, or other coming runs that are to be skipped.
         JobChanged "job.changed",
         /// A job was deleted.
         JobDeleted "job.deleted",
+        /// A job was paused, or its pause has another reason or end.
+        JobPaused "job.paused",
+        /// The pause of a job is over.
+        JobResumed "job.resumed",
         /// A run was asked for: by hand, as a replay or by an operation.
         ExecutionTriggered "execution.triggered",
         /// An attempt is under way that lasts.
@@ -70,6 +74,8 @@ impl EventType {
             Self::JobCreated
             | Self::JobChanged
             | Self::JobDeleted
+            | Self::JobPaused
+            | Self::JobResumed
             | Self::OperationStarted
             | Self::OperationProgressed
             | Self::OperationDone

@@ -1,5 +1,6 @@
 //! Events: what happens is told to whoever listens, once, whichever node they ask and however often they come back.
 
+mod beside;
 mod bounds;
 mod filters;
 mod operations;

@@ -12,7 +12,7 @@ use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::remainder::Change;
 use crate::run::JobSeq;
-use crate::stored::code::{Code, JobState};
+use crate::stored::code::{Code, JobState, live_job};
 use crate::stored::event::{Event, JobEvent};
 use crate::stored::spec::StoredSpec;
 use crate::stored::{raw, row, spec};
@@ -93,6 +93,9 @@ fn change(
         put_tags(context, job.seq, &put.spec)?;
     }
     let pause = pauses::change(context, job.seq, put.resumes)?;
+    if pause == AfterChange::Ended {
+        tell(context, EventType::JobResumed, job.seq, put.id, version, name);
+    }
     let old = text(&job.spec);
     // While it is paused it falls due at no instant.
     let next_due = put.next_due.filter(|_| pause != AfterChange::Paused);
@@ -166,8 +169,21 @@ pub(super) fn delete(
     Ok(Outcome::Done)
 }
 
+/// Tells those who listen what happened beside the specification of a job that is on record.
+pub(super) fn tell_beside(context: &Context<'_>, what: EventType, job: JobSeq) -> Result<(), StateError> {
+    let sql = concat!("SELECT seq, id, version, name FROM jobs WHERE seq = ?1 AND ", live_job!());
+    let mut statement = context.db.prepare_cached(sql)?;
+    let mut rows = statement.query([job.get()])?;
+    let row = rows.next()?.ok_or_else(|| row::missing("jobs", job.get()))?;
+    row::read("jobs", row, |row| {
+        let name: String = row.get(3)?;
+        tell(context, what, job, JobId::from_bytes(row.get(1)?), row.get(2)?, &name);
+        Ok(())
+    })
+}
+
 /// Tells those who listen what happened to a job.
-pub(super) fn tell(context: &Context<'_>, what: EventType, job: JobSeq, id: JobId, version: u64, name: &str) {
+fn tell(context: &Context<'_>, what: EventType, job: JobSeq, id: JobId, version: u64, name: &str) {
     let event = JobEvent { what, job, id, version, name: name.to_owned() };
     context.events.add(context.at, &Event::Job(event));
 }

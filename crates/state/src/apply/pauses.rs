@@ -5,11 +5,11 @@
 //! planned before it, and again when the instant has come: only then the pause is over. Until then nothing else ends it,
 //! for only the leader counts from its end.
 
-use chronos_types::{By, Millis, Note};
+use chronos_types::{By, EventType, Millis, Note};
 use rusqlite::Row;
 
 use super::context::{Context, LiveJob};
-use super::job::{due_at, set_due};
+use super::job::{due_at, set_due, tell_beside};
 use super::remainder;
 use crate::command::{EndPauses, PAUSES_SINCE, PauseEnd, PauseJob, ResumeJob};
 use crate::error::StateError;
@@ -63,6 +63,7 @@ pub(super) fn begin(
         row::cells![],
     )?;
     set_due(context, job.seq, None, job.version)?;
+    tell_beside(context, EventType::JobPaused, job.seq)?;
     remainder::begin(context, job.seq, Change::Pause)?;
     context.effects.push(Effect::DueChanged);
     context.changed.push(job.seq);
@@ -81,6 +82,7 @@ pub(super) fn end(
     }
     forget(context, job.seq)?;
     set_due(context, job.seq, next_due.filter(|_| job.enabled), job.version)?;
+    tell_beside(context, EventType::JobResumed, job.seq)?;
     // Those that were planned for the end of the pause: they are planned anew.
     remainder::begin(context, job.seq, Change::Withdraw)?;
     context.effects.push(Effect::DueChanged);
@@ -100,6 +102,7 @@ pub(super) fn end_by_themselves(context: &mut Context<'_>, ends: &EndPauses) -> 
         }
         if until <= context.at {
             forget(context, job)?;
+            tell_beside(context, EventType::JobResumed, job)?;
             context.changed.push(job);
         }
     }

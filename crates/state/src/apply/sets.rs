@@ -4,7 +4,7 @@
 //! in the order in which they began, and a job bears the highest number of those that named it. So a prune deletes what
 //! its apply did not name, and never what a later apply did, however late it comes.
 
-use chronos_types::{By, JobId};
+use chronos_types::{By, EventType, JobId};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::context::Context;
@@ -52,6 +52,7 @@ pub(super) fn put(context: &mut Context<'_>, puts: &PutJobs, by: Option<&By>) ->
         jobs.push(match outcome {
             PutOutcome::Unchanged(version) if is_taken_over => {
                 context.changed.push(seq);
+                job::tell_beside(context, EventType::JobChanged, seq)?;
                 PutOutcome::Changed(version)
             }
             other => other,

@@ -4,11 +4,11 @@
 //! and instants that a missed-runs policy passes over are none. So exactly as many are skipped as were asked for, whoever
 //! leads. A run that is on record already is skipped too, unless it is to fire so soon that its node may have begun it.
 
-use chronos_types::{By, Millis, Skip, Status, Trigger};
+use chronos_types::{By, EventType, Millis, Skip, Status, Trigger};
 use rusqlite::Row;
 
 use super::context::{Context, Open};
-use super::job::due_at;
+use super::job::{due_at, tell_beside};
 use super::{record, remainder, withdrawn};
 use crate::command::{CLOCKS_DIFFER_MS, PAUSES_SINCE, SKIPPED_AT_ONCE, SkipRuns};
 use crate::error::StateError;
@@ -34,8 +34,12 @@ pub(super) fn skip(
     if wanted.if_version.is_some_and(|version| version != job.version) {
         return Context::refuse(Refusal::VersionMismatch { current: job.version });
     }
-    forget(context, job.seq)?;
-    if let Some(skip) = wanted.skip() {
+    let had_any = forget(context, job.seq)?;
+    let skip = wanted.skip();
+    if had_any || skip.is_some() {
+        tell_beside(context, EventType::JobChanged, job.seq)?;
+    }
+    if let Some(skip) = skip {
         let skipping = Skipping { job: job.seq, at: context.at, skip, by: by.cloned() };
         let skipping = on_record(context, skipping)?;
         store(context, &skipping)?;
@@ -136,7 +140,10 @@ fn is_any(context: &Context<'_>) -> Result<bool, StateError> {
 fn store(context: &Context<'_>, skipping: &Skipping) -> Result<(), StateError> {
     let Skipping { job, at, skip, by } = skipping;
     let (count, until) = match *skip {
-        Skip::Count(0) => return forget(context, *job),
+        Skip::Count(0) => {
+            forget(context, *job)?;
+            return Ok(());
+        }
         Skip::Count(count) => (Some(count), None),
         Skip::Until(until) => (None, Some(until)),
     };
@@ -151,10 +158,11 @@ fn store(context: &Context<'_>, skipping: &Skipping) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Skips nothing more of a job.
-pub(super) fn forget(context: &Context<'_>, job: JobSeq) -> Result<(), StateError> {
-    if context.version()? >= PAUSES_SINCE {
-        context.db.prepare_cached("DELETE FROM skips WHERE job = ?1")?.execute([job.get()])?;
+/// Skips nothing more of a job. Answers whether anything was to be skipped.
+pub(super) fn forget(context: &Context<'_>, job: JobSeq) -> Result<bool, StateError> {
+    if context.version()? < PAUSES_SINCE {
+        return Ok(false);
     }
-    Ok(())
+    let gone = context.db.prepare_cached("DELETE FROM skips WHERE job = ?1")?.execute([job.get()])?;
+    Ok(gone > 0)
 }

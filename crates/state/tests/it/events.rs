@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use chronos_state::{
-    Batch, ClockWord, Command, Event, EventJob, EventPage, EventPlace, ExecutionEvent, JobEvent,
-    RecordedEvent, Reported, backup,
+    Batch, ClockWord, Command, Event, EventJob, EventPage, EventPlace, ExecutionEvent, JobEvent, PutJobs,
+    RecordedEvent, Reported, SetOwner, backup,
 };
-use chronos_types::{ErrorKind, EventType, ExecutionId, JobSpec, Millis, Status, Trigger};
+use chronos_types::{ErrorKind, EventType, ExecutionId, JobSpec, Millis, Skip, Status, Trigger};
 use rusqlite::Connection;
 
 use crate::oracle::View;
@@ -158,6 +158,73 @@ fn each_change_leaves_its_event() {
     let known = world.ask(|r| r.event_job(job.seq)).expect("executions refer to it");
     assert_eq!(known, EventJob { id: job.job.id, name: "a".into(), tags: Default::default() });
     assert_eq!(world.ask(|r| r.job_of_id(job.job.id)), Some(job.seq));
+}
+
+#[test]
+fn what_stands_beside_a_job_is_told_and_so_is_its_end() {
+    let mut world = World::new();
+    world.raise();
+    let job = world.create("a");
+    let mut seen = world.ask(|r| r.newest_event());
+    let mut news = |world: &World| {
+        let page = world.events(seen);
+        seen = page.upto;
+        let about = |told: RecordedEvent| match told.event {
+            Event::Job(event) => {
+                assert_eq!((event.job, event.id, event.name.as_str()), (job.seq, job.job.id, "a"));
+                (event.what.as_str(), event.version)
+            }
+            other => panic!("{other:?}"),
+        };
+        page.events.into_iter().map(about).collect::<Vec<_>>()
+    };
+    let (paused, resumed) = (("job.paused", 1), ("job.resumed", 1));
+    world.run_by(100, pause(&job, Some("so"), None), by(1, None));
+    world.run_by(110, pause(&job, Some("another reason"), Some(4_000)), by(2, None));
+    assert_eq!(news(&world), [paused, paused]);
+    world.run(200, resume(&job, Some(5_000)));
+    assert_eq!(news(&world), [resumed]);
+    world.run(250, resume(&job, Some(5_000)));
+    assert_eq!(news(&world), [], "it was not paused");
+    // Its end is said ahead, so that it falls due in time. Only when it has come the pause is over.
+    world.run(300, pause(&job, None, Some(400)));
+    world.done(350, end_pause(&job, 400, Some(5_000)));
+    assert_eq!(news(&world), [paused]);
+    world.done(400, end_pause(&job, 400, Some(5_000)));
+    world.done(410, end_pause(&job, 400, Some(5_000)));
+    assert_eq!(news(&world), [resumed]);
+    let changed = |version| ("job.changed", version);
+    world.run(500, skip(&job, None));
+    assert_eq!(news(&world), [], "there was nothing to take back");
+    world.run(510, skip(&job, Some(Skip::Count(2))));
+    world.run(520, skip(&job, None));
+    assert_eq!(news(&world), [changed(1), changed(1)]);
+    // Who writes `enabled` ends a pause.
+    world.run(600, pause(&job, None, None));
+    world.run(610, put_enabled(job.job.id, 1, spec("a"), Some(6_000)));
+    assert_eq!(news(&world), [paused, changed(2), ("job.resumed", 2)]);
+    // A set that owns it from now on, and once more.
+    let set = |adopt| Some(SetOwner { name: "s".into(), apply: None, adopt });
+    for adopt in [true, false] {
+        let items = vec![kept(&world.job("a"))];
+        world.run(700, Command::PutJobs(PutJobs { set: set(adopt), items }));
+    }
+    assert_eq!(news(&world), [changed(2)]);
+    world.run(800, pause(&job, None, None));
+    world.done(810, delete(&job));
+    assert_eq!(news(&world), [("job.paused", 2), ("job.deleted", 2)]);
+}
+
+#[test]
+fn a_run_that_is_skipped_is_told_after_the_job_that_skips_it() {
+    let mut world = World::new();
+    world.raise();
+    let job = world.create("a");
+    // It waits for its jitter, so it can be skipped still.
+    world.done(900, plan([with(run(&job, 1_000), |run| run.fire_at = 60_000)]));
+    let seen = world.ask(|r| r.newest_event());
+    world.run(950, skip(&job, Some(Skip::Count(1))));
+    assert_eq!(whats(&world.events(seen).events), ["job.changed", "execution.skipped"]);
 }
 
 #[test]

@@ -81,3 +81,23 @@ async fn an_operation_that_is_cancelled_says_so_and_nothing_more() {
     server.create(&manual("last", json!({"url": "http://127.0.0.1:9/"}))).await;
     assert_eq!(next(&mut stream).await.event.kind(), "job.created");
 }
+
+#[tokio::test]
+async fn operations_are_told_to_those_who_ask_for_no_job_and_what_they_do_to_those_who_ask_for_it() {
+    let (receiver, server) = (Receiver::start().await, server().await);
+    create(&server, &receiver, &["a", "b"]).await;
+    let mut all = listen(&server, types(&["operation.*", "job.*"])).await;
+    begun(&server, &mut all).await;
+    let mut one = listen(&server, EventQuery { job: Some("a".into()), ..EventQuery::default() }).await;
+    for (action, told) in [("pause", "job.paused"), ("resume", "job.resumed"), ("delete", "job.deleted")] {
+        let request = json!({"action": action, "names": ["a", "b"]});
+        server.post("/jobs/actions", &request).await.ok(202);
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|last| last != "operation.done") {
+            heard.push(next(&mut all).await.event.kind().to_owned());
+        }
+        heard.retain(|kind| kind != "operation.progressed");
+        assert_eq!(heard, ["operation.started", told, told, "operation.done"]);
+        assert_eq!(next(&mut one).await.event.kind(), told);
+    }
+}
