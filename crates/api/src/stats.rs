@@ -41,7 +41,7 @@ pub struct JobFailing {
     /// The status of the last response, where there was one.
     #[schema(example = 503)]
     pub status_code: Option<u16>,
-    /// The host that it called.
+    /// The host that it called, as `GET /jobs?host=` takes it; null where that is not known.
     #[schema(example = "api.example.com")]
     pub host: Option<String>,
 }
@@ -183,8 +183,8 @@ pub struct FiguresStep {
 /// How many executions failed alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostFailures {
-    /// The host that they called. Null stands for all that are not told apart: in each stretch that figures are kept of, the
-    /// first 200 hosts and kinds are.
+    /// The host that they called, as `GET /jobs?host=` takes it. Null stands for all that are not told apart: in each
+    /// stretch that figures are kept of, the first 200 hosts and kinds are.
     #[schema(example = "api.example.com")]
     pub host: Option<String>,
     /// The kind of their last error.
@@ -213,7 +213,7 @@ pub struct FailingGroups {
 /// Jobs that fail alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailingJobs {
-    /// The host that they call; null if that cannot be read.
+    /// The host that they called, as `GET /jobs?host=` takes it; null where that is not known.
     #[schema(example = "api.example.com")]
     pub host: Option<String>,
     /// The kind of their last error, as in an execution.

@@ -235,6 +235,7 @@ fn success(at: Millis) -> Reported {
         retry_at: None,
         phases: None,
         waited: Waited::default(),
+        host: None,
     }
 }
 

@@ -49,6 +49,7 @@ impl Executions {
                     Backoff { retry_at, over_at: ended_after.saturating_add(wait) }
                 });
                 let status = if outcome.failure.is_some() { Status::Failed } else { Status::Success };
+                let has_failed = outcome.failure.is_some() && retry_at.is_none();
                 let what = Reported::Ended {
                     attempt,
                     started_at,
@@ -58,6 +59,7 @@ impl Executions {
                     retry_at,
                     phases: Some(outcome.phases).filter(|phases| !phases.is_empty()),
                     waited,
+                    host: has_failed.then(|| job.host.to_string()),
                 };
                 let job = Arc::clone(job);
                 entry.state = State::Reported;

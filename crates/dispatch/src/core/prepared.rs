@@ -19,6 +19,8 @@ pub(crate) struct Prepared {
     pub(crate) name: JobName,
     /// Scheme, host and port of the target. Attempts to the same one share its slots.
     pub(crate) origin: Arc<str>,
+    /// The target's host, as [`TargetUrl::host`](chronos_types::TargetUrl::host) has it.
+    pub(crate) host: Box<str>,
     pub(crate) concurrency: Concurrency,
     pub(crate) retry_policy: RetryPolicy,
     /// Time for one attempt.
@@ -44,6 +46,7 @@ impl Loaded {
         let job = Prepared {
             job_id,
             origin: webhook.url.origin().into(),
+            host: webhook.url.host().into(),
             concurrency,
             retry_policy,
             timeout: webhook.timeout.or(timeout),

@@ -78,6 +78,7 @@ async fn a_retry_is_dropped_when_another_node_has_delivered() {
         retry_at: None,
         phases: None,
         waited: Waited::default(),
+        host: None,
     };
     let report = Report { run: fires[0].run, node: NodeName::unchecked("two"), what };
     bench.propose(Command::Report(report)).await;

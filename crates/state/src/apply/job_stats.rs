@@ -46,7 +46,7 @@ pub(super) enum Ended {
 pub(super) struct Failure {
     pub(super) kind: Option<ErrorKind>,
     pub(super) status_code: Option<u16>,
-    /// The host of its URL; empty if that cannot be read.
+    /// The host that it called; empty where its node has not said it.
     pub(super) host: String,
 }
 

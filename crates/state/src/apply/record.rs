@@ -253,6 +253,11 @@ impl Record {
         self.detail.error_kind = Some(kind.as_str().into());
     }
 
+    /// Notes the host that it called in vain, where its node has said it.
+    pub(super) fn called(&mut self, host: Option<&str>) {
+        self.happened.host = host.map(str::to_owned);
+    }
+
     pub(super) fn finish(&mut self, status: Status, at: Millis) {
         self.status = status;
         self.completed_at = Some(at);

@@ -69,7 +69,17 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
             record.begin(context, *attempt, *started_at)?;
             record.status = Status::Running;
         }
-        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited } => {
+        Reported::Ended {
+            attempt,
+            started_at,
+            duration_ms,
+            response,
+            failure,
+            retry_at,
+            phases,
+            waited,
+            host,
+        } => {
             // A success counts whoever delivered it, even after a failure of the same number.
             if *attempt <= record.ended() && failure.is_some() {
                 // Its node may have made the attempt twice, and waits to be told of the next.
@@ -97,6 +107,7 @@ fn settle(context: &mut Context<'_>, report: &Report, mut record: Record) -> Res
                 }
                 (Some((kind, message)), None) => {
                     record.fail(*kind, message);
+                    record.called(host.as_deref());
                     record.finish(Status::Failed, ended_at);
                 }
             }

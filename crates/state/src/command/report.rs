@@ -3,7 +3,7 @@
 use chronos_types::{ErrorKind, Millis, NodeName, Phases, Response, Waited};
 use serde::{Deserialize, Serialize};
 
-use super::{FIRST, RUNS_SINCE};
+use super::{FIRST, RUNS_SINCE, STATS_SINCE};
 use crate::run::{Fire, RunRef};
 use crate::stored::execution::{failure, response};
 use crate::stored::omit::is_default;
@@ -58,6 +58,10 @@ pub enum Reported {
         /// What it waited for before it began, and what its target asks to wait for now.
         #[serde(default, with = "waited", skip_serializing_if = "is_default")]
         waited: Waited,
+        /// The host that was called, as [`TargetUrl::host`](chronos_types::TargetUrl::host) has it; said where the run
+        /// has failed with this attempt. A state machine parses no URL.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
     },
     /// The run was not delivered, because another run of its job was unfinished.
     Skipped {
@@ -87,7 +91,10 @@ impl Report {
     /// The first version of the cluster that has all of it.
     pub(super) fn since(&self) -> u32 {
         match &self.what {
-            Reported::Ended { phases, waited, .. } if phases.is_some() || !waited.is_nothing() => RUNS_SINCE,
+            Reported::Ended { phases, waited, host, .. } => {
+                let time = if phases.is_some() || !waited.is_nothing() { RUNS_SINCE } else { FIRST };
+                time.max(if host.is_some() { STATS_SINCE } else { FIRST })
+            }
             _ => FIRST,
         }
     }
@@ -95,10 +102,13 @@ impl Report {
     /// The same as far as this version of the cluster has it.
     #[must_use]
     pub fn at_version(mut self, version: u32) -> Self {
-        if version < RUNS_SINCE
-            && let Reported::Ended { phases, waited, .. } = &mut self.what
-        {
-            (*phases, *waited) = (None, Waited::default());
+        if let Reported::Ended { phases, waited, host, .. } = &mut self.what {
+            if version < RUNS_SINCE {
+                (*phases, *waited) = (None, Waited::default());
+            }
+            if version < STATS_SINCE {
+                *host = None;
+            }
         }
         self
     }
@@ -107,10 +117,10 @@ impl Report {
     #[must_use]
     pub fn weight(&self) -> usize {
         match &self.what {
-            Reported::Ended { response, failure, .. } => {
-                let body = response.body.as_ref().map_or(0, String::len);
-                let error = response.error.as_ref().map_or(0, String::len);
-                500 + body + error + failure.as_ref().map_or(0, |(_, why)| why.len())
+            Reported::Ended { response, failure, host, .. } => {
+                let [body, error, host] =
+                    [&response.body, &response.error, host].map(|text| text.as_ref().map_or(0, String::len));
+                500 + body + error + host + failure.as_ref().map_or(0, |(_, why)| why.len())
             }
             Reported::Skipped { reason } => 300 + reason.len(),
             Reported::Begun { .. } | Reported::Replaced { .. } | Reported::NotBegun | Reported::Unknown => {

@@ -45,7 +45,7 @@ pub struct OthersFailing {
 /// Jobs that fail alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailingAlike {
-    /// The host that they call; none if that cannot be read.
+    /// The host that they called; none where that is not known.
     pub host: Option<String>,
     /// The kind of their last error, where it is known.
     pub error_kind: Option<ErrorKind>,

@@ -34,7 +34,7 @@ pub struct JobStats {
     pub error_kind: Option<ErrorKind>,
     /// The status that it ended with, where there was a response.
     pub status_code: Option<u16>,
-    /// The host that it called.
+    /// The host that it called; empty where that is not known.
     pub host: Option<String>,
     /// When a run last succeeded, whatever asked for it.
     pub last_success_at: Option<Millis>,

@@ -26,7 +26,8 @@ CREATE INDEX job_stats_last_run ON job_stats (last_run, job);
 CREATE INDEX job_stats_failures ON job_stats (failures, job) WHERE failures > 0;
 CREATE INDEX job_stats_duration ON job_stats (duration, job) WHERE duration IS NOT NULL;
 
--- The executions that failed, for whoever looks for them by what failed.
+-- The executions that failed, for whoever looks for them by what failed. host: the one that was called, or empty where
+-- its node has not said it.
 CREATE TABLE failures (
   id BLOB PRIMARY KEY,
   job INTEGER NOT NULL,

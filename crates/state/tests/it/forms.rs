@@ -130,7 +130,7 @@ fn report(what: Reported) -> Command {
 }
 
 fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Option<Millis>) -> Reported {
-    let (phases, waited) = (None, Waited::default());
+    let (phases, waited, host) = (None, Waited::default(), None);
     Reported::Ended {
         attempt: 2,
         started_at: AT + 60_251,
@@ -140,6 +140,7 @@ fn ended(response: Response, failure: Option<(ErrorKind, String)>, retry_at: Opt
         retry_at,
         phases,
         waited,
+        host,
     }
 }
 
@@ -161,6 +162,11 @@ fn overridden(body: Option<&str>, headers: &[(&str, &str)]) -> Command {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let overrides = Some(Box::new(StoredOverrides { body: body.map(Into::into), headers }));
     Command::Trigger(TriggerRun { overrides, ..run })
+}
+
+/// The end of a run that found nobody.
+fn failed_for_good() -> Reported {
+    ended(Response::default(), Some((ErrorKind::Connect, "connection refused".into())), None)
 }
 
 /// The report of a success that says how its time was spent.
@@ -397,6 +403,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
             })]),
         ),
         ("report_phases", batch(phases.map(|phases| timed(phases, Waited::default())).into())),
+        ("report_host", batch(vec![report(support::calling(failed_for_good(), "xn--bcher-kva.example"))])),
         ("report_waited", batch(waits.map(|waited| timed(Phases::default(), waited)).into())),
         (
             "trigger_overrides",

@@ -2,9 +2,9 @@
 
 use chronos_state::{
     ClockWord, Command, FailingAlike, Figures, Fire, HostFailures, JobRow, JobStats, MAX_ROWS, OthersFailing,
-    PageLimits, PlanStep, Reader, Reported, Trim,
+    PageLimits, PlanStep, Reader, Refusal, Reported, Trim,
 };
-use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, TargetUrl, Trigger, Waited};
+use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, Trigger};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -18,13 +18,6 @@ fn raised() -> World {
     let mut world = World::new();
     world.raise();
     world
-}
-
-/// A job whose runs go to a host.
-fn calls(name: &str, host: &str) -> JobSpec {
-    let mut spec = spec(name);
-    spec.webhook.url = TargetUrl::parse(&format!("http://{host}/x")).unwrap();
-    spec
 }
 
 /// The next run of a job by its schedule, planned and put on record at its instant.
@@ -49,21 +42,18 @@ fn by_hand(world: &mut World, job: &JobRow, at: Millis, replay_of: Option<Execut
 }
 
 fn took(at: Millis, duration: u64) -> Reported {
-    let Reported::Ended { attempt, started_at, response, failure, retry_at, .. } = delivered(1, at) else {
-        panic!("it ended")
-    };
-    let (phases, waited) = (None, Waited::default());
-    let duration_ms = duration;
-    Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
+    let mut what = delivered(1, at);
+    let Reported::Ended { duration_ms, .. } = &mut what else { panic!("it ended") };
+    *duration_ms = duration;
+    what
 }
 
 fn timed_out(at: Millis) -> Reported {
-    let failure = Some((ErrorKind::Timeout, "no answer in 30 s".to_owned()));
-    let Reported::Ended { attempt, started_at, duration_ms, retry_at, .. } = delivered(1, at) else {
-        panic!("it ended")
-    };
-    let (phases, waited, response) = (None, Waited::default(), Default::default());
-    Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
+    let mut what = calling(delivered(1, at), "h");
+    let Reported::Ended { response, failure, .. } = &mut what else { panic!("it ended") };
+    *response = Default::default();
+    *failure = Some((ErrorKind::Timeout, "no answer in 30 s".to_owned()));
+    what
 }
 
 fn stats(world: &World, name: &str) -> JobStats {
@@ -88,7 +78,12 @@ fn successes(world: &World, step: Millis) -> Vec<(Millis, u64)> {
 fn nothing_is_kept_before_the_version_that_brings_it() {
     let mut world = World::new();
     let job = world.create("a");
-    went(&mut world, &job, |at| failed(1, at, None));
+    let fire = next(&mut world, &job, Trigger::Schedule);
+    let said = report(&fire, calling(failed(1, 1_000, None), "h"));
+    assert_eq!(world.refused(1_000, said.clone()), Refusal::VersionNotFollowed { follows: 1 });
+    // A node says what the cluster's version has.
+    let Command::Report(said) = said else { unreachable!("it reports") };
+    world.done(1_000, Command::Report(said.at_version(1)));
     assert_eq!(world.ask(|r| r.with_stats(job.clone())).stats, None);
     assert_eq!((all(&world, HOUR), world.ask(Reader::figures_since)), (vec![], None));
     assert_eq!(world.ask(|r| r.failing(9)).jobs, 0);
@@ -219,12 +214,11 @@ fn bytes(values: &[Value]) -> usize {
 fn the_row_of_a_job_is_narrow() {
     let mut world = raised();
     let at = 1_795_000_000_000;
-    let spec = calls("a", "api.internal.example.com");
-    world.run(at, put(id_of("a"), None, spec, Some(at)));
+    world.run(at, put(id_of("a"), None, spec("a"), Some(at)));
     let job = world.job("a");
     went(&mut world, &job, |at| took(at, 12_345));
     for _ in 0..130 {
-        went(&mut world, &job, |at| failed(1, at, None));
+        went(&mut world, &job, |at| calling(failed(1, at, None), "api.internal.example.com"));
     }
     let db = look(&world.path());
     let row = |columns: &str| -> Vec<Value> {
@@ -362,13 +356,11 @@ fn where_the_time_is_set_back_a_stretch_goes_on_and_nothing_is_counted_twice() {
 #[test]
 fn hosts_are_told_apart_where_executions_fail() {
     let mut world = raised();
-    let jobs: Vec<_> = (0..210)
-        .map(|number| world.create_as(calls(&format!("j{number}"), &format!("H{number:03}"))))
-        .collect();
-    for job in &jobs {
-        went(&mut world, job, timed_out);
+    let jobs: Vec<_> = (0..210).map(|number| world.create(&format!("j{number}"))).collect();
+    for (number, job) in jobs.iter().enumerate() {
+        went(&mut world, job, |at| calling(timed_out(at), &format!("h{number:03}")));
     }
-    went(&mut world, &jobs[0], timed_out);
+    went(&mut world, &jobs[0], |at| calling(timed_out(at), "h000"));
     went(&mut world, &jobs[1], |at| delivered(1, at));
     let failed = world.ask(|r| r.failed_hosts(DAY, 0, DAY));
     let told = |host: Option<&str>, count| HostFailures {
@@ -390,13 +382,13 @@ fn jobs_that_fail_alike_are_told_together_and_those_that_do_not_run_are_not() {
     let mut world = raised();
     let names = ["a", "b", "c", "d", "e"];
     let host = |name: &str| if name == "e" { "other" } else { "same" };
-    let jobs: Vec<_> = names.iter().map(|name| world.create_as(calls(name, host(name)))).collect();
-    for job in &jobs {
-        went(&mut world, job, |at| failed(1, at, None));
+    let jobs: Vec<_> = names.iter().map(|name| world.create(name)).collect();
+    for (job, name) in jobs.iter().zip(names) {
+        went(&mut world, job, |at| calling(failed(1, at, None), host(name)));
     }
-    went(&mut world, &jobs[1], |at| failed(1, at, None));
+    went(&mut world, &jobs[1], |at| calling(failed(1, at, None), "same"));
     went(&mut world, &jobs[2], |at| delivered(1, at));
-    let off = JobSpec { enabled: false, ..calls("d", "same") };
+    let off = JobSpec { enabled: false, ..spec("d") };
     world.run(3_000, put(jobs[3].job.id, Some(1), off, None));
     let found = world.ask(|r| r.failing(9));
     assert_eq!((found.jobs, found.total, found.complete), (3, 2, true));
@@ -423,18 +415,20 @@ fn how_many_other_jobs_fail_as_an_execution_did_is_counted() {
     let mut world = raised();
     let names = ["a", "b", "c", "d", "e", "f"];
     let host = |name: &str| if name == "f" { "other" } else { "same" };
-    let jobs: Vec<_> = names.iter().map(|name| world.create_as(calls(name, host(name)))).collect();
-    let fires: Vec<_> = jobs.iter().map(|job| went(&mut world, job, |at| failed(1, at, None))).collect();
+    let jobs: Vec<_> = names.iter().map(|name| world.create(name)).collect();
+    let mut fails =
+        |(job, name): (&JobRow, &str)| went(&mut world, job, |at| calling(failed(1, at, None), host(name)));
+    let fires: Vec<_> = jobs.iter().zip(names).map(&mut fails).collect();
     let others = |world: &World, n: usize| world.ask(|r| r.others_failing(fires[n].run.execution));
     let found = |count| Some(OthersFailing { count, exact: true });
     assert_eq!([others(&world, 0), others(&world, 5)], [found(4), found(0)]);
     // Those that do well again, that are off, paused or gone, or that fail otherwise, do not count.
     went(&mut world, &jobs[1], |at| delivered(1, at));
-    let off = JobSpec { enabled: false, ..calls("c", "same") };
+    let off = JobSpec { enabled: false, ..spec("c") };
     world.run(3_000, put(jobs[2].job.id, Some(1), off, None));
     world.run(3_050, pause(&jobs[3], None, None));
     assert_eq!(others(&world, 0), found(1));
-    let other_kind = went(&mut world, &jobs[4], timed_out);
+    let other_kind = went(&mut world, &jobs[4], |at| calling(timed_out(at), "same"));
     assert_eq!(others(&world, 0), found(0));
     world.run(4_000, delete(&jobs[4]));
     assert_eq!(others(&world, 0), found(0));
@@ -448,7 +442,7 @@ fn how_many_other_jobs_fail_as_an_execution_did_is_counted() {
 fn of_very_many_jobs_that_fail_those_that_failed_most_often_are_looked_at() {
     let mut world = raised();
     let job = world.create("a");
-    let fire = went(&mut world, &job, |at| failed(1, at, None));
+    let fire = went(&mut world, &job, |at| calling(failed(1, at, None), "h"));
     let others = |world: &World| world.ask(|r| r.others_failing(fire.run.execution)).expect("it failed");
     let db = Connection::open(world.path()).unwrap();
     // They failed twice in a row, and are jobs of nobody.

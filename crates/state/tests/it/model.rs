@@ -304,6 +304,7 @@ impl Model {
             unsure,
             overrides: None,
             was_to_fire: None,
+            called: String::new(),
         };
         self.runs.insert(fire.run.execution, run);
         self.last_number += 1;
@@ -373,8 +374,15 @@ impl Model {
             next_attempt_at: None,
             waited: Waited::default(),
         };
-        let run =
-            Run { job: step.job, fire_at: to, execution, unsure: false, overrides: None, was_to_fire: None };
+        let run = Run {
+            job: step.job,
+            fire_at: to,
+            execution,
+            unsure: false,
+            overrides: None,
+            was_to_fire: None,
+            called: String::new(),
+        };
         self.runs.insert(entry, run);
         self.last_number += 1;
         self.numbers.insert(self.last_number, entry);

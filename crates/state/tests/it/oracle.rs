@@ -158,7 +158,7 @@ fn failed_kinds(r: &Reader) -> Result<BTreeMap<String, u64>, StateError> {
     let day = Reader::figures_steps()[2].0;
     let failed = r.failed_hosts(day, Millis::MIN, Millis::MAX)?.into_iter();
     Ok(failed
-        .map(|failed| (format!("{} {:?}", failed.host.expect("a host"), failed.error_kind), failed.count))
+        .map(|failed| (format!("{} {:?}", failed.host.unwrap_or_default(), failed.error_kind), failed.count))
         .collect())
 }
 

@@ -83,7 +83,7 @@ pub fn sample() -> World {
 fn with_kept(world: &mut World, at: Millis) {
     let job = world.create("counted");
     let fails = fire_of(&world.done(at, plan([run(&job, 1000)])));
-    world.done(at, report(&fails, failed(1, at, None)));
+    world.done(at, report(&fails, calling(failed(1, at, None), "h")));
     for (number, at) in [(5, at), (6, at + 300_000)] {
         let manual = ExecutionId::manual(job.job.id, at, [number; 10]);
         let (_, effects) = world.run(at, trigger(&job, manual, None));

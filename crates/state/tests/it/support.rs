@@ -547,19 +547,36 @@ fn ended(
     failure: Option<(ErrorKind, String)>,
     retry_at: Option<Millis>,
 ) -> Reported {
-    let (phases, waited) = (None, Waited::default());
-    Reported::Ended { attempt, started_at, duration_ms: 10, response, failure, retry_at, phases, waited }
+    let (phases, waited, host) = (None, Waited::default(), None);
+    Reported::Ended {
+        attempt,
+        started_at,
+        duration_ms: 10,
+        response,
+        failure,
+        retry_at,
+        phases,
+        waited,
+        host,
+    }
 }
 
-/// The same, with how its time was spent.
-pub fn timed(what: Reported, phases: Phases, waited: Waited) -> Reported {
-    match what {
-        Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, .. } => {
-            let phases = Some(phases);
-            Reported::Ended { attempt, started_at, duration_ms, response, failure, retry_at, phases, waited }
-        }
+/// The end of an attempt, with how its time was spent.
+pub fn timed(mut what: Reported, spent: Phases, before: Waited) -> Reported {
+    match &mut what {
+        Reported::Ended { phases, waited, .. } => (*phases, *waited) = (Some(spent), before),
         other => panic!("{other:?} has not ended"),
     }
+    what
+}
+
+/// The end of an attempt that has called this host.
+pub fn calling(mut what: Reported, called: &str) -> Reported {
+    match &mut what {
+        Reported::Ended { host, .. } => *host = Some(called.to_owned()),
+        other => panic!("{other:?} has not ended"),
+    }
+    what
 }
 
 pub fn fires(effects: &[Effect]) -> Vec<Fire> {

@@ -1,5 +1,7 @@
 //! What was done: statistics of a job, figures of all, and what fails now
 
+use std::collections::BTreeSet;
+
 use crate::support::*;
 
 /// A server whose cluster has the version that counts what is done.
@@ -181,6 +183,49 @@ async fn jobs_that_fail_alike_are_listed_together() {
     server.delete("/jobs/refused").await;
     let left = server.get("/failures").await.ok(200);
     assert_eq!((&left["jobs"], &left["failures"][0]["names"]), (&json!(1), &json!(["b"])));
+}
+
+#[tokio::test]
+async fn a_host_that_fails_is_one_however_urls_spell_it_and_is_the_one_that_jobs_are_found_by() {
+    let (receiver, server) = (Receiver::start().await, start().await);
+    receiver.respond(|_| Answer::status(404));
+    let port = receiver.port();
+    for (name, url) in [
+        ("plain", format!("http://127.0.0.1:{port}/")),
+        ("hexadecimal", format!("http://0x7F.1:{port}/")),
+        ("unicode", "http://Bücher.invalid/".to_owned()),
+        ("ascii", "http://xn--bcher-kva.invalid/".to_owned()),
+    ] {
+        let mut job = each_second(name, &url);
+        // Whatever a name server makes of it.
+        job["timeout"] = json!("1s");
+        server.create(&job).await;
+    }
+    let found = until("four jobs to fail", || async {
+        let found = server.get("/failures").await.ok(200);
+        (found["jobs"] == 4).then_some(found)
+    })
+    .await;
+    let failures = found["failures"].as_array().unwrap();
+    let hosts: BTreeSet<_> = failures.iter().map(|group| group["host"].as_str().unwrap()).collect();
+    assert_eq!(hosts, BTreeSet::from(["127.0.0.1", "xn--bcher-kva.invalid"]), "{found:#}");
+    let local = failures.iter().find(|group| group["host"] == "127.0.0.1").unwrap();
+    assert_eq!(local["jobs"], 2, "{found:#}");
+    let counted = server.get("/stats").await.ok(200)["failed_hosts"].clone();
+    let counted = counted.as_array().unwrap();
+    assert_eq!(counted.iter().map(|one| one["host"].as_str().unwrap()).collect::<BTreeSet<_>>(), hosts);
+    for (asked, expected) in [
+        ("127.0.0.1", ["plain", "hexadecimal"]),
+        ("xn--bcher-kva.invalid", ["unicode", "ascii"]),
+        ("b%C3%BCcher.invalid", ["unicode", "ascii"]),
+    ] {
+        let page = server.get(&format!("/jobs?host={asked}")).await.ok(200);
+        let jobs = page["jobs"].as_array().unwrap();
+        assert_eq!(jobs.iter().map(|job| job["name"].as_str().unwrap()).collect::<Vec<_>>(), expected);
+        for job in jobs {
+            assert!(hosts.contains(job["stats"]["failing"]["host"].as_str().unwrap()), "{job:#}");
+        }
+    }
 }
 
 #[tokio::test]

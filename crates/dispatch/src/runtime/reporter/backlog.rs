@@ -154,6 +154,7 @@ mod tests {
             retry_at: None,
             phases: None,
             waited: Waited::default(),
+            host: None,
         };
         Report { run, node: NodeName::unchecked("one"), what }
     }

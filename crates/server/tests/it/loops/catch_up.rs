@@ -56,6 +56,7 @@ async fn deliver(bench: &Bench, fires: &[Fire]) {
             retry_at: None,
             phases: None,
             waited: Waited::default(),
+            host: None,
         };
         Command::Report(Report::of(fire, what)).into()
     });

@@ -10,7 +10,6 @@ use crate::apply::job_stats::{self, Ended, Failure, Ran};
 use crate::apply::lookups;
 use crate::command::STATS_SINCE;
 use crate::error::StateError;
-use crate::stored::raw;
 
 /// What happened to a record since it was read, and is not yet counted.
 #[derive(Default)]
@@ -19,11 +18,13 @@ pub(super) struct Happened {
     pub(super) lateness: Option<Millis>,
     /// The attempts that ended; none is a success.
     pub(super) attempts: Vec<Option<ErrorKind>>,
+    /// The host that it called in vain.
+    pub(super) host: Option<String>,
 }
 
 /// Counts what happened to a record since it was read or stored.
 pub(super) fn note(record: &mut Record, context: &Context<'_>) -> Result<(), StateError> {
-    let Happened { lateness, attempts } = mem::take(&mut record.happened);
+    let Happened { lateness, attempts, host } = mem::take(&mut record.happened);
     let was = mem::replace(&mut record.counted_status, record.status);
     if context.version()? < STATS_SINCE {
         return Ok(());
@@ -45,7 +46,7 @@ pub(super) fn note(record: &mut Record, context: &Context<'_>) -> Result<(), Sta
         Status::Failed => Ended::Failed(Failure {
             kind: record.detail.error_kind.as_deref().and_then(|kind| ErrorKind::parse(kind).ok()),
             status_code: last.and_then(|attempt| attempt.status_code),
-            host: raw::host_of(context.db, record.run.job, record.run.version)?,
+            host: host.unwrap_or_default(),
         }),
         _ => Ended::Other,
     };

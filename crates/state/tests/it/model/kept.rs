@@ -6,9 +6,6 @@ use chronos_state::{Figures, JobOutcome, JobStats, Lengths};
 
 use super::*;
 
-/// The only host that the jobs of these tests call.
-const HOST: &str = "h";
-
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     pub jobs: BTreeMap<JobSeq, KeptJob>,
@@ -22,8 +19,8 @@ pub struct Kept {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeptJob {
     pub last: Option<(Millis, Status)>,
-    /// When each run failed that the schedule asked for since one of them succeeded, and how.
-    failed: Vec<(Millis, Option<ErrorKind>, Option<u16>)>,
+    /// When each run failed that the schedule asked for since one of them succeeded, and how and where.
+    failed: Vec<(Millis, Option<ErrorKind>, Option<u16>, String)>,
     success_at: Option<Millis>,
     failure_at: Option<Millis>,
     durations: Vec<u64>,
@@ -36,7 +33,7 @@ struct Done {
     missed: u64,
     lateness: Vec<u64>,
     durations: Vec<u64>,
-    failed: Vec<Option<ErrorKind>>,
+    failed: Vec<(String, Option<ErrorKind>)>,
 }
 
 /// What figures tell.
@@ -126,7 +123,7 @@ impl Model {
         match now.status {
             Status::Success => done.durations.extend(last.map(|attempt| attempt.duration_ms)),
             Status::Failed => {
-                done.failed.push(now.error_kind);
+                done.failed.push((run.called.clone(), now.error_kind));
                 failures.insert(now.id);
             }
             _ => {}
@@ -152,7 +149,7 @@ impl Model {
                 job.failure_at = job.failure_at.max(now.completed_at);
                 if counts {
                     let code = last.and_then(|attempt| attempt.status_code);
-                    job.failed.push((now.completed_at.unwrap(), now.error_kind, code));
+                    job.failed.push((now.completed_at.unwrap(), now.error_kind, code, run.called.clone()));
                 }
             }
             _ => {}
@@ -165,10 +162,10 @@ impl Model {
         let (last, lengths) = (kept.failed.last(), lengths(&kept.durations));
         let stats = JobStats {
             failures_in_row: kept.failed.len() as u64,
-            failing_since: kept.failed.first().map(|(at, _, _)| *at),
-            error_kind: last.and_then(|(_, kind, _)| *kind),
-            status_code: last.and_then(|(_, _, code)| *code),
-            host: last.map(|_| HOST.to_owned()),
+            failing_since: kept.failed.first().map(|(at, ..)| *at),
+            error_kind: last.and_then(|(_, kind, ..)| *kind),
+            status_code: last.and_then(|(_, _, code, _)| *code),
+            host: last.map(|(.., host)| host.clone()),
             last_success_at: kept.success_at,
             last_failure_at: kept.failure_at,
             duration_p50: lengths.map(|lengths| lengths.p50),
@@ -241,11 +238,11 @@ impl Model {
         stretches.iter().filter(|(_, done)| !is_empty(done)).map(told).collect()
     }
 
-    /// How many executions failed with each kind of error.
+    /// How many executions failed at each host with each kind of error.
     pub fn failed_kinds(&self) -> BTreeMap<String, u64> {
         let mut kinds = BTreeMap::new();
-        for kind in self.kept.done.values().flat_map(|done| &done.failed) {
-            *kinds.entry(format!("{HOST} {kind:?}")).or_default() += 1;
+        for (host, kind) in self.kept.done.values().flat_map(|done| &done.failed) {
+            *kinds.entry(format!("{host} {kind:?}")).or_default() += 1;
         }
         kinds
     }

@@ -49,6 +49,8 @@ pub struct Run {
     pub overrides: Option<Overrides>,
     /// When its first attempt was to begin, where that is kept.
     pub(super) was_to_fire: Option<Millis>,
+    /// The host that it called in vain, where its node has said it.
+    pub(super) called: String,
 }
 
 impl Run {

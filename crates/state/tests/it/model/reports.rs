@@ -68,6 +68,7 @@ impl Model {
                 retry_at,
                 phases,
                 waited,
+                host,
             } => {
                 run.execution.job_version = report.run.version;
                 run.execution.job_name = self.jobs[&run.job].name_at(report.run.version);
@@ -96,7 +97,10 @@ impl Model {
                         run.finish(Status::Success, ended_at);
                         run.execution.node_id = report.node.clone();
                     }
-                    (Some(_), None) => run.finish(Status::Failed, ended_at),
+                    (Some(_), None) => {
+                        run.called = host.clone().unwrap_or_default();
+                        run.finish(Status::Failed, ended_at);
+                    }
                     (Some(_), Some(retry_at)) => {
                         run.execution.status = Status::Retrying;
                         // A clock that is days ahead makes nobody wait for days.

@@ -54,11 +54,16 @@ pub(super) fn report(
             ..Phases::default()
         }),
         waited: if timed { Waited { target_ms: 3, ..Waited::default() } } else { Waited::default() },
+        host: None,
     };
     let what = match what {
         What::Begun => Reported::Begun { attempt, started_at },
         What::Delivered => ended(response, None, None),
         What::Retry => ended(wrong, failure, Some(at + 800)),
+        What::GivenUp if model.raised => {
+            let host = if at % 2 == 0 { "h" } else { "xn--bcher-kva.example" };
+            support::calling(ended(wrong, failure, None), host)
+        }
         What::GivenUp => ended(wrong, failure, None),
         What::Skipped => Reported::Skipped { reason: "another is running".into() },
         What::Replaced(begun) => Reported::Replaced { attempt: begun.then_some((attempt, started_at)) },
