@@ -186,8 +186,11 @@ impl Stats {
             Some((true, true, false)) => (update!("last_run = ?3, failures = ?4, "), 4..5),
             Some((true, false, true)) => (update!("last_run = ?3, duration = ?5, "), 3..4),
             Some((true, true, true)) => (update!("last_run = ?3, failures = ?4, duration = ?5, "), 0..0),
-            // Of a run that was noted when it began. One statement for these: such runs are long, and few.
-            Some((false, _, _)) => (update!("failures = ?4, duration = ?5, "), 2..3),
+            // Of a run that was noted before: when it began, or when it waited for its retry. ?5 is bound, and nothing
+            // names it, which does no harm.
+            Some((false, true, false)) => (update!("failures = ?4, "), 2..3),
+            // One statement for these: such runs are long, and few.
+            Some((false, _, true)) => (update!("failures = ?4, duration = ?5, "), 2..3),
         };
         let histogram = (!self.histogram.is_empty()).then(|| self.histogram.to_bytes());
         row::write_often(
