@@ -1,5 +1,6 @@
-//! Where executions are found by more than their job, their status and their time: those that failed, and those that are
-//! not of the trigger `schedule`. They are few, so each has a row beside it, which goes with it.
+//! Where executions are found by more than their job, their status and their time: those that failed, those that are not of
+//! the trigger `schedule`, and those that came on record long after their time. They are few, so each has a row beside it,
+//! which goes with it.
 
 use chronos_types::{ExecutionId, NodeName, Status, Trigger};
 
@@ -48,31 +49,64 @@ pub(super) fn put(context: &Context<'_>, run: &RunRef) -> Result<(), StateError>
         0..0,
         row::cells![],
     )?;
+    if run.trigger == Trigger::CatchUp {
+        caught_up(context, run.execution)?;
+    }
+    Ok(())
+}
+
+/// An entry for missed instants was put on record.
+pub(super) fn put_missed(context: &Context<'_>, entry: ExecutionId) -> Result<(), StateError> {
+    if context.version()? < STATS_SINCE {
+        return Ok(());
+    }
+    caught_up(context, entry)
+}
+
+fn caught_up(context: &Context<'_>, id: ExecutionId) -> Result<(), StateError> {
+    row::write_often(
+        &context.statements,
+        "INSERT OR REPLACE INTO caught_up VALUES (?1, ?2, ?3)",
+        row::cells![id.as_bytes(), context.at],
+        0..0,
+        row::cells![],
+    )?;
     Ok(())
 }
 
 /// An execution that is over: its id, where it stands, and what asked for it, as it was stored.
 pub(super) type Over = (ExecutionId, Status, i64);
 
+/// Whether one may have been caught up on: entries for missed instants are skipped.
+fn may_be_caught_up((_, status, trigger): Over) -> bool {
+    trigger == Trigger::CatchUp.code() || status == Status::Skipped
+}
+
 /// How many rows at most an execution is found by.
-pub(super) fn count(context: &Context<'_>, (_, status, trigger): Over) -> Result<usize, StateError> {
+pub(super) fn count(context: &Context<'_>, over: Over) -> Result<usize, StateError> {
     if context.version()? < STATS_SINCE {
         return Ok(0);
     }
-    Ok(usize::from(status == Status::Failed) + usize::from(trigger != Trigger::Schedule.code()))
+    let (_, status, trigger) = over;
+    let found_by = [status == Status::Failed, trigger != Trigger::Schedule.code(), may_be_caught_up(over)];
+    Ok(found_by.into_iter().filter(|is_found| *is_found).count())
 }
 
 /// An execution was taken off the record.
-pub(super) fn forget(context: &Context<'_>, (id, status, trigger): Over) -> Result<(), StateError> {
+pub(super) fn forget(context: &Context<'_>, over: Over) -> Result<(), StateError> {
     if context.version()? < STATS_SINCE {
         return Ok(());
     }
+    let (id, status, trigger) = over;
     if status == Status::Failed {
         context.db.prepare_cached("DELETE FROM failures WHERE id = ?1")?.execute([id.as_bytes()])?;
     }
     if trigger != Trigger::Schedule.code() {
         let sql = "DELETE FROM triggers WHERE trigger = ?1 AND id = ?2";
         context.db.prepare_cached(sql)?.execute((trigger, id.as_bytes()))?;
+    }
+    if may_be_caught_up(over) {
+        context.db.prepare_cached("DELETE FROM caught_up WHERE id = ?1")?.execute([id.as_bytes()])?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use rusqlite::types::Null;
 
 use super::context::Context;
 use super::insert::INSERT;
+use super::lookups;
 use crate::command::{PassedOver, PlanStep, STATS_SINCE};
 use crate::error::StateError;
 use crate::stored::code::Code;
@@ -50,6 +51,7 @@ pub(super) fn record(
     )?;
     if written == 1 {
         context.executions.give(number);
+        lookups::put_missed(context, *entry)?;
         let event = ExecutionEvent {
             what: EventType::ExecutionMissed,
             job: step.job,

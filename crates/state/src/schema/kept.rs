@@ -49,6 +49,15 @@ CREATE TABLE triggers (
   PRIMARY KEY (trigger, id)
 ) WITHOUT ROWID;
 
+-- When those came on record whose instants had passed by then: runs that were caught up on, and entries for instants that
+-- were passed over. All others come on record about when their ids say.
+CREATE TABLE caught_up (
+  id BLOB PRIMARY KEY,
+  at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX caught_up_at ON caught_up (at, id);
+
 -- Figures of all that was done, by stretches of time: from start on, for as long as step says, in milliseconds. What step
 -- 0 has is not yet in the others: it is added to them once a stretch of five minutes is over. So a batch writes one row.
 CREATE TABLE rollups (

@@ -278,8 +278,9 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 26] = [
+pub(crate) const REPLICATED: [Table; 27] = [
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
+    Table { name: "caught_up", key: &["id"], since: STATS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
     Table { name: "due", key: &["seq"], since: FIRST },

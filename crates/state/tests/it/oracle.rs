@@ -59,7 +59,7 @@ pub struct View {
     sums: Vec<Vec<Sums>>,
     failed_kinds: BTreeMap<String, u64>,
     /// Which executions are looked up as failed, and which by what asked for them.
-    looked_up: [Vec<ExecutionId>; 2],
+    looked_up: [Vec<ExecutionId>; 3],
     /// When the newest run of each job began, and how it stands, as it is kept.
     last_runs: Vec<(JobSeq, Millis, i64)>,
 }
@@ -128,7 +128,7 @@ pub fn read(world: &World, model: &Model) -> View {
             running: r.running_operations()?,
             sums: sums(r)?,
             failed_kinds: failed_kinds(r)?,
-            looked_up: ["failures", "triggers"].map(|table| looked_up(world, model, table)),
+            looked_up: ["failures", "triggers", "caught_up"].map(|table| looked_up(world, model, table)),
             last_runs: last_runs(world, model),
         })
     })
@@ -323,6 +323,7 @@ pub fn expect(model: &Model) -> View {
         looked_up: [
             model.kept.failures.iter().copied().collect(),
             model.kept.triggers.iter().map(|(_, id)| *id).collect::<BTreeSet<_>>().into_iter().collect(),
+            model.kept.caught_up.iter().copied().collect(),
         ],
         last_runs: model
             .kept

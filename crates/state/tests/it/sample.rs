@@ -79,7 +79,7 @@ pub fn sample() -> World {
     world
 }
 
-/// A success and a failure, and five minutes later another success.
+/// A success and a failure, five minutes later another success, and a run that catches up on instants that were missed.
 fn with_kept(world: &mut World, at: Millis) {
     let job = world.create("counted");
     let fails = fire_of(&world.done(at, plan([run(&job, 1000)])));
@@ -89,6 +89,9 @@ fn with_kept(world: &mut World, at: Millis) {
         let (_, effects) = world.run(at, trigger(&job, manual, None));
         world.done(at, report(&fire_of(&effects), delivered(1, at)));
     }
+    let late = with(run(&job, 4000), |run| run.trigger = Trigger::CatchUp);
+    let missed = Some(missed(job.job.id, 2000, 3000, 1000));
+    world.done(at + 300_000, plan([PlanStep { from: 2000, missed, ..late }]));
 }
 
 /// Jobs enabled, disabled, changed and deleted, with tags, secrets and a template; an execution of each status

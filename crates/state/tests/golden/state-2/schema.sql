@@ -13,6 +13,12 @@ CREATE TABLE authors (
   PRIMARY KEY (job, version)
 ) WITHOUT ROWID;
 
+CREATE TABLE caught_up (
+  id BLOB PRIMARY KEY,
+  at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE clock (
   name TEXT PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -230,6 +236,8 @@ CREATE TABLE withdrawn (
   unsure INTEGER NOT NULL,
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+CREATE INDEX caught_up_at ON caught_up (at, id);
 
 CREATE INDEX due_at ON due (at, seq, version) WHERE at IS NOT NULL;
 

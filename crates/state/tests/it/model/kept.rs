@@ -14,6 +14,8 @@ pub struct Kept {
     /// The executions that were put on record or failed since they are looked up.
     pub failures: BTreeSet<ExecutionId>,
     pub triggers: BTreeSet<(Trigger, ExecutionId)>,
+    /// The runs that catch up, and the entries for what was missed.
+    pub caught_up: BTreeSet<ExecutionId>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,6 +81,7 @@ impl Model {
         let on_record = |id: &ExecutionId| self.runs.contains_key(id);
         self.kept.failures.retain(on_record);
         self.kept.triggers.retain(|(_, id)| on_record(id));
+        self.kept.caught_up.retain(on_record);
         self.kept.jobs.retain(|job, _| self.jobs.get(job).is_some_and(|job| !job.deleted));
         if !self.raised {
             return;
@@ -91,10 +94,13 @@ impl Model {
     fn keep_one(&mut self, run: &Run, before: &Seen) {
         let now = &run.execution;
         let was = before.runs.get(&now.id);
-        let Kept { jobs, done, failures, triggers } = &mut self.kept;
+        let Kept { jobs, done, failures, triggers, caught_up } = &mut self.kept;
         let done = done.entry(self.at.div_euclid(300_000) * 300_000).or_default();
         if was.is_none() && now.trigger != Trigger::Schedule {
             triggers.insert((now.trigger, now.id));
+        }
+        if was.is_none() && (now.trigger == Trigger::CatchUp || now.missed.is_some()) {
+            caught_up.insert(now.id);
         }
         if let Some(missed) = &now.missed {
             done.missed += if was.is_none() { missed.count } else { 0 };
