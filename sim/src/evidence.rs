@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use chronos_state::{ExecutionFilter, JobFilter, JobRow, Machine, PageLimits, StateError, VersionRow};
+use chronos_state::{ExecutionList, JobList, JobRow, Machine, PageLimits, StateError, VersionRow};
 use chronos_types::{Execution, ExecutionId, JobId};
 
 use crate::client::KEPT_PER_JOB;
@@ -97,7 +97,7 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
     let reader = machine.reader()?;
     let all = PageLimits { rows: usize::MAX, examined_rows: usize::MAX, examined_bytes: u64::MAX };
     let (mut jobs, mut executions, mut versions) = (Vec::<JobRow>::new(), Vec::new(), HashMap::new());
-    reader.jobs(&JobFilter::default(), None, all, |job| {
+    reader.jobs(&JobList::default(), None, None, all, |job| {
         jobs.push(job);
         true
     })?;
@@ -108,7 +108,7 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
             true
         })?;
     }
-    reader.executions(&ExecutionFilter::default(), None, all, |row| {
+    reader.executions(&ExecutionList::default(), None, None, all, |row| {
         executions.push(row.execution);
         true
     })?;

@@ -12,6 +12,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// Where nodes serve the API.
 pub(crate) const PORT: u16 = 8080;
 
+/// From when on executions are asked for: of all jobs, else those of a day are listed, and clocks here are off by more.
+pub(crate) const EVER: &str = "1970-01-01T00:00:00Z";
+
 /// Connects through the network of the host that asks.
 #[derive(Debug)]
 struct Simulated;

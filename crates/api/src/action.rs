@@ -113,14 +113,13 @@ pub struct ActionPreview {
     pub sample: Vec<String>,
 }
 
-/// A count.
+/// How many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = ActionTotal)]
 pub struct Total {
-    /// How many.
+    /// How many, or at least.
     #[schema(example = 128)]
     pub count: u64,
-    /// Whether that is all of them. Nobody counts beyond 10,000, nor for more than some seconds.
+    /// Whether that is all of them. Past 10,000, and where few of very many are meant, there may be more.
     pub exact: bool,
 }
 

@@ -43,14 +43,15 @@ pub struct Execution {
     /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`,
     /// `overlap` or `cancelled`.
     pub error_kind: Option<String>,
-    /// What the last attempt sent; absent before the first.
+    /// What the last attempt sent; absent before the first, and in a summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<WebhookRequest>,
     /// What came back on the last attempt that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<WebhookResponse>,
-    /// Every attempt that ended.
-    pub attempt_log: Vec<Attempt>,
+    /// Every attempt that ended; absent in a summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_log: Option<Vec<Attempt>>,
     /// How long after the instant at which it was to fire its first attempt began, in milliseconds: that instant is the
     /// scheduled time with its jitter, or when it was asked for. Null before the first attempt, and where it is not
     /// known: it began before cluster version 2.
@@ -64,7 +65,7 @@ pub struct Execution {
     /// Present where it waited for something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited: Option<Waited>,
-    /// What was given for this run alone, credentials redacted. Present where anything was.
+    /// What was given for this run alone, credentials redacted. Present where anything was, but not in a summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<RunInput>,
     /// Why it did not succeed, and what to do. Present where one execution is asked for that failed, was cancelled or
@@ -141,7 +142,7 @@ pub struct WebhookRequest {
 pub struct WebhookResponse {
     /// 0 where there was no response.
     pub status_code: u16,
-    /// The start of the body; what is not UTF-8 is replaced.
+    /// The start of the body; what is not UTF-8 is replaced. Absent in a summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// Whether the body was longer than what is kept.
@@ -238,7 +239,7 @@ impl Execution {
             error_kind: error_kind.map(|kind| kind.as_str().to_owned()),
             request: sent,
             response: response.as_ref().map(WebhookResponse::from),
-            attempt_log: attempt_log.iter().map(Attempt::from).collect(),
+            attempt_log: Some(attempt_log.iter().map(Attempt::from).collect()),
             lateness_ms: *lateness_ms,
             next_attempt_at: next_attempt_at.map(format_rfc3339),
             waited: (!waited.is_nothing()).then(|| Waited::from(*waited)),
@@ -253,6 +254,15 @@ impl Execution {
             missed: missed.as_ref().map(Missed::from),
             invalid,
         }
+    }
+}
+
+impl Execution {
+    /// The execution as lists show it: without what was sent, what came back, and its attempts.
+    #[must_use]
+    pub fn summary(self) -> Self {
+        let response = self.response.map(|response| WebhookResponse { body: None, ..response });
+        Self { request: None, response, attempt_log: None, overrides: None, ..self }
     }
 }
 

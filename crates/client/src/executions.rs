@@ -22,7 +22,7 @@ impl Client {
         self.act_on_execution(&segments, given, idempotency_key, StatusCode::ACCEPTED).await
     }
 
-    /// A page of the executions of all jobs, newest first.
+    /// A page of the executions of all jobs, newest first unless asked for otherwise.
     ///
     /// # Errors
     /// See [`Error`].
@@ -83,6 +83,40 @@ impl Client {
     /// See [`Error`].
     pub async fn execution(&self, job: &str, id: &str, consistent: bool) -> Result<Execution, Error> {
         self.get(&consistently(consistent).of(path(&["jobs", job, "executions", id]))).await
+    }
+
+    /// An execution by its id alone.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn execution_by_id(&self, id: &str, consistent: bool) -> Result<Execution, Error> {
+        self.get(&consistently(consistent).of(path(&["executions", id]))).await
+    }
+
+    /// Runs an execution again by its id alone, as a new one, with what is given in place of what that one sent.
+    ///
+    /// # Errors
+    /// See [`Error`]; 409 where the job forbids overlap and has an unfinished execution.
+    pub async fn replay_execution_by_id(
+        &self,
+        id: &str,
+        given: Option<&RunInput>,
+        idempotency_key: Option<&str>,
+    ) -> Result<Execution, Error> {
+        let segments = ["executions", id, "replay"];
+        self.act_on_execution(&segments, given, idempotency_key, StatusCode::ACCEPTED).await
+    }
+
+    /// Cancels an execution, by its id alone.
+    ///
+    /// # Errors
+    /// See [`Error`]; 409 where it is over already.
+    pub async fn cancel_execution_by_id(
+        &self,
+        id: &str,
+        idempotency_key: Option<&str>,
+    ) -> Result<Execution, Error> {
+        self.act_on_execution(&["executions", id, "cancel"], None, idempotency_key, StatusCode::OK).await
     }
 
     /// Runs an execution again, as a new one, with what is given in place of what that one sent.

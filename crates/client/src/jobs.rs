@@ -1,7 +1,7 @@
 //! Jobs and their versions. A job is named by its id or by its name.
 
 use chronos_api::{
-    BatchRequest, BatchResponse, Job, JobInput, JobPage, JobVersionPage, PauseRequest, PruneRequest,
+    BatchRequest, BatchResponse, Facets, Job, JobInput, JobPage, JobVersionPage, PauseRequest, PruneRequest,
     PruneResponse, SkipRequest,
 };
 use http::{Method, StatusCode};
@@ -58,7 +58,7 @@ impl Client {
             .json()
     }
 
-    /// A page of jobs, in order of creation.
+    /// A page of jobs, in order of creation unless asked for otherwise.
     ///
     /// # Errors
     /// See [`Error`].
@@ -81,6 +81,14 @@ impl Client {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// The commonest of what jobs have in common: `of` is `tag`, `host`, `timezone` or `set`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn facets(&self, of: &str) -> Result<Facets, Error> {
+        self.get(&Query::default().with("of", Some(of)).of(path(&["facets"]))).await
     }
 
     /// A job as it stands; `consistent` where the answer must know every write acknowledged before.

@@ -4,13 +4,29 @@ use chronos_types::{ErrorKind, Status, Trigger};
 
 use crate::path::Query;
 
-/// Which jobs to list.
+/// Which jobs to list, and in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobQuery {
+    /// The order: a name of the API's, with `-` in front where it is reversed.
+    pub sort: Option<String>,
     /// Only those that are enabled, or disabled.
     pub enabled: Option<bool>,
+    /// Only those whose last run has this status.
+    pub status: Option<Status>,
+    /// Only those whose last scheduled run failed, or only others.
+    pub failing: Option<bool>,
+    /// Only those with a run that is late to begin, or only others.
+    pub late: Option<bool>,
+    /// Only those with an attempt under way, or only others.
+    pub running: Option<bool>,
+    /// Only those of which no run has begun, or only others.
+    pub never_ran: Option<bool>,
     /// Only those with all of these tags: keys and values.
     pub tags: Vec<(String, String)>,
+    /// Only those with none of these tags.
+    pub not_tags: Vec<(String, String)>,
+    /// Only those that this set owns.
+    pub set: Option<String>,
     /// Only those with this in their name, their description, a tag or their URL, in any case and script.
     pub text: Option<String>,
     /// Only those that call this host.
@@ -21,11 +37,33 @@ pub struct JobQuery {
     pub page: PageQuery,
 }
 
-/// Which executions to list.
+/// Which executions to list, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionQuery {
+    /// Only those of this job: its id or name.
+    pub job: Option<String>,
     /// Only those with this status.
     pub status: Option<Status>,
+    /// Only those that were not delivered for this.
+    pub error_kind: Option<ErrorKind>,
+    /// Only those that this asked for.
+    pub trigger: Option<Trigger>,
+    /// Only those of this node.
+    pub node: Option<String>,
+    /// Only those of jobs that call this host.
+    pub host: Option<String>,
+    /// Only those of jobs with all of these tags: keys and values.
+    pub tags: Vec<(String, String)>,
+    /// Only those that began late, or only others.
+    pub late: Option<bool>,
+    /// None before this time, by RFC 3339. Of all jobs, those of the last 24 hours are listed where no time is given.
+    pub from: Option<String>,
+    /// None from this time on, by RFC 3339.
+    pub to: Option<String>,
+    /// The oldest come first.
+    pub is_ascending: bool,
+    /// With their requests, bodies and attempts.
+    pub is_full: bool,
     /// Which part of the list.
     pub page: PageQuery,
 }
@@ -97,6 +135,8 @@ pub struct PageQuery {
     pub cursor: Option<String>,
     /// The answer knows every write that was acknowledged before.
     pub consistent: bool,
+    /// The answer says how long the list is, where it is one of jobs or executions.
+    pub count: bool,
 }
 
 impl PageQuery {
@@ -104,11 +144,12 @@ impl PageQuery {
     pub const LARGEST: u32 = 500;
 
     pub(crate) fn query(&self, query: Query) -> Query {
-        let Self { limit, cursor, consistent } = self;
+        let Self { limit, cursor, consistent, count } = self;
         query
             .with("limit", limit.map(|limit| limit.to_string()))
             .with("cursor", cursor.as_deref())
             .with("consistent", consistent.then_some("true"))
+            .with("count", count.then_some("true"))
     }
 
     /// The same of the largest pages, where nothing else was said: for whoever reads all of a list.
@@ -120,15 +161,35 @@ impl PageQuery {
 
 impl JobQuery {
     pub(crate) fn query(&self) -> Query {
-        let Self { enabled, tags, text, host, timezone, page } = self;
+        let Self {
+            sort,
+            enabled,
+            status,
+            failing,
+            late,
+            running,
+            never_ran,
+            tags,
+            not_tags,
+            set,
+            text,
+            host,
+            timezone,
+            page,
+        } = self;
         let query = Query::default()
-            .with("enabled", enabled.map(|enabled| enabled.to_string()))
+            .with("sort", sort.as_deref())
+            .with("enabled", flag(*enabled))
+            .with("status", status.map(Status::as_str))
+            .with("failing", flag(*failing))
+            .with("late", flag(*late))
+            .with("running", flag(*running))
+            .with("never_ran", flag(*never_ran))
+            .with("set", set.as_deref())
             .with("q", text.as_deref())
             .with("host", host.as_deref())
             .with("timezone", timezone.as_deref());
-        let tagged =
-            tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)));
-        page.query(tagged)
+        page.query(tagged("-tag.", not_tags, tagged("tag.", tags, query)))
     }
 }
 
@@ -145,6 +206,16 @@ impl EventQuery {
             .with("digest", digest.as_deref());
         tags.iter().fold(query, |query, (key, value)| query.with(&format!("tag.{key}"), Some(value)))
     }
+}
+
+/// A parameter that is true or false.
+fn flag(is: Option<bool>) -> Option<&'static str> {
+    is.map(|is| if is { "true" } else { "false" })
+}
+
+/// A parameter for each tag.
+fn tagged(begin: &str, tags: &[(String, String)], query: Query) -> Query {
+    tags.iter().fold(query, |query, (key, value)| query.with(&format!("{begin}{key}"), Some(value)))
 }
 
 impl DensityQuery {
@@ -173,7 +244,33 @@ impl StatsQuery {
 
 impl ExecutionQuery {
     pub(crate) fn query(&self) -> Query {
-        let Self { status, page } = self;
-        page.query(Query::default().with("status", status.map(Status::as_str)))
+        let Self {
+            job,
+            status,
+            error_kind,
+            trigger,
+            node,
+            host,
+            tags,
+            late,
+            from,
+            to,
+            is_ascending,
+            is_full,
+            page,
+        } = self;
+        let query = Query::default()
+            .with("job", job.as_deref())
+            .with("status", status.map(Status::as_str))
+            .with("error_kind", error_kind.map(ErrorKind::as_str))
+            .with("trigger", trigger.map(Trigger::as_str))
+            .with("node", node.as_deref())
+            .with("host", host.as_deref())
+            .with("late", flag(*late))
+            .with("from", from.as_deref())
+            .with("to", to.as_deref())
+            .with("order", is_ascending.then_some("asc"))
+            .with("view", is_full.then_some("full"));
+        page.query(tagged("tag.", tags, query))
     }
 }

@@ -7,6 +7,7 @@ use chronos_search::Search;
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::executions::Executions;
+use crate::facets::Facets;
 use crate::jobs::Jobs;
 use crate::operations::{Operations, Wording};
 use crate::readiness::Readiness;
@@ -23,6 +24,8 @@ pub struct Engine {
     pub jobs: Jobs,
     /// Of executions.
     pub executions: Executions,
+    /// Of what jobs have in common.
+    pub facets: Facets,
     /// Of what happens.
     pub events: Events,
     /// Of operations on many jobs or executions.
@@ -51,12 +54,13 @@ impl Engine {
         search: Search,
         wording: Arc<dyn Wording>,
     ) -> Self {
-        let jobs = Jobs::new(services.clone(), search);
-        let executions = Executions::new(services.clone());
+        let jobs = Jobs::new(services.clone(), search.clone());
+        let executions = Executions::new(services.clone(), search.clone());
         let operations = Operations::new(services.clone(), jobs.clone(), executions.clone(), wording);
         Self {
             jobs,
             executions,
+            facets: Facets::new(services.clone(), search),
             events,
             operations,
             schedules: Schedules::new(services.clone()),

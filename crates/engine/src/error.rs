@@ -11,12 +11,12 @@ pub enum NotFound {
     #[error("there is no job with the id or name {:?}", clip(.0))]
     Job(String),
     /// The execution.
-    #[error("there is no execution {:?} of job {:?}", clip(id), clip(job))]
+    #[error("there is no execution {:?}{}", clip(id), of_job(job.as_deref()))]
     Execution {
         /// The text that was given as its id.
         id: String,
-        /// The id or the name that was given for its job.
-        job: String,
+        /// The id or the name that was given for its job, where one was.
+        job: Option<String>,
     },
     /// The operation, by the text that was given as its id.
     #[error("there is no operation {:?}", clip(.0))]
@@ -31,6 +31,10 @@ pub enum NotFound {
     },
 }
 
+fn of_job(job: Option<&str>) -> String {
+    job.map_or_else(String::new, |job| format!(" of job {:?}", clip(job)))
+}
+
 /// The cluster cannot answer now, and may be able to later. Each carries its reason, for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
@@ -43,7 +47,7 @@ pub enum Unavailable {
     /// A disk is full. Nothing was written.
     #[error("{0}")]
     DiskFull(String),
-    /// The cluster's version does not have it yet. Nothing was written.
+    /// The cluster's version does not have it yet. Nothing was done.
     #[error("{0}")]
     NotInUse(String),
     /// Too many wait already. Nothing was written.

@@ -1,38 +1,107 @@
 //! The use cases of executions.
 
+use std::sync::Arc;
+
+use chronos_search::{JobQuery, Search};
 use chronos_state::{
-    Cancel, Command, ExecutionFilter, ExecutionRow, Idempotency, Outcome, PageLimits, Reader,
+    Cancel, Command, ExecutionFilter, ExecutionList, ExecutionRow, Idempotency, JobSeq, Outcome, PageLimits,
+    Reader, TextCondition,
 };
-use chronos_types::{By, Execution, ExecutionId, Overrides, Status};
+use chronos_types::{By, ErrorKind, Execution, ExecutionId, Millis, NodeName, Overrides, Status, Trigger};
 
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::explanation::{Explanation, explain};
 use crate::once::once;
-use crate::read::{Consistency, PageRequest, PageWriter};
+use crate::read::{Consistency, PageEnd, PageRequest, PageWriter, Window};
 use crate::requested::Cancelled;
 use crate::services::Services;
 use crate::{lookup, requested};
 
-/// Reads, cancels and replays executions. They are named by their job, by id or name, and by their own id.
+/// The time that a list is of which names neither a job nor a time.
+const WINDOW_MS: Millis = 24 * 3_600_000;
+/// So many jobs that call a host are asked for at once. Of more, each job that an execution is of is looked at.
+const MOST_AMONG: usize = 20_001;
+
+/// Reads, cancels and replays executions. They are named by their own id, and by their job, by id or name, where that is
+/// known.
 #[derive(Clone, Debug)]
 pub struct Executions {
     services: Services,
+    search: Search,
+}
+
+/// Which executions to list. Every condition must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionSearch {
+    /// Of this job, by id or name.
+    pub job: Option<String>,
+    /// Where the execution stands.
+    pub status: Option<Status>,
+    /// Why it was not delivered.
+    pub error_kind: Option<ErrorKind>,
+    /// What asked for it.
+    pub trigger: Option<Trigger>,
+    /// The node that fires it, or fired it last.
+    pub node: Option<NodeName>,
+    /// The host that its job calls, or where failed executions are asked for, the one that was called; as
+    /// [`crate::host`] reads it.
+    pub host: Option<String>,
+    /// Labels that its job must carry.
+    pub tags: Vec<(String, String)>,
+    /// Whether its first attempt began over a second after it was to.
+    pub late: Option<bool>,
+    /// It came on record at this instant or later.
+    pub from: Option<Millis>,
+    /// It came on record before this instant.
+    pub to: Option<Millis>,
+    /// Whether the oldest come first, and not the newest.
+    pub is_ascending: bool,
+}
+
+impl ExecutionSearch {
+    /// The time that is asked for.
+    pub(crate) fn window(&self, now: Millis) -> Option<Window> {
+        let Self { job, from, to, .. } = self;
+        let day_before = to.unwrap_or(now).saturating_sub(WINDOW_MS);
+        let from = from.or(job.is_none().then_some(day_before));
+        (from.is_some() || to.is_some()).then_some(Window { from, to: *to })
+    }
+
+    /// What is asked of the state, but for the job.
+    fn filter(self, window: Option<Window>, texts: Option<Arc<dyn TextCondition>>) -> ExecutionFilter {
+        let Self {
+            job: _,
+            status,
+            error_kind,
+            trigger,
+            node,
+            host,
+            tags,
+            late,
+            from: _,
+            to: _,
+            is_ascending: _,
+        } = self;
+        let (from, to) = window.map_or((None, None), |Window { from, to }| (from, to));
+        let job = None;
+        ExecutionFilter { job, status, error_kind, trigger, node, host, texts, tags, late, from, to }
+    }
 }
 
 impl Executions {
     /// The use cases, with what they work with.
     #[must_use]
-    pub fn new(services: Services) -> Self {
-        Self { services }
+    pub fn new(services: Services, search: Search) -> Self {
+        Self { services, search }
     }
 
-    /// An execution. That of a deleted job is found by the job's id.
+    /// An execution, of a job where one is named. That of a deleted job is found by the job's id.
     ///
     /// # Errors
     /// There is no such job or execution, or it cannot be read as demanded.
     pub async fn find(
         &self,
-        job: &str,
+        job: Option<&str>,
         id: &str,
         consistency: Consistency,
     ) -> Result<ExecutionRow, ReadError> {
@@ -54,53 +123,47 @@ impl Executions {
         Ok(self.services.store.query(read).await?)
     }
 
-    /// A page of the executions of all jobs, newest first; only those with a status where one is given.
-    ///
-    /// # Errors
-    /// The page cannot be read as demanded.
-    pub async fn page<W: PageWriter<ExecutionRow, ExecutionId>>(
-        &self,
-        status: Option<Status>,
-        page: PageRequest<ExecutionId>,
-        mut writer: W,
-    ) -> Result<W::Answer, ReadError> {
-        let PageRequest { after, limit, consistency } = page;
-        lookup::catch_up(&self.services, consistency).await?;
-        let filter = ExecutionFilter { job: None, status };
-        let read = self.services.store.query(move |reader| {
-            reader.at_once(|reader| {
-                let next =
-                    reader.executions(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
-                Ok(writer.end(next))
-            })
-        });
-        Ok(read.await?)
-    }
-
-    /// The same of one job.
+    /// A page of executions. Where no job and no time are asked for, it is of those of the last 24 hours.
     ///
     /// # Errors
     /// There is no such job, or the page cannot be read as demanded.
-    pub async fn page_of<W: PageWriter<ExecutionRow, ExecutionId>>(
+    pub async fn page<W: PageWriter<ExecutionRow, ExecutionId>>(
         &self,
-        job: &str,
-        status: Option<Status>,
+        search: ExecutionSearch,
         page: PageRequest<ExecutionId>,
         mut writer: W,
     ) -> Result<W::Answer, ReadError> {
-        let PageRequest { after, limit, consistency } = page;
+        let PageRequest { after, limit, consistency, is_counted } = page;
         lookup::catch_up(&self.services, consistency).await?;
-        let key = job.to_owned();
+        let window = search.window(self.services.env.now());
+        let ExecutionSearch { job: key, host, is_ascending, .. } = &search;
+        let (key, is_ascending) = (key.clone(), *is_ascending);
+        let query = host.as_ref().map(|host| JobQuery::new().host(host.clone()).tagged(&search.tags));
+        let among = match &query {
+            Some(query) => self.search.among(query, JobSeq::default(), MOST_AMONG).await,
+            None => None,
+        };
+        let texts = query.map(|query| Arc::new(query) as _);
+        let filter = search.filter(window, texts);
+        let wanted = key.clone();
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
-                let Some(job) = reader.find_job(&key)? else { return Ok(None) };
-                let filter = ExecutionFilter { job: Some(job.seq), status };
-                let next =
-                    reader.executions(&filter, after, PageLimits::of(limit), |row| writer.take(row))?;
-                Ok(Some(writer.end(next)))
+                let job = match &wanted {
+                    Some(key) => match reader.find_job(key)? {
+                        Some(job) => Some(job.seq),
+                        None => return Ok(None),
+                    },
+                    None => None,
+                };
+                let list = ExecutionList { filter: ExecutionFilter { job, ..filter }, is_ascending };
+                let count = || reader.count_executions(&list, among.as_ref());
+                let total = is_counted.then(count).transpose()?;
+                let limits = PageLimits::of(limit);
+                let next = reader.executions(&list, among.as_ref(), after, limits, |row| writer.take(row))?;
+                Ok(Some(writer.end(PageEnd { next, total, window })))
             })
         });
-        Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)
+        Ok(read.await?.ok_or_else(|| NotFound::Job(key.unwrap_or_default()))?)
     }
 
     /// Cancels an unfinished execution, and cuts off its attempt. Answers with the execution.
@@ -109,7 +172,7 @@ impl Executions {
     /// There is no such job or execution, it is over already, or the write failed.
     pub async fn cancel(
         &self,
-        job: &str,
+        job: Option<&str>,
         id: &str,
         by: &By,
         idempotency: Option<Idempotency>,
@@ -133,7 +196,7 @@ impl Executions {
     /// execution, or the write failed.
     pub async fn replay(
         &self,
-        job: &str,
+        job: Option<&str>,
         id: &str,
         by: &By,
         given: Option<Overrides>,

@@ -1,18 +1,16 @@
 //! The use cases of jobs and their versions.
 
-use std::sync::Arc;
-
-use chronos_search::{JobQuery, Search};
+use chronos_search::Search;
 use chronos_state::{
-    BadSpec, Command, DeleteJob, Idempotency, JobFilter, JobRow, JobSeq, Outcome, PageLimits, PutJob,
-    Refusal, StoredSpec, VersionRow,
+    BadSpec, Command, DeleteJob, Idempotency, JobRow, Outcome, PageLimits, PutJob, Refusal, StoredSpec,
+    VersionRow,
 };
 use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis, Overrides};
 
 use crate::change::{self, Changed, Demand, Next};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::once::once;
-use crate::read::{Consistency, PageRequest, PageWriter};
+use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
 use crate::times::first_due_of_new;
@@ -23,44 +21,7 @@ use crate::{beside, lookup, requested};
 pub struct Jobs {
     pub(crate) services: Services,
     schedules: Schedules,
-    search: Search,
-}
-
-/// Which jobs to list. Every condition must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobSearch {
-    /// Whether the job is enabled.
-    pub enabled: Option<bool>,
-    /// Labels it must carry.
-    pub tags: Vec<(String, String)>,
-    /// A text in its name, its description, a tag or its URL: see [`JobQuery::text`].
-    pub text: Option<String>,
-    /// The host that it calls, as [`crate::host`] reads it.
-    pub host: Option<String>,
-    /// Its time zone.
-    pub timezone: Option<String>,
-}
-
-/// A page of jobs that are searched for looks at so many of those that may be meant, and at four times as many as it
-/// may have: nearly all of them are. Where more is asked of them, it looks at all that a page may.
-const MORE_LOOKED_AT: usize = 200;
-
-impl JobSearch {
-    /// What is asked of the texts.
-    fn query(&self) -> JobQuery {
-        let Self { enabled: _, tags, text, host, timezone } = self;
-        let mut query = JobQuery::new().tagged(tags);
-        if let Some(text) = text {
-            query = query.text(text);
-        }
-        if let Some(host) = host {
-            query = query.host(host.clone());
-        }
-        if let Some(timezone) = timezone {
-            query = query.timezone(timezone.clone());
-        }
-        query
-    }
+    pub(crate) search: Search,
 }
 
 impl Jobs {
@@ -84,45 +45,6 @@ impl Jobs {
         lookup::job_with_stats(&self.services, key).await
     }
 
-    /// A page of the jobs, in order of creation. Where the search file knows which may be meant, the page looks at those
-    /// alone, else at all jobs.
-    ///
-    /// # Errors
-    /// The page cannot be read as demanded.
-    pub async fn page<W: PageWriter<JobRow, JobSeq>>(
-        &self,
-        search: JobSearch,
-        page: PageRequest<JobSeq>,
-        mut writer: W,
-    ) -> Result<W::Answer, ReadError> {
-        let PageRequest { after, limit, consistency } = page;
-        lookup::catch_up(&self.services, consistency).await?;
-        let query = search.query();
-        let JobSearch { enabled, tags, .. } = search;
-        let limits = PageLimits::of(limit);
-        // Asked before the state is read, so that no job is lacking that had changed by now.
-        let among = if query.is_any() {
-            let is_all = enabled.is_none() && tags.is_empty();
-            let most = if is_all { 4 * limit + MORE_LOOKED_AT } else { limits.examined_rows + 1 };
-            self.search.among(&query, after.unwrap_or_default(), most).await
-        } else {
-            None
-        };
-        let texts = query.is_any().then(|| Arc::new(query) as _);
-        let filter = JobFilter { enabled, tags, texts };
-        let env = self.services.env.clone();
-        let read = self.services.store.query(move |reader| {
-            let now = env.now();
-            let shown = |row| writer.take(lookup::shown(row, now));
-            let next = match &among {
-                Some(among) => reader.jobs_among(&filter, among, limits, shown)?,
-                None => reader.jobs(&filter, after, limits, shown)?,
-            };
-            Ok(writer.end(next))
-        });
-        Ok(read.await?)
-    }
-
     /// A page of a job's versions, newest first.
     ///
     /// # Errors
@@ -133,14 +55,14 @@ impl Jobs {
         page: PageRequest<u64>,
         mut writer: W,
     ) -> Result<W::Answer, ReadError> {
-        let PageRequest { after, limit, consistency } = page;
+        let PageRequest { after, limit, consistency, is_counted: _ } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let wanted = key.to_owned();
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let Some(job) = reader.find_job(&wanted)? else { return Ok(None) };
                 let next = reader.versions(job.seq, after, PageLimits::of(limit), |row| writer.take(row))?;
-                Ok(Some(writer.end(next)))
+                Ok(Some(writer.end(PageEnd::of(next))))
             })
         });
         Ok(read.await?.ok_or_else(|| NotFound::Job(key.to_owned()))?)

@@ -18,7 +18,9 @@ mod error;
 mod events;
 mod executions;
 mod explanation;
+mod facets;
 mod hand_over;
+mod job_list;
 mod jobs;
 mod lookup;
 mod metrics;
@@ -56,19 +58,19 @@ pub use events::{
     Closed, ClusterEvent, ClusterWatch, DIGEST_EVERY, Digest, EventFeeder, EventFilter, EventHub, EventId,
     Events, Heard, Listen, Listening, News, ResetReason, Told,
 };
-pub use executions::Executions;
+pub use executions::{ExecutionSearch, Executions};
 pub use explanation::{Change, Explanation};
+pub use facets::{FacetOf, Facets};
 pub use hand_over::hand_over;
-pub use jobs::{JobSearch, Jobs};
+pub use job_list::JobSearch;
+pub use jobs::Jobs;
 pub use metrics::Metrics;
-pub use operations::{
-    ExecutionSearch, MOST_COUNTED, Matched, OperationRunner, Operations, USUAL_PER_SECOND, Wanted, Wording,
-};
+pub use operations::{MOST_COUNTED, Matched, OperationRunner, Operations, USUAL_PER_SECOND, Wanted, Wording};
 pub use pauses::Pauses;
 pub use planner::{Planner, PlannerConfig, PlannerHandle, PlannerInbox};
 pub use preview::{Preview, PreviewNote, PreviewWarning, UsualDuration};
 pub use quota::Quota;
-pub use read::{Consistency, PageRequest, PageWriter};
+pub use read::{Consistency, PageEnd, PageRequest, PageWriter, Window};
 pub use readiness::{NotReady, Readiness};
 pub use reassignment::Reassignment;
 pub use remainders::Remainders;

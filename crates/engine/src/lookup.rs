@@ -49,14 +49,20 @@ pub(crate) fn shown(mut row: JobRow, now: Millis) -> JobRow {
     row
 }
 
-/// An execution of a job. The executions of a deleted job are found by the job's id.
-pub(crate) async fn execution(services: &Services, job: &str, id: &str) -> Result<ExecutionRow, ReadError> {
-    let (key, wanted) = (job.to_owned(), ExecutionId::parse(id).ok());
-    let find = move |reader: &Reader| reader.at_once(|reader| find_execution(reader, &key, wanted));
+/// An execution, of a job where one is named. The executions of a deleted job are found by the job's id.
+pub(crate) async fn execution(
+    services: &Services,
+    job: Option<&str>,
+    id: &str,
+) -> Result<ExecutionRow, ReadError> {
+    let (key, wanted) = (job.map(str::to_owned), ExecutionId::parse(id).ok());
+    let find = move |reader: &Reader| reader.at_once(|reader| find_execution(reader, key.as_deref(), wanted));
     match services.store.query(find).await? {
         Found::Execution(row) => Ok(*row),
-        Found::JobOnly => Err(NotFound::Execution { id: id.to_owned(), job: job.to_owned() }.into()),
-        Found::Nothing => Err(NotFound::Job(job.to_owned()).into()),
+        Found::NoExecution => {
+            Err(NotFound::Execution { id: id.to_owned(), job: job.map(str::to_owned) }.into())
+        }
+        Found::NoJob => Err(NotFound::Job(job.unwrap_or_default().to_owned()).into()),
     }
 }
 
@@ -68,7 +74,7 @@ pub(crate) async fn acknowledged_job(services: &Services, key: &str) -> Result<J
 /// An execution that is to be cancelled or replayed, found as [`acknowledged_job`] finds a job.
 pub(crate) async fn acknowledged_execution(
     services: &Services,
-    job: &str,
+    job: Option<&str>,
     id: &str,
 ) -> Result<ExecutionRow, ReadError> {
     acknowledged(services, || execution(services, job, id)).await
@@ -109,24 +115,29 @@ pub(crate) async fn acknowledged<T, F: Future<Output = Result<T, ReadError>>>(
 
 enum Found {
     Execution(Box<ExecutionRow>),
-    JobOnly,
-    Nothing,
+    NoExecution,
+    NoJob,
 }
 
-fn find_execution(reader: &Reader, key: &str, wanted: Option<ExecutionId>) -> Result<Found, StateError> {
+fn find_execution(
+    reader: &Reader,
+    key: Option<&str>,
+    wanted: Option<ExecutionId>,
+) -> Result<Found, StateError> {
     let row = match wanted {
-        Some(id) => reader.execution(id)?,
+        Some(id) => reader.execution(id)?.map(Box::new),
         None => None,
     };
+    let Some(key) = key else { return Ok(row.map_or(Found::NoExecution, Found::Execution)) };
     let of_job = |row: &ExecutionRow| JobId::parse(key).is_ok_and(|id| id == row.execution.job_id);
     let row = match row {
-        Some(row) if of_job(&row) => return Ok(Found::Execution(Box::new(row))),
+        Some(row) if of_job(&row) => return Ok(Found::Execution(row)),
         other => other,
     };
     let job = reader.find_job(key)?;
     Ok(match (job, row) {
-        (Some(job), Some(row)) if job.seq == row.job_seq => Found::Execution(Box::new(row)),
-        (Some(_), _) => Found::JobOnly,
-        (None, _) => Found::Nothing,
+        (Some(job), Some(row)) if job.seq == row.job_seq => Found::Execution(row),
+        (Some(_), _) => Found::NoExecution,
+        (None, _) => Found::NoJob,
     })
 }

@@ -15,16 +15,17 @@ use chronos_state::{
     BeginOperation, BulkAction, Command, Filter, Idempotency, JobRow, OperationRow, OperationSpec,
     OperationWord, Outcome, PageLimits, RefusedItem, Targets,
 };
-use chronos_types::{By, Invalid, Millis, OperationId, Status, format_rfc3339};
+use chronos_types::{By, Invalid, Millis, OperationId, format_rfc3339};
 
 use crate::batch::Item;
 use crate::beside::{AskedEnd, to_come};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
-use crate::executions::Executions;
-use crate::jobs::{JobSearch, Jobs};
+use crate::executions::{ExecutionSearch, Executions};
+use crate::job_list::JobSearch;
+use crate::jobs::Jobs;
 use crate::lookup;
 use crate::once::once;
-use crate::read::{Consistency, PageRequest, PageWriter};
+use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
 use crate::services::Services;
 use crate::times;
 
@@ -55,15 +56,6 @@ pub trait Wording: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Every field that is bad then.
     fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<Item, Invalid>;
-}
-
-/// Which executions are meant. Every condition must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExecutionSearch {
-    /// Those of this job, by its id or name.
-    pub job: Option<String>,
-    /// Those with this status.
-    pub status: Option<Status>,
 }
 
 /// An operation that is asked for.
@@ -117,7 +109,7 @@ impl Operations {
     ) -> Result<OperationRow, ChangeError> {
         let Services { env, proposer, .. } = &self.services;
         let ask = async {
-            let wanted = wanted.await?;
+            let wanted = self.frozen(wanted.await?)?;
             let Matched { count, exact, .. } = self.matched(&wanted).await?;
             let Wanted { action, targets, per_second } = wanted;
             let starts_runs =
@@ -132,6 +124,17 @@ impl Operations {
         };
         let outcome = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         Ok(self.answered(outcome).await?)
+    }
+
+    /// What is asked for, with the time that a list without one is of: else that would move on while the operation goes on.
+    fn frozen(&self, mut wanted: Wanted) -> Result<Wanted, Invalid> {
+        if let Targets::Executions(filter) = &mut wanted.targets {
+            let window = self.wording.executions(filter)?.window(self.services.env.now());
+            if let Some(from) = window.and_then(|window| window.from) {
+                filter.entry("from".to_owned()).or_insert_with(|| format_rfc3339(from));
+            }
+        }
+        Ok(wanted)
     }
 
     /// Ends an operation where it stands. What it has done stays done. Answers with it.
@@ -179,11 +182,11 @@ impl Operations {
         page: PageRequest<OperationId>,
         mut writer: W,
     ) -> Result<W::Answer, ReadError> {
-        let PageRequest { after, limit, consistency } = page;
+        let PageRequest { after, limit, consistency, is_counted: _ } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let read = self.services.store.query(move |reader| {
             let next = reader.operations(after, PageLimits::of(limit), |row| writer.take(row))?;
-            Ok(writer.end(next))
+            Ok(writer.end(PageEnd::of(next)))
         });
         Ok(read.await?)
     }

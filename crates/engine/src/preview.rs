@@ -1,7 +1,7 @@
 //! What a schedule means, before a job has it: in words, as runs, and what is odd about it.
 
 use chronos_schedule::{Schedule, Zone};
-use chronos_state::{ExecutionFilter, PageLimits};
+use chronos_state::{ExecutionFilter, ExecutionList, PageLimits};
 use chronos_types::{DurationMs, Invalid, Millis, Status, clip};
 
 use crate::error::{NotFound, ReadError};
@@ -104,9 +104,11 @@ impl Schedules {
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let Some(row) = reader.find_job(&key)? else { return Ok(None) };
-                let filter = ExecutionFilter { job: Some(row.seq), status: Some(Status::Success) };
+                let (job, status) = (Some(row.seq), Some(Status::Success));
+                let filter = ExecutionFilter { job, status, ..ExecutionFilter::default() };
+                let list = ExecutionList { filter, is_ascending: false };
                 let mut took = Vec::new();
-                reader.executions(&filter, None, PageLimits::of(SAMPLES), |row| {
+                reader.executions(&list, None, None, PageLimits::of(SAMPLES), |row| {
                     took.extend(row.execution.attempt_log.last().map(|attempt| attempt.duration_ms));
                     true
                 })?;

@@ -54,7 +54,7 @@ codes! {
         "No job has this id or name",
         "there is no job with the id or name \"nightly-report\"";
     ExecutionNotFound: NOT_FOUND "execution_not_found",
-        "The job has no execution with this id on record",
+        "No execution with this id is on record, or none of the job",
         "there is no execution \"0192f0c4-7d1e-7c53-9d0a-5b1c1f0c2a9b\" of job \"nightly-report\"";
     VersionNotFound: NOT_FOUND "version_not_found",
         "The job has no such version on record",

@@ -50,7 +50,9 @@ pub(crate) const GROWTH: Codes = WRITE | Code::OverMaxBytes.only();
 /// Of one under a job.
 pub(crate) const JOB: Codes = Code::NotFound.only() | Code::JobNotFound.only();
 /// Of one under an execution.
-pub(crate) const EXECUTION: Codes = JOB | Code::ExecutionNotFound.only();
+pub(crate) const EXECUTION: Codes = JOB | EXECUTION_ALONE;
+/// Of one under an execution that is named without its job.
+pub(crate) const EXECUTION_ALONE: Codes = Code::NotFound.only() | Code::ExecutionNotFound.only();
 /// Of one that looks at `If-Match`.
 pub(crate) const CONDITION: Codes = QUERY | Code::VersionMismatch.only() | Code::Conflict.only();
 /// Of one that changes who is a member, or who leads.

@@ -1,12 +1,12 @@
-//! `/jobs`: create, list, get, replace, patch, delete.
+//! `/jobs`: create, get, replace, patch, delete.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
-use chronos_api::{Job, JobInput, JobPage};
-use chronos_engine::{JobSearch, Schedules};
-use chronos_state::{JobRow, JobSeq};
+use chronos_api::{Job, JobInput};
+use chronos_engine::Schedules;
+use chronos_state::JobRow;
 use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,17 +16,15 @@ use crate::app::Shared;
 use crate::body::{JsonBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
-use crate::cursor::Binding;
 use crate::described::{BODY, CONDITION, GROWTH, JOB, KEY, Problems, READ, WRITE};
 use crate::etag::Conditions;
-use crate::page::PageText;
 use crate::params::{JobPath, Params};
 use crate::problem::ApiError;
-use crate::query::{Consistent, Fresh, NoQuery, Paging, Query};
-use crate::{etag, on_record, respond};
+use crate::query::{Consistent, Fresh, NoQuery};
+use crate::{etag, job_list, on_record, respond};
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, replace, patch, delete))
+    OpenApiRouter::new().routes(routes!(create, job_list::list)).routes(routes!(get, replace, patch, delete))
 }
 
 /// The job of this name, for a page that stands at its path: `/jobs/batch` is a path of its own, and may be a job too.
@@ -69,53 +67,6 @@ async fn create(
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
     Ok(response)
-}
-
-/// List jobs, in order of creation.
-#[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "jobs", operation_id = "listJobs",
-    params(
-        ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled", example = true),
-        ("tags" = Option<HashMap<String, String>>, Query, style = Form, explode = true, description = "Only those with these tags: a parameter `tag.KEY=VALUE` for each", example = json!({"tag.team": "billing"})),
-        ("q" = Option<String>, Query, max_length = 256, description = "Only those with this as a part of their name, description, a tag (`key=value`) or URL, in any case and script; one or two characters begin a word. At most 256 bytes", example = "backup"),
-        ("host" = Option<String>, Query, description = "Only those that call this host", example = "api.example.com"),
-        ("timezone" = Option<String>, Query, description = "Only those in this time zone", example = "Europe/Berlin"),
-        Paging,
-    ),
-    responses(
-        (status = 200, description = "A page of jobs", body = JobPage),
-        Problems<{ READ }>,
-    )
-)]
-async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
-    let search = search(&mut query);
-    let mut parts = vec![
-        search.text.as_deref().unwrap_or_default(),
-        match search.enabled {
-            None => "",
-            Some(true) => "enabled",
-            Some(false) => "disabled",
-        },
-        search.host.as_deref().unwrap_or_default(),
-        search.timezone.as_deref().unwrap_or_default(),
-    ];
-    parts.extend(search.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
-    let binding = Binding::new("jobs", &parts);
-    let page = query.page(&binding, |bytes| JobSeq::new(i64::from_be_bytes(bytes)));
-    query.finish()?;
-    let text = PageText::new("jobs", binding, on_record::job);
-    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(search, page, text).await?))
-}
-
-/// Which jobs are meant, by the parameters of their list.
-pub(crate) fn search(query: &mut Query) -> JobSearch {
-    JobSearch {
-        enabled: query.boolean("enabled"),
-        tags: query.tags(),
-        text: query.search(),
-        host: query.host(),
-        timezone: query.timezone(),
-    }
 }
 
 /// Get a job.

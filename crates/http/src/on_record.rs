@@ -47,6 +47,13 @@ pub(crate) fn explanation(why: Explanation) -> chronos_api::Explanation {
     }
 }
 
+/// An execution in a list: without its request, bodies and attempts.
+pub(crate) fn execution_summary(row: &ExecutionRow) -> Execution {
+    let version = row.spec.as_ref().err().map(|bad| format!("the version that it runs: {}", bad.why));
+    let invalid = row.invalid.clone().or(version);
+    Execution::shown(&row.execution, None, None, invalid).summary()
+}
+
 /// What a specification says.
 pub(crate) fn input(spec: &ReadSpec) -> JobInput {
     match spec {

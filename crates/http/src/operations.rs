@@ -11,7 +11,7 @@ use chronos_api::{
 };
 use chronos_engine::{ChangeError, Matched, Wanted};
 use chronos_state::{BulkAction, Idempotency, OperationRow, PatchText, Targets};
-use chronos_types::{By, OperationId};
+use chronos_types::By;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,7 +20,6 @@ use crate::app::{App, Shared};
 use crate::body::{JsonBody, NoBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
-use crate::cursor::Binding;
 use crate::described::{JOB, KEY, Problems, READ, WRITE};
 use crate::page::PageText;
 use crate::params::{JobPath, Params};
@@ -180,8 +179,8 @@ async fn backfill(
     )
 )]
 async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
-    let binding = Binding::new("operations", &[]);
-    let page = query.page(&binding, OperationId::from_bytes);
+    let binding = query.binding("operations", "");
+    let page = query.page(&binding);
     query.finish()?;
     let text = PageText::new("operations", binding, listed);
     Ok(respond::ready(StatusCode::OK, app.engine.operations.page(page, text).await?))

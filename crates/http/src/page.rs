@@ -3,7 +3,10 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use chronos_engine::PageWriter;
+use chronos_api::TimeWindow;
+use chronos_engine::{PageEnd, PageWriter, Window};
+use chronos_state::{JobKey, JobPlace, JobSeq, Total};
+use chronos_types::{ExecutionId, OperationId, format_rfc3339};
 use serde::Serialize;
 
 use crate::cursor::Binding;
@@ -21,26 +24,66 @@ pub(crate) struct PageText<R, W, P> {
     place: PhantomData<fn(P)>,
 }
 
+/// The fields of a page behind its rows.
+#[derive(Serialize)]
+struct End {
+    next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<chronos_api::Total>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<TimeWindow>,
+}
+
 /// Where a list goes on, as a cursor holds it.
-pub(crate) trait Place {
+pub(crate) trait Place: Sized {
     fn bytes(&self) -> Vec<u8>;
+
+    /// Reads what [`Place::bytes`] wrote.
+    fn read(bytes: &[u8]) -> Option<Self>;
 }
 
-impl Place for chronos_state::JobSeq {
+/// A number, what the job is ordered by where it has that, and its number.
+impl Place for JobPlace {
     fn bytes(&self) -> Vec<u8> {
-        self.get().to_be_bytes().to_vec()
+        let Self { key, seq } = self;
+        let (kind, key) = match key {
+            None => (0, Vec::new()),
+            Some(JobKey::Number(number)) => (1, number.to_be_bytes().to_vec()),
+            Some(JobKey::Text(text)) => (2, text.clone().into_bytes()),
+        };
+        [&[kind], &seq.get().to_be_bytes()[..], &key].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let (seq, key) = rest.split_first_chunk()?;
+        let key = match kind {
+            0 if key.is_empty() => None,
+            1 => Some(JobKey::Number(i64::from_be_bytes(key.try_into().ok()?))),
+            2 => Some(JobKey::Text(String::from_utf8(key.to_vec()).ok()?)),
+            _ => return None,
+        };
+        Some(Self { key, seq: JobSeq::new(i64::from_be_bytes(*seq)) })
     }
 }
 
-impl Place for chronos_types::ExecutionId {
+impl Place for ExecutionId {
     fn bytes(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
     }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_bytes)
+    }
 }
 
-impl Place for chronos_types::OperationId {
+impl Place for OperationId {
     fn bytes(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_bytes)
     }
 }
 
@@ -48,6 +91,10 @@ impl Place for chronos_types::OperationId {
 impl Place for u64 {
     fn bytes(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
     }
 }
 
@@ -81,12 +128,21 @@ where
         true
     }
 
-    fn end(self, next: Option<P>) -> Bytes {
+    fn end(self, end: PageEnd<P>) -> Bytes {
         let Self { mut text, binding, .. } = self;
-        // A cursor is base64: there is nothing to escape in it.
-        let cursor =
-            next.map_or("null".to_owned(), |place| format!("\"{}\"", binding.encode(&place.bytes())));
-        text.extend_from_slice(format!("],\"next_cursor\":{cursor}}}").as_bytes());
+        let PageEnd { next, total, window } = end;
+        let end = End {
+            next_cursor: next.map(|place| binding.encode(&place.bytes())),
+            total: total.map(|Total { count, exact }| chronos_api::Total { count, exact }),
+            window: window.map(|Window { from, to }| TimeWindow {
+                from: from.map(format_rfc3339),
+                to: to.map(format_rfc3339),
+            }),
+        };
+        text.extend_from_slice(b"],");
+        let fields = serde_json::to_vec(&end).expect("wire types serialise");
+        // They go on in the same object.
+        text.extend_from_slice(&fields[1..]);
         text.into()
     }
 }
@@ -96,7 +152,15 @@ mod tests {
     use super::*;
 
     fn page() -> PageText<usize, String, u64> {
-        PageText::new("rows", Binding::new("rows", &[]), |size| "x".repeat(*size))
+        PageText::new("rows", binding(), |size| "x".repeat(*size))
+    }
+
+    fn binding() -> Binding {
+        Binding::new("rows", &[""; 0])
+    }
+
+    fn end(next: Option<u64>) -> PageEnd<u64> {
+        PageEnd { next, total: None, window: None }
     }
 
     fn read(text: &[u8]) -> (Vec<usize>, Option<String>) {
@@ -118,7 +182,7 @@ mod tests {
             let mut page = page();
             let count = rows.iter().take_while(|row| page.take(**row)).count();
             assert_eq!(count, taken.len());
-            let text = page.end(None);
+            let text = page.end(end(None));
             assert!(text.len() <= MAX_BYTES + 100 || count == 1);
             assert_eq!(read(&text), (taken.to_vec(), None));
         }
@@ -126,9 +190,47 @@ mod tests {
 
     #[test]
     fn the_cursor_is_that_of_the_list() {
-        let (rows, cursor) = read(&page().end(Some(7)));
+        let (rows, cursor) = read(&page().end(end(Some(7))));
         assert_eq!(rows, [0; 0]);
-        let position = Binding::new("rows", &[]).decode(&cursor.expect("a cursor"));
-        assert_eq!(position.map(u64::from_be_bytes), Some(7));
+        let position = binding().decode(&cursor.expect("a cursor"));
+        assert_eq!(position.and_then(|bytes| u64::read(&bytes)), Some(7));
+    }
+
+    #[test]
+    fn a_page_says_how_long_its_list_is_and_of_which_time() {
+        let total = Some(Total { count: 7, exact: true });
+        let window = Some(Window { from: Some(0), to: None });
+        let text = page().end(PageEnd { next: None, total, window });
+        let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(
+            value,
+            serde_json::json!({
+                "rows": [],
+                "next_cursor": null,
+                "total": {"count": 7, "exact": true},
+                "window": {"from": "1970-01-01T00:00:00.000Z", "to": null},
+            })
+        );
+    }
+
+    #[test]
+    fn the_place_of_a_job_is_read_as_it_was_written_and_no_other_bytes_are() {
+        let seq = JobSeq::new(7);
+        for key in [None, Some(JobKey::Number(-1)), Some(JobKey::Text("näme".to_owned()))] {
+            let place = JobPlace { key, seq };
+            assert_eq!(JobPlace::read(&place.bytes()), Some(place));
+        }
+        for bad in [
+            &[][..],
+            &[0],
+            &[0; 8],
+            &[0; 10],
+            &[1; 16],
+            &[1; 18],
+            &[3; 9],
+            &[2, 0, 0, 0, 0, 0, 0, 0, 7, 0xff],
+        ] {
+            assert_eq!(JobPlace::read(bad), None, "{bad:?}");
+        }
     }
 }

@@ -53,3 +53,13 @@ pub(crate) struct ExecutionPath {
     #[param(example = "0192f0c4-7d1e-7c53-9d0a-5b1c1f0c2a9b")]
     id: String,
 }
+
+/// An execution alone.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct ExecutionIdPath {
+    /// The execution's id
+    #[param(example = "0192f0c4-7d1e-7c53-9d0a-5b1c1f0c2a9b")]
+    id: String,
+}

@@ -6,11 +6,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chronos_engine::{Asked, Consistency, PageRequest, Schedules};
 use chronos_types::{
-    DurationMs, Invalid, MAX_TAGS, Millis, Status, clip, control_character, parse_duration, parse_rfc3339,
+    DurationMs, Invalid, MAX_TAGS, Millis, clip, control_character, parse_duration, parse_rfc3339,
 };
 use utoipa::IntoParams;
 
 use crate::cursor::Binding;
+use crate::page::Place;
 use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;
@@ -23,12 +24,14 @@ pub(crate) struct Query {
     pairs: Vec<(String, String)>,
     invalid: Invalid,
     known: Vec<&'static str>,
+    /// The parameters that were taken, as they were given.
+    taken: Vec<String>,
 }
 
 impl Query {
     /// Parameters and their values.
     pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
-        Self { pairs, invalid: Invalid::default(), known: Vec::new() }
+        Self { pairs, invalid: Invalid::default(), known: Vec::new(), taken: Vec::new() }
     }
 
     /// A parameter's value.
@@ -41,15 +44,30 @@ impl Query {
             let say = format!("is given more than once, first as {:?}; expected one value", clip(&value));
             self.invalid.add(name, say);
         }
+        self.taken.push(format!("{name}={value}"));
         Some(value)
     }
 
-    /// The parameters called `tag.` and a key: the keys and their values.
-    pub(crate) fn tags(&mut self) -> Vec<(String, String)> {
-        self.known.push("tag.KEY");
-        let mut tags = Vec::new();
-        self.pairs.retain(|(name, value)| match name.strip_prefix("tag.") {
+    /// The list of `kind` that the parameters taken so far make, of something where it is of something alone.
+    pub(crate) fn binding(&self, kind: &str, of: &str) -> Binding {
+        let mut parts = self.taken.clone();
+        parts.sort_unstable();
+        parts.push(of.to_owned());
+        Binding::new(kind, &parts)
+    }
+
+    /// The parameters called `-tag.` and a key: the keys and their values.
+    pub(crate) fn not_tags(&mut self) -> Vec<(String, String)> {
+        self.tagged("-tag.", "-tag.KEY")
+    }
+
+    /// Those whose name begins with this: the rest of the name, and the value.
+    fn tagged(&mut self, begin: &str, known: &'static str) -> Vec<(String, String)> {
+        self.known.push(known);
+        let (mut tags, taken) = (Vec::new(), &mut self.taken);
+        self.pairs.retain(|(name, value)| match name.strip_prefix(begin) {
             Some(key) => {
+                taken.push(format!("{name}={value}"));
                 tags.push((key.to_owned(), value.clone()));
                 false
             }
@@ -60,7 +78,15 @@ impl Query {
                 "{} tags are asked for; expected at most {MAX_TAGS}, as many as a job has",
                 tags.len()
             );
-            self.invalid.add("tag.KEY", say);
+            self.invalid.add(known, say);
+        }
+        tags
+    }
+
+    /// The parameters called `tag.` and a key: the keys and their values.
+    pub(crate) fn tags(&mut self) -> Vec<(String, String)> {
+        let tags = self.tagged("tag.", "tag.KEY");
+        if tags.len() > MAX_TAGS {
             return tags;
         }
         for (at, (key, _)) in tags.iter().enumerate() {
@@ -134,6 +160,18 @@ impl Query {
         })
     }
 
+    /// A time from one instant on up to another one, each where it is given.
+    pub(crate) fn range(&mut self) -> (Option<Millis>, Option<Millis>) {
+        let (from, to) = (self.instant("from"), self.instant("to"));
+        if let (Some(from), Some(to)) = (&from, &to)
+            && from.value >= to.value
+        {
+            let say = format!("{:?} is not before `to`, {:?}", clip(&from.text), clip(&to.text));
+            self.invalid.add("from", format!("{say}; expected an earlier time"));
+        }
+        (from.map(|from| from.value), to.map(|to| to.value))
+    }
+
     /// A duration, and how it was written.
     pub(crate) fn duration(&mut self, name: &'static str) -> Option<Asked<DurationMs>> {
         self.parsed(name, |text| parse_duration(text).map(|value| Asked { text: text.to_owned(), value }))
@@ -159,16 +197,14 @@ impl Query {
         })
     }
 
-    /// The status to filter by.
-    pub(crate) fn status(&mut self) -> Option<Status> {
-        self.parsed("status", Status::parse)
-    }
-
     /// Where the list goes on.
-    fn cursor<const N: usize>(&mut self, list: &Binding) -> Option<[u8; N]> {
+    fn cursor<P: Place>(&mut self, list: &Binding) -> Option<P> {
         let wrong =
             "is not a cursor of this list; expected next_cursor of its page before, with the same filters";
-        self.parsed("cursor", |text| list.decode(text).ok_or_else(|| format!("{:?} {wrong}", clip(text))))
+        self.parsed("cursor", |text| {
+            let place = list.decode(text).and_then(|position| P::read(&position));
+            place.ok_or_else(|| format!("{:?} {wrong}", clip(text)))
+        })
     }
 
     /// Whether the answer must know every write acknowledged before.
@@ -179,15 +215,17 @@ impl Query {
         }
     }
 
-    /// Which page of a list. `position` reads where it goes on from a cursor.
-    pub(crate) fn page<const N: usize, P>(
-        &mut self,
-        list: &Binding,
-        position: impl FnOnce([u8; N]) -> P,
-    ) -> PageRequest<P> {
+    /// Which page of a list.
+    pub(crate) fn page<P: Place>(&mut self, list: &Binding) -> PageRequest<P> {
         let limit = self.limit();
-        let after = self.cursor(list).map(position);
-        PageRequest { after, limit, consistency: self.consistency() }
+        let after = self.cursor(list);
+        PageRequest { after, limit, consistency: self.consistency(), is_counted: false }
+    }
+
+    /// The same of a list that can be counted.
+    pub(crate) fn counted_page<P: Place>(&mut self, list: &Binding) -> PageRequest<P> {
+        let is_counted = self.boolean("count").unwrap_or(false);
+        PageRequest { is_counted, ..self.page(list) }
     }
 
     /// Refuses the request where a value was wrong, or a parameter is left that nothing asked for.
@@ -220,7 +258,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
             invalid
                 .add(clip(&name), format!("{value:?} is not UTF-8; expected text in UTF-8, percent-encoded"));
         }
-        Ok(Self { pairs, invalid, known: Vec::new() })
+        Ok(Self { pairs, invalid, known: Vec::new(), taken: Vec::new() })
     }
 }
 
@@ -272,6 +310,16 @@ pub(crate) struct Paging {
     /// Know every write acknowledged before this request
     #[param(example = true)]
     consistent: Option<bool>,
+}
+
+/// The parameter of lists that can be counted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made of it")]
+pub(crate) struct Counting {
+    /// Count the list: `total` says how many there are, exact up to 10,000
+    #[param(example = true)]
+    count: Option<bool>,
 }
 
 /// The parameter of every read.

@@ -15,8 +15,8 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    batch, cluster, compress, described, docs, events, executions, head, health, job_actions, job_pauses,
-    jobs, layers, operations, runs, schedules, sets, stats, upcoming, versions, webhooks,
+    batch, cluster, compress, described, docs, events, executions, facets, head, health, job_actions,
+    job_pauses, jobs, layers, operations, runs, schedules, sets, stats, upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -55,6 +55,7 @@ pub fn router(app: App) -> Router {
         .merge(events::routes())
         .merge(operations::routes())
         .merge(stats::routes())
+        .merge(facets::routes())
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())

@@ -12,14 +12,19 @@ use crate::app::Shared;
 use crate::body::{MaybeBody, NoBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
-use crate::described::{EXECUTION, GROWTH, JOB, KEY, Problems, RUN, WRITE};
-use crate::params::{ExecutionPath, JobPath, Params};
+use crate::described::{EXECUTION, EXECUTION_ALONE, GROWTH, JOB, KEY, Problems, RUN, WRITE};
+use crate::params::{ExecutionIdPath, ExecutionPath, JobPath, Params};
 use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
 
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(trigger)).routes(routes!(cancel)).routes(routes!(replay))
+    OpenApiRouter::new()
+        .routes(routes!(trigger))
+        .routes(routes!(cancel))
+        .routes(routes!(cancel_of_job))
+        .routes(routes!(replay))
+        .routes(routes!(replay_of_job))
 }
 
 /// Run a job now, also a disabled one. A body gives that one run a body and headers of its own.
@@ -48,10 +53,10 @@ async fn trigger(
     Ok(respond::accepted(&app.engine.jobs.trigger(&job, &by, overrides, idempotency).await?))
 }
 
-/// Run an execution's request again, in the version of the job that ran then and under the same scheduled time. A body
+/// Run a request of a job again, in the version of the job that ran then and under the same scheduled time. A body
 /// gives the new run a body and headers in place of those.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replayExecution",
+    post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replayJobExecution",
     params(
         ExecutionPath,
         RepeatKey,
@@ -63,7 +68,7 @@ async fn trigger(
         Problems<{ EXECUTION | KEY | GROWTH | RUN }>,
     )
 )]
-async fn replay(
+async fn replay_of_job(
     State(app): State<Shared>,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
@@ -72,12 +77,39 @@ async fn replay(
 ) -> Result<Response, ApiError> {
     let MaybeBody { value, idempotency, held: _held } = body;
     let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
-    Ok(respond::accepted(&app.engine.executions.replay(&job, &id, &by, overrides, idempotency).await?))
+    Ok(respond::accepted(&app.engine.executions.replay(Some(&job), &id, &by, overrides, idempotency).await?))
 }
 
-/// Cancel an unfinished execution. An attempt under way is cut off.
+/// Run an execution's request again, in the version of the job that ran then and under the same scheduled time. A body
+/// gives the new run a body and headers in place of those.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancelExecution",
+    post, path = "/api/v1/executions/{id}/replay", tag = "executions", operation_id = "replayExecution",
+    params(
+        ExecutionIdPath,
+        RepeatKey,
+        NoteHeader,
+    ),
+    request_body = Option<RunInput>,
+    responses(
+        (status = 202, description = "The new execution; `Location` says where it is", body = Execution),
+        Problems<{ EXECUTION_ALONE | KEY | GROWTH | RUN | Code::JobNotFound.only() }>,
+    )
+)]
+async fn replay(
+    State(app): State<Shared>,
+    Params(id): Params<String>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: MaybeBody,
+) -> Result<Response, ApiError> {
+    let MaybeBody { value, idempotency, held: _held } = body;
+    let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
+    Ok(respond::accepted(&app.engine.executions.replay(None, &id, &by, overrides, idempotency).await?))
+}
+
+/// Cancel an unfinished execution of a job. An attempt under way is cut off.
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancelJobExecution",
     params(
         ExecutionPath,
         RepeatKey,
@@ -88,17 +120,44 @@ async fn replay(
         Problems<{ EXECUTION | KEY | WRITE | Code::ExecutionFinished.only() }>,
     )
 )]
-async fn cancel(
+async fn cancel_of_job(
     State(app): State<Shared>,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
     Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(match app.engine.executions.cancel(&job, &id, &by, body.idempotency).await? {
+    Ok(cancelled(app.engine.executions.cancel(Some(&job), &id, &by, body.idempotency).await?))
+}
+
+/// Cancel an unfinished execution. An attempt under way is cut off.
+#[utoipa::path(
+    post, path = "/api/v1/executions/{id}/cancel", tag = "executions", operation_id = "cancelExecution",
+    params(
+        ExecutionIdPath,
+        RepeatKey,
+        NoteHeader,
+    ),
+    responses(
+        (status = 200, description = "The execution", body = Execution),
+        Problems<{ EXECUTION_ALONE | KEY | WRITE | Code::ExecutionFinished.only() }>,
+    )
+)]
+async fn cancel(
+    State(app): State<Shared>,
+    Params(id): Params<String>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: NoBody,
+) -> Result<Response, ApiError> {
+    Ok(cancelled(app.engine.executions.cancel(None, &id, &by, body.idempotency).await?))
+}
+
+fn cancelled(cancelled: Cancelled) -> Response {
+    match cancelled {
         Cancelled::Recorded(row) => respond::execution(StatusCode::OK, &row),
         Cancelled::Forgotten(execution) => {
             respond::json(StatusCode::OK, &Execution::shown(&execution, None, None, None))
         }
-    })
+    }
 }

@@ -11,7 +11,6 @@ use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
-use crate::cursor::Binding;
 use crate::described::{CONDITION, GROWTH, JOB, KEY, Problems, READ};
 use crate::etag::Conditions;
 use crate::page::PageText;
@@ -41,8 +40,8 @@ async fn list(
     Params(job): Params<String>,
     mut query: Query,
 ) -> Result<Response, ApiError> {
-    let binding = Binding::new("versions", &[&job]);
-    let page = query.page(&binding, u64::from_be_bytes);
+    let binding = query.binding("versions", &job);
+    let page = query.page(&binding);
     query.finish()?;
     let text = PageText::new("versions", binding, on_record::version);
     Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&job, page, text).await?))

@@ -6,7 +6,7 @@ use chronos_state::{Filter, JobRow};
 use chronos_types::{FieldError, Invalid, Millis};
 
 use crate::query::Query;
-use crate::{executions, jobs};
+use crate::{executions, job_list, jobs};
 
 /// Reads the texts of operations.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Wording {
 
 impl engine::Wording for Wording {
     fn jobs(&self, filter: &Filter) -> Result<JobSearch, Invalid> {
-        read(filter, jobs::search)
+        read(filter, job_list::search)
     }
 
     fn executions(&self, filter: &Filter) -> Result<ExecutionSearch, Invalid> {

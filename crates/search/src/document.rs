@@ -24,6 +24,8 @@ pub struct Entry {
     pub(crate) job: JobSeq,
     pub(crate) stamp: i64,
     pub(crate) text: String,
+    pub(crate) host: Option<String>,
+    pub(crate) zone: String,
 }
 
 impl Entry {
@@ -34,16 +36,17 @@ impl Entry {
         let begins: BTreeSet<&str> = begins(&text).map(|at| first_two(&text[at..])).collect();
         let begins: String =
             begins.into_iter().flat_map(|two| [WORD, WORD].into_iter().chain(two.chars())).collect();
-        if let Some(host) = host_of(&texts.url) {
+        let host = host_of(&texts.url);
+        if let Some(host) = &host {
             text.extend([HOST]);
-            text.push_str(&host);
+            text.push_str(host);
             text.extend([HOST]);
         }
         text.extend([ZONE]);
         text.push_str(&folded(&texts.timezone));
         text.extend([ZONE]);
         text.push_str(&begins);
-        Self { job, stamp: stamp(mark), text }
+        Self { job, stamp: stamp(mark), text, host, zone: texts.timezone.clone().into_owned() }
     }
 
     /// Roughly how many bytes it has.

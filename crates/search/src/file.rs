@@ -1,6 +1,7 @@
-//! The file: an index of three characters in a row (FTS5), and which record of each job is in it.
+//! The file: an index of three characters in a row (FTS5), which record of each job is in it, and how many jobs call each
+//! host and are in each time zone.
 //!
-//! It holds no text as it is: of each triple it has the numbers of the jobs. What was written last may be lost in a
+//! It holds no other text as it is: of each triple it has the numbers of the jobs. What was written last may be lost in a
 //! power cut, and the file is whole then.
 
 use std::collections::BTreeMap;
@@ -9,20 +10,26 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chronos_env::Call;
-use chronos_state::{JobSeq, private};
+use chronos_state::{Facet, JobSeq, private};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::Instant;
 
 use crate::document::Entry;
+use crate::facets::{self, FacetKind};
 use crate::fault::Fault;
 
 /// "ChSr": whose file it is.
 const APPLICATION: u32 = 0x4368_5372;
 /// What is written into it, and how. Another number makes each node write its file anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const TABLES: &str = "
-    CREATE TABLE stamps (job INTEGER PRIMARY KEY, stamp INTEGER NOT NULL);
+    CREATE TABLE stamps (
+        job INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, host INTEGER NOT NULL, zone INTEGER NOT NULL
+    );
+    CREATE TABLE facets (
+        id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, value TEXT NOT NULL, jobs INTEGER NOT NULL, UNIQUE (kind, value)
+    );
     CREATE VIRTUAL TABLE texts USING fts5 (
         text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1'
     );";
@@ -87,16 +94,21 @@ impl SearchFile {
     pub fn write(&mut self, entries: &[Entry], gone: &[JobSeq]) -> Result<(), Fault> {
         let transaction = self.connection.transaction()?;
         {
-            let mut stamp = transaction.prepare_cached("INSERT OR REPLACE INTO stamps VALUES (?1, ?2)")?;
+            let mut stamp =
+                transaction.prepare_cached("INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4)")?;
             let mut text =
                 transaction.prepare_cached("INSERT OR REPLACE INTO texts (rowid, text) VALUES (?1, ?2)")?;
-            for entry in entries {
-                stamp.execute((entry.job.get(), entry.stamp))?;
-                text.execute((entry.job.get(), &entry.text))?;
+            for Entry { job, stamp: of, text: searched, host, zone } in entries {
+                facets::take_away(&transaction, *job)?;
+                let host = facets::add(&transaction, FacetKind::Host, host.as_deref().unwrap_or_default())?;
+                let zone = facets::add(&transaction, FacetKind::Timezone, zone)?;
+                stamp.execute((job.get(), of, host, zone))?;
+                text.execute((job.get(), searched))?;
             }
             let mut stamp = transaction.prepare_cached("DELETE FROM stamps WHERE job = ?1")?;
             let mut text = transaction.prepare_cached("DELETE FROM texts WHERE rowid = ?1")?;
             for job in gone {
+                facets::take_away(&transaction, *job)?;
                 if stamp.execute([job.get()])? > 0 {
                     text.execute([job.get()])?;
                 }
@@ -144,8 +156,28 @@ impl SearchReader {
         &mut self,
         number: u64,
         (expression, after, most): (&str, JobSeq, usize),
-        (call, time): (&Call, Duration),
+        until: (&Call, Duration),
     ) -> Result<Vec<JobSeq>, Fault> {
+        self.with(number, until, |connection| found(connection, expression, after, most))
+    }
+
+    /// The commonest of a kind in the file of this number, at most so many. It is given up as a question is.
+    pub(crate) fn facets(
+        &mut self,
+        number: u64,
+        (kind, most): (FacetKind, usize),
+        until: (&Call, Duration),
+    ) -> Result<Vec<Facet>, Fault> {
+        self.with(number, until, |connection| facets::commonest(connection, kind, most))
+    }
+
+    /// Asks the file of this number something.
+    fn with<T>(
+        &mut self,
+        number: u64,
+        (call, time): (&Call, Duration),
+        ask: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let open = self.open.take().filter(|(opened, _)| *opened == number);
         let mut connection = match open {
             Some((_, connection)) => connection,
@@ -160,7 +192,7 @@ impl SearchReader {
         let (begun, call) = (Instant::now(), call.clone());
         let give_up = move || call.is_given_up() || begun.elapsed() >= time;
         connection.progress_handler(LOOK_EVERY, Some(give_up))?;
-        let found = found(&connection, expression, after, most);
+        let found = ask(&connection);
         connection.progress_handler(0, None::<fn() -> bool>)?;
         if !matches!(found, Err(Fault::Unusable(_))) {
             self.open = Some((number, connection));

@@ -8,6 +8,7 @@
 
 mod backlog;
 mod document;
+mod facets;
 mod fault;
 mod file;
 mod fold;
@@ -17,6 +18,7 @@ mod search;
 mod tests;
 
 pub use document::Entry;
+pub use facets::FacetKind;
 pub use fault::Fault;
 pub use file::SearchFile;
 pub use fold::folded;

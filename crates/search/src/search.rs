@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::{Env, Place, Pool};
-use chronos_state::{JobMark, JobSeq, JobsAmong};
+use chronos_state::{FacetCounts, JobMark, JobSeq, JobsAmong};
 
 use crate::backlog::{Backlog, Part};
 use crate::document::stamp;
+use crate::facets::FacetKind;
 use crate::fault::Fault;
 use crate::file::{SearchFile, SearchReader};
 use crate::query::JobQuery;
@@ -116,6 +117,27 @@ impl Search {
         jobs.sort_unstable();
         jobs.dedup();
         Some(JobsAmong { jobs, more })
+    }
+
+    /// The commonest hosts or time zones of jobs, at most so many, as far as the file has them: none while it is compared.
+    pub async fn common(&self, kind: FacetKind, most: usize) -> FacetCounts {
+        let Some((file, waiting)) = self.backlog.beside_file(JobSeq::default()) else {
+            return FacetCounts::default();
+        };
+        let is_complete = waiting.is_empty();
+        let asked = self.readers.call(Place::Back { most: MAX_WAITING }, move |reader, call| {
+            let left = TIME.checked_sub(call.age()).ok_or(Fault::GivenUp)?;
+            reader.facets(file, (kind, most), (call, left))
+        });
+        match tokio::time::timeout(TIME, asked).await {
+            Ok(Ok(Ok(facets))) => FacetCounts { facets, is_complete },
+            Ok(Ok(Err(Fault::Unusable(why)))) => {
+                tracing::warn!(file = %self.path.display(), why, "the search file cannot be read");
+                self.backlog.unusable();
+                FacetCounts::default()
+            }
+            Ok(Ok(Err(Fault::Full(_) | Fault::GivenUp)) | Err(_)) | Err(_) => FacetCounts::default(),
+        }
     }
 
     /// Whether the file has been compared with the whole state.

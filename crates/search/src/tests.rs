@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use chronos_env::{Env, Place, Pool};
-use chronos_state::{JobMark, JobSeq, JobTexts, TextCondition as _};
+use chronos_state::{FacetCounts, JobMark, JobSeq, JobTexts, TextCondition as _};
 use chronos_types::JobId;
 use proptest::prelude::*;
 
 use crate::file::SearchReader;
-use crate::{Due, Entry, Fault, JobQuery, Search, SearchFile, folded};
+use crate::{Due, Entry, FacetKind, Fault, JobQuery, Search, SearchFile, folded};
 
 /// More than there are.
 const ALL: usize = 10_000;
@@ -323,4 +323,41 @@ async fn a_question_to_the_file_is_given_up_when_its_time_is_over_and_the_next_o
         });
         assert_eq!(asked.await.expect("a place"), expected);
     }
+}
+
+#[tokio::test]
+async fn hosts_and_time_zones_are_counted_as_jobs_come_change_and_go() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |url: &str, zone: &str| JobTexts {
+        url: url.to_owned().into(),
+        timezone: zone.to_owned().into(),
+        ..texts("job", "x")
+    };
+    let jobs = [
+        at("http://a.example/1", "UTC"),
+        at("https://A.example:8443/2", "UTC"),
+        at("http://b.example/", "Europe/Berlin"),
+        at("no url", "UTC"),
+    ];
+    let (search, mut file) = search(directory.path(), &jobs);
+    async fn common(search: &Search, kind: FacetKind, most: usize) -> Vec<(String, u64)> {
+        let FacetCounts { facets, is_complete } = search.common(kind, most).await;
+        assert!(is_complete);
+        facets.into_iter().map(|facet| (facet.value, facet.jobs)).collect()
+    }
+    let of = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
+        pairs.iter().map(|(value, jobs)| ((*value).to_owned(), *jobs)).collect()
+    };
+    assert_eq!(common(&search, FacetKind::Host, 9).await, of(&[("a.example", 2), ("b.example", 1)]));
+    assert_eq!(common(&search, FacetKind::Host, 1).await, of(&[("a.example", 2)]));
+    assert_eq!(common(&search, FacetKind::Timezone, 9).await, of(&[("UTC", 3), ("Europe/Berlin", 1)]));
+    // The same again counts once.
+    file.write(&[entry(1, &jobs[0])], &[]).expect("written");
+    assert_eq!(common(&search, FacetKind::Host, 9).await, of(&[("a.example", 2), ("b.example", 1)]));
+    let moved = entry(1, &at("http://b.example/", "Europe/Berlin"));
+    file.write(&[moved], &[JobSeq::new(2), JobSeq::new(99)]).expect("written");
+    assert_eq!(common(&search, FacetKind::Host, 9).await, of(&[("b.example", 2)]), "none of none");
+    assert_eq!(common(&search, FacetKind::Timezone, 9).await, of(&[("Europe/Berlin", 2), ("UTC", 1)]));
+    search.changed(&[JobSeq::new(7)]);
+    assert!(!search.common(FacetKind::Host, 9).await.is_complete, "one waits to be written");
 }

@@ -41,10 +41,11 @@ pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
     Age, BadJob, ClusterTime, Due, DueJob, DuePlace, EnabledName, EndingPause, EventJob, EventPage,
-    EventPlace, ExecutionFilter, ExecutionRow, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures,
-    JobFilter, JobMark, JobOutcome, JobRow, JobStats, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow,
-    OthersFailing, PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus,
-    Surplus, TextCondition, VersionRow, WaitingRuns,
+    EventPlace, ExecutionFilter, ExecutionList, ExecutionRow, Facet, FacetCounts, Failing, FailingAlike,
+    FiguresFrom, JobDue, JobFigures, JobFilter, JobKey, JobList, JobMark, JobOrder, JobOutcome, JobPlace,
+    JobRow, JobStats, JobTexts, JobsAmong, Jump, Keep, OpenRun, OperationRow, OthersFailing, PageLimits,
+    PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SetBack, SetSurplus, Surplus, TextCondition,
+    Total, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

@@ -99,7 +99,7 @@ impl Api {
     /// The executions of a job, newest first, once they are so many.
     pub async fn executions(&self, job: &str, count: usize) -> Vec<Value> {
         until(&format!("{count} executions of {job}"), || async {
-            let page = self.get(&format!("/jobs/{job}/executions?limit=500")).await.ok(200);
+            let page = self.get(&format!("/jobs/{job}/executions?limit=500&view=full")).await.ok(200);
             let executions = page["executions"].as_array().unwrap().clone();
             (executions.len() >= count).then_some(executions)
         })

@@ -6,7 +6,7 @@ use chronos_client::Method;
 use serde_json::Value;
 
 use super::Client;
-use crate::web::fetch;
+use crate::web::{EVER, fetch};
 use crate::world::since_start;
 
 /// Runs are planned two seconds ahead, and clocks were up to three seconds off. For a node that was removed the leader
@@ -101,7 +101,7 @@ impl Client {
     /// Whether nothing is unfinished, and every node knows all there is.
     async fn is_drained(&mut self) -> bool {
         for status in ["pending", "running", "retrying"] {
-            let path = format!("/api/v1/executions?status={status}&limit=1&consistent=true");
+            let path = format!("/api/v1/executions?status={status}&from={EVER}&limit=1&consistent=true");
             match self.ask(Method::GET, &path, None).await {
                 Some((200, answer)) if answer["executions"].as_array().is_some_and(Vec::is_empty) => {}
                 _ => return false,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Client;
 use crate::ledger::What;
+use crate::web::EVER;
 use crate::world::since_start;
 
 impl Client {
@@ -60,7 +61,7 @@ impl Client {
 
     /// Any of the newest executions of this status, as some node knows them: its job's id and its own.
     async fn any_execution(&mut self, status: &str) -> Option<(String, String)> {
-        let path = format!("/api/v1/executions?status={status}&limit=20");
+        let path = format!("/api/v1/executions?status={status}&from={EVER}&limit=20");
         let (200, answer) = self.ask(Method::GET, &path, None).await? else { return None };
         let found = answer["executions"].as_array().filter(|found| !found.is_empty())?;
         let any = &found[self.rng.random_range(0..found.len())];

@@ -18,7 +18,7 @@ use super::Director;
 use crate::evidence;
 use crate::faults::Fault;
 use crate::ledger::Ledger;
-use crate::web::{PATIENCE, ask, fetch};
+use crate::web::{EVER, PATIENCE, ask, fetch};
 use crate::world::{at_ms, since_start};
 
 /// The time between an operator's attempts.
@@ -82,8 +82,8 @@ impl Director {
         let (ledger, nodes) = (self.ledger.clone(), self.names_of_founders());
         self.operate(async move {
             for at in nodes.iter().cycle() {
-                let path = "/api/v1/executions?status=failed&limit=100";
-                if let Some((200, answer)) = ask(at, Method::GET, path, None).await {
+                let path = format!("/api/v1/executions?status=failed&from={EVER}&limit=100");
+                if let Some((200, answer)) = ask(at, Method::GET, &path, None).await {
                     let failed = answer["executions"].as_array().into_iter().flatten().filter_map(failed);
                     ledger.with(|seen| seen.failed.extend(failed));
                 }
@@ -234,8 +234,8 @@ async fn leader_is(nodes: &[String], name: &str) -> bool {
 
 /// Cancels what is planned for far from now. Answers whether there was nothing.
 async fn cancel_far_ones(ledger: &Ledger, at: &str) -> bool {
-    let path = "/api/v1/executions?status=pending&limit=100&consistent=true";
-    let Some((200, answer)) = ask(at, Method::GET, path, None).await else { return false };
+    let path = format!("/api/v1/executions?status=pending&from={EVER}&limit=100&consistent=true");
+    let Some((200, answer)) = ask(at, Method::GET, &path, None).await else { return false };
     let latest = at_ms(since_start() + FAR);
     let is_far = |run: &&Value| {
         let planned = run["scheduled_time"].as_str().and_then(|time| parse_rfc3339(time).ok());

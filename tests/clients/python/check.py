@@ -3,12 +3,12 @@
 import sys
 import time
 
-from chronos_api.api.executions import get_execution, trigger_job
+from chronos_api.api.executions import get_execution, list_executions, trigger_job
 from chronos_api.api.jobs import create_job, delete_job, list_jobs
 from chronos_api.api.schedules import get_schedule_density, list_upcoming_runs
 from chronos_api.client import Client
-from chronos_api.models import BearerAuth, Execution, Job, JobInput, JobInputTags, JobPage, ListJobsTags, Problem
-from chronos_api.models import ScheduleDensity, UpcomingRuns, Webhook
+from chronos_api.models import BearerAuth, Execution, ExecutionPage, Job, JobInput, JobInputTags, JobPage, ListJobsTags
+from chronos_api.models import Problem, ScheduleDensity, UpcomingRuns, Webhook
 from chronos_api.models.bearer_auth_type import BearerAuthType
 
 url = sys.argv[1]
@@ -50,12 +50,17 @@ assert isinstance(density, ScheduleDensity) and sum(density.counts) == 0, densit
 execution = trigger_job.sync("python", client=client)
 assert isinstance(execution, Execution), execution
 for _ in range(100):
-    execution = get_execution.sync(job.id, execution.id, client=client)
+    execution = get_execution.sync(execution.id, client=client)
     assert isinstance(execution, Execution), execution
     if execution.status == "success":
         break
     time.sleep(0.1)
 assert execution.response and execution.response.status_code == 200, execution
+assert execution.attempt_log, execution
+
+ran = list_executions.sync(client=client, job="python", status="success", order="asc", count=True)
+assert isinstance(ran, ExecutionPage) and ran.total, ran
+assert ([found.id for found in ran.executions], ran.total.count) == ([execution.id], 1), ran
 
 answer = create_job.sync_detailed(client=client, body=job_input("python", "UTC"))
 assert answer.status_code == 409, answer

@@ -51,16 +51,23 @@ assert.equal(density.data?.step, "12h");
 
 const triggered = await client.POST("/api/v1/jobs/{job}/trigger", { params: { path: { job: "typescript" } } });
 assert(triggered.data, JSON.stringify(triggered.error));
-const place = { job: job.id, id: triggered.data.id };
+const place = { id: triggered.data.id };
 let execution: components["schemas"]["Execution"] = triggered.data;
 for (let asked = 0; execution.status !== "success"; asked += 1) {
   assert(asked < 100, JSON.stringify(execution));
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const { data, error } = await client.GET("/api/v1/jobs/{job}/executions/{id}", { params: { path: place } });
+  const { data, error } = await client.GET("/api/v1/executions/{id}", { params: { path: place } });
   assert(data, JSON.stringify(error));
   execution = data;
 }
 assert.equal(execution.response?.status_code, 200);
+assert.equal(execution.attempt_log?.length, 1);
+
+const ran = await client.GET("/api/v1/executions", {
+  params: { query: { job: "typescript", status: "success", order: "asc", count: true } },
+});
+assert.deepEqual(ran.data?.executions.map((found) => found.id), [execution.id]);
+assert.deepEqual(ran.data?.total, { count: 1, exact: true });
 
 const again = await client.POST("/api/v1/jobs", { body });
 const taken: Problem | undefined = again.error;

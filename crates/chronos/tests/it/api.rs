@@ -8,6 +8,7 @@ mod conditions;
 mod connections;
 mod documents;
 mod executions;
+mod filters;
 mod input;
 mod jobs;
 mod lists;

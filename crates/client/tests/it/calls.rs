@@ -6,6 +6,7 @@ use chronos_client::{
     WriteOptions,
 };
 use chronos_testkit::{Answer, Receiver, Value, json};
+use chronos_types::{ErrorKind, Trigger};
 
 use crate::client;
 
@@ -83,17 +84,49 @@ async fn names_and_queries_are_encoded() {
     let server = Receiver::start().await;
     server.respond(|_| answer(200, &json!({"jobs": [], "next_cursor": null})));
     let query = JobQuery {
+        sort: Some("-next_run".to_owned()),
         enabled: Some(true),
+        status: Some(Status::Failed),
+        failing: Some(true),
+        late: Some(false),
+        running: Some(true),
+        never_ran: Some(false),
         tags: vec![("team".to_owned(), "a&b".to_owned())],
+        not_tags: vec![("env".to_owned(), "dev".to_owned())],
+        set: Some("billing".to_owned()),
         text: Some("two words".to_owned()),
         host: Some("[::1]".to_owned()),
         timezone: Some("UTC".to_owned()),
-        page: PageQuery { limit: Some(7), cursor: Some("c=".to_owned()), consistent: true },
+        page: PageQuery { limit: Some(7), cursor: Some("c=".to_owned()), consistent: true, count: true },
     };
     client(&server).jobs(&query).await.unwrap();
     let target = server.next("/api/v1/jobs").await.target;
-    let expected = "enabled=true&q=two%20words&host=%5B::1%5D&timezone=UTC&tag.team=a%26b&limit=7&cursor=c%3D&consistent=true";
-    assert_eq!(target, format!("/api/v1/jobs?{expected}"));
+    let flags =
+        "sort=-next_run&enabled=true&status=failed&failing=true&late=false&running=true&never_ran=false";
+    let texts = "set=billing&q=two%20words&host=%5B::1%5D&timezone=UTC&tag.team=a%26b&-tag.env=dev";
+    let page = "limit=7&cursor=c%3D&consistent=true&count=true";
+    assert_eq!(target, format!("/api/v1/jobs?{flags}&{texts}&{page}"));
+    server.respond(|_| answer(200, &json!({"executions": [], "next_cursor": null})));
+    let query = ExecutionQuery {
+        job: Some("nightly".to_owned()),
+        status: Some(Status::Failed),
+        error_kind: Some(ErrorKind::Timeout),
+        trigger: Some(Trigger::Schedule),
+        node: Some("n1".to_owned()),
+        host: Some("h".to_owned()),
+        tags: vec![("team".to_owned(), "x".to_owned())],
+        late: Some(true),
+        from: Some("2026-11-23T10:00:00Z".to_owned()),
+        to: Some("2026-11-23T11:00:00Z".to_owned()),
+        is_ascending: true,
+        is_full: true,
+        page: PageQuery::default(),
+    };
+    client(&server).executions(&query).await.unwrap();
+    let target = server.next("/api/v1/executions").await.target;
+    let kinds = "job=nightly&status=failed&error_kind=timeout&trigger=schedule&node=n1&host=h&late=true";
+    let rest = "from=2026-11-23T10:00:00Z&to=2026-11-23T11:00:00Z&order=asc&view=full&tag.team=x";
+    assert_eq!(target, format!("/api/v1/executions?{kinds}&{rest}"));
     client(&server).job("a/b", false).await.unwrap_err();
     server.next("/api/v1/jobs/a%2Fb").await;
 }

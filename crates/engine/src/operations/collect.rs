@@ -3,7 +3,7 @@
 use chronos_state::{ExecutionRow, JobRow, JobSeq};
 use chronos_types::{ExecutionId, JobId, Status};
 
-use crate::read::PageWriter;
+use crate::read::{PageEnd, PageWriter};
 
 /// The rows of a page, as `view` sees them, and where the list goes on.
 pub(super) struct Collect<R, T> {
@@ -30,8 +30,8 @@ where
         true
     }
 
-    fn end(self, next: Option<P>) -> Self::Answer {
-        (self.items, next)
+    fn end(self, end: PageEnd<P>) -> Self::Answer {
+        (self.items, end.next)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chronos_state::{BulkAction, JobSeq, Reader, Targets};
+use chronos_state::{BulkAction, JobPlace, Reader, Targets};
 use chronos_types::{ExecutionId, format_rfc3339};
 use tokio::time::Instant;
 
 use super::collect::{Collect, ExecutionTarget, JobTarget};
-use super::{ExecutionSearch, MOST_COUNTED, Operations, Wanted};
+use super::{MOST_COUNTED, Operations, Wanted};
 use crate::error::{ChangeError, NotFound, ReadError};
 use crate::read::{Consistency, PageRequest};
 use crate::times;
@@ -62,7 +62,7 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
                     Ok((found.into_iter().map(|job| job.name).collect(), next))
                 }
             };
-            Ok(pages::<JobSeq, _>(page).await?)
+            Ok(pages::<JobPlace, _>(page).await?)
         }
         Targets::Executions(filter) => {
             let search = operations.wording.executions(filter)?;
@@ -70,7 +70,8 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
             let page = |after| {
                 let search = search.clone();
                 async move {
-                    let (found, next) = operations.executions_of(search, request(after)).await?;
+                    let collect = Collect::of(ExecutionTarget::of);
+                    let (found, next) = operations.executions.page(search, request(after), collect).await?;
                     let is_meant =
                         |execution: &ExecutionTarget| !(is_cancel && execution.status.is_finished());
                     let ids = found.into_iter().filter(is_meant).map(|execution| execution.id.to_string());
@@ -109,7 +110,7 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
 }
 
 fn request<P>(after: Option<P>) -> PageRequest<P> {
-    PageRequest { after, limit: PAGE, consistency: Consistency::Local }
+    PageRequest { after, limit: PAGE, consistency: Consistency::Local, is_counted: false }
 }
 
 /// Goes through the pages of a list, as far as is counted.
@@ -129,22 +130,6 @@ where
             None => return Ok(Matched { exact: true, ..matched }),
             Some(_) if begun.elapsed() > COUNTED_FOR => return Ok(matched),
             next => after = next,
-        }
-    }
-}
-
-impl Operations {
-    /// A page of the executions that are meant.
-    pub(super) async fn executions_of(
-        &self,
-        search: ExecutionSearch,
-        page: PageRequest<ExecutionId>,
-    ) -> Result<(Vec<ExecutionTarget>, Option<ExecutionId>), ReadError> {
-        let ExecutionSearch { job, status } = search;
-        let collect = Collect::of(ExecutionTarget::of);
-        match job {
-            Some(job) => self.executions.page_of(&job, status, page, collect).await,
-            None => self.executions.page(status, page, collect).await,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The next portion of an operation: which targets come next, and what is to be done with each.
 
 use chronos_state::{
-    BulkAction, Cancel, Command, Confirm, Cursor, DeleteJob, ItemError, JobRow, OperationItem, OperationRow,
-    OperationRun, OperationSpec, OperationStep, PatchText, PauseJob, Reader, Refusal, StoredSpec, Targets,
-    Todo, TriggerRun,
+    BulkAction, Cancel, Command, Confirm, Cursor, DeleteJob, ItemError, JobPlace, JobRow, OperationItem,
+    OperationRow, OperationRun, OperationSpec, OperationStep, PatchText, PauseJob, Reader, Refusal,
+    StoredSpec, Targets, Todo, TriggerRun,
 };
 use chronos_types::{ExecutionId, Invalid, JobId, Millis, format_rfc3339};
 
@@ -133,16 +133,19 @@ impl OperationRunner {
                     Ok(search) => search,
                     Err(invalid) => return Ok(Err(invalid)),
                 };
-                let after = if let Cursor::Job(after) = from { Some(after) } else { None };
-                let page = PageRequest { after, limit, consistency: Consistency::Local };
+                let after =
+                    if let Cursor::Job(seq) = from { Some(JobPlace { key: None, seq }) } else { None };
+                let page = PageRequest { after, limit, consistency: Consistency::Local, is_counted: false };
                 let page = self.operations.jobs.page(search, page, Collect::of(JobTarget::of));
                 let (found, next) = page.await?;
                 // They come in the order of their numbers.
                 let is_past = found.iter().any(|job| job.seq.get() > upto);
                 let places = found.into_iter().filter(|job| job.seq.get() <= upto).map(Place::of_job);
                 let places: Vec<_> = places.collect();
-                let to = next.map_or_else(|| places.last().map_or(from, |last| last.place), Cursor::Job);
-                Next { places, to, is_last: next.is_none() || is_past }
+                let is_last = next.is_none() || is_past;
+                let last = || places.last().map_or(from, |last| last.place);
+                let to = next.map_or_else(last, |next| Cursor::Job(next.seq));
+                Next { places, to, is_last }
             }
             Targets::Executions(filter) => {
                 let search = match self.operations.wording.executions(filter) {
@@ -150,9 +153,10 @@ impl OperationRunner {
                     Err(invalid) => return Ok(Err(invalid)),
                 };
                 let after = if let Cursor::Execution(after) = from { Some(after) } else { None };
-                let page = PageRequest { after, limit, consistency: Consistency::Local };
+                let page = PageRequest { after, limit, consistency: Consistency::Local, is_counted: false };
                 let job = search.job.clone().unwrap_or_default();
-                let (found, next) = match self.operations.executions_of(search, page).await {
+                let collect = Collect::of(ExecutionTarget::of);
+                let (found, next) = match self.operations.executions.page(search, page, collect).await {
                     // The job of the filter was deleted meanwhile.
                     Err(ReadError::NotFound(_)) => {
                         let target = Target::Missing(Refusal::NoSuchJob);

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use chronos_state::{JobFilter, JobTexts, LogBatch, PageLimits, Reader, StateError, TextCondition};
+use chronos_state::{JobFilter, JobList, JobTexts, LogBatch, PageLimits, Reader, StateError, TextCondition};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
@@ -61,7 +61,8 @@ impl TextCondition for Nothing {
 /// A search that finds nothing, and so looks at everything.
 fn search(reader: &Reader) -> Result<(), StateError> {
     let filter = JobFilter { texts: Some(Arc::new(Nothing)), ..JobFilter::default() };
-    reader.jobs(&filter, None, PageLimits::of(50), |_| true).map(drop)
+    let list = JobList { filter, ..JobList::default() };
+    reader.jobs(&list, None, None, PageLimits::of(50), |_| true).map(drop)
 }
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {

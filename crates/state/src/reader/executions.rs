@@ -4,16 +4,15 @@ use chronos_types::{
     By, DurationMs, Execution, ExecutionId, JobId, JobName, Millis, Missed, Overrides, Response, Status,
     Trigger,
 };
-use rusqlite::{Row, params_from_iter, types::Value};
+use rusqlite::Row;
 
 use super::connection::Reader;
-use super::page::{self, Candidate, PageLimits};
 use crate::command::RUNS_SINCE;
 use crate::error::StateError;
 use crate::run::JobSeq;
 use crate::schema;
 use crate::stored::bad::{ReadSpec, read_spec};
-use crate::stored::code::{self, Code, delivered, open, undelivered};
+use crate::stored::code::{self, Code, delivered};
 use crate::stored::execution::{StoredDetail, StoredMissed, error_kind_of};
 use crate::stored::overrides::StoredOverrides;
 use crate::stored::{columns, row};
@@ -33,16 +32,7 @@ pub struct ExecutionRow {
     pub invalid: Option<String>,
 }
 
-/// Which executions to list. Every condition must hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExecutionFilter {
-    /// The machine's own number of the job.
-    pub job: Option<JobSeq>,
-    /// Where the execution stands.
-    pub status: Option<Status>,
-}
-
-const SELECT: &str =
+pub(super) const SELECT: &str =
     "SELECT e.id, e.job, e.version, e.trigger, e.scheduled_time, e.status, e.attempts, e.started_at,
     e.completed_at, e.node, e.replay_of, e.detail, j.id, coalesce(v.spec, j.spec), e.fire_at
     FROM executions e CROSS JOIN jobs j ON j.seq = e.job
@@ -96,7 +86,7 @@ impl Reader {
     }
 
     /// Reads a row, and what stands beside it.
-    fn read_execution(&self, row: &Row<'_>) -> Result<ExecutionRow, StateError> {
+    pub(super) fn read_execution(&self, row: &Row<'_>) -> Result<ExecutionRow, StateError> {
         let (mut read, overridden) = row::read("executions", row, execution)?;
         if overridden {
             match self.overrides(read.execution.id)?.transpose() {
@@ -106,79 +96,6 @@ impl Reader {
         }
         Ok(read)
     }
-
-    /// Executions before `before`, the newest first. `take` says when the page has no place for an execution.
-    /// Answers where the list goes on, if it does.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn executions(
-        &self,
-        filter: &ExecutionFilter,
-        before: Option<ExecutionId>,
-        limits: PageLimits,
-        mut take: impl FnMut(ExecutionRow) -> bool,
-    ) -> Result<Option<ExecutionId>, StateError> {
-        let ceiling = before.map_or(vec![0xff; 17], |id| id.as_bytes().to_vec());
-        let mut values: Vec<Value> = vec![ceiling.into()];
-        if let Some(job) = filter.job {
-            values.push(job.get().into());
-        }
-        let sql = candidates(filter, self.few_are_open(filter, limits)?);
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let next = || {
-            let Some(row) = rows.next()? else { return Ok(None) };
-            let place = ExecutionId::from_bytes(row.get(0)?);
-            Ok(Some(Candidate { place, seq: row.get(1)?, fits: row.get(2)?, bytes: 0 }))
-        };
-        let by_seq = format!("{SELECT} WHERE e.seq = ?1");
-        let mut one = self.connection.prepare_cached(&by_seq)?;
-        page::walk(limits, next, |found| {
-            let mut rows = one.query([found.seq])?;
-            match rows.next()? {
-                Some(row) => Ok(take(self.read_execution(row)?)),
-                None => Ok(true),
-            }
-        })
-    }
-
-    /// Whether an unfinished status is asked for, and so few executions are unfinished that a page may look at
-    /// them all.
-    fn few_are_open(&self, filter: &ExecutionFilter, limits: PageLimits) -> Result<bool, StateError> {
-        if filter.job.is_some() || filter.status.is_none_or(Status::is_finished) {
-            return Ok(false);
-        }
-        let sql = concat!(
-            "SELECT count(*) FROM (SELECT 1 FROM executions INDEXED BY executions_open WHERE ",
-            open!(),
-            " LIMIT ?1)"
-        );
-        let most = i64::try_from(limits.examined_rows).unwrap_or(i64::MAX);
-        let found: i64 = self.connection.prepare_cached(sql)?.query_row([most], |row| row.get(0))?;
-        Ok(found < most)
-    }
-}
-
-/// The statement that goes along the executions before the id `?1`, of the job `?2` where one is given: of each
-/// its id, its number, and whether it fits. The indexes are named, for the order must be theirs: a statement that
-/// sorts looks at everything first.
-fn candidates(filter: &ExecutionFilter, few_are_open: bool) -> String {
-    let is_it = filter.status.map_or("TRUE".to_owned(), |status| format!("status = {}", status.code()));
-    let bad = |status: Status| status.is_finished() && status != Status::Success;
-    let (index, condition, fits) = match filter.job {
-        Some(_) => ("INDEXED BY executions_job", "job = ?2".to_owned(), is_it),
-        // They are few, so they are found by their own index, and then sorted.
-        None if few_are_open => {
-            ("INDEXED BY executions_open", format!("{} AND {is_it}", open!()), "TRUE".to_owned())
-        }
-        // SQLite uses a partial index only if the statement has the very condition of the index.
-        None if filter.status.is_some_and(bad) => {
-            ("INDEXED BY executions_bad", format!("{} AND {is_it}", undelivered!()), "TRUE".to_owned())
-        }
-        None => ("", "TRUE".to_owned(), is_it),
-    };
-    format!("SELECT id, seq, {fits} FROM executions {index} WHERE id < ?1 AND {condition} ORDER BY id DESC")
 }
 
 /// Reads a row, and whether the execution may send something in place of what its job says.
@@ -261,32 +178,4 @@ fn execution(row: &Row<'_>) -> Result<(ExecutionRow, bool), StateError> {
     };
     let job_seq = columns::job_seq(row, 1)?;
     Ok((ExecutionRow { job_seq, execution, spec, overrides: None, invalid }, overridden))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A statement that sorts looks at every row before it gives the first, however few the page asks for.
-    #[test]
-    fn only_a_list_of_the_few_that_are_open_sorts() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let db = schema::open(&directory.path().join("state.db")).expect("a state file");
-        for status in Status::ALL.iter().copied().map(Some).chain([None]) {
-            for job in [None, Some(JobSeq::new(1))] {
-                let filter = ExecutionFilter { job, status };
-                let sorts = |few_are_open| {
-                    let sql = candidates(&filter, few_are_open).replace("?1", "x'ff'").replace("?2", "1");
-                    let mut statement =
-                        db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-                    let steps = statement.query_map([], |row| row.get::<_, String>(3)).expect("a plan");
-                    let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("steps");
-                    steps.iter().any(|step| step.contains("TEMP B-TREE"))
-                };
-                assert!(!sorts(false), "{filter:?}");
-                let open = status.is_some_and(|status| !status.is_finished());
-                assert!(!open || job.is_some() || sorts(true), "{filter:?}");
-            }
-        }
-    }
 }

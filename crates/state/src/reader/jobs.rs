@@ -1,16 +1,14 @@
 //! Jobs and their versions.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use chronos_types::{By, Job, JobId, Millis, Pause, Skips, Status};
-use rusqlite::{Row, params_from_iter, types::Value};
+use rusqlite::{Row, types::Value};
 
 use super::connection::Reader;
 use super::page::{self, Candidate, PageLimits};
 use super::pending::PendingRun;
 use super::stats::JobStats;
-use super::texts::{JobTexts, TextCondition};
 use crate::command::{AUTHORS_SINCE, SETS_SINCE};
 use crate::error::StateError;
 use crate::run::JobSeq;
@@ -55,27 +53,6 @@ pub struct VersionRow {
     pub spec: ReadSpec,
 }
 
-/// Which jobs to list. Every condition must hold.
-#[derive(Clone, Debug, Default)]
-pub struct JobFilter {
-    /// Whether the job is enabled.
-    pub enabled: Option<bool>,
-    /// Labels it must carry.
-    pub tags: Vec<(String, String)>,
-    /// What its texts must be like.
-    pub texts: Option<Arc<dyn TextCondition>>,
-}
-
-/// Jobs that may be asked for, found beside the state. No other job after the place where the page begins, and up to
-/// the last of these where there are more, is one of those.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobsAmong {
-    /// Their numbers, in order.
-    pub jobs: Vec<JobSeq>,
-    /// Whether there may be more behind them.
-    pub more: bool,
-}
-
 const COLUMNS: &str = "j.seq, j.id, j.version, j.created_at, j.updated_at, j.spec, d.at, j.name, j.state";
 
 fn read_job(row: &Row<'_>) -> Result<(JobSeq, Job<ReadSpec>), StateError> {
@@ -115,7 +92,7 @@ impl Reader {
         self.one_job("j.name = ?1", Value::Text(key.to_owned()))
     }
 
-    fn one_job(&self, condition: &str, key: Value) -> Result<Option<JobRow>, StateError> {
+    pub(super) fn one_job(&self, condition: &str, key: Value) -> Result<Option<JobRow>, StateError> {
         let (who, authors) = self.authors("j")?;
         let (set, sets) = self.sets()?;
         let sql = format!(
@@ -170,63 +147,6 @@ impl Reader {
         let paused = if self.has_pauses()? { self.pause_of(seq)? } else { None };
         let (by, last_run, pending, skips, stats) = (None, None, Vec::new(), None, None);
         Ok(Some(JobRow { seq, job, by, set, last_run, pending, paused, skips, stats }))
-    }
-
-    /// Jobs after the number `after`, in order of creation. `take` says when the page has no place for a job.
-    /// Answers where the list goes on, if it does.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn jobs(
-        &self,
-        filter: &JobFilter,
-        after: Option<JobSeq>,
-        limits: PageLimits,
-        mut take: impl FnMut(JobRow) -> bool,
-    ) -> Result<Option<JobSeq>, StateError> {
-        let (sql, mut values) = candidates(filter);
-        values[0] = after.unwrap_or_default().get().into();
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let next = || rows.next()?.map(|row| candidate(row, filter)).transpose();
-        page::walk(limits, next, |found| self.taken(found, &mut take))
-    }
-
-    /// The same of some jobs alone: those after the place where the page begins that may be asked for.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn jobs_among(
-        &self,
-        filter: &JobFilter,
-        among: &JobsAmong,
-        limits: PageLimits,
-        mut take: impl FnMut(JobRow) -> bool,
-    ) -> Result<Option<JobSeq>, StateError> {
-        let (sql, mut values) = one_candidate(filter);
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut jobs = among.jobs.iter();
-        let next = || {
-            let Some(job) = jobs.next() else { return Ok(None) };
-            values[0] = job.get().into();
-            let mut rows = statement.query(params_from_iter(&values))?;
-            let found = rows.next()?.map(|row| candidate(row, filter)).transpose()?;
-            // What was found beside the state may be gone from it.
-            Ok(Some(found.unwrap_or(Candidate { place: *job, seq: job.get(), fits: false, bytes: 0 })))
-        };
-        let next = page::walk(limits, next, |found| self.taken(found, &mut take))?;
-        Ok(next.or_else(|| among.jobs.last().copied().filter(|_| among.more)))
-    }
-
-    fn taken(
-        &self,
-        found: &Candidate<JobSeq>,
-        take: &mut impl FnMut(JobRow) -> bool,
-    ) -> Result<bool, StateError> {
-        match self.one_job("j.seq = ?1", found.seq.into())? {
-            Some(job) => Ok(take(self.with_stats(job)?)),
-            None => Ok(true),
-        }
     }
 
     fn last_run(&self, job: JobSeq) -> Result<Option<(Status, Millis)>, StateError> {
@@ -323,110 +243,10 @@ impl Reader {
     }
 }
 
-/// A row of [`candidates`] or [`one_candidate`].
-fn candidate(row: &Row<'_>, filter: &JobFilter) -> Result<Candidate<JobSeq>, StateError> {
-    let (seq, mut fits) = (row.get::<_, i64>(0)?, row.get(1)?);
-    if let Some(texts) = &filter.texts {
-        fits = fits && texts.holds(&JobTexts::of(row.get_ref(3)?, row.get_ref(4)?));
-    }
-    Ok(Candidate { place: JobSeq::new(seq), seq, fits, bytes: row.get(2)? })
-}
-
-/// The columns from which [`candidate`] reads how many bytes are searched, and the texts that are.
-fn searched(filter: &JobFilter) -> &'static str {
-    if filter.texts.is_some() { "octet_length(j.spec), j.name, j.spec" } else { "0" }
-}
-
-/// Whether a job carries the label whose key and value are these parameters.
-fn carries(key: usize, value: usize) -> String {
-    format!(
-        " AND EXISTS (SELECT 1 FROM tags u WHERE u.key = ?{key} AND u.value = ?{value} AND u.seq = j.seq)"
-    )
-}
-
-/// Whether a job has the state that is asked for.
-fn state_of(filter: &JobFilter) -> &'static str {
-    match filter.enabled {
-        Some(true) => enabled_job!("j."),
-        Some(false) => disabled_job!("j."),
-        None => live_job!("j."),
-    }
-}
-
-/// The statement that goes along the jobs after the number `?1`: of each its number, whether it fits but for its
-/// texts, how many bytes are searched for these, and where they are asked for the name and the specification. And its
-/// values; the first is left to be set.
-fn candidates(filter: &JobFilter) -> (String, Vec<Value>) {
-    let mut values: Vec<Value> = vec![Value::Null];
-    // The scan must follow the narrowest index: that of a tag, else that of the state.
-    let (mut from, mut order) = ("jobs j", "j.seq");
-    let (mut conditions, mut fits) = (String::new(), String::new());
-    for (number, (key, value)) in filter.tags.iter().enumerate() {
-        values.push(key.clone().into());
-        values.push(value.clone().into());
-        let (k, v) = (values.len() - 1, values.len());
-        if number == 0 {
-            (from, order) = ("tags t CROSS JOIN jobs j ON j.seq = t.seq", "t.seq");
-            conditions += &format!(" AND t.key = ?{k} AND t.value = ?{v}");
-        } else {
-            fits += &carries(k, v);
-        }
-    }
-    let state = state_of(filter);
-    if filter.enabled.is_some() && filter.tags.is_empty() {
-        from = "jobs j INDEXED BY jobs_state";
-        conditions += &format!(" AND {state}");
-    } else {
-        fits += &format!(" AND {state}");
-    }
-    let searched = searched(filter);
-    let sql = format!(
-        "SELECT j.seq, (TRUE{fits}) IS TRUE, {searched} FROM {from} WHERE {order} > ?1{conditions} ORDER BY {order}"
-    );
-    (sql, values)
-}
-
-/// The same of the job with the number `?1` alone.
-fn one_candidate(filter: &JobFilter) -> (String, Vec<Value>) {
-    let mut values: Vec<Value> = vec![Value::Null];
-    let mut fits = format!(" AND {}", state_of(filter));
-    for (key, value) in &filter.tags {
-        values.push(key.clone().into());
-        values.push(value.clone().into());
-        fits += &carries(values.len() - 1, values.len());
-    }
-    let searched = searched(filter);
-    (format!("SELECT j.seq, (TRUE{fits}) IS TRUE, {searched} FROM jobs j WHERE j.seq = ?1"), values)
-}
-
 fn read_version(row: &Row<'_>) -> Result<VersionRow, StateError> {
     // Of the version in force, the row is one of `jobs`; the number is the same.
     row::read("versions", row, |row| {
         let spec = read_spec(row.get_ref(3)?);
         Ok(VersionRow { version: row.get(1)?, updated_at: row.get(2)?, by: columns::by(row, 4)?, spec })
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema;
-
-    /// A statement that sorts looks at every row before it gives the first, however few the page asks for.
-    #[test]
-    fn no_list_of_jobs_sorts() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let db = schema::open(&directory.path().join("state.db")).expect("a state file");
-        let tag = |key: &str| (key.to_owned(), String::new());
-        for tags in [vec![], vec![tag("a")], vec![tag("a"), tag("b")]] {
-            for enabled in [None, Some(true), Some(false)] {
-                let filter = JobFilter { enabled, tags: tags.clone(), texts: None };
-                let (sql, values) = candidates(&filter);
-                let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-                let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3));
-                let steps: Vec<String> = steps.expect("a plan").collect::<Result<_, _>>().expect("steps");
-                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
-            }
-        }
-    }
 }

@@ -81,6 +81,15 @@ impl<'a> JobTexts<'a> {
     }
 }
 
+impl JobTexts<'_> {
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> u64 {
+        let Self { name, description, tags, url, timezone } = self;
+        let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+        (name.len() + description.len() + tags + url.len() + timezone.len()) as u64
+    }
+}
+
 impl Reader {
     /// The marks of the jobs after the number `after`, at most `limit` of them. A deleted job has none, and counts.
     ///

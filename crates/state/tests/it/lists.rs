@@ -152,7 +152,7 @@ fn executions_are_listed_newest_first_by_job_and_by_status() {
     let jobs = [None, Some(world.job("a").seq), Some(world.job("b").seq), Some(JobSeq::new(99))];
     let statuses = Status::ALL.iter().copied().map(Some).chain([None]);
     for (job, status) in statuses.flat_map(|status| jobs.map(|job| (job, status))) {
-        let filter = ExecutionFilter { job, status };
+        let filter = ExecutionFilter { job, status, ..ExecutionFilter::default() };
         let whole = world.ask(|r| executions(r, &filter, None, 100)).items;
         let each = if status.is_some() { 2 } else { 14 };
         let wanted = match job {

@@ -4,9 +4,10 @@
 use std::fmt::Debug;
 
 use chronos_state::{
-    ExecutionFilter, JobFilter, JobSeq, JobsAmong, PageLimits, Reader, Reported, StateError,
+    ExecutionFilter, ExecutionList, JobFilter, JobList, JobPlace, JobSeq, JobsAmong, PageLimits, Reader,
+    Reported, StateError,
 };
-use chronos_types::{ExecutionId, JobSpec, Status};
+use chronos_types::{JobSpec, Status};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -38,14 +39,14 @@ fn sizes() -> impl Strategy<Value = Sizes> {
 }
 
 /// All rows of a list, page after page. `read` reads one.
-fn walk<T, P: Copy + PartialEq + Debug>(
+fn walk<T, P: Clone + PartialEq + Debug>(
     sizes: &Sizes,
-    read: impl Fn(Option<P>, PageLimits, &mut dyn FnMut(T) -> bool) -> Option<P>,
+    read: impl Fn(Option<&P>, PageLimits, &mut dyn FnMut(T) -> bool) -> Option<P>,
 ) -> Vec<T> {
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut seen, mut after) = (Vec::new(), None::<P>);
     loop {
         let (mut page, mut used) = (Vec::new(), 0);
-        let next = read(after, sizes.limits, &mut |row| {
+        let next = read(after.as_ref(), sizes.limits, &mut |row| {
             used += sizes.rows[(seen.len() + page.len()) % sizes.rows.len()];
             let fits = page.is_empty() || used <= sizes.room;
             if fits {
@@ -103,8 +104,8 @@ fn filled() -> World {
 }
 
 /// The first jobs after `after` that may be meant: all, deleted ones and some that never were among them.
-fn may_be(r: &Reader, after: Option<JobSeq>, portion: usize) -> Result<JobsAmong, StateError> {
-    let after = after.unwrap_or_default().get();
+fn may_be(r: &Reader, after: Option<&JobPlace>, portion: usize) -> Result<JobsAmong, StateError> {
+    let after = after.map_or(0, |after| after.seq.get());
     let jobs: Vec<_> = (after + 1..=40).take(portion).map(JobSeq::new).collect();
     assert_eq!(
         r.job_marks(JobSeq::new(after), portion)?.len(),
@@ -129,33 +130,40 @@ fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
     ];
     let one = world.job("job-1").seq;
     let statuses = || Status::ALL.iter().copied().map(Some).chain([None]);
-    let executions: Vec<ExecutionFilter> =
-        statuses().flat_map(|status| [None, Some(one)].map(|job| ExecutionFilter { job, status })).collect();
-    let whole = |filter: &JobFilter| world.ask(|r| Page::of(|take| r.jobs(filter, None, ALL, take))).items;
+    let list = |job, status| ExecutionList {
+        filter: ExecutionFilter { job, status, ..ExecutionFilter::default() },
+        is_ascending: false,
+    };
+    let executions: Vec<ExecutionList> =
+        statuses().flat_map(|status| [None, Some(one)].map(|job| list(job, status))).collect();
+    let jobs = jobs.map(|filter| JobList { filter, ..JobList::default() });
+    let whole = |list: &JobList| world.ask(|r| Page::of(|take| r.jobs(list, None, None, ALL, take))).items;
     assert_eq!(jobs.each_ref().map(|filter| whole(filter).len()), [24, 16, 8, 4, 0, 11, 12, 3]);
     let mut runner = TestRunner::new(ProptestConfig { cases: 64, ..ProptestConfig::default() });
     let walked = runner.run(&sizes(), |sizes| {
-        for filter in &jobs {
+        for list in &jobs {
             let found =
-                walk(&sizes, |after, limits, take| world.ask(|r| r.jobs(filter, after, limits, take)));
-            prop_assert_eq!(found, whole(filter), "{:?}", filter);
+                walk(&sizes, |after, limits, take| world.ask(|r| r.jobs(list, None, after, limits, take)));
+            prop_assert_eq!(found, whole(list), "{:?}", list);
             // The same where it is known beside the state which may be meant: a portion of them, as a search file gives.
             let found = walk(&sizes, |after, limits, take| {
                 let among = world.ask(|r| may_be(r, after, sizes.portion));
-                world.ask(|r| r.jobs_among(filter, &among, limits, take))
+                world.ask(|r| r.jobs(list, Some(&among), after, limits, take))
             });
-            prop_assert_eq!(found, whole(filter), "{:?} among some", filter);
+            prop_assert_eq!(found, whole(list), "{:?} among some", list);
         }
-        for filter in &executions {
-            let all = world.ask(|r| Page::of(|take| r.executions(filter, None, ALL, take))).items;
+        for list in &executions {
+            let all = world.ask(|r| Page::of(|take| r.executions(list, None, None, ALL, take))).items;
             let found = walk(&sizes, |before, limits, take| {
-                world.ask(|r| r.executions(filter, before, limits, take))
+                world.ask(|r| r.executions(list, None, before.copied(), limits, take))
             });
-            prop_assert_eq!(found, all, "{:?}", filter);
+            prop_assert_eq!(found, all, "{:?}", list);
         }
         let all = world.ask(|r| Page::of(|take| r.versions(one, None, ALL, take))).items;
         prop_assert_eq!(all.len(), 12);
-        let found = walk(&sizes, |before, limits, take| world.ask(|r| r.versions(one, before, limits, take)));
+        let found = walk(&sizes, |before, limits, take| {
+            world.ask(|r| r.versions(one, before.copied(), limits, take))
+        });
         prop_assert_eq!(found, all);
         Ok(())
     });
@@ -166,19 +174,21 @@ fn every_row_is_on_one_page_whatever_the_pages_have_room_for() {
 fn a_page_looks_at_so_many_rows_and_says_where_it_stopped() {
     let world = filled();
     let limits = PageLimits { examined_rows: 10, ..ALL };
-    let rare = having("rare");
+    let rare = JobList { filter: having("rare"), ..JobList::default() };
     let mut found = Vec::new();
     let next = world.ask(|r| {
-        r.jobs(&rare, None, limits, |row| {
+        r.jobs(&rare, None, None, limits, |row| {
             found.push(row.seq.get());
             true
         })
     });
     // Numbers begin at 1; the first job is deleted.
-    assert_eq!((found, next.map(|seq| seq.get())), (vec![8], Some(10)));
-    let never = ExecutionFilter { status: Some(Status::Cancelled), job: Some(world.job("job-1").seq) };
+    assert_eq!((found, next.map(|place| place.seq.get())), (vec![8], Some(10)));
+    let (status, job) = (Some(Status::Cancelled), Some(world.job("job-1").seq));
+    let filter = ExecutionFilter { status, job, ..ExecutionFilter::default() };
+    let never = ExecutionList { filter, is_ascending: false };
     let limits = PageLimits { examined_rows: 2, ..ALL };
-    let next = world.ask(|r| r.executions(&never, None, limits, |_| panic!("there is none")));
+    let next = world.ask(|r| r.executions(&never, None, None, limits, |_| panic!("there is none")));
     assert!(next.is_some());
 }
 
@@ -200,13 +210,11 @@ fn asked(
 fn a_page_reads_no_row_behind_the_first_that_it_has_no_place_for() {
     let world = filled();
     let one = world.job("job-1").seq;
-    assert_eq!(asked(&world, |r, take| r.jobs(&JobFilter::default(), None, ALL, |_| take()).map(drop)), 3);
+    let all = JobList::default();
+    assert_eq!(asked(&world, |r, take| r.jobs(&all, None, None, ALL, |_| take()).map(drop)), 3);
     assert_eq!(asked(&world, |r, take| r.versions(one, None, ALL, |_| take()).map(drop)), 3);
-    let all = ExecutionFilter::default();
-    assert_eq!(
-        asked(&world, |r, take| r.executions(&all, None::<ExecutionId>, ALL, |_| take()).map(drop)),
-        3
-    );
+    let all = ExecutionList::default();
+    assert_eq!(asked(&world, |r, take| r.executions(&all, None, None, ALL, |_| take()).map(drop)), 3);
 }
 
 #[test]
@@ -216,8 +224,8 @@ fn a_question_is_given_up_as_soon_as_it_is_told_and_the_next_one_is_answered() {
         world.create(&format!("job-{n}"));
     }
     let mut reader = world.machine.reader().unwrap();
-    let search = having("nothing has this");
-    let ask = |r: &Reader| r.at_once(|r| r.jobs(&search, None, ALL, |_| true));
+    let search = JobList { filter: having("nothing has this"), ..JobList::default() };
+    let ask = |r: &Reader| r.at_once(|r| r.jobs(&search, None, None, ALL, |_| true));
     let given_up = reader.unless(|| true, ask).unwrap_err();
     assert!(given_up.is_given_up(), "{given_up}");
     assert_eq!(reader.unless(|| false, ask).unwrap(), None);

@@ -117,7 +117,7 @@ fn age_of_jobs(world: &mut World, age: Age) {
 
 /// The seconds of the runs of each job that are on record, the oldest first.
 fn seconds(world: &World, name: &str) -> Vec<i64> {
-    let filter = ExecutionFilter { job: Some(world.job(name).seq), status: None };
+    let filter = ExecutionFilter { job: Some(world.job(name).seq), ..ExecutionFilter::default() };
     let page = world.ask(|r| executions(r, &filter, None, 1000));
     page.items.iter().rev().map(|row| row.execution.scheduled_time / 1000).collect()
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BulkAction, Cancel, Command, CopyBounds, Cursor,
-    DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer, ExecutionFilter, ExecutionRow, Fire,
-    JobFilter, JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine, Moved, OperationItem, OperationRow,
-    OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver,
-    PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal,
-    RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError, StoredOverrides, StoredSpec, Targets,
-    TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
+    DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer, ExecutionFilter, ExecutionList,
+    ExecutionRow, Fire, JobFilter, JobList, JobPlace, JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine,
+    Moved, OperationItem, OperationRow, OperationRun, OperationSpec, OperationStep, OperationWord, Outcome,
+    PageLimits, PassedBy, PassedOver, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem,
+    PutJob, Reader, Reassign, Refusal, RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError,
+    StoredOverrides, StoredSpec, Targets, TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
@@ -55,7 +55,9 @@ pub fn jobs(
     after: Option<JobSeq>,
     limit: usize,
 ) -> Result<Page<JobRow>, StateError> {
-    Page::of(|take| r.jobs(filter, after, PageLimits::of(limit), take))
+    let list = JobList { filter: filter.clone(), ..JobList::default() };
+    let after = after.map(|seq| JobPlace { key: None, seq });
+    Page::of(|take| r.jobs(&list, None, after.as_ref(), PageLimits::of(limit), take))
 }
 
 pub fn versions(
@@ -73,7 +75,8 @@ pub fn executions(
     before: Option<ExecutionId>,
     limit: usize,
 ) -> Result<Page<ExecutionRow>, StateError> {
-    Page::of(|take| r.executions(filter, before, PageLimits::of(limit), take))
+    let list = ExecutionList { filter: filter.clone(), is_ascending: false };
+    Page::of(|take| r.executions(&list, None, before, PageLimits::of(limit), take))
 }
 
 /// All operations, the newest first, read in pages of two; and of each with what it could do nothing.

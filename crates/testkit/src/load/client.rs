@@ -83,7 +83,7 @@ impl AnyNode {
 
     /// All executions, with every write that was acknowledged before.
     pub async fn all_executions(&self) -> Vec<chronos_client::api::Execution> {
-        let query = ExecutionQuery { page: consistent(), ..ExecutionQuery::default() };
+        let query = ExecutionQuery { page: consistent(), ..ever() };
         let all = self.ask(|node, _| {
             let query = query.clone();
             async move { node.all_executions(query).await }
@@ -95,7 +95,7 @@ impl AnyNode {
     pub async fn newest_executions(&self, pages: usize) -> Vec<chronos_client::api::Execution> {
         let (mut executions, mut page) = (Vec::new(), consistent());
         for _ in 0..pages {
-            let query = ExecutionQuery { page: page.clone(), ..ExecutionQuery::default() };
+            let query = ExecutionQuery { page: page.clone(), ..ever() };
             let found = self.ask(|node, _| {
                 let query = query.clone();
                 async move { node.executions(&query).await }
@@ -119,6 +119,11 @@ impl AnyNode {
         });
         all.await.expect("all jobs")
     }
+}
+
+/// Executions of any time.
+fn ever() -> ExecutionQuery {
+    ExecutionQuery { from: Some("1970-01-01T00:00:00Z".to_owned()), ..ExecutionQuery::default() }
 }
 
 fn consistent() -> PageQuery {

@@ -32,9 +32,9 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const QUESTIONS: [&str; 5] = [
     "/api/v1/jobs?q=nothing-has-this-name",
     "/api/v1/jobs?limit=500",
-    "/api/v1/executions?limit=500",
-    "/api/v1/executions?status=failed&limit=500",
-    "/api/v1/jobs/old-0000007/executions?limit=500",
+    "/api/v1/executions?from=1970-01-01T00:00:00Z&view=full&limit=500",
+    "/api/v1/executions?from=1970-01-01T00:00:00Z&status=failed&view=full&limit=500",
+    "/api/v1/jobs/old-0000007/executions?view=full&limit=500",
 ];
 
 /// What came of the calls. Cheap to clone.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::*;
 
 /// Calls that this version answers.
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 30] = [
     ("get", "/api/v1/jobs"),
     ("post", "/api/v1/jobs"),
     ("get", "/api/v1/jobs/{job}"),
@@ -26,6 +26,10 @@ const ROUTES: [(&str, &str); 26] = [
     ("post", "/api/v1/jobs/{job}/executions/{id}/cancel"),
     ("post", "/api/v1/jobs/{job}/executions/{id}/replay"),
     ("get", "/api/v1/executions"),
+    ("get", "/api/v1/executions/{id}"),
+    ("post", "/api/v1/executions/{id}/cancel"),
+    ("post", "/api/v1/executions/{id}/replay"),
+    ("get", "/api/v1/facets"),
     ("post", "/api/v1/schedules/preview"),
     ("get", "/api/v1/schedules/density"),
     ("get", "/api/v1/runs/upcoming"),

@@ -60,9 +60,12 @@ async fn a_trigger_may_give_that_one_run_a_body_and_headers() {
         ("monday", "kept", "of the run")
     );
     assert_eq!(call.sent("User-Agent"), "Chronos/1.0");
-    // What was sent is shown, in every read, and no credential.
-    let list = server.get("/jobs/job/executions").await.ok(200);
-    for shown in [&done, &list["executions"][0], &server.get("/executions").await.ok(200)["executions"][0]] {
+    // What was sent is shown, in every read of all of it, and no credential.
+    let mut reads = vec![done.clone()];
+    for list in ["/jobs/job/executions", "/executions"] {
+        reads.push(server.get(&format!("{list}?view=full")).await.ok(200)["executions"][0].clone());
+    }
+    for shown in reads {
         assert_eq!(shown["request"]["body"], call.body.as_str(), "{shown:#}");
         let headers = &shown["request"]["headers"];
         assert_eq!((&headers["x-day"], &headers["X-Token"]), (&json!("monday"), &json!("[redacted]")));

@@ -103,6 +103,17 @@ async fn execute_one_runs_the_latest_missed_instant_under_its_own_time() {
     assert!(gap > 1_000, "{executions:#?}");
     assert_eq!(assert_told(&executions, &entries).len(), 1);
     assert!(entries[0]["missed"]["reason"].as_str().unwrap().contains("execute_one"), "{entries:#?}");
+    // Both came on record when the server was back, and are of that time, behind what was scheduled in it.
+    let listed = async |range: String| {
+        let page = server.get(&format!("/executions?{range}&limit=500")).await.ok(200);
+        let ids = page["executions"].as_array().unwrap().iter().map(|execution| execution["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    let late = [missed[0]["id"].clone(), entries[0]["id"].clone()];
+    assert!(listed(format!("from={back}")).await.ends_with(&late));
+    assert!(listed(format!("from={back}&order=asc")).await.starts_with(&[late[1].clone(), late[0].clone()]));
+    let meanwhile = listed(format!("from={down}&to={back}")).await;
+    assert!(!late.iter().any(|id| meanwhile.contains(id)), "{meanwhile:?}");
 }
 
 #[tokio::test]
@@ -147,7 +158,7 @@ async fn what_is_not_missed_runs_however_short_the_window_is() {
     assert!(decided - SignedDuration::from_secs(2) > at(&entries[0]), "{entries:#?}");
     assert!(entries[0]["missed"]["reason"].as_str().unwrap().contains("catch_up_window"), "{entries:#?}");
     // The list finds it by its status, it can be looked at, and it is over.
-    let skipped = server.get("/jobs/job/executions?status=skipped").await.ok(200);
+    let skipped = server.get("/jobs/job/executions?status=skipped&view=full").await.ok(200);
     assert!(skipped["executions"].as_array().unwrap().contains(&entries[0]), "{skipped:#}");
     let id = entries[0]["id"].as_str().unwrap();
     let mut alone = server.get(&format!("/jobs/job/executions/{id}")).await.ok(200);

@@ -51,14 +51,14 @@ async fn secrets_read_back_redacted_in_jobs_executions_and_lists_and_never_reach
         let headers = &execution["request"]["headers"];
         assert_eq!((&headers["X-Open"], &headers["Cookie"]), (&json!("shown"), &json!("[redacted]")));
         let mut seen = vec![created.body, execution.to_string()];
-        for path in ["", "/versions", "/executions"] {
+        for path in ["", "/versions", "/executions", "/executions?view=full"] {
             seen.push(server.get(&format!("/jobs/{name}{path}")).await.body);
         }
         assert!(!seen.concat().contains(SECRET), "{name}: {seen:#?}");
         let call = receiver.next("/").await;
         assert_eq!(call.sent("X-Api-Token"), SECRET, "the receiver gets it");
     }
-    for path in ["/jobs", "/executions"] {
+    for path in ["/jobs", "/executions", "/executions?view=full"] {
         assert!(!server.get(path).await.body.contains(SECRET), "{path}");
     }
     assert!(!server.root("/metrics").await.body.contains(SECRET));
