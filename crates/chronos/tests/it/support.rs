@@ -8,6 +8,12 @@ pub fn etag(job: &Value) -> String {
     format!("\"{}-{}\"", job["version"], &id[id.len() - 8..])
 }
 
+/// A job as it is read, without what only a read tells.
+pub fn without_stats(mut job: Value) -> Value {
+    job.as_object_mut().expect("an object").remove("stats");
+    job
+}
+
 /// The binary under test.
 pub const CHRONOS: Chronos = Chronos::at(env!("CARGO_BIN_EXE_chronos"));
 

@@ -2,7 +2,6 @@
 
 use hyper::Method;
 
-use super::pauses::without_stats;
 use crate::support::*;
 
 fn job(name: &str) -> Value {

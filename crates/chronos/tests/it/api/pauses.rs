@@ -25,12 +25,6 @@ fn time(value: &Value) -> Timestamp {
     value.as_str().unwrap_or_else(|| panic!("no time: {value}")).parse().unwrap()
 }
 
-/// A job as it is read, without what only a read tells.
-pub fn without_stats(mut job: Value) -> Value {
-    job.as_object_mut().expect("an object").remove("stats");
-    job
-}
-
 /// A whole second that is so many seconds ahead.
 fn in_seconds(seconds: i64) -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second() + seconds).unwrap()

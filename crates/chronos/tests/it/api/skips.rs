@@ -3,7 +3,6 @@
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 
-use super::pauses::without_stats;
 use crate::support::*;
 
 /// A server whose cluster has the version that brings skips.

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::pauses::without_stats;
 use crate::support::*;
 
 fn job(members: Value) -> Value {

@@ -60,10 +60,10 @@ async fn every_acknowledged_write_is_there() {
     server.delete("/jobs/job-1").await;
     server.kill().await;
     let server = server.again().await;
-    assert_eq!(server.get("/jobs/job-0").await.ok(200), changed);
     server.get("/jobs/job-1").await.problem(404);
-    for job in &acknowledged[2..] {
-        assert_eq!(server.get(&format!("/jobs/{}", job["name"].as_str().unwrap())).await.ok(200), *job);
+    for job in std::iter::once(&changed).chain(&acknowledged[2..]) {
+        let path = format!("/jobs/{}", job["name"].as_str().unwrap());
+        assert_eq!(without_stats(server.get(&path).await.ok(200)), *job);
     }
 }
 
