@@ -8,7 +8,7 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults` | one measurement each |
+//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers` | one measurement each |
 //! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `batches` | jobs that are written together, in `create` |
@@ -16,6 +16,7 @@
 //! | `proc`, `table` | the kernel's counts of CPU time and memory; the printed table |
 
 mod against;
+mod answers;
 mod api;
 mod audit;
 mod bare;
@@ -162,12 +163,21 @@ pub enum Bench {
         #[arg(long, value_name = "NAME")]
         only: Vec<Fault>,
     },
+    /// What people ask of a large state, with and without webhooks that fire. Exits with 1 where a target is missed.
+    Answers {
+        /// How many jobs.
+        #[arg(long, default_value_t = 100_000)]
+        jobs: usize,
+        /// How many executions. One in ten is of a job that has a thousand.
+        #[arg(long, default_value_t = 1_000_000)]
+        executions: usize,
+    },
 }
 
 impl Bench {
     /// Whether a missed target is a failure, asked for or not: it proves a promise rather than telling figures.
     fn is_proof(&self) -> bool {
-        matches!(self, Self::Isolation { .. } | Self::Faults { .. })
+        matches!(self, Self::Isolation { .. } | Self::Faults { .. } | Self::Answers { .. })
     }
 }
 
@@ -206,6 +216,7 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Disk { jobs, minutes, step_seconds } => disk::run(jobs, minutes, step_seconds).await,
         Bench::Isolation { seconds, rounds, ref only } => isolation::run(seconds, rounds, only).await,
         Bench::Faults { rate, seconds, ref only } => faults::run(rate, seconds, only).await,
+        Bench::Answers { jobs, executions } => answers::run(jobs, executions).await,
     }
 }
 
@@ -256,6 +267,13 @@ fn percentile<T: Copy + Default>(sorted: &[T], q: f64) -> T {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index, in range")]
     let index = (last as f64 * q).ceil() as usize;
     sorted.get(index.min(last)).copied().unwrap_or_default()
+}
+
+/// The middle one of some numbers in any order.
+fn middle(of: &[i64]) -> i64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_unstable();
+    percentile(&sorted, 0.5)
 }
 
 /// The sum of the sizes of a directory's files, in bytes.

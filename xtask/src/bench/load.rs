@@ -54,11 +54,16 @@ impl Loader {
     }
 
     /// Raises the version of the state to what this build has, at this instant.
-    fn raise(&mut self, at: Millis) -> Result<()> {
+    pub fn raise(&mut self, at: Millis) -> Result<()> {
         if self.machine.version()? == VERSION {
             return Ok(());
         }
         self.apply(at, vec![Command::RaiseVersion { to: VERSION }])
+    }
+
+    /// The version of the state.
+    pub fn version(&self) -> Result<u32> {
+        Ok(self.machine.version()?)
     }
 
     /// Loads jobs.
@@ -66,7 +71,8 @@ impl Loader {
         self.in_batches(jobs, |loader, at, jobs| {
             let mut items = Vec::with_capacity(jobs.len());
             for job in jobs {
-                items.push(loader.create(&job.to_spec(loader.sink)?, at, job.first_due(at)?).1);
+                let put = loader.create(&job.to_spec(loader.sink)?, at, job.first_due(at)?);
+                items.push(Command::PutJob(Box::new(put)));
             }
             Ok(items)
         })
@@ -80,10 +86,10 @@ impl Loader {
                 let start = job.start_at.ok_or_else(|| format!("{} has no start_at", job.name))?;
                 let scheduled_time =
                     job.first_due(start)?.ok_or_else(|| format!("{} is never due", job.name))?;
-                let (id, put) = loader.create(&job.to_spec(loader.sink)?, at, Some(scheduled_time));
-                puts.push(put);
+                let put = loader.create(&job.to_spec(loader.sink)?, at, Some(scheduled_time));
                 let job_seq = JobSeq::new(loader.serial);
-                let (step, report) = finished_run(id, job_seq, scheduled_time, job.first_due(at)?, node);
+                let (step, report) = finished_run(put.id, job_seq, scheduled_time, job.first_due(at)?, node);
+                puts.push(Command::PutJob(Box::new(put)));
                 steps.push(step);
                 reports.push(report);
             }
@@ -99,9 +105,9 @@ impl Loader {
         let (at, mut known) = (now_ms(), Vec::with_capacity(jobs.len()));
         let mut puts = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let (id, put) = self.create(&job.to_spec(self.sink)?, at, instants.first().copied());
-            known.push((id, JobSeq::new(self.serial)));
-            puts.push(put);
+            let put = self.create(&job.to_spec(self.sink)?, at, instants.first().copied());
+            known.push((put.id, JobSeq::new(self.serial)));
+            puts.push(Command::PutJob(Box::new(put)));
         }
         self.apply(at, puts)?;
         let mut runs = instants.iter().enumerate().flat_map(|(n, scheduled_time)| {
@@ -117,16 +123,20 @@ impl Loader {
         }
     }
 
-    /// Makes the command that creates a job, and the job's id. The machine numbers jobs from 1 in the order in
+    /// Makes what creates a job. The machine numbers jobs from 1 in the order in
     /// which they come, and so does `serial`.
-    fn create(&mut self, spec: &JobSpec, at: Millis, next_due: Option<Millis>) -> (JobId, Command) {
+    pub fn create(&mut self, spec: &JobSpec, at: Millis, next_due: Option<Millis>) -> PutJob {
         self.serial += 1;
         let mut random = [0; 10];
         random[2..].copy_from_slice(&self.serial.to_be_bytes());
         let id = JobId::new(at, random);
         let spec = StoredSpec::of(spec);
-        let put = PutJob { id, from_version: None, created_at: at, spec, next_due, resumes: false };
-        (id, Command::PutJob(Box::new(put)))
+        PutJob { id, from_version: None, created_at: at, spec, next_due, resumes: false }
+    }
+
+    /// The machine's number of the job that was created last.
+    pub fn last(&self) -> JobSeq {
+        JobSeq::new(self.serial)
     }
 
     /// Applies the commands that `commands` makes of a batch of jobs and of the instant, batch by batch.
@@ -157,7 +167,7 @@ impl Loader {
     }
 
     /// Applies batches in one transaction.
-    fn apply_all(&mut self, batches: &[Batch]) -> Result<()> {
+    pub fn apply_all(&mut self, batches: &[Batch]) -> Result<()> {
         let indexed = (self.batches + 1..).zip(batches);
         let batches: Vec<_> =
             indexed.map(|(index, batch)| LogBatch { batch, index, follows: VERSION }).collect();
@@ -181,7 +191,7 @@ impl Loader {
 }
 
 /// Plans of these steps.
-fn plans(steps: Vec<PlanStep>) -> impl Iterator<Item = Command> {
+pub fn plans(steps: Vec<PlanStep>) -> impl Iterator<Item = Command> {
     let mut steps = steps.into_iter().peekable();
     std::iter::from_fn(move || {
         steps.peek()?;

@@ -88,3 +88,9 @@ pub struct Row {
 pub fn ms(us: i64) -> String {
     format!("{:.2} ms", us as f64 / 1e3)
 }
+
+/// The least and the most of some microseconds, as milliseconds.
+pub fn ms_from_to(of: &[i64]) -> String {
+    let (least, most) = (of.iter().min().copied(), of.iter().max().copied());
+    format!("{} to {}", ms(least.unwrap_or_default()), ms(most.unwrap_or_default()))
+}
