@@ -8,7 +8,7 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers` | one measurement each |
+//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers`, `size` | one measurement each |
 //! | `generator` | what disturbs in `isolation`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `batches` | jobs that are written together, in `create` |
@@ -40,6 +40,7 @@ mod proc;
 mod search;
 mod server;
 mod sink;
+mod size;
 mod snapshot;
 mod table;
 
@@ -172,6 +173,21 @@ pub enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         executions: usize,
     },
+    /// How many bytes jobs and executions take, against another build.
+    Size {
+        /// The other build.
+        #[arg(long, value_name = "BINARY")]
+        against: PathBuf,
+        /// Jobs that never run, and as many that do.
+        #[arg(long, default_value_t = 100_000)]
+        jobs: usize,
+        /// How often each of the latter runs.
+        #[arg(long, default_value_t = 2)]
+        runs: usize,
+        /// Fires a second.
+        #[arg(long, default_value_t = 1_000)]
+        rate: usize,
+    },
 }
 
 impl Bench {
@@ -217,6 +233,9 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Isolation { seconds, rounds, ref only } => isolation::run(seconds, rounds, only).await,
         Bench::Faults { rate, seconds, ref only } => faults::run(rate, seconds, only).await,
         Bench::Answers { jobs, executions } => answers::run(jobs, executions).await,
+        Bench::Size { ref against, jobs, runs, rate } => {
+            size::run(against, size::Load { jobs, runs, rate }).await
+        }
     }
 }
 
