@@ -8,8 +8,8 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers`, `size` | one measurement each |
-//! | `generator` | what disturbs in `isolation`, a process of its own |
+//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers`, `events`, `size` | one measurement each |
+//! | `generator` | what disturbs in `isolation`, and who listens in `events`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `batches` | jobs that are written together, in `create` |
 //! | `mounts` | a process with an `/etc/resolv.conf` of its own |
@@ -25,6 +25,7 @@ mod burst;
 mod cluster;
 mod create;
 mod disk;
+mod events;
 mod faults;
 mod fire;
 mod generator;
@@ -173,6 +174,18 @@ pub enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         executions: usize,
     },
+    /// What clients that listen for events cost the firing, in turns without and with them.
+    Events {
+        /// Seconds of each turn.
+        #[arg(long, default_value_t = 8)]
+        seconds: usize,
+        /// Turns with listeners, and as many without.
+        #[arg(long, default_value_t = 6)]
+        turns: usize,
+        /// Seconds at each rate, while the highest is searched for.
+        #[arg(long, default_value_t = 5)]
+        step_seconds: usize,
+    },
     /// How many bytes jobs and executions take, against another build.
     Size {
         /// The other build.
@@ -233,6 +246,9 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Isolation { seconds, rounds, ref only } => isolation::run(seconds, rounds, only).await,
         Bench::Faults { rate, seconds, ref only } => faults::run(rate, seconds, only).await,
         Bench::Answers { jobs, executions } => answers::run(jobs, executions).await,
+        Bench::Events { seconds, turns, step_seconds } => {
+            events::run(events::Load { seconds, turns, step_seconds }).await
+        }
         Bench::Size { ref against, jobs, runs, rate } => {
             size::run(against, size::Load { jobs, runs, rate }).await
         }

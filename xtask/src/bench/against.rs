@@ -126,7 +126,7 @@ fn sorted(of: &[Cpu]) -> Vec<f64> {
 }
 
 /// The middle one; of an even number, the mean of the two in the middle.
-fn median(of: &[Cpu]) -> f64 {
+pub fn median(of: &[Cpu]) -> f64 {
     let sorted = sorted(of);
     let upper = sorted.len() / 2;
     let lower = sorted.len().saturating_sub(1) / 2;
@@ -134,7 +134,8 @@ fn median(of: &[Cpu]) -> f64 {
     f64::midpoint(at(lower), at(upper))
 }
 
-fn spread(of: &[Cpu]) -> String {
+/// The least and the most.
+pub fn spread(of: &[Cpu]) -> String {
     let sorted = sorted(of);
     format!("{:.1} to {:.1} µs", percentile(&sorted, 0.0), percentile(&sorted, 1.0))
 }

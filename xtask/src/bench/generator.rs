@@ -5,6 +5,7 @@
 //! the end prints what it did. It ends then, whatever becomes of the process that started it.
 
 mod clients;
+mod listeners;
 mod targets;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use clap::ValueEnum;
 
 use super::sleep_until_ms;
 use crate::Result;
+pub use listeners::{TO_ALL, TO_JOBS};
 pub use targets::NAME_SERVERS;
 
 /// The lowest priority (`nice(2)`).
@@ -43,6 +45,10 @@ pub enum Kind {
     Write,
     /// A client that takes backups.
     Backup,
+    /// Clients that listen to a job each.
+    ListenToJobs,
+    /// Clients that listen to everything.
+    ListenToAll,
 }
 
 /// When it disturbs, and where the API is.
@@ -88,6 +94,8 @@ async fn disturb(kind: Kind) -> Result<()> {
         Kind::Search => during(&ready("-")?, "answers", clients::search).await,
         Kind::Write => during(&ready("-")?, "writes", clients::write).await,
         Kind::Backup => during(&ready("-")?, "backups", clients::backup).await,
+        Kind::ListenToJobs => listeners::to_jobs().await,
+        Kind::ListenToAll => listeners::to_all().await,
     }
 }
 
@@ -157,6 +165,11 @@ impl Generator {
         }
         generator.address = Some(line.trim()).filter(|line| *line != "-").map(str::parse).transpose()?;
         Ok(Ok(generator))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Says when it disturbs, and where the API is.
