@@ -51,10 +51,15 @@ impl Executions {
                 self.entries.remove(&id);
                 self.wait(fire, inherited, backoff, step);
             }
-            // Its job changed before its instant, or it was withdrawn and is planned anew.
+            // Its job changed before its instant. Or it was withdrawn and is planned anew: in the same version, where the job
+            // was paused and goes on.
             Some(Entry {
-                state: State::Waiting | State::Withdrawn, fire: known, inherited, backoff, ..
-            }) if known.run.version < fire.run.version => {
+                state: state @ (State::Waiting | State::Withdrawn),
+                fire: known,
+                inherited,
+                backoff,
+                ..
+            }) if matches!(state, State::Withdrawn) || known.run.version < fire.run.version => {
                 let (inherited, backoff) = (*inherited, *backoff);
                 self.entries.remove(&id);
                 self.wait(fire, inherited, backoff, step);

@@ -131,6 +131,18 @@ fn what_is_planned_anew_is_fired_in_its_new_version() {
     assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", &format!("over success in {TELL}")]);
 }
 
+/// A job that was paused and goes on has the version that it had.
+#[test]
+fn what_is_planned_anew_in_the_same_version_is_fired_too() {
+    let mut bench = started();
+    bench.lift([fire_at(11, DUE)]);
+    bench.applied([Withdraw(fire_at(11, DUE))]);
+    bench.applied([Fire(fire_at(11, DUE))]);
+    assert_eq!(bench.after(DUE), ["attempt 11#1 v1"]);
+    assert_eq!(bench.ended(11, 1, success()), ["11#1 delivered", "over success in 0"]);
+    assert_eq!(bench.after(TELL), [""; 0]);
+}
+
 #[test]
 fn what_is_planned_anew_is_no_better_known_than_before() {
     let mut bench = started();
