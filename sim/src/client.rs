@@ -1,9 +1,12 @@
 //! Who uses the API: creates jobs of every policy, changes, disables, enables and deletes them, runs them by hand, cancels
 //! and repeats executions, at any node, and keeps account of what was acknowledged.
 
+mod batches;
 mod draws;
 mod end;
 mod jobs;
+mod operations;
+mod pauses;
 mod runs;
 
 use std::time::Duration;
@@ -14,6 +17,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
+use self::batches::Written;
 use crate::ledger::{Answered, Created, Keyed, Ledger, What};
 use crate::web::{ask, ask_with_key};
 
@@ -36,7 +40,7 @@ pub(crate) fn settings(config: &mut Config) {
 /// Works until the faults are over, then waits until all is done.
 pub(crate) async fn work(ledger: Ledger, number: u64, seed: u64, nodes: usize) -> turmoil::Result {
     let rng = SmallRng::seed_from_u64(seed ^ (number << 32));
-    let mut client = Client { ledger, number, rng, nodes, named: 0 };
+    let mut client = Client { ledger, number, rng, nodes, named: 0, written: Vec::new() };
     while !client.ledger.with(|seen| seen.calm) {
         client.act().await;
         let pause = client.rng.random_range(10..600);
@@ -52,12 +56,14 @@ struct Client {
     rng: SmallRng,
     nodes: usize,
     named: usize,
+    /// What it has written together and can write over.
+    written: Vec<Written>,
 }
 
 impl Client {
     async fn act(&mut self) {
         let living = self.living();
-        match self.rng.random_range(0..20) {
+        match self.rng.random_range(0..28) {
             0..=5 if living.len() < JOBS => self.create().await,
             6 if living.len() > JOBS / 2 => self.delete(&living).await,
             7 if living.len() > JOBS / 2 => {
@@ -75,6 +81,10 @@ impl Client {
             12 if !living.is_empty() => self.roll_back(&living).await,
             13 | 14 => self.cancel().await,
             15 => self.replay().await,
+            16 | 17 => self.batch(living.len()).await,
+            18 | 19 if living.len() > JOBS / 2 => self.pause(&living).await,
+            20 | 21 => self.resume().await,
+            22 | 23 if !living.is_empty() => self.operate(&living).await,
             _ if !living.is_empty() => self.trigger(&living).await,
             _ => self.create().await,
         }
@@ -130,7 +140,7 @@ impl Client {
             self.told(&Method::POST, path, &node, answer.as_ref());
             let answered = answer.as_ref().map(|(status, body)| Answered {
                 status: *status,
-                id: body["id"].as_str().unwrap_or_default().to_owned(),
+                id: identity(body),
                 version: body["version"].as_u64(),
             });
             let is_done = answered.as_ref().is_some_and(Answered::is_done);
@@ -163,5 +173,14 @@ impl Client {
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Created)) {
         self.ledger.with(|seen| seen.jobs.get_mut(id).map(change));
+    }
+}
+
+/// What an answer is about: the id of a job or of an execution, or what became of each job of a batch.
+fn identity(body: &Value) -> String {
+    let item = |item: &Value| format!("{}: {}, {}; ", item["name"], item["outcome"], item["version"]);
+    match body["jobs"].as_array() {
+        Some(jobs) => jobs.iter().map(item).collect(),
+        None => body["id"].as_str().unwrap_or_default().to_owned(),
     }
 }

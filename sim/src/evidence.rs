@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use chronos_state::{ExecutionList, JobList, JobRow, Machine, PageLimits, StateError, VersionRow};
+use chronos_state::{
+    ExecutionList, JobList, JobRow, Machine, OperationRow, PageLimits, StateError, VersionRow,
+};
 use chronos_types::{Execution, ExecutionId, JobId};
 
 use crate::client::KEPT_PER_JOB;
-use crate::ledger::{Delivery, Seen};
+use crate::ledger::{Asked, Created, Delivery, Seen};
 use crate::trouble::{HINDERS, Troubles};
 use crate::world::since_ms;
 
 /// How long before its instant a run is planned, at most.
-const PLANNED: Duration = Duration::from_secs(2);
+pub(crate) const PLANNED: Duration = Duration::from_secs(2);
 /// Executions of a job that are forgotten for none that is newer. There are a few less than are kept of a job: planned runs
 /// may have been taken off the record after others were forgotten for them, and old runs that are over late stay for longer
 /// than newer ones.
@@ -31,11 +33,18 @@ pub(crate) struct NodeState {
     pub(crate) executions: Vec<Execution>,
     /// How many runs were withdrawn whose node has not said yet whether they had begun.
     pub(crate) withdrawn: usize,
+    /// The operations, by id.
+    pub(crate) operations: HashMap<String, OperationRow>,
     /// Of each job that has so many executions, the oldest of those that are surely kept: older ones may be forgotten.
     kept_from: HashMap<String, String>,
 }
 
 impl NodeState {
+    /// Whether executions of a job may have been forgotten.
+    pub(crate) fn forgets(&self, job: &str) -> bool {
+        self.kept_from.contains_key(job)
+    }
+
     /// Whether an execution that is not on record may have been forgotten, because its job has enough newer ones.
     pub(crate) fn may_be_forgotten(&self, job: &str, execution: &str) -> bool {
         self.kept_from.get(job).is_some_and(|oldest| execution < oldest.as_str())
@@ -66,14 +75,13 @@ impl Evidence<'_> {
         records.find(|record| record.id == id).map(|record| record.completed_at.map(since_ms))
     }
 
-    /// Whether a change of its job may have withdrawn a run without its node hearing of it: that node makes it all the same,
-    /// until its lease ends, and knows nothing of what was put elsewhere in its place.
+    /// Whether a change or a pause of its job may have withdrawn a run without its node hearing of it: that node makes it all
+    /// the same, until its lease ends, and knows nothing of what was put elsewhere in its place.
     pub(crate) fn may_be_withdrawn_unheard(&self, delivery: &Delivery) -> bool {
         let since = delivery.at.saturating_sub(PLANNED);
-        let mut changes = self.seen.jobs.get(&delivery.job).into_iter().flat_map(|job| &job.changes);
-        changes.any(|change| {
-            let asked = change.asked.asked;
-            let is_after_its_plan = change.asked.answered.is_none_or(|answered| answered >= since);
+        let mut turns = self.seen.jobs.get(&delivery.job).into_iter().flat_map(Created::turns);
+        turns.any(|Asked { asked, answered }| {
+            let is_after_its_plan = answered.is_none_or(|answered| answered >= since);
             is_after_its_plan
                 && asked <= delivery.at
                 && self.troubles.explain(&delivery.node, asked, delivery.at, &HINDERS)
@@ -112,12 +120,26 @@ pub(crate) fn read(node: &str, files: &Path) -> Result<NodeState, StateError> {
         executions.push(row.execution);
         true
     })?;
+    let mut operations = HashMap::new();
+    reader.operations(None, all, |row| {
+        operations.insert(row.id.to_string(), row);
+        true
+    })?;
     let nodes = reader.withdrawn_nodes()?;
     let withdrawn =
         nodes.iter().map(|node| Ok(reader.withdrawn(node)?.len())).sum::<Result<usize, StateError>>()?;
     let hash = reader.state_hash()?;
     let kept_from = kept_from(&executions);
-    Ok(NodeState { node: node.to_owned(), hash, jobs, versions, executions, withdrawn, kept_from })
+    Ok(NodeState {
+        node: node.to_owned(),
+        hash,
+        jobs,
+        versions,
+        executions,
+        withdrawn,
+        operations,
+        kept_from,
+    })
 }
 
 fn kept_from(executions: &[Execution]) -> HashMap<String, String> {
@@ -138,7 +160,7 @@ fn kept_from(executions: &[Execution]) -> HashMap<String, String> {
 impl NodeState {
     /// A state in which nothing is.
     pub(crate) fn of_nothing(node: String) -> Self {
-        let (hash, jobs, versions, executions) = Default::default();
-        Self { node, hash, jobs, versions, executions, withdrawn: 0, kept_from: HashMap::new() }
+        let (hash, jobs, versions, executions, operations, kept_from) = Default::default();
+        Self { node, hash, jobs, versions, executions, withdrawn: 0, operations, kept_from }
     }
 }

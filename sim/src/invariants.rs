@@ -10,7 +10,9 @@ mod failure_is_its_nodes_word;
 mod no_instant_lost;
 mod no_state_differs;
 mod nobody_is_late;
+mod operation_has_one_effect;
 mod overlap_is_forbidden;
+mod paused_starts_nothing;
 mod received_is_recorded;
 mod repeat_has_one_effect;
 mod states_are_equal;
@@ -19,10 +21,11 @@ mod success_was_delivered;
 use crate::evidence::Evidence;
 
 pub(crate) use nobody_is_late::judged;
+pub(crate) use paused_starts_nothing::paused_throughout;
 
 type Check = fn(&Evidence<'_>) -> Vec<String>;
 
-const ALL: [(&str, Check); 15] = [
+const ALL: [(&str, Check); 17] = [
     ("backlog_drains", backlog_drains::check),
     ("states_are_equal", states_are_equal::check),
     ("no_state_differs", no_state_differs::check),
@@ -34,8 +37,10 @@ const ALL: [(&str, Check); 15] = [
     ("cut_off_starts_nothing", cut_off_starts_nothing::check),
     ("cancelled_starts_nothing", cancelled_starts_nothing::check),
     ("overlap_is_forbidden", overlap_is_forbidden::check),
+    ("paused_starts_nothing", paused_starts_nothing::check),
     ("failure_is_its_nodes_word", failure_is_its_nodes_word::check),
     ("repeat_has_one_effect", repeat_has_one_effect::check),
+    ("operation_has_one_effect", operation_has_one_effect::check),
     ("nobody_is_late", nobody_is_late::check),
     ("everybody_fires", everybody_fires::check),
 ];

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod job;
+mod operation;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,7 +16,8 @@ use crate::faults::Fault;
 use crate::world::since_start;
 
 pub(crate) use delivery::{Delivery, Reply};
-pub(crate) use job::{Asked, Change, Created, Sets};
+pub(crate) use job::{Asked, Change, Created, PauseRequest, Sets};
+pub(crate) use operation::{Bulk, Operation};
 
 /// What a client asked for under an idempotency key, and every answer to it and to its repeats.
 #[derive(Clone, Debug)]
@@ -34,15 +36,21 @@ pub(crate) enum What {
     Run { job: String },
     /// Another version of a job.
     Change { job: String },
+    /// Jobs that are written together.
+    Batch,
+    /// A pause of a job, or its end.
+    Pause { job: String },
     /// The end of an execution.
     Cancel,
+    /// An operation.
+    Operation,
 }
 
 /// What an answer says of what was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
-    /// The id of the job or of the execution.
+    /// The id of the job or of the execution, or what became of each job of a batch.
     pub(crate) id: String,
     /// The version of the job.
     pub(crate) version: Option<u64>,
@@ -75,6 +83,8 @@ pub(crate) struct Seen {
     pub(crate) jobs: BTreeMap<String, Created>,
     /// The ids of executions that were asked for by hand, or as a replay, and acknowledged, each with its job.
     pub(crate) triggered: BTreeMap<String, String>,
+    /// The operations that were acknowledged.
+    pub(crate) operations: Vec<Operation>,
     /// The executions whose end a client asked for, and when that was acknowledged.
     pub(crate) cancelled: BTreeMap<String, Option<Duration>>,
     /// The executions that were on record as failed when an operator looked, each with its node and when it was over. Many

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chronos_types::{Execution, Status, Trigger};
 
 use crate::evidence::Evidence;
-use crate::invariants::judged;
+use crate::invariants::{judged, paused_throughout};
 
 /// How often each kind came about.
 pub(crate) fn counts(evidence: &Evidence<'_>) -> Vec<(&'static str, u64)> {
@@ -31,10 +31,12 @@ pub(crate) fn counts(evidence: &Evidence<'_>) -> Vec<(&'static str, u64)> {
         ("run_skipped", count(&|found| found.status == Status::Skipped && is_run(found))),
         ("run_cancelled", count(&|found| found.status == Status::Cancelled)),
         ("run_caught_up", count(&|found| found.trigger == Trigger::CatchUp && is_run(found))),
+        ("run_backfilled", count(&|found| found.trigger == Trigger::Backfill)),
         ("stretch_missed", count(&|found| found.missed.is_some())),
         ("run_forgotten", forgotten.len() as u64),
         ("delivered_again", again as u64),
         ("judged_on_time", (judged.len() - in_trouble) as u64),
         ("judged_in_trouble", in_trouble as u64),
+        ("paused_throughout", paused_throughout(evidence) as u64),
     ]
 }

@@ -100,6 +100,12 @@ impl Client {
 
     /// Whether nothing is unfinished, and every node knows all there is.
     async fn is_drained(&mut self) -> bool {
+        // An operation makes more runs for as long as it goes on.
+        match self.ask(Method::GET, "/api/v1/operations?limit=500&consistent=true", None).await {
+            Some((200, answer))
+                if answer["operations"].as_array().is_some_and(|all| all.iter().all(is_over)) => {}
+            _ => return false,
+        }
         for status in ["pending", "running", "retrying"] {
             let path = format!("/api/v1/executions?status={status}&from={EVER}&limit=1&consistent=true");
             match self.ask(Method::GET, &path, None).await {
@@ -115,4 +121,8 @@ impl Client {
         let whole = nodes.len() == self.nodes && !self.ledger.with(|seen| seen.replacing);
         whole && nodes.iter().all(idle)
     }
+}
+
+fn is_over(operation: &Value) -> bool {
+    operation["state"] != "running"
 }

@@ -27,6 +27,7 @@ impl Client {
             deleting: false,
             deleted: false,
             changes: Vec::new(),
+            pauses: Vec::new(),
         };
         let id = answer["id"].as_str().unwrap_or_default().to_owned();
         self.ledger.with(|seen| seen.jobs.insert(id, created));
@@ -95,7 +96,7 @@ impl Client {
     }
 
     /// Keeps account of a change from before it is asked for.
-    fn begin_change(&self, id: &str, sets: Sets, is_keyed: bool) -> Option<usize> {
+    pub(super) fn begin_change(&self, id: &str, sets: Sets, is_keyed: bool) -> Option<usize> {
         let asked = Asked { asked: since_start(), answered: None };
         let change = Change { sets, is_keyed, asked, version: None };
         self.ledger.with(|seen| {
@@ -106,7 +107,7 @@ impl Client {
     }
 
     /// Notes what came of a change. Answers whether it was done.
-    fn end_change(&self, id: &str, number: Option<usize>, answer: Option<(u16, Value)>) -> bool {
+    pub(super) fn end_change(&self, id: &str, number: Option<usize>, answer: Option<(u16, Value)>) -> bool {
         let Some((200, job)) = answer else { return false };
         if let (Some(number), Some(version)) = (number, job["version"].as_u64()) {
             self.change(id, |job| {

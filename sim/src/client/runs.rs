@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// Any of the newest executions of this status, as some node knows them: its job's id and its own.
-    async fn any_execution(&mut self, status: &str) -> Option<(String, String)> {
+    pub(super) async fn any_execution(&mut self, status: &str) -> Option<(String, String)> {
         let path = format!("/api/v1/executions?status={status}&from={EVER}&limit=20");
         let (200, answer) = self.ask(Method::GET, &path, None).await? else { return None };
         let found = answer["executions"].as_array().filter(|found| !found.is_empty())?;

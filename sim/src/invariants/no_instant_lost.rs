@@ -3,7 +3,7 @@
 //!
 //! The versions on record say which schedule was in force when. Around a change it is not known for sure: whoever made it
 //! computed the next instant by a clock of its own, before the change was agreed on. And an instant that nobody could plan
-//! before the change is not planned any more.
+//! before the change is not planned any more. The same holds for a pause, and in it a job has no instants.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use chronos_types::{Execution, ExecutionId, JobId, Millis, Missed, Trigger};
 
 use crate::client::MISFIRE_MS;
 use crate::evidence::{Evidence, NodeState};
-use crate::ledger::Change;
+use crate::ledger::{Asked, Change};
 use crate::world::{at_ms, since_ms};
 
 /// For how long before an instant something may have kept it from being planned.
@@ -157,13 +157,13 @@ impl<'a> Found<'a> {
         wrong
     }
 
-    /// Whether a change may have been on its way at an instant. Its own instants begin when it was made, and by the time
-    /// that it is agreed on, the schedule before it may have run those that both have.
+    /// Whether a change may have been on its way at an instant, or the end of a pause. Its own instants begin when it was
+    /// made, and by the time that it is agreed on, the schedule before it may have run those that both have.
     fn waited_for_a_change(&self, at: Millis) -> bool {
         let off = self.evidence.troubles.off_ms;
-        self.evidence.seen.jobs[&self.row.job.id.to_string()].changes.iter().any(|change| {
-            let made = at_ms(change.asked.asked) - off;
-            let agreed_on = change.asked.answered.map_or(Millis::MAX, |answered| at_ms(answered) + off);
+        self.evidence.seen.jobs[&self.row.job.id.to_string()].turns().any(|Asked { asked, answered }| {
+            let made = at_ms(asked) - off;
+            let agreed_on = answered.map_or(Millis::MAX, |answered| at_ms(answered) + off);
             (made..=agreed_on).contains(&at)
         })
     }
@@ -191,7 +191,7 @@ impl<'a> Found<'a> {
         let last = instants().filter(|at| is_known(*at)).last();
         let is_lost = |at: &Millis| {
             let is_hole = last.is_some_and(|last| *at < last) || span.until.is_none();
-            !is_known(*at) && (is_hole || !self.may_be_unplanned(*at, span.until))
+            !is_known(*at) && !self.may_be_paused(*at) && (is_hole || !self.may_be_unplanned(*at, span.until))
         };
         instants().find(is_lost)
     }
@@ -217,6 +217,18 @@ impl<'a> Found<'a> {
         let off = self.evidence.troubles.off_ms;
         let (from, until) = (since_ms(at - off), since_ms(changed.unwrap_or(at) + off));
         self.evidence.troubles.any(from.saturating_sub(RECOVERS), until)
+    }
+
+    /// Whether a job may have been paused at an instant, or before it was planned: what nobody could plan by then is not
+    /// planned any more.
+    fn may_be_paused(&self, at: Millis) -> bool {
+        let (troubles, at) = (&self.evidence.troubles, since_ms(at));
+        let off = Duration::from_millis(troubles.off_ms.unsigned_abs());
+        let job = &self.evidence.seen.jobs[&self.row.job.id.to_string()];
+        let mut later = job.pauses.iter().filter(|pause| pause.begins && pause.asked.latest() + off >= at);
+        let since = at.saturating_sub(RECOVERS + off);
+        job.pauses_at(at, off).next().is_some()
+            || later.any(|pause| troubles.any(since, pause.asked.latest() + off))
     }
 
     fn is_forgotten(&self, at: Millis) -> bool {

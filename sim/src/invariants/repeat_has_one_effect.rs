@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chronos_types::Trigger;
+use chronos_types::{Execution, Trigger};
 
 use crate::evidence::Evidence;
 use crate::ledger::{Answered, Keyed, Seen, What};
@@ -12,9 +12,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Vec<String> {
     let seen = evidence.seen;
     let mut wrong: Vec<_> = seen.keyed.iter().filter_map(|(key, keyed)| differs(key, keyed)).collect();
     for state in evidence.whole() {
-        let is_asked_for = |trigger| matches!(trigger, Trigger::Manual | Trigger::Replay);
+        // Those of operations are looked at elsewhere.
+        let is_asked_for = |found: &&Execution| {
+            found.operation.is_none() && matches!(found.trigger, Trigger::Manual | Trigger::Replay)
+        };
         let mut runs = BTreeMap::<String, u64>::new();
-        for run in state.executions.iter().filter(|found| is_asked_for(found.trigger)) {
+        for run in state.executions.iter().filter(is_asked_for) {
             *runs.entry(run.job_id.to_string()).or_default() += 1;
         }
         for (job, count) in runs {

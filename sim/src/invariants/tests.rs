@@ -10,7 +10,7 @@ use chronos_types::format_rfc3339;
 use super::*;
 use crate::evidence::NodeState;
 use crate::faults::Fault;
-use crate::ledger::{Asked, Created, Delivery, Reply, Seen, Sets};
+use crate::ledger::{Asked, Created, Delivery, PauseRequest, Reply, Seen, Sets};
 use crate::trouble::{Troubles, name};
 use crate::world::at_ms;
 
@@ -31,6 +31,7 @@ fn seen(concurrency: &'static str) -> Seen {
         deleting: false,
         deleted: false,
         changes: Vec::new(),
+        pauses: Vec::new(),
     };
     Seen {
         jobs: BTreeMap::from([(JOB.to_owned(), created)]),
@@ -62,8 +63,13 @@ fn wrong(mut seen: Seen, deliveries: &[Delivery], faults: &[(f64, Fault)]) -> Ve
     let troubles = Troubles::of(&faults, 3, s(30.0));
     let states = (0..3).map(|number| NodeState::of_nothing(name(number))).collect();
     let evidence = Evidence { seen: &seen, troubles, states };
-    let of_deliveries =
-        ["delivered_once", "cut_off_starts_nothing", "cancelled_starts_nothing", "overlap_is_forbidden"];
+    let of_deliveries = [
+        "delivered_once",
+        "cut_off_starts_nothing",
+        "cancelled_starts_nothing",
+        "overlap_is_forbidden",
+        "paused_starts_nothing",
+    ];
     let of_time = ["nobody_is_late", "everybody_fires"];
     let all = ALL.into_iter().filter(|(name, _)| of_deliveries.contains(name) || of_time.contains(name));
     all.filter(|(_, check)| !check(&evidence).is_empty()).map(|(name, _)| name).collect()
@@ -116,6 +122,35 @@ fn an_attempt_of_what_was_cancelled() {
     let restarted =
         [(8.0, Fault::Crash { node: number, keeps: 100 }), (9.5, Fault::Restart { node: number })];
     assert_eq!(wrong(cancelled(), &made, &restarted), ["cancelled_starts_nothing"]);
+}
+
+/// A pause from 7.0 s on, acknowledged at 8.0 s.
+fn pause(until: Option<f64>) -> PauseRequest {
+    let asked = Asked { asked: s(7.0), answered: Some(s(8.0)) };
+    PauseRequest { begins: true, until: until.map(s), asked }
+}
+
+#[test]
+fn a_run_of_a_job_that_is_paused() {
+    let (own, _, number) = nodes();
+    let with = |requests: &[PauseRequest]| {
+        let mut seen = seen("allow");
+        seen.jobs.values_mut().for_each(|job| job.pauses = requests.to_vec());
+        seen
+    };
+    let made = [delivery(10.0, &own, 10.0, 1)];
+    assert_eq!(wrong(with(&[pause(None)]), &made, &[]), ["paused_starts_nothing"]);
+    assert_eq!(wrong(with(&[pause(Some(11.0))]), &made, &[]), ["paused_starts_nothing"]);
+    assert_eq!(wrong(with(&[pause(Some(9.5))]), &made, &[]), [""; 0]);
+    // Somebody asks for its end, and may have got it.
+    let resumed = PauseRequest { begins: false, until: None, asked: Asked { asked: s(9.0), answered: None } };
+    assert_eq!(wrong(with(&[pause(None), resumed]), &made, &[]), [""; 0]);
+    // Its node may not have heard of it.
+    let held = [(7.5, Fault::Hold { node: number })];
+    assert_eq!(wrong(with(&[pause(None)]), &made, &held), [""; 0]);
+    // Nobody had planned this one.
+    let later = [delivery(10.5, &own, 10.5, 1)];
+    assert_eq!(wrong(with(&[pause(None)]), &later, &held), ["paused_starts_nothing"]);
 }
 
 #[test]

@@ -10,6 +10,13 @@ pub(crate) struct Asked {
     pub(crate) answered: Option<Duration>,
 }
 
+impl Asked {
+    /// When it was done at the latest, if it was.
+    pub(crate) fn latest(&self) -> Duration {
+        self.answered.unwrap_or(self.asked + LATEST)
+    }
+}
+
 /// A job that was created and acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) struct Created {
@@ -27,6 +34,8 @@ pub(crate) struct Created {
     pub(crate) deleted: bool,
     /// Changes that clients asked for.
     pub(crate) changes: Vec<Change>,
+    /// Pauses that clients asked for, and the ends of pauses.
+    pub(crate) pauses: Vec<PauseRequest>,
 }
 
 /// A change of a job that a client asked for.
@@ -39,6 +48,19 @@ pub(crate) struct Change {
     /// The version that the job had then, where it was acknowledged.
     pub(crate) version: Option<u64>,
 }
+
+/// A pause that a client asked for, or the end of one.
+#[derive(Clone, Debug)]
+pub(crate) struct PauseRequest {
+    /// Whether it begins one.
+    pub(crate) begins: bool,
+    /// When the pause ends by itself, counted from the start of the run.
+    pub(crate) until: Option<Duration>,
+    pub(crate) asked: Asked,
+}
+
+/// What was asked for is done so much after it was asked for at most, where nobody heard what came of it.
+const LATEST: Duration = Duration::from_secs(20);
 
 /// What a change makes of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +82,43 @@ impl Created {
         std::iter::once(known).chain(unknown).filter_map(&field).collect()
     }
 
-    /// When it was created, and each time that it was changed.
+    /// When it was created, and each time that its instants may have become others since.
     pub(crate) fn times(&self) -> impl Iterator<Item = Asked> {
-        std::iter::once(self.created).chain(self.changes.iter().map(|change| change.asked))
+        std::iter::once(self.created).chain(self.turns())
+    }
+
+    /// Each time that it was changed or paused, or that a pause of it ended.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = Asked> {
+        let pauses = self.pauses.iter().map(|request| request.asked);
+        let ends = self.pauses.iter().filter_map(|request| request.until);
+        let ends = ends.map(|at| Asked { asked: at, answered: Some(at) });
+        self.changes.iter().map(|change| change.asked).chain(pauses).chain(ends)
+    }
+
+    /// The pauses that may be in force at an instant, where clocks are off by so much: those that were asked for by then,
+    /// and surely had not ended.
+    pub(crate) fn pauses_at(&self, at: Duration, off: Duration) -> impl Iterator<Item = &PauseRequest> {
+        let is_over = move |pause: &PauseRequest| {
+            let begun = pause.asked.latest();
+            let mut ends = self.pauses.iter().filter(|end| !end.begins && end.asked.asked >= begun);
+            let by_itself = pause.until.is_some_and(|until| until + 2 * off < at);
+            by_itself || ends.any(|end| end.asked.answered.is_some_and(|answered| answered + 2 * off < at))
+        };
+        let begun = self.pauses.iter().filter(move |pause| pause.begins && pause.asked.asked <= at + 2 * off);
+        begun.filter(move |pause| !is_over(pause))
+    }
+
+    /// Since when it was surely paused at an instant: a pause was acknowledged, and nobody has asked for anything since
+    /// that may end it.
+    pub(crate) fn paused_since(&self, at: Duration, off: Duration) -> Option<Duration> {
+        let is_left = |pause: &PauseRequest| {
+            let later = |asked: Asked| asked.latest() >= pause.asked.asked && asked.asked <= at + 2 * off;
+            let mut others = self.pauses.iter().filter(|other| !std::ptr::eq(*other, pause));
+            let mut changes = self.changes.iter().filter(|change| change.sets.enabled.is_some());
+            let holds = pause.until.is_none_or(|until| at + 2 * off < until);
+            holds && !others.any(|other| later(other.asked)) && !changes.any(|change| later(change.asked))
+        };
+        let paused = self.pauses.iter().filter(|pause| pause.begins && is_left(pause));
+        paused.filter_map(|word| word.asked.answered).filter(|answered| *answered <= at).max()
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use chronos_state::{JobRow, JobSeq, VersionRow};
+use chronos_state::{JobRow, JobSeq, OperationRow, VersionRow};
 use chronos_types::{
-    Attempt, Concurrency, DurationMs, Execution, ExecutionId, Headers, Job, JobId, JobName, JobSpec,
-    MissedRuns, NodeName, RetryPolicy, Status, Tags, TargetUrl, Trigger, Waited, Webhook,
+    Attempt, Concurrency, DurationMs, Execution, ExecutionId, Headers, Job, JobId, JobName, JobSpec, Millis,
+    MissedRuns, NodeName, OperationId, RetryPolicy, Status, Tags, TargetUrl, Trigger, Waited, Webhook,
 };
 
 use super::*;
-use crate::ledger::{Answered, Change, Keyed, What};
+use crate::ledger::{Answered, Bulk, Change, Keyed, Operation, What};
 
 /// The instants of the job that are on record, in seconds.
 const INSTANTS: [u8; 3] = [1, 2, 3];
@@ -276,6 +276,68 @@ fn an_instant_that_is_lost() {
     assert_eq!(with(as_it_was, next_due), is_lost);
     let between = |state: &mut NodeState| state.executions[1].scheduled_time += 1;
     assert_eq!(with(as_it_was, between), is_lost);
+}
+
+#[test]
+fn the_instants_of_a_pause() {
+    let asked = Asked { asked: s(1.2), answered: Some(s(1.2)) };
+    let pause = |seen: &mut Seen| {
+        job(seen).pauses.push(PauseRequest { begins: true, until: Some(s(2.5)), asked });
+    };
+    let unseen = |seen: &mut Seen| {
+        seen.deliveries.remove(1);
+        pause(seen);
+    };
+    let unrecorded = |state: &mut NodeState| {
+        state.executions.remove(1);
+    };
+    assert_eq!(with(unseen, unrecorded), [""; 0]);
+    assert_eq!(with(pause, as_it_is), ["paused_starts_nothing"]);
+    let at = run(2).scheduled_time;
+    let missed = |state: &mut NodeState| {
+        let missed = chronos_types::Missed { from: at, to: at, count: 1, reason: String::new() };
+        let (id, attempt_log) = (ExecutionId::missed(id(), at), Vec::new());
+        let (status, missed) = (Status::Skipped, Some(missed));
+        state.executions[1] = Execution { id, status, attempt_log, attempts: 0, missed, ..run(2) };
+    };
+    assert_eq!(with(unseen, missed), ["paused_starts_nothing"]);
+}
+
+#[test]
+fn an_operation_that_is_lost_or_does_not_what_it_is_to() {
+    let of = OperationId::new(at_ms(s(1.0)), [1; 10]);
+    let asked = |seen: &mut Seen| {
+        let what = Bulk::Trigger { jobs: vec![JOB.to_owned()] };
+        seen.operations.push(Operation { id: of.to_string(), what });
+    };
+    let is_wrong = ["operation_has_one_effect"];
+    assert_eq!(with(asked, as_it_is), is_wrong, "it is not on record");
+    let made = |ended_at: Option<Millis>, done: u64, runs: u8| {
+        move |state: &mut NodeState| {
+            let row = OperationRow {
+                id: of,
+                spec: Err(String::new()),
+                by: None,
+                created_at: at_ms(s(1.0)),
+                upto: 1,
+                cursor: None,
+                done,
+                refused: 1 - done.min(1),
+                ended_at,
+                is_cancelled: false,
+                cancelled_by: None,
+            };
+            state.operations.insert(of.to_string(), row);
+            let run = |random| Execution { operation: Some(of), ..run_by_hand(random) };
+            state.executions.extend((0..runs).map(run));
+        }
+    };
+    let ended = Some(at_ms(s(2.0)));
+    assert_eq!(with(asked, made(ended, 1, 1)), [""; 0]);
+    assert_eq!(with(asked, made(None, 1, 1)), is_wrong, "it is not over");
+    assert_eq!(with(asked, made(ended, 1, 0)), is_wrong, "it did nothing");
+    assert_eq!(with(asked, made(ended, 1, 2)), is_wrong, "it did it twice");
+    assert_eq!(with(asked, made(ended, 0, 0)), [""; 0], "it was refused");
 }
 
 #[test]
