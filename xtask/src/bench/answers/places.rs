@@ -16,6 +16,8 @@ pub struct Places {
     heavy: Vec<String>,
     /// The hosts of jobs, each as often as it has jobs.
     hosts: Vec<String>,
+    /// The sets, each as often as it has jobs.
+    sets: Vec<String>,
     /// Executions, and the names of their jobs.
     executions: Vec<(String, String)>,
     now: Millis,
@@ -35,6 +37,7 @@ impl Places {
             jobs: names(1),
             heavy: names(most.max(1)),
             hosts: loaded.jobs.iter().map(|job| mix::host(job.host)).collect(),
+            sets: (0..loaded.jobs.len()).filter_map(mix::set).collect(),
             executions,
             now: loaded.now,
         };
@@ -75,6 +78,7 @@ impl Places {
             "job" => one(&self.jobs),
             "heavy" => one(&self.heavy),
             "host" => one(&self.hosts),
+            "set" => one(&self.sets),
             // A part of a name that no other job has.
             "name" => one(&self.jobs).to_uppercase(),
             "customer" => mix::customer(draw.below(mix::CUSTOMERS)),
@@ -101,6 +105,7 @@ mod tests {
             jobs: names("a-job"),
             heavy: names("much"),
             hosts: names("example.com"),
+            sets: names("a-set"),
             executions: vec![("an-execution".into(), "its-job".into())],
             now: 1_800_000_000_000,
         }
