@@ -25,8 +25,6 @@ use crate::run::JobSeq;
 
 use statements::{Part, Plan, Way};
 
-/// So many executions are collected and sorted, where those of few jobs are asked for.
-const MOST_COLLECTED: i64 = page::EXAMINED_ROWS as i64;
 /// So many jobs at most have few executions.
 const MOST_JOBS: usize = 5_000;
 
@@ -187,7 +185,7 @@ impl Reader {
             return Ok(Some(Way::Job));
         }
         let is_open = filter.status.is_some_and(|status| !status.is_finished());
-        Ok((is_open && self.few_are_open(page::EXAMINED_ROWS)?).then_some(Way::Open))
+        Ok((is_open && self.few_are_open(page::MOST_COLLECTED)?).then_some(Way::Open))
     }
 
     /// The jobs that carry a tag, or that may have such texts as are asked for, where they have few executions together.
@@ -215,9 +213,9 @@ impl Reader {
         }
         let sql = "SELECT coalesce(sum(d.held), 0) FROM json_each(?1) c CROSS JOIN due d ON d.seq = c.value";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let held: i64 = statement.query_row([numbers(jobs.iter().copied())], |row| row.get(0))?;
+        let held: usize = statement.query_row([numbers(jobs.iter().copied())], |row| row.get(0))?;
         super::cost::note(&statement);
-        Ok((held <= MOST_COLLECTED).then_some(jobs))
+        Ok((held <= page::MOST_COLLECTED).then_some(jobs))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::reader::connection::Reader;
 use crate::reader::page::{Values, numbers};
 use crate::reader::{cost, page};
 use crate::run::JobSeq;
-use crate::stored::code::{Code as _, open};
+use crate::stored::code::{Code as _, disabled_job, open};
 
 /// So many jobs are collected and sorted. To look at each takes some microseconds, on every page.
 const MOST: usize = 5_000;
@@ -43,7 +43,7 @@ impl Reader {
 
     /// The statements that find the jobs of each condition which may leave few: they stop at one more than that.
     pub(super) fn sources(&self, list: &JobList) -> Result<Vec<(String, Values)>, StateError> {
-        let JobFilter { tags, set, status, failing, late, running, .. } = &list.filter;
+        let JobFilter { enabled, tags, set, status, failing, late, running, .. } = &list.filter;
         let (mut sources, most) = (Vec::new(), MOST + 1);
         if *failing == Some(true) {
             let sql = "SELECT job FROM job_stats INDEXED BY job_stats_failures WHERE failures > 0";
@@ -60,7 +60,7 @@ impl Reader {
         let last = status.filter(|status| !status.is_finished());
         let running = (*running == Some(true)).then_some(Status::Running);
         let is_late = *late == Some(true);
-        if (is_late || last.or(running).is_some()) && self.few_are_open(page::EXAMINED_ROWS)? {
+        if (is_late || last.or(running).is_some()) && self.few_are_open(page::MOST_COLLECTED)? {
             let open = concat!("SELECT job FROM executions INDEXED BY executions_open WHERE ", open!());
             for status in running.into_iter().chain(last) {
                 let sql = format!("{open} AND status = {} LIMIT {most}", status.code());
@@ -77,8 +77,12 @@ impl Reader {
                 sources.push((sql, values));
             }
         }
-        // In order of creation, the index of the first tag is the order itself.
+        // In order of creation, the index of the first tag is the order itself, and so is that of the state.
         let is_by_creation = list.order == JobOrder::Created;
+        if *enabled == Some(false) && !is_by_creation {
+            let sql = concat!("SELECT seq FROM jobs INDEXED BY jobs_state WHERE ", disabled_job!());
+            sources.push((format!("{sql} LIMIT {most}"), Values::default()));
+        }
         for (key, value) in tags.iter().filter(|_| !is_by_creation) {
             let mut values = Values::default();
             let (key, value) = (values.add(key.clone()), values.add(value.clone()));

@@ -119,9 +119,14 @@ pub(super) fn rest(list: &JobList, after: Option<&JobPlace>) -> Option<(String, 
     let after = values.add(after.map_or(JobSeq::default(), |after| after.seq).get());
     let fits = conditions::all(list, 0, &mut values);
     let (key, searched) = (key(list.order), searched(&list.filter));
+    // Only jobs that are disabled or enabled stand in the index of that.
+    let (from, holds) = match list.filter.enabled {
+        Some(_) => ("jobs j INDEXED BY jobs_state", conditions::state_of(&list.filter)),
+        None => ("jobs j", "TRUE"),
+    };
     let sql = format!(
-        "SELECT j.seq, NULL, ({fits} AND {key} IS NULL) IS TRUE{searched} FROM jobs j
-        WHERE j.seq > {after} ORDER BY j.seq"
+        "SELECT j.seq, NULL, ({fits} AND {key} IS NULL) IS TRUE{searched} FROM {from}
+        WHERE {holds} AND j.seq > {after} ORDER BY j.seq"
     );
     Some((sql, values))
 }

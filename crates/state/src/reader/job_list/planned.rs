@@ -42,7 +42,7 @@ impl Reader {
     /// within their jitter. Where very many runs are unfinished, none is looked at, and such a job stands where the run
     /// after that would have it.
     pub(super) fn planned(&self, list: &JobList) -> Result<Planned, StateError> {
-        if list.order != JobOrder::NextRun || !self.few_are_open(page::EXAMINED_ROWS)? {
+        if list.order != JobOrder::NextRun || !self.few_are_open(page::MOST_COLLECTED)? {
             return Ok(Planned::default());
         }
         let sql = format!(
