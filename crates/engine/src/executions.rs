@@ -19,8 +19,6 @@ use crate::{lookup, requested};
 
 /// The time that a list is of which names neither a job nor a time.
 const WINDOW_MS: Millis = 24 * 3_600_000;
-/// So many jobs that call a host are asked for at once. Of more, each job that an execution is of is looked at.
-const MOST_AMONG: usize = 20_001;
 
 /// Reads, cancels and replays executions. They are named by their own id, and by their job, by id or name, where that is
 /// known.
@@ -140,7 +138,7 @@ impl Executions {
         let (key, is_ascending) = (key.clone(), *is_ascending);
         let query = host.as_ref().map(|host| JobQuery::new().host(host.clone()).tagged(&search.tags));
         let among = match &query {
-            Some(query) => self.search.among(query, JobSeq::default(), MOST_AMONG).await,
+            Some(query) => self.search.among(query, JobSeq::default(), lookup::MOST_AMONG).await,
             None => None,
         };
         let texts = query.map(|query| Arc::new(query) as _);

@@ -14,7 +14,7 @@ use crate::lookup;
 use crate::read::{PageEnd, PageRequest, PageWriter};
 
 /// A page of jobs that are searched for looks at so many of those that may be meant, and at four times as many as it
-/// may have: nearly all of them are. Where more is asked of them, it looks at all that a page may.
+/// may have: nearly all of them are. Where more is asked of them, it has as many as the search file names.
 const MORE_LOOKED_AT: usize = 200;
 
 /// Which jobs to list, and in which order. Every condition must hold.
@@ -116,18 +116,17 @@ impl Jobs {
         let PageRequest { after, limit, consistency, is_counted } = page;
         lookup::catch_up(&self.services, consistency).await?;
         let (query, limits) = (search.query(), PageLimits::of(limit));
-        let all = limits.examined_rows + 1;
         // Asked before the state is read, so that no job is lacking that had changed by now.
         let (mut among, mut counted) = (None, None);
         if query.is_any() {
             let is_by_creation = search.order == JobOrder::Created && !search.is_reversed;
             let few = is_by_creation && !search.asks_for_more();
-            let most = if few { 4 * limit + MORE_LOOKED_AT } else { all };
+            let most = if few { 4 * limit + MORE_LOOKED_AT } else { lookup::MOST_AMONG };
             let begin =
                 after.as_ref().filter(|_| is_by_creation).map_or(JobSeq::default(), |after| after.seq);
             among = self.search.among(&query, begin, most).await;
             if is_counted {
-                counted = self.search.among(&query, JobSeq::default(), all).await;
+                counted = self.search.among(&query, JobSeq::default(), lookup::MOST_AMONG).await;
             }
         }
         let texts = query.is_any().then(|| Arc::new(query) as _);

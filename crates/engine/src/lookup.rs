@@ -7,6 +7,10 @@ use crate::error::{NotFound, ReadError, Unavailable};
 use crate::read::Consistency;
 use crate::services::Services;
 
+/// So many jobs at most does the search file name that may be meant by a list. Of more, each job that the list comes to is
+/// looked at.
+pub(crate) const MOST_AMONG: usize = 20_001;
+
 /// Waits, where the read demands it, until this node knows every write that was acknowledged before now.
 pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> Result<(), Unavailable> {
     match (consistency, services.proposer.difference()) {
