@@ -137,9 +137,15 @@ impl Jobs {
                 if !reader.can_list(&list)? {
                     return Ok(None);
                 }
-                let total = is_counted.then(|| reader.count_listed(&list, counted.as_ref())).transpose()?;
                 let shown = |row| writer.take(lookup::shown(row, list.now));
-                let next = reader.jobs(&list, among.as_ref(), after.as_ref(), limits, shown)?;
+                let (among, after) = (among.as_ref(), after.as_ref());
+                let (next, total) = if is_counted {
+                    let counted = counted.as_ref();
+                    let page = reader.counted_jobs(&list, among, counted, after, limits, shown)?;
+                    (page.0, Some(page.1))
+                } else {
+                    (reader.jobs(&list, among, after, limits, shown)?, None)
+                };
                 Ok(Some(writer.end(PageEnd { next, total, window: None })))
             })
         });

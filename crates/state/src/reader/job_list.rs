@@ -1,8 +1,9 @@
 //! Lists of jobs: in which order, which of them, and where the next page begins.
 //!
-//! A page goes one of two ways. Where a condition leaves few jobs, these are collected and sorted. Else it goes along the
+//! A page goes one of these ways. Where a condition leaves few jobs, these are collected and sorted. Else it goes along the
 //! index of the order, and looks whether each job is meant. Both give the same rows in the same order, so a list may
-//! change from one way to the other between two pages.
+//! change from one way to the other between two pages. Where somebody beside the state knows which jobs may be meant, in
+//! order of creation, it goes along those.
 
 mod conditions;
 mod few;
@@ -116,6 +117,16 @@ pub struct JobsAmong {
     pub more: bool,
 }
 
+/// Which way a page goes.
+enum Way<'a> {
+    /// Along jobs that may be meant, in order of creation.
+    Known(&'a JobsAmong),
+    /// Along few jobs: where those stand that fit, but for their texts.
+    Few(Vec<JobPlace>),
+    /// Along the index of the order, but for what is to come before the instant that the index has.
+    Order(Planned),
+}
+
 impl JobsAmong {
     /// Whether a job may be one of those that are asked for, where the search began with the first job.
     pub(super) fn may_have(&self, job: JobSeq) -> bool {
@@ -183,19 +194,48 @@ impl Reader {
         limits: PageLimits,
         mut take: impl FnMut(JobRow) -> bool,
     ) -> Result<Option<JobPlace>, StateError> {
-        self.along_jobs(list, among, after, limits, |found| {
-            match self.one_job("j.seq = ?1", found.seq.into())? {
-                Some(job) => Ok(take(self.with_stats(job)?)),
-                None => Ok(true),
-            }
-        })
+        self.along_jobs(list, among, after, limits, |found| self.show(found, &mut take))
     }
 
-    /// How many jobs are those that a list has. `among` is as for [`Reader::jobs`], of all jobs.
+    /// A page as [`Reader::jobs`] gives it, and how many jobs the list has. `counted` is as `among`, of all jobs.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn count_listed(&self, list: &JobList, among: Option<&JobsAmong>) -> Result<Total, StateError> {
+    pub fn counted_jobs(
+        &self,
+        list: &JobList,
+        among: Option<&JobsAmong>,
+        counted: Option<&JobsAmong>,
+        after: Option<&JobPlace>,
+        limits: PageLimits,
+        mut take: impl FnMut(JobRow) -> bool,
+    ) -> Result<(Option<JobPlace>, Total), StateError> {
+        let way = self.way(list, among)?;
+        let total = match &way {
+            // To collect them is most of what the page costs.
+            Way::Few(few) if list.filter.texts.is_none() => {
+                Total { count: few.len().try_into().unwrap_or(u64::MAX), exact: true }
+            }
+            _ => self.count_listed(list, counted)?,
+        };
+        let next = self.along_way(list, among, way, after, limits, |found| self.show(found, &mut take))?;
+        Ok((next, total))
+    }
+
+    /// Gives a job that a page has found, with what is kept of it.
+    fn show(
+        &self,
+        found: &Candidate<JobPlace>,
+        take: &mut impl FnMut(JobRow) -> bool,
+    ) -> Result<bool, StateError> {
+        match self.one_job("j.seq = ?1", found.seq.into())? {
+            Some(job) => Ok(take(self.with_stats(job)?)),
+            None => Ok(true),
+        }
+    }
+
+    /// How many jobs are those that a list has. `among` is as for [`Reader::jobs`], of all jobs.
+    fn count_listed(&self, list: &JobList, among: Option<&JobsAmong>) -> Result<Total, StateError> {
         let list = JobList { order: JobOrder::Created, is_reversed: false, ..list.clone() };
         page::count(|limits, one_more| self.along_jobs(&list, among, None, limits, |_| Ok(one_more())))
     }
@@ -208,15 +248,36 @@ impl Reader {
         limits: PageLimits,
         take: impl FnMut(&Candidate<JobPlace>) -> Result<bool, StateError>,
     ) -> Result<Option<JobPlace>, StateError> {
+        let way = self.way(list, among)?;
+        self.along_way(list, among, way, after, limits, take)
+    }
+
+    fn way<'a>(&self, list: &JobList, among: Option<&'a JobsAmong>) -> Result<Way<'a>, StateError> {
         let is_by_creation = list.order == JobOrder::Created && !list.is_reversed;
-        if is_by_creation && let Some(among) = among {
-            return self.along_known(list, among, limits, take);
+        if let Some(among) = among.filter(|_| is_by_creation) {
+            return Ok(Way::Known(among));
         }
         let planned = self.planned(list)?;
-        if let Some(few) = self.few_jobs(list, among)? {
-            return self.along_few(list, &few, &planned, after, limits, take);
+        Ok(match self.few_jobs(list, among)? {
+            Some(few) => Way::Few(self.collected(list, &few, &planned)?),
+            None => Way::Order(planned),
+        })
+    }
+
+    fn along_way(
+        &self,
+        list: &JobList,
+        among: Option<&JobsAmong>,
+        way: Way<'_>,
+        after: Option<&JobPlace>,
+        limits: PageLimits,
+        take: impl FnMut(&Candidate<JobPlace>) -> Result<bool, StateError>,
+    ) -> Result<Option<JobPlace>, StateError> {
+        match way {
+            Way::Known(known) => self.along_known(list, known, limits, take),
+            Way::Few(few) => self.along_few(list, few, after, limits, take),
+            Way::Order(planned) => self.along_order(list, among, &planned, after, limits, take),
         }
-        self.along_order(list, among, &planned, after, limits, take)
     }
 
     /// Goes along jobs that may be meant, in order of creation.
@@ -238,17 +299,15 @@ impl Reader {
         Ok(next.or_else(|| last().filter(|_| among.more)))
     }
 
-    /// Collects and sorts few jobs, and goes along them.
+    /// Sorts few jobs, and goes along them.
     fn along_few(
         &self,
         list: &JobList,
-        few: &[i64],
-        planned: &Planned,
+        mut places: Vec<JobPlace>,
         after: Option<&JobPlace>,
         limits: PageLimits,
         take: impl FnMut(&Candidate<JobPlace>) -> Result<bool, StateError>,
     ) -> Result<Option<JobPlace>, StateError> {
-        let mut places = self.collected(list, few, planned)?;
         places.retain(|place| after.is_none_or(|after| list.is_behind(place, after)));
         places.sort_unstable_by(|a, b| list.compare(a, b));
         let mut places = places.into_iter();

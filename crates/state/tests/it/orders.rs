@@ -243,7 +243,14 @@ fn every_list_has_the_jobs_that_are_meant_in_its_order() {
             let found = jobs.world.ask(|r| Page::of(|take| r.jobs(&list, None, None, ALL, take))).items;
             let found: Vec<_> = found.into_iter().map(|row| row.seq).collect();
             prop_assert_eq!(&found, &wanted, "{:?}", list);
-            let total = jobs.world.ask(|r| r.count_listed(&list, None));
+            let mut beside = Vec::new();
+            let (_, total) = jobs.world.ask(|r| {
+                r.counted_jobs(&list, None, None, None, ALL, |row| {
+                    beside.push(row.seq);
+                    true
+                })
+            });
+            prop_assert_eq!(&beside, &wanted, "{:?}", list);
             prop_assert_eq!(total, Total { count: wanted.len() as u64, exact: true }, "{:?}", list);
         }
         Ok(())

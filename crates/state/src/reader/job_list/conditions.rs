@@ -23,11 +23,12 @@ pub(super) fn state_of(filter: &JobFilter) -> &'static str {
     }
 }
 
-/// Everything that is asked of a job, but for its texts and for tags before the number `skip`.
+/// Everything that is asked of a job, but for its texts and for tags before the number `skip`. What narrow rows say comes
+/// first, because SQLite looks in this order, and an index may give it the job without its wide row.
 pub(super) fn all(list: &JobList, skip: usize, values: &mut Values) -> String {
     let JobFilter { enabled: _, tags, not_tags, set, status, failing, late, running, never_ran, texts: _ } =
         &list.filter;
-    let mut all = vec![state_of(&list.filter).to_owned()];
+    let mut all = Vec::new();
     let mut carries = |(key, value): &(String, String), not: &str| {
         let (key, value) = (values.add(key.clone()), values.add(value.clone()));
         format!(
@@ -63,5 +64,6 @@ pub(super) fn all(list: &JobList, skip: usize, values: &mut Values) -> String {
         let begins = open(&format!("e.status = {} AND e.fire_at < {before}", Status::Pending.code()));
         format!("{begins} OR EXISTS (SELECT 1 FROM due w WHERE w.seq = j.seq AND w.at < {before})")
     });
+    all.push(state_of(&list.filter).to_owned());
     all.join(" AND ")
 }

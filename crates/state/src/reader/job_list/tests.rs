@@ -91,6 +91,23 @@ fn each_list_in_each_order_costs_a_bounded_number_of_steps() {
     }
 }
 
+#[test]
+fn a_page_of_few_jobs_is_counted_without_collecting_them_again() {
+    let (_directory, reader) = sample::reader();
+    let filter = JobFilter { failing: Some(true), tags: vec![tag("half", "yes")], ..JobFilter::default() };
+    for order in ORDERS {
+        let list = JobList { filter: filter.clone(), order, is_reversed: false, now: sample::NOW };
+        cost::take();
+        reader.jobs(&list, None, None, PageLimits::of(50), |_| true).expect("a page");
+        let alone = cost::take().steps;
+        let counted = reader.counted_jobs(&list, None, None, None, PageLimits::of(50), |_| true);
+        let Cost { steps, .. } = cost::take();
+        let (_, total) = counted.expect("a page and its count");
+        assert_eq!(total, Total { count: sample::JOBS.unsigned_abs() / 100, exact: true }, "{list:?}");
+        assert!(steps <= alone, "{list:?}: {steps} steps, {alone} for the page alone");
+    }
+}
+
 /// A statement that sorts looks at every row before it gives the first, however few the page asks for.
 #[test]
 fn no_list_of_jobs_is_sorted_by_sqlite_and_few_statements_scan() {
