@@ -77,7 +77,11 @@ impl SearchFeeder {
             self.open(false).await?;
         }
         match due {
-            None => return Ok(Tick::Idle(())),
+            None => {
+                // What is free now would be used again while more is written.
+                let more = self.with_file(SearchFile::give_back).await?;
+                return Ok(if more { Tick::More } else { Tick::Idle(()) });
+            }
             Some(Due::Anew) => {}
             Some(Due::Jobs(jobs)) => self.write(&jobs).await?,
             Some(Due::Compare(walk)) => self.compare(&walk).await?,

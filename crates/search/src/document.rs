@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::iter::once;
 
 use chronos_state::{JobMark, JobSeq, JobTexts};
 use chronos_types::{TargetUrl, is_credential_header};
@@ -12,18 +13,19 @@ use crate::fold::folded;
 /// Stands between two texts, and for every control character but tabs and line ends. No text that is searched for
 /// has one, so nothing is found across two texts.
 pub(crate) const GAP: char = '\u{1}';
-/// Twice before each begin of a word, of which the first two characters follow.
-pub(crate) const WORD: char = '\u{2}';
+/// Before one or two characters with which a word begins.
+const WORD: char = '\u{2}';
 /// Around the host.
-pub(crate) const HOST: char = '\u{3}';
-/// Around the time zone.
-pub(crate) const ZONE: char = '\u{4}';
+const HOST: char = '\u{3}';
+/// Before the time zone.
+const ZONE: char = '\u{4}';
 
 /// A job as it is written into the file. `Debug` shows its number alone.
 pub struct Entry {
     pub(crate) job: JobSeq,
     pub(crate) stamp: i64,
-    pub(crate) text: String,
+    /// What it is found by, with blanks between.
+    pub(crate) keys: String,
     pub(crate) host: Option<String>,
     pub(crate) zone: String,
 }
@@ -32,28 +34,66 @@ impl Entry {
     /// The entry of a job.
     #[must_use]
     pub fn new(job: JobSeq, mark: &JobMark, texts: &JobTexts<'_>) -> Self {
-        let mut text = searched(texts);
-        let begins: BTreeSet<&str> = begins(&text).map(|at| first_two(&text[at..])).collect();
-        let begins: String =
-            begins.into_iter().flat_map(|two| [WORD, WORD].into_iter().chain(two.chars())).collect();
+        let text = searched(texts);
         let host = host_of(&texts.url);
-        if let Some(host) = &host {
-            text.extend([HOST]);
-            text.push_str(host);
-            text.extend([HOST]);
+        let mut keys: BTreeSet<Key> = text.split(GAP).flat_map(triples).collect();
+        keys.extend(host.iter().flat_map(|host| triples(&around(host))));
+        for at in begins(&text) {
+            let two: Vec<char> = text[at..].chars().take(2).take_while(|c| *c != GAP).collect();
+            keys.extend((1..=two.len()).map(|count| begin(&two[..count])));
         }
-        text.extend([ZONE]);
-        text.push_str(&folded(&texts.timezone));
-        text.extend([ZONE]);
-        text.push_str(&begins);
-        Self { job, stamp: stamp(mark), text, host, zone: texts.timezone.clone().into_owned() }
+        keys.insert(zone(&texts.timezone));
+        let keys = keys.into_iter().map(|Key(key)| key).collect::<Vec<_>>().join(" ");
+        Self { job, stamp: stamp(mark), keys, host, zone: texts.timezone.clone().into_owned() }
     }
 
     /// Roughly how many bytes it has.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.text.len()
+        self.keys.len()
     }
+}
+
+/// What a job is found by, as it is written: one word to the tokenizer `ascii`, which takes what is no letter, digit or
+/// character outside of ASCII for a blank. So each of these has a place beside all characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(String);
+
+impl Key {
+    fn new(characters: impl IntoIterator<Item = char>) -> Self {
+        let written = |c: char| match c {
+            c if !c.is_ascii() || c.is_ascii_alphanumeric() => c,
+            // Private use: where a text has one, a job is named that is looked at in vain.
+            c => char::from_u32(0xE000 + u32::from(c)).unwrap_or(c),
+        };
+        Self(characters.into_iter().map(written).collect())
+    }
+
+    /// As it is asked for.
+    pub(crate) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
+}
+
+/// Each three characters of a text that stand in a row.
+pub(crate) fn triples(text: &str) -> Vec<Key> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.windows(3).map(|triple| Key::new(triple.iter().copied())).collect()
+}
+
+/// One or two characters with which a word begins.
+pub(crate) fn begin(characters: &[char]) -> Key {
+    Key::new(once(WORD).chain(characters.iter().copied()))
+}
+
+/// A time zone.
+pub(crate) fn zone(name: &str) -> Key {
+    Key::new(once(ZONE).chain(folded(name).chars()))
+}
+
+/// A host as no part of one stands there.
+pub(crate) fn around(host: &str) -> String {
+    format!("{HOST}{host}{HOST}")
 }
 
 impl std::fmt::Debug for Entry {
@@ -94,9 +134,9 @@ pub(crate) fn searched(texts: &JobTexts<'_>) -> String {
     folded(&text)
 }
 
-/// A tag as it stands between others.
+/// A tag as it stands there.
 pub(crate) fn tag(key: &str, value: &str) -> String {
-    folded(&format!("{GAP}{}={}{GAP}", plain(key), plain(value)))
+    folded(&format!("{}={}", plain(key), plain(value)))
 }
 
 /// A text without the characters that have a meaning here.
@@ -118,10 +158,6 @@ pub(crate) fn begins(text: &str) -> impl Iterator<Item = usize> {
 
 fn has_no_capitals(c: char) -> bool {
     c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase()
-}
-
-fn first_two(text: &str) -> &str {
-    text.char_indices().nth(2).map_or(text, |(end, _)| &text[..end])
 }
 
 /// The host of a URL, as it is called.
@@ -184,7 +220,7 @@ mod tests {
             ("db備份", &["db", "備份", "份"]),
             ("--", &[]),
         ] {
-            let found: Vec<_> = begins(text).map(|at| first_two(&text[at..])).collect();
+            let found: Vec<String> = begins(text).map(|at| text[at..].chars().take(2).collect()).collect();
             assert_eq!(found, expected, "{text}");
         }
     }

@@ -1,7 +1,7 @@
-//! The file: an index of three characters in a row (FTS5), which record of each job is in it, and how many jobs call each
+//! The file: an index of what jobs are found by (FTS5), which record of each job is in it, and how many jobs call each
 //! host and are in each time zone.
 //!
-//! It holds no other text as it is: of each triple it has the numbers of the jobs. What was written last may be lost in a
+//! It holds no other text as it is: of each key it has the numbers of the jobs. What was written last may be lost in a
 //! power cut, and the file is whole then.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::fault::Fault;
 /// "ChSr": whose file it is.
 const APPLICATION: u32 = 0x4368_5372;
 /// What is written into it, and how. Another number makes each node write its file anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const TABLES: &str = "
     CREATE TABLE stamps (
         job INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, host INTEGER NOT NULL, zone INTEGER NOT NULL
@@ -31,8 +31,12 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, value TEXT NOT NULL, jobs INTEGER NOT NULL, UNIQUE (kind, value)
     );
     CREATE VIRTUAL TABLE texts USING fts5 (
-        text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1'
+        keys, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
     );";
+/// One page of so many may be free: FTS5 leaves pages as it puts lists together.
+const FREE_ONE_IN: u32 = 32;
+/// So many pages are given back at a time: some milliseconds.
+const GIVEN_BACK: u32 = 256;
 /// Instructions of SQLite between two looks whether a question is to be given up: some tens of microseconds.
 const LOOK_EVERY: i32 = 1_000;
 
@@ -57,7 +61,7 @@ impl SearchFile {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if is_empty(&connection)? {
             connection.execute_batch(&format!(
-                "PRAGMA journal_mode = WAL;
+                "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
                 BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
             ))?;
         }
@@ -97,13 +101,13 @@ impl SearchFile {
             let mut stamp =
                 transaction.prepare_cached("INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3, ?4)")?;
             let mut text =
-                transaction.prepare_cached("INSERT OR REPLACE INTO texts (rowid, text) VALUES (?1, ?2)")?;
-            for Entry { job, stamp: of, text: searched, host, zone } in entries {
+                transaction.prepare_cached("INSERT OR REPLACE INTO texts (rowid, keys) VALUES (?1, ?2)")?;
+            for Entry { job, stamp: of, keys, host, zone } in entries {
                 facets::take_away(&transaction, *job)?;
                 let host = facets::add(&transaction, FacetKind::Host, host.as_deref().unwrap_or_default())?;
                 let zone = facets::add(&transaction, FacetKind::Timezone, zone)?;
                 stamp.execute((job.get(), of, host, zone))?;
-                text.execute((job.get(), searched))?;
+                text.execute((job.get(), keys))?;
             }
             let mut stamp = transaction.prepare_cached("DELETE FROM stamps WHERE job = ?1")?;
             let mut text = transaction.prepare_cached("DELETE FROM texts WHERE rowid = ?1")?;
@@ -115,6 +119,23 @@ impl SearchFile {
             }
         }
         Ok(transaction.commit()?)
+    }
+
+    /// Gives pages back that are free and too many, or some of them. Answers whether there are more.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn give_back(&mut self) -> Result<bool, Fault> {
+        let pages = number(&self.connection, "page_count")?;
+        let free = number(&self.connection, "freelist_count")?;
+        if free <= pages / FREE_ONE_IN {
+            return Ok(false);
+        }
+        let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({GIVEN_BACK})"))?;
+        let mut rows = statement.query([])?;
+        // Each step gives one page back.
+        while rows.next()?.is_some() {}
+        Ok(free > GIVEN_BACK)
     }
 
     /// For tests: the file has so many pages at most.
@@ -217,9 +238,13 @@ fn is_empty(connection: &Connection) -> Result<bool, Fault> {
     Ok(connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?)
 }
 
+/// A number that SQLite keeps of the file.
+fn number(connection: &Connection, name: &str) -> rusqlite::Result<u32> {
+    connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+}
+
 fn check(connection: &Connection) -> Result<(), Fault> {
-    let number = |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u32>(0));
-    match (number("application_id")?, number("user_version")?) {
+    match (number(connection, "application_id")?, number(connection, "user_version")?) {
         (APPLICATION, FORMAT) => Ok(()),
         (APPLICATION, other) => Err(Fault::Unusable(format!("it has format {other}; expected {FORMAT}"))),
         _ => Err(Fault::Unusable("it is no search file of Chronos".to_owned())),

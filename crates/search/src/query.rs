@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chronos_state::{JobTexts, TextCondition};
 use chronos_types::TargetUrl;
 
-use crate::document::{self, HOST, WORD, ZONE};
+use crate::document::{self, GAP, Key};
 use crate::fold::folded;
 
 /// A text of fewer characters is looked for at the begins of words.
 const SHORT: usize = 3;
-/// The file is asked for so many triples of characters at most. More make it slower and the answer hardly shorter,
-/// and each job is looked at again.
-const MAX_TRIPLES: usize = 16;
+/// The file is asked for so many keys at most. More make it slower and the answer hardly shorter, and each job is looked
+/// at again.
+const MAX_KEYS: usize = 16;
 
 /// What the texts of a job must be like. Every condition must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,27 +87,26 @@ impl JobQuery {
     /// How the file is asked; none where it cannot help.
     pub(crate) fn expression(&self) -> Option<String> {
         let Self { text, host, timezone, tags } = self;
-        let mut triples = Triples::default();
+        let mut keys = Keys::default();
         match text {
             None => {}
-            // As the begins of words stand there: two marks and two characters.
-            Some(Text { folded, at_begins: true }) if folded.chars().count() == 1 => {
-                triples.add(&format!("{WORD}{WORD}{folded}"));
+            Some(Text { folded, at_begins: true }) => {
+                keys.add(document::begin(&folded.chars().collect::<Vec<_>>()));
             }
-            Some(Text { folded, at_begins: true }) => triples.add(&format!("{WORD}{folded}")),
             // Fewer than three characters give none.
-            Some(Text { folded, at_begins: false }) => triples.add(folded),
+            Some(Text { folded, at_begins: false }) => keys.cover(folded),
         }
         if let Some(host) = host {
-            triples.add(&format!("{HOST}{host}{HOST}"));
+            keys.cover(&document::around(host));
         }
         if let Some(timezone) = timezone {
-            triples.add(&format!("{ZONE}{}{ZONE}", folded(timezone)));
+            keys.add(document::zone(timezone));
         }
         for (key, value) in tags {
-            triples.add(&document::tag(key, value));
+            // None goes from one text to the next.
+            document::tag(key, value).split(GAP).for_each(|part| keys.cover(part));
         }
-        triples.expression()
+        keys.expression()
     }
 }
 
@@ -131,28 +130,29 @@ impl Text {
     }
 }
 
-/// Three characters in a row each.
+/// What the jobs that are asked for are found by.
 #[derive(Default)]
-struct Triples(BTreeSet<String>);
+struct Keys(BTreeSet<Key>);
 
-impl Triples {
-    /// Those of a text that together cover it, or as much of it as there is place for.
-    fn add(&mut self, text: &str) {
-        let characters: Vec<char> = text.chars().collect();
-        let last = characters.len().saturating_sub(3);
-        let starts = (0..last).step_by(3).chain([last]);
-        for triple in starts.filter_map(|at| characters.get(at..at + 3)) {
-            if self.0.len() >= MAX_TRIPLES {
-                return;
-            }
-            self.0.insert(triple.iter().collect());
+impl Keys {
+    fn add(&mut self, key: Key) {
+        if self.0.len() < MAX_KEYS {
+            self.0.insert(key);
+        }
+    }
+
+    /// Adds those of a text that together cover it, or as much of it as there is place for.
+    fn cover(&mut self, text: &str) {
+        let triples = document::triples(text);
+        let last = triples.len().saturating_sub(1);
+        for at in (0..last).step_by(3).chain([last]) {
+            triples.get(at).cloned().into_iter().for_each(|key| self.add(key));
         }
     }
 
     /// All of them, as FTS5 reads it.
     fn expression(&self) -> Option<String> {
-        let quoted: Vec<String> =
-            self.0.iter().map(|triple| format!("\"{}\"", triple.replace('"', "\"\""))).collect();
+        let quoted: Vec<String> = self.0.iter().map(Key::quoted).collect();
         (!quoted.is_empty()).then(|| quoted.join(" AND "))
     }
 }

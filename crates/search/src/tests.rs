@@ -167,7 +167,8 @@ async fn the_file_is_told_apart_by_text_host_zone_and_tag() {
         (JobQuery::new().timezone("europe/berlin".into()), &[3]),
         (JobQuery::new().timezone("UTC".into()).tagged(&team("web")), &[2]),
         (JobQuery::new().text("example").tagged(&team("db")), &[1]),
-        (JobQuery::new().text("example").tagged(&team("d")), &[]),
+        // Which tag it is, the state says.
+        (JobQuery::new().text("example").tagged(&team("d")), &[1]),
     ] {
         let named = among(&search, &query).await;
         assert_eq!(named.into_iter().collect::<Vec<_>>(), expected, "{query:?}");
@@ -296,6 +297,29 @@ async fn a_file_that_cannot_be_read_is_reported_once_and_asked_no_more() {
     file.write(&[entry(1, &texts("same", ""))], &[]).expect("written");
     complete(&search);
     assert_eq!(among(&search, &query).await, BTreeSet::from([1]));
+}
+
+#[test]
+fn pages_that_are_free_are_given_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_search, mut file) = search(directory.path(), &[]);
+    let word = |time: usize, n: i64, place: i64| {
+        format!("word{}", (n * 31 + place * 7_919) * (time as i64 + 3) % 99_991)
+    };
+    let text = |time, n| (0..40).map(|place| word(time, n, place)).collect::<Vec<_>>().join(" ");
+    for time in 0..8 {
+        for portion in 0..4 {
+            let jobs = portion * 200 + 1..portion * 200 + 201;
+            let entries: Vec<_> = jobs.map(|n| entry(n, &texts("job", &text(time, n)))).collect();
+            file.write(&entries, &[]).expect("written");
+        }
+    }
+    while file.give_back().expect("given back") {}
+    let other = rusqlite::Connection::open(directory.path().join("search.db")).expect("the file");
+    let number =
+        |name: &str| -> u32 { other.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).expect(name) };
+    let (pages, free) = (number("page_count"), number("freelist_count"));
+    assert!(pages > 50 && free <= pages / 32, "{free} of {pages} pages are free");
 }
 
 #[test]
