@@ -24,8 +24,12 @@ const BREATH: Duration = Duration::from_millis(2);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Events that are read at once, roughly.
 const PORTION: usize = 1_000;
-/// Jobs that are known by their name and tags. Past that all are looked up anew.
-const MOST_JOBS: usize = 10_000;
+/// What is known of jobs by their names and tags takes so many bytes, roughly: some 50,000 jobs. Past that all are looked
+/// up anew.
+const MOST_KNOWN: usize = 16 << 20;
+/// What a job takes there beside its texts, and each tag.
+const JOB_BYTES: usize = 160;
+const TAG_BYTES: usize = 64;
 
 /// The loop that reads what comes on record.
 #[derive(Debug)]
@@ -38,7 +42,11 @@ pub struct EventFeeder {
 
 /// What is told of jobs, so that it is not looked up for each run.
 #[derive(Debug, Default)]
-pub(super) struct KnownJobs(HashMap<JobSeq, Option<Arc<EventJob>>>);
+pub(super) struct KnownJobs {
+    jobs: HashMap<JobSeq, Option<Arc<EventJob>>>,
+    /// How many bytes that is, roughly.
+    bytes: usize,
+}
 
 /// What a read has found.
 struct Found {
@@ -137,7 +145,7 @@ impl KnownJobs {
         for RecordedEvent { place, at, event } in events {
             let (job, what) = (event.job(), event.what());
             if let (EventType::JobChanged | EventType::JobDeleted, Some(job)) = (what, job) {
-                self.0.remove(&job);
+                self.forget(job);
             }
             if wanted(job) {
                 let known = job.map(|job| self.get(reader, job)).transpose()?.flatten();
@@ -149,14 +157,68 @@ impl KnownJobs {
     }
 
     pub(super) fn get(&mut self, reader: &Reader, job: JobSeq) -> Result<Option<Arc<EventJob>>, StateError> {
-        if let Some(known) = self.0.get(&job) {
+        if let Some(known) = self.jobs.get(&job) {
             return Ok(known.clone());
         }
-        if self.0.len() >= MOST_JOBS {
-            self.0.clear();
-        }
         let found = reader.event_job(job)?.map(Arc::new);
-        self.0.insert(job, found.clone());
+        self.keep(job, found.clone());
         Ok(found)
+    }
+
+    fn keep(&mut self, job: JobSeq, found: Option<Arc<EventJob>>) {
+        let bytes = weight(found.as_deref());
+        if self.bytes + bytes > MOST_KNOWN {
+            *self = Self::default();
+        }
+        self.bytes += bytes;
+        self.jobs.insert(job, found);
+    }
+
+    fn forget(&mut self, job: JobSeq) {
+        if let Some(gone) = self.jobs.remove(&job) {
+            self.bytes -= weight(gone.as_deref());
+        }
+    }
+}
+
+/// How many bytes it takes to know a job, roughly.
+fn weight(job: Option<&EventJob>) -> usize {
+    let texts = job.map_or(0, |job| {
+        let tags = job.tags.iter().map(|(key, value)| key.len() + value.len() + TAG_BYTES);
+        job.name.len() + tags.sum::<usize>()
+    });
+    JOB_BYTES + texts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chronos_types::JobId;
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_jobs_is_bounded_in_bytes() {
+        let job = |name: usize| {
+            let tags = BTreeMap::from([("team".to_owned(), "web".to_owned())]);
+            Some(Arc::new(EventJob { id: JobId::new(0, [0; 10]), name: "n".repeat(name), tags }))
+        };
+        let mut known = KnownJobs::default();
+        let as_many_as_fire = 40_000;
+        for number in 0..as_many_as_fire {
+            known.keep(JobSeq::new(number), job(30));
+        }
+        assert_eq!(known.jobs.len(), 40_000, "none was forgotten");
+        for number in 0..as_many_as_fire {
+            known.keep(JobSeq::new(100_000 + number), job(1_000));
+            assert!(known.bytes <= MOST_KNOWN);
+        }
+        assert!(known.jobs.len() < 40_000);
+        known.keep(JobSeq::new(1), None);
+        for number in known.jobs.keys().copied().collect::<Vec<_>>() {
+            known.forget(number);
+        }
+        assert_eq!(known.bytes, 0);
     }
 }
