@@ -1,12 +1,13 @@
 //! The machine: it opens a state file, applies batches to it, and replaces it as a whole.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use crate::apply;
 use crate::check::{self, Check};
-use crate::command::LogBatch;
+use crate::command::{Command, LogBatch};
 use crate::error::StateError;
 use crate::outcome::Applied;
 use crate::reader::Reader;
@@ -25,6 +26,8 @@ pub struct Machine {
     is_checked: bool,
     /// How many commits the file has seen.
     commits: u64,
+    /// The version of the cluster, once that was asked: to ask the file after each batch costs as much as a row.
+    version: Cell<Option<u32>>,
     /// A planted bug: a failure counts though its node had lost the run to another one.
     takes_lost_word: bool,
 }
@@ -42,7 +45,8 @@ impl Machine {
             check::whole(&connection, path)?;
         }
         let commits = commits::count(&connection)?;
-        Ok(Self { path: path.to_owned(), connection, is_checked, commits, takes_lost_word: false })
+        let (path, version) = (path.to_owned(), Cell::default());
+        Ok(Self { path, connection, is_checked, commits, version, takes_lost_word: false })
     }
 
     /// This machine, with the planted bug where `takes` says so.
@@ -85,6 +89,10 @@ impl Machine {
         commits::set(&transaction, self.commits.saturating_add(1))?;
         transaction.commit()?;
         self.commits = self.commits.saturating_add(1);
+        let mut commands = batches.iter().flat_map(|batch| &batch.batch.items).map(|item| &item.command);
+        if commands.any(|command| matches!(command, Command::RaiseVersion { .. })) {
+            self.version.take();
+        }
         Ok(applied)
     }
 
@@ -93,7 +101,12 @@ impl Machine {
     /// # Errors
     /// The storage failed.
     pub fn version(&self) -> Result<u32, StateError> {
-        schema::version(&self.connection)
+        let version = match self.version.get() {
+            Some(version) => version,
+            None => schema::version(&self.connection)?,
+        };
+        self.version.set(Some(version));
+        Ok(version)
     }
 
     /// Reads one of the consensus layer's notes.
@@ -119,6 +132,7 @@ impl Machine {
     /// # Errors
     /// The storage failed, or the file is not a state that this Chronos can read.
     pub fn replace_with(&mut self, path: &Path, meta: &[(&str, &[u8])]) -> Result<(), StateError> {
+        self.version.take();
         schema::restore(&mut self.connection, path, meta, self.commits.saturating_add(1))?;
         self.commits = self.commits.saturating_add(1);
         Ok(())
