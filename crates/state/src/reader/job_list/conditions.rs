@@ -1,4 +1,4 @@
-//! What is asked of a job, as conditions of SQL on a row of `jobs` that is called `j`.
+//! What is asked of a job, as conditions of SQL.
 
 use chronos_types::{Millis, Status};
 
@@ -23,23 +23,43 @@ pub(super) fn state_of(filter: &JobFilter) -> &'static str {
     }
 }
 
+/// How a statement has the job that it is at.
+#[derive(Clone, Copy)]
+pub(super) enum Job {
+    /// By a row of `jobs` that is called `j`.
+    Row,
+    /// By its number alone, which stands in this column.
+    Number(&'static str),
+}
+
+impl Job {
+    /// The column of its number.
+    pub(super) fn seq(self) -> &'static str {
+        match self {
+            Self::Row => "j.seq",
+            Self::Number(column) => column,
+        }
+    }
+}
+
 /// Everything that is asked of a job, but for its texts and for tags before the number `skip`. What narrow rows say comes
-/// first, because SQLite looks in this order, and an index may give it the job without its wide row.
-pub(super) fn all(list: &JobList, skip: usize, values: &mut Values) -> String {
+/// first, because SQLite looks in this order: the wide row of a job is read last, and only where all else holds.
+pub(super) fn all(list: &JobList, job: Job, skip: usize, values: &mut Values) -> String {
+    let seq = job.seq();
     let JobFilter { enabled: _, tags, not_tags, set, status, failing, late, running, never_ran, texts: _ } =
         &list.filter;
     let mut all = Vec::new();
     let mut carries = |(key, value): &(String, String), not: &str| {
         let (key, value) = (values.add(key.clone()), values.add(value.clone()));
         format!(
-            "{not} EXISTS (SELECT 1 FROM tags u WHERE u.key = {key} AND u.value = {value} AND u.seq = j.seq)"
+            "{not} EXISTS (SELECT 1 FROM tags u WHERE u.key = {key} AND u.value = {value} AND u.seq = {seq})"
         )
     };
     all.extend(tags.iter().skip(skip).map(|tag| carries(tag, "")));
     all.extend(not_tags.iter().map(|tag| carries(tag, "NOT")));
     if let Some(set) = set {
         let set = values.add(set.clone());
-        all.push(format!("EXISTS (SELECT 1 FROM job_sets o WHERE o.job = j.seq AND o.name = {set})"));
+        all.push(format!("EXISTS (SELECT 1 FROM job_sets o WHERE o.job = {seq} AND o.name = {set})"));
     }
     let before = late.map(|_| values.add(late_before(list))).unwrap_or_default();
     let mut is = |wanted: Option<bool>, condition: &dyn Fn() -> String| match wanted {
@@ -48,12 +68,12 @@ pub(super) fn all(list: &JobList, skip: usize, values: &mut Values) -> String {
         None => {}
     };
     let stats =
-        |condition: &str| format!("EXISTS (SELECT 1 FROM job_stats s WHERE s.job = j.seq AND {condition})");
+        |condition: &str| format!("EXISTS (SELECT 1 FROM job_stats s WHERE s.job = {seq} AND {condition})");
     let open = |condition: &str| {
         let open = open!("e.");
         format!(
             "EXISTS (SELECT 1 FROM executions e INDEXED BY executions_open
-            WHERE e.job = j.seq AND {open} AND {condition})"
+            WHERE e.job = {seq} AND {open} AND {condition})"
         )
     };
     is(status.map(|_| true), &|| stats(&format!("s.last_status = {}", status.map_or(0, Status::code))));
@@ -62,8 +82,12 @@ pub(super) fn all(list: &JobList, skip: usize, values: &mut Values) -> String {
     is(*running, &|| open(&format!("e.status = {}", Status::Running.code())));
     is(*late, &|| {
         let begins = open(&format!("e.status = {} AND e.fire_at < {before}", Status::Pending.code()));
-        format!("{begins} OR EXISTS (SELECT 1 FROM due w WHERE w.seq = j.seq AND w.at < {before})")
+        format!("{begins} OR EXISTS (SELECT 1 FROM due w WHERE w.seq = {seq} AND w.at < {before})")
     });
-    all.push(state_of(&list.filter).to_owned());
+    let state = state_of(&list.filter);
+    all.push(match job {
+        Job::Row => state.to_owned(),
+        Job::Number(seq) => format!("EXISTS (SELECT 1 FROM jobs j WHERE j.seq = {seq} AND {state})"),
+    });
     all.join(" AND ")
 }

@@ -13,8 +13,9 @@ use crate::reader::{cost, page};
 use crate::run::JobSeq;
 use crate::stored::code::{Code as _, disabled_job, open};
 
-/// So many jobs are collected and sorted. To look at each takes some microseconds, on every page.
-const MOST: usize = 5_000;
+/// So many jobs are collected and sorted. To look at each takes 3 µs, on every page. Where there are more, a page along the
+/// order finds its 50 sooner: of 2,000 among 100,000 jobs, it looks at 2,500.
+const MOST: usize = 2_000;
 
 impl Reader {
     /// The jobs that a condition leaves, in no order, where one of them leaves few: all others are none of those that are
@@ -101,7 +102,8 @@ impl Reader {
     ) -> Result<Vec<JobPlace>, StateError> {
         let mut values = Values::default();
         let jobs = values.add(numbers(jobs.iter().copied()));
-        let (order, fits) = (orders::key(list.order), conditions::all(list, 0, &mut values));
+        let (order, fits) =
+            (orders::key(list.order), conditions::all(list, conditions::Job::Row, 0, &mut values));
         let sql = format!(
             "SELECT j.seq, {order} FROM json_each({jobs}) c CROSS JOIN jobs j ON j.seq = c.value WHERE {fits}"
         );

@@ -4,6 +4,7 @@
 //! The indexes are named where there is a choice, since the order must be theirs: a statement that sorts looks at
 //! everything first.
 
+use super::conditions::Job;
 use super::{JobFilter, JobKey, JobList, JobOrder, JobPlace, conditions};
 use crate::reader::page::Values;
 use crate::run::JobSeq;
@@ -21,66 +22,62 @@ pub(super) fn key(order: JobOrder) -> &'static str {
     }
 }
 
-/// How an order is gone along: the tables, what holds for the rows that have a place in it, and the columns of the index
-/// in front of the number of the job.
+/// How an order is gone along: the table, what holds for the rows that have a place in it, the column of the index in
+/// front of the number of the job, and that.
 struct Index {
     from: &'static str,
     holds: &'static str,
     key: Option<&'static str>,
-    seq: &'static str,
+    job: Job,
 }
 
 fn index(order: JobOrder) -> Index {
-    let (from, holds, key, seq) = match order {
-        JobOrder::Created => ("jobs j", "TRUE", None, "j.seq"),
-        JobOrder::Name => ("jobs j", "j.name IS NOT NULL", Some("j.name"), "j.seq"),
-        JobOrder::NextRun => (
-            "due d INDEXED BY due_at CROSS JOIN jobs j ON j.seq = d.seq",
-            "d.at IS NOT NULL",
-            Some("d.at"),
-            "d.seq",
-        ),
-        JobOrder::LastRun => (
-            "job_stats s INDEXED BY job_stats_last_run CROSS JOIN jobs j ON j.seq = s.job",
-            "TRUE",
-            Some("s.last_run"),
-            "s.job",
-        ),
+    let (from, holds, key, job) = match order {
+        JobOrder::Created => ("jobs j", "TRUE", None, Job::Row),
+        JobOrder::Name => ("jobs j", "j.name IS NOT NULL", Some("j.name"), Job::Row),
+        JobOrder::NextRun => {
+            ("due d INDEXED BY due_at", "d.at IS NOT NULL", Some("d.at"), Job::Number("d.seq"))
+        }
+        JobOrder::LastRun => {
+            ("job_stats r INDEXED BY job_stats_last_run", "TRUE", Some("r.last_run"), Job::Number("r.job"))
+        }
         JobOrder::Failures => (
-            "job_stats s INDEXED BY job_stats_failures CROSS JOIN jobs j ON j.seq = s.job",
-            "s.failures > 0",
-            Some("s.failures"),
-            "s.job",
+            "job_stats r INDEXED BY job_stats_failures",
+            "r.failures > 0",
+            Some("r.failures"),
+            Job::Number("r.job"),
         ),
-        JobOrder::PausedAt => (
-            "pauses p INDEXED BY pauses_at CROSS JOIN jobs j ON j.seq = p.job",
-            "TRUE",
-            Some("p.paused_at"),
-            "p.job",
-        ),
+        JobOrder::PausedAt => {
+            ("pauses p INDEXED BY pauses_at", "TRUE", Some("p.paused_at"), Job::Number("p.job"))
+        }
         JobOrder::Duration => (
-            "job_stats s INDEXED BY job_stats_duration CROSS JOIN jobs j ON j.seq = s.job",
-            "s.duration IS NOT NULL",
-            Some("s.duration"),
-            "s.job",
+            "job_stats r INDEXED BY job_stats_duration",
+            "r.duration IS NOT NULL",
+            Some("r.duration"),
+            Job::Number("r.job"),
         ),
     };
-    Index { from, holds, key, seq }
+    Index { from, holds, key, job }
 }
 
 /// Along the jobs that have a place in the order, behind one of them.
 pub(super) fn ordered(list: &JobList, after: Option<&JobPlace>) -> (String, Values) {
-    let Index { mut from, holds, key, mut seq } = index(list.order);
+    let Index { from, holds, key, mut job } = index(list.order);
+    let mut from = from.to_owned();
     let (mut values, mut holds, mut skip) = (Values::default(), holds.to_owned(), 0);
     let is_by_creation = list.order == JobOrder::Created;
     // Of these orders the narrowest index can be followed: that of a tag, else that of the state.
     if let (true, Some((key, value))) = (is_by_creation, list.filter.tags.first()) {
-        (from, seq, skip) = ("tags t CROSS JOIN jobs j ON j.seq = t.seq", "t.seq", 1);
+        (from, job, skip) = ("tags t".to_owned(), Job::Number("t.seq"), 1);
         let (key, value) = (values.add(key.clone()), values.add(value.clone()));
         holds = format!("t.key = {key} AND t.value = {value}");
     } else if is_by_creation && list.filter.enabled.is_some() {
-        from = "jobs j INDEXED BY jobs_state";
+        from = "jobs j INDEXED BY jobs_state".to_owned();
         holds = conditions::state_of(&list.filter).to_owned();
+    }
+    let seq = job.seq();
+    if list.filter.texts.is_some() && !matches!(job, Job::Row) {
+        from.push_str(&format!(" CROSS JOIN jobs j ON j.seq = {seq}"));
     }
     let (beyond, down) = if list.is_reversed { ("<", " DESC") } else { (">", "") };
     let behind = match after {
@@ -99,12 +96,12 @@ pub(super) fn ordered(list: &JobList, after: Option<&JobPlace>) -> (String, Valu
             }
         }
     };
-    let fits = conditions::all(list, skip, &mut values);
+    let fits = conditions::all(list, job, skip, &mut values);
     let searched = searched(&list.filter);
     let order = key.map_or(String::new(), |key| format!("{key}{down}, "));
     let shown = key.unwrap_or("NULL");
     let sql = format!(
-        "SELECT j.seq, {shown}, ({fits}) IS TRUE{searched} FROM {from}
+        "SELECT {seq}, {shown}, ({fits}) IS TRUE{searched} FROM {from}
         WHERE {holds}{behind} ORDER BY {order}{seq}{down}"
     );
     (sql, values)
@@ -117,7 +114,7 @@ pub(super) fn rest(list: &JobList, after: Option<&JobPlace>) -> Option<(String, 
     }
     let mut values = Values::default();
     let after = values.add(after.map_or(JobSeq::default(), |after| after.seq).get());
-    let fits = conditions::all(list, 0, &mut values);
+    let fits = conditions::all(list, Job::Row, 0, &mut values);
     let (key, searched) = (key(list.order), searched(&list.filter));
     // Only jobs that are disabled or enabled stand in the index of that.
     let (from, holds) = match list.filter.enabled {
@@ -135,7 +132,7 @@ pub(super) fn rest(list: &JobList, after: Option<&JobPlace>) -> Option<(String, 
 pub(super) fn one(list: &JobList) -> (String, Values) {
     let mut values = Values::default();
     let job = values.add(0);
-    let fits = conditions::all(list, 0, &mut values);
+    let fits = conditions::all(list, Job::Row, 0, &mut values);
     let searched = searched(&list.filter);
     (format!("SELECT j.seq, NULL, ({fits}) IS TRUE{searched} FROM jobs j WHERE j.seq = {job}"), values)
 }
