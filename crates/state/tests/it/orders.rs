@@ -109,7 +109,8 @@ impl Jobs {
                     let reported = match what {
                         6 => begun(1, at),
                         7 => failed(1, at, None),
-                        _ => took(at, 10 * by.unsigned_abs()),
+                        // The index follows what jobs took to within a bucket: these are an octave apart.
+                        _ => took(at, 10 << by),
                     };
                     self.world.done(at + 100, report(&fire, reported));
                     if what == 6 {
