@@ -31,7 +31,7 @@ pub use filter::EventFilter;
 pub use hub::EventHub;
 pub use listening::{Heard, Listening, ResetReason};
 pub use queue::Closed;
-pub use told::{ClusterEvent, News, Told};
+pub use told::{ClusterEvent, News, Portion, Told};
 
 /// The shortest time between two digests, and the longest.
 pub const DIGEST_EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];

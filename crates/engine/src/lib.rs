@@ -56,7 +56,7 @@ pub use engine::Engine;
 pub use error::{ChangeError, LoopError, MembershipError, NotFound, ReadError, Unavailable, WriteError};
 pub use events::{
     Closed, ClusterEvent, ClusterWatch, DIGEST_EVERY, Digest, EventFeeder, EventFilter, EventHub, EventId,
-    Events, Heard, Listen, Listening, News, ResetReason, Told,
+    Events, Heard, Listen, Listening, News, Portion, ResetReason, Told,
 };
 pub use executions::{ExecutionSearch, Executions};
 pub use explanation::{Change, Explanation};

@@ -30,6 +30,17 @@ fn is_among<T: Ord>(wanted: &BTreeSet<T>, value: Option<T>) -> bool {
 }
 
 impl EventFilter {
+    /// Whether every event is wanted.
+    pub(super) fn is_none(&self) -> bool {
+        let Self { types, statuses, triggers, error_kinds, tags, job } = self;
+        types.is_empty()
+            && statuses.is_empty()
+            && triggers.is_empty()
+            && error_kinds.is_empty()
+            && tags.is_empty()
+            && job.is_none()
+    }
+
     /// Whether an event is wanted, as far as its job need not be known.
     pub(super) fn may_want(&self, event: &Event) -> bool {
         match event {

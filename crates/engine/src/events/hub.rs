@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
 use super::filter::EventFilter;
 use super::metrics::EventMetrics;
-use super::queue::{Closed, Queue};
-use super::told::{HeldCount, Told};
+use super::queue::{Closed, Handed, Queue};
+use super::told::{HeldCount, Portion, Told};
 
 /// So many listen at a time.
 pub(super) const MOST_LISTENERS: usize = 1_024;
@@ -164,22 +164,29 @@ impl EventHub {
         }
         let position = listeners.position;
         let is_new = |told: &&Arc<Told>| told.place.is_some_and(|place| place > position);
-        let new: Vec<_> = told.iter().filter(is_new).collect();
+        let new: Vec<_> = told.iter().filter(is_new).cloned().collect();
+        let new = Arc::new(Portion::new(new));
         let mut slow = Vec::new();
         for number in &listeners.any {
             let Some(listener) = listeners.all.get(number) else { continue };
-            let wanted =
-                new.iter().filter(|told| listener.filter.wants(&told.news)).map(|told| Arc::clone(told));
-            let mut wanted = wanted.peekable();
-            if wanted.peek().is_some() && !listener.queue.put(wanted) {
+            let has_room = if new.told().is_empty() {
+                true
+            } else if listener.filter.is_none() {
+                listener.queue.put([Handed::All(Arc::clone(&new))])
+            } else {
+                let wanted = new.told().iter().filter(|told| listener.filter.wants(&told.news));
+                let mut wanted = wanted.map(|told| Handed::One(Arc::clone(told))).peekable();
+                wanted.peek().is_none() || listener.queue.put(wanted)
+            };
+            if !has_room {
                 slow.push(*number);
             }
         }
-        for told in &new {
+        for told in new.told() {
             let Some((job, _)) = told.job() else { continue };
             for number in listeners.by_job.get(&job).into_iter().flatten() {
                 let Some(listener) = listeners.all.get(number) else { continue };
-                if listener.filter.wants(&told.news) && !listener.queue.put([Arc::clone(told)]) {
+                if listener.filter.wants(&told.news) && !listener.queue.put([Handed::One(Arc::clone(told))]) {
                     slow.push(*number);
                 }
             }
@@ -197,7 +204,7 @@ impl EventHub {
         let mut slow = Vec::new();
         for number in &listeners.any {
             let Some(listener) = listeners.all.get(number) else { continue };
-            if listener.filter.wants(&told.news) && !listener.queue.put([Arc::clone(told)]) {
+            if listener.filter.wants(&told.news) && !listener.queue.put([Handed::One(Arc::clone(told))]) {
                 slow.push(*number);
             }
         }
@@ -307,8 +314,12 @@ mod tests {
     }
 
     fn waiting(subscription: &Subscription) -> Vec<u64> {
-        let told = subscription.queue.take(usize::MAX).expect("it is not closed");
-        told.iter().map(|told| told.place.expect("a place").index).collect()
+        let handed = subscription.queue.take(usize::MAX).expect("it is not closed");
+        let told = handed.iter().flat_map(|handed| match handed {
+            Handed::One(told) => std::slice::from_ref(told),
+            Handed::All(portion) => portion.told(),
+        });
+        told.map(|told| told.place.expect("a place").index).collect()
     }
 
     #[test]

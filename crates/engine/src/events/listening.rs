@@ -14,8 +14,8 @@ use super::digest::{Digest, Digester};
 use super::feeder::KnownJobs;
 use super::filter::EventFilter;
 use super::hub::{EventHub, Subscription};
-use super::queue::Closed;
-use super::told::{HeldCount, Told};
+use super::queue::{Closed, Handed};
+use super::told::{HeldCount, Portion, Told};
 
 /// After so long without a word comes one that says nothing but where the listener is.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -36,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub enum Heard {
     /// An event.
     Event(Arc<Told>),
+    /// Several, all that there were.
+    Portion(Arc<Portion>),
     /// Events summed up.
     Digest(Digest),
     /// Something may be missing: it goes on from this place, which is the present.
@@ -163,6 +165,7 @@ impl Listening {
         for one in heard {
             match one {
                 Heard::Event(told) => digest.add(&told),
+                Heard::Portion(portion) => portion.told().iter().for_each(|told| digest.add(told)),
                 // A place is told with what was summed up before it.
                 Heard::Place(_) if !digest.is_empty() => {}
                 other => {
@@ -269,17 +272,34 @@ impl Listening {
             return Ok(Vec::new());
         }
         let mut heard = Vec::with_capacity(waiting.len());
-        for told in waiting {
-            match told.place {
-                Some(place) if place <= self.passed => {}
-                Some(place) => {
-                    self.passed = place;
-                    heard.push(Heard::Event(told));
+        for handed in waiting {
+            match handed {
+                Handed::One(told) => self.hear(&told, &mut heard),
+                // It may begin with what was read in the record.
+                Handed::All(portion) if portion.told().first().is_some_and(|first| self.knows(first)) => {
+                    portion.told().iter().for_each(|told| self.hear(told, &mut heard));
                 }
-                None => heard.push(Heard::Event(told)),
+                Handed::All(portion) => {
+                    let last = portion.told().last().and_then(|last| last.place);
+                    self.passed = last.unwrap_or(self.passed);
+                    heard.push(Heard::Portion(portion));
+                }
             }
         }
         Ok(heard)
+    }
+
+    /// Whether an event was told already.
+    fn knows(&self, told: &Told) -> bool {
+        told.place.is_some_and(|place| place <= self.passed)
+    }
+
+    /// Tells an event that was not told yet.
+    fn hear(&mut self, told: &Arc<Told>, heard: &mut Vec<Heard>) {
+        if !self.knows(told) {
+            self.passed = told.place.unwrap_or(self.passed);
+            heard.push(Heard::Event(Arc::clone(told)));
+        }
     }
 
     async fn newest(&self) -> Result<Option<EventPlace>, Closed> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::told::Told;
+use super::told::{Portion, Told};
 
 /// So many events wait for one who listens.
 pub(super) const MOST_WAITING: usize = 4_096;
@@ -27,6 +27,24 @@ pub enum Closed {
     Stopping,
 }
 
+/// What is handed over.
+#[derive(Clone, Debug)]
+pub(super) enum Handed {
+    /// One event of those that were read together.
+    One(Arc<Told>),
+    /// All of them.
+    All(Arc<Portion>),
+}
+
+impl Handed {
+    fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::All(portion) => portion.told().len(),
+        }
+    }
+}
+
 /// What waits for one who listens.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -36,7 +54,9 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    told: VecDeque<Arc<Told>>,
+    handed: VecDeque<Handed>,
+    /// How many events these are.
+    count: usize,
     closed: Option<Closed>,
 }
 
@@ -46,11 +66,14 @@ impl Queue {
     }
 
     /// Adds events. Answers whether there is room for them; without, nobody hears of any more.
-    pub(super) fn put(&self, told: impl IntoIterator<Item = Arc<Told>>) -> bool {
+    pub(super) fn put(&self, handed: impl IntoIterator<Item = Handed>) -> bool {
         let mut waiting = self.lock();
         if waiting.closed.is_none() {
-            waiting.told.extend(told);
-            if waiting.told.len() > MOST_WAITING {
+            for one in handed {
+                waiting.count += one.count();
+                waiting.handed.push_back(one);
+            }
+            if waiting.count > MOST_WAITING {
                 drop(waiting);
                 self.close(Closed::Slow);
                 return false;
@@ -66,25 +89,34 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.closed.get_or_insert(why);
         // Freed after the lock.
-        let told = std::mem::take(&mut waiting.told);
+        waiting.count = 0;
+        let handed = std::mem::take(&mut waiting.handed);
         drop(waiting);
-        drop(told);
+        drop(handed);
         self.news.notify_one();
     }
 
-    /// How many wait.
+    /// How many events wait.
     pub(super) fn len(&self) -> usize {
-        self.lock().told.len()
+        self.lock().count
     }
 
-    /// What waits now.
-    pub(super) fn take(&self, most: usize) -> Result<Vec<Arc<Told>>, Closed> {
+    /// What waits now: `most` events at most, or one portion of them.
+    pub(super) fn take(&self, most: usize) -> Result<Vec<Handed>, Closed> {
         let mut waiting = self.lock();
         if let Some(why) = waiting.closed {
             return Err(why);
         }
-        let count = waiting.told.len().min(most);
-        Ok(waiting.told.drain(..count).collect())
+        let (mut taken, mut count) = (Vec::new(), 0);
+        while let Some(next) = waiting.handed.front() {
+            count += next.count();
+            if count > most && !taken.is_empty() {
+                break;
+            }
+            waiting.count -= next.count();
+            taken.extend(waiting.handed.pop_front());
+        }
+        Ok(taken)
     }
 
     /// Resolves when something may have come.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use chronos_state::{Event, EventJob, EventPlace, ExecutionEvent, JobEvent, JobSeq, OperationEvent};
 use chronos_types::{EventType, JobId, Millis, NodeName};
 
@@ -70,6 +71,30 @@ impl Told {
             News::Execution(event, job) => Some((event.job, job.as_ref().map(|job| job.id))),
             News::Operation(_) | News::Cluster(_) => None,
         }
+    }
+}
+
+/// Events that were read together, for those who listen for all there are. What is sent of them is written once.
+#[derive(Debug)]
+pub struct Portion {
+    told: Vec<Arc<Told>>,
+    text: OnceLock<Bytes>,
+}
+
+impl Portion {
+    pub(super) fn new(told: Vec<Arc<Told>>) -> Self {
+        Self { told, text: OnceLock::new() }
+    }
+
+    /// The events, in order.
+    #[must_use]
+    pub fn told(&self) -> &[Arc<Told>] {
+        &self.told
+    }
+
+    /// As it is sent: written once, for all who listen.
+    pub fn text(&self, write: impl FnOnce(&[Arc<Told>]) -> Bytes) -> Bytes {
+        self.text.get_or_init(|| write(&self.told)).clone()
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chronos_api::{
     ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, OperationEvent, StreamEvent,
 };
-use chronos_engine::{Digest, EventId, Heard, News, ResetReason, Told};
+use chronos_engine::{Digest, EventId, Heard, News, Portion, ResetReason, Told};
 use chronos_state::EventPlace;
 use chronos_types::{Status, format_rfc3339};
 
@@ -15,10 +15,18 @@ pub(super) const OPENING: &[u8] = b"retry: 2000\n\n";
 
 /// What was heard, as it is sent.
 pub(super) fn of(cluster: &str, heard: &[Heard]) -> Bytes {
+    if let [Heard::Portion(portion)] = heard {
+        return text_of(cluster, portion);
+    }
     let mut out = Vec::with_capacity(512 * heard.len());
     for one in heard {
         match one {
-            Heard::Event(told) => out.extend_from_slice(told.text(|told| event(cluster, told))),
+            Heard::Event(told) => out.extend_from_slice(told.text(|told| {
+                let mut out = Vec::with_capacity(512);
+                event(&mut out, cluster, told);
+                out
+            })),
+            Heard::Portion(portion) => out.extend_from_slice(&text_of(cluster, portion)),
             Heard::Digest(summed) => write(&mut out, cluster, summed.place, &digest(summed)),
             Heard::Reset(why, place) => write(&mut out, cluster, Some(*place), &reset(*why)),
             Heard::Place(place) => {
@@ -31,7 +39,15 @@ pub(super) fn of(cluster: &str, heard: &[Heard]) -> Bytes {
     out.into()
 }
 
-fn event(cluster: &str, told: &Told) -> Vec<u8> {
+fn text_of(cluster: &str, portion: &Portion) -> Bytes {
+    portion.text(|all| {
+        let mut out = Vec::with_capacity(512 * all.len());
+        all.iter().for_each(|told| event(&mut out, cluster, told));
+        out.into()
+    })
+}
+
+fn event(out: &mut Vec<u8>, cluster: &str, told: &Told) {
     let (kind, time) = (told.what().as_str().to_owned(), format_rfc3339(told.at));
     let event = match &told.news {
         News::Execution(event, job) => StreamEvent::Execution(ExecutionEvent {
@@ -68,9 +84,7 @@ fn event(cluster: &str, told: &Told) -> Vec<u8> {
             node: event.node.as_ref().map(ToString::to_string),
         }),
     };
-    let mut out = Vec::with_capacity(512);
-    write(&mut out, cluster, told.place, &event);
-    out
+    write(out, cluster, told.place, &event);
 }
 
 fn digest(summed: &Digest) -> StreamEvent {
