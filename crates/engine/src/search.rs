@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chronos_env::Seldom;
+use chronos_env::{Ended, Seldom, Worker};
 use chronos_search::{Changed, Due, Entry, Fault, Search, SearchFile, Walk};
 use chronos_state::{JobSeq, Reader, StateError};
 use tokio::time::Instant;
@@ -23,11 +23,11 @@ const COMPARED: usize = 2_000;
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// The loop that feeds the search file.
-#[derive(Debug)]
 pub struct SearchFeeder {
     services: Services,
     search: Search,
-    file: Option<SearchFile>,
+    file: Worker<Option<SearchFile>>,
+    is_open: bool,
     full: Seldom,
 }
 
@@ -41,13 +41,18 @@ enum FeedError {
     NotMade(Fault),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 impl SearchFeeder {
     /// The loop, with what it works with.
-    #[must_use]
-    pub fn new(services: Services, search: Search) -> Self {
-        Self { services, search, file: None, full: Seldom::default() }
+    ///
+    /// # Errors
+    /// The operating system cannot start a thread.
+    pub fn new(services: Services, search: Search) -> std::io::Result<Self> {
+        let file = Worker::spawn(&services.env, "search-feed", None, || {})?;
+        Ok(Self { services, search, file, is_open: false, full: Seldom::default() })
     }
 
     /// Feeds for as long as the node runs.
@@ -60,6 +65,8 @@ impl SearchFeeder {
                 // It works half of the time at most.
                 Ok(Tick::More) => tokio::time::sleep(begun.elapsed()).await,
                 Ok(Tick::Idle(())) => self.search.wait().await,
+                // It panicked. A loop that ends ends the node, and says which one it was.
+                Err(FeedError::Ended(_)) => return,
                 Err(error) => self.failed(&error).await,
             }
         }
@@ -69,11 +76,10 @@ impl SearchFeeder {
     async fn tick(&mut self) -> Result<Tick, FeedError> {
         let due = self.search.due(PORTION);
         if matches!(due, Some(Due::Anew)) {
-            self.file = None;
             self.open(true).await?;
             return Ok(Tick::More);
         }
-        if self.file.is_none() {
+        if !self.is_open {
             self.open(false).await?;
         }
         match due {
@@ -92,17 +98,20 @@ impl SearchFeeder {
     /// Opens the file, or makes it anew.
     async fn open(&mut self, anew: bool) -> Result<(), FeedError> {
         let path = self.search.path().to_owned();
-        let open = move || if anew { SearchFile::anew(&path) } else { SearchFile::open(&path) };
-        let opened = self.services.env.blocking(open).await;
-        let opened = match opened {
-            Ok(file) => file,
+        self.is_open = false;
+        let open = move |file: &mut Option<SearchFile>| {
+            *file = None;
+            *file = Some(if anew { SearchFile::anew(&path) } else { SearchFile::open(&path) }?);
+            Ok::<_, Fault>(())
+        };
+        match self.file.call(open).await? {
+            Ok(()) => self.is_open = true,
             Err(why) if anew => {
                 self.search.unusable();
                 return Err(FeedError::NotMade(why));
             }
             Err(why) => return Err(why.into()),
-        };
-        self.file = Some(opened);
+        }
         // Whoever reads opens it again, and asks nothing of it until it is compared.
         self.search.another_file();
         Ok(())
@@ -144,21 +153,16 @@ impl SearchFeeder {
         Ok(count)
     }
 
-    /// Does something with the file, away from the async threads.
+    /// Does something with the file, on its thread.
     async fn with_file<T: Send + 'static>(
-        &mut self,
+        &self,
         work: impl FnOnce(&mut SearchFile) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, FeedError> {
-        let Some(mut file) = self.file.take() else {
-            return Err(Fault::Unusable("it is not open".to_owned()).into());
+        let work = move |file: &mut Option<SearchFile>| match file {
+            Some(file) => work(file),
+            None => Err(Fault::Unusable("it is not open".to_owned())),
         };
-        let work = move || {
-            let done = work(&mut file);
-            (file, done)
-        };
-        let (file, done) = self.services.env.blocking(work).await;
-        self.file = Some(file);
-        Ok(done?)
+        Ok(self.file.call(work).await??)
     }
 
     /// Something went wrong: says so, and waits where waiting may help.
@@ -173,7 +177,7 @@ impl SearchFeeder {
                 self.full.say(|| tracing::warn!(%file, %error, "the search file is left alone for a while"));
                 tokio::time::sleep(PAUSE).await;
             }
-            FeedError::State(error) => {
+            FeedError::State(_) | FeedError::Ended(_) => {
                 self.full.say(|| tracing::warn!(%error, "the search file waits for the state"));
                 tokio::time::sleep(PAUSE).await;
             }

@@ -152,6 +152,8 @@ impl Node {
             search.clone(),
             wording,
         );
+        let search = SearchFeeder::new(background.clone(), search)
+            .map_err(|error| StartError(format!("no thread for the search file: {error}")))?;
         let running = vec![
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
@@ -159,7 +161,7 @@ impl Node {
             loops.start("pauses", Pauses::new(background.clone()).run()),
             loops.start("remainders", Remainders::new(background.clone(), remains).run()),
             loops.start("timetable", TimetableKeeper::new(background.clone(), timetable).run()),
-            loops.start("search", SearchFeeder::new(background.clone(), search).run()),
+            loops.start("search", search.run()),
             loops.start("events", EventFeeder::new(for_events, events.clone()).run()),
             loops.start("cluster-events", ClusterWatch::new(services.clone(), replica.clone(), events).run()),
             loops.start(

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::jobs::scattered;
 use super::load::Loader;
-use super::memory::CHECK;
-use super::proc::Cpu;
+use super::proc::{Cpu, Spent};
 use super::server::{Server, Surroundings, free_addresses};
 use super::sink::Sink;
 use super::table::{Row, Table};
@@ -41,14 +40,17 @@ pub async fn run(other: &Path, load: Load) -> Result<Table> {
     let sink = Sink::start()?;
     let loads_within = loads_within(&sink, load.jobs)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
+    let (mut once, mut others_once) = (Cpu::default(), Cpu::default());
     for turn in 0..load.turns {
         // Each is the first of its turn as often as the other.
         for is_own in [turn % 2 == 0, turn % 2 == 1] {
             let binary = if is_own { None } else { Some(other.to_owned()) };
-            let cpu = measure(&sink, binary, load, loads_within).await?;
+            let Turn { cpu, once: this } = measure(&sink, binary, load, loads_within).await?;
             let name = if is_own { "this build" } else { "the other" };
             eprintln!("turn {} of {}, {name}: {cpu}", turn + 1, load.turns);
-            if is_own { &mut own } else { &mut others }.push(cpu);
+            let (costs, sum) = if is_own { (&mut own, &mut once) } else { (&mut others, &mut others_once) };
+            costs.push(cpu);
+            *sum = sum.and(this);
         }
     }
     let Load { jobs, rate, seconds, turns } = load;
@@ -72,11 +74,21 @@ pub async fn run(other: &Path, load: Load) -> Result<Table> {
     ratios.sort_unstable_by(f64::total_cmp);
     let (least, most) = (percentile(&ratios, 0.0), percentile(&ratios, 1.0));
     table.tell("ratio of a turn, least to most", format!("{least:.3} to {most:.3}"), "");
+    let a_turn = |all: Cpu| format!("{:.2} s of CPU a turn", all.total() / 1e6 / turns as f64);
+    table.tell("check, search file and timetable, not counted above", a_turn(once), a_turn(others_once));
     Ok(table)
 }
 
-/// What a fire costs a build, in microseconds of CPU.
-async fn measure(sink: &Sink, binary: Option<PathBuf>, load: Load, loads_within: Duration) -> Result<Cpu> {
+/// What one server used.
+struct Turn {
+    /// For a fire, in microseconds.
+    cpu: Cpu,
+    /// For what is done once after its start, in all.
+    once: Cpu,
+}
+
+/// Measures a build once.
+async fn measure(sink: &Sink, binary: Option<PathBuf>, load: Load, loads_within: Duration) -> Result<Turn> {
     let Load { jobs, rate, seconds, .. } = load;
     sink.reset().await?;
     let directory = data_directory()?;
@@ -92,17 +104,15 @@ async fn measure(sink: &Sink, binary: Option<PathBuf>, load: Load, loads_within:
     let from = start + COLD_MS;
     let until = from + i64::try_from(seconds * 1_000)?;
     sleep_until_ms(from).await;
-    // The check of a large state is not what a fire costs.
-    let (cpu, check) = (Cpu::of(server.pid())?, Cpu::of_threads(server.pid(), CHECK)?);
+    let before = Spent::by(server.pid())?;
     sleep_until_ms(until).await;
-    let check = Cpu::of_threads(server.pid(), CHECK)?.since(check).at_least_nothing();
-    let cpu = Cpu::of(server.pid())?.since(cpu).since(check);
+    let spent = Spent::by(server.pid())?.since(before);
     let fired = sink.report_of(from, until).await?.distinct;
     let due = u64::try_from(rate * seconds)?;
     if fired * 100 < due * 99 {
         return Err(format!("{fired} of {due} have fired").into());
     }
-    Ok(cpu.per(fired))
+    Ok(Turn { cpu: spent.firing.per(fired), once: spent.once })
 }
 
 /// Loads the jobs into a state that any build can open.

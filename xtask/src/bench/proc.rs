@@ -21,14 +21,14 @@ impl Cpu {
         Ok(Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?)?.1)
     }
 
-    /// What those threads of a process have used so far that have this name and are there.
-    pub fn of_threads(pid: u32, name: &str) -> Result<Self> {
+    /// What those threads of a process have used so far that have one of these names and are there.
+    pub fn of_threads(pid: u32, names: &[&str]) -> Result<Self> {
         let mut sum = Self::default();
         for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
             // One that ends meanwhile is not there.
             let Ok(text) = std::fs::read_to_string(thread?.path().join("stat")) else { continue };
             let (found, cpu) = Self::parse(&text)?;
-            if found == name {
+            if names.contains(&found) {
                 sum = sum.and(cpu);
             }
         }
@@ -71,6 +71,36 @@ impl Cpu {
     /// Program and kernel together.
     pub fn total(self) -> f64 {
         self.user_us + self.system_us
+    }
+}
+
+/// What a server has used so far, apart by what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// For fires, and for whatever else goes on all the time.
+    pub firing: Cpu,
+    /// By [`ONCE`].
+    pub once: Cpu,
+}
+
+/// The threads that go through all jobs of a server once after it has started: for the check of a large state, for
+/// the search file, and for the timetable of the coming 48 hours. That is not what a fire costs. How much of it falls
+/// into the time in which fires are measured goes by how long loading took and by how many jobs there are, so
+/// counted in it made the figure move from machine to machine.
+const ONCE: [&str; 3] = ["state-check", "search-feed", "read-background"];
+
+impl Spent {
+    /// What a server has used so far.
+    pub fn by(pid: u32) -> Result<Self> {
+        let once = Cpu::of_threads(pid, &ONCE)?;
+        Ok(Self { firing: Cpu::of(pid)?.since(once), once })
+    }
+
+    /// What was used since an earlier look. Of a thread that ended meanwhile, all is counted for the fires.
+    pub fn since(self, earlier: Self) -> Self {
+        let once = self.once.since(earlier.once).at_least_nothing();
+        let all = self.firing.and(self.once).since(earlier.firing.and(earlier.once));
+        Self { firing: all.since(once), once }
     }
 }
 
@@ -122,8 +152,8 @@ mod tests {
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || spin(stopped)).unwrap();
         let own = std::process::id();
         // It is counted in ticks, so it is there once it has run for one.
-        while Cpu::of_threads(own, name).unwrap().total() == 0.0 {}
-        assert_eq!(Cpu::of_threads(own, "nobody").unwrap().total(), 0.0);
+        while Cpu::of_threads(own, &[name]).unwrap().total() == 0.0 {}
+        assert_eq!(Cpu::of_threads(own, &["nobody"]).unwrap().total(), 0.0);
         stop.send(()).unwrap();
         thread.join().unwrap();
     }
