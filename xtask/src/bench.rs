@@ -110,6 +110,12 @@ pub enum Bench {
         /// For how many seconds.
         #[arg(long, default_value_t = 10)]
         seconds: usize,
+        /// Another build's `chronos`, which takes turns with this one: jobs one by one only.
+        #[arg(long, value_name = "BINARY")]
+        against: Option<PathBuf>,
+        /// How often each of the two is measured.
+        #[arg(long, default_value_t = 10, requires = "against")]
+        turns: usize,
     },
     /// Three nodes against one: the highest rate, CPU per fire, how runs spread.
     Cluster {
@@ -239,7 +245,10 @@ async fn measure(bench: &Bench) -> Result<Table> {
         Bench::Fire { rate, seconds, .. } => fire::run(rate, seconds).await,
         Bench::Burst { jobs } => burst::run(jobs).await,
         Bench::Memory { jobs, rate, seconds } => memory::run(jobs, rate, seconds).await,
-        Bench::Create { clients, seconds } => create::run(clients, seconds).await,
+        Bench::Create { clients, seconds, against: Some(ref other), turns } => {
+            create::against::run(other, create::against::Load { clients, seconds, turns }).await
+        }
+        Bench::Create { clients, seconds, .. } => create::run(clients, seconds).await,
         Bench::Cluster { rate, step_seconds } => cluster::run(rate, step_seconds).await,
         Bench::Snapshot { jobs, executions } => snapshot::run(jobs, executions).await,
         Bench::Disk { jobs, minutes, step_seconds } => disk::run(jobs, minutes, step_seconds).await,

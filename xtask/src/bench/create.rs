@@ -1,6 +1,8 @@
 //! Jobs created a second, each durable before it is acknowledged, against what bare SQLite
 //! commits durably; and jobs that are written together, against those that are created one by one.
 
+pub mod against;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
