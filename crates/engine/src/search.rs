@@ -1,4 +1,5 @@
-//! Keeps the search file as the state is: a portion after the other, on threads that nothing else waits for.
+//! Keeps the search file as the state is: a portion after the other, on a thread that nothing waits for and that steps back
+//! where others want the cores.
 //!
 //! What goes wrong with the file costs nothing but time: it is made anew, or left alone for a while, and meanwhile
 //! whoever searches goes along the jobs of the state.
@@ -51,7 +52,7 @@ impl SearchFeeder {
     /// # Errors
     /// The operating system cannot start a thread.
     pub fn new(services: Services, search: Search) -> std::io::Result<Self> {
-        let file = Worker::spawn(&services.env, "search-feed", None, || {})?;
+        let file = Worker::spawn_in_background(&services.env, "search-feed", None, || {})?;
         Ok(Self { services, search, file, is_open: false, full: Seldom::default() })
     }
 

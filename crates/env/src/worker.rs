@@ -85,6 +85,19 @@ impl<T: Send + 'static> Worker<T> {
         Self::spawn_behind(None, env, name, value, died)
     }
 
+    /// As [`Worker::spawn`], for work that nobody waits for: the node's other threads have the cores first.
+    ///
+    /// # Errors
+    /// The operating system cannot start a thread.
+    pub fn spawn_in_background(
+        env: &Env,
+        name: &str,
+        value: T,
+        died: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start(None, step_back, env, name, value, died)
+    }
+
     /// As [`Worker::spawn`], for a value that waits where it finds the disk full.
     ///
     /// # Errors
@@ -93,12 +106,22 @@ impl<T: Send + 'static> Worker<T> {
         gate: impl Into<Option<Box<dyn Gate>>>,
         env: &Env,
         name: &str,
+        value: T,
+        died: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start(gate.into(), || {}, env, name, value, died)
+    }
+
+    fn start(
+        gate: Option<Box<dyn Gate>>,
+        begin: impl FnOnce() + Send + 'static,
+        env: &Env,
+        name: &str,
         mut value: T,
         died: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<Self> {
         if let Blocking::Inline(disk) = env.workers().clone() {
             let (jobs, mut inbox) = tasks::unbounded_channel::<Job<T>>();
-            let gate = gate.into();
             tokio::spawn(async move {
                 let _watch = DeathWatch(Some(died));
                 while let Some(job) = inbox.recv().await {
@@ -130,6 +153,7 @@ impl<T: Send + 'static> Worker<T> {
         let (jobs, inbox) = mpsc::channel::<Job<T>>();
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _watch = DeathWatch(Some(died));
+            begin();
             while let Ok(job) = inbox.recv() {
                 match job {
                     Job::Run(work) | Job::Write(work) => work(&mut value),
@@ -199,6 +223,13 @@ impl<T: Send + 'static> Worker<T> {
             let _ = ended.await;
         }
     }
+}
+
+/// Gives the calling thread a tenth of the share that others have where there are not cores enough for all.
+fn step_back() {
+    // Elsewhere it would be the whole process. Where it is not allowed, all are equal.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 struct DeathWatch<F: FnOnce()>(Option<F>);
