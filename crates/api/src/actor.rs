@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// Who asked for something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
-    /// `anonymous` (a client that does not say who it is) or `system` (Chronos itself).
+    /// `anonymous` (a client that does not say who it is), `system` (Chronos itself) or `key` (a key of the API).
     #[schema(example = "anonymous")]
     pub kind: String,
     /// Its identifier, where it has one.

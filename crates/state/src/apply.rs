@@ -10,6 +10,7 @@ pub(crate) mod events;
 mod insert;
 mod job;
 mod job_stats;
+mod keys;
 mod lookups;
 mod missed;
 mod open_runs;
@@ -26,6 +27,7 @@ mod record;
 mod remainder;
 mod report;
 mod rollups;
+mod sessions;
 mod sets;
 mod skips;
 mod trigger;
@@ -92,6 +94,7 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
         Command::EndPauses(ends) => pauses::end_by_themselves(context, ends),
         Command::Skip(skip) => skips::skip(context, skip, by),
         Command::Operation(word) => operation::word(context, word, by),
+        Command::Keys(word) => keys::word(context, word, by),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

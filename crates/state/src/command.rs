@@ -4,6 +4,7 @@ mod batch;
 mod class;
 mod clock;
 mod compare;
+mod keys;
 mod operation;
 mod pause;
 mod plan;
@@ -23,6 +24,11 @@ pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
 pub use clock::{Anew, ClockWord, DueAnew};
 pub use compare::{Compare, KeyValue, RowKey};
+pub use keys::{
+    BeginSession, ConfiguredKey, CreateKey, KEYS_SINCE, KeyUse, KeyWord, MAX_KEYS, MAX_SESSIONS,
+    MAX_SESSIONS_OF_KEY, NodeKeys,
+};
+pub(crate) use keys::{MAX_NODES, MAX_USES, SESSIONS_AT_ONCE};
 pub(crate) use operation::FORGOTTEN_AT_ONCE;
 pub use operation::{
     BeginOperation, BulkAction, Cursor, Filter, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, MAX_OPERATIONS,
@@ -106,6 +112,8 @@ pub enum Command {
     Skip(SkipRuns),
     /// Say something of an operation.
     Operation(OperationWord),
+    /// Say something of keys.
+    Keys(KeyWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -140,6 +148,7 @@ impl Command {
             | Self::Clock(_)
             | Self::Compare(_) => FIRST,
             Self::PutJobs(_) | Self::PruneSet(_) => SETS_SINCE,
+            Self::Keys(_) => KEYS_SINCE,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 3,
@@ -165,6 +174,7 @@ impl Command {
             Self::Skip(_) => SKIPPED_AT_ONCE,
             Self::Clock(word) => word.rows(),
             Self::Operation(word) => word.rows(),
+            Self::Keys(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
             Self::Reassign(reassign) => reassign.runs.len() + MAX_ALONG,
             // How many keys are that old is not known.
@@ -196,6 +206,7 @@ impl Command {
             Self::Clock(ClockWord::Anew(anew)) => 60 * anew.due.len() + 10 * anew.runs.len(),
             Self::Compare(compare) => compare.weight(),
             Self::Operation(word) => word.weight(),
+            Self::Keys(word) => word.weight(),
             Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,

@@ -24,6 +24,8 @@ pub struct Applied {
     /// The jobs that were created, changed or deleted, one for each time. Whoever keeps something about jobs reads
     /// them again.
     pub changed: Vec<JobSeq>,
+    /// Whether keys or sessions were made or ended. Whoever asks clients for them reads them again.
+    pub keys: bool,
     /// How many events it has put on record.
     pub events: usize,
     /// What this node has in the rows that the batch has compared, where it has any compared.
@@ -222,6 +224,13 @@ pub enum Refusal {
     OperationMovedOn,
     /// As many operations are under way as may be.
     TooManyOperations {
+        /// How many.
+        most: usize,
+    },
+    /// There is no such key, or it is over.
+    NoSuchKey,
+    /// As many keys are on record as may be, and none of them is over.
+    TooManyKeys {
         /// How many.
         most: usize,
     },

@@ -16,6 +16,7 @@ pub(crate) mod execution;
 pub(crate) mod figures;
 pub(crate) mod histogram;
 pub(crate) mod hosts;
+pub(crate) mod key;
 pub(crate) mod omit;
 pub(crate) mod operation;
 pub(crate) mod overrides;

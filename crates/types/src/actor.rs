@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::choice::choice;
-use crate::{Trigger, clip};
+use crate::{KeyId, KeyName, Trigger, clip};
 
 choice! {
     /// What kind of actor asks.
@@ -12,6 +12,8 @@ choice! {
         Anonymous "anonymous",
         /// Chronos itself, by its schedules and its policies.
         System "system",
+        /// A key of the API.
+        Key "key",
     }
 }
 
@@ -42,6 +44,13 @@ impl By {
     #[must_use]
     pub fn anonymous(address: Option<IpAddr>, note: Option<Note>) -> Self {
         Self { actor: Actor { kind: ActorKind::Anonymous, id: None, name: None, address }, note }
+    }
+
+    /// A key of the API.
+    #[must_use]
+    pub fn key(id: KeyId, name: &KeyName, address: Option<IpAddr>, note: Option<Note>) -> Self {
+        let (id, name) = (Some(id.to_string()), Some(name.as_str().to_owned()));
+        Self { actor: Actor { kind: ActorKind::Key, id, name, address }, note }
     }
 
     /// Chronos itself.

@@ -40,6 +40,8 @@ pub(super) struct Context<'a> {
     pub(super) version: Cell<Option<u32>>,
     /// The jobs that were created, changed or deleted.
     pub(super) changed: Vec<JobSeq>,
+    /// Whether keys or sessions were made or ended.
+    pub(super) keys: bool,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
@@ -99,6 +101,7 @@ impl<'a> Context<'a> {
             ended: Vec::new(),
             version: Cell::default(),
             changed: Vec::new(),
+            keys: false,
             is_any_withdrawn: Cell::default(),
             is_any_remainder: Cell::default(),
             is_any_skip: Cell::default(),
@@ -120,8 +123,8 @@ impl<'a> Context<'a> {
         let events = self.events.close(&self)?;
         self.open_runs.close(self.db)?;
         self.rollups.close(self.db, self.at)?;
-        let Self { at, effects, ended, changed, .. } = self;
-        Ok(Applied { at, effects, ended, changed, events, ..Applied::default() })
+        let Self { at, effects, ended, changed, keys, .. } = self;
+        Ok(Applied { at, effects, ended, changed, keys, events, ..Applied::default() })
     }
 }
 

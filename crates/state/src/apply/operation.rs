@@ -1,7 +1,7 @@
 //! Operations: they are made, go on in steps, and end. What a step does with a target is what a client could have asked
 //! for, and is judged in the same way. What is refused is counted, and the first of it kept with the reason.
 
-use chronos_types::{By, EventType, Millis, OperationId};
+use chronos_types::{Actor, ActorKind, By, EventType, Millis, OperationId};
 use rusqlite::Row;
 
 use super::context::Context;
@@ -194,6 +194,21 @@ fn cancel(context: &Context<'_>, id: OperationId, by: Option<&By>) -> Result<Out
     progress.store(context)?;
     progress.tell(context, EventType::OperationCancelled);
     Ok(Outcome::Operation { id })
+}
+
+/// Ends the operations that a key asked for and that are under way.
+pub(super) fn cancel_of(context: &mut Context<'_>, key: &str, by: Option<&By>) -> Result<(), StateError> {
+    let sql = "SELECT id FROM operation_progress WHERE ended_at IS NULL ORDER BY id";
+    let mut statement = context.db.prepare_cached(sql)?;
+    let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
+    drop(statement);
+    for id in ids.into_iter().map(OperationId::from_bytes) {
+        let is_of_key = |actor: &Actor| actor.kind == ActorKind::Key && actor.id.as_deref() == Some(key);
+        if frozen(context, id)?.by.is_some_and(|by| is_of_key(&by.actor)) {
+            cancel(context, id, by)?;
+        }
+    }
+    Ok(())
 }
 
 fn load(context: &Context<'_>, id: OperationId) -> Result<Option<Progress>, StateError> {

@@ -1,6 +1,6 @@
 //! [`Class`]: which commands go before which on their way into the log.
 
-use super::{ClockWord, Command, OperationWord};
+use super::{ClockWord, Command, KeyWord, OperationWord};
 
 /// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,8 @@ impl Command {
             | Self::Skip(_) => Class::Api,
             Self::Operation(OperationWord::Begin(_) | OperationWord::Cancel { .. }) => Class::Api,
             Self::Operation(OperationWord::Step(_)) => Class::Bulk,
+            Self::Keys(KeyWord::Used { .. }) => Class::Bulk,
+            Self::Keys(_) => Class::Api,
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
             // can be as much as there are jobs.
             Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,

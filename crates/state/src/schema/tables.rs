@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::format;
 use crate::command::{
-    AUTHORS_SINCE, EVENTS_SINCE, FIRST, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE, SETS_SINCE, STATS_SINCE,
-    VERSION,
+    AUTHORS_SINCE, EVENTS_SINCE, FIRST, KEYS_SINCE, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE, SETS_SINCE,
+    STATS_SINCE, VERSION,
 };
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -268,6 +268,51 @@ CREATE TABLE overrides (
 );
 ";
 
+/// What version 2 brings of keys.
+pub(super) const KEYS: &str = "
+-- Keys of the API. hash: the SHA-256 of the token. role: see stored/code.rs. created_by, revoked_by: JSON.
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  role INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  per_second INTEGER,
+  revoked_at INTEGER,
+  created_by TEXT,
+  revoked_by TEXT,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Keys of configurations that are denied, and by whom, as JSON.
+CREATE TABLE denied_keys (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, denied_by TEXT, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The beginning of the hour in which a key was used last.
+CREATE TABLE key_uses (
+  id TEXT PRIMARY KEY, hour INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Which keys the configuration of each node has, as JSON, without their hashes.
+CREATE TABLE node_keys (
+  node TEXT PRIMARY KEY, at INTEGER NOT NULL, keys TEXT NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Sessions of browsers, each of which stands for a key.
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_key ON sessions (key, created_at, id);
+CREATE INDEX sessions_expires_at ON sessions (expires_at, id);
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -278,11 +323,13 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 27] = [
+pub(crate) const REPLICATED: [Table; 32] = [
+    Table { name: "api_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "caught_up", key: &["id"], since: STATS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
+    Table { name: "denied_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "due", key: &["seq"], since: FIRST },
     Table { name: "events", key: &["place"], since: EVENTS_SINCE },
     Table { name: "executions", key: &["seq"], since: FIRST },
@@ -290,7 +337,9 @@ pub(crate) const REPLICATED: [Table; 27] = [
     Table { name: "job_sets", key: &["job"], since: SETS_SINCE },
     Table { name: "job_stats", key: &["job"], since: STATS_SINCE },
     Table { name: "jobs", key: &["seq"], since: FIRST },
+    Table { name: "key_uses", key: &["id"], since: KEYS_SINCE },
     Table { name: "keys", key: &["key"], since: FIRST },
+    Table { name: "node_keys", key: &["node"], since: KEYS_SINCE },
     Table { name: "open_runs", key: &["node"], since: FIRST },
     Table { name: "operation_errors", key: &["operation", "nr"], since: OPERATIONS_SINCE },
     Table { name: "operation_progress", key: &["id"], since: OPERATIONS_SINCE },
@@ -300,6 +349,7 @@ pub(crate) const REPLICATED: [Table; 27] = [
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },
     Table { name: "rollups", key: &["step", "start"], since: STATS_SINCE },
+    Table { name: "sessions", key: &["id"], since: KEYS_SINCE },
     Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
     Table { name: "skips", key: &["job"], since: PAUSES_SINCE },
     Table { name: "tags", key: &["key", "value", "seq"], since: FIRST },

@@ -4,7 +4,7 @@
 //! condition of its partial indexes. No other file may write the number of a status or of a job's state.
 //! The tests below check that, and that the conditions match the numbers.
 
-use chronos_types::{ActorKind, ErrorKind, EventType, Status, Trigger};
+use chronos_types::{ActorKind, ErrorKind, EventType, Role, Status, Trigger};
 
 /// The numbers of an enum's values. They are on the disk for ever: append, never reorder.
 pub(crate) trait Code: Sized + Copy + PartialEq + 'static {
@@ -52,7 +52,11 @@ impl Code for ErrorKind {
 }
 
 impl Code for ActorKind {
-    const ORDER: &'static [Self] = &[Self::Anonymous, Self::System];
+    const ORDER: &'static [Self] = &[Self::Anonymous, Self::System, Self::Key];
+}
+
+impl Code for Role {
+    const ORDER: &'static [Self] = &[Self::Viewer, Self::Operator, Self::Editor, Self::Admin];
 }
 
 /// Those of an entry of the log. What is told of the cluster is in no entry.

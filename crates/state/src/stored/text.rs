@@ -4,7 +4,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use chronos_types::{ExecutionId, JobId, OperationId, Trigger};
+use chronos_types::{ExecutionId, JobId, KeyId, OperationId, Role, TokenHash, Trigger};
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
@@ -24,7 +24,7 @@ macro_rules! ids {
         }
     })* };
 }
-ids!(JobId, ExecutionId, OperationId);
+ids!(JobId, ExecutionId, OperationId, KeyId);
 
 impl Text for Trigger {
     fn from_text(text: &str) -> Result<Self, String> {
@@ -33,6 +33,27 @@ impl Text for Trigger {
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Text for Role {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Text for TokenHash {
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let hex: String = self.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&hex)
     }
 }
 
