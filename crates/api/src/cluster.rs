@@ -34,6 +34,10 @@ pub struct ClusterStatus {
     pub storage: ClusterStorage,
     /// All members.
     pub nodes: Vec<ClusterNode>,
+    /// Where the keys in the configurations of the members are not the same, in whole sentences. Nothing is wrong where
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys_differ: Vec<String>,
 }
 
 /// A member of the cluster.

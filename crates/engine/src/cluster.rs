@@ -12,6 +12,7 @@ use chronos_replica::{ChangeError, MemberReport, MemberStatus, NodeReport, RaftS
 use chronos_types::{Actor, By, NodeName, Note, clip};
 use futures::future::join_all;
 
+use crate::access::{KeyRing, differences};
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
 use crate::read::Consistency;
@@ -34,6 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub struct Cluster {
     services: Services,
     replica: Replica,
+    ring: KeyRing,
     held: Held,
     backups: Backups,
 }
@@ -59,6 +61,8 @@ pub struct ClusterStatus {
     pub time: TimeStatus,
     /// What the state of this node takes.
     pub storage: StorageStatus,
+    /// Where the keys in the configurations of the members are not the same, in whole sentences.
+    pub keys_differ: Vec<String>,
 }
 
 /// What the state takes on the disk.
@@ -103,10 +107,15 @@ impl Cluster {
     ///
     /// # Errors
     /// The directory cannot be read, or a backup not removed.
-    pub async fn new(services: Services, replica: Replica, data_dir: &Path) -> std::io::Result<Self> {
+    pub async fn new(
+        services: Services,
+        replica: Replica,
+        ring: KeyRing,
+        data_dir: &Path,
+    ) -> std::io::Result<Self> {
         let backups = Backups::open(data_dir, services.env.clone())?;
         let held = Held::of(&services.store).await;
-        Ok(Self { services, replica, backups, held })
+        Ok(Self { services, replica, ring, backups, held })
     }
 
     /// How the cluster and each of its nodes are. It is told without the disk where that does not answer.
@@ -126,7 +135,9 @@ impl Cluster {
         let (in_use, time) = self.held.look(&self.services.store, self.replica.stands_still()).await?;
         let storage = StorageStatus { in_use, bound: quota.bound(), is_reached: quota.reached().is_some() };
         let time = self.time(time);
-        Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage })
+        let names: Vec<_> = members.iter().map(|member| member.status.name.clone()).collect();
+        let keys_differ = differences(&self.ring.nodes(), &names);
+        Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage, keys_differ })
     }
 
     /// Has the node at an address join. Answers once it has what this node has applied now, with the member and

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chronos_search::Search;
 
+use crate::access::{KeyRing, Keys};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::executions::Executions;
@@ -36,6 +37,8 @@ pub struct Engine {
     pub upcoming: Upcoming,
     /// Of what was done.
     pub statistics: Statistics,
+    /// Of who may ask.
+    pub keys: Keys,
     /// Of the nodes, and of all they remember.
     pub cluster: Cluster,
     /// Of this node.
@@ -45,6 +48,7 @@ pub struct Engine {
 impl Engine {
     /// The use cases, with what they work with.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is a part of a node, and none belongs to another")]
     pub fn new(
         services: &Services,
         timetable: TimetableHandle,
@@ -53,6 +57,7 @@ impl Engine {
         readiness: Readiness,
         search: Search,
         wording: Arc<dyn Wording>,
+        ring: KeyRing,
     ) -> Self {
         let jobs = Jobs::new(services.clone(), search.clone());
         let executions = Executions::new(services.clone(), search.clone());
@@ -66,6 +71,7 @@ impl Engine {
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),
             statistics: Statistics::new(services.clone()),
+            keys: Keys::new(services.clone(), ring),
             cluster,
             readiness,
         }

@@ -21,6 +21,9 @@ pub enum NotFound {
     /// The operation, by the text that was given as its id.
     #[error("there is no operation {:?}", clip(.0))]
     Operation(String),
+    /// The key, by the text that was given as its id.
+    #[error("there is no key {:?}", clip(.0))]
+    Key(String),
     /// The version of a job.
     #[error("there is no version {:?} of job {:?}", clip(version), clip(job))]
     Version {

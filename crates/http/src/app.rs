@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use chronos_engine::Engine;
+use chronos_types::Role;
 use chronos_webhook::Tester;
 
+use crate::access::Access;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
@@ -22,6 +24,17 @@ pub struct App {
     pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
     /// The path at which metrics are read.
     pub metrics_path: String,
+    /// Whether anybody may read them, also where clients are asked for keys.
+    pub metrics_are_open: bool,
+    /// Whether the API is served by TLS.
+    pub is_tls: bool,
+}
+
+impl App {
+    /// Who may read the metrics.
+    pub(crate) fn metrics_access(&self) -> Access {
+        if self.metrics_are_open { Access::Open } else { Access::Of(Role::Viewer) }
+    }
 }
 
 /// As each page has it.

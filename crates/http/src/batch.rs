@@ -23,7 +23,8 @@ use crate::query::NoQuery;
 use crate::{jobs, respond};
 use difference::Difference;
 
-const PATH: &str = "/api/v1/jobs/batch";
+/// A job may be called so, too.
+pub(crate) const PATH: &str = "/api/v1/jobs/batch";
 /// Bad fields that are listed of one job.
 const MAX_ERRORS: usize = 10;
 /// Bytes of all differences and bad fields that are listed in one answer: most have far less.
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// others go on. In a dry run nothing is done.
 #[utoipa::path(
     post, path = "/api/v1/jobs/batch", tag = "jobs", operation_id = "putJobs",
+    security(("key" = ["editor"])),
     params(
         RepeatKey,
         NoteHeader,

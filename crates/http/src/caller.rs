@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use chronos_engine::Principal;
 use chronos_types::{By, Invalid, Note, clip};
 use utoipa::IntoParams;
 
@@ -13,8 +14,18 @@ use crate::problem::ApiError;
 /// What a client says of a change, in a header of this name.
 const NOTE: &str = "Chronos-Note";
 
-/// Who sends a request, and what they say of it.
+/// Who sends a request, and what they say of it: as it is put on record.
 pub(crate) struct Caller(pub(crate) By);
+
+/// The same in its parts, for a page that goes by who it is.
+pub(crate) struct Asker {
+    /// Who it is, and what they may do.
+    pub(crate) principal: Principal,
+    /// Where they ask from.
+    pub(crate) address: Option<IpAddr>,
+    /// What they say.
+    pub(crate) note: Option<Note>,
+}
 
 /// The header of what changes something.
 #[derive(IntoParams)]
@@ -43,12 +54,33 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
+impl ClientAddress {
+    /// The address.
+    pub(crate) fn get(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
-        Ok(Self(By::anonymous(address, note(&parts.headers)?)))
+        let principal = parts.extensions.get::<Principal>().cloned();
+        Ok(Self {
+            // The layer around all pages puts it there. What came by another way may do nothing.
+            principal: principal.unwrap_or_else(Principal::nobody),
+            address: parts.extensions.get::<ClientAddress>().map(|address| address.get()),
+            note: note(&parts.headers)?,
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Asker { principal, address, note } = Asker::from_request_parts(parts, state).await?;
+        Ok(Self(principal.by(address, note)))
     }
 }
 

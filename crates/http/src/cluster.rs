@@ -39,14 +39,25 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Say how the cluster and each of its nodes are.
 #[utoipa::path(
     get, path = "/api/v1/cluster/status", tag = "cluster", operation_id = "getClusterStatus",
+    security(("key" = ["viewer"])),
     responses(
         (status = 200, description = "The cluster, as this node sees it", body = ClusterStatus),
         Problems<{ READ }>,
     )
 )]
 async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiError> {
-    let engine::ClusterStatus { id, node: own, leader, term, committed, version, members, time, storage } =
-        app.engine.cluster.status().await?;
+    let engine::ClusterStatus {
+        id,
+        node: own,
+        leader,
+        term,
+        committed,
+        version,
+        members,
+        time,
+        storage,
+        keys_differ,
+    } = app.engine.cluster.status().await?;
     let StorageStatus { in_use, bound, is_reached } = storage;
     let status = ClusterStatus {
         cluster_id: id,
@@ -58,6 +69,7 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
         time: cluster_time(time),
         storage: ClusterStorage { bytes_in_use: in_use, max_bytes: bound, refuses_growth: is_reached },
         nodes: members.into_iter().map(node).collect(),
+        keys_differ,
     };
     Ok(respond::json(StatusCode::OK, &status))
 }
@@ -104,6 +116,7 @@ fn node(member: Member) -> ClusterNode {
 /// Take in a node that waits for it. Answered when it has everything, and a vote where one is due.
 #[utoipa::path(
     post, path = "/api/v1/cluster/nodes", tag = "cluster", operation_id = "addNode",
+    security(("key" = ["admin"])),
     params(NoteHeader),
     request_body = AddNodeRequest,
     responses(
@@ -126,6 +139,7 @@ async fn add(
 /// Remove a node, there or not. Answered when it is no member any more.
 #[utoipa::path(
     delete, path = "/api/v1/cluster/nodes/{id}", tag = "cluster", operation_id = "removeNode",
+    security(("key" = ["admin"])),
     params(
         ("id" = String, Path, description = "The node's name", example = "chronos-4"),
         NoteHeader,
@@ -148,6 +162,7 @@ async fn remove(
 /// Have another node lead: the one named, or, where nothing is sent, any. Answered when it does.
 #[utoipa::path(
     post, path = "/api/v1/cluster/transfer-leadership", tag = "cluster", operation_id = "transferLeadership",
+    security(("key" = ["admin"])),
     params(NoteHeader),
     request_body = Option<TransferRequest>,
     responses(
@@ -170,6 +185,7 @@ async fn transfer(
 /// Say that the cluster's time is right though it jumped, or have it set back to the clock of the leader.
 #[utoipa::path(
     post, path = "/api/v1/cluster/clock", tag = "cluster", operation_id = "setClock",
+    security(("key" = ["admin"])),
     params(NoteHeader),
     request_body = ClockRequest,
     responses(
@@ -194,6 +210,7 @@ async fn clock(
 /// Take a backup: one file with all jobs, versions and executions, as this node has them now.
 #[utoipa::path(
     get, path = "/api/v1/cluster/backup", tag = "cluster", operation_id = "takeBackup",
+    security(("key" = ["admin"])),
     params(
         Fresh,
     ),

@@ -47,6 +47,12 @@ codes! {
     BodyIncomplete: BAD_REQUEST "body_incomplete",
         "The body broke off",
         "the request body could not be read to its end";
+    Unauthenticated: UNAUTHORIZED "unauthenticated",
+        "No key is shown, or one that is not known, was revoked, or has expired",
+        "the key or the session is not known, was revoked, or has expired";
+    Forbidden: FORBIDDEN "forbidden",
+        "The key may not do it; `WWW-Authenticate` says which role may",
+        "this needs the role editor, and the key has the role viewer";
     NotFound: NOT_FOUND "not_found",
         "There is nothing at this path, as one that is not UTF-8",
         "there is nothing at /api/v1/jobs/%FF; the API is described at /api/docs/";
@@ -62,6 +68,9 @@ codes! {
     OperationNotFound: NOT_FOUND "operation_not_found",
         "No operation has this id, or it is not kept any more",
         "there is no operation \"019ab2c4-5d6e-7f80-9a0b-1c2d3e4f5a6b\"";
+    KeyNotFound: NOT_FOUND "key_not_found",
+        "No key has this id",
+        "there is no key \"5f0c1e7a9b3d2468\"";
     NodeNotFound: NOT_FOUND "node_not_found",
         "No member has this name",
         "there is no node chronos-4";
@@ -89,6 +98,9 @@ codes! {
     TooManyOperations: CONFLICT "too_many_operations",
         "As many operations are under way as may be",
         "16 operations are under way, which is as many as may be: wait until one is over, or cancel one";
+    TooManyKeys: CONFLICT "too_many_keys",
+        "As many keys are on record as may be, and none of them is over",
+        "1000 keys are on record, which is as many as may be: revoke one first";
     Unreadable: CONFLICT "unreadable",
         "What is on record and needed for this cannot be read",
         "what is on record and needed for this cannot be read; write the job anew";
@@ -125,6 +137,9 @@ codes! {
     IdempotencyKeyReused: UNPROCESSABLE_ENTITY "idempotency_key_reused",
         "The `Idempotency-Key` was used with another request",
         "this Idempotency-Key was used with another request; expected the same path and body, or a new key";
+    TooManyRequests: TOO_MANY_REQUESTS "too_many_requests",
+        "The key is used more often than its `per_second` says, or too many keys that are not good come from an address",
+        "the key may send 50 requests a second to this node; come again later";
     HeadTooLarge: REQUEST_HEADER_FIELDS_TOO_LARGE "head_too_large",
         "The URL and the headers have more than 32 KiB, or 100 fields",
         "the request has 120 header fields; expected at most 100";

@@ -69,16 +69,20 @@ pub(crate) struct Problems<const CODES: Codes>;
 
 impl<const CODES: Codes> IntoResponses for Problems<CODES> {
     fn responses() -> BTreeMap<String, RefOr<Described>> {
-        let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
-        for code in Code::ALL.iter().filter(|code| (CODES | ALWAYS) & code.only() != 0) {
-            by_status.entry(code.status().as_u16()).or_default().push(*code);
-        }
-        let listed = by_status.into_iter().map(|(status, codes)| (status.to_string(), answer(&codes).into()));
         // What a later release adds is a problem too.
         let other =
             ResponseBuilder::new().description("It was not done").content(MEDIA_TYPE, content()).build();
-        listed.chain([("default".to_owned(), other.into())]).collect()
+        answers(CODES | ALWAYS).chain([("default".to_owned(), other.into())]).collect()
     }
+}
+
+/// The answers with these codes, by their statuses.
+pub(crate) fn answers(codes: Codes) -> impl Iterator<Item = (String, RefOr<Described>)> {
+    let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+    for code in Code::ALL.iter().filter(|code| codes & code.only() != 0) {
+        by_status.entry(code.status().as_u16()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), answer(&codes).into()))
 }
 
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -95,12 +99,23 @@ fn answer(codes: &[Code]) -> Described {
         content.examples.insert(code.as_str().to_owned(), RefOr::Ref(example));
     }
     let answer = ResponseBuilder::new().description(lines.join("\n\n")).content(MEDIA_TYPE, content);
-    let is_for_now = codes.iter().all(|code| code.status().as_u16() == 503);
+    let asks_for_key = codes.contains(&Code::Unauthenticated) || codes.contains(&Code::Forbidden);
+    let is_for_now = codes.iter().all(|code| matches!(code.status().as_u16(), 429 | 503));
     if is_for_now {
         answer.header(header::RETRY_AFTER.as_str(), retry_after()).build()
+    } else if asks_for_key {
+        answer.header(header::WWW_AUTHENTICATE.as_str(), challenge()).build()
     } else {
         answer.build()
     }
+}
+
+fn challenge() -> utoipa::openapi::header::Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+        .description(Some("How to show a key (RFC 6750, section 3)"))
+        .example(Some("Bearer realm=\"chronos\"".into()))
+        .build()
 }
 
 fn retry_after() -> utoipa::openapi::header::Header {

@@ -23,6 +23,10 @@ const DOCUMENT: &str = "/api/v1/openapi.json";
 const POLICY: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
+/// Where both are. Anybody may read them: they say nothing of what this node has, and a browser that opens a page shows no
+/// key.
+pub(crate) const OPEN: [&str; 4] = [DOCUMENT, "/api/docs", "/api/docs/", "/api/docs/{*file}"];
+
 /// The description of the API, and the page.
 pub(crate) fn routes(document: &OpenApi) -> Router<Shared> {
     let document = Text::new("application/json", respond::bytes(document));

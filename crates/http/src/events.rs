@@ -53,6 +53,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// says how far all was told.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", operation_id = "listenEvents",
+    security(("key" = ["viewer"])),
     params(
         LastEventId,
         ("last_event_id" = Option<String>, Query, description = "The same, for clients that cannot set a header; the header counts where both are given", example = "0a1b2c3d4e5f60718293a4b5c6d7e8f9-4711-0"),

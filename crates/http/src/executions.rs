@@ -69,6 +69,7 @@ struct ExecutionFilters {
 /// List a job's executions, newest first.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}/executions", tag = "executions", operation_id = "listJobExecutions",
+    security(("key" = ["viewer"])),
     params(
         JobPath,
         ExecutionFilters,
@@ -95,6 +96,7 @@ async fn list(
 /// that is.
 #[utoipa::path(
     get, path = "/api/v1/executions", tag = "executions", operation_id = "listExecutions",
+    security(("key" = ["viewer"])),
     params(
         ("job" = Option<String>, Query, description = "Id or name: only those of this job", example = "nightly-report"),
         ExecutionFilters,
@@ -114,6 +116,7 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
 /// Get an execution of a job. Where it did not succeed, it says what happened and what to do.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}/executions/{id}", tag = "executions", operation_id = "getJobExecution",
+    security(("key" = ["viewer"])),
     params(
         ExecutionPath,
         Fresh,
@@ -136,6 +139,7 @@ async fn get(
 /// Get an execution. Where it did not succeed, it says what happened and what to do.
 #[utoipa::path(
     get, path = "/api/v1/executions/{id}", tag = "executions", operation_id = "getExecution",
+    security(("key" = ["viewer"])),
     params(
         ExecutionIdPath,
         Fresh,

@@ -27,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// List the commonest tags, hosts, time zones or sets of jobs, with how many jobs have each.
 #[utoipa::path(
     get, path = "/api/v1/facets", tag = "jobs", operation_id = "listFacets",
+    security(("key" = ["viewer"])),
     params(
         ("of" = String, Query, description = "Of what: `tag`, `host`, `timezone` or `set`", example = "tag"),
     ),

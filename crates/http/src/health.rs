@@ -19,6 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Whether the process is alive.
 #[utoipa::path(
     get, path = "/health", tag = "node", operation_id = "getHealth",
+    security(()),
     responses((status = 200, description = "It answers, so it is", body = Health), Problems<0>)
 )]
 async fn health() -> Response {
@@ -28,6 +29,7 @@ async fn health() -> Response {
 /// Whether the node does its part: it has a leader, and space on its disk, and fires what it is to fire.
 #[utoipa::path(
     get, path = "/ready", tag = "node", operation_id = "getReadiness",
+    security(()),
     responses(
         (status = 200, description = "It does", body = Readiness),
         (status = 503, description = "It does not, and why", body = Readiness),

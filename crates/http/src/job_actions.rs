@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// enabled and not paused stays as it is.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/enable", tag = "jobs", operation_id = "enableJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         Conditions,
@@ -52,6 +53,7 @@ async fn enable(
 /// disabled and not paused stays as it is.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/disable", tag = "jobs", operation_id = "disableJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         Conditions,

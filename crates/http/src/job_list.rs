@@ -32,6 +32,7 @@ const ORDERS: &[(&str, JobOrder)] = &[
 /// In order of creation, or as `sort` says. A job must meet all filters.
 #[utoipa::path(
     get, path = "/api/v1/jobs", tag = "jobs", operation_id = "listJobs",
+    security(("key" = ["viewer"])),
     params(
         ("sort" = Option<String>, Query, description = "The order: `name`, `created`, `next_run`, `last_run`, `failures` (in a row), `duration` (the median) or `paused_at`, `-` in front reverses it; `created` if omitted. Jobs that have no such value come last either way", example = "-failures"),
         ("enabled" = Option<bool>, Query, description = "Only those that are enabled, or disabled", example = true),

@@ -28,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Pausing a paused job gives it this reason and this end.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/pause", tag = "jobs", operation_id = "pauseJob",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         Conditions,
@@ -59,6 +60,7 @@ async fn pause(
 /// Resume a job. It goes on from now, never with a backlog; one that is not paused stays as it is, also where it is disabled.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/resume", tag = "jobs", operation_id = "resumeJob",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         Conditions,
@@ -88,6 +90,7 @@ async fn resume(
 /// way, and is not skipped.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/skip", tag = "jobs", operation_id = "skipRuns",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         Conditions,
@@ -120,6 +123,7 @@ async fn skip(
 /// Keep the coming runs of a job that were to be skipped. What is recorded as skipped stays so.
 #[utoipa::path(
     delete, path = "/api/v1/jobs/{job}/skip", tag = "jobs", operation_id = "keepRuns",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         Conditions,

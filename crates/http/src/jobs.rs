@@ -45,6 +45,7 @@ pub(crate) fn named(name: &'static str) -> MethodRouter<Shared> {
 /// Create a job.
 #[utoipa::path(
     post, path = "/api/v1/jobs", tag = "jobs", operation_id = "createJob",
+    security(("key" = ["editor"])),
     params(
         RepeatKey,
         NoteHeader,
@@ -72,6 +73,7 @@ async fn create(
 /// Get a job.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "getJob",
+    security(("key" = ["viewer"])),
     params(
         JobPath,
         Fresh,
@@ -92,6 +94,7 @@ async fn get(
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
 #[utoipa::path(
     put, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "replaceJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         Conditions,
@@ -119,6 +122,7 @@ async fn replace(
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
 #[utoipa::path(
     patch, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "patchJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         Conditions,
@@ -146,6 +150,7 @@ async fn patch(
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
 #[utoipa::path(
     delete, path = "/api/v1/jobs/{job}", tag = "jobs", operation_id = "deleteJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         Conditions,

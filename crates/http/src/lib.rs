@@ -3,6 +3,7 @@
 //! A page parses its request, calls a use case of the engine, and says what came of it. It puts no write
 //! together, and it keeps no state of its own.
 
+mod access;
 mod app;
 mod batch;
 mod body;
@@ -24,6 +25,7 @@ mod job_actions;
 mod job_list;
 mod job_pauses;
 mod jobs;
+mod keys;
 mod layers;
 mod limits;
 mod metrics;
@@ -38,6 +40,7 @@ mod router;
 mod runs;
 mod schedules;
 mod serve;
+mod session;
 mod sets;
 mod stats;
 mod tls;

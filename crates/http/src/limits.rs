@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chronos_env::Seldom;
 use tokio::sync::Semaphore;
 
 use crate::{body, webhooks};
@@ -15,6 +16,8 @@ pub struct Limits {
     pub(crate) batches: Arc<Semaphore>,
     /// Places for tests of webhooks.
     pub(crate) tests: Arc<Semaphore>,
+    /// Log lines about keys that are not good.
+    pub(crate) failed_login: Arc<Seldom>,
 }
 
 impl Default for Limits {
@@ -23,6 +26,7 @@ impl Default for Limits {
             bodies: Arc::new(Semaphore::new(body::MAX_HELD_BYTES)),
             batches: Arc::new(Semaphore::new(body::MAX_HELD_BY_BATCHES)),
             tests: Arc::new(Semaphore::new(webhooks::MAX_AT_ONCE)),
+            failed_login: Arc::default(),
         }
     }
 }

@@ -19,12 +19,18 @@ struct ByLimit {
     limit: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
 /// The counters. Cheap to clone; clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<ByRequest, Counter>,
     duration: Histogram,
     refused: Family<ByLimit, Counter>,
+    denied: Family<ByReason, Counter>,
     connections: Gauge,
 }
 
@@ -37,9 +43,10 @@ impl Metrics {
             requests: Family::default(),
             duration: Histogram::new(durations),
             refused: Family::default(),
+            denied: Family::default(),
             connections: Gauge::default(),
         };
-        let Self { requests, duration, refused, connections } = metrics.clone();
+        let Self { requests, duration, refused, denied, connections } = metrics.clone();
         registry.register("http_connections", "Connections of API clients that are open", connections);
         registry.register("http_requests", "API requests, by method, route and status", requests);
         registry.register_with_unit(
@@ -50,12 +57,20 @@ impl Metrics {
         );
         let help = "API requests refused because too many others were under way, by what they share: bodies or tests";
         registry.register("http_requests_refused", help, refused);
+        let help = "API requests denied, by why: no_key, unknown_key, role, key_rate (the key's per_second) or failures (too \
+            many bad keys from an address)";
+        registry.register("http_requests_denied", help, denied);
         metrics
     }
 
     /// A request was refused, because others use all of what they share.
     pub(crate) fn refused(&self, limit: &'static str) {
         self.refused.get_or_create(&ByLimit { limit }).inc();
+    }
+
+    /// A request was denied.
+    pub(crate) fn denied(&self, reason: &'static str) {
+        self.denied.get_or_create(&ByReason { reason }).inc();
     }
 
     /// So many connections are open.

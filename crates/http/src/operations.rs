@@ -11,14 +11,14 @@ use chronos_api::{
 };
 use chronos_engine::{ChangeError, Matched, Wanted};
 use chronos_state::{BulkAction, Idempotency, OperationRow, PatchText, Targets};
-use chronos_types::By;
+use chronos_types::{By, Role};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
 use crate::body::{JsonBody, NoBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Asker, Caller, NoteHeader};
 use crate::code::Code;
 use crate::described::{JOB, KEY, Problems, READ, WRITE};
 use crate::page::PageText;
@@ -29,7 +29,7 @@ use crate::{jobs, respond};
 use shown::{error, listed, shown};
 
 /// A job may be called so, too.
-const JOB_ACTIONS: &str = "/api/v1/jobs/actions";
+pub(crate) const JOB_ACTIONS: &str = "/api/v1/jobs/actions";
 /// Where the operations are.
 const OPERATIONS: &str = "/api/v1/operations";
 
@@ -57,8 +57,10 @@ struct OperationPath {
 /// Do something with many jobs: all that a filter matches, or those that are named.
 ///
 /// It is done in the background, as an operation. What is asked for is frozen: jobs that are created later are not meant.
+/// `delete` and `patch` need the role `editor`.
 #[utoipa::path(
     post, path = "/api/v1/jobs/actions", tag = "operations", operation_id = "startJobAction",
+    security(("key" = ["operator"])),
     params(
         RepeatKey,
         NoteHeader,
@@ -73,11 +75,18 @@ struct OperationPath {
 async fn act_on_jobs(
     State(app): State<Shared>,
     _: NoQuery,
-    Caller(by): Caller,
+    asker: Asker,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
     let BulkRequest { action, targets, manner } = JobActionRequest::parse(&value)?;
+    let Asker { principal, address, note } = asker;
+    // What writes jobs one by one is an editor.
+    if matches!(action, JobAction::Delete | JobAction::Patch(_)) && !principal.may(Role::Editor) {
+        app.metrics.denied("role");
+        return Err(ApiError::forbidden(Role::Editor, principal.role()));
+    }
+    let by = principal.by(address, note);
     let action = match action {
         JobAction::Pause { reason, until } => {
             BulkAction::Pause { reason: reason.map(|reason| reason.as_str().to_owned()), until }
@@ -100,6 +109,7 @@ async fn act_on_jobs(
 /// not meant, so it never meets its own.
 #[utoipa::path(
     post, path = "/api/v1/executions/actions", tag = "operations", operation_id = "startExecutionAction",
+    security(("key" = ["operator"])),
     params(
         RepeatKey,
         NoteHeader,
@@ -136,6 +146,7 @@ async fn act_on_executions(
 /// overlap.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/backfill", tag = "operations", operation_id = "backfillJob",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         RepeatKey,
@@ -172,6 +183,7 @@ async fn backfill(
 /// List the operations, newest first. Those that are over are kept as long as they are among the newest 200.
 #[utoipa::path(
     get, path = "/api/v1/operations", tag = "operations", operation_id = "listOperations",
+    security(("key" = ["viewer"])),
     params(Paging),
     responses(
         (status = 200, description = "A page of operations", body = OperationPage),
@@ -189,6 +201,7 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
 /// Get an operation: how far it is, and what it could not be done with.
 #[utoipa::path(
     get, path = "/api/v1/operations/{id}", tag = "operations", operation_id = "getOperation",
+    security(("key" = ["viewer"])),
     params(
         OperationPath,
         Fresh,
@@ -211,6 +224,7 @@ async fn get(
 /// Cancel an operation. What it has done stays done, and the runs that it has started go on.
 #[utoipa::path(
     post, path = "/api/v1/operations/{id}/cancel", tag = "operations", operation_id = "cancelOperation",
+    security(("key" = ["operator"])),
     params(
         OperationPath,
         RepeatKey,

@@ -1,6 +1,8 @@
 //! The one map from whatever goes wrong to what the client is told: RFC 9457, with a `code` that
 //! stays the same from release to release.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadBatch, BadField, JsonError, Problem};
@@ -8,7 +10,7 @@ use chronos_engine::{
     ChangeError, MembershipError, NotFound, PruneError, ReadError, Unavailable, WriteError,
 };
 use chronos_state::{Refusal, StateError};
-use chronos_types::{Invalid, JobId, clip};
+use chronos_types::{Invalid, JobId, Role, clip};
 
 use crate::code::Code;
 use crate::{etag, respond};
@@ -22,7 +24,10 @@ pub(crate) struct ApiError {
     code: Code,
     detail: String,
     errors: Vec<BadField>,
-    retry_after: Option<&'static str>,
+    /// Seconds.
+    retry_after: Option<u64>,
+    /// How to show a key (RFC 6750, section 3).
+    challenge: Option<String>,
     accept_encoding: Option<&'static str>,
     closes: bool,
 }
@@ -34,20 +39,20 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            challenge: None,
             accept_encoding: None,
             closes: false,
         }
     }
 
     /// What cannot be done now and may be done later.
-    fn unavailable(code: Code, detail: impl Into<String>, retry_after: &'static str) -> Self {
-        let retry_after = Some(retry_after);
-        Self { retry_after, ..Self::new(code, detail) }
+    fn unavailable(code: Code, detail: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(code, detail) }
     }
 
     /// This node does as much of the kind as it can at once. Nothing was done.
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
-        Self::unavailable(Code::Busy, detail, "1")
+        Self::unavailable(Code::Busy, detail, 1)
     }
 
     /// As [`ApiError::busy`], of a request whose body was not read to its end.
@@ -70,6 +75,56 @@ impl ApiError {
         let detail =
             format!("{} is not for this path; the Allow header lists what is", clip(method.as_str()));
         Self::new(Code::MethodNotAllowed, detail)
+    }
+
+    fn unauthenticated(detail: impl Into<String>, error: &str) -> Self {
+        let challenge = Some(format!("Bearer realm=\"chronos\"{error}"));
+        Self { challenge, ..Self::new(Code::Unauthenticated, detail) }
+    }
+
+    /// A request shows nothing.
+    pub(crate) fn no_key() -> Self {
+        let detail = "this needs a key of the API: send the header 'Authorization: Bearer ' with its token";
+        Self::unauthenticated(detail, "")
+    }
+
+    /// A request shows something that is not read here.
+    pub(crate) fn no_bearer() -> Self {
+        let detail = "the Authorization header is not read; expected one of 'Bearer ' and the token of a key";
+        Self::unauthenticated(detail, "")
+    }
+
+    pub(crate) fn bad_key() -> Self {
+        let detail = "the key or the session is not known, was revoked, or has expired";
+        Self::unauthenticated(detail, ", error=\"invalid_token\"")
+    }
+
+    /// The key may do less than is needed.
+    pub(crate) fn forbidden(needed: Role, has: Role) -> Self {
+        let (needed, has) = (needed.as_str(), has.as_str());
+        let detail = format!("this needs the role {needed}, and the key has the role {has}");
+        let challenge =
+            Some(format!("Bearer realm=\"chronos\", error=\"insufficient_scope\", scope=\"{needed}\""));
+        Self { challenge, ..Self::new(Code::Forbidden, detail) }
+    }
+
+    pub(crate) fn key_too_often(wait: Duration) -> Self {
+        Self::too_often("the key sends more requests a second to this node than it may", wait)
+    }
+
+    pub(crate) fn too_many_failures(wait: Duration) -> Self {
+        Self::too_often("too many keys that are not good came from this address", wait)
+    }
+
+    fn too_often(why: &str, wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(1);
+        let detail = format!("{why}; come again in {seconds} s");
+        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, detail) }
+    }
+
+    /// Nobody is asked who they are, so there is nothing to begin a session with.
+    pub(crate) fn no_sessions() -> Self {
+        Self::new(Code::NotFound, "this node asks nobody who they are, so it has no sessions")
     }
 
     fn precondition_failed(id: JobId, current: u64) -> Self {
@@ -210,6 +265,11 @@ impl From<Refusal> for ApiError {
                 tracing::error!("a client was to hear of a step that no client can ask for");
                 Self::internal()
             }
+            Refusal::NoSuchKey => Self::bad_key(),
+            Refusal::TooManyKeys { most } => Self::new(
+                Code::TooManyKeys,
+                format!("{most} keys are on record, which is as many as may be: revoke one first"),
+            ),
             Refusal::KeyReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "this Idempotency-Key was used with another request; expected the same path and body, or a new key",
@@ -246,6 +306,7 @@ impl From<NotFound> for ApiError {
             NotFound::Job(_) => Code::JobNotFound,
             NotFound::Execution { .. } => Code::ExecutionNotFound,
             NotFound::Operation(_) => Code::OperationNotFound,
+            NotFound::Key(_) => Code::KeyNotFound,
             NotFound::Version { .. } => Code::VersionNotFound,
         };
         Self::new(code, error.to_string())
@@ -258,16 +319,16 @@ impl From<Unavailable> for ApiError {
             Unavailable::TooLarge(why) => {
                 return Self::new(Code::WriteTooLarge, why);
             }
-            Unavailable::NoCluster(_) => (Code::NoCluster, "1"),
-            Unavailable::NoLeader(_) => (Code::NoLeader, "1"),
-            Unavailable::DiskFull(_) => (Code::DiskFull, "10"),
-            Unavailable::NotInUse(_) => (Code::ClusterVersion, "60"),
-            Unavailable::OutcomeUnknown(_) => (Code::OutcomeUnknown, "1"),
-            Unavailable::Stopping(_) => (Code::Stopping, "5"),
+            Unavailable::NoCluster(_) => (Code::NoCluster, 1),
+            Unavailable::NoLeader(_) => (Code::NoLeader, 1),
+            Unavailable::DiskFull(_) => (Code::DiskFull, 10),
+            Unavailable::NotInUse(_) => (Code::ClusterVersion, 60),
+            Unavailable::OutcomeUnknown(_) => (Code::OutcomeUnknown, 1),
+            Unavailable::Stopping(_) => (Code::Stopping, 5),
             Unavailable::Busy(reason) => return Self::busy(reason),
             Unavailable::TooLong(_) => {
                 let detail = format!("{error}; {NARROWER}");
-                return Self::unavailable(Code::QueryTooLong, detail, "10");
+                return Self::unavailable(Code::QueryTooLong, detail, 10);
             }
         };
         Self::unavailable(code, error.to_string(), retry_after)
@@ -349,7 +410,7 @@ impl From<StateError> for ApiError {
         // Paths and SQL are for the operator's log, not for clients.
         tracing::error!(%error, "a question to the state failed");
         if error.is_disk_full() {
-            return Self::unavailable(Code::DiskFull, "the disk is full", "10");
+            return Self::unavailable(Code::DiskFull, "the disk is full", 10);
         }
         Self::internal()
     }
@@ -357,7 +418,7 @@ impl From<StateError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { code, detail, errors, retry_after, accept_encoding, closes } = self;
+        let Self { code, detail, errors, retry_after, challenge, accept_encoding, closes } = self;
         let status = code.status();
         let problem = Problem { errors, ..code.problem(detail) };
         let mut response = respond::json(status, &problem);
@@ -365,7 +426,10 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(codings) = accept_encoding {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));

@@ -69,6 +69,11 @@ pub(crate) fn accepted(execution: &domain::Execution) -> Response {
     response
 }
 
+/// Has nobody on the way keep an answer with a secret.
+pub(crate) fn keep_nowhere(response: &mut Response) {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 /// Sets `Location`.
 pub(crate) fn locate(response: &mut Response, place: &str) {
     // Made of identifiers, so it is always a good header value.

@@ -11,12 +11,14 @@ use chronos_api::Problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::access::{self, Gate, Roles};
 use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
     batch, cluster, compress, described, docs, events, executions, facets, head, health, job_actions,
-    job_pauses, jobs, layers, operations, runs, schedules, sets, stats, upcoming, versions, webhooks,
+    job_pauses, jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats, upcoming,
+    versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +35,7 @@ use crate::{
         (name = "operations", description = "What is done with many at once, in the background"),
         (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
+        (name = "keys", description = "Who may ask, and what they may do"),
         (name = "cluster", description = "The nodes, and all they remember"),
         (name = "node", description = "How this node is"),
     ),
@@ -59,22 +62,31 @@ pub fn router(app: App) -> Router {
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())
+        .merge(keys::routes())
+        .merge(session::routes())
         .merge(cluster::routes())
         .merge(health::routes());
     let (mut router, mut document) = pages.split_for_parts();
     document.components.get_or_insert_default().examples = described::examples();
     described::leave_out_bodies(&mut document);
+    let mut roles = Roles::of(&mut document);
+    docs::OPEN.into_iter().for_each(|path| roles.open(path));
+    for path in [batch::PATH, operations::JOB_ACTIONS] {
+        roles.same(path, &format!("{}/{{job}}", respond::JOBS));
+    }
     if cfg!(debug_assertions) {
         let listed = Arc::new(Listed::of(&document));
         router = router.layer(from_fn_with_state(listed, described::check));
     }
     let fallback = Arc::clone(&app);
+    let gate = Arc::new(Gate { app: Arc::clone(&app), roles });
     router
         .merge(docs::routes(&document))
         .fallback(move |request: Request| unmatched(Arc::clone(&fallback), request))
         .method_not_allowed_fallback(
             |request: Request| async move { ApiError::wrong_method(request.method()) },
         )
+        .layer(from_fn_with_state(gate, access::check))
         .layer(from_fn(head::check))
         .layer(from_fn(compress::answer))
         .layer(from_fn_with_state(Arc::clone(&app), layers::observe))

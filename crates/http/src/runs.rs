@@ -30,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Run a job now, also a disabled one. A body gives that one run a body and headers of its own.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/trigger", tag = "executions", operation_id = "triggerJob",
+    security(("key" = ["operator"])),
     params(
         JobPath,
         RepeatKey,
@@ -57,6 +58,7 @@ async fn trigger(
 /// gives the new run a body and headers in place of those.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/executions/{id}/replay", tag = "executions", operation_id = "replayJobExecution",
+    security(("key" = ["operator"])),
     params(
         ExecutionPath,
         RepeatKey,
@@ -84,6 +86,7 @@ async fn replay_of_job(
 /// gives the new run a body and headers in place of those.
 #[utoipa::path(
     post, path = "/api/v1/executions/{id}/replay", tag = "executions", operation_id = "replayExecution",
+    security(("key" = ["operator"])),
     params(
         ExecutionIdPath,
         RepeatKey,
@@ -110,6 +113,7 @@ async fn replay(
 /// Cancel an unfinished execution of a job. An attempt under way is cut off.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/executions/{id}/cancel", tag = "executions", operation_id = "cancelJobExecution",
+    security(("key" = ["operator"])),
     params(
         ExecutionPath,
         RepeatKey,
@@ -133,6 +137,7 @@ async fn cancel_of_job(
 /// Cancel an unfinished execution. An attempt under way is cut off.
 #[utoipa::path(
     post, path = "/api/v1/executions/{id}/cancel", tag = "executions", operation_id = "cancelExecution",
+    security(("key" = ["operator"])),
     params(
         ExecutionIdPath,
         RepeatKey,

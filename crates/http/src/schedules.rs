@@ -23,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Say what a schedule means, when it runs next, and what is odd about it.
 #[utoipa::path(
     post, path = "/api/v1/schedules/preview", tag = "tools", operation_id = "previewSchedule",
+    security(("key" = ["viewer"])),
     request_body = PreviewRequest,
     responses(
         (status = 200, description = "Its meaning and its next runs", body = PreviewResponse),

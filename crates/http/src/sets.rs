@@ -27,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// executions are cancelled.
 #[utoipa::path(
     post, path = "/api/v1/sets/{set}/prune", tag = "jobs", operation_id = "pruneSet",
+    security(("key" = ["editor"])),
     params(
         SetPath,
         RepeatKey,

@@ -35,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// came on record in each step, also if it was trimmed since. With `job` they are those of its executions on record.
 #[utoipa::path(
     get, path = "/api/v1/stats", tag = "executions", operation_id = "getStatistics",
+    security(("key" = ["viewer"])),
     params(
         ("from" = Option<String>, Query, description = "When the range begins (RFC 3339); 24 hours before `to` if omitted. It is moved back to a whole step", example = "2026-11-22T10:00:00Z"),
         ("to" = Option<String>, Query, description = "When the range ends; now if omitted. It is moved on to a whole step", example = "2026-11-23T10:00:00Z"),
@@ -67,6 +68,7 @@ async fn stats(State(app): State<Shared>, mut query: Query) -> Result<Response, 
 /// are disabled or paused are not listed.
 #[utoipa::path(
     get, path = "/api/v1/failures", tag = "executions", operation_id = "listFailures",
+    security(("key" = ["viewer"])),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many groups to list at most; 50 if omitted", example = 20),
         Fresh,

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// 2,000 steps. Each node counts for itself, from memory.
 #[utoipa::path(
     get, path = "/api/v1/schedules/density", tag = "schedules", operation_id = "getScheduleDensity",
+    security(("key" = ["viewer"])),
     params(
         ("from" = Option<String>, Query, description = "When the first step begins (RFC 3339), to the second; now if omitted. Runs before now are not counted", example = "2026-11-23T10:00:00Z"),
         ("to" = Option<String>, Query, description = "When the last step ends, at most 48 h from now; that if omitted", example = "2026-11-23T14:00:00Z"),
@@ -59,6 +60,7 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
 /// that are paused have none before the end of that, and runs by hand are none of them. To go on, ask again from the last `scheduled_time`.
 #[utoipa::path(
     get, path = "/api/v1/runs/upcoming", tag = "schedules", operation_id = "listUpcomingRuns",
+    security(("key" = ["viewer"])),
     params(
         ("from" = Option<String>, Query, description = "No run before this time (RFC 3339); now if omitted, or if that is later", example = "2026-11-23T10:00:00Z"),
         ("to" = Option<String>, Query, description = "No run after this time", example = "2026-11-24T00:00:00Z"),

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// List a job's versions, newest first; the first one is in force.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}/versions", tag = "jobs", operation_id = "listJobVersions",
+    security(("key" = ["viewer"])),
     params(
         JobPath,
         Paging,
@@ -50,6 +51,7 @@ async fn list(
 /// Roll a job back: a new version that says what an earlier one said.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/rollback/{version}", tag = "jobs", operation_id = "rollbackJob",
+    security(("key" = ["editor"])),
     params(
         JobPath,
         ("version" = u64, Path, description = "The version to go back to", example = 2),

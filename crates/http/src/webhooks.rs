@@ -29,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// secrets are filled in.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "testWebhook",
+    security(("key" = ["editor"])),
     request_body = TestRequest,
     responses(
         (status = 200, description = "What came of it, also where it failed", body = TestResponse),

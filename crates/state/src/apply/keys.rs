@@ -170,7 +170,7 @@ fn used(context: &Context<'_>, key: &KeyUse) -> Result<(), StateError> {
 }
 
 /// Keeps which keys the configuration of a node has.
-fn of_node(context: &Context<'_>, node: &NodeKeys) -> Result<Outcome, StateError> {
+fn of_node(context: &mut Context<'_>, node: &NodeKeys) -> Result<Outcome, StateError> {
     let name = node.node.as_str();
     let sql = "SELECT 1 FROM node_keys WHERE node = ?1";
     let is_known = context.db.prepare_cached(sql)?.exists([name])?;
@@ -185,5 +185,6 @@ fn of_node(context: &Context<'_>, node: &NodeKeys) -> Result<Outcome, StateError
         row::cells![name, context.at, keys],
         row::cells![],
     )?;
+    context.keys = true;
     Ok(Outcome::Done)
 }

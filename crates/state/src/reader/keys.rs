@@ -68,10 +68,12 @@ pub struct AccessRecord {
     pub denied: BTreeMap<KeyId, DeniedKey>,
     /// The sessions.
     pub sessions: Vec<SessionRow>,
+    /// Which keys the configurations of the nodes have, sorted by the nodes. A list that cannot be read is left out.
+    pub nodes: Vec<NodeKeys>,
 }
 
 impl Reader {
-    /// All that says who may ask.
+    /// All that says who may ask. Whoever wants it of one state asks by [`Reader::at_once`].
     ///
     /// # Errors
     /// The storage failed.
@@ -79,24 +81,19 @@ impl Reader {
         if !self.has_keys()? {
             return Ok(AccessRecord::default());
         }
-        self.at_once(|reader| {
-            let keys = "SELECT id, name, role, hash, created_at, expires_at, per_second, revoked_at, created_by, \
-                revoked_by FROM api_keys ORDER BY created_at, id";
-            let denied = reader.all("denied_keys", "SELECT id, at, denied_by FROM denied_keys", |row| {
-                Ok((id(row, 0)?, DeniedKey { at: row.get(1)?, by: stored::read_asker(row.get_ref(2)?) }))
-            })?;
-            Ok(AccessRecord {
-                keys: reader.all("api_keys", keys, key)?,
-                denied: denied.into_iter().collect(),
-                sessions: reader.all("sessions", "SELECT id, key, hash, expires_at FROM sessions", |row| {
-                    Ok(SessionRow {
-                        id: id(row, 0)?,
-                        key: id(row, 1)?,
-                        hash: hash(row, 2)?,
-                        expires_at: row.get(3)?,
-                    })
-                })?,
-            })
+        let keys = "SELECT id, name, role, hash, created_at, expires_at, per_second, revoked_at, created_by, \
+            revoked_by FROM api_keys ORDER BY created_at, id";
+        let denied = self.all("denied_keys", "SELECT id, at, denied_by FROM denied_keys", |row| {
+            Ok((id(row, 0)?, DeniedKey { at: row.get(1)?, by: stored::read_asker(row.get_ref(2)?) }))
+        })?;
+        let session = |row: &Row<'_>| {
+            Ok(SessionRow { id: id(row, 0)?, key: id(row, 1)?, hash: hash(row, 2)?, expires_at: row.get(3)? })
+        };
+        Ok(AccessRecord {
+            keys: self.all("api_keys", keys, key)?,
+            denied: denied.into_iter().collect(),
+            sessions: self.all("sessions", "SELECT id, key, hash, expires_at FROM sessions", session)?,
+            nodes: self.node_keys()?,
         })
     }
 
@@ -112,14 +109,7 @@ impl Reader {
         Ok(self.all("key_uses", "SELECT id, hour FROM key_uses", read)?.into_iter().collect())
     }
 
-    /// Which keys the configurations of the nodes have, sorted by the nodes. A list that cannot be read is left out.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn node_keys(&self) -> Result<Vec<NodeKeys>, StateError> {
-        if !self.has_keys()? {
-            return Ok(Vec::new());
-        }
+    fn node_keys(&self) -> Result<Vec<NodeKeys>, StateError> {
         let read = |row: &Row<'_>| {
             let text = row.get_ref(1)?.as_str().unwrap_or_default();
             Ok(serde_json::from_str::<NodeKeys>(text).ok())

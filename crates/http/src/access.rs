@@ -1,0 +1,144 @@
+//! Who sends a request, and whether they may do what it asks for. One layer around all pages answers both: it puts the
+//! [`Principal`] into the request, where `Caller` finds it.
+
+mod roles;
+mod shown;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chronos_engine::{Judged, Principal};
+use futures::{FutureExt as _, StreamExt as _, stream};
+
+use crate::app::Shared;
+use crate::caller::ClientAddress;
+use crate::problem::ApiError;
+use shown::Shown;
+
+pub(crate) use roles::{Access, Roles};
+pub(crate) use shown::SESSION;
+
+/// What the layer works with.
+pub(crate) struct Gate {
+    pub app: Shared,
+    pub roles: Roles,
+}
+
+/// What of a request says who sends it, and what they want.
+struct Asked {
+    access: Access,
+    shown: Shown,
+    address: Option<IpAddr>,
+}
+
+/// Lets a request through whose sender may do what it asks for. An answer that goes on ends with their key.
+pub(crate) async fn check(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let principal = if gate.app.engine.keys.asks() {
+        let asked = gate.asked(&request);
+        match gate.admit(asked).await {
+            Ok(principal) => principal,
+            Err(refused) => return refused.into_response(),
+        }
+    } else {
+        Principal::anybody()
+    };
+    request.extensions_mut().insert(principal.clone());
+    let response = next.run(request).await;
+    if principal.as_key().is_none() || response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| until_ended(body, principal))
+}
+
+impl Gate {
+    fn asked(&self, request: &Request) -> Asked {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let access = match path {
+            None if request.uri().path() == self.app.metrics_path => self.app.metrics_access(),
+            path => self.roles.needed(request.method(), path),
+        };
+        let address = request.extensions().get::<ClientAddress>().map(|address| address.get());
+        Asked { access, shown: Shown::of(request.headers()), address }
+    }
+
+    /// Who it is, where they may do it.
+    async fn admit(&self, asked: Asked) -> Result<Principal, ApiError> {
+        let Asked { access, shown, address } = asked;
+        let needed = match access {
+            // Also with a token that is bad: who it is does not matter.
+            Access::Open => return Ok(Principal::nobody()),
+            Access::Of(role) => role,
+        };
+        let denied = &self.app.metrics;
+        let token = match shown {
+            Shown::Token(token) => token,
+            Shown::Nothing => {
+                denied.denied("no_key");
+                return Err(ApiError::no_key());
+            }
+            Shown::Unreadable => {
+                denied.denied("no_key");
+                return Err(ApiError::no_bearer());
+            }
+        };
+        let principal = judged(&self.app, &token, address).await?;
+        if principal.may(needed) {
+            return Ok(principal);
+        }
+        denied.denied("role");
+        Err(ApiError::forbidden(needed, principal.role()))
+    }
+}
+
+/// Who shows a token.
+pub(crate) async fn judged(
+    app: &Shared,
+    token: &str,
+    address: Option<IpAddr>,
+) -> Result<Principal, ApiError> {
+    let (reason, refused) = match app.engine.keys.judge(token, address).await {
+        Judged::Good(principal) => return Ok(principal),
+        Judged::TooOften(wait) => ("key_rate", ApiError::key_too_often(wait)),
+        Judged::Bad => ("unknown_key", ApiError::bad_key()),
+        Judged::TooManyFailures(wait) => ("failures", ApiError::too_many_failures(wait)),
+    };
+    app.metrics.denied(reason);
+    if reason != "key_rate" {
+        app.limits.failed_login.say(|| {
+            tracing::warn!(
+                address = address.map(tracing::field::display),
+                "a client showed a key that is not good"
+            );
+        });
+    }
+    Err(refused)
+}
+
+/// A body that breaks off once whoever gets it may ask no more.
+fn until_ended(body: Body, principal: Principal) -> Body {
+    let (ended, data) = (principal.ended().boxed(), body.into_data_stream());
+    let parts = stream::unfold((Some(ended), data), |(ended, mut data)| async move {
+        let mut ended = ended?;
+        tokio::select! {
+            biased;
+            () = &mut ended => {
+                // The connection is cut, so that nobody takes this for the end.
+                let why = axum::Error::new(io::Error::other("the key has ended"));
+                Some((Err(why), (None, data)))
+            }
+            part = data.next() => part.map(|part| (part, (Some(ended), data))),
+        }
+    });
+    Body::from_stream(parts)
+}
+
+/// The method by which a page is declared that answers another one too.
+fn declared(method: &Method) -> &Method {
+    if *method == Method::HEAD { &Method::GET } else { method }
+}
