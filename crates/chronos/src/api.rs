@@ -5,9 +5,26 @@ mod trust;
 use std::net::SocketAddr;
 
 use chronos_client::{Client, Tcp};
-use chronos_server::config::Tls;
+use chronos_server::config::{Auth, Config, Tls};
 
 use trust::PinnedTls;
+
+/// A client of the node that runs by this configuration, for whoever may read its data directory.
+///
+/// # Errors
+/// The certificate or the token of the node cannot be read. The error is one sentence for the person at the terminal.
+pub(crate) fn of_node(config: &Config) -> Result<Client, String> {
+    let http = &config.server.http;
+    let client = client(http.address, http.tls.as_ref())?;
+    match config.auth {
+        // Whoever may read the data directory may do all.
+        Some(Auth::Keys(_)) => {
+            let token = chronos_server::local_token(&config.cluster.data_dir)?;
+            client.token(&token).map_err(|error| error.to_string())
+        }
+        Some(Auth::None) | None => Ok(client),
+    }
+}
 
 /// A client of the node whose API is at `address`. `tls` has the node's own certificate, where it serves HTTPS.
 ///

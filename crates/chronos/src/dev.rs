@@ -30,8 +30,8 @@ const EXAMPLES: [(&str, &str, &str); 2] = [
 ];
 
 /// Starts the receiver, and creates the example jobs at the node whose API is at `api`. Example jobs of an
-/// earlier start are pointed at the new receiver. Then this prints where everything is. `tls` has the node's
-/// own certificate, where the node serves HTTPS.
+/// earlier start are pointed at the new receiver. Then this prints where everything is. `config` is that of the
+/// node.
 ///
 /// # Errors
 /// The receiver or the API failed. The error is one sentence for the person at the terminal.
@@ -44,7 +44,7 @@ pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), Stri
         let done = put(&client, example, receiver).await;
         done.map_err(|error| format!("the example job {}: {error}", example.0))?;
     }
-    greet(&lines, api, receiver, tls.is_some());
+    greet(&lines, api, receiver, config.server.http.tls.is_some());
     Ok(())
 }
 

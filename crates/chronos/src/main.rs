@@ -3,6 +3,7 @@
 mod api;
 mod clock;
 mod dev;
+mod key;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -52,6 +53,11 @@ enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Manages keys of the API.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
         /// The configuration file. Without one, every key has its default.
@@ -77,6 +83,22 @@ enum ClusterCommand {
         /// What you say of the time. Without it, the time is shown.
         say: Option<clock::Say>,
         /// The configuration file of a node on this machine, which is asked.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Makes a key that may do all, on the machine of a running node and as its user: the first one, or one more when all
+    /// others are lost. Its token is all that is written to standard output.
+    ///
+    /// Example: TOKEN=$(chronos key bootstrap --config chronos.yaml)
+    Bootstrap {
+        /// What people call the key.
+        #[arg(long, default_value = "bootstrap")]
+        name: String,
+        /// The configuration file of the node on this machine.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
     },
@@ -109,6 +131,9 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Cluster { command: ClusterCommand::Clock { say, config } } => {
             say_of_time(say, config.as_deref())
+        }
+        Command::Key { command: KeyCommand::Bootstrap { name, config } } => {
+            bootstrap_key(&name, config.as_deref())
         }
     };
     let (said, code) = match done {
@@ -222,12 +247,26 @@ fn restore(from: &Path, config: Option<&Path>) -> Result<(), Failure> {
 
 fn say_of_time(say: Option<clock::Say>, config: Option<&Path>) -> Result<(), Failure> {
     let config = configuration_of_command(config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))?;
-    let shown = runtime.block_on(clock::run(&config, say)).map_err(Failure::Refused)?;
+    let shown = asking()?.block_on(clock::run(&config, say)).map_err(Failure::Refused)?;
     // Whoever closed the output does not want it.
     let _ = writeln!(std::io::stdout(), "{shown}");
     Ok(())
+}
+
+fn bootstrap_key(name: &str, config: Option<&Path>) -> Result<(), Failure> {
+    let config = configuration_of_command(config)?;
+    let made = asking()?.block_on(key::bootstrap(&config, name)).map_err(Failure::Refused)?;
+    let id = &made.key.id;
+    let _ = writeln!(std::io::stderr(), "key {id} may do all; its token is shown this once:");
+    writeln!(std::io::stdout(), "{}", made.token).map_err(|error| {
+        Failure::Refused(format!("the token of key {id} could not be written, so revoke it: {error}"))
+    })
+}
+
+/// What a command asks a node by.
+fn asking() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))
 }
 
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {

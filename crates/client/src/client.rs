@@ -45,9 +45,24 @@ impl Client {
     pub fn new(server: impl Into<String>, connector: impl Connect + 'static) -> Result<Self, Error> {
         let address = server.into();
         let host = HeaderValue::from_str(&address).map_err(http::Error::from)?;
-        let server = Arc::new(Server { address, host, largest_answer: LARGEST_ANSWER });
+        let authorization = None;
+        let server = Arc::new(Server { address, host, authorization, largest_answer: LARGEST_ANSWER });
         let connector = Arc::new(connector);
         Ok(Self { server, connector, idle: Arc::default(), patience: PATIENCE, kept: KEPT })
+    }
+
+    /// Shows the token of a key with each request.
+    ///
+    /// # Errors
+    /// [`Error::Unsendable`]: the token has a character that no header may have.
+    pub fn token(self, token: &str) -> Result<Self, Error> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(http::Error::from)?;
+        value.set_sensitive(true);
+        let Server { address, host, authorization: _, largest_answer } = &*self.server;
+        let (address, host) = (address.clone(), host.clone());
+        let server = Server { address, host, authorization: Some(value), largest_answer: *largest_answer };
+        // Connections that were kept are of the server as it was.
+        Ok(Self { server: Arc::new(server), idle: Arc::default(), ..self })
     }
 
     /// Gives a call so long, its connection included; 60 s where nothing is said.

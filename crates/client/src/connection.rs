@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// The same as the value of a `Host` header.
     pub(crate) host: HeaderValue,
+    /// What says who asks, where that is known.
+    pub(crate) authorization: Option<HeaderValue>,
     /// The longest body that is read.
     pub(crate) largest_answer: usize,
 }
@@ -45,6 +47,11 @@ impl Server {
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header(header::HOST, &self.host);
+        }
+        if let Some(authorization) = &self.authorization
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

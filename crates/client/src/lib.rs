@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod executions;
 mod jobs;
+mod keys;
 mod operations;
 mod path;
 mod query;

@@ -13,7 +13,7 @@ mod values;
 mod variables;
 mod yaml;
 
-pub use choices::{Auth, RaftTls, RaftTlsFiles, Tls};
+pub use choices::{ApiKey, Auth, MetricsAuth, RaftTls, RaftTlsFiles, Tls};
 pub use keys::{
     Cluster, Config, Dispatcher, DispatcherHttp, DispatcherTls, Egress, History, Http, Logging, Metrics,
     Raft, Scheduler, Server,

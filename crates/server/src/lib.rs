@@ -6,4 +6,4 @@ pub mod config;
 mod node;
 pub mod telemetry;
 
-pub use node::{LeaveError, Node, StartError, restore};
+pub use node::{LeaveError, Node, StartError, local_token, restore};

@@ -5,6 +5,7 @@ mod descriptors;
 mod drain;
 mod effects;
 mod error;
+mod local_key;
 mod parts;
 mod peers;
 #[cfg(feature = "next")]
@@ -16,9 +17,9 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events,
-    OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment, Remainders, Retention, Schedules,
-    SearchFeeder, Services, TimetableHandle, TimetableKeeper,
+    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events, KeyKeeper,
+    KeyRing, KeyTeller, OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment, Remainders,
+    Retention, Schedules, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -27,14 +28,16 @@ use chronos_search::Search;
 use chronos_webhook::Tester;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, MetricsAuth};
 use crate::telemetry;
 use descriptors::Descriptors;
 use drain::Drain;
 use effects::EffectRouter;
+use local_key::LocalKey;
 use parts::Endpoints;
 
 pub use error::{LeaveError, StartError};
+pub use local_key::local_token;
 pub use restore::restore;
 
 /// A running node.
@@ -70,6 +73,16 @@ impl Node {
         let counted = chronos_replica::Metrics::new(&mut registry);
         let (machine, store) = parts::open_state(directory, counted.clone(), &env).await?;
 
+        let configured = parts::keys(config.auth.as_ref());
+        let local = configured.is_some().then(|| LocalKey::new(&env));
+        let (asks, configured) = (configured.is_some(), configured.unwrap_or_default());
+        let own = configured.into_iter().chain(local.as_ref().map(LocalKey::own)).collect();
+        let ring = KeyRing::new(env.clone(), asks, own);
+        ring.load(&store).await.map_err(|error| data_dir::in_directory(directory, &error))?;
+        if asks && tls.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(%address, "keys are sent to this address in the clear, unless a proxy in front of it speaks TLS");
+        }
+
         let loops = Loops::new(&env);
         let activity = Arc::<Activity>::default();
         let (dispatcher, inbox) = Dispatcher::channel(activity.clone());
@@ -84,6 +97,7 @@ impl Node {
             timetable.clone(),
             search.clone(),
             events.clone(),
+            ring.clone(),
         );
         let dependencies = Dependencies {
             machine,
@@ -98,6 +112,11 @@ impl Node {
         let replica = parts::replica(&config.cluster, peers.advertise.clone(), address.to_string());
         let replica = Replica::start(replica, dependencies).await;
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
+        // Only now the directory is this node's alone.
+        if let Some(local) = local {
+            let written = local.write(directory, &env).await;
+            written.map_err(|error| data_dir::in_directory(directory, &error))?;
+        }
         let stop_peers = CancellationToken::new();
         let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone())?;
         let peers = peers.map(|peers| loops.start("peers", peers));
@@ -139,7 +158,7 @@ impl Node {
         let background = Services { store: services.store.in_background(), ..services.clone() };
         let for_events = Services { store: services.store.for_events(), ..services.clone() };
         let retention = Retention::new(background.clone(), parts::retention(&config));
-        let cluster = Cluster::new(services.clone(), replica.clone(), directory).await;
+        let cluster = Cluster::new(services.clone(), replica.clone(), ring.clone(), directory).await;
         let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
         let wording = Arc::new(http::Wording::new(Schedules::new(services.clone())));
@@ -151,6 +170,7 @@ impl Node {
             readiness,
             search.clone(),
             wording,
+            ring.clone(),
         );
         let search = SearchFeeder::new(background.clone(), search)
             .map_err(|error| StartError(format!("no thread for the search file: {error}")))?;
@@ -169,6 +189,8 @@ impl Node {
                 OperationRunner::new(background.clone(), engine.operations.clone()).run(),
             ),
             loops.start("reassignment", Reassignment::new(background).run()),
+            loops.start("keys", KeyKeeper::new(services.clone(), ring.clone()).run()),
+            loops.start("key-uses", KeyTeller::new(services.clone(), ring).run()),
             loops.start("removal", drain.clone().leave_when_asked()),
             #[cfg(feature = "next")]
             loops.start("probe", probe::run(services.clone())),
@@ -182,6 +204,8 @@ impl Node {
             limits: http::Limits::default(),
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),
+            metrics_are_open: config.metrics.auth == Some(MetricsAuth::None),
+            is_tls: tls.is_some(),
         };
         let stop_serving = CancellationToken::new();
         let router = http::router(app);

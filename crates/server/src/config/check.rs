@@ -45,7 +45,7 @@ pub(super) fn check(config: &Config, tree: &Tree) -> Result<(), ConfigError> {
             "server.http.address",
             format_args!(
                 "{address} can be reached from other machines and the API asks nobody who they are; expected a \
-                 loopback address, or \"auth: none\" to say that this is meant"
+                 loopback address, \"auth: {{}}\" to ask for keys, or \"auth: none\" to say that this is meant"
             ),
         ));
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chronos_types::{KeyName, Millis, Role, TokenHash};
+
 use super::load::ConfigError;
 use super::tree::Given;
 use super::values;
@@ -9,6 +11,10 @@ use super::values;
 /// What a certificate's key is expected to be.
 const CERTIFICATE: &str = "a file with a certificate chain in PEM";
 const KEY: &str = "a file with its private key in PEM";
+/// What `auth` takes.
+const AUTH: &str = "none, {} for keys that the API makes, or {api_keys: [...]}";
+/// So many keys may be listed.
+const MAX_API_KEYS: usize = 100;
 const ROOTS: &str = "a file with the certificates of authorities in PEM";
 
 /// `cluster.raft.tls`
@@ -41,9 +47,33 @@ pub struct Tls {
 }
 
 /// `auth`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// Nobody is asked who they are, on any address.
+    None,
+    /// Clients show a key: one of these, or one that the API made.
+    Keys(Vec<ApiKey>),
+}
+
+/// A key of `auth.api_keys`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What people call it.
+    pub name: KeyName,
+    /// What it may do.
+    pub role: Role,
+    /// The SHA-256 of its token.
+    pub sha256: TokenHash,
+    /// When it ends by itself.
+    pub expires_at: Option<Millis>,
+    /// At most so many requests a second, to each node.
+    pub per_second: Option<u32>,
+}
+
+/// `metrics.auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsAuth {
+    /// Anybody may read them.
     None,
 }
 
@@ -73,6 +103,55 @@ impl Tls {
 }
 
 impl Auth {
+    pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+        match given.as_text() {
+            Some("none") => return Ok(Self::None),
+            Some(_) => return Err(given.wrong(AUTH)),
+            None => {}
+        }
+        let keys = given.keys(&["api_keys"], AUTH)?;
+        let Some(listed) = keys.get("api_keys") else { return Ok(Self::Keys(Vec::new())) };
+        let items = listed.items("a list of keys, each with name, role and sha256")?;
+        if items.len() > MAX_API_KEYS {
+            let count = items.len();
+            return Err(listed.refuse(format_args!("lists {count} keys; expected at most {MAX_API_KEYS}")));
+        }
+        let mut found = Vec::<ApiKey>::with_capacity(items.len());
+        for item in items {
+            let key = ApiKey::read(item)?;
+            if let Some(other) = found.iter().find(|other| other.sha256.id() == key.sha256.id()) {
+                let (name, other) = (key.name.as_str(), other.name.as_str());
+                return Err(listed.refuse(format_args!(
+                    "{name:?} has the sha256 of {other:?}; expected a token for each"
+                )));
+            }
+            found.push(key);
+        }
+        Ok(Self::Keys(found))
+    }
+}
+
+impl ApiKey {
+    fn read(given: Given<'_>) -> Result<Self, ConfigError> {
+        const HASH: &str = "the SHA-256 of its token, as of: printf %s \"$TOKEN\" | sha256sum";
+        let names = ["name", "role", "sha256", "expires_at", "per_second"];
+        let keys = given.keys(&names, "keys name, role and sha256")?;
+        let name = keys.require("name", "what people call the key")?;
+        let role = keys.require("role", "viewer, operator, editor or admin")?;
+        let hash = keys.require("sha256", HASH)?;
+        Ok(Self {
+            name: KeyName::parse(name.text("a name")?).map_err(|why| name.refuse(why))?,
+            role: Role::parse(role.text("viewer, operator, editor or admin")?)
+                .map_err(|why| role.refuse(why))?,
+            // What stands there may be the token itself, so nothing quotes it.
+            sha256: TokenHash::parse(hash.as_text().unwrap_or_default()).map_err(|why| hash.refuse(why))?,
+            expires_at: keys.get("expires_at").map(values::instant).transpose()?,
+            per_second: keys.get("per_second").map(|given| values::per_second(&given)).transpose()?,
+        })
+    }
+}
+
+impl MetricsAuth {
     pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
         match given.as_text() {
             Some("none") => Ok(Self::None),

@@ -10,7 +10,7 @@ use chronos_replica::{ComparePace, LogLimits};
 use chronos_types::{DurationMs, NodeName};
 use chronos_webhook::Network;
 
-use super::choices::{Auth, RaftTls, Tls};
+use super::choices::{Auth, MetricsAuth, RaftTls, Tls};
 use super::load::ConfigError;
 use super::tree::Given;
 use super::values::{self, some};
@@ -66,7 +66,8 @@ section! {
         dispatcher: Dispatcher = Dispatcher::default(), Dispatcher::read;
         /// How long records are kept.
         history: History = History::default(), History::read;
-        /// Who may call the API: `none` opens it to everybody who can reach it.
+        /// Who may call the API: `none` opens it to everybody who can reach it. Where nothing is said, that is so too, and
+        /// the API listens on loopback alone.
         auth: Option<Auth> = None, some(Auth::read);
         /// Where metrics are read.
         metrics: Metrics = Metrics::default(), Metrics::read;
@@ -211,6 +212,8 @@ section! {
     Metrics {
         /// The path at which metrics are read.
         path: String = "/metrics".into(), values::path;
+        /// Who may read them: a viewer, where `auth` asks for keys, or with `none` anybody.
+        auth: Option<MetricsAuth> = None, some(MetricsAuth::read);
     }
 }
 

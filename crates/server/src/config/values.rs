@@ -3,7 +3,10 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use chronos_types::{DurationMs, HostPortError, NodeName, check_host_port, clip, parse_duration};
+use chronos_types::{
+    DurationMs, HostPortError, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port, clip, parse_duration,
+    parse_rfc3339,
+};
 use chronos_webhook::Network;
 
 use super::load::ConfigError;
@@ -46,6 +49,20 @@ pub(super) fn duration(given: Given<'_>) -> Read<DurationMs> {
         return Err(given.wrong("more than nothing"));
     }
     Ok(duration)
+}
+
+/// A time.
+pub(super) fn instant(given: Given<'_>) -> Read<Millis> {
+    const EXPECTED: &str = "a time such as \"2027-01-31T00:00:00Z\"";
+    let text = given.text(EXPECTED)?;
+    parse_rfc3339(text)
+        .map_err(|error| given.refuse(format_args!("{:?} {error}; expected {EXPECTED}", clip(text))))
+}
+
+/// Requests in a second.
+pub(super) fn per_second(given: &Given<'_>) -> Read<u32> {
+    let count = number(given, 1, MAX_KEY_PER_SECOND.into())?;
+    u32::try_from(count).map_err(|_| given.wrong("a smaller number"))
 }
 
 /// An address of this machine to listen on. Where the host is a name, the C library looks it up.

@@ -1,9 +1,10 @@
 //! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
 //! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable and the search; that
-//! something happened which is told, to the events; and that a change has left something to do to the loop that does it.
+//! something happened which is told, to the events; that keys changed, to whoever asks for them; and that a change has
+//! left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
-use chronos_engine::{EventHub, PlannerHandle, TimetableHandle};
+use chronos_engine::{EventHub, KeyRing, PlannerHandle, TimetableHandle};
 use chronos_replica::StateChange;
 use chronos_search::Search;
 use chronos_state::Effect;
@@ -17,6 +18,7 @@ pub(super) struct EffectRouter {
     timetable: TimetableHandle,
     search: Search,
     events: EventHub,
+    keys: KeyRing,
     remains: mpsc::Sender<()>,
 }
 
@@ -28,10 +30,11 @@ impl EffectRouter {
         timetable: TimetableHandle,
         search: Search,
         events: EventHub,
+        keys: KeyRing,
     ) -> (Self, mpsc::Receiver<()>) {
         // One word is enough, however often it is said before it is heard.
         let (remains, heard) = mpsc::channel(1);
-        (Self { dispatcher, planner, timetable, search, events, remains }, heard)
+        (Self { dispatcher, planner, timetable, search, events, keys, remains }, heard)
     }
 
     /// Passes on what came of a batch, or that the state was replaced as a whole.
@@ -41,6 +44,7 @@ impl EffectRouter {
             self.timetable.replaced();
             self.search.replaced();
             self.events.recorded();
+            self.keys.changed();
             self.remains();
             return self.dispatcher.rescan();
         };
@@ -54,6 +58,9 @@ impl EffectRouter {
         self.search.changed(&applied.changed);
         if applied.events > 0 {
             self.events.recorded();
+        }
+        if applied.keys {
+            self.keys.changed();
         }
         if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
             self.remains();

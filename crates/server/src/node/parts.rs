@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use chronos_engine::{PlannerConfig, RetentionConfig};
+use chronos_engine::{OwnKey, PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
 use chronos_http as http;
 use chronos_replica::{ReplicaConfig, Store};
@@ -13,7 +13,7 @@ use chronos_webhook::{Client, ClientConfig, Egress};
 use super::data_dir::{self, in_directory};
 use super::error::StartError;
 use super::peers::Peers;
-use crate::config::{Cluster, Config, DispatcherHttp};
+use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp};
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -115,6 +115,16 @@ pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> Rep
         log: cluster.raft.log,
         compare: cluster.raft.compare,
     }
+}
+
+/// The keys of the configuration; none where clients are not asked for keys.
+pub(super) fn keys(auth: Option<&Auth>) -> Option<Vec<OwnKey>> {
+    let Some(Auth::Keys(keys)) = auth else { return None };
+    let own = |key: &ApiKey| {
+        let ApiKey { name, role, sha256, expires_at, per_second } = key.clone();
+        OwnKey { id: sha256.id(), name, role, hash: sha256, expires_at, per_second, is_configured: true }
+    };
+    Some(keys.iter().map(own).collect())
 }
 
 /// What the planner is told.
