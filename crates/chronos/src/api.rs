@@ -9,13 +9,12 @@ use chronos_server::config::{Auth, Config, Tls};
 
 use trust::PinnedTls;
 
-/// A client of the node that runs by this configuration, for whoever may read its data directory.
+/// A client of the node that runs by this configuration and whose API is at `address`, for whoever may read its data directory.
 ///
 /// # Errors
 /// The certificate or the token of the node cannot be read. The error is one sentence for the person at the terminal.
-pub(crate) fn of_node(config: &Config) -> Result<Client, String> {
-    let http = &config.server.http;
-    let client = client(http.address, http.tls.as_ref())?;
+pub(crate) fn of_node(config: &Config, address: SocketAddr) -> Result<Client, String> {
+    let client = client(address, config.server.http.tls.as_ref())?;
     match config.auth {
         // Whoever may read the data directory may do all.
         Some(Auth::Keys(_)) => {
@@ -30,7 +29,7 @@ pub(crate) fn of_node(config: &Config) -> Result<Client, String> {
 ///
 /// # Errors
 /// The certificate cannot be read. The error is one sentence for the person at the terminal.
-pub(crate) fn client(address: SocketAddr, tls: Option<&Tls>) -> Result<Client, String> {
+fn client(address: SocketAddr, tls: Option<&Tls>) -> Result<Client, String> {
     let client = match tls {
         None => Client::new(address.to_string(), Tcp),
         Some(tls) => Client::new(address.to_string(), PinnedTls::from_file(&tls.cert_file)?),

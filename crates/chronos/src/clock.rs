@@ -21,7 +21,7 @@ pub(crate) enum Say {
 /// # Errors
 /// The node did not do it. The error is one sentence for the person at the terminal.
 pub(crate) async fn run(config: &Config, say: Option<Say>) -> Result<String, String> {
-    let client = api::of_node(config)?;
+    let client = api::of_node(config, config.server.http.address)?;
     let time = match say {
         None => client.cluster_status().await.map(|status| status.time),
         Some(Say::Right) => client.set_clock(TimeWord::Right).await,

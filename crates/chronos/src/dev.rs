@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chronos_client::api::{JobInput, TextMap, Webhook};
 use chronos_client::{Client, Error, WriteOptions};
-use chronos_server::config::Tls;
+use chronos_server::config::Config;
 use chronos_server::telemetry::Lines;
 use serde_json::json;
 use tokio::time::Instant;
@@ -35,8 +35,8 @@ const EXAMPLES: [(&str, &str, &str); 2] = [
 ///
 /// # Errors
 /// The receiver or the API failed. The error is one sentence for the person at the terminal.
-pub(crate) async fn begin(api: SocketAddr, tls: Option<&Tls>) -> Result<(), String> {
-    let client = api::client(api, tls)?;
+pub(crate) async fn begin(api: SocketAddr, config: &Config) -> Result<(), String> {
+    let client = api::of_node(config, api)?;
     let lines = Lines::stdout().map_err(|error| format!("no threads: {error}"))?;
     let receiver = receiver::start(lines.clone()).await?;
     until_ready(&client).await?;

@@ -16,5 +16,8 @@ pub(crate) async fn bootstrap(config: &Config, name: &str) -> Result<CreatedKey,
         );
     }
     let key = KeyRequest { name: name.to_owned(), role: "admin".to_owned(), ..KeyRequest::default() };
-    api::of_node(config)?.create_key(&key).await.map_err(|error| error.to_string())
+    api::of_node(config, config.server.http.address)?
+        .create_key(&key)
+        .await
+        .map_err(|error| error.to_string())
 }

@@ -272,11 +272,10 @@ fn asking() -> Result<tokio::runtime::Runtime, Failure> {
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {
     // This comes before anything starts, so that an early signal stops the node in order, too.
     let stop = asked_to_stop(kind)?;
-    let tls = config.server.http.tls.clone();
-    let node = Node::start(config, Env::real()).await?;
+    let node = Node::start(config.clone(), Env::real()).await?;
     let example = async {
         if kind == Run::Example
-            && let Err(message) = dev::begin(node.address(), tls.as_ref()).await
+            && let Err(message) = dev::begin(node.address(), &config).await
         {
             return Failure::Start(message);
         }

@@ -2,17 +2,18 @@
 //! them.
 
 use chronos_state::{
-    Anew, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, Confirm, Cursor, DeleteJob,
-    DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency, ItemError, JobSeq, KeyValue, Moved,
-    OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText,
-    PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome,
-    Reassign, Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides,
-    StoredSpec, Targets, Todo, TriggerRun, Trim,
+    Anew, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, ConfiguredKey, Confirm,
+    CreateKey, Cursor, DeleteJob, DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency, ItemError,
+    JobSeq, KeyUse, KeyValue, KeyWord, Moved, NodeKeys, OperationItem, OperationRun, OperationSpec,
+    OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep,
+    PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal, Report,
+    Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides, StoredSpec, Targets, Todo,
+    TriggerRun, Trim,
 };
 use chronos_types::{
-    Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, Method,
-    Millis, MissedRuns, Note, OperationId, Phases, Response, RetryPolicy, Skip, SuccessCodes, Template,
-    Trigger, Waited, Webhook,
+    Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId,
+    KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, Response, RetryPolicy, Role, Skip,
+    SuccessCodes, Template, Trigger, Waited, Webhook,
 };
 
 use crate::support::{self, asked, by, node, spec, tags};
@@ -382,6 +383,8 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("by_note", of(by(7, Some("nach der \"Störung\"")))),
         ("by_system", of(By::system())),
         ("by_told", of(By { actor: told, note: None })),
+        ("by_key", of(By::key(KeyId::new([4; 8]), &KeyName::parse("ci").unwrap(), None, None))),
+        ("keys", batch(key_words())),
         ("prune_set", batch(vec![prune])),
         ("put_jobs", batch(vec![put_jobs(None)])),
         ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
@@ -414,6 +417,42 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
             ]),
         ),
     ]
+}
+
+/// Each word about keys.
+fn key_words() -> Vec<Command> {
+    let key = support::create_key(1, Role::Viewer);
+    let id = key.id;
+    let limited = CreateKey { expires_at: Some(AT + 60_000), per_second: Some(50), ..key.clone() };
+    let words = vec![
+        KeyWord::Create(Box::new(key)),
+        KeyWord::Create(Box::new(limited)),
+        KeyWord::Revoke { id },
+        KeyWord::End { id },
+        KeyWord::Used { keys: vec![KeyUse { id, hour: AT }] },
+        KeyWord::Node(node_keys()),
+        KeyWord::EndSession { id },
+    ];
+    words.into_iter().map(Command::Keys).chain([support::begin_session(2, id, AT + 60_000)]).collect()
+}
+
+/// What a node says of the keys in its configuration.
+pub fn node_keys() -> NodeKeys {
+    let key = ConfiguredKey {
+        id: KeyId::new([4; 8]),
+        name: "ci".into(),
+        role: Role::Operator,
+        expires_at: None,
+        per_second: None,
+    };
+    let limited = ConfiguredKey {
+        id: KeyId::new([5; 8]),
+        role: Role::Admin,
+        expires_at: Some(AT + 60_000),
+        per_second: Some(50),
+        ..key.clone()
+    };
+    NodeKeys { node: node("n1"), asks: true, keys: vec![key, limited] }
 }
 
 pub fn operation_id() -> OperationId {
@@ -513,6 +552,8 @@ pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
         ("refused_stale", Outcome::Refused { refusal: Refusal::Stale { item: 7 } }),
         ("operation", Outcome::Operation { id: operation_id() }),
         ("refused_no_such_operation", refused(Refusal::NoSuchOperation)),
+        ("refused_no_such_key", refused(Refusal::NoSuchKey)),
+        ("refused_too_many_keys", refused(Refusal::TooManyKeys { most: 1_000 })),
         ("refused_operation_ended", refused(Refusal::OperationEnded { cancelled: true })),
         ("refused_operation_moved_on", refused(Refusal::OperationMovedOn)),
         ("refused_too_many_operations", refused(Refusal::TooManyOperations { most: 16 })),

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
 #![allow(clippy::unwrap_used)]
 
+mod api_keys;
 mod authors;
 mod backups;
 mod bad_records;

@@ -108,6 +108,7 @@ impl Model {
             Command::Portion => Outcome::Done,
             Command::Compare(_) => Outcome::Done,
             Command::Operation(word) => self.operation(word, by),
+            Command::Keys(_) => unreachable!("the operations say nothing of keys"),
             Command::Clock(word) => self.clock(word),
             Command::RaiseVersion { .. } if self.raised => {
                 refuse(Refusal::VersionNotFollowed { follows: VERSION })

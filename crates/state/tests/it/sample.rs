@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, ClockWord, Command, Cursor, EventPlace, Filter, Fire, Idempotency, ItemError, JobSeq, MAX_ROWS,
-    Machine, OperationWord, PassedBy, PlanStep, Proposal, PutJobs, Reader, Refusal, Reported, SetOwner,
-    StateError, StoredOverrides, Targets, Todo,
+    Batch, ClockWord, Command, CreateKey, Cursor, EventPlace, Filter, Fire, Idempotency, ItemError, JobSeq,
+    KeyUse, KeyWord, MAX_ROWS, Machine, OperationWord, Outcome, PassedBy, PlanStep, Proposal, PutJobs,
+    Reader, Refusal, Reported, SetOwner, StateError, StoredOverrides, Targets, Todo,
 };
 use chronos_types::{
-    Actor, Auth, By, ExecutionId, JobSpec, Millis, Note, OperationId, Phases, Skip, Trigger, Waited,
+    Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, Trigger,
+    Waited,
 };
 
-use crate::forms::full;
+use crate::forms::{full, node_keys};
 use crate::support::*;
 
 /// More than a day after all else in it.
@@ -76,7 +77,28 @@ pub fn sample() -> World {
     world.done(at + 1_000, plan([run(&skips, at + 3_000)]));
     world.run(at, skip(&world.job("skips-until"), Some(Skip::Until(at + 60_000))));
     with_kept(&mut world, at);
+    with_keys(&mut world, at);
     world
+}
+
+/// Keys with all that can be said of them and with nothing, one that is over, one that is denied, and sessions.
+fn with_keys(world: &mut World, at: Millis) {
+    let say = |world: &mut World, word| {
+        assert_eq!(world.run_by(at, Command::Keys(word), by(7, Some("neu"))).0, Outcome::Done);
+    };
+    let [plain, limited, over] = [1, 2, 3].map(|number| create_key(number, Role::Editor));
+    let limited = CreateKey { expires_at: Some(at + 60_000), per_second: Some(50), ..limited };
+    let ids = [plain.id, over.id];
+    world.done(at, Command::Keys(KeyWord::Create(Box::new(plain))));
+    for key in [limited, over] {
+        say(world, KeyWord::Create(Box::new(key)));
+    }
+    say(world, KeyWord::Revoke { id: ids[1] });
+    say(world, KeyWord::Revoke { id: KeyId::new([9; 8]) });
+    world.done(at, Command::Keys(KeyWord::Revoke { id: KeyId::new([8; 8]) }));
+    world.done(at, begin_session(1, ids[0], at + 60_000));
+    world.done(at, Command::Keys(KeyWord::Used { keys: vec![KeyUse { id: ids[0], hour: 3_600_000 }] }));
+    world.done(at, Command::Keys(KeyWord::Node(node_keys())));
 }
 
 /// A success and a failure, five minutes later another success, and a run that catches up on instants that were missed.
@@ -214,6 +236,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
         add(text, (r.figures(step, all.0, all.1)?, r.failed_hosts(step, all.0, all.1)?));
     }
     add(text, (r.figures_since()?, r.failing(9)?));
+    add(text, (r.access()?, r.key_uses()?));
     Ok(())
 }
 

@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chronos_state::{
-    AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BulkAction, Cancel, Command, CopyBounds, Cursor,
-    DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer, ExecutionFilter, ExecutionList,
-    ExecutionRow, Fire, JobFilter, JobList, JobPlace, JobRow, JobSeq, JobTexts, Keep, LogBatch, Machine,
-    Moved, OperationItem, OperationRow, OperationRun, OperationSpec, OperationStep, OperationWord, Outcome,
-    PageLimits, PassedBy, PassedOver, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem,
-    PutJob, Reader, Reassign, Refusal, RefusedItem, Report, Reported, ResumeJob, SkipRuns, StateError,
-    StoredOverrides, StoredSpec, Targets, TextCondition, Todo, TriggerRun, Trim, VERSION, VersionRow,
+    AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BeginSession, BulkAction, Cancel, Command,
+    CopyBounds, CreateKey, Cursor, DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer,
+    ExecutionFilter, ExecutionList, ExecutionRow, Fire, JobFilter, JobList, JobPlace, JobRow, JobSeq,
+    JobTexts, Keep, KeyWord, LogBatch, Machine, Moved, OperationItem, OperationRow, OperationRun,
+    OperationSpec, OperationStep, OperationWord, Outcome, PageLimits, PassedBy, PassedOver, PauseEnd,
+    PauseJob, Plan, PlanStep, PlannedRun, Proposal, PutItem, PutJob, Reader, Reassign, Refusal, RefusedItem,
+    Report, Reported, ResumeJob, SkipRuns, StateError, StoredOverrides, StoredSpec, Targets, TextCondition,
+    Todo, TriggerRun, Trim, VERSION, VersionRow,
 };
 use chronos_types::{
-    By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, Millis,
-    MissedRuns, NodeName, Note, OperationId, Phases, Response, RetryPolicy, Skip, Tags, TargetUrl, Trigger,
-    Waited, Webhook,
+    By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, KeyId,
+    Millis, MissedRuns, NodeName, Note, OperationId, Phases, Response, RetryPolicy, Role, Skip, Tags,
+    TargetUrl, Token, TokenKind, Trigger, Waited, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -467,6 +468,20 @@ pub fn by(number: u8, note: Option<&str>) -> By {
 /// A command that somebody asks for.
 pub fn asked(command: Command, by: By) -> Proposal {
     Proposal { by: Some(by), ..command.into() }
+}
+
+/// Makes a key of this number.
+pub fn create_key(number: u8, role: Role) -> CreateKey {
+    let token = Token::new(TokenKind::Key, [number; 8], [number; 32]);
+    let (id, hash, name) = (token.id(), token.hash(), format!("key {number}"));
+    CreateKey { id, name, role, hash, expires_at: None, per_second: None }
+}
+
+/// Begins a session of this number.
+pub fn begin_session(number: u8, key: KeyId, expires_at: Millis) -> Command {
+    let token = Token::new(TokenKind::Session, [number; 8], [number; 32]);
+    let (id, hash) = (token.id(), token.hash());
+    Command::Keys(KeyWord::BeginSession(BeginSession { id, key, hash, expires_at }))
 }
 
 /// Makes an operation that runs jobs, or executions again.
