@@ -102,8 +102,8 @@ pub struct Key {
     pub expires_at: Option<String>,
     /// At most so many requests a second, to each node; null for no limit.
     pub per_second: Option<u32>,
-    /// The beginning of the hour in which it was used last (RFC 3339); null where it was not used yet. It may come a
-    /// minute late.
+    /// The beginning of the hour in which it was used last (RFC 3339); null where it was not used yet. It may come
+    /// some seconds late.
     #[schema(format = DateTime)]
     pub last_used: Option<String>,
     /// When it was revoked (RFC 3339), if it was.

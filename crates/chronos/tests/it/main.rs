@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test asks the machine itself")]
 
+mod access;
 mod api;
 mod cluster;
 mod dev;

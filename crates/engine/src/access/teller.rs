@@ -15,8 +15,8 @@ use crate::services::Services;
 
 /// Between looks. What a key leaves is to end within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// When keys were used is told so often: the record knows the hour.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+/// When keys were used is told so often at most: the record knows the hour.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The loop that tells.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl KeyTeller {
             if !keys.is_empty() {
                 self.propose(KeyWord::Used { keys: keys.clone() }).await?;
                 self.ring.told(&keys);
+                self.told_at = Some(Instant::now());
             }
-            self.told_at = Some(Instant::now());
         }
         Ok(())
     }
