@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chronos_client::Method;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub struct Cluster {
     nodes: Vec<Option<Server>>,
     /// Who signs the certificates of the nodes, where they have some.
     authority: Option<Authority>,
+    /// The token that is shown where it is asked how the nodes are.
+    token: Option<String>,
 }
 
 /// A leader that the machine keeps from running for a while stays the leader.
@@ -57,13 +60,19 @@ impl Cluster {
                 .key("server.http.address", &http[n].to_string())
         };
         let (setups, nodes) = ((0..count).map(setup).collect(), (0..count).map(|_| None).collect());
-        Self { setups, nodes, authority: None }
+        Self { setups, nodes, authority: None, token: None }
     }
 
     /// For a test that is not about how fast a leader is replaced.
     #[must_use]
     pub fn calm(self) -> Self {
         self.key(CALM.0, CALM.1)
+    }
+
+    /// Shows this token where it is asked how the nodes are.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
     }
 
     /// Sets a key on every node that is started from now on.
@@ -144,7 +153,9 @@ impl Cluster {
     }
 
     async fn is_whole_for(&self, node: &Server) -> bool {
-        let status = node.get("/cluster/status").await;
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        let status = node.send(Method::GET, "/api/v1/cluster/status", &headers, "").await;
         let status = if status.status == 200 { status.json() } else { return false };
         let Some(nodes) = status["nodes"].as_array() else { return false };
         let good = |node: &&Value| node["role"] != "learner" && node["reachable"] == true;

@@ -165,7 +165,7 @@ async fn a_key_of_the_configuration_can_be_denied_and_stays_so_after_a_restart()
     assert_eq!((&denied["state"], &denied["source"]), (&json!("revoked"), &json!("configuration")));
     is_over(&server, &token_of("editor")).await;
     server.kill().await;
-    let server = server.restart().await;
+    let server = server.again().await;
     raised(&server).await;
     is_over(&server, &token_of("editor")).await;
 }

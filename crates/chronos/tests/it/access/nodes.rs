@@ -7,7 +7,8 @@ use crate::support::*;
 
 #[tokio::test]
 async fn a_key_is_good_on_every_node_and_over_on_every_node() {
-    let cluster = CHRONOS.calm_cluster(3).key("auth.api_keys", &api_keys()).up().await;
+    let cluster =
+        CHRONOS.calm_cluster(3).token(&token_of("viewer")).key("auth.api_keys", &api_keys()).up().await;
     raised(cluster.node(1)).await;
     let (token, id) = create(cluster.node(1), &json!({"name": "ci", "role": "viewer"})).await;
     // At once, also where it is not known yet.
@@ -22,7 +23,7 @@ async fn a_key_is_good_on_every_node_and_over_on_every_node() {
 
 #[tokio::test]
 async fn it_is_told_where_the_configurations_of_nodes_differ() {
-    let cluster = CHRONOS.calm_cluster(3).key("auth.api_keys", &api_keys());
+    let cluster = CHRONOS.calm_cluster(3).token(&token_of("viewer")).key("auth.api_keys", &api_keys());
     let one_less = api_keys().replace("the viewer", "another name");
     let cluster = cluster.key_of(3, "auth.api_keys", &one_less).up().await;
     let status = async || {

@@ -34,6 +34,54 @@ fn a_section_whose_keys_are_all_commented_out_is_as_if_it_were_not_there() {
 }
 
 #[test]
+fn so_many_keys_may_be_listed() {
+    use crate::config::Auth;
+    let listed = |count: usize| {
+        let hash = |n: usize| format!("{n:08x}{:056}", 0);
+        let key = |n: usize| format!("{{ name: k{n}, role: viewer, sha256: \"{}\" }}", hash(n));
+        let keys: Vec<_> = (0..count).map(key).collect();
+        with(&format!("auth: {{ api_keys: [{}] }}", keys.join(", ")), &[])
+    };
+    match listed(100).expect("keys").auth {
+        Some(Auth::Keys(keys)) => assert_eq!(keys.len(), 100),
+        other => panic!("{other:?}"),
+    }
+    let refused = listed(101).expect_err("refused");
+    assert!(refused.contains("auth.api_keys") && refused.contains("at most 100"), "{refused}");
+}
+
+#[test]
+fn keys_are_asked_for_where_auth_has_keys_and_a_bad_one_is_named() {
+    use crate::config::{Auth, MetricsAuth};
+    for yaml in ["auth: {}", "auth: { api_keys: }", "auth: { api_keys: [] }"] {
+        assert_eq!(with(yaml, &[]).expect(yaml).auth, Some(Auth::Keys(Vec::new())), "{yaml}");
+    }
+    with("{ auth: {}, server: { http: { address: \"0.0.0.0:80\" } } }", &[]).expect("keys open no door");
+    let open = with("metrics: { auth: none }", &[]).expect("metrics").metrics.auth;
+    assert_eq!(open, Some(MetricsAuth::None));
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    for (key, says) in [
+        ("{ name: a, role: viewer }", "sha256"),
+        ("{ name: a, role: viewer, sha256: s3cret }", "64 hexadecimal digits"),
+        (&format!("{{ name: a, role: root, sha256: {hash} }}"), "viewer, operator, editor, admin"),
+        (&format!("{{ role: viewer, sha256: {hash} }}"), "name"),
+        (&format!("{{ name: a, role: viewer, sha256: {hash}, per_second: 0 }}"), "per_second"),
+        (&format!("{{ name: a, role: viewer, sha256: {hash}, expires_at: soon }}"), "expires_at"),
+        (&format!("{{ name: a, role: viewer, sha256: {hash}, scope: x }}"), "unknown key"),
+        (
+            &format!(
+                "{{ name: a, role: viewer, sha256: {hash} }}, {{ name: b, role: admin, sha256: {hash} }}"
+            ),
+            "\"b\"",
+        ),
+    ] {
+        let refused = with(&format!("auth: {{ api_keys: [{key}] }}"), &[]).expect_err(key);
+        assert!(refused.contains("auth.api_keys") && refused.contains(says), "{key}: {refused}");
+        assert!(!refused.contains("s3cret"), "{refused}");
+    }
+}
+
+#[test]
 fn a_text_is_the_text_in_a_variable_and_in_the_file() {
     for text in [
         "no",
