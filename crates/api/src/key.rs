@@ -61,7 +61,7 @@ impl KeyRequest {
         let per_second = fields.whole("per_second", 1, MAX_KEY_PER_SECOND.into(), &mut invalid);
         let per_second = per_second.and_then(|count| u32::try_from(count).ok());
         match (name, role) {
-            (Some(name), Some(role)) if invalid.fields().is_empty() => {
+            (Some(name), Some(role)) if invalid.is_empty() => {
                 Ok(KeyWanted { name, role, expires_at, per_second })
             }
             _ => Err(invalid),

@@ -20,8 +20,8 @@ impl Client {
     /// # Errors
     /// See [`Error`]; 409 where there are too many.
     pub async fn create_key(&self, key: &KeyRequest) -> Result<CreatedKey, Error> {
-        let created = self.call(Method::POST, &path(&["keys"]), &[], Some(key), &[StatusCode::CREATED]);
-        created.await?.json()
+        let path = path(&["keys"]);
+        self.call(Method::POST, &path, &[], Some(key), &[StatusCode::CREATED]).await?.json()
     }
 
     /// Revokes a key for good.

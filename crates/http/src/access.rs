@@ -139,6 +139,6 @@ fn until_ended(body: Body, principal: Principal) -> Body {
 }
 
 /// The method by which a page is declared that answers another one too.
-fn declared(method: &Method) -> &Method {
-    if *method == Method::HEAD { &Method::GET } else { method }
+fn declared(method: &Method) -> Method {
+    if *method == Method::HEAD { Method::GET } else { method.clone() }
 }

@@ -199,8 +199,8 @@ impl KeyRing {
             return self.judge(session.key, entry, Some(token.id()));
         }
         // The id of a key of a configuration is the beginning of its hash.
-        let ids = token.map(|token| token.id()).into_iter().chain([hash.id()]);
-        let Some((id, entry)) = ids.filter_map(|id| Some((id, known.keys.get(&id)?))).next() else {
+        let mut ids = token.map(|token| token.id()).into_iter().chain([hash.id()]);
+        let Some((id, entry)) = ids.find_map(|id| Some((id, known.keys.get(&id)?))) else {
             return Found::Unknown;
         };
         if entry.hash == hash { self.judge(id, entry, None) } else { Found::Bad }

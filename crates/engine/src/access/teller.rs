@@ -53,7 +53,7 @@ impl KeyTeller {
     }
 
     async fn tick(&mut self) -> Result<(), LoopError> {
-        if self.services.proposer.leadership().borrow().is_leader {
+        if self.ring.asks() && self.services.proposer.leadership().borrow().is_leader {
             self.end_operations().await?;
         }
         if !self.is_declared {

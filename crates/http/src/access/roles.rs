@@ -84,7 +84,7 @@ impl Roles {
     /// What a request needs. One for what is no page at all needs the least: so strangers do not hear what there is.
     pub(super) fn needed(&self, method: &Method, path: Option<&str>) -> Access {
         let Some(path) = path else { return Access::Of(Role::Viewer) };
-        let known = self.0.get(&(declared(method).clone(), path.to_owned()));
+        let known = self.0.get(&(declared(method), path.to_owned()));
         known.copied().unwrap_or(Access::Of(Role::Admin))
     }
 }
@@ -118,8 +118,10 @@ mod tests {
     use super::*;
 
     fn operation(security: Option<SecurityRequirement>) -> Operation {
-        let builder = OperationBuilder::new();
-        security.map_or_else(|| builder.clone(), |security| builder.clone().security(security)).build()
+        match security {
+            Some(security) => OperationBuilder::new().security(security).build(),
+            None => OperationBuilder::new().build(),
+        }
     }
 
     #[test]

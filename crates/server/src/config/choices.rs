@@ -104,10 +104,8 @@ impl Tls {
 
 impl Auth {
     pub(super) fn read(given: Given<'_>) -> Result<Self, ConfigError> {
-        match given.as_text() {
-            Some("none") => return Ok(Self::None),
-            Some(_) => return Err(given.wrong(AUTH)),
-            None => {}
+        if given.as_text() == Some("none") {
+            return Ok(Self::None);
         }
         let keys = given.keys(&["api_keys"], AUTH)?;
         let Some(listed) = keys.get("api_keys") else { return Ok(Self::Keys(Vec::new())) };

@@ -163,6 +163,7 @@ mod tests {
         assert!(Status::ALL.iter().all(|v| Status::known(v.code()) == Some(*v)));
         assert!(Trigger::ALL.iter().all(|v| Trigger::known(v.code()) == Some(*v)));
         assert!(ActorKind::ALL.iter().all(|v| ActorKind::known(v.code()) == Some(*v)));
+        assert!(Role::ALL.iter().all(|v| Role::known(v.code()) == Some(*v)));
         assert!(ErrorKind::ALL.iter().all(|v| ErrorKind::known(v.code()) == Some(*v)));
         let is_logged = |v: EventType| v.topic() != "cluster";
         assert!(EventType::ALL.iter().all(|v| EventType::known(v.code()) == is_logged(*v).then_some(*v)));

@@ -141,7 +141,7 @@ async fn a_key_that_is_revoked_is_over_with_what_it_has_open() {
 #[tokio::test]
 async fn a_key_ends_by_itself_with_what_it_has_open() {
     let server = start().await;
-    let end = Timestamp::try_from(SystemTime::now() + Duration::from_secs(2)).unwrap().to_string();
+    let end = Timestamp::try_from(SystemTime::now() + Duration::from_secs(5)).unwrap().to_string();
     let key = json!({"name": "short", "role": "viewer", "expires_at": end});
     let (token, _) = create(&server, &key).await;
     let client = server.client().clone().token(&token).unwrap();
