@@ -44,6 +44,8 @@ struct Shared {
     asks: bool,
     own: Vec<OwnKey>,
     known: RwLock<Arc<Known>>,
+    /// Held while the record is read and put in place, so that no older one takes the place of a newer.
+    loading: tokio::sync::Mutex<()>,
     /// Told when the record of keys has changed.
     changed: Notify,
     /// Counts how often somebody may have come to an end.
@@ -114,6 +116,7 @@ impl KeyRing {
             asks,
             own,
             known: RwLock::default(),
+            loading: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             ends: watch::Sender::new(0),
             rates: Mutex::default(),
@@ -145,6 +148,7 @@ impl KeyRing {
     /// # Errors
     /// The storage failed. What was known before is known still.
     pub async fn load(&self, store: &Store) -> Result<(), StateError> {
+        let _alone = self.0.loading.lock().await;
         let record = store.read(|reader| reader.at_once(Reader::access)).await?;
         self.put(record);
         Ok(())
