@@ -1,5 +1,6 @@
 //! Applies one batch of commands. What each command does is in the file of its name.
 
+mod audit;
 mod authors;
 mod cancel;
 mod clock;
@@ -73,8 +74,15 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
     if let Some(refusal) = raise::too_new(context, item)? {
         return Context::refuse(refusal);
     }
-    let by = item.by.as_ref();
-    match &item.command {
+    let Some(by) = &item.by else { return execute(context, &item.command, None) };
+    let before = audit::before(context, &item.command)?;
+    let outcome = execute(context, &item.command, Some(by))?;
+    audit::after(context, before, &item.command, by, &outcome)?;
+    Ok(outcome)
+}
+
+fn execute(context: &mut Context<'_>, command: &Command, by: Option<&By>) -> Result<Outcome, StateError> {
+    match command {
         Command::PutJob(put) => job::put(context, put, by),
         Command::PutJobs(puts) => sets::put(context, puts, by),
         Command::DeleteJob(delete) => job::delete(context, delete, by),
@@ -95,6 +103,7 @@ fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateE
         Command::Skip(skip) => skips::skip(context, skip, by),
         Command::Operation(word) => operation::word(context, word, by),
         Command::Keys(word) => keys::word(context, word, by),
+        Command::Audit(word) => audit::word(context, word),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

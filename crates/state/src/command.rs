@@ -1,5 +1,6 @@
 //! Commands: what can be asked of the machine. Entries of the log are batches of them (`batch`).
 
+mod audit;
 mod batch;
 mod class;
 mod clock;
@@ -20,6 +21,8 @@ use crate::stored::overrides::StoredOverrides;
 use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
 
+pub(crate) use audit::AUDIT_AT_ONCE;
+pub use audit::{AUDIT_SINCE, AuditWord};
 pub use batch::{Batch, Idempotency, LogBatch, Proposal};
 pub use class::Class;
 pub use clock::{Anew, ClockWord, DueAnew};
@@ -114,6 +117,8 @@ pub enum Command {
     Operation(OperationWord),
     /// Say something of keys.
     Keys(KeyWord),
+    /// Say something of the audit.
+    Audit(AuditWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -149,6 +154,7 @@ impl Command {
             | Self::Compare(_) => FIRST,
             Self::PutJobs(_) | Self::PruneSet(_) => SETS_SINCE,
             Self::Keys(_) => KEYS_SINCE,
+            Self::Audit(_) => AUDIT_SINCE,
             Self::RaiseVersion { to } => *to,
             #[cfg(feature = "next")]
             Self::Probe => 3,
@@ -175,6 +181,7 @@ impl Command {
             Self::Clock(word) => word.rows(),
             Self::Operation(word) => word.rows(),
             Self::Keys(word) => word.rows(),
+            Self::Audit(word) => word.rows(),
             Self::Plan(plan) => plan.steps.iter().map(PlanStep::rows).sum(),
             Self::Reassign(reassign) => reassign.runs.len() + MAX_ALONG,
             // How many keys are that old is not known.
@@ -207,6 +214,7 @@ impl Command {
             Self::Compare(compare) => compare.weight(),
             Self::Operation(word) => word.weight(),
             Self::Keys(word) => word.weight(),
+            Self::Audit(word) => word.weight(),
             Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,

@@ -27,30 +27,33 @@ pub mod wal;
 
 pub use check::{Check, check};
 pub use command::{
-    AUTHORS_SINCE, Anew, Batch, BeginOperation, BeginSession, BulkAction, CLOCKS_DIFFER_MS, Cancel, Class,
-    ClockWord, Command, Compare, ConfiguredKey, Confirm, CreateKey, Cursor, DeleteJob, DueAnew, EVENTS_SINCE,
-    EndPauses, Filter, Idempotency, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, KEYS_SINCE, KeyUse, KeyValue,
-    KeyWord, LogBatch, MAX_KEYS, MAX_OPERATIONS, MAX_ROWS, MAX_SESSIONS, MAX_SESSIONS_OF_KEY, Moved,
-    NodeKeys, OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord,
-    PAUSES_SINCE, PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet,
-    PutItem, PutJob, PutJobs, RUNS_SINCE, Reassign, Report, Reported, ResumeJob, RowKey, SETS_SINCE,
-    STATS_SINCE, SetOwner, SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
+    AUDIT_SINCE, AUTHORS_SINCE, Anew, AuditWord, Batch, BeginOperation, BeginSession, BulkAction,
+    CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, ConfiguredKey, Confirm, CreateKey, Cursor,
+    DeleteJob, DueAnew, EVENTS_SINCE, EndPauses, Filter, Idempotency, ItemError, KEPT_ERRORS,
+    KEPT_OPERATIONS, KEYS_SINCE, KeyUse, KeyValue, KeyWord, LogBatch, MAX_KEYS, MAX_OPERATIONS, MAX_ROWS,
+    MAX_SESSIONS, MAX_SESSIONS_OF_KEY, Moved, NodeKeys, OPERATIONS_SINCE, OperationItem, OperationRun,
+    OperationSpec, OperationStep, OperationWord, PAUSES_SINCE, PassedOver, PatchText, PauseEnd, PauseJob,
+    Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, RUNS_SINCE, Reassign, Report,
+    Reported, ResumeJob, RowKey, SETS_SINCE, STATS_SINCE, SetOwner, SkipRuns, Targets, Todo, TriggerRun,
+    Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
 pub use machine::Machine;
 pub use outcome::{Applied, Effect, ExecutionAnswer, Outcome, PutOutcome, RangeDigest, Refusal};
 pub use reader::{
-    AccessRecord, Age, BadJob, ClusterTime, DeniedKey, Due, DueJob, DuePlace, EnabledName, EndingPause,
-    EventJob, EventPage, EventPlace, ExecutionFilter, ExecutionList, ExecutionRow, Facet, FacetCounts,
-    Failing, FailingAlike, FiguresFrom, JobDue, JobFigures, JobFilter, JobKey, JobList, JobMark, JobOrder,
-    JobOutcome, JobPlace, JobRow, JobStats, JobTexts, JobsAmong, Jump, Keep, KeyRow, OpenRun, OperationRow,
-    OthersFailing, PageLimits, PassedBy, PendingRun, Reader, RecordedEvent, RefusedItem, SessionRow, SetBack,
-    SetSurplus, Surplus, TextCondition, Total, VersionRow, WaitingRuns,
+    AccessRecord, Age, AuditFilter, AuditPlace, AuditRow, BadJob, ClusterTime, DeniedKey, Due, DueJob,
+    DuePlace, EnabledName, EndingPause, EventJob, EventPage, EventPlace, ExecutionFilter, ExecutionList,
+    ExecutionRow, Facet, FacetCounts, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures, JobFilter,
+    JobKey, JobList, JobMark, JobOrder, JobOutcome, JobPlace, JobRow, JobStats, JobTexts, JobsAmong, Jump,
+    Keep, KeyRow, OpenRun, OperationRow, OthersFailing, PageLimits, PassedBy, PendingRun, Reader,
+    RecordedEvent, RefusedItem, SessionRow, SetBack, SetSurplus, Surplus, TextCondition, Total, VersionRow,
+    WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
+pub use stored::difference::{ChangedField, Difference};
 pub use stored::event::{Event, ExecutionEvent, JobEvent, OperationEvent};
 pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;

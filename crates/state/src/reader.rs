@@ -1,6 +1,7 @@
 //! Questions to the state. Each kind of question has a file.
 
 mod aged;
+mod audit;
 mod clock;
 mod connection;
 mod cost;
@@ -31,6 +32,7 @@ mod texts;
 mod upcoming;
 
 pub use aged::Age;
+pub use audit::{AuditFilter, AuditPlace, AuditRow};
 pub use clock::{ClusterTime, JobDue, Jump, SetBack, WaitingRuns};
 pub use connection::Reader;
 pub use events::{EventJob, EventPage, EventPlace, RecordedEvent};

@@ -11,6 +11,7 @@ pub(crate) mod by;
 pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod columns;
+pub(crate) mod difference;
 pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod figures;

@@ -56,6 +56,11 @@ impl Events {
         event.write(at, &mut written.body);
     }
 
+    /// How many there are by now.
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().count
+    }
+
     /// Puts those of the batch on record. Answers how many they are.
     pub(super) fn close(&self, context: &Context<'_>) -> Result<usize, StateError> {
         let Written { count, body } = std::mem::take(&mut *self.0.borrow_mut());

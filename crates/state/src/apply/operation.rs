@@ -4,6 +4,7 @@
 use chronos_types::{Actor, ActorKind, By, EventType, Millis, OperationId};
 use rusqlite::Row;
 
+use super::audit;
 use super::context::Context;
 use crate::command::{
     BeginOperation, Command, Cursor, FORGOTTEN_AT_ONCE, ItemError, KEPT_ERRORS, KEPT_OPERATIONS,
@@ -115,6 +116,8 @@ fn go_on(context: &mut Context<'_>, step: &OperationStep) -> Result<Outcome, Sta
         return Context::refuse(Refusal::OperationMovedOn);
     }
     let frozen = frozen(context, step.id)?;
+    let [done, refused] = [progress.done, progress.refused];
+    let portion = |progress: &Progress| [progress.done - done, progress.refused - refused];
     for item in &step.items {
         if !one(context, &frozen, item, &mut progress)? {
             // What comes behind it is proposed anew, with it.
@@ -122,6 +125,7 @@ fn go_on(context: &mut Context<'_>, step: &OperationStep) -> Result<Outcome, Sta
             if progress.cursor != Some(step.from) {
                 progress.tell(context, EventType::OperationProgressed);
             }
+            audit::step(context, frozen.by.as_ref(), step.id, portion(&progress))?;
             return Ok(Outcome::Done);
         }
         progress.cursor = Some(item.place);
@@ -131,6 +135,7 @@ fn go_on(context: &mut Context<'_>, step: &OperationStep) -> Result<Outcome, Sta
     progress.store(context)?;
     let what = if step.is_last { EventType::OperationDone } else { EventType::OperationProgressed };
     progress.tell(context, what);
+    audit::step(context, frozen.by.as_ref(), step.id, portion(&progress))?;
     Ok(Outcome::Done)
 }
 

@@ -1,6 +1,6 @@
 //! [`Class`]: which commands go before which on their way into the log.
 
-use super::{ClockWord, Command, KeyWord, OperationWord};
+use super::{AuditWord, ClockWord, Command, KeyWord, OperationWord};
 
 /// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,8 @@ impl Command {
             Self::Operation(OperationWord::Step(_)) => Class::Bulk,
             Self::Keys(KeyWord::Used { .. }) => Class::Bulk,
             Self::Keys(_) => Class::Api,
+            Self::Audit(AuditWord::Note { .. }) => Class::Api,
+            Self::Audit(AuditWord::Forget { .. }) => Class::Bulk,
             // A word of a few bytes, by which instants are told and records are kept. What is computed anew after it
             // can be as much as there are jobs.
             Self::Clock(ClockWord::Passes | ClockWord::Right { .. } | ClockWord::Back) => Class::Scheduled,

@@ -8,13 +8,13 @@ use crate::stored::code::{disabled_job, enabled_job};
 
 impl Reader {
     /// The bytes in use in the state file: jobs, their versions, executions, idempotency keys, and their indexes.
-    /// Pages that were given back are not among them: they are used again before the file grows. Nor are events: they have
-    /// a bound of their own, and nothing that is forgotten makes room for them.
+    /// Pages that were given back are not among them: they are used again before the file grows. Nor are events and the audit:
+    /// each has a bound of its own, and nothing that is forgotten makes room for them.
     ///
     /// # Errors
     /// The storage failed.
     pub fn bytes_in_use(&self) -> Result<u64, StateError> {
-        Ok(schema::bytes_in_use(&self.connection)?.saturating_sub(self.event_bytes()?))
+        Ok(schema::bytes_in_use(&self.connection)?.saturating_sub(self.event_bytes()? + self.audit_bytes()?))
     }
 
     /// Counts the jobs that are enabled, or those that are disabled, from the number `from` on, at most `limit` of

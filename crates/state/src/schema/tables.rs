@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::format;
 use crate::command::{
-    AUTHORS_SINCE, EVENTS_SINCE, FIRST, KEYS_SINCE, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE, SETS_SINCE,
-    STATS_SINCE, VERSION,
+    AUDIT_SINCE, AUTHORS_SINCE, EVENTS_SINCE, FIRST, KEYS_SINCE, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE,
+    SETS_SINCE, STATS_SINCE, VERSION,
 };
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -313,6 +313,28 @@ CREATE INDEX sessions_key ON sessions (key, created_at, id);
 CREATE INDEX sessions_expires_at ON sessions (expires_at, id);
 ";
 
+/// What version 2 brings of the audit.
+pub(super) const AUDIT: &str = "
+-- What was changed, by whom, and from where. upto: bytes of all rows up to it. kind: see stored/code.rs. difference: see
+-- stored/difference.rs.
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  target TEXT,
+  target_name TEXT,
+  difference TEXT,
+  sum INTEGER NOT NULL
+);
+CREATE INDEX audit_at ON audit (at, seq);
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -323,8 +345,9 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 32] = [
+pub(crate) const REPLICATED: [Table; 33] = [
     Table { name: "api_keys", key: &["id"], since: KEYS_SINCE },
+    Table { name: "audit", key: &["seq"], since: AUDIT_SINCE },
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "caught_up", key: &["id"], since: STATS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },

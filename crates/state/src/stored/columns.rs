@@ -39,6 +39,11 @@ pub(crate) fn by(row: &Row<'_>, first: usize) -> Result<Option<By>, StateError> 
     Ok(Some(By { actor, note: note.map(Note::unchecked) }))
 }
 
+/// Reads what kind of actor it was; none where nobody is on record, or one of a kind that is not known.
+pub(crate) fn actor_kind(row: &Row<'_>, column: usize) -> Result<Option<ActorKind>, StateError> {
+    Ok(row.get::<_, Option<i64>>(column)?.and_then(ActorKind::known))
+}
+
 /// Who asked for something, as [`by`] reads it: the values of its columns.
 pub(crate) struct ByColumns<'a> {
     pub(crate) kind: Option<i64>,

@@ -2,13 +2,13 @@
 //! them.
 
 use chronos_state::{
-    Anew, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, ConfiguredKey, Confirm,
-    CreateKey, Cursor, DeleteJob, DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency, ItemError,
-    JobSeq, KeyUse, KeyValue, KeyWord, Moved, NodeKeys, OperationItem, OperationRun, OperationSpec,
-    OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan, PlanStep,
-    PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal, Report,
-    Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides, StoredSpec, Targets, Todo,
-    TriggerRun, Trim,
+    Anew, AuditWord, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, ConfiguredKey,
+    Confirm, CreateKey, Cursor, DeleteJob, DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency,
+    ItemError, JobSeq, KeyUse, KeyValue, KeyWord, Moved, NodeKeys, OperationItem, OperationRun,
+    OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan,
+    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal,
+    Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides, StoredSpec, Targets,
+    Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId,
@@ -385,6 +385,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("by_told", of(By { actor: told, note: None })),
         ("by_key", of(By::key(KeyId::new([4; 8]), &KeyName::parse("ci").unwrap(), None, None))),
         ("keys", batch(key_words())),
+        ("audit", batch(audit_words())),
         ("prune_set", batch(vec![prune])),
         ("put_jobs", batch(vec![put_jobs(None)])),
         ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
@@ -417,6 +418,15 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
             ]),
         ),
     ]
+}
+
+/// Each word about the audit.
+fn audit_words() -> Vec<Command> {
+    let note = |target: Option<&str>| AuditWord::Note {
+        what: "backup.download".into(),
+        target: target.map(Into::into),
+    };
+    [note(None), note(Some("n1")), AuditWord::Forget { before: AT }].map(Command::Audit).into()
 }
 
 /// Each word about keys.

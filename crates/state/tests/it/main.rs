@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_keys;
+mod audit;
 mod authors;
 mod backups;
 mod bad_records;

@@ -109,6 +109,7 @@ impl Model {
             Command::Compare(_) => Outcome::Done,
             Command::Operation(word) => self.operation(word, by),
             Command::Keys(_) => unreachable!("the operations say nothing of keys"),
+            Command::Audit(_) => unreachable!("the operations say nothing of the audit"),
             Command::Clock(word) => self.clock(word),
             Command::RaiseVersion { .. } if self.raised => {
                 refuse(Refusal::VersionNotFollowed { follows: VERSION })

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use chronos_state::{
-    Batch, ClockWord, Command, CreateKey, Cursor, EventPlace, Filter, Fire, Idempotency, ItemError, JobSeq,
-    KeyUse, KeyWord, MAX_ROWS, Machine, OperationWord, Outcome, PassedBy, PlanStep, Proposal, PutJobs,
-    Reader, Refusal, Reported, SetOwner, StateError, StoredOverrides, Targets, Todo,
+    AuditWord, Batch, ClockWord, Command, CreateKey, Cursor, EventPlace, Filter, Fire, Idempotency,
+    ItemError, JobSeq, KeyUse, KeyWord, MAX_ROWS, Machine, OperationWord, Outcome, PassedBy, PlanStep,
+    Proposal, PutJobs, Reader, Refusal, Reported, SetOwner, StateError, StoredOverrides, Targets, Todo,
 };
 use chronos_types::{
     Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, Trigger,
@@ -78,6 +78,8 @@ pub fn sample() -> World {
     world.run(at, skip(&world.job("skips-until"), Some(Skip::Until(at + 60_000))));
     with_kept(&mut world, at);
     with_keys(&mut world, at);
+    let what = "backup.download".to_owned();
+    world.run_by(at, Command::Audit(AuditWord::Note { what, target: None }), by(8, None));
     world
 }
 

@@ -1,6 +1,36 @@
 PRAGMA application_id = 0x43485253;
 PRAGMA user_version = 2;
 
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  role INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  per_second INTEGER,
+  revoked_at INTEGER,
+  created_by TEXT,
+  revoked_by TEXT,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  kind INTEGER,
+  id TEXT,
+  name TEXT,
+  address TEXT,
+  note TEXT,
+  target TEXT,
+  target_name TEXT,
+  difference TEXT,
+  sum INTEGER NOT NULL
+);
+
 CREATE TABLE authors (
   job INTEGER NOT NULL,
   version INTEGER NOT NULL,
@@ -25,6 +55,10 @@ CREATE TABLE clock (
 
 CREATE TABLE counters (
   name TEXT PRIMARY KEY, last INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE denied_keys (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, denied_by TEXT, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE due (
@@ -104,6 +138,10 @@ CREATE TABLE jobs (
   sum INTEGER NOT NULL
 );
 
+CREATE TABLE key_uses (
+  id TEXT PRIMARY KEY, hour INTEGER NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE keys (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL,
   job INTEGER, version INTEGER, sum INTEGER NOT NULL
@@ -111,6 +149,10 @@ CREATE TABLE keys (
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE node_keys (
+  node TEXT PRIMARY KEY, at INTEGER NOT NULL, keys TEXT NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE open_runs (
@@ -187,6 +229,15 @@ CREATE TABLE rollups (
   PRIMARY KEY (step, start)
 ) WITHOUT ROWID;
 
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE set_applies (
   name TEXT NOT NULL, id TEXT NOT NULL, nr INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (name, id)
@@ -237,6 +288,8 @@ CREATE TABLE withdrawn (
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE INDEX audit_at ON audit (at, seq);
+
 CREATE INDEX caught_up_at ON caught_up (at, id);
 
 CREATE INDEX due_at ON due (at, seq, version) WHERE at IS NOT NULL;
@@ -270,6 +323,10 @@ CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 CREATE INDEX pauses_at ON pauses (paused_at, job);
 
 CREATE INDEX pauses_until ON pauses (until, job) WHERE until IS NOT NULL;
+
+CREATE INDEX sessions_expires_at ON sessions (expires_at, id);
+
+CREATE INDEX sessions_key ON sessions (key, created_at, id);
 
 CREATE INDEX tags_job ON tags (seq);
 
