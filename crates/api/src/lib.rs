@@ -7,6 +7,7 @@
 
 mod action;
 mod actor;
+mod audit;
 mod batch;
 mod cluster;
 mod event;
@@ -41,6 +42,7 @@ pub use action::{
     ExecutionActionRequest, JobAction, JobActionRequest, Manner, Total,
 };
 pub use actor::Actor;
+pub use audit::{AuditEntry, AuditPage};
 pub use batch::{
     BadBatch, Batch, BatchCounts, BatchItem, BatchRequest, BatchResponse, FieldChange, MAX_BATCH_JOBS, OfSet,
     WrittenJob,

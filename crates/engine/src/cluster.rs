@@ -13,6 +13,7 @@ use chronos_types::{Actor, By, NodeName, Note, clip};
 use futures::future::join_all;
 
 use crate::access::{KeyRing, differences};
+use crate::audit;
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
 use crate::read::Consistency;
@@ -85,7 +86,7 @@ pub struct Member {
     pub report: Option<NodeReport>,
 }
 
-/// Says in this node's log who asks for a change of the cluster, and of which node: nothing else records it.
+/// Says in this node's log who asks for a change of the cluster, and of which node. The audit has it only once it is done.
 fn asked(by: &By, what: &str, node: Option<&str>) {
     let By { actor: Actor { kind, id, name, address }, note } = by;
     let (kind, note) = (kind.as_str(), note.as_ref().map(Note::as_str));
@@ -148,6 +149,9 @@ impl Cluster {
     pub async fn add(&self, by: &By, address: &str) -> Result<(Member, bool), MembershipError> {
         asked(by, "a node is to be taken in", Some(address));
         let (name, new) = self.replica.membership().add(address).await?;
+        if new {
+            audit::note(&self.services, by, "cluster.add_node", Some(name.as_str())).await;
+        }
         let applied = self.replica.status().applied;
         let caught_up = async {
             loop {
@@ -171,7 +175,9 @@ impl Cluster {
     /// There is no such member, it must stay, or nobody knows yet whether it is removed.
     pub async fn remove(&self, by: &By, name: &NodeName) -> Result<(), MembershipError> {
         asked(by, "a node is to be removed", Some(name.as_str()));
-        Ok(self.replica.membership().remove(name).await?)
+        self.replica.membership().remove(name).await?;
+        audit::note(&self.services, by, "cluster.remove_node", Some(name.as_str())).await;
+        Ok(())
     }
 
     /// Has a voter lead: the one named, or any other than the leader. Answers with the name of the new leader
@@ -191,21 +197,25 @@ impl Cluster {
         });
         let unknown = || ChangeError::Unknown("this node has not heard of the new leader".to_owned());
         let now = tokio::time::timeout(NEWS_WITHIN, known).await.map_err(|_| unknown())?;
-        Ok(now.ok().and_then(|now| now.leader.clone()).ok_or_else(unknown)?)
+        let leader = now.ok().and_then(|now| now.leader.clone()).ok_or_else(unknown)?;
+        audit::note(&self.services, by, "cluster.transfer", Some(leader.as_str())).await;
+        Ok(leader)
     }
 
-    /// Makes a backup of what this node has applied.
+    /// Makes a backup of what this node has applied. That somebody took it comes into the audit before they have any of it.
     ///
     /// # Errors
     /// Another is under way, there is no room for it, it cannot be made as demanded, this node's state is not that of
     /// most nodes, or the storage failed.
-    pub async fn backup(&self, consistency: Consistency) -> Result<Backup, ReadError> {
+    pub async fn backup(&self, by: &By, consistency: Consistency) -> Result<Backup, ReadError> {
         if let Some(why) = self.services.proposer.difference() {
             return Err(Unavailable::NoCluster(why).into());
         }
         let place = self.backups.begin()?;
         lookup::catch_up(&self.services, consistency).await?;
-        self.backups.make(place).await
+        let backup = self.backups.make(place).await?;
+        audit::note(&self.services, by, "backup.download", Some(self.services.node.as_str())).await;
+        Ok(backup)
     }
 
     /// Where this node stands, and how each member is. The members are in the second part only.

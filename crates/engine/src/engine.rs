@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chronos_search::Search;
 
 use crate::access::{KeyRing, Keys};
+use crate::audit::Audit;
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::executions::Executions;
@@ -39,6 +40,8 @@ pub struct Engine {
     pub statistics: Statistics,
     /// Of who may ask.
     pub keys: Keys,
+    /// Of who has changed what.
+    pub audit: Audit,
     /// Of the nodes, and of all they remember.
     pub cluster: Cluster,
     /// Of this node.
@@ -72,6 +75,7 @@ impl Engine {
             upcoming: Upcoming::new(services.clone(), timetable),
             statistics: Statistics::new(services.clone()),
             keys: Keys::new(services.clone(), ring),
+            audit: Audit::new(services.clone()),
             cluster,
             readiness,
         }

@@ -1,14 +1,15 @@
 //! What a node does, apart from firing.
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Operations`], [`Events`], [`Schedules`],
-//! [`Upcoming`], [`Statistics`], [`Keys`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The loops are
-//! [`Planner`], [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`], [`OperationRunner`],
-//! [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`], [`KeyKeeper`], [`KeyTeller`] and [`TimetableKeeper`].
+//! [`Upcoming`], [`Statistics`], [`Keys`], [`Audit`], [`Cluster`] and [`Readiness`], which [`Engine`] holds together. The
+//! loops are [`Planner`], [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`], [`OperationRunner`],
+//! [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`], [`KeyKeeper`], [`KeyTeller`], [`AuditLog`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
 
 mod access;
+mod audit;
 mod batch;
 mod beside;
 mod change;
@@ -52,6 +53,7 @@ pub use access::{
     Begun, Judged, KeyKeeper, KeyRing, KeySource, KeyTeller, Keys, ListedKey, MAX_TOKEN_BYTES, MadeKey,
     NewKey, OwnKey, Principal, SESSION_LASTS_MS,
 };
+pub use audit::{Audit, AuditLog};
 pub use batch::{Batch, BatchItems, Item, ItemOutcome, MAX_ATOMIC, OfSet};
 pub use beside::{AskedEnd, SkipAsked};
 pub use change::Demand;

@@ -3,7 +3,8 @@
 //!
 //! What is forgotten: executions past their age, but for the newest of each job, and those of a job past their number;
 //! superseded versions past that number that no execution ran; deleted jobs that no execution refers to; idempotency
-//! keys past a day; and, where all of that takes more than `history.max_bytes`, the oldest that is left.
+//! keys past a day; entries of the audit past their age; and, where all of that takes more than `history.max_bytes`, the
+//! oldest that is left.
 
 mod measure;
 mod pressure;
@@ -32,6 +33,8 @@ pub struct RetentionConfig {
     pub min_per_job: u64,
     /// How long an execution is kept.
     pub max_age: DurationMs,
+    /// How long an entry of the audit is kept.
+    pub audit_max_age: DurationMs,
     /// The directory whose size is shown.
     pub data_dir: PathBuf,
 }

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Asker, Caller, NoteHeader};
 use crate::code::Code;
 use crate::described::{BODY, MEMBERSHIP, Problems, READ, WRITE};
 use crate::params::Params;
@@ -222,8 +222,9 @@ async fn clock(
 async fn backup(
     State(app): State<Shared>,
     Consistent(consistency): Consistent,
+    Asker { principal, address, note: _ }: Asker,
 ) -> Result<Response, ApiError> {
-    let backup = app.engine.cluster.backup(consistency).await?;
+    let backup = app.engine.cluster.backup(&principal.by(address, None), consistency).await?;
     let (at, length) = (backup.at, backup.length);
     // The file is removed when the last of it is sent, or the client goes.
     let bytes = stream::try_unfold(backup, |backup| async {

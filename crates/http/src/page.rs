@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use chronos_api::TimeWindow;
 use chronos_engine::{PageEnd, PageWriter, Window};
-use chronos_state::{JobKey, JobPlace, JobSeq, Total};
+use chronos_state::{AuditPlace, JobKey, JobPlace, JobSeq, Total};
 use chronos_types::{ExecutionId, OperationId, format_rfc3339};
 use serde::Serialize;
 
@@ -84,6 +84,19 @@ impl Place for OperationId {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self::from_bytes)
+    }
+}
+
+/// When an entry was put on record, and its number.
+impl Place for AuditPlace {
+    fn bytes(&self) -> Vec<u8> {
+        let Self { at, seq } = self;
+        [at.to_be_bytes(), seq.to_be_bytes()].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (at, seq) = bytes.split_first_chunk()?;
+        Some(Self { at: i64::from_be_bytes(*at), seq: u64::read(seq)? })
     }
 }
 

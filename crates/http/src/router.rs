@@ -16,7 +16,7 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    batch, cluster, compress, described, docs, events, executions, facets, head, health, job_actions,
+    audit, batch, cluster, compress, described, docs, events, executions, facets, head, health, job_actions,
     job_pauses, jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats, upcoming,
     versions, webhooks,
 };
@@ -36,6 +36,7 @@ use crate::{
         (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
         (name = "keys", description = "Who may ask, and what they may do"),
+        (name = "audit", description = "Who has changed what"),
         (name = "cluster", description = "The nodes, and all they remember"),
         (name = "node", description = "How this node is"),
     ),
@@ -64,6 +65,7 @@ pub fn router(app: App) -> Router {
         .merge(webhooks::routes())
         .merge(keys::routes())
         .merge(session::routes())
+        .merge(audit::routes())
         .merge(cluster::routes())
         .merge(health::routes());
     let (mut router, mut document) = pages.split_for_parts();

@@ -15,8 +15,8 @@ mod yaml;
 
 pub use choices::{ApiKey, Auth, MetricsAuth, RaftTls, RaftTlsFiles, Tls};
 pub use keys::{
-    Cluster, Config, Dispatcher, DispatcherHttp, DispatcherTls, Egress, History, Http, Logging, Metrics,
-    Raft, Scheduler, Server,
+    Audit, Cluster, Config, Dispatcher, DispatcherHttp, DispatcherTls, Egress, History, Http, Logging,
+    Metrics, Raft, Scheduler, Server,
 };
 pub use load::{ConfigError, Loaded, load};
 

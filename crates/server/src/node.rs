@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
-    self as engine, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events, KeyKeeper,
-    KeyRing, KeyTeller, OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment, Remainders,
-    Retention, Schedules, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
+    self as engine, AuditLog, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events,
+    KeyKeeper, KeyRing, KeyTeller, OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment,
+    Remainders, Retention, Schedules, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -174,7 +174,8 @@ impl Node {
         );
         let search = SearchFeeder::new(background.clone(), search)
             .map_err(|error| StartError(format!("no thread for the search file: {error}")))?;
-        let running = vec![
+        let audit_log = config.audit.log.then(|| AuditLog::new(background.clone()).run());
+        let mut running = vec![
             loops.start("planner", planner.run()),
             loops.start("retention", retention.run()),
             loops.start("clock", ClusterClock::new(background.clone()).run()),
@@ -195,6 +196,7 @@ impl Node {
             #[cfg(feature = "next")]
             loops.start("probe", probe::run(services.clone())),
         ];
+        running.extend(audit_log.map(|log| loops.start("audit-log", log)));
 
         let served = http::Metrics::new(&mut registry);
         let app = App {

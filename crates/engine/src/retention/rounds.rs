@@ -4,7 +4,7 @@
 //! It remembers where it was, so that nothing is looked at again and again. All of that can be forgotten.
 
 use chronos_replica::Store;
-use chronos_state::{Age, ClusterTime, Command, JobSeq, Keep, MAX_ROWS, Reader, Trim};
+use chronos_state::{Age, AuditWord, ClusterTime, Command, JobSeq, Keep, MAX_ROWS, Reader, Trim};
 use chronos_types::{ExecutionId, Millis};
 
 use super::RetentionConfig;
@@ -62,6 +62,7 @@ impl Rounds {
         more |= self.forget_overfull(now).await?;
         more |= self.forget_deleted().await?;
         more |= self.forget_keys(now, &time).await?;
+        more |= self.forget_audit(now, &time).await?;
         Ok(if more { Tick::More } else { Tick::Idle(()) })
     }
 
@@ -71,7 +72,8 @@ impl Rounds {
             self.aged = None;
             return Ok(false);
         }
-        let RetentionConfig { max_per_job, min_per_job, max_age, data_dir: _ } = &self.config;
+        let RetentionConfig { max_per_job, min_per_job, max_age, audit_max_age: _, data_dir: _ } =
+            &self.config;
         let age = Age {
             before: now.saturating_sub(max_age.as_i64()),
             least: *min_per_job.min(max_per_job),
@@ -163,6 +165,22 @@ impl Rounds {
             if !self.forget_keys_before(before).await? {
                 return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    /// Entries of the audit past their age.
+    async fn forget_audit(&mut self, now: Millis, time: &ClusterTime) -> Result<bool, LoopError> {
+        if is_suspended(time, now) {
+            return Ok(false);
+        }
+        let before = now.saturating_sub(self.config.audit_max_age.as_i64());
+        for _ in 0..PORTIONS {
+            if !self.store().read(move |reader| reader.has_audit_before(before)).await? {
+                return Ok(false);
+            }
+            let word = AuditWord::Forget { before };
+            self.services.proposer.propose(Command::Audit(word).into()).await?;
         }
         Ok(true)
     }

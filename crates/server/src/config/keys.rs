@@ -66,6 +66,8 @@ section! {
         dispatcher: Dispatcher = Dispatcher::default(), Dispatcher::read;
         /// How long records are kept.
         history: History = History::default(), History::read;
+        /// How long the audit is kept, and where it is told.
+        audit: Audit = Audit::default(), Audit::read;
         /// Who may call the API: `none` opens it to everybody who can reach it. Where nothing is said, that is so too, and
         /// the API listens on loopback alone.
         auth: Option<Auth> = None, some(Auth::read);
@@ -204,6 +206,16 @@ section! {
         /// The most bytes that records may take: jobs, versions, executions and idempotency keys. Past it the
         /// oldest history goes first.
         max_bytes: u64 = 10 << 30, values::max_bytes;
+    }
+}
+
+section! {
+    /// `audit`
+    Audit {
+        /// How long an entry is kept.
+        max_age: DurationMs = DurationMs::from_secs(8_760 * 3600), values::duration;
+        /// Whether this node tells each entry in its log too.
+        log: bool = false, values::flag;
     }
 }
 

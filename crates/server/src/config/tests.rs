@@ -45,6 +45,7 @@ dispatcher:
   max_concurrent: 7
   http: { timeout: 3s, max_response_body: 8KiB, tls: { ca_file: ca.pem }, egress: { deny: [\"10.0.0.0/8\"], allow: [10.1.1.1] } }
 history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
+audit: { max_age: 2h, log: true }
 auth: none
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
@@ -78,6 +79,8 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_HISTORY__MIN_PER_JOB", "5"),
         ("CHRONOS_HISTORY__MAX_AGE", "1h"),
         ("CHRONOS_HISTORY__MAX_BYTES", "2147483648"),
+        ("CHRONOS_AUDIT__MAX_AGE", "2h"),
+        ("CHRONOS_AUDIT__LOG", "true"),
         ("CHRONOS_AUTH", "none"),
         ("CHRONOS_METRICS__PATH", "/m"),
         ("CHRONOS_LOGGING__LEVEL", "debug"),

@@ -141,6 +141,7 @@ pub(super) fn retention(config: &Config) -> RetentionConfig {
         max_per_job: config.history.max_per_job,
         min_per_job: config.history.min_per_job,
         max_age: config.history.max_age,
+        audit_max_age: config.audit.max_age,
         data_dir: config.cluster.data_dir.clone(),
     }
 }

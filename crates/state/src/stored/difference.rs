@@ -86,6 +86,13 @@ impl Difference {
         Self { counts: counts.map(|(name, count)| (name.to_owned(), count)).collect(), ..Self::default() }
     }
 
+    /// As JSON, for the log.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // Texts and numbers, so it can be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// As it is stored; nothing where it says nothing.
     pub(crate) fn to_json(&self) -> Result<Option<String>, StateError> {
         if *self == Self::default() {

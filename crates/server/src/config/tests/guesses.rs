@@ -195,6 +195,8 @@ fn whatever_is_refused_is_named_with_its_key_its_value_and_what_was_expected() {
         "history.min_per_job",
         "history.max_age",
         "history.max_bytes",
+        "audit.max_age",
+        "audit.log",
         "auth",
         "metrics.path",
         "logging.level",
