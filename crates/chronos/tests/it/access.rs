@@ -1,5 +1,6 @@
-//! Who may do what: keys of the API, sessions, and what ends with them
+//! Who may do what: keys of the API, sessions, what ends with them, and what is audited
 
+mod audit;
 mod bootstrap;
 mod keys;
 mod matrix;

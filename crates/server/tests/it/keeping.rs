@@ -1,6 +1,7 @@
 //! What is kept, through the public door: a clock that was wrong by a month costs no history, and can be set right;
-//! what is kept has a bound in bytes; a job that runs seldom has a past; and nobody else may read it.
+//! what is kept has a bound in bytes; a job that runs seldom has a past; the audit has an age; and nobody else may read it.
 
+mod audit;
 mod bytes;
 mod day;
 mod files;
