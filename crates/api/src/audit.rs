@@ -42,7 +42,6 @@ pub struct AuditEntry {
     pub counts: BTreeMap<String, u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

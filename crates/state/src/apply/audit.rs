@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::job::text;
+use super::keys;
 use crate::command::{AUDIT_AT_ONCE, AuditWord, BulkAction, ClockWord, Command, KeyWord, OperationWord};
 use crate::error::StateError;
 use crate::outcome::{Outcome, PutOutcome};
@@ -26,6 +27,8 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// What is noted of a command before it is applied.
 pub(super) struct Before {
+    /// Whether it was done before: it has arrived twice.
+    is_repeat: bool,
     /// How many events the batch had by then.
     events: usize,
     /// What the job was called, where it is about one that was there.
@@ -56,7 +59,11 @@ pub(super) fn before(context: &Context<'_>, command: &Command) -> Result<Before,
     let found = job.map(|id: JobId| context.job(id)).transpose()?.flatten();
     let spec = found.map(|job| text(&job.spec).to_owned());
     let name = spec.as_deref().map(crate::stored::raw::name);
-    Ok(Before { events: context.events.count(), name, spec })
+    let is_repeat = match command {
+        Command::Keys(KeyWord::Create(key)) => keys::is_on_record(context, key.id)?,
+        _ => false,
+    };
+    Ok(Before { is_repeat, events: context.events.count(), name, spec })
 }
 
 /// Puts on record what somebody has changed by a command.
@@ -67,7 +74,7 @@ pub(super) fn after(
     by: &By,
     outcome: &Outcome,
 ) -> Result<(), StateError> {
-    if matches!(outcome, Outcome::Refused { .. }) {
+    if before.is_repeat || matches!(outcome, Outcome::Refused { .. }) {
         return Ok(());
     }
     let Some(entry) = entry(&before, command, outcome)? else { return Ok(()) };

@@ -70,7 +70,8 @@ fn create(context: &mut Context<'_>, key: &CreateKey, by: Option<&By>) -> Result
     Ok(Outcome::Done)
 }
 
-fn is_on_record(context: &Context<'_>, id: KeyId) -> Result<bool, StateError> {
+/// Whether the API has made this key.
+pub(super) fn is_on_record(context: &Context<'_>, id: KeyId) -> Result<bool, StateError> {
     let sql = "SELECT 1 FROM api_keys WHERE id = ?1";
     Ok(context.db.prepare_cached(sql)?.exists([id.to_string()])?)
 }

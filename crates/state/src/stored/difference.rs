@@ -47,7 +47,6 @@ pub struct ChangedField {
     pub to: Value,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

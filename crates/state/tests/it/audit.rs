@@ -122,7 +122,10 @@ fn what_changes_nothing_and_what_nobody_asked_for_leaves_no_entry() {
     for at in [50, 60] {
         world.batch(&Batch { at, items: vec![paused.clone()] });
     }
-    assert_eq!(whats(&all(&world)), ["job.delete", "job.trigger", "job.pause"]);
+    for at in [70, 80] {
+        world.run_by(at, Command::Keys(KeyWord::Create(Box::new(create_key(1, Role::Viewer)))), by(1, None));
+    }
+    assert_eq!(whats(&all(&world)), ["job.delete", "job.trigger", "job.pause", "key.create"]);
 }
 
 #[test]

@@ -239,6 +239,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     }
     add(text, (r.figures_since()?, r.failing(9)?));
     add(text, (r.access()?, r.key_uses()?));
+    add(text, (r.audit_after(0, 100)?, r.newest_audit()?, r.has_audit_before(Millis::MAX)?));
     Ok(())
 }
 
