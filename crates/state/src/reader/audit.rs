@@ -74,12 +74,13 @@ impl Reader {
             return Ok(None);
         }
         let AuditFilter { actor, what, target, from, to } = filter;
-        let after = after.unwrap_or(AuditPlace { at: Millis::MAX, seq: i64::MAX.cast_unsigned() });
-        let (from, to) = (from.unwrap_or(Millis::MIN), to.unwrap_or(Millis::MAX));
+        // One bound from above, for the index: a cursor is of a list with the same `to`. The first number is 1.
+        let before = after.unwrap_or(AuditPlace { at: to.unwrap_or(Millis::MAX), seq: 0 });
+        let from = from.unwrap_or(Millis::MIN);
         let sql = "SELECT seq, at, what, target, target_name, kind, id, name, address FROM audit
-            WHERE at >= ?1 AND at < ?2 AND (at, seq) < (?3, ?4) ORDER BY at DESC, seq DESC";
+            WHERE at >= ?1 AND (at, seq) < (?2, ?3) ORDER BY at DESC, seq DESC";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((from, to, after.at, after.seq))?;
+        let mut rows = statement.query((from, before.at, before.seq))?;
         let fits = |row: &Row<'_>| -> Result<bool, StateError> {
             let is = |column: usize, wanted: &str| {
                 Ok::<_, StateError>(row.get_ref(column)?.as_str_or_null()?.is_some_and(|text| text == wanted))

@@ -55,6 +55,7 @@ fn no_question_of_a_loop_reads_a_table_to_its_end() {
             ORDER BY p.until, p.job LIMIT 10",
         "SELECT paused_at FROM pauses WHERE job = 7",
         "SELECT count FROM skips WHERE job = 7",
+        "SELECT seq, what FROM audit WHERE at >= 7 AND (at, seq) < (8, 9) ORDER BY at DESC, seq DESC",
     ] {
         let plan = plan_of(&db, sql);
         assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{sql}: {plan:?}");

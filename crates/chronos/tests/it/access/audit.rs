@@ -33,7 +33,7 @@ async fn each_change_is_told_with_who_made_it_from_where_and_what_is_another() {
     let shown = bearer(&token);
     let headers = [
         ("authorization", shown.as_str()),
-        ("content-type", "application/json"),
+        ("content-type", "application/merge-patch+json"),
         ("chronos-note", "so it is known"),
     ];
     server.send(Method::PATCH, "/api/v1/jobs/a", &headers, change.to_string()).await.ok(200);
