@@ -11,7 +11,6 @@ use chronos_env::{BoxFuture, Env};
 use chronos_types::clip;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::activity::Watch;
@@ -19,11 +18,11 @@ use super::connection::{Connection, Failure, Outgoing};
 use super::dial::Dialler;
 use super::inbound::Inbound;
 use super::pool::Pool;
-use super::tls::{PeerTls, TlsError};
+use super::tls::Credentials;
 use super::upload::Upload;
 use super::wire::{
-    self, CLUSTER_HEADER, MAX_MESSAGE_BYTES, MESSAGE_BYTES_HEADER, NODE_HEADER, PATH, PROTOCOL,
-    PROTOCOL_HEADER, STALL,
+    self, ADDRESS_HEADER, CLUSTER_HEADER, MAX_MESSAGE_BYTES, MESSAGE_BYTES_HEADER, NODE_HEADER, PATH,
+    PROTOCOL, PROTOCOL_HEADER, STALL,
 };
 use super::{Answer, Body, Caller, Lane, PeerError, Transport};
 
@@ -37,7 +36,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// the same address on the same lane has a connection of its own. Connections are kept for later calls.
 pub struct HttpTransport {
     dialler: Arc<Dialler>,
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Credentials>,
     pub(super) caller: Caller,
     pools: Mutex<HashMap<(String, Lane), Arc<Pool>>>,
     /// [`UPLOAD_STALL`], except in tests.
@@ -45,19 +44,16 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Reads the files of `tls`.
-    ///
-    /// # Errors
-    /// One of the files cannot be used.
-    pub fn new(tls: Option<&PeerTls>, caller: Caller, env: Env) -> Result<Self, TlsError> {
-        let tls = tls.map(PeerTls::client).transpose()?;
-        Ok(Self {
+    /// Calls as `caller`; over TLS where there are credentials.
+    #[must_use]
+    pub fn new(tls: Option<Credentials>, caller: Caller, env: Env) -> Self {
+        Self {
             dialler: Arc::new(Dialler::new(env)),
             tls,
             caller,
             pools: Mutex::default(),
             stall: UPLOAD_STALL,
-        })
+        }
     }
 
     fn pool(&self, to: &str, lane: Lane) -> Arc<Pool> {
@@ -71,6 +67,10 @@ impl HttpTransport {
             .header(header::HOST, to)
             .header(PROTOCOL_HEADER, HeaderValue::from_static(PROTOCOL))
             .header(NODE_HEADER, &self.caller.node);
+        let request = match self.caller.address.as_str() {
+            "" => request,
+            address => request.header(ADDRESS_HEADER, address),
+        };
         let request = match self.caller.cluster.get() {
             Some(cluster) => request.header(CLUSTER_HEADER, cluster),
             None => request,

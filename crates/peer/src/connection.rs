@@ -1,7 +1,6 @@
 //! One connection to another node, which carries one call at a time.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use chronos_env::Socket;
@@ -10,13 +9,13 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::activity::{Activity, Watched};
 use super::dial::Dialler;
+use super::tls::{Credentials, host_of};
 use super::wire::root;
 
 /// What a request carries.
@@ -38,29 +37,43 @@ pub(super) struct Failure {
 }
 
 impl Connection {
-    /// Connects to `address`. With TLS, the other node's certificate has to name the host of that address.
+    /// Connects to `address`. With TLS, the other node's certificate has to name the host of that address, or the node that
+    /// is known to be there. The connection ends with that certificate.
     pub(super) async fn open(
         dialler: &Dialler,
-        tls: Option<Arc<ClientConfig>>,
+        tls: Option<Credentials>,
         address: &str,
     ) -> Result<Self, String> {
         let socket = dialler.connect(address).await;
         let socket = socket.map_err(|error| format!("cannot connect to {address}: {error}"))?;
         let activity = Activity::now();
         let mut socket: Socket = Box::new(Watched { socket, activity: activity.clone() });
+        let mut shown = None;
         if let Some(tls) = tls {
             let host = host_of(address);
             let name = ServerName::try_from(host)
                 .map_err(|_| format!("{address}: {host:?} is no name that a certificate could have"))?;
-            let handshake = TlsConnector::from(tls).connect(name.to_owned(), socket);
+            let handshake = TlsConnector::from(tls.client()).connect(name.to_owned(), socket);
             let stream =
                 handshake.await.map_err(|error| format!("TLS with {address} failed: {}", root(&error)))?;
+            let failed = |why| format!("TLS with {address} failed: {why}");
+            let certificate = tls.shown(stream.get_ref().1.peer_certificates(), true).map_err(failed)?;
+            certificate.check_called(address).map_err(failed)?;
+            shown = Some(certificate);
             socket = Box::new(stream);
         }
         let (sender, driver) = http1::Builder::new()
             .handshake(TokioIo::new(socket))
             .await
             .map_err(|error| format!("cannot speak to {address}: {}", root(&error)))?;
+        let driver = async move {
+            let Some(shown) = shown else { return driver.await };
+            let ends = shown.ends();
+            tokio::select! {
+                ended = driver => ended,
+                () = ends.cancelled() => Ok(()),
+            }
+        };
         Ok(Self { sender, driver: AbortOnDropHandle::new(tokio::spawn(driver)), activity })
     }
 
@@ -90,10 +103,4 @@ impl Connection {
             Ok(Ok(())) | Err(_) => "the connection was closed".to_owned(),
         }
     }
-}
-
-/// The host of `host:port`, without the brackets of an IPv6 address.
-fn host_of(address: &str) -> &str {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }

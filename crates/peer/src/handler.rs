@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 
 use super::inbound::Inbound;
 use super::places::Place;
+use super::tls::Shown;
 use super::wire::{
-    self, CLUSTER_HEADER, JOIN, MAX_MESSAGE_BYTES, MAX_STRANGERS_BYTES, MESSAGE_BYTES_HEADER, NODE_HEADER,
-    PATH, PROTOCOL, PROTOCOL_HEADER,
+    self, ADDRESS_HEADER, CLUSTER_HEADER, JOIN, MAX_MESSAGE_BYTES, MAX_STRANGERS_BYTES, MESSAGE_BYTES_HEADER,
+    NODE_HEADER, PATH, PROTOCOL, PROTOCOL_HEADER,
 };
 use super::{Caller, PeerError, Service};
 
@@ -54,12 +55,17 @@ struct Call<'a> {
 }
 
 impl Handler {
-    /// Answers one request, which came on a connection with this place.
-    pub(super) async fn answer(&self, request: Request<Incoming>, place: &Place) -> Result<Bytes, Rejection> {
+    /// Answers one request, which came on a connection with this place, on which this certificate was shown.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        place: &Place,
+        shown: Option<&Shown>,
+    ) -> Result<Bytes, Rejection> {
         let _calling = place.call();
         let (head, body) = request.into_parts();
         let body = Arc::new(Mutex::new(Inbound::new(body, self.stall)));
-        let answer = match self.admit(&head).and_then(|call| seat(call, place)) {
+        let answer = match self.admit(&head, shown).and_then(|call| seat(call, place)) {
             Ok(call) => self.hand_over(call, place, &body).await,
             Err(rejection) => Err(rejection),
         };
@@ -69,7 +75,7 @@ impl Handler {
         answer
     }
 
-    fn admit<'a>(&self, head: &'a Parts) -> Result<Call<'a>, Rejection> {
+    fn admit<'a>(&self, head: &'a Parts, shown: Option<&Shown>) -> Result<Call<'a>, Rejection> {
         let path = head.uri.path();
         let kind = path.strip_prefix(PATH).filter(|kind| !kind.is_empty() && !kind.contains('/'));
         let Some(kind) = kind else {
@@ -90,6 +96,10 @@ impl Handler {
         let Some(from) = text(head, &NODE_HEADER)? else {
             return Err(no_call(StatusCode::BAD_REQUEST, format!("{NODE_HEADER} is missing")));
         };
+        if let Some(shown) = shown {
+            let claimed = text(head, &ADDRESS_HEADER)?;
+            shown.check_caller(from, claimed).map_err(|why| refused(StatusCode::FORBIDDEN, why))?;
+        }
         let cluster = text(head, &CLUSTER_HEADER)?;
         self.check_cluster(cluster, kind).map_err(|why| refused(StatusCode::CONFLICT, why))?;
         let message_bytes = match text(head, &MESSAGE_BYTES_HEADER)? {

@@ -32,7 +32,7 @@ use futures::stream::BoxStream;
 
 pub use client::HttpTransport;
 pub use server::serve;
-pub use tls::{PeerTls, TlsError};
+pub use tls::{Credentials, PeerNames, PeerTls, TlsError};
 pub use wire::MAX_MESSAGE_BYTES;
 
 /// The answer to a call.
@@ -71,6 +71,8 @@ pub enum PeerError {
 pub struct Caller {
     /// This node's name.
     pub node: String,
+    /// Where others reach it, `host:port`; empty where none can.
+    pub address: String,
     /// The id of its cluster, once it has one. Every call carries it, and a call from another cluster is
     /// refused. A node without a cluster may only ask to `join`.
     pub cluster: Arc<OnceLock<String>>,
@@ -103,6 +105,18 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
 /// Answers other nodes. `from` is the name of the caller. A service answers errors as
 /// [`PeerError::Refused`]. The transport makes the other errors itself.
 pub trait Service: Send + Sync + 'static {
+    /// Where the cluster knows that a node is reached, `host:port`. By default no node is known.
+    fn address_of(&self, node: &str) -> Option<String> {
+        let _ = node;
+        None
+    }
+
+    /// The node that the cluster knows to be reached there. By default no node is known.
+    fn node_at(&self, address: &str) -> Option<String> {
+        let _ = address;
+        None
+    }
+
     /// Answers a message.
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer>;
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::{Handler, Rejection};
 use super::places::{Place, Places};
-use super::tls::{PeerTls, TlsError};
+use super::tls::{Credentials, Shown};
 use super::wire::{STALL, root};
 use super::{Caller, Service};
 
@@ -39,25 +39,24 @@ const GRACE: Duration = Duration::from_secs(2);
 /// end. Of `most` connections, a few are for callers that have not shown yet that they are nodes (see `places`). With
 /// `tls`, a caller has to show a certificate. The service's future is dropped when its caller is seen to have gone
 /// away. This is not seen while a body is not read.
-///
-/// # Errors
-/// A file of `tls` cannot be used.
 pub fn serve(
     listener: Box<dyn Listener>,
-    tls: Option<&PeerTls>,
+    tls: Option<Credentials>,
     caller: Caller,
     service: Arc<dyn Service>,
     most: usize,
     stop: CancellationToken,
-) -> Result<impl Future<Output = ()> + Send + use<>, TlsError> {
-    let tls = tls.map(PeerTls::server).transpose()?.map(TlsAcceptor::from);
+) -> impl Future<Output = ()> + Send + use<> {
+    if let Some(tls) = &tls {
+        tls.know(Arc::clone(&service));
+    }
     let handler = Handler { caller, service, stall: STALL, hello: HELLO };
-    Ok(accept(listener, tls, Arc::new(handler), most, stop))
+    accept(listener, tls, Arc::new(handler), most, stop)
 }
 
 pub(super) async fn accept(
     listener: Box<dyn Listener>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Credentials>,
     handler: Arc<Handler>,
     most: usize,
     stop: CancellationToken,
@@ -81,31 +80,37 @@ pub(super) async fn accept(
     chronos_env::accept(listener, limits, stop.clone(), serve).await;
 }
 
-/// Serves one connection until it is closed, by either side or by `stop`.
+/// Serves one connection until it is closed, by either side or by `stop`, or the certificate of the caller is not valid any
+/// more.
 async fn serve_connection(
     socket: Socket,
     place: Arc<Place>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Credentials>,
     handler: Arc<Handler>,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let hello = handler.hello;
-    let socket = match tls {
-        None => socket,
+    let (socket, shown) = match tls {
+        None => (socket, None),
         Some(tls) => tokio::select! {
             () = stop.cancelled() => return Ok(()),
             shaken = tokio::time::timeout(hello, shake(tls, socket, &place)) => {
-                shaken.map_err(|_| "its TLS handshake took too long")??
+                let (socket, shown) = shaken.map_err(|_| "its TLS handshake took too long")??;
+                (socket, Some(Arc::new(shown)))
             }
         },
     };
+    let ends = shown.as_ref().map(|shown| shown.ends()).unwrap_or_default();
     let has_called = Arc::new(AtomicBool::new(false));
     let answer = {
-        let (has_called, place) = (Arc::clone(&has_called), Arc::clone(&place));
+        let (has_called, place, shown) = (Arc::clone(&has_called), Arc::clone(&place), shown.clone());
         service_fn(move |request: Request<Incoming>| {
             has_called.store(true, Ordering::Relaxed);
-            let (handler, place) = (Arc::clone(&handler), Arc::clone(&place));
-            async move { Ok::<_, Infallible>(response(handler.answer(request, &place).await)) }
+            let (handler, place, shown) = (Arc::clone(&handler), Arc::clone(&place), shown.clone());
+            async move {
+                let answer = handler.answer(request, &place, shown.as_deref()).await;
+                Ok::<_, Infallible>(response(answer))
+            }
         })
     };
     let connection = http1::Builder::new()
@@ -119,6 +124,7 @@ async fn serve_connection(
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended.map_err(|error| root(&error)),
+            () = ends.cancelled() => return Err("the certificate of the caller is not valid any more".to_owned()),
             _ = looks.tick() => {
                 let is_of_use = if place.is_nodes() { has_called.load(Ordering::Relaxed) } else { place.is_calling() };
                 if !is_of_use {
@@ -137,13 +143,16 @@ async fn serve_connection(
     }
 }
 
-/// Makes a TLS connection. Whoever can do that is a node.
-async fn shake(tls: TlsAcceptor, socket: Socket, place: &Place) -> Result<Socket, String> {
-    let stream = tls.accept(socket).await.map_err(|error| format!("its TLS handshake failed: {error}"))?;
+/// Makes a TLS connection. Whoever can do that is a node; which one its calls say, and its certificate has to fit.
+async fn shake(tls: Credentials, socket: Socket, place: &Place) -> Result<(Socket, Shown), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("its TLS handshake failed: {error}");
+    let stream = TlsAcceptor::from(tls.server()).accept(socket).await.map_err(|error| failed(&error))?;
+    let shown = tls.shown(stream.get_ref().1.peer_certificates(), false).map_err(|error| failed(&error))?;
     if !place.becomes_nodes() {
         return Err("too many connections of nodes are open".to_owned());
     }
-    Ok(Box::new(stream))
+    let socket: Socket = Box::new(stream);
+    Ok((socket, shown))
 }
 
 fn response(answer: Result<Bytes, Rejection>) -> Response<Full<Bytes>> {

@@ -21,7 +21,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Body, Caller, HttpTransport, Lane, PeerError, PeerTls, Service, Transport as _, serve};
+use super::{
+    Answer, Body, Caller, Credentials, HttpTransport, Lane, PeerError, PeerNames, PeerTls, Service,
+    Transport as _, serve,
+};
 
 /// Long enough for anything that happens at all.
 const LONG: Duration = Duration::from_secs(10);
@@ -31,7 +34,7 @@ fn caller(node: &str, cluster: Option<&str>) -> Caller {
     if let Some(cluster) = cluster {
         id.set(cluster.to_owned()).expect("it is empty");
     }
-    Caller { node: node.to_owned(), cluster: Arc::new(id) }
+    Caller { node: node.to_owned(), address: String::new(), cluster: Arc::new(id) }
 }
 
 /// Does what the kind of a call says.
@@ -43,6 +46,8 @@ struct Scripted {
     dropped: Arc<Semaphore>,
     /// Bytes of bodies taken so far.
     taken: AtomicUsize,
+    /// The members that it knows: a name, and where it is reached.
+    members: Mutex<Vec<(String, String)>>,
 }
 
 impl Scripted {
@@ -52,7 +57,12 @@ impl Scripted {
             began: Semaphore::new(0),
             dropped: Arc::new(Semaphore::new(0)),
             taken: AtomicUsize::new(0),
+            members: Mutex::default(),
         })
+    }
+
+    fn knows(&self, node: &str, address: &str) {
+        self.members.lock().expect("members").push((node.to_owned(), address.to_owned()));
     }
 
     async fn hang(&self) -> Answer {
@@ -69,6 +79,16 @@ impl Scripted {
 }
 
 impl Service for Scripted {
+    fn address_of(&self, node: &str) -> Option<String> {
+        let members = self.members.lock().expect("members");
+        members.iter().find(|(name, _)| name == node).map(|(_, address)| address.clone())
+    }
+
+    fn node_at(&self, address: &str) -> Option<String> {
+        let members = self.members.lock().expect("members");
+        members.iter().find(|(_, at)| at == address).map(|(name, _)| name.clone())
+    }
+
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             match kind {
@@ -128,7 +148,7 @@ impl Node {
         Self::start_at("127.0.0.1:0", name, cluster, None).await
     }
 
-    async fn start_at(address: &str, name: &str, cluster: Option<&str>, tls: Option<&PeerTls>) -> Self {
+    async fn start_at(address: &str, name: &str, cluster: Option<&str>, tls: Option<Credentials>) -> Self {
         Self::start_with(address, name, cluster, tls, 1024).await
     }
 
@@ -137,7 +157,7 @@ impl Node {
         address: &str,
         name: &str,
         cluster: Option<&str>,
-        tls: Option<&PeerTls>,
+        tls: Option<Credentials>,
         most: usize,
     ) -> Self {
         let service = Scripted::new(name);
@@ -145,7 +165,7 @@ impl Node {
         let listener = Env::real().listen(address).await.expect("it listens");
         let address = listener.local_address().expect("an address").to_string();
         let served = serve(listener, tls, caller(name, cluster), service.clone(), most, stop.clone());
-        let serving = tokio::spawn(served.expect("the files are in order"));
+        let serving = tokio::spawn(served);
         Self { address, service, stop, serving }
     }
 
@@ -160,7 +180,7 @@ impl Node {
 }
 
 fn transport(node: &str, cluster: Option<&str>) -> HttpTransport {
-    HttpTransport::new(None, caller(node, cluster), Env::real()).expect("no files to read")
+    HttpTransport::new(None, caller(node, cluster), Env::real())
 }
 
 async fn call(transport: &HttpTransport, to: &str, kind: &'static str, message: &str) -> Answer {

@@ -17,6 +17,8 @@ pub(super) const PROTOCOL_HEADER: HeaderName = HeaderName::from_static("chronos-
 pub(super) const CLUSTER_HEADER: HeaderName = HeaderName::from_static("chronos-cluster");
 /// The caller's name.
 pub(super) const NODE_HEADER: HeaderName = HeaderName::from_static("chronos-node");
+/// Where the caller is reached; absent where it is not.
+pub(super) const ADDRESS_HEADER: HeaderName = HeaderName::from_static("chronos-address");
 /// How many bytes of the body are the message, where more comes behind it. Absent where the body is the
 /// message and nothing else.
 pub(super) const MESSAGE_BYTES_HEADER: HeaderName = HeaderName::from_static("chronos-message-bytes");
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_webhook_cannot_have_a_header_that_makes_a_call() {
-        for name in [PROTOCOL_HEADER, CLUSTER_HEADER, NODE_HEADER, MESSAGE_BYTES_HEADER] {
+        for name in [PROTOCOL_HEADER, CLUSTER_HEADER, NODE_HEADER, ADDRESS_HEADER, MESSAGE_BYTES_HEADER] {
             assert!(name.as_str().starts_with(chronos_types::NODES_PREFIX), "{name}");
         }
     }

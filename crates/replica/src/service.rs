@@ -184,6 +184,14 @@ impl WeakService {
 }
 
 impl Service for WeakService {
+    fn address_of(&self, node: &str) -> Option<String> {
+        self.0.upgrade()?.log.address_of(node)
+    }
+
+    fn node_at(&self, address: &str) -> Option<String> {
+        self.0.upgrade()?.log.member_at(address)
+    }
+
     fn call<'a>(&'a self, from: &'a str, kind: &'a str, message: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let node = self.node().map_err(PeerError::Refused)?;

@@ -90,7 +90,7 @@ impl Node {
         let mut config = config(directory, name);
         change(&mut config);
         let address = config.advertise.clone();
-        let caller = Caller { node: name.into(), cluster: Arc::default() };
+        let caller = Caller { node: name.into(), address: address.clone(), cluster: Arc::default() };
         let node = Self::start_with(config, &caller, hub.transport(&address, &caller)).await?;
         hub.serve(&address, &caller, node.replica.service());
         Ok(node)

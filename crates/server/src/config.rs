@@ -20,4 +20,5 @@ pub use keys::{
 };
 pub use load::{ConfigError, Loaded, load};
 
+pub use chronos_peer::PeerNames;
 pub use chronos_replica::{ComparePace, LogLimits};

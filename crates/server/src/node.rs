@@ -118,7 +118,8 @@ impl Node {
             written.map_err(|error| data_dir::in_directory(directory, &error))?;
         }
         let stop_peers = CancellationToken::new();
-        let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone())?;
+        let credentials = peers.credentials.clone();
+        let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone());
         let peers = peers.map(|peers| loops.start("peers", peers));
         let metrics = engine::Metrics::new(&mut registry);
         let services = Services {
@@ -209,6 +210,9 @@ impl Node {
             metrics_are_open: config.metrics.auth == Some(MetricsAuth::None),
             is_tls: tls.is_some(),
         };
+        if let Some(credentials) = credentials {
+            running.push(loops.start("peer-certificates", credentials.follow()));
+        }
         let stop_serving = CancellationToken::new();
         let router = http::router(app);
         let serving = http::serve(listener, tls, router, descriptors.api, served, stop_serving.clone());

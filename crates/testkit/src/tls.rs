@@ -105,6 +105,13 @@ impl Authority {
         self.certify(params, KeyPair::generate().unwrap())
     }
 
+    /// The same for these names.
+    #[must_use]
+    pub fn sign_names(&self, names: &[&str]) -> Identity {
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        self.certify(CertificateParams::new(names).unwrap(), KeyPair::generate().unwrap())
+    }
+
     /// The same for a key of this algorithm.
     #[must_use]
     pub fn sign_key(&self, algorithm: &'static SignatureAlgorithm) -> Identity {

@@ -3,6 +3,7 @@
 mod alone;
 mod backup;
 mod batches;
+mod certificates;
 mod clock;
 mod comparison;
 mod forming;

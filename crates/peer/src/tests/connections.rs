@@ -10,7 +10,7 @@ use super::*;
 
 fn named(net: &Arc<Named>) -> HttpTransport {
     let env = Env::real().with_net(net.clone());
-    HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read")
+    HttpTransport::new(None, caller("a", Some("c1")), env)
 }
 
 /// Calls until it is answered.
@@ -139,7 +139,7 @@ impl AsyncWrite for SlowSocket {
 async fn a_large_message_over_a_slow_network_arrives_while_its_bytes_move() {
     let node = Node::start("b", Some("c1")).await;
     let env = Env::real().with_net(Arc::new(Slow(Env::real())));
-    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env);
     // It takes more than twice the time that it may stand still.
     let message = Bytes::from(vec![7; 2 << 20]);
     let answer = a.call(&node.address, Lane::Log, "count", message, Duration::from_secs(1)).await;
@@ -222,7 +222,7 @@ async fn a_connection_that_comes_too_late_for_its_call_is_there_for_the_next() {
     let node = Node::start("b", Some("c1")).await;
     let net = Arc::new(Slow(Env::real(), Semaphore::new(0)));
     let env = Env::real().with_net(net.clone());
-    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env);
     let short = Duration::from_millis(500);
     unreachable(a.call(&node.address, Lane::Control, "echo", Bytes::new(), short).await);
     // One connection, which only the first call asked for; the second's own is never let through.
@@ -253,7 +253,7 @@ async fn a_kept_connection_that_was_closed_costs_no_call() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let (give, mut far_ends) = tokio::sync::mpsc::unbounded_channel();
     let env = Env::real().with_net(Arc::new(Pipes(give)));
-    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env);
     for round in 0..3 {
         // The pipe's end is closed right before the next call, and nobody had time to see it.
         let answering = async {

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::super::handler::Handler;
 use super::super::server::accept;
-use super::tls::{Authority, speaks};
+use super::tls::{Authority, read, speaks};
 use super::*;
 
 /// What a node says first.
@@ -44,8 +44,8 @@ async fn to_its_end(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn sockets_that_say_nothing_keep_no_node_out() {
     let authority = Authority::new();
-    for tls in [None, Some(authority.node(&["127.0.0.1"]))] {
-        let node = Node::start_with("127.0.0.1:0", "b", Some("c1"), tls.as_ref(), PLACES).await;
+    for tls in [None, Some(authority.node(&["127.0.0.1", "a"]))] {
+        let node = Node::start_with("127.0.0.1:0", "b", Some("c1"), tls.as_ref().map(read), PLACES).await;
         let sockets = idle(&node.address, 4 * PLACES).await;
         let a = match &tls {
             Some(tls) => speaks(tls),
@@ -61,7 +61,7 @@ async fn a_node_that_is_known_stays_whoever_comes() {
     let address = patient(Duration::from_secs(3_600)).await;
     let net = Named::new();
     let env = Env::real().with_net(net.clone());
-    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env);
     call(&a, &address, "echo", "x").await.expect("an answer");
     let mut sockets = idle(&address, 4 * PLACES).await;
     // The newest four are left.

@@ -48,7 +48,7 @@ async fn an_upload_may_be_empty_and_its_connection_is_used_again() {
     let node = Node::start("b", Some("c1")).await;
     let net = Named::new();
     let env = Env::real().with_net(net.clone());
-    let a = HttpTransport::new(None, caller("a", Some("c1")), env).expect("no files to read");
+    let a = HttpTransport::new(None, caller("a", Some("c1")), env);
     for _ in 0..3 {
         let answer = a.upload(&node.address, "hash", Bytes::new(), stream::empty().boxed()).await;
         assert_eq!(text(answer), format!("a  {}", hex(&Sha256::new().finalize())));

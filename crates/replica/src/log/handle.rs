@@ -21,7 +21,7 @@ use crate::messages::payload::Accepted;
 use crate::raft::{Figures, Raft, look_at};
 use crate::status::{Leadership, RaftStatus, members};
 use crate::storage::Storage;
-use crate::types::{LoggedBatch, MAX_BATCH_BYTES};
+use crate::types::{LoggedBatch, MAX_BATCH_BYTES, Member};
 
 /// Between looks whether the storage stands still.
 const LOOK: Duration = Duration::from_millis(100);
@@ -251,6 +251,21 @@ impl Log {
     pub(crate) fn difference(&self) -> Option<String> {
         let others = || self.figures().membership_config.nodes().count() > 1;
         self.storage.differences.obstacle(&self.name).filter(|_| others())
+    }
+
+    /// Where a member is reached, as far as this node knows.
+    pub(crate) fn address_of(&self, name: &str) -> Option<String> {
+        let now = self.figures();
+        let mut members = now.membership_config.nodes().map(|(_, member): (_, &Member)| member);
+        let found = members.find(|member| member.name.as_str() == name && !member.address.is_empty());
+        found.map(|member| member.address.clone())
+    }
+
+    /// The member that is reached there, as far as this node knows.
+    pub(crate) fn member_at(&self, address: &str) -> Option<String> {
+        let now = self.figures();
+        let mut members = now.membership_config.nodes().map(|(_, member): (_, &Member)| member);
+        members.find(|member| member.address == address).map(|member| member.name.to_string())
     }
 
     /// What is wrong with the states of the nodes, as this one knows: a sentence each.

@@ -134,7 +134,7 @@ impl Served {
         join: &[&str],
         log: LogLimits,
     ) -> Self {
-        let caller = Caller { node: name.into(), cluster: Arc::default() };
+        let caller = Caller { node: name.into(), address: advertise.to_owned(), cluster: Arc::default() };
         let config = ReplicaConfig {
             advertise: advertise.to_owned(),
             join: join.iter().map(|&address| address.to_owned()).collect(),
@@ -143,11 +143,11 @@ impl Served {
             log,
             ..config(directory.path(), name)
         };
-        let transport = HttpTransport::new(None, caller.clone(), Env::real()).expect("no files to read");
+        let transport = HttpTransport::new(None, caller.clone(), Env::real());
         let node = Node::start_with(config, &caller, Arc::new(transport)).await.expect("it starts");
         let stop = CancellationToken::new();
         let served = serve(listener, None, caller, node.replica.service(), 1_024, stop.clone());
-        let serving = tokio::spawn(served.expect("no files to read"));
+        let serving = tokio::spawn(served);
         Self { node, stop, serving }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chronos_peer::PeerNames;
 use chronos_types::{KeyName, Millis, Role, TokenHash};
 
 use super::load::ConfigError;
@@ -35,6 +36,8 @@ pub struct RaftTlsFiles {
     pub key_file: PathBuf,
     /// The roots that sign the certificates of all nodes, PEM.
     pub ca_file: PathBuf,
+    /// What the certificate of another node has to name.
+    pub peer_names: PeerNames,
 }
 
 /// `server.http.tls`
@@ -82,12 +85,21 @@ impl RaftTls {
         if given.as_text() == Some("none") {
             return Ok(Self::None);
         }
-        let names = ["cert_file", "key_file", "ca_file"];
-        let keys = given.keys(&names, "keys cert_file, key_file and ca_file, or none")?;
+        let names = ["cert_file", "key_file", "ca_file", "peer_names"];
+        let keys = given.keys(&names, "keys cert_file, key_file, ca_file and peer_names, or none")?;
+        let peer_names = match keys.get("peer_names") {
+            Some(given) => match given.as_text() {
+                Some("node") => PeerNames::Node,
+                Some("any") => PeerNames::Any,
+                _ => return Err(given.wrong("node or any")),
+            },
+            None => PeerNames::Node,
+        };
         Ok(Self::Files(RaftTlsFiles {
             cert_file: values::file(keys.require("cert_file", CERTIFICATE)?)?,
             key_file: values::file(keys.require("key_file", KEY)?)?,
             ca_file: values::file(keys.require("ca_file", ROOTS)?)?,
+            peer_names,
         }))
     }
 }

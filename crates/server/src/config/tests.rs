@@ -36,7 +36,7 @@ cluster:
     address: 0.0.0.0:7001
     advertise: n1.example:7001
     join: [n2.example:7001, \"[::1]:7001\"]
-    tls: { cert_file: r.pem, key_file: rk.pem, ca_file: rca.pem }
+    tls: { cert_file: r.pem, key_file: rk.pem, ca_file: rca.pem, peer_names: any }
     heartbeat_interval: 50ms
     election_timeout: 300ms
 server: { http: { address: \"0.0.0.0:80\", tls: { cert_file: c.pem, key_file: k.pem } } }
@@ -62,6 +62,7 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_CLUSTER__RAFT__TLS__CERT_FILE", "r.pem"),
         ("CHRONOS_CLUSTER__RAFT__TLS__KEY_FILE", "rk.pem"),
         ("CHRONOS_CLUSTER__RAFT__TLS__CA_FILE", "rca.pem"),
+        ("CHRONOS_CLUSTER__RAFT__TLS__PEER_NAMES", "any"),
         ("CHRONOS_CLUSTER__RAFT__HEARTBEAT_INTERVAL", "50ms"),
         ("CHRONOS_CLUSTER__RAFT__ELECTION_TIMEOUT", "300ms"),
         ("CHRONOS_SERVER__HTTP__ADDRESS", "0.0.0.0:80"),
@@ -169,6 +170,10 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         ("cluster: { raft: { join: [n1] } }", &["cluster.raft.join", "n1", "host:port"]),
         ("cluster: { raft: { advertise: \"http://n1:7000\" } }", &["raft.advertise", "http://n1:7000"]),
         ("cluster: { raft: { tls: some } }", &["cluster.raft.tls", "some", "none"]),
+        (
+            "cluster: { raft: { tls: { cert_file: x, key_file: x, ca_file: x, peer_names: host } } }",
+            &["cluster.raft.tls.peer_names", "host", "node or any"],
+        ),
         ("cluster: { raft: { tls: { cert_file: x } } }", &["cluster.raft.tls", "key_file"]),
         ("metrics: { path: metrics }", &["metrics.path", "metrics"]),
         ("- 1", &["expected keys"]),

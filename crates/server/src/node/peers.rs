@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use chronos_env::{Env, Listener};
-use chronos_peer::{Caller, HttpTransport, PeerTls, Service, TlsError, Transport};
+use chronos_peer::{Caller, Credentials, HttpTransport, PeerTls, Service, TlsError, Transport};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
@@ -16,7 +16,8 @@ use crate::config::{Cluster, RaftTls};
 pub(super) struct Peers {
     /// The port that is open to others. A cluster of one has none, unless an address is configured.
     listener: Option<Box<dyn Listener>>,
-    tls: Option<PeerTls>,
+    /// The certificates, where this node and others show any.
+    pub(super) credentials: Option<Credentials>,
     /// Where others reach it; empty where it listens for none.
     pub(super) advertise: String,
     /// How this node reaches others.
@@ -28,16 +29,17 @@ pub(super) struct Peers {
 impl Peers {
     /// Takes the port, if there is to be one, and reads the certificates.
     pub(super) async fn open(config: &Cluster, env: &Env) -> Result<Self, StartError> {
-        let tls = match &config.raft.tls {
+        let files = match &config.raft.tls {
             None | Some(RaftTls::None) => None,
             Some(RaftTls::Files(files)) => Some(PeerTls {
                 cert_file: files.cert_file.clone(),
                 key_file: files.key_file.clone(),
                 ca_file: files.ca_file.clone(),
+                names: files.peer_names,
             }),
         };
-        let caller = Caller { node: config.node_id.to_string(), cluster: Arc::new(OnceLock::new()) };
-        let transport = HttpTransport::new(tls.as_ref(), caller.clone(), env.clone()).map_err(bad_file)?;
+        let credentials =
+            files.map(|files| Credentials::read(files, env.clone())).transpose().map_err(bad_file)?;
         let (listener, address) = match config.raft.address {
             None => (None, String::new()),
             Some(address) => {
@@ -46,7 +48,13 @@ impl Peers {
             }
         };
         let advertise = config.raft.advertise.clone().unwrap_or(address);
-        Ok(Self { listener, tls, advertise, transport: Arc::new(transport), caller })
+        let caller = Caller {
+            node: config.node_id.to_string(),
+            address: advertise.clone(),
+            cluster: Arc::new(OnceLock::new()),
+        };
+        let transport = HttpTransport::new(credentials.clone(), caller.clone(), env.clone());
+        Ok(Self { listener, credentials, advertise, transport: Arc::new(transport), caller })
     }
 
     /// Answers other nodes until `stop`, on at most `most` connections. None where this node listens for none.
@@ -55,11 +63,9 @@ impl Peers {
         service: Arc<dyn Service>,
         most: usize,
         stop: CancellationToken,
-    ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
-        let Self { listener, tls, caller, .. } = self;
-        let Some(listener) = listener else { return Ok(None) };
-        let serving = chronos_peer::serve(listener, tls.as_ref(), caller, service, most, stop);
-        serving.map(Some).map_err(bad_file)
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let Self { listener, credentials, caller, .. } = self;
+        Some(chronos_peer::serve(listener?, credentials, caller, service, most, stop))
     }
 }
 

@@ -7,7 +7,8 @@ impl Cluster {
     /// A node answers under another name of its host too.
     fn also_at(&self, name: &str, alias: &str) {
         let node = self.node(name);
-        let caller = Caller { node: name.into(), cluster: node.log().cluster.clone() };
+        let caller =
+            Caller { node: name.into(), address: format!("{alias}:1"), cluster: node.log().cluster.clone() };
         self.hub.serve(&format!("{alias}:1"), &caller, node.replica.service());
     }
 

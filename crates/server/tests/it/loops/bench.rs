@@ -115,10 +115,10 @@ impl Bench {
             log: LogLimits::default(),
             compare: ComparePace::default(),
         };
-        let caller = Caller { node: OWN.into(), cluster: Arc::default() };
+        let caller = Caller { node: OWN.into(), address: String::new(), cluster: Arc::default() };
         let loops = Loops::new(&env);
         // A cluster of one calls nobody.
-        let transport = HttpTransport::new(None, caller.clone(), env.clone()).expect("no files");
+        let transport = HttpTransport::new(None, caller.clone(), env.clone());
         let dependencies = Dependencies {
             machine,
             sink,
