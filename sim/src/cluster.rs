@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chronos_env::{Bug, Env};
 use chronos_server::Node;
-use chronos_server::config::{ComparePace, Config, LogLimits};
+use chronos_server::config::{ComparePace, Config, HostPattern, LogLimits};
 use chronos_types::NodeName;
 use tokio::sync::Notify;
 use turmoil::Sim;
@@ -269,6 +269,7 @@ fn config(name: &str, role: Role, nodes: usize, directory: PathBuf) -> Config {
     // A run is as long as the rest between two comparisons of the states is otherwise.
     config.cluster.raft.compare = ComparePace { step: Duration::from_secs(1), rest: Duration::from_secs(2) };
     config.server.http.address = ([0, 0, 0, 0], PORT).into();
+    config.security.allowed_hosts = vec![HostPattern::parse(name).expect("a name")];
     client::settings(&mut config);
     config
 }

@@ -7,6 +7,7 @@ use chronos_types::Role;
 use chronos_webhook::Tester;
 
 use crate::access::Access;
+use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
@@ -18,6 +19,8 @@ pub struct App {
     pub tester: Tester,
     /// What is counted of the API.
     pub metrics: Metrics,
+    /// Which requests are let in.
+    pub guard: Guard,
     /// What the requests under way share.
     pub limits: Limits,
     /// Reads the metrics of the whole node, in the OpenMetrics text format.

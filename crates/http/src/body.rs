@@ -302,16 +302,28 @@ fn check_coding(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     if body.starts_with(GZIP) { Err(ApiError::wrong_coding("gzip")) } else { Ok(()) }
 }
 
-/// Takes JSON of any kind (`application/merge-patch+json`), and a body that does not say.
+/// Takes `application/json`, and JSON of any kind (`application/merge-patch+json`). A body that does not say is refused: a
+/// form of any web page could send it, and a browser would not ask first.
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Err(ApiError::wrong_media_type("is missing")) };
+    if values.next().is_some() {
+        return Err(ApiError::wrong_media_type("is given more than once"));
+    }
     let text = value.to_str().unwrap_or("not ASCII");
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence.is_empty() || essence.ends_with("/json") || essence.ends_with("+json") {
-        Ok(())
-    } else {
-        Err(ApiError::wrong_media_type(text))
-    }
+    if is_json(&essence) { Ok(()) } else { Err(ApiError::wrong_media_type(&format!("is {:?}", clip(text)))) }
+}
+
+/// Whether a media type, in lower case, is one of JSON (RFC 6838, section 4.2.8).
+fn is_json(essence: &str) -> bool {
+    let is_token = |part: &str| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+        !part.is_empty() && part.bytes().all(known)
+    };
+    let is_suffixed =
+        |(kind, name): (&str, &str)| is_token(kind) && is_token(name) && name.ends_with("+json");
+    essence == "application/json" || essence.split_once('/').is_some_and(is_suffixed)
 }
 
 fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {

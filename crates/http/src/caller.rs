@@ -43,9 +43,14 @@ pub(crate) struct NoteHeader {
     chronos_note: String,
 }
 
-/// The other end of a connection, with each of its requests.
+/// The client, with each of its requests: the other end of the connection, or whom a trusted proxy names.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(IpAddr);
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// Whether nobody between the client and this node can read a request, with each of its requests: it came over TLS, or
+/// over a proxy that is trusted and says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secured(pub(crate) bool);
 
 impl From<IpAddr> for ClientAddress {
     /// An IPv4 address is told as one, also where the listener takes it for one of IPv6.

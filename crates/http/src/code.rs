@@ -47,9 +47,15 @@ codes! {
     BodyIncomplete: BAD_REQUEST "body_incomplete",
         "The body broke off",
         "the request body could not be read to its end";
+    BadHost: BAD_REQUEST "bad_host",
+        "The request names no host, or more than one",
+        "the request has more than one Host header; expected one";
     Unauthenticated: UNAUTHORIZED "unauthenticated",
         "No key is shown, or one that is not known, was revoked, or has expired",
         "the key or the session is not known, was revoked, or has expired";
+    ForeignOrigin: FORBIDDEN "foreign_origin",
+        "A web page of another origin sends the request",
+        "a page of another origin sends this request: Origin is \"https://evil.example\"; expected one of this node, or of security.cors_origins";
     Forbidden: FORBIDDEN "forbidden",
         "The key may not do it; `WWW-Authenticate` says which role may",
         "this needs the role editor, and the key has the role viewer";
@@ -132,8 +138,11 @@ codes! {
         "The write takes more room in the log than one may",
         "the write takes 2200000 bytes in the log; expected at most 2097152";
     UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE "unsupported_media_type",
-        "The body is not sent as JSON, or is compressed",
+        "The body does not say that it is JSON, or is compressed",
         "the Content-Type is \"text/plain\"; expected JSON: send the header 'Content-Type: application/json'";
+    HostNotAllowed: MISDIRECTED_REQUEST "host_not_allowed",
+        "The request names a host that the node is not known by",
+        "this node is not known as \"evil.example\"; expected an address, localhost, or one of security.allowed_hosts";
     IdempotencyKeyReused: UNPROCESSABLE_ENTITY "idempotency_key_reused",
         "The `Idempotency-Key` was used with another request",
         "this Idempotency-Key was used with another request; expected the same path and body, or a new key";

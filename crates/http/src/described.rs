@@ -20,7 +20,11 @@ use crate::code::{Code, Codes};
 const EXAMPLES: &str = "#/components/examples/";
 
 /// What every operation may answer.
-const ALWAYS: Codes = Code::HeadTooLarge.only() | Code::Internal.only();
+const ALWAYS: Codes = Code::BadHost.only()
+    | Code::ForeignOrigin.only()
+    | Code::HostNotAllowed.only()
+    | Code::HeadTooLarge.only()
+    | Code::Internal.only();
 /// Of a request that has parameters, or refuses them.
 pub(crate) const QUERY: Codes = Code::Invalid.only();
 /// Of one that may have a body.

@@ -12,6 +12,9 @@ use crate::app::Shared;
 use crate::described::Problems;
 use crate::respond;
 
+/// Where a node says how it is, to whoever asks.
+pub(crate) const PATHS: [&str; 2] = ["/health", "/ready"];
+
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
 }

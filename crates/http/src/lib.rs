@@ -20,6 +20,7 @@ mod etag;
 mod events;
 mod executions;
 mod facets;
+mod guard;
 mod head;
 mod health;
 mod job_actions;
@@ -51,6 +52,7 @@ mod webhooks;
 mod wording;
 
 pub use app::App;
+pub use guard::{Guard, HostPattern, WebOrigin};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use router::router;

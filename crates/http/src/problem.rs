@@ -160,13 +160,39 @@ impl ApiError {
         Self::closing(Code::BodyIncomplete, "the request body could not be read to its end")
     }
 
+    /// `found` says what the type is.
     pub(crate) fn wrong_media_type(found: &str) -> Self {
         let detail = format!(
-            "the Content-Type is {:?}; expected JSON: send the header 'Content-Type: application/json' \
-             (with curl: -H 'Content-Type: application/json')",
-            clip(found)
+            "the Content-Type {found}; expected JSON: send the header 'Content-Type: application/json' \
+             (with curl: -H 'Content-Type: application/json')"
         );
         Self::new(Code::UnsupportedMediaType, detail)
+    }
+
+    pub(crate) fn bad_host(why: String) -> Self {
+        Self::new(Code::BadHost, why)
+    }
+
+    pub(crate) fn host_not_allowed(host: &str) -> Self {
+        let detail = format!(
+            "this node is not known as {:?}; expected an address, localhost, or one of security.allowed_hosts",
+            clip(host)
+        );
+        Self::new(Code::HostNotAllowed, detail)
+    }
+
+    /// `whence` says what the browser said of where the request comes from.
+    pub(crate) fn foreign_origin(whence: &str) -> Self {
+        let detail = format!(
+            "a page of another origin sends this request: {whence}; expected one of this node, or of \
+             security.cors_origins"
+        );
+        Self::new(Code::ForeignOrigin, detail)
+    }
+
+    /// What it says to people.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The answer says which codings are taken (RFC 9110, section 12.5.3).

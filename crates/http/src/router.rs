@@ -16,9 +16,9 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    audit, batch, cluster, compress, described, docs, events, executions, facets, head, health, job_actions,
-    job_pauses, jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats, upcoming,
-    versions, webhooks,
+    audit, batch, cluster, compress, described, docs, events, executions, facets, guard, head, health,
+    job_actions, job_pauses, jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats,
+    upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -89,9 +89,12 @@ pub fn router(app: App) -> Router {
             |request: Request| async move { ApiError::wrong_method(request.method()) },
         )
         .layer(from_fn_with_state(gate, access::check))
+        // Before anybody asks who it is: no page of another site may as much as try a key.
+        .layer(from_fn_with_state(Arc::clone(&app), guard::check))
         .layer(from_fn(head::check))
         .layer(from_fn(compress::answer))
         .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
+        .layer(from_fn(guard::mark))
         .with_state(app)
 }
 

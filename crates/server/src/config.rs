@@ -16,9 +16,10 @@ mod yaml;
 pub use choices::{ApiKey, Auth, MetricsAuth, RaftTls, RaftTlsFiles, Tls};
 pub use keys::{
     Audit, Cluster, Config, Dispatcher, DispatcherHttp, DispatcherTls, Egress, History, Http, Logging,
-    Metrics, Raft, Scheduler, Server,
+    Metrics, Raft, Scheduler, Security, Server,
 };
 pub use load::{ConfigError, Loaded, load};
 
+pub use chronos_http::{HostPattern, WebOrigin};
 pub use chronos_peer::PeerNames;
 pub use chronos_replica::{ComparePace, LogLimits};

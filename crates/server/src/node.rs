@@ -204,6 +204,7 @@ impl Node {
             engine,
             tester: Tester::new(client, services.env.clone()),
             metrics: served.clone(),
+            guard: parts::guard(&config.security),
             limits: http::Limits::default(),
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),

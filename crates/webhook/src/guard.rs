@@ -43,6 +43,12 @@ impl Network {
             range => Ok(Self(range.trunc())),
         }
     }
+
+    /// Whether an address is in it. An IPv4-mapped IPv6 address (`::ffff:127.0.0.1`) is judged as the IPv4 address.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
 }
 
 /// A number of bits: digits, and no zero before them, which some read as octal.

@@ -9,6 +9,7 @@ mod connections;
 mod documents;
 mod executions;
 mod filters;
+mod guard;
 mod input;
 mod jobs;
 mod lists;

@@ -81,6 +81,31 @@ async fn dev_shows_where_to_look_and_each_call_as_it_happens() {
 }
 
 #[tokio::test]
+async fn dev_is_not_driven_by_web_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut dev = Dev::start(directory.path(), &[]);
+    dev.says(&["Ctrl-C stops"]).await;
+    let api = dev.plain_api();
+    for (header, status) in [
+        (("host", "evil.example"), 421),
+        (("origin", "http://evil.example"), 403),
+        (("sec-fetch-site", "cross-site"), 403),
+    ] {
+        for (method, path) in [
+            (hyper::Method::GET, "/api/v1/cluster/backup"),
+            (hyper::Method::GET, "/api/v1/events"),
+            (hyper::Method::POST, "/api/v1/jobs/hello/trigger"),
+            (hyper::Method::DELETE, "/api/v1/jobs/hello"),
+        ] {
+            api.send(method, path, &[header], "").await.problem(status);
+        }
+    }
+    let job = json!({"name": "x", "schedule": "@daily", "webhook": {"url": "http://127.0.0.1:9/"}});
+    api.send(hyper::Method::POST, "/api/v1/jobs", &[], job.to_string()).await.problem(415);
+    api.get("/jobs/hello").await.ok(200);
+}
+
+#[tokio::test]
 async fn dev_runs_behind_https_whoever_signed_the_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let (certificate, key) = tls::Identity::self_signed().pem();

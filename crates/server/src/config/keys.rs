@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chronos_http::{HostPattern, WebOrigin};
 use chronos_replica::{ComparePace, LogLimits};
 use chronos_types::{DurationMs, NodeName};
 use chronos_webhook::Network;
@@ -71,6 +72,8 @@ section! {
         /// Who may call the API: `none` opens it to everybody who can reach it. Where nothing is said, that is so too, and
         /// the API listens on loopback alone.
         auth: Option<Auth> = None, some(Auth::read);
+        /// What protects the API, whoever calls it.
+        security: Security = Security::default(), Security::read;
         /// Where metrics are read.
         metrics: Metrics = Metrics::default(), Metrics::read;
         /// How logs look.
@@ -216,6 +219,18 @@ section! {
         max_age: DurationMs = DurationMs::from_secs(8_760 * 3600), values::duration;
         /// Whether this node tells each entry in its log too.
         log: bool = false, values::flag;
+    }
+}
+
+section! {
+    /// `security`
+    Security {
+        /// Names of this node in URLs, beside `localhost`.
+        allowed_hosts: Vec<HostPattern> = Vec::new(), values::hosts;
+        /// Ranges of proxies that say which client a request is of.
+        trusted_proxies: Vec<Network> = Vec::new(), values::networks;
+        /// Origins whose pages may call the API from a browser.
+        cors_origins: Vec<WebOrigin> = Vec::new(), values::origins;
     }
 }
 

@@ -47,6 +47,7 @@ dispatcher:
 history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
 audit: { max_age: 2h, log: true }
 auth: none
+security: { allowed_hosts: [chronos.example, \"*.internal.example\"], trusted_proxies: [10.0.0.0/8], cors_origins: [\"https://ui.example\"] }
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
 ";
@@ -83,6 +84,9 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_AUDIT__MAX_AGE", "2h"),
         ("CHRONOS_AUDIT__LOG", "true"),
         ("CHRONOS_AUTH", "none"),
+        ("CHRONOS_SECURITY__ALLOWED_HOSTS", "[chronos.example, \"*.internal.example\"]"),
+        ("CHRONOS_SECURITY__TRUSTED_PROXIES", "[10.0.0.0/8]"),
+        ("CHRONOS_SECURITY__CORS_ORIGINS", "[\"https://ui.example\"]"),
         ("CHRONOS_METRICS__PATH", "/m"),
         ("CHRONOS_LOGGING__LEVEL", "debug"),
         ("CHRONOS_LOGGING__FORMAT", "pretty"),
@@ -174,6 +178,16 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
             "cluster: { raft: { tls: { cert_file: x, key_file: x, ca_file: x, peer_names: host } } }",
             &["cluster.raft.tls.peer_names", "host", "node or any"],
         ),
+        ("security: { allowed_hosts: [\"a:80\"] }", &["security.allowed_hosts", "a:80", "without a port"]),
+        ("security: { allowed_hosts: [10.0.0.1] }", &["security.allowed_hosts", "10.0.0.1", "is an address"]),
+        ("security: { allowed_hosts: [\"*\"] }", &["security.allowed_hosts", "*", "a name"]),
+        ("security: { trusted_proxies: [proxy] }", &["security.trusted_proxies", "proxy", "10.0.0.0/8"]),
+        ("security: { cors_origins: [\"*\"] }", &["security.cors_origins", "*", "https://ui.example.com"]),
+        (
+            "security: { cors_origins: [\"https://a.example/\"] }",
+            &["security.cors_origins", "https://a.example/", "at most a port"],
+        ),
+        ("security: { hosts: [] }", &["security.hosts", "expected"]),
         ("cluster: { raft: { tls: { cert_file: x } } }", &["cluster.raft.tls", "key_file"]),
         ("metrics: { path: metrics }", &["metrics.path", "metrics"]),
         ("- 1", &["expected keys"]),

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use chronos_http::{HostPattern, WebOrigin};
 use chronos_types::{
     DurationMs, HostPortError, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port, clip, parse_duration,
     parse_rfc3339,
@@ -173,6 +174,24 @@ pub(super) fn networks(given: Given<'_>) -> Read<Vec<Network>> {
     const EXPECTED: &str = "a list of address ranges such as [10.0.0.0/8]";
     let parse = |item: Given<'_>| {
         Network::parse(item.text("an address range such as \"10.0.0.0/8\"")?).map_err(|why| item.refuse(why))
+    };
+    given.items(EXPECTED)?.into_iter().map(parse).collect()
+}
+
+pub(super) fn hosts(given: Given<'_>) -> Read<Vec<HostPattern>> {
+    const EXPECTED: &str = "a list of names such as [chronos.example.com]";
+    let parse = |item: Given<'_>| {
+        HostPattern::parse(item.text("a name such as \"chronos.example.com\"")?)
+            .map_err(|why| item.refuse(why))
+    };
+    given.items(EXPECTED)?.into_iter().map(parse).collect()
+}
+
+pub(super) fn origins(given: Given<'_>) -> Read<Vec<WebOrigin>> {
+    const EXPECTED: &str = "a list of origins such as [\"https://ui.example.com\"]";
+    let parse = |item: Given<'_>| {
+        WebOrigin::parse(item.text("an origin such as \"https://ui.example.com\"")?)
+            .map_err(|why| item.refuse(why))
     };
     given.items(EXPECTED)?.into_iter().map(parse).collect()
 }

@@ -13,7 +13,7 @@ use chronos_webhook::{Client, ClientConfig, Egress};
 use super::data_dir::{self, in_directory};
 use super::error::StartError;
 use super::peers::Peers;
-use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp};
+use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp, Security};
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -62,6 +62,16 @@ fn client(
     };
     Client::new(&client, metrics, env.clone())
         .map_err(|why| StartError(format!("dispatcher.http.tls.ca_file: {why}")))
+}
+
+/// Which requests the API lets in.
+pub(super) fn guard(security: &Security) -> http::Guard {
+    http::Guard {
+        allowed_hosts: security.allowed_hosts.clone(),
+        cors_origins: security.cors_origins.clone(),
+        trusted_proxies: security.trusted_proxies.clone(),
+        ..http::Guard::default()
+    }
 }
 
 async fn listen(address: SocketAddr, env: &Env) -> Result<Box<dyn Listener>, StartError> {

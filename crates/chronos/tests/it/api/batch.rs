@@ -281,7 +281,7 @@ async fn bodies_of_batches_leave_room_for_others() {
     let server = start().await;
     // One that never comes to its end holds all that batches may.
     let head = format!(
-        "POST {BATCH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST {BATCH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         16 << 20
     );
     use tokio::io::AsyncWriteExt as _;

@@ -135,7 +135,7 @@ async fn bodies_take_so_much_room_together_and_no_more() {
     let server = CHRONOS.start().await;
     let (length, sent) = (1 << 20, (1 << 20) - 1);
     let head = format!(
-        "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     );
     let slow = tokio::sync::Mutex::new(Vec::new());
     let begin = || async {
@@ -187,7 +187,7 @@ async fn one_backup_is_taken_at_a_time_and_it_ends_with_its_client() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut slow = socket.connect(server.address()).await.unwrap();
-    slow.write_all(b"GET /api/v1/cluster/backup HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    slow.write_all(b"GET /api/v1/cluster/backup HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     // It has begun; the rest is not read, and is more than the buffers hold.
     slow.readable().await.unwrap();
     assert_eq!(backups(&server), 1);

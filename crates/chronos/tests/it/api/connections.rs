@@ -19,8 +19,8 @@ async fn converse(server: &Server, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn clients_that_never_finish_are_hung_up_on_and_nobody_else_waits() {
     let server = CHRONOS.start().await;
-    let head = b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ".as_slice();
-    let body = b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"na".as_slice();
+    let head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".as_slice();
+    let body = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"na".as_slice();
     let api = async {
         for n in 0..20 {
             server.create(&manual(&format!("job-{n}"), json!({"url": "http://127.0.0.1:9/"}))).await;
@@ -41,8 +41,8 @@ async fn what_is_not_http_gets_a_400_or_nothing() {
         b"NONSENSE\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+        b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         b"\0\0\0\0\r\n\r\n",
     ] {
         let answer = converse(&server, bytes).await;
@@ -65,7 +65,7 @@ async fn a_client_that_hangs_up_in_the_middle_harms_nobody() {
     let server = CHRONOS.start().await;
     let job = manual("half", json!({"url": "http://127.0.0.1:9/"})).to_string();
     let head = format!(
-        "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         job.len()
     );
     let whole = format!("{head}{job}");
@@ -95,7 +95,7 @@ async fn ten_thousand_idle_connections_do_not_stop_the_service() {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         // Some have been served before and stay, some have said nothing yet.
         if n % 10 == 0 {
-            stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
             let mut byte = [0];
             stream.read_exact(&mut byte).await.unwrap();
         }

@@ -91,7 +91,7 @@ async fn invalid_utf_8_is_refused() {
 /// Sends a body in chunks, with no word of its length, and reads the answer's first line.
 async fn post_in_chunks(server: &Server, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\n\r\n";
     let mut bytes = head.as_bytes().to_vec();
     for chunk in body.chunks(10_000) {

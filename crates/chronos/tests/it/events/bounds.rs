@@ -23,7 +23,7 @@ async fn one_that_does_not_read_is_dropped_and_the_others_hear_everything() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut silent = socket.connect(server.address()).await.unwrap();
-    let request = b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     silent.write_all(request).await.unwrap();
     let mut stream = listen(&server, types(&["job.created"])).await;
     begun(&server, &mut stream).await;

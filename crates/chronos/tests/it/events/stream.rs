@@ -71,7 +71,8 @@ async fn what_happens_is_told_as_it_happens() {
 async fn events_are_written_as_browsers_read_them_and_a_word_comes_while_nothing_happens() {
     let server = server().await;
     let mut socket = TcpStream::connect(server.address()).await.unwrap();
-    let request = "GET /api/v1/events?type=job.* HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
+    let request =
+        "GET /api/v1/events?type=job.* HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";
     socket.write_all(request.as_bytes()).await.unwrap();
     let (mut text, mut part) = (String::new(), [0; 4096]);
     let mut read_until = async |what: &str, count: usize| {

@@ -11,14 +11,15 @@ const HEAD: usize = 32 * 1024;
 
 /// A request for `/health` whose head has so many bytes, and the two fields that it needs.
 fn head_of(bytes: usize) -> String {
-    let (before, after) = ("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: ", "\r\n\r\n");
+    let (before, after) =
+        ("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: ", "\r\n\r\n");
     format!("{before}{}{after}", "x".repeat(bytes - before.len() - after.len()))
 }
 
 /// The same with so many fields.
 fn head_with(fields: usize) -> String {
     let more = "X-Many: a\r\n".repeat(fields - 2);
-    format!("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n")
+    format!("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n")
 }
 
 /// The sentence of a refusal that is ours.
@@ -37,7 +38,8 @@ async fn a_head_has_32_kib_at_most_and_what_is_longer_is_told_so() {
     let said = detail(&converse(&server, head_of(HEAD + 1).as_bytes()).await);
     assert!(said.contains("has 32769 bytes; expected at most 32768"), "{said}");
     // A URL is a part of it.
-    let target = format!("GET /jobs?q={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "x".repeat(HEAD));
+    let target =
+        format!("GET /jobs?q={} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "x".repeat(HEAD));
     let said = detail(&converse(&server, target.as_bytes()).await);
     assert!(said.contains("of URL and headers"), "{said}");
     // hyper gives it up with a bare status where it has read twice as much and the end is not there. With its last read
@@ -60,7 +62,7 @@ async fn a_head_has_100_fields_at_most_and_what_has_more_is_told_so() {
 fn chunked(name: &str, extension: &str, trailer: &str) -> String {
     let job = manual(name, json!({"url": "http://127.0.0.1:9/"})).to_string();
     format!(
-        "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n{:x}{extension}\r\n{job}\r\n0\r\n{trailer}\r\n",
         job.len()
     )
@@ -98,9 +100,11 @@ async fn requests_are_http_1_1_or_1_0() {
     // One of HTTP/1.0 is answered in that version, and the connection closed.
     let answer = converse(&server, b"GET /health HTTP/1.0\r\n\r\n").await;
     assert!(answer.starts_with(b"HTTP/1.0 200 OK\r\n"), "{answer:?}");
-    for nothing_else in
-        ["GET /health HTTP/2.0\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /health\r\n"]
-    {
+    for nothing_else in [
+        "GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET /health\r\n",
+    ] {
         let answer = converse(&server, nothing_else.as_bytes()).await;
         assert!(answer.is_empty() || parts(&answer).0 == 400, "{nothing_else:?}: {answer:?}");
     }
@@ -110,7 +114,7 @@ async fn requests_are_http_1_1_or_1_0() {
         "Transfer-Encoding: gzip",
         "Content-Length: +2",
     ] {
-        let request = format!("POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\n{ambiguous}\r\n\r\n{{}}");
+        let request = format!("POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\n{ambiguous}\r\n\r\n{{}}");
         let (status, _) = parts(&converse(&server, request.as_bytes()).await);
         assert_eq!(status, 400, "{ambiguous:?}");
     }
@@ -124,7 +128,7 @@ async fn a_client_that_asks_whether_to_send_its_body_is_told_to() {
     let job = manual("asked", json!({"url": "http://127.0.0.1:9/"})).to_string();
     let head = |length: usize| {
         format!(
-            "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+            "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
         )
     };
@@ -147,7 +151,7 @@ async fn a_client_that_closes_its_side_is_taken_to_be_gone() {
     receiver.script("/held", [Answer::ok().after(&Gate::closed())]);
     let test = json!({"webhook": {"url": receiver.url("/held")}}).to_string();
     let request = format!(
-        "POST /api/v1/webhooks/test HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+        "POST /api/v1/webhooks/test HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{test}",
         test.len()
     );
