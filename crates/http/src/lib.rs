@@ -57,5 +57,5 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use router::router;
 pub use serve::serve;
-pub use tls::{TlsAcceptor, tls};
+pub use tls::Tls;
 pub use wording::Wording;

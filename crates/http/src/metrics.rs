@@ -55,7 +55,7 @@ impl Metrics {
             Unit::Seconds,
             duration,
         );
-        let help = "API requests refused because too many others were under way, by what they share: bodies or tests";
+        let help = "API requests refused because too many others were under way, by what they share: bodies, streams or tests";
         registry.register("http_requests_refused", help, refused);
         let help = "API requests denied, by why: no_key, unknown_key, role, key_rate (the key's per_second) or failures (too \
             many bad keys from an address)";

@@ -8,9 +8,9 @@ use axum::Router;
 use chronos_env::{Accept, Further, Listener, Socket, accept};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{self, Crowd};
+use crate::connection::{self, Client, Crowd, Protocol};
 use crate::metrics::Metrics;
-use crate::tls::TlsAcceptor;
+use crate::tls::Tls;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -19,10 +19,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` is cancelled. Then it takes no new connections and requests, and lets those
 /// under way end. At most `most` connections are open at a time. Further ones wait in the kernel's queue, and
-/// idle ones are soon closed for them.
+/// idle ones are soon closed for them. As many requests of HTTP/2 are under way at a time, on however few connections.
 pub async fn serve(
     listener: Box<dyn Listener>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     router: Router,
     most: usize,
     metrics: Metrics,
@@ -43,18 +43,25 @@ pub async fn serve(
 
 async fn one(
     stream: Socket,
-    client: IpAddr,
-    tls: Option<TlsAcceptor>,
+    address: IpAddr,
+    tls: Option<Tls>,
     router: Router,
     crowd: Arc<Crowd>,
     stop: CancellationToken,
 ) {
-    let Some(tls) = tls else { return connection::serve(stream, client, router, &crowd, stop).await };
-    let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
+    let Some(tls) = tls else {
+        let client = Client { address, is_secured: false, speaks: Protocol::Http1 };
+        return connection::serve(stream, client, router, &crowd, stop).await;
+    };
+    let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
     tokio::select! {
         () = stop.cancelled() => {}
         handshake = handshake => match handshake {
-            Ok(Ok(stream)) => connection::serve(stream, client, router, &crowd, stop).await,
+            Ok(Ok(stream)) => {
+                let speaks = Protocol::of(stream.get_ref().1.alpn_protocol());
+                let client = Client { address, is_secured: true, speaks };
+                connection::serve(stream, client, router, &crowd, stop).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a client does not speak TLS as we do"),
             Err(_) => tracing::debug!("a client did not finish its TLS handshake"),
         },

@@ -211,6 +211,9 @@ impl Node {
             metrics_are_open: config.metrics.auth == Some(MetricsAuth::None),
             is_tls: tls.is_some(),
         };
+        if let Some(tls) = &tls {
+            running.push(loops.start("api-certificate", tls.clone().follow(services.env.clone())));
+        }
         if let Some(credentials) = credentials {
             running.push(loops.start("peer-certificates", credentials.follow()));
         }

@@ -3,6 +3,7 @@
 mod authors;
 mod batch;
 mod bounds;
+mod certificates;
 mod concurrency;
 mod conditions;
 mod connections;
@@ -10,6 +11,7 @@ mod documents;
 mod executions;
 mod filters;
 mod guard;
+mod http2;
 mod input;
 mod jobs;
 mod lists;

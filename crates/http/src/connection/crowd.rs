@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::metrics::Metrics;
 
@@ -11,6 +11,8 @@ pub(crate) struct Crowd {
     /// More than these are many.
     few: usize,
     count: watch::Sender<usize>,
+    /// One for each request of HTTP/2 that may be under way.
+    streams: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -18,9 +20,19 @@ pub(crate) struct Crowd {
 pub(crate) struct Place(Arc<Crowd>);
 
 impl Crowd {
-    /// Of at most `most` connections. More than half of them are many.
+    /// Of at most `most` connections, and as many requests of HTTP/2. More than half of the connections are many.
     pub(crate) fn new(most: usize, metrics: Metrics) -> Self {
-        Self { few: most / 2, count: watch::Sender::new(0), metrics }
+        let streams = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        Self { few: most / 2, count: watch::Sender::new(0), streams, metrics }
+    }
+
+    /// Room for one more request of HTTP/2, if there is any. Those of HTTP/1.1 are no more than the connections.
+    pub(super) fn take_stream(&self) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.streams).try_acquire_owned().ok();
+        if room.is_none() {
+            self.metrics.refused("streams");
+        }
+        room
     }
 
     /// One more.

@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::routing::get;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_util::sync::CancellationToken;
 
-use super::{Crowd, serve};
+use super::{Client, Crowd, Protocol, serve};
 use crate::metrics::Metrics;
 
 const BODY: usize = 1 << 20;
@@ -20,11 +25,16 @@ fn crowd(most: usize) -> Arc<Crowd> {
 
 /// A connection that is one of a crowd. Little fits between its two ends.
 fn connect(crowd: &Arc<Crowd>) -> DuplexStream {
+    connect_by(crowd, Protocol::Http1)
+}
+
+fn connect_by(crowd: &Arc<Crowd>, speaks: Protocol) -> DuplexStream {
     let (ours, theirs) = duplex(1024);
     let router = Router::new().route("/", get(|| async { vec![b'x'; BODY] }));
     let (place, crowd) = (Crowd::join(crowd), Arc::clone(crowd));
     tokio::spawn(async move {
-        serve(theirs, [127, 0, 0, 1].into(), router, &crowd, CancellationToken::new()).await;
+        let client = Client { address: [127, 0, 0, 1].into(), is_secured: false, speaks };
+        serve(theirs, client, router, &crowd, CancellationToken::new()).await;
         drop(place);
     });
     ours
@@ -72,4 +82,27 @@ async fn an_idle_connection_stays_while_there_are_few() {
     let ended = tokio::time::timeout(a_while, ended).await;
     assert!(matches!(ended, Ok(Ok(0))), "none makes room: {ended:?}");
     assert!(tokio::time::timeout(a_while, third.read(&mut [0])).await.is_err(), "it was closed, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_http_2_is_taken_in_time_or_its_connection_ends() {
+    let crowd = crowd(100);
+    // Whoever takes it gets all of it, in as many parts as there are.
+    for takes in [true, false] {
+        let stream = TokioIo::new(connect_by(&crowd, Protocol::Http2));
+        let client =
+            http2::Builder::new(TokioExecutor::new()).initial_stream_window_size(1024_u32).handshake(stream);
+        let (mut sender, connection) = client.await.expect("a connection");
+        let connection = tokio::spawn(connection);
+        let request = Request::get("http://localhost/").body(Empty::<Bytes>::new()).expect("a request");
+        let answer = sender.send_request(request).await.expect("an answer");
+        if takes {
+            let body = answer.into_body().collect().await.expect("a body").to_bytes();
+            assert_eq!(body.len(), BODY);
+            continue;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(120), connection).await;
+        assert!(ended.is_ok(), "it stays open though its answer is not taken");
+        drop(answer);
+    }
 }

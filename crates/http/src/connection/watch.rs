@@ -1,17 +1,17 @@
 //! Where a connection stands, and until when it may stay there. Its stream, its handler and the bodies of its
 //! answers report to the watch; the task that serves the connection asks it.
 
+use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+
+use super::Protocol;
 
 /// Between two requests; longer than the idle time of common clients and proxies (60 s), so that
 /// it is they who close, and no request meets a closing connection.
@@ -24,10 +24,13 @@ const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 /// For the client to take the next [`PART`] of an answer, or what is left of it.
 const WRITE: Duration = Duration::from_secs(30);
 /// Less than this within [`WRITE`] is too slow: the answer and its reader would be kept for hours.
-const PART: usize = 16 * 1024;
+pub(super) const PART: usize = 16 * 1024;
+/// Requests that a client took back, less those that it let be answered. A browser takes back at most as many as it has
+/// under way ([`super::STREAMS`]) when its page is left; who goes on so makes work for nothing.
+const TAKEN_BACK: u32 = 2 * super::STREAMS;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+enum Stage {
     /// Nothing of a request has come.
     Idle,
     /// A part of a request's head has come.
@@ -41,28 +44,58 @@ pub(super) enum Stage {
 pub(super) struct Watch(Arc<Mutex<Standing>>);
 
 struct Standing {
+    protocol: Protocol,
     stage: Stage,
     since: Instant,
     stalled: Option<Instant>,
     /// Bytes that the client took since then.
     taken: usize,
+    /// The requests under way, and since when each has a part of its answer that the client does not take.
+    open: BTreeMap<u64, Option<Instant>>,
+    begun: u64,
+    taken_back: u32,
+}
+
+/// A request under way.
+pub(super) struct Open {
+    watch: Watch,
+    pub(super) protocol: Protocol,
+    number: u64,
+    is_answered: bool,
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        let standing = Standing { stage: Stage::Idle, since: Instant::now(), stalled: None, taken: 0 };
-        Self(Arc::new(Mutex::new(standing)))
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self(Arc::new(Mutex::new(Standing {
+            protocol,
+            stage: Stage::Idle,
+            since: Instant::now(),
+            stalled: None,
+            taken: 0,
+            open: BTreeMap::new(),
+            begun: 0,
+            taken_back: 0,
+        })))
+    }
+
+    /// A request has come.
+    pub(super) fn begin(&self) -> Open {
+        let (number, protocol) = self.with(|standing| {
+            standing.begun += 1;
+            standing.open.insert(standing.begun, None);
+            standing.turn(Stage::Answering);
+            (standing.begun, standing.protocol)
+        });
+        Open { watch: self.clone(), protocol, number, is_answered: false }
+    }
+
+    /// Whether the client takes back what it asks for, again and again. In HTTP/1.1 that ends its connection.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.with(|standing| standing.taken_back > TAKEN_BACK)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Standing) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn set(&self, stage: Stage) {
-        self.with(|standing| {
-            standing.stage = stage;
-            standing.since = Instant::now();
-        });
     }
 
     /// Whether no whole request has come and every answer is out: closing now loses nothing.
@@ -71,9 +104,12 @@ impl Watch {
     }
 
     fn received(&self) {
-        if self.with(|standing| standing.stage == Stage::Idle) {
-            self.set(Stage::Head);
-        }
+        self.with(|standing| {
+            // In HTTP/2 what comes between two requests need not begin one.
+            if standing.stage == Stage::Idle && standing.protocol == Protocol::Http1 {
+                standing.turn(Stage::Head);
+            }
+        });
     }
 
     /// The client takes nothing for now.
@@ -117,9 +153,52 @@ impl Watch {
                 Stage::Head => Some(standing.since + HEAD),
                 Stage::Answering => None,
             };
-            let writing = standing.stalled.map(|since| since + WRITE);
-            waiting.into_iter().chain(writing).min()
+            let untaken =
+                standing.open.values().flatten().chain(&standing.stalled).map(|since| *since + WRITE);
+            waiting.into_iter().chain(untaken).min()
         })
+    }
+}
+
+impl Standing {
+    fn turn(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.since = Instant::now();
+    }
+}
+
+impl Open {
+    /// A part of the answer waits for the client, or the last one was taken. In HTTP/1.1 the stream of the connection tells
+    /// that better.
+    pub(super) fn waits(&self, waits: bool) {
+        if self.protocol == Protocol::Http2 {
+            let since = waits.then(Instant::now);
+            self.watch.with(|standing| {
+                let _ = standing.open.insert(self.number, since);
+            });
+        }
+    }
+
+    /// All of the answer is out of our hands.
+    pub(super) fn answered(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.watch.with(|standing| {
+            standing.open.remove(&self.number);
+            if self.is_answered {
+                standing.taken_back = standing.taken_back.saturating_sub(1);
+            } else if self.protocol == Protocol::Http2 {
+                standing.taken_back += 1;
+            }
+            if standing.open.is_empty() {
+                // Once the last answer is gone, the connection waits for the next request.
+                standing.turn(Stage::Idle);
+            }
+        });
     }
 }
 
@@ -195,37 +274,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
         self.emptied(result)
-    }
-}
-
-/// An answer's body. Once it is gone, the connection waits for the next request.
-pub(super) struct WatchedBody {
-    pub(super) body: Body,
-    pub(super) watch: Watch,
-}
-
-impl Drop for WatchedBody {
-    fn drop(&mut self) {
-        self.watch.set(Stage::Idle);
-    }
-}
-
-impl http_body::Body for WatchedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -13,7 +13,7 @@ use chronos_webhook::{Client, ClientConfig, Egress};
 use super::data_dir::{self, in_directory};
 use super::error::StartError;
 use super::peers::Peers;
-use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp, Security};
+use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp, Security, Tls};
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -24,7 +24,7 @@ pub(super) struct Endpoints {
     /// The address that it has there.
     pub address: SocketAddr,
     /// How the API speaks TLS, where it does.
-    pub tls: Option<http::TlsAcceptor>,
+    pub tls: Option<http::Tls>,
     /// How other nodes and this one reach each other.
     pub peers: Peers,
 }
@@ -39,7 +39,8 @@ impl Endpoints {
     ) -> Result<Self, StartError> {
         let client = client(&config.dispatcher.http, idle, metrics, env)?;
         let tls = config.server.http.tls.as_ref();
-        let tls = tls.map(|tls| http::tls(&tls.cert_file, &tls.key_file)).transpose().map_err(StartError)?;
+        let read = |tls: &Tls| http::Tls::read(tls.cert_file.clone(), tls.key_file.clone());
+        let tls = tls.map(read).transpose().map_err(StartError)?;
         let listener = listen(config.server.http.address, env).await?;
         let address = listener.local_address().map_err(|error| StartError(error.to_string()))?;
         let peers = Peers::open(&config.cluster, env).await?;
