@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::IntoResponses;
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
 
@@ -81,12 +82,32 @@ impl<const CODES: Codes> IntoResponses for Problems<CODES> {
 }
 
 /// The answers with these codes, by their statuses.
-pub(crate) fn answers(codes: Codes) -> impl Iterator<Item = (String, RefOr<Described>)> {
+fn answers(codes: Codes) -> impl Iterator<Item = (String, RefOr<Described>)> {
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
     for code in Code::ALL.iter().filter(|code| codes & code.only() != 0) {
         by_status.entry(code.status().as_u16()).or_default().push(*code);
     }
     by_status.into_iter().map(|(status, codes)| (status.to_string(), answer(&codes).into()))
+}
+
+/// Has an operation list these codes too, beside those that it lists.
+pub(crate) fn add(operation: &mut Operation, codes: Codes) {
+    let is_of = |code: &Code, status: &str| codes & code.only() != 0 && code.status().as_str() == status;
+    let all = answers(listed(operation) | codes);
+    let changed = all.filter(|(status, _)| Code::ALL.iter().any(|code| is_of(code, status)));
+    operation.responses.responses.extend(changed);
+}
+
+/// The codes that an operation lists.
+fn listed(operation: &Operation) -> Codes {
+    let mut codes = 0;
+    for response in operation.responses.responses.values() {
+        let RefOr::T(response) = response else { continue };
+        let Some(RefOr::T(content)) = response.content.get(MEDIA_TYPE) else { continue };
+        let is_in = |code: &&Code| content.examples.contains_key(code.as_str());
+        codes |= Code::ALL.iter().filter(is_in).fold(0, |all, code| all | code.only());
+    }
+    codes
 }
 
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -168,7 +189,7 @@ pub(crate) struct Listed(HashMap<(Method, String), Codes>);
 impl Listed {
     /// Reads them from the document.
     pub(crate) fn of(document: &OpenApi) -> Self {
-        let mut listed = HashMap::new();
+        let mut codes = HashMap::new();
         for (path, item) in &document.paths.paths {
             let PathItem { get, put, post, delete, patch, .. } = item;
             let operations = [
@@ -180,21 +201,14 @@ impl Listed {
             ];
             for (method, operation) in operations {
                 let Some(operation) = operation else { continue };
-                let mut codes = 0;
-                for response in operation.responses.responses.values() {
-                    let RefOr::T(response) = response else { continue };
-                    let Some(RefOr::T(content)) = response.content.get(MEDIA_TYPE) else { continue };
-                    let is_in = |code: &&Code| content.examples.contains_key(code.as_str());
-                    codes |= Code::ALL.iter().filter(is_in).fold(0, |all, code| all | code.only());
-                }
-                listed.insert((method, path.clone()), codes);
+                codes.insert((method, path.clone()), listed(operation));
             }
         }
-        Self(listed)
+        Self(codes)
     }
 
     /// Whether an operation lists a code. What is no operation of the document says nothing.
-    fn has(&self, method: &Method, path: &str, code: Code) -> bool {
+    pub(crate) fn has(&self, method: &Method, path: &str, code: Code) -> bool {
         let method = if method == Method::HEAD { Method::GET } else { method.clone() };
         self.0.get(&(method, path.to_owned())).is_none_or(|codes| codes & code.only() != 0)
     }

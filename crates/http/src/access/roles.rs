@@ -13,7 +13,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::{SESSION, declared};
-use crate::code::{Code, Codes};
+use crate::code::Code;
 use crate::described;
 
 /// The name of the scheme by which a program shows a key.
@@ -104,23 +104,24 @@ fn access(operation: &Operation) -> Option<Access> {
 fn describe(operation: &mut Operation, role: Role) {
     let by = |scheme: &str| SecurityRequirement::new(scheme, [role.as_str()]);
     operation.security = Some(vec![by(KEY), by("session")]);
-    let codes: Codes = Code::Unauthenticated.only() | Code::Forbidden.only() | Code::TooManyRequests.only();
-    for (status, answer) in described::answers(codes) {
-        operation.responses.responses.entry(status).or_insert(answer);
-    }
+    let codes = Code::Unauthenticated.only() | Code::Forbidden.only() | Code::TooManyRequests.only();
+    described::add(operation, codes);
 }
 
 #[cfg(test)]
 mod tests {
     use utoipa::openapi::path::{HttpMethod, OperationBuilder};
-    use utoipa::openapi::{InfoBuilder, PathsBuilder};
+    use utoipa::openapi::{InfoBuilder, PathsBuilder, ResponsesBuilder};
 
     use super::*;
+    use crate::described::{Listed, Problems};
 
     fn operation(security: Option<SecurityRequirement>) -> Operation {
+        let answers = ResponsesBuilder::new().responses_from_into_responses::<Problems<0>>().build();
+        let operation = OperationBuilder::new().responses(answers);
         match security {
-            Some(security) => OperationBuilder::new().security(security).build(),
-            None => OperationBuilder::new().build(),
+            Some(security) => operation.security(security).build(),
+            None => operation.build(),
         }
     }
 
@@ -149,6 +150,16 @@ mod tests {
         assert_eq!(roles.needed(&Method::GET, None), Access::Of(Role::Viewer));
         let put = document.paths.paths["/a"].put.as_ref().expect("an operation");
         assert_eq!(put.security.as_ref().map(Vec::len), Some(2));
-        assert!(["401", "403", "429"].iter().all(|status| put.responses.responses.contains_key(*status)));
+        let listed = Listed::of(&document);
+        // Who sends it from elsewhere gets 403 too.
+        for code in [Code::Unauthenticated, Code::ForeignOrigin, Code::Forbidden, Code::TooManyRequests] {
+            assert!(listed.has(&Method::PUT, "/a", code), "{}", code.as_str());
+            assert_eq!(
+                listed.has(&Method::GET, "/a", code),
+                code == Code::ForeignOrigin,
+                "{}",
+                code.as_str()
+            );
+        }
     }
 }
