@@ -14,6 +14,7 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chronos_engine::{Judged, Principal};
+use chronos_types::{Role, Token};
 use futures::{FutureExt as _, StreamExt as _, stream};
 
 use crate::app::Shared;
@@ -88,12 +89,34 @@ impl Gate {
             }
         };
         let principal = judged(&self.app, &token, address).await?;
-        if principal.may(needed) {
-            return Ok(principal);
-        }
-        denied.denied("role");
-        Err(ApiError::forbidden(needed, principal.role()))
+        demand(&self.app, &principal, needed, address)?;
+        Ok(principal)
     }
+}
+
+/// Whether somebody may do what a role may.
+pub(crate) fn demand(
+    app: &Shared,
+    principal: &Principal,
+    needed: Role,
+    address: Option<IpAddr>,
+) -> Result<(), ApiError> {
+    if principal.may(needed) {
+        return Ok(());
+    }
+    app.metrics.denied("role");
+    app.limits.refused_role.say(|| {
+        let key = principal.as_key();
+        tracing::warn!(
+            key_id = key.map(|(id, _)| tracing::field::display(id)),
+            key_name = key.map(|(_, name)| name.as_str()),
+            address = address.map(tracing::field::display),
+            needed = needed.as_str(),
+            has = principal.role().as_str(),
+            "a key asked for what its role may not do"
+        );
+    });
+    Err(ApiError::forbidden(needed, principal.role()))
 }
 
 /// Who shows a token.
@@ -111,7 +134,10 @@ pub(crate) async fn judged(
     app.metrics.denied(reason);
     if reason != "key_rate" {
         app.limits.failed_login.say(|| {
+            // What it says of its id: of a token that was cut, nothing.
+            let id = Token::parse(token).map(|token| token.id());
             tracing::warn!(
+                key_id = id.map(tracing::field::display),
                 address = address.map(tracing::field::display),
                 "a client showed a key that is not good"
             );

@@ -18,6 +18,8 @@ pub struct Limits {
     pub(crate) tests: Arc<Semaphore>,
     /// Log lines about keys that are not good.
     pub(crate) failed_login: Arc<Seldom>,
+    /// Log lines about keys that ask for more than they may.
+    pub(crate) refused_role: Arc<Seldom>,
 }
 
 impl Default for Limits {
@@ -27,6 +29,7 @@ impl Default for Limits {
             batches: Arc::new(Semaphore::new(body::MAX_HELD_BY_BATCHES)),
             tests: Arc::new(Semaphore::new(webhooks::MAX_AT_ONCE)),
             failed_login: Arc::default(),
+            refused_role: Arc::default(),
         }
     }
 }

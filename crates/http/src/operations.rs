@@ -25,7 +25,7 @@ use crate::page::PageText;
 use crate::params::{JobPath, Params};
 use crate::problem::ApiError;
 use crate::query::{Consistent, Fresh, NoQuery, Paging, Query};
-use crate::{jobs, respond};
+use crate::{access, jobs, respond};
 use shown::{error, listed, shown};
 
 /// A job may be called so, too.
@@ -82,9 +82,8 @@ async fn act_on_jobs(
     let BulkRequest { action, targets, manner } = JobActionRequest::parse(&value)?;
     let Asker { principal, address, note } = asker;
     // What writes jobs one by one is an editor.
-    if matches!(action, JobAction::Delete | JobAction::Patch(_)) && !principal.may(Role::Editor) {
-        app.metrics.denied("role");
-        return Err(ApiError::forbidden(Role::Editor, principal.role()));
+    if matches!(action, JobAction::Delete | JobAction::Patch(_)) {
+        access::demand(&app, &principal, Role::Editor, address)?;
     }
     let by = principal.by(address, note);
     let action = match action {

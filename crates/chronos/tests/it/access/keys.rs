@@ -45,6 +45,8 @@ async fn what_a_key_may_not_do_is_refused_and_nothing_is_done() {
     );
     let expected = "Bearer realm=\"chronos\", error=\"insufficient_scope\", scope=\"editor\"";
     assert_eq!(refused.header("www-authenticate"), Some(expected));
+    let line = server.logged("a key asked for what its role may not do").await;
+    assert_eq!((&line["key_name"], &line["needed"]), (&json!("the operator"), &json!("editor")), "{line}");
     let jobs = ask(&server, Method::GET, "/api/v1/jobs", &token_of("viewer")).await.ok(200);
     assert_eq!(jobs["jobs"], json!([]));
     // Of many at once, too: to run is an operator's, and to write is not.
@@ -69,6 +71,9 @@ async fn who_shows_nothing_or_something_bad_is_told_how_to_show_a_key() {
         assert_eq!(refused.problem(401)["code"], "unauthenticated", "{bad}");
         assert!(!refused.body.contains(&good[..90]), "what was shown is told again: {refused:?}");
     }
+    let line = server.logged("a client showed a key that is not good").await;
+    assert_eq!(line["address"], "127.0.0.1", "{line}");
+    assert!(!server.log().contains(&good[..90]), "{}", server.log());
     ask(&server, Method::GET, "/api/v1/jobs", &good).await.ok(200);
     for open in ["/health", "/ready", "/api/docs/", "/api/v1/openapi.json"] {
         assert_eq!(server.root(open).await.status, 200, "{open}");
