@@ -27,7 +27,7 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// What is noted of a command before it is applied.
 pub(super) struct Before {
-    /// Whether it was done before: it has arrived twice.
+    /// Whether it was done before, so it changes nothing.
     is_repeat: bool,
     /// How many events the batch had by then.
     events: usize,
@@ -60,7 +60,7 @@ pub(super) fn before(context: &Context<'_>, command: &Command) -> Result<Before,
     let spec = found.map(|job| text(&job.spec).to_owned());
     let name = spec.as_deref().map(crate::stored::raw::name);
     let is_repeat = match command {
-        Command::Keys(KeyWord::Create(key)) => keys::is_on_record(context, key.id)?,
+        Command::Keys(word) => keys::is_done(context, word)?,
         _ => false,
     };
     Ok(Before { is_repeat, events: context.events.count(), name, spec })

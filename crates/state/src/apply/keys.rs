@@ -70,8 +70,22 @@ fn create(context: &mut Context<'_>, key: &CreateKey, by: Option<&By>) -> Result
     Ok(Outcome::Done)
 }
 
+/// Whether what a word says is so before it is said.
+pub(super) fn is_done(context: &Context<'_>, word: &KeyWord) -> Result<bool, StateError> {
+    match word {
+        KeyWord::Create(key) => is_on_record(context, key.id),
+        KeyWord::Revoke { id } => {
+            let sql = "SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NOT NULL";
+            let is_revoked = context.db.prepare_cached(sql)?.exists([id.to_string()])?;
+            Ok(is_revoked || sessions::is_denied(context, *id)?)
+        }
+        KeyWord::EndSession { id } => Ok(!sessions::is_on_record(context, *id)?),
+        KeyWord::End { .. } | KeyWord::Used { .. } | KeyWord::Node(_) | KeyWord::BeginSession(_) => Ok(false),
+    }
+}
+
 /// Whether the API has made this key.
-pub(super) fn is_on_record(context: &Context<'_>, id: KeyId) -> Result<bool, StateError> {
+fn is_on_record(context: &Context<'_>, id: KeyId) -> Result<bool, StateError> {
     let sql = "SELECT 1 FROM api_keys WHERE id = ?1";
     Ok(context.db.prepare_cached(sql)?.exists([id.to_string()])?)
 }

@@ -59,6 +59,12 @@ pub(super) fn is_denied(context: &Context<'_>, key: KeyId) -> Result<bool, State
     Ok(context.db.prepare_cached(sql)?.exists([key.to_string()])?)
 }
 
+/// Whether there is such a session.
+pub(super) fn is_on_record(context: &Context<'_>, id: KeyId) -> Result<bool, StateError> {
+    let sql = "SELECT 1 FROM sessions WHERE id = ?1";
+    Ok(context.db.prepare_cached(sql)?.exists([id.to_string()])?)
+}
+
 /// Ends a session. One that is over already is over.
 pub(super) fn end(context: &mut Context<'_>, id: KeyId) -> Result<Outcome, StateError> {
     context.db.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([id.to_string()])?;

@@ -122,10 +122,21 @@ fn what_changes_nothing_and_what_nobody_asked_for_leaves_no_entry() {
     for at in [50, 60] {
         world.batch(&Batch { at, items: vec![paused.clone()] });
     }
-    for at in [70, 80] {
-        world.run_by(at, Command::Keys(KeyWord::Create(Box::new(create_key(1, Role::Viewer)))), by(1, None));
+    let key = create_key(1, Role::Viewer);
+    let id = key.id;
+    let denied = KeyId::new([9; 8]);
+    for word in [
+        KeyWord::Create(Box::new(key)),
+        KeyWord::Revoke { id },
+        KeyWord::Revoke { id: denied },
+        KeyWord::EndSession { id: KeyId::new([3; 8]) },
+    ] {
+        for at in [70, 80] {
+            world.run_by(at, Command::Keys(word.clone()), by(1, None));
+        }
     }
-    assert_eq!(whats(&all(&world)), ["job.delete", "job.trigger", "job.pause", "key.create"]);
+    let expected = ["job.delete", "job.trigger", "job.pause", "key.create", "key.revoke", "key.revoke"];
+    assert_eq!(whats(&all(&world)), expected);
 }
 
 #[test]
