@@ -29,8 +29,6 @@ pub struct App {
     pub metrics_path: String,
     /// Whether anybody may read them, also where clients are asked for keys.
     pub metrics_are_open: bool,
-    /// Whether the API is served by TLS.
-    pub is_tls: bool,
 }
 
 impl App {

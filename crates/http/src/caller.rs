@@ -1,5 +1,6 @@
 //! Who asks for a change. Each page that changes something takes a [`Caller`], and hands it to its use case.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
@@ -63,6 +64,14 @@ impl ClientAddress {
     /// The address.
     pub(crate) fn get(self) -> IpAddr {
         self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Secured {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or(Self(false)))
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
     proxies::resolve(&mut request, &guard.trusted_proxies);
     let mut response = match guard.admit(&request) {
         Ok(Some(origin)) => {
+            cors::without_cookies(&mut request);
             let mut response = match cors::preflight(&request) {
                 Some(answer) => answer,
                 None => next.run(request).await,
@@ -82,7 +83,7 @@ pub(crate) async fn mark(request: Request, next: Next) -> Response {
 }
 
 impl Guard {
-    /// Whether a request is let in; with its origin where that is one of `cors_origins`.
+    /// Whether a request is let in; with its origin where that is another one, of `cors_origins`.
     fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, ApiError> {
         // Whatever watches over the node calls it by any name, and hears nothing that is worth hiding.
         if health::PATHS.contains(&request.uri().path()) {
@@ -92,12 +93,10 @@ impl Guard {
         if !authority.host.is_served(&self.allowed_hosts) {
             return Err(ApiError::host_not_allowed(&authority.host.to_string()));
         }
-        if let Some(origin) = cors::listed(request.headers(), &self.cors_origins) {
-            return Ok(Some(origin));
-        }
-        match origin::foreign(request, &authority) {
-            Some(whence) => Err(ApiError::foreign_origin(&whence)),
-            None => Ok(None),
+        let Some(whence) = origin::foreign(request, &authority) else { return Ok(None) };
+        match cors::listed(request.headers(), &self.cors_origins) {
+            Some(origin) => Ok(Some(origin)),
+            None => Err(ApiError::foreign_origin(&whence)),
         }
     }
 }

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::access::{self, SESSION};
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::caller::{Asker, NoteHeader};
+use crate::caller::{Asker, NoteHeader, Secured};
 use crate::code::Code;
 use crate::described::{BODY, Problems, WRITE};
 use crate::problem::ApiError;
@@ -40,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 async fn begin(
     State(app): State<Shared>,
     _: NoQuery,
+    secured: Secured,
     asker: Asker,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -55,7 +56,7 @@ async fn begin(
     let Some((id, name)) = principal.as_key() else { return Err(ApiError::internal()) };
     let session = Session::of(id, name, principal.role(), expires_at);
     let mut response = respond::json(StatusCode::CREATED, &session);
-    set_cookie(&mut response, token.secret(), SESSION_LASTS_MS / 1_000, app.is_tls);
+    set_cookie(&mut response, token.secret(), SESSION_LASTS_MS / 1_000, secured);
     respond::keep_nowhere(&mut response);
     Ok(response)
 }
@@ -70,19 +71,24 @@ async fn begin(
         Problems<{ WRITE }>,
     )
 )]
-async fn end(State(app): State<Shared>, _: NoQuery, asker: Asker) -> Result<Response, ApiError> {
+async fn end(
+    State(app): State<Shared>,
+    _: NoQuery,
+    secured: Secured,
+    asker: Asker,
+) -> Result<Response, ApiError> {
     let Asker { principal, address, note } = asker;
     if let Some(id) = principal.session() {
         app.engine.keys.end_session(id, &principal.by(address, note)).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0, app.is_tls);
+    set_cookie(&mut response, "", 0, secured);
     Ok(response)
 }
 
-/// Sets the cookie for so many seconds.
-fn set_cookie(response: &mut Response, token: &str, seconds: i64, is_tls: bool) {
-    let secure = if is_tls { "; Secure" } else { "" };
+/// Sets the cookie for so many seconds. A browser that came in the clear would not send one that is `Secure`.
+fn set_cookie(response: &mut Response, token: &str, seconds: i64, Secured(is_secured): Secured) {
+    let secure = if is_secured { "; Secure" } else { "" };
     let text = format!("{SESSION}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     // Made of digits and letters, so it is always a good header value.
     if let Ok(value) = HeaderValue::from_str(&text) {

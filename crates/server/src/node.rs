@@ -209,7 +209,6 @@ impl Node {
             exposition: telemetry::exposition(registry),
             metrics_path: config.metrics.path.clone(),
             metrics_are_open: config.metrics.auth == Some(MetricsAuth::None),
-            is_tls: tls.is_some(),
         };
         if let Some(tls) = &tls {
             running.push(loops.start("api-certificate", tls.clone().follow(services.env.clone())));

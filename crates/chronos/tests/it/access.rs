@@ -5,6 +5,7 @@ mod bootstrap;
 mod keys;
 mod matrix;
 mod nodes;
+mod pages;
 mod sessions;
 
 use hyper::Method;

@@ -17,12 +17,16 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    /// `Authorization` counts where both are there: a program says it on purpose, and a browser sends its cookies always.
+    /// A key in `Authorization` counts where both are there: a program says it on purpose, and a browser sends its cookies
+    /// always. What else stands there may be for a proxy in front, so a session counts beside it.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         match (values.next(), values.next()) {
             (None, _) => session(headers).map_or(Self::Nothing, Self::Token),
-            (Some(value), None) => bearer(value.as_bytes()).map_or(Self::Unreadable, Self::Token),
+            (Some(value), None) => {
+                let token = bearer(value.as_bytes()).or_else(|| session(headers));
+                token.map_or(Self::Unreadable, Self::Token)
+            }
             (Some(_), Some(_)) => Self::Unreadable,
         }
     }
@@ -68,6 +72,9 @@ mod tests {
             shown(&[("authorization", "Bearer chr_1"), ("cookie", "chronos_session=chs_1")]),
             token("chr_1")
         );
+        // A proxy in front asks for something else.
+        let both = [("authorization", "Basic YTpi"), ("cookie", "chronos_session=chs_1")];
+        assert_eq!(shown(&both), token("chs_1"));
         assert_eq!(shown(&[("cookie", "chronos_session=chr_1")]), Shown::Nothing);
         for bad in ["Basic YTpi", "Bearer", "Bearer ", "chr_1", ""] {
             assert_eq!(shown(&[("authorization", bad)]), Shown::Unreadable, "{bad:?}");

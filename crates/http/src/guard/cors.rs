@@ -26,6 +26,12 @@ pub(super) fn listed(headers: &HeaderMap, origins: &[WebOrigin]) -> Option<Heade
     if origins.contains(&origin) { headers.get(header::ORIGIN).cloned() } else { None }
 }
 
+/// Takes away what the browser keeps for this host. A page of another port of the host can have it sent along, and would so
+/// act by the session of whoever looks at it.
+pub(super) fn without_cookies(request: &mut Request) {
+    request.headers_mut().remove(header::COOKIE);
+}
+
 /// The answer to a browser that asks what it may send.
 pub(super) fn preflight(request: &Request) -> Option<Response> {
     let asks = request.method() == Method::OPTIONS
