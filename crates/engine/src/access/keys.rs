@@ -1,7 +1,7 @@
 //! The use cases of keys and sessions.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chronos_state::{BeginSession, Command, CreateKey, KeyWord, Outcome, Reader};
@@ -9,7 +9,7 @@ use chronos_types::{By, Invalid, KeyId, KeyName, Millis, Role, Token, TokenKind}
 
 use super::listed::{ListedKey, listed};
 use super::principal::Principal;
-use super::rate::Failures;
+use super::rate::{Failures, Pace};
 use super::ring::{Found, KeyRing};
 use crate::beside::AskedEnd;
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -23,6 +23,8 @@ pub const MAX_TOKEN_BYTES: usize = 256;
 pub const SESSION_LASTS_MS: Millis = 12 * 3_600_000;
 /// For so long it is waited that this node knows a key which was made a moment ago.
 const NEWS_WITHIN: Duration = Duration::from_secs(2);
+/// So often in a second this node learns of such keys, whoever asks: each time it reads all of them again.
+const NEWS_A_SECOND: u32 = 10;
 
 /// Makes, lists and ends keys and sessions, and judges whoever asks by one.
 #[derive(Clone, Debug)]
@@ -30,6 +32,7 @@ pub struct Keys {
     services: Services,
     ring: KeyRing,
     failures: Arc<Failures>,
+    news: Arc<Mutex<Pace>>,
 }
 
 /// What a token comes to.
@@ -82,7 +85,7 @@ impl Keys {
     /// The use cases, with what they work with.
     #[must_use]
     pub fn new(services: Services, ring: KeyRing) -> Self {
-        Self { services, ring, failures: Arc::default() }
+        Self { services, ring, failures: Arc::default(), news: Arc::default() }
     }
 
     /// Whether clients are asked for keys at all.
@@ -109,8 +112,9 @@ impl Keys {
         if let Err(wait) = self.failures.count(address, self.services.env.since_boot()) {
             return Judged::TooManyFailures(wait);
         }
-        // It may have been made at another node, a moment ago. No stranger can ask for this often.
-        if is_new && self.hear_of_news().await {
+        // It may have been made at another node, a moment ago. No stranger can ask for this often, from however many
+        // addresses.
+        if is_new && self.may_hear_of_news() && self.hear_of_news().await {
             match self.ring.find(token) {
                 Found::Good(principal) => return Judged::Good(principal),
                 Found::TooOften(wait) => return Judged::TooOften(wait),
@@ -118,6 +122,12 @@ impl Keys {
             }
         }
         Judged::Bad
+    }
+
+    fn may_hear_of_news(&self) -> bool {
+        let mut pace = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let every = Duration::from_secs(1) / NEWS_A_SECOND;
+        pace.take(self.services.env.since_boot(), every, NEWS_A_SECOND).is_ok()
     }
 
     /// Learns what was put on record before now. Answers whether that could be done.
