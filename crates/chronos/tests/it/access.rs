@@ -8,6 +8,7 @@ mod nodes;
 mod pages;
 mod sessions;
 
+use chronos_types::{Token, TokenKind};
 use hyper::Method;
 use sha2::{Digest as _, Sha256};
 
@@ -44,6 +45,12 @@ async fn raised(server: &Server) {
         (status["cluster_version"].as_u64().unwrap() >= 2).then_some(())
     })
     .await;
+}
+
+/// A whole token of this id with another secret.
+fn forged(kind: TokenKind, id: &str) -> String {
+    let id = u64::from_str_radix(id, 16).unwrap().to_be_bytes();
+    Token::new(kind, id, [7; 32]).secret().to_owned()
 }
 
 fn bearer(token: &str) -> String {

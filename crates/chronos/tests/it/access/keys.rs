@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use chronos_types::TokenKind;
 use hyper::Method;
 use jiff::Timestamp;
 
-use super::{ask, bearer, create, is_over, raised, say, start, token_of};
+use super::{ask, bearer, create, forged, is_over, raised, say, start, token_of};
 use crate::support::*;
 
 #[tokio::test]
@@ -66,7 +67,10 @@ async fn who_shows_nothing_or_something_bad_is_told_how_to_show_a_key() {
     assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"chronos\""));
     let (good, id) = create(&server, &json!({"name": "ci", "role": "viewer"})).await;
     let unknown = format!("chr_{id}_{}_00000000", "0".repeat(64));
-    for bad in ["Basic YTpi", "Bearer", &bearer("x"), &bearer(&unknown), &bearer(&good[..90])] {
+    let forged = forged(TokenKind::Key, &id);
+    for bad in
+        ["Basic YTpi", "Bearer", &bearer("x"), &bearer(&unknown), &bearer(&forged), &bearer(&good[..90])]
+    {
         let refused = server.send(Method::GET, "/api/v1/jobs", &[("authorization", bad)], "").await;
         assert_eq!(refused.problem(401)["code"], "unauthenticated", "{bad}");
         assert!(!refused.body.contains(&good[..90]), "what was shown is told again: {refused:?}");

@@ -1,8 +1,9 @@
 //! Sessions of browsers: a cookie in the place of a key
 
+use chronos_types::TokenKind;
 use hyper::Method;
 
-use super::{ask, create, start, token_of};
+use super::{ask, create, forged, start, token_of};
 use crate::support::*;
 
 /// Begins a session: the answer, and what a browser sends from then on.
@@ -64,6 +65,11 @@ async fn no_session_begins_with_what_is_no_key() {
     let (reply, _) = begin(&server, "nothing").await;
     reply.problem(401);
     assert_eq!(reply.header("set-cookie"), None);
+    let (_, good) = begin(&server, &token_of("viewer")).await;
+    by_cookie(&server, Method::GET, "/api/v1/jobs", &good).await.ok(200);
+    let id = good.split('_').nth(2).unwrap();
+    let cookie = format!("chronos_session={}", forged(TokenKind::Session, id));
+    by_cookie(&server, Method::GET, "/api/v1/jobs", &cookie).await.problem(401);
     // A key in a cookie is none.
     let cookie = format!("chronos_session={}", token_of("admin"));
     by_cookie(&server, Method::GET, "/api/v1/jobs", &cookie).await.problem(401);
