@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chronos_api::{Session, SessionRequest};
 use chronos_engine::{Begun, SESSION_LASTS_MS};
+use chronos_types::Invalid;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -51,6 +52,10 @@ async fn begin(
     }
     let Asker { principal: _, address, note } = asker;
     let principal = access::judged(&app, &token, address).await?;
+    if principal.session().is_some() {
+        // Else one session after the other would outlast the 12 hours.
+        return Err(Invalid::one("token", "is that of a session; expected the token of a key").into());
+    }
     let by = principal.by(address, note);
     let Begun { token, expires_at, principal } = app.engine.keys.begin_session(principal, &by).await?;
     let Some((id, name)) = principal.as_key() else { return Err(ApiError::internal()) };

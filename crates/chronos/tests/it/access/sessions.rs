@@ -67,6 +67,10 @@ async fn no_session_begins_with_what_is_no_key() {
     assert_eq!(reply.header("set-cookie"), None);
     let (_, good) = begin(&server, &token_of("viewer")).await;
     by_cookie(&server, Method::GET, "/api/v1/jobs", &good).await.ok(200);
+    // Sessions of sessions would go on for ever.
+    let session = good.split_once('=').unwrap().1;
+    let (reply, _) = begin(&server, session).await;
+    assert_eq!((reply.bad_fields(), reply.header("set-cookie")), (vec!["token".to_owned()], None));
     let id = good.split('_').nth(2).unwrap();
     let cookie = format!("chronos_session={}", forged(TokenKind::Session, id));
     by_cookie(&server, Method::GET, "/api/v1/jobs", &cookie).await.problem(401);
