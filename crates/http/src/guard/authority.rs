@@ -139,7 +139,8 @@ impl HostPattern {
         if text.parse::<IpAddr>().is_ok() {
             return Err(format!("{text:?} is an address, which is taken anyway; expected names"));
         }
-        match name(below) {
+        // As in a request, a dot at the end says no more.
+        match name(below.strip_suffix('.').unwrap_or(below)) {
             Some(name) => Ok(Self { name, is_below }),
             None => Err(format!(
                 "{:?} is no host; expected a name without a port, such as \"chronos.example.com\" or \
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn a_node_answers_under_addresses_localhost_and_its_names() {
         let allowed =
-            ["chronos.example", "*.internal.example"].map(|text| HostPattern::parse(text).expect(text));
+            ["chronos.example.", "*.internal.example"].map(|text| HostPattern::parse(text).expect(text));
         for (host, is_served) in [
             ("10.1.2.3", true),
             ("[fd00::1]", true),

@@ -110,7 +110,7 @@ pub(super) fn foreign(request: &Request, authority: &Authority) -> Option<String
 fn is_navigation(request: &Request) -> bool {
     let says = |name, value| matches!(Once::of(request.headers(), name), Once::One(said) if said == value);
     let path = request.uri().path();
-    let is_page = !path.starts_with("/api/") || path.starts_with("/api/docs/");
+    let is_page = !path.starts_with("/api/") || path == "/api/docs" || path.starts_with("/api/docs/");
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     is_page && is_read && says(MODE, "navigate") && says(DEST, "document")
 }

@@ -165,6 +165,7 @@ async fn a_page_of_another_origin_reads_and_changes_nothing() {
             check(&server.send(Method::GET, path, &headers, "").await, is_taken, 200);
         }
         check(&server.send(Method::GET, "/api/docs/", &headers, "").await, is_shown, 200);
+        check(&server.send(Method::GET, "/api/docs", &headers, "").await, is_shown, 308);
         // Without a body no browser asks first whether it may.
         let created = [&headers[..], &[JSON]].concat();
         check(&server.send(Method::POST, JOBS, &created, job.clone()).await, is_taken, 201);
