@@ -24,12 +24,14 @@ fn token_of(role: &str) -> String {
 
 /// `auth.api_keys` with a key of each role.
 fn api_keys() -> String {
-    let key = |role: &&str| {
-        let hash = Sha256::digest(token_of(role).as_bytes());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{{name: the {role}, role: {role}, sha256: \"{hash}\"}}")
-    };
-    format!("[{}]", ROLES.iter().map(key).collect::<Vec<_>>().join(", "))
+    let keys = ROLES.map(|role| configured(&format!("the {role}"), role, &token_of(role)));
+    format!("[{}]", keys.join(", "))
+}
+
+/// A key of that list.
+fn configured(name: &str, role: &str, token: &str) -> String {
+    let hash: String = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{{name: {name}, role: {role}, sha256: \"{hash}\"}}")
 }
 
 /// A server that asks for keys, and whose cluster has the version that brings those of the API.

@@ -6,7 +6,7 @@ use chronos_types::TokenKind;
 use hyper::Method;
 use jiff::Timestamp;
 
-use super::{ask, bearer, create, forged, is_over, raised, say, start, token_of};
+use super::{ask, bearer, configured, create, forged, is_over, raised, say, start, token_of};
 use crate::support::*;
 
 #[tokio::test]
@@ -86,6 +86,17 @@ async fn who_shows_nothing_or_something_bad_is_told_how_to_show_a_key() {
     let open = CHRONOS.with(&[("auth.api_keys", &super::api_keys()), ("metrics.auth", "none")]).await;
     let metrics = open.root("/metrics").await;
     assert_eq!(metrics.status, 200, "{metrics:?}");
+}
+
+#[tokio::test]
+async fn a_token_has_256_bytes_at_most() {
+    let token = |bytes: usize| "t".repeat(bytes);
+    let keys = [256, 257].map(|bytes| configured(&format!("of {bytes} bytes"), "viewer", &token(bytes)));
+    let server = CHRONOS.with(&[("auth.api_keys", &format!("[{}]", keys.join(", ")))]).await;
+    for (bytes, status) in [(256, 200), (257, 401)] {
+        let reply = ask(&server, Method::GET, "/api/v1/jobs", &token(bytes)).await;
+        assert_eq!(reply.status, status, "{bytes}: {reply:?}");
+    }
 }
 
 #[tokio::test]
