@@ -6,6 +6,7 @@ mod keys;
 mod matrix;
 mod nodes;
 mod pages;
+mod production;
 mod sessions;
 
 use chronos_types::{Token, TokenKind};

@@ -11,7 +11,7 @@ mod documents;
 mod executions;
 mod filters;
 mod guard;
-mod http2;
+pub mod http2;
 mod input;
 mod jobs;
 mod lists;
