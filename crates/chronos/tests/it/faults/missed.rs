@@ -164,7 +164,10 @@ async fn what_is_not_missed_runs_however_short_the_window_is() {
     let mut alone = server.get(&format!("/jobs/job/executions/{id}")).await.ok(200);
     let explanation =
         alone.as_object_mut().expect("an object").remove("explanation").expect("an explanation");
-    assert!(explanation["what"].as_str().unwrap().starts_with("4 runs from "), "{explanation:#}");
+    let count = entries[0]["missed"]["count"].as_u64().expect("a count");
+    assert!(count >= 4, "{entries:#?}");
+    let what = explanation["what"].as_str().unwrap();
+    assert!(what.starts_with(&format!("{count} runs from ")), "{explanation:#}");
     assert_eq!(alone, entries[0]);
     server.act(&format!("/jobs/job/executions/{id}/cancel")).await.problem(409);
 }
