@@ -6,12 +6,10 @@ mod shown;
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chronos_engine::{Judged, Principal};
 use chronos_types::{Role, Token};
@@ -39,7 +37,11 @@ struct Asked {
 }
 
 /// Lets a request through whose sender may do what it asks for. An answer that goes on ends with their key.
-pub(crate) async fn check(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn check(
+    gate: &Gate,
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let principal = if gate.app.engine.keys.asks() {
         let asked = gate.asked(&request);
         match gate.admit(asked).await {
@@ -50,7 +52,7 @@ pub(crate) async fn check(State(gate): State<Arc<Gate>>, mut request: Request, n
         Principal::anybody()
     };
     request.extensions_mut().insert(principal.clone());
-    let response = next.run(request).await;
+    let response = next(request).await;
     if principal.as_key().is_none() || response.body().size_hint().exact().is_some() {
         return response;
     }

@@ -8,7 +8,6 @@ use std::io::Write as _;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -22,9 +21,9 @@ const PIECE: usize = 32 * 1024;
 const LEVEL: u32 = 1;
 
 /// Compresses what a page answers.
-pub(crate) async fn answer(request: Request, next: Next) -> Response {
+pub(crate) async fn answer(request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let is_taken = takes_gzip(request.headers());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     if !is_worth_it(&response) {
         return response;
     }

@@ -11,15 +11,13 @@ mod cors;
 mod origin;
 mod proxies;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chronos_env::Seldom;
 use chronos_types::clip;
 use chronos_webhook::Network;
 
-use crate::app::Shared;
 use crate::health;
 use crate::problem::ApiError;
 
@@ -40,20 +38,23 @@ pub struct Guard {
 }
 
 /// Lets a request in, or says why not.
-pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
-    let guard = &app.guard;
+pub(crate) async fn check(
+    guard: &Guard,
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     proxies::resolve(&mut request, &guard.trusted_proxies);
     let mut response = match guard.admit(&request) {
         Ok(Some(origin)) => {
             cors::without_cookies(&mut request);
             let mut response = match cors::preflight(&request) {
                 Some(answer) => answer,
-                None => next.run(request).await,
+                None => next(request).await,
             };
             cors::permit(&mut response, origin);
             response
         }
-        Ok(None) => next.run(request).await,
+        Ok(None) => next(request).await,
         Err(refused) => {
             let method = request.method().as_str();
             guard.complaint.say(|| {
@@ -74,8 +75,7 @@ pub(crate) async fn check(State(app): State<Shared>, mut request: Request, next:
 }
 
 /// Says to browsers of each answer that it is what its header says, and is for pages of this node alone.
-pub(crate) async fn mark(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(crate) fn mark(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));

@@ -5,7 +5,6 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::ApiError;
@@ -21,10 +20,10 @@ pub(crate) const READ_BYTES: usize = 2 * MAX_BYTES;
 pub(crate) const READ_FIELDS: usize = 2 * MAX_FIELDS;
 
 /// Lets a request through whose head is not too long.
-pub(crate) async fn check(request: Request, next: Next) -> Response {
+pub(crate) async fn check(request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     match excess(request.method(), request.uri(), request.headers()) {
         Some(excess) => ApiError::head_too_large(excess).into_response(),
-        None => next.run(request).await,
+        None => next(request).await,
     }
 }
 

@@ -1,6 +1,8 @@
-//! Around every page: what came of the request is counted, and a panic is an answer.
+//! What is around every page, from the outside in. It is one layer of the router: each one costs a copy of all that is in it,
+//! with every request.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
@@ -9,11 +11,25 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use crate::access::{self, Gate};
 use crate::app::Shared;
 use crate::problem::ApiError;
+use crate::{compress, guard, head};
+
+/// Answers a request as its page does, if it may have that.
+pub(crate) async fn around(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let (gate, app) = (&*gate, &gate.app);
+    let page = async |request| next.run(request).await;
+    let access = async |request| access::check(gate, request, page).await;
+    // Before anybody asks who it is: no page of another site may as much as try a key.
+    let guard = async |request| guard::check(&app.guard, request, access).await;
+    let head = async |request| head::check(request, guard).await;
+    let compress = async |request| compress::answer(request, head).await;
+    guard::mark(observe(app, request, compress).await)
+}
 
 /// Counts the request, and answers 500 where its handler panicked.
-pub(crate) async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Response {
+async fn observe(app: &Shared, request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let begun = Instant::now();
     // Methods and paths of clients' invention would make a series each.
     let method = match *request.method() {
@@ -27,7 +43,7 @@ pub(crate) async fn observe(State(app): State<Shared>, request: Request, next: N
     };
     let route = request.extensions().get::<MatchedPath>().cloned();
     // The pages keep no state that a panic could leave half changed.
-    let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let response = match AssertUnwindSafe(next(request)).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
             let message = panic.downcast_ref::<String>().map(String::as_str);

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use chronos_api::Problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::access::{self, Gate, Roles};
+use crate::access::{Gate, Roles};
 use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    audit, batch, cluster, compress, described, docs, events, executions, facets, guard, head, health,
-    job_actions, job_pauses, jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats,
-    upcoming, versions, webhooks,
+    audit, batch, cluster, described, docs, events, executions, facets, health, job_actions, job_pauses,
+    jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats, upcoming, versions,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -88,13 +88,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(
             |request: Request| async move { ApiError::wrong_method(request.method()) },
         )
-        .layer(from_fn_with_state(gate, access::check))
-        // Before anybody asks who it is: no page of another site may as much as try a key.
-        .layer(from_fn_with_state(Arc::clone(&app), guard::check))
-        .layer(from_fn(head::check))
-        .layer(from_fn(compress::answer))
-        .layer(from_fn_with_state(Arc::clone(&app), layers::observe))
-        .layer(from_fn(guard::mark))
+        .layer(from_fn_with_state(gate, layers::around))
         .with_state(app)
 }
 
