@@ -142,10 +142,20 @@ impl JobList {
         is_asked || !matches!(self.order, JobOrder::Created | JobOrder::Name | JobOrder::NextRun)
     }
 
-    /// Whether no job of it has a place in the order: what a job never ran has come to is on record of none.
+    /// Whether no job of it has a place in the order: what a job that never ran has come to is on record of none, and no
+    /// run of a job that is disabled is to come.
     fn has_no_keys(&self) -> bool {
-        self.filter.never_ran == Some(true)
-            && matches!(self.order, JobOrder::LastRun | JobOrder::Failures | JobOrder::Duration)
+        let JobFilter { enabled, never_ran, .. } = self.filter;
+        match self.order {
+            JobOrder::LastRun | JobOrder::Failures | JobOrder::Duration => never_ran == Some(true),
+            JobOrder::NextRun => enabled == Some(false),
+            JobOrder::Created | JobOrder::Name | JobOrder::PausedAt => false,
+        }
+    }
+
+    /// Whether every job of it has a place in the order.
+    fn has_keys_only(&self) -> bool {
+        self.order == JobOrder::Failures && self.filter.failing == Some(true)
     }
 
     /// Whether a place comes behind another one.
@@ -236,7 +246,9 @@ impl Reader {
 
     /// How many jobs are those that a list has. `among` is as for [`Reader::jobs`], of all jobs.
     fn count_listed(&self, list: &JobList, among: Option<&JobsAmong>) -> Result<Total, StateError> {
-        let list = JobList { order: JobOrder::Created, is_reversed: false, ..list.clone() };
+        // Along the narrowest index that has them all.
+        let order = if list.filter.failing == Some(true) { JobOrder::Failures } else { JobOrder::Created };
+        let list = JobList { order, is_reversed: false, ..list.clone() };
         page::count(|limits, one_more| self.along_jobs(&list, among, None, limits, |_| Ok(one_more())))
     }
 
@@ -365,6 +377,9 @@ impl Reader {
             if let ControlFlow::Break(place) = ended {
                 return Ok(place);
             }
+        }
+        if list.has_keys_only() {
+            return Ok(None);
         }
         let Some((sql, values)) = orders::rest(list, after.filter(|_| is_among_rest)) else {
             return Ok(None);

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use crate::error::StateError;
 
 /// Rows that a page looks at, whether they are what is asked for or not. To look at a job takes 2 to 4 µs.
-const EXAMINED_ROWS: usize = 10_000;
+const EXAMINED_ROWS: usize = 5_000;
 /// Where no more executions than this may be meant, a page collects them.
 pub(super) const MOST_COLLECTED: usize = 20_000;
 /// Bytes of records that a page searches for a text. Some tenths of a second.
