@@ -1,18 +1,20 @@
-"""Uses the generated client, as a program of a user would, against the node at the URL given."""
+"""Uses the generated client, as a program of a user would, against the node at the URL given, with the key in
+`CHRONOS_TOKEN`."""
 
+import os
 import sys
 import time
 
 from chronos_api.api.executions import get_execution, list_executions, trigger_job
 from chronos_api.api.jobs import create_job, delete_job, list_jobs
 from chronos_api.api.schedules import get_schedule_density, list_upcoming_runs
-from chronos_api.client import Client
+from chronos_api.client import AuthenticatedClient
 from chronos_api.models import BearerAuth, Execution, ExecutionPage, Job, JobInput, JobInputTags, JobPage, ListJobsTags
 from chronos_api.models import Problem, ScheduleDensity, UpcomingRuns, Webhook
 from chronos_api.models.bearer_auth_type import BearerAuthType
 
 url = sys.argv[1]
-client = Client(base_url=url)
+client = AuthenticatedClient(base_url=url, token=os.environ["CHRONOS_TOKEN"])
 
 
 def job_input(name: str, timezone: str) -> JobInput:

@@ -1,4 +1,5 @@
-// Uses the generated types with `openapi-fetch`, as a program of a user would, against the node at the URL given.
+// Uses the generated types with `openapi-fetch`, as a program of a user would, against the node at the URL given,
+// with the key in `CHRONOS_TOKEN`.
 
 import assert from "node:assert/strict";
 
@@ -14,6 +15,7 @@ const url = process.argv[2];
 assert(url, "usage: check.js URL");
 const client = createClient<paths>({
   baseUrl: url,
+  headers: { Authorization: `Bearer ${process.env["CHRONOS_TOKEN"]}` },
   // Tags are parameters of their own, such as `tag.team=billing`.
   querySerializer: { object: { style: "form", explode: true } },
 });
