@@ -20,6 +20,12 @@ const PORTION: usize = 256;
 const PORTION_BYTES: usize = 1 << 20;
 /// Jobs of which it is asked at once whether they are in the file.
 const COMPARED: usize = 2_000;
+/// Where so many jobs change while a portion is written, somebody changes them in bulk.
+const BULK: u64 = 16;
+/// Then it rests for so many times as long as the portion took: whoever changes them has the cores, and the file catches up
+/// afterwards. Else it works half of the time.
+const RESTS_IN_BULK: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How long the file is left alone when the disk is full, or when it cannot even be made anew.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -30,6 +36,12 @@ pub struct SearchFeeder {
     file: Worker<Option<SearchFile>>,
     is_open: bool,
     full: Seldom,
+}
+
+/// When a portion was begun, and how many changes of jobs there had been by then.
+struct Begun {
+    at: Instant,
+    changes: u64,
 }
 
 /// Why a portion was not done.
@@ -59,18 +71,29 @@ impl SearchFeeder {
     /// Feeds for as long as the node runs.
     pub async fn run(mut self) {
         loop {
-            let begun = Instant::now();
+            let begun = self.begin();
             let done = self.tick().await;
             self.services.metrics.search_complete(self.search.is_complete());
             match done {
-                // It works half of the time at most.
-                Ok(Tick::More) => tokio::time::sleep(begun.elapsed()).await,
+                Ok(Tick::More) => self.rest(begun).await,
                 Ok(Tick::Idle(())) => self.search.wait().await,
                 // It panicked. A loop that ends ends the node, and says which one it was.
                 Err(FeedError::Ended(_)) => return,
                 Err(error) => self.failed(&error).await,
             }
         }
+    }
+
+    fn begin(&self) -> Begun {
+        Begun { at: Instant::now(), changes: self.search.changes() }
+    }
+
+    /// Rests after a portion.
+    async fn rest(&self, begun: Begun) {
+        let took = begun.at.elapsed();
+        let is_bulk = self.search.changes() - begun.changes >= BULK;
+        let rest = if is_bulk { took * RESTS_IN_BULK } else { took };
+        tokio::time::sleep(rest.min(LONGEST_REST)).await;
     }
 
     /// Does one portion, if anything is left.
@@ -133,10 +156,10 @@ impl SearchFeeder {
         let differing = self.with_file(move |file| Search::differing(file, after, upto, &marks)).await?;
         let mut left = &differing[..];
         while !left.is_empty() {
-            let begun = Instant::now();
+            let begun = self.begin();
             let count = self.feed(left[..left.len().min(PORTION)].to_vec()).await?;
             left = &left[count..];
-            tokio::time::sleep(begun.elapsed()).await;
+            self.rest(begun).await;
         }
         self.search.compared(walk, upto);
         if upto.is_none() {

@@ -120,6 +120,11 @@ impl Backlog {
         Some((inner.file, waiting))
     }
 
+    /// How many changes of jobs it was told of.
+    pub(crate) fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
     /// What is to be done next, and at most so many jobs of it.
     pub(crate) fn next(&self, most: usize) -> Option<Part> {
         let inner = self.lock();

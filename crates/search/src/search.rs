@@ -85,6 +85,12 @@ impl Search {
         self.backlog.changed(jobs);
     }
 
+    /// How many changes of jobs it was told of.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.backlog.changes()
+    }
+
     /// The state was replaced as a whole.
     pub fn replaced(&self) {
         self.backlog.all_changed();
