@@ -77,7 +77,7 @@ pub(super) fn all(list: &JobList, job: Job, skip: usize, values: &mut Values) ->
         )
     };
     is(status.map(|_| true), &|| stats(&format!("s.last_status = {}", status.map_or(0, Status::code))));
-    is(*failing, &|| stats("s.failures > 0"));
+    is(failing.filter(|_| !is_along_failing(list, job)), &|| stats("s.failures > 0"));
     is(*never_ran, &|| format!("NOT {}", stats("TRUE")));
     is(*running, &|| open(&format!("e.status = {}", Status::Running.code())));
     is(*late, &|| {
@@ -85,9 +85,18 @@ pub(super) fn all(list: &JobList, job: Job, skip: usize, values: &mut Values) ->
         format!("{begins} OR EXISTS (SELECT 1 FROM due w WHERE w.seq = {seq} AND w.at < {before})")
     });
     let state = state_of(&list.filter);
-    all.push(match job {
-        Job::Row => state.to_owned(),
-        Job::Number(seq) => format!("EXISTS (SELECT 1 FROM jobs j WHERE j.seq = {seq} AND {state})"),
-    });
+    match job {
+        Job::Row => all.push(state.to_owned()),
+        // What is kept of a job beside its row is forgotten with it.
+        Job::Number(_) if list.filter.enabled.is_none() => all.push("TRUE".to_owned()),
+        Job::Number(seq) => {
+            all.push(format!("EXISTS (SELECT 1 FROM jobs j WHERE j.seq = {seq} AND {state})"))
+        }
+    }
     all.join(" AND ")
+}
+
+/// Whether only jobs that are failing are gone along, and these are asked for.
+fn is_along_failing(list: &JobList, job: Job) -> bool {
+    list.has_keys_only() && matches!(job, Job::Number(_))
 }

@@ -139,6 +139,19 @@ fn no_list_of_jobs_is_sorted_by_sqlite_and_few_statements_scan() {
     }
 }
 
+/// What is kept of a job beside its row is forgotten with it. To ask the row costs as much as all else together.
+#[test]
+fn lists_along_what_is_kept_of_jobs_do_not_ask_whether_these_are_there() {
+    let (_directory, reader) = sample::reader();
+    let beside = |list: &JobList| !matches!(list.order, JobOrder::Created | JobOrder::Name);
+    for (list, _) in lists().filter(|(list, _)| list.filter.enabled.is_none() && beside(list)) {
+        let (sql, values) = orders::ordered(&list, None);
+        for step in sample::plan(&reader, &sql, values) {
+            assert!(!step.starts_with("SEARCH j "), "{step}: {sql}");
+        }
+    }
+}
+
 /// Where the pages go along an index and where they collect and sort, they give the same.
 #[test]
 fn pages_of_any_length_give_each_job_once_and_in_order() {
