@@ -15,8 +15,8 @@ use crate::command::{AUDIT_AT_ONCE, AuditWord, BulkAction, ClockWord, Command, K
 use crate::error::StateError;
 use crate::outcome::{Outcome, PutOutcome};
 use crate::stored::columns::ByColumns;
-use crate::stored::difference::Difference;
-use crate::stored::{row, spec};
+use crate::stored::difference::Written;
+use crate::stored::row;
 
 /// So many bytes of it are kept: some hundred thousand entries.
 const MOST_BYTES: u64 = 256 << 20;
@@ -43,7 +43,7 @@ struct Entry {
     what: &'static str,
     target: Option<String>,
     name: Option<String>,
-    difference: Difference,
+    difference: Written,
 }
 
 /// Looks at what a command is to change.
@@ -77,13 +77,13 @@ pub(super) fn after(
     if before.is_repeat || matches!(outcome, Outcome::Refused { .. }) {
         return Ok(());
     }
-    let Some(entry) = entry(&before, command, outcome)? else { return Ok(()) };
+    let Some(entry) = entry(context, &before, command, outcome)? else { return Ok(()) };
     // What changes jobs and runs is told to those who listen. Where nothing is, nothing has changed.
     let is_told = !matches!(command, Command::Keys(_) | Command::Clock(_) | Command::Audit(_));
     if is_told && context.events.count() == before.events {
         return Ok(());
     }
-    write(context, by, &entry)
+    write(context, by, entry)
 }
 
 /// Puts on record what a portion of an operation came to.
@@ -97,9 +97,9 @@ pub(super) fn step(
     if done + refused == 0 {
         return Ok(());
     }
-    let difference = Difference::of_counts([("done", done), ("refused", refused)]);
+    let difference = Written::of_counts([("done", done), ("refused", refused)]);
     let target = Some(id.to_string());
-    write(context, by, &Entry { what: "operation.portion", target, name: None, difference })
+    write(context, by, Entry { what: "operation.portion", target, name: None, difference })
 }
 
 /// A word that somebody or the leader says of the audit.
@@ -118,30 +118,35 @@ fn forget(context: &Context<'_>, before: Millis) -> Result<(), StateError> {
 }
 
 /// What is told of a command that was applied; none of one that changes nothing for anybody.
-fn entry(before: &Before, command: &Command, outcome: &Outcome) -> Result<Option<Entry>, StateError> {
+fn entry(
+    context: &Context<'_>,
+    before: &Before,
+    command: &Command,
+    outcome: &Outcome,
+) -> Result<Option<Entry>, StateError> {
     let of_job = |what, id: JobId, difference| Entry {
         what,
         target: Some(id.to_string()),
         name: before.name.clone(),
         difference,
     };
-    let none = Difference::default;
+    let none = Written::default;
     Ok(Some(match command {
         Command::PutJob(put) => {
-            let next = spec::to_json(&put.spec)?;
+            let next = context.written_spec.take();
             let what = if put.from_version.is_some() { "job.update" } else { "job.create" };
-            let difference = Difference::of_specs(before.spec.as_deref().unwrap_or_default(), &next);
+            let difference = Written::of_specs(before.spec.as_deref().unwrap_or_default(), &next)?;
             Entry { name: Some(put.spec.name.to_string()), ..of_job(what, put.id, difference) }
         }
         Command::DeleteJob(delete) => of_job("job.delete", delete.id, none()),
         Command::Pause(pause) => {
             let values = [("reason", json!(pause.reason)), ("until", json!(pause.until))];
-            of_job("job.pause", pause.id, Difference::of_values(values))
+            of_job("job.pause", pause.id, Written::of_values(values)?)
         }
         Command::Resume(resume) => of_job("job.resume", resume.id, none()),
         Command::Skip(skip) => {
             let values = [("count", json!(skip.count)), ("until", json!(skip.until))];
-            of_job("job.skip", skip.id, Difference::of_values(values))
+            of_job("job.skip", skip.id, Written::of_values(values)?)
         }
         Command::PutJobs(puts) => {
             let target = puts.set.as_ref().map(|set| set.name.clone());
@@ -163,7 +168,7 @@ fn entry(before: &Before, command: &Command, outcome: &Outcome) -> Result<Option
                 ("execution", json!(run.execution.to_string())),
                 ("replay_of", json!(run.replay_of.map(|id| id.to_string()))),
             ];
-            Entry { name, ..of_job(what, run.job, Difference::of_values(values)) }
+            Entry { name, ..of_job(what, run.job, Written::of_values(values)?) }
         }
         Command::Cancel(cancel) => {
             let name = match outcome {
@@ -175,13 +180,13 @@ fn entry(before: &Before, command: &Command, outcome: &Outcome) -> Result<Option
         }
         Command::Operation(OperationWord::Begin(begin)) => {
             let values = [("action", json!(action(&begin.spec.action))), ("count", json!(begin.spec.count))];
-            let difference = Difference::of_values(values);
+            let difference = Written::of_values(values)?;
             Entry { what: "operation.start", target: Some(begin.id.to_string()), name: None, difference }
         }
         Command::Operation(OperationWord::Cancel { id }) => {
             Entry { what: "operation.cancel", target: Some(id.to_string()), ..Entry::default() }
         }
-        Command::Keys(word) => return Ok(of_key(word)),
+        Command::Keys(word) => return of_key(word),
         Command::Clock(ClockWord::Right { .. }) => Entry { what: "clock.confirm", ..Entry::default() },
         Command::Clock(ClockWord::Back) => Entry { what: "clock.set_back", ..Entry::default() },
         Command::Audit(AuditWord::Note { what, target }) => match known(what) {
@@ -207,26 +212,26 @@ fn entry(before: &Before, command: &Command, outcome: &Outcome) -> Result<Option
 }
 
 /// What is told of keys and sessions. Nothing of the tokens is.
-fn of_key(word: &KeyWord) -> Option<Entry> {
+fn of_key(word: &KeyWord) -> Result<Option<Entry>, StateError> {
     let of = |what, target: String, difference| Entry { what, target: Some(target), name: None, difference };
-    Some(match word {
+    Ok(Some(match word {
         KeyWord::Create(key) => {
             let values = [
                 ("role", json!(key.role.as_str())),
                 ("expires_at", json!(key.expires_at)),
                 ("per_second", json!(key.per_second)),
             ];
-            let difference = Difference::of_values(values);
+            let difference = Written::of_values(values)?;
             Entry { name: Some(key.name.clone()), ..of("key.create", key.id.to_string(), difference) }
         }
-        KeyWord::Revoke { id } => of("key.revoke", id.to_string(), Difference::default()),
+        KeyWord::Revoke { id } => of("key.revoke", id.to_string(), Written::default()),
         KeyWord::BeginSession(session) => {
             let values = [("expires_at", json!(session.expires_at))];
-            of("session.create", session.id.to_string(), Difference::of_values(values))
+            of("session.create", session.id.to_string(), Written::of_values(values)?)
         }
-        KeyWord::EndSession { id } => of("session.delete", id.to_string(), Difference::default()),
-        KeyWord::End { .. } | KeyWord::Used { .. } | KeyWord::Node(_) => return None,
-    })
+        KeyWord::EndSession { id } => of("session.delete", id.to_string(), Written::default()),
+        KeyWord::End { .. } | KeyWord::Used { .. } | KeyWord::Node(_) => return Ok(None),
+    }))
 }
 
 /// The words for what changes no state.
@@ -250,50 +255,38 @@ fn action(action: &BulkAction) -> &'static str {
 }
 
 /// How many jobs there are of each outcome.
-fn counts(outcome: &Outcome) -> Difference {
+fn counts(outcome: &Outcome) -> Written {
     match outcome {
         Outcome::Jobs { jobs } => {
             let count = |is: fn(&PutOutcome) -> bool| jobs.iter().filter(|job| is(job)).count() as u64;
-            Difference::of_counts([
+            Written::of_counts([
                 ("created", count(|job| matches!(job, PutOutcome::Created))),
                 ("changed", count(|job| matches!(job, PutOutcome::Changed(_)))),
                 ("unchanged", count(|job| matches!(job, PutOutcome::Unchanged(_)))),
                 ("refused", count(|job| matches!(job, PutOutcome::Refused))),
             ])
         }
-        Outcome::Pruned { names, .. } => Difference::of_counts([("deleted", names.len() as u64)]),
-        _ => Difference::default(),
+        Outcome::Pruned { names, .. } => Written::of_counts([("deleted", names.len() as u64)]),
+        _ => Written::default(),
     }
 }
 
-fn write(context: &Context<'_>, by: &By, entry: &Entry) -> Result<(), StateError> {
+fn write(context: &Context<'_>, by: &By, entry: Entry) -> Result<(), StateError> {
     let Entry { what, target, name, difference } = entry;
-    let difference = difference.to_json()?;
+    let difference = difference.into_json()?;
     let ByColumns { kind, id, name: by_name, address, note } = Some(by).into();
-    let texts = [Some(*what), id, by_name, address.as_deref(), note, target.as_deref(), name.as_deref()];
+    let texts = [Some(what), id, by_name, address.as_deref(), note, target.as_deref(), name.as_deref()];
     let length: usize = texts.into_iter().chain([difference.as_deref()]).flatten().map(str::len).sum();
-    let (seq, before) = last(context)?.unwrap_or_default();
-    let upto = before + ROW_BYTES + length as u64;
+    let last = context.last_audit.get().map_or_else(|| last(context), Ok)?;
+    let (seq, upto) = (last.seq + 1, last.upto + ROW_BYTES + length as u64);
     row::write_often(
         &context.statements,
         "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        row::cells![
-            seq + 1,
-            context.at,
-            upto,
-            **what,
-            kind,
-            id,
-            by_name,
-            address,
-            note,
-            target,
-            name,
-            difference
-        ],
+        row::cells![seq, context.at, upto, *what, kind, id, by_name, address, note, target, name, difference],
         0..0,
         row::cells![],
     )?;
+    context.last_audit.set(Some(Last { seq, upto }));
     if upto > MOST_BYTES {
         let sql =
             "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit ORDER BY seq LIMIT ?2) AND upto <= ?1";
@@ -302,12 +295,20 @@ fn write(context: &Context<'_>, by: &By, entry: &Entry) -> Result<(), StateError
     Ok(())
 }
 
-/// The number of the newest row, and the bytes of all up to it.
-fn last(context: &Context<'_>) -> Result<Option<(u64, u64)>, StateError> {
+/// The newest row.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Last {
+    /// Its number.
+    seq: u64,
+    /// The bytes of all up to it.
+    upto: u64,
+}
+
+fn last(context: &Context<'_>) -> Result<Last, StateError> {
     let sql = "SELECT seq, upto FROM audit ORDER BY seq DESC LIMIT 1";
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let read = |row: &Row<'_>| Ok(Last { seq: row.get(0)?, upto: row.get(1)? });
     context.statements.with(sql, |statement| {
         let mut rows = statement.query([])?;
-        rows.next()?.map(|row| row::read("audit", row, read)).transpose()
+        Ok(rows.next()?.map(|row| row::read("audit", row, read)).transpose()?.unwrap_or_default())
     })
 }

@@ -7,6 +7,7 @@ use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
+use super::audit;
 use super::counter::Counter;
 use super::events::Events;
 use super::open_runs::OpenRuns;
@@ -52,6 +53,10 @@ pub(super) struct Context<'a> {
     pub(super) rows_left: usize,
     /// Counts the unfinished executions of each node.
     pub(super) open_runs: OpenRuns,
+    /// The specification that the command has written, as it is stored.
+    pub(super) written_spec: Cell<String>,
+    /// The newest row of the audit, once that was asked.
+    pub(super) last_audit: Cell<Option<audit::Last>>,
     /// What those who listen are told.
     pub(super) events: Events,
     /// Figures of what is done.
@@ -107,6 +112,8 @@ impl<'a> Context<'a> {
             is_any_skip: Cell::default(),
             rows_left: MAX_ROWS,
             open_runs: OpenRuns::default(),
+            written_spec: Cell::default(),
+            last_audit: Cell::default(),
             events: Events::default(),
             rollups: Rollups::default(),
             executions,

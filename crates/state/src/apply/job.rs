@@ -24,7 +24,7 @@ const UPDATE: &str =
 
 pub(super) fn put(context: &mut Context<'_>, put: &PutJob, by: Option<&By>) -> Result<Outcome, StateError> {
     let json = spec::to_json(&put.spec)?;
-    match put.from_version {
+    let outcome = match put.from_version {
         None => create(context, put, &json, by),
         Some(from) => match context.job(put.id)? {
             None => Context::refuse(Refusal::NoSuchJob),
@@ -33,7 +33,9 @@ pub(super) fn put(context: &mut Context<'_>, put: &PutJob, by: Option<&By>) -> R
             }
             Some(job) => change(context, put, &job, &json, by),
         },
-    }
+    };
+    context.written_spec.set(json);
+    outcome
 }
 
 fn create(

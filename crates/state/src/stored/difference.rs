@@ -4,10 +4,11 @@
 //! What may be a secret is never in it: no value of a header, no field of `auth`, no body, and of a URL neither who signs
 //! in nor the query. That such a field is another one is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::StateError;
 
@@ -42,8 +43,10 @@ pub struct ChangedField {
     /// Its path.
     pub field: String,
     /// What it was; null where it was not there.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub from: Value,
     /// What it is; null where it is not there any more.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub to: Value,
 }
 
@@ -52,109 +55,166 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Difference {
-    /// Of two specifications as they are stored. One that cannot be read has no fields.
-    pub(crate) fn of_specs(before: &str, next: &str) -> Self {
-        let (before, next) = (fields_of(before), fields_of(next));
-        let names: BTreeSet<_> = before.keys().chain(next.keys()).collect();
-        let mut found = Self::default();
-        let mut bytes = 0;
-        for name in names {
-            let (from, to) = (before.get(name), next.get(name));
-            if from != to {
-                found.add(&mut bytes, name, shown(name, from), shown(name, to));
-            }
-        }
-        found
-    }
-
-    /// Of values that were not there before.
-    pub(crate) fn of_values<const N: usize>(values: [(&str, Value); N]) -> Self {
-        let mut found = Self::default();
-        let mut bytes = 0;
-        for (name, value) in values {
-            if !value.is_null() {
-                found.add(&mut bytes, name, Value::Null, shown(name, Some(&value)));
-            }
-        }
-        found
-    }
-
-    /// Of many at once. Kinds of which there is none are left out.
-    pub(crate) fn of_counts<const N: usize>(counts: [(&str, u64); N]) -> Self {
-        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-        Self { counts: counts.map(|(name, count)| (name.to_owned(), count)).collect(), ..Self::default() }
-    }
-
     /// As JSON, for the log.
     #[must_use]
     pub fn to_text(&self) -> String {
         // Texts and numbers, so it can be written.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
 
-    /// As it is stored; nothing where it says nothing.
-    pub(crate) fn to_json(&self) -> Result<Option<String>, StateError> {
-        if *self == Self::default() {
+/// A [`Difference`] as it is stored. It is written as it is found, out of texts that are stored already: each job that is
+/// created has one.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// The changes that there was room for, one after the other.
+    changes: Vec<u8>,
+    more: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// What a field was, and what it is, each as it stands in the specification.
+type Sides<'a> = [Option<&'a str>; 2];
+
+impl Written {
+    /// Of two specifications as they are stored. One that cannot be read has no fields.
+    pub(crate) fn of_specs(before: &str, next: &str) -> Result<Self, StateError> {
+        let mut fields = BTreeMap::new();
+        for (side, text) in [before, next].into_iter().enumerate() {
+            if let Ok(text) = serde_json::from_str(text) {
+                collect(String::new(), text, side, &mut fields);
+            }
+        }
+        let mut found = Self::default();
+        for (name, [from, to]) in &fields {
+            if from != to {
+                found.add(name, [*from, *to])?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Of values that were not there before.
+    pub(crate) fn of_values<const N: usize>(values: [(&str, Value); N]) -> Result<Self, StateError> {
+        let mut found = Self::default();
+        for (name, value) in values {
+            if !value.is_null() {
+                found.add(name, [None, Some(&value.to_string())])?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Of many at once. Kinds of which there is none are left out.
+    pub(crate) fn of_counts<const N: usize>(counts: [(&'static str, u64); N]) -> Self {
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        Self { counts: counts.collect(), ..Self::default() }
+    }
+
+    /// As JSON; nothing where it says nothing.
+    pub(crate) fn into_json(self) -> Result<Option<String>, StateError> {
+        let Self { changes, more, counts } = self;
+        let mut json = b"{".to_vec();
+        if !changes.is_empty() {
+            json.extend_from_slice(b"\"changes\":[");
+            json.extend_from_slice(&changes);
+            json.push(b']');
+        }
+        if more > 0 {
+            begin(&mut json, "more");
+            put(&mut json, &more)?;
+        }
+        if !counts.is_empty() {
+            begin(&mut json, "counts");
+            put(&mut json, &counts)?;
+        }
+        if json.len() == 1 {
             return Ok(None);
         }
-        serde_json::to_string(self).map(Some).map_err(StateError::encode)
+        json.push(b'}');
+        String::from_utf8(json).map(Some).map_err(|error| StateError::Corrupt(error.to_string()))
     }
 
     /// Adds a change if there is room for it.
-    fn add(&mut self, bytes: &mut usize, field: &str, from: Value, to: Value) {
-        let change = ChangedField { field: cut(field), from, to };
-        // Texts and values, so it can be written.
-        let length = serde_json::to_string(&change).map_or(MOST_BYTES, |text| text.len()) + 1;
-        if self.more > 0 || *bytes + length > MOST_BYTES - BESIDE {
-            self.more += 1;
-        } else {
-            *bytes += length;
-            self.changes.push(change);
+    fn add(&mut self, field: &str, [from, to]: Sides<'_>) -> Result<(), StateError> {
+        let length = self.changes.len();
+        if self.more == 0 {
+            let json = &mut self.changes;
+            json.extend_from_slice(if json.is_empty() { b"{\"field\":" } else { b",{\"field\":" });
+            put(json, &cut(field))?;
+            for (side, value) in [("from", from), ("to", to)] {
+                if let Some(value) = value {
+                    begin(json, side);
+                    show(json, field, value)?;
+                }
+            }
+            json.push(b'}');
         }
+        if self.more > 0 || self.changes.len() >= MOST_BYTES - BESIDE {
+            self.changes.truncate(length);
+            self.more += 1;
+        }
+        Ok(())
     }
 }
 
-/// The fields of a specification by their paths.
-fn fields_of(text: &str) -> BTreeMap<String, Value> {
-    let mut fields = BTreeMap::new();
-    collect("", serde_json::from_str(text).unwrap_or_default(), &mut fields);
-    fields
+/// Begins a field of an object that may have some.
+fn begin(json: &mut Vec<u8>, field: &str) {
+    if json.len() > 1 {
+        json.push(b',');
+    }
+    json.push(b'"');
+    json.extend_from_slice(field.as_bytes());
+    json.extend_from_slice(b"\":");
 }
 
-fn collect(path: &str, value: Value, fields: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Null => {}
+fn put(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), StateError> {
+    serde_json::to_writer(json, value).map_err(StateError::encode)
+}
+
+/// Collects the fields of a specification by their paths.
+fn collect<'a>(path: String, value: &'a RawValue, side: usize, fields: &mut BTreeMap<String, Sides<'a>>) {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'n') => return,
         // Which kind of secret it is tells less than that it is another one.
-        Value::Object(inside) if path != "webhook.auth" => {
+        Some(b'{') if path != "webhook.auth" => {
+            let inside = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
             for (name, value) in inside {
                 let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-                collect(&path, value, fields);
+                collect(path, value, side, fields);
             }
+            return;
         }
-        Value::Array(pairs) if path == "webhook.headers" => {
-            for pair in pairs {
-                let name = pair.get(0).and_then(Value::as_str).unwrap_or_default();
-                fields.insert(format!("{path}.{name}"), pair);
+        Some(b'[') if path == "webhook.headers" => {
+            for pair in serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default() {
+                let parts = serde_json::from_str::<Vec<&RawValue>>(pair.get()).unwrap_or_default();
+                let name = parts.first().and_then(|name| serde_json::from_str::<String>(name.get()).ok());
+                let path = format!("{path}.{}", name.unwrap_or_default());
+                fields.entry(path).or_default()[side] = Some(pair.get());
             }
+            return;
         }
-        value => {
-            fields.insert(path.to_owned(), value);
-        }
+        _ => {}
     }
+    fields.entry(path).or_default()[side] = Some(text);
 }
 
-/// A value as it is told.
-fn shown(field: &str, value: Option<&Value>) -> Value {
-    let Some(value) = value else { return Value::Null };
+/// Writes a value as it is told.
+fn show(json: &mut Vec<u8>, field: &str, value: &str) -> Result<(), StateError> {
     let is_secret = ["webhook.headers.", "webhook.auth", "webhook.body"];
-    match value {
-        _ if is_secret.iter().any(|secret| field.starts_with(secret)) => REDACTED.into(),
-        Value::String(url) if field == "webhook.url" => cut(&without_secrets(url)).into(),
-        Value::String(text) => cut(text).into(),
-        other => match other.to_string() {
-            text if text.len() > VALUE_BYTES => cut(&text).into(),
-            _ => other.clone(),
-        },
+    if is_secret.iter().any(|secret| field.starts_with(secret)) {
+        return put(json, REDACTED);
+    }
+    let is_url = field == "webhook.url";
+    if value.len() <= VALUE_BYTES && !is_url {
+        json.extend_from_slice(value.as_bytes());
+        return Ok(());
+    }
+    match serde_json::from_str::<String>(value) {
+        Ok(url) if is_url => put(json, &cut(&without_secrets(&url))),
+        Ok(text) => put(json, &cut(&text)),
+        Err(_) => put(json, &cut(value)),
     }
 }
 
@@ -186,8 +246,16 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn json(before: &str, next: &str) -> Option<String> {
+        Written::of_specs(before, next).and_then(Written::into_json).expect("texts")
+    }
+
+    fn found(before: &str, next: &str) -> Difference {
+        json(before, next).map(|json| serde_json::from_str(&json).expect("a difference")).unwrap_or_default()
+    }
+
     fn check(before: &str, next: &str, expected: &[(&str, &str, &str)]) {
-        let found = Difference::of_specs(before, next);
+        let found = found(before, next);
         let told: Vec<_> = found
             .changes
             .iter()
@@ -234,10 +302,10 @@ mod tests {
     fn it_is_no_longer_than_its_bound() {
         let long: BTreeMap<_, _> = (0..100).map(|n| (format!("k{n:02}"), "ä\u{1}".repeat(400))).collect();
         let text = serde_json::to_string(&long).expect("texts");
-        let found = Difference::of_specs("{}", &text);
+        let json = json("{}", &text).expect("some");
+        assert!(json.len() <= MOST_BYTES, "{}", json.len());
+        let found: Difference = serde_json::from_str(&json).expect("a difference");
         assert_eq!(found.changes.len() as u64 + found.more, 100);
         assert!(!found.changes.is_empty() && found.more > 0);
-        let json = found.to_json().expect("texts").expect("some");
-        assert!(json.len() <= MOST_BYTES, "{}", json.len());
     }
 }
