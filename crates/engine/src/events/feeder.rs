@@ -17,13 +17,13 @@ use super::told::{HeldCount, News, Told};
 use crate::services::Services;
 
 /// Between two reads: what comes meanwhile is read at once.
-const BEAT: Duration = Duration::from_millis(20);
+const BEAT: Duration = Duration::from_millis(50);
 /// Where more is waiting, this is for those who listen to take what they got.
 const BREATH: Duration = Duration::from_millis(2);
 /// Between tries while the storage fails.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Events that are read at once, roughly.
-const PORTION: usize = 1_000;
+/// Events that are read at once, roughly. Their text is sent to all who listen for everything, and stays in the caches.
+const PORTION: usize = 256;
 /// What is known of jobs by their names and tags takes so many bytes, roughly: some 50,000 jobs. Past that all are looked
 /// up anew.
 const MOST_KNOWN: usize = 16 << 20;

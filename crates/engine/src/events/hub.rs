@@ -31,6 +31,8 @@ pub struct EventHub {
 #[derive(Debug)]
 struct Shared {
     listeners: Mutex<Listeners>,
+    /// The position of the listeners. Who is woken asks for it, and is not to wait until all others are woken, too.
+    position: Mutex<EventPlace>,
     /// Events came on record, or somebody began to listen.
     news: watch::Sender<()>,
     places: Arc<Semaphore>,
@@ -74,6 +76,7 @@ impl EventHub {
     pub fn new(registry: &mut Registry) -> Self {
         let shared = Shared {
             listeners: Mutex::default(),
+            position: Mutex::default(),
             news: watch::Sender::new(()),
             places: Arc::new(Semaphore::new(MOST_LISTENERS)),
             replays: Semaphore::new(REPLAYS),
@@ -123,7 +126,7 @@ impl EventHub {
         }
         if listeners.all.is_empty() {
             // Nobody has read on since the last one went.
-            listeners.position = listeners.position.max(known);
+            self.come_to(&mut listeners, known);
         }
         listeners.begun += 1;
         let (number, from, queue) = (listeners.begun, listeners.position, Arc::<Queue>::default());
@@ -146,7 +149,13 @@ impl EventHub {
 
     /// The place up to which all who listen were handed everything.
     pub(super) fn position(&self) -> EventPlace {
-        self.lock().position
+        *self.shared.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All who listen have what came up to there.
+    fn come_to(&self, listeners: &mut Listeners, place: EventPlace) {
+        listeners.position = listeners.position.max(place);
+        *self.shared.position.lock().unwrap_or_else(PoisonError::into_inner) = listeners.position;
     }
 
     /// Whether anybody listens for events of a job, or for those that are about none.
@@ -191,7 +200,7 @@ impl EventHub {
                 }
             }
         }
-        listeners.position = position.max(upto);
+        self.come_to(&mut listeners, upto);
         for number in slow {
             self.forget(&mut listeners, number, Some(Closed::Slow));
         }

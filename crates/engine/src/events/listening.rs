@@ -1,6 +1,7 @@
 //! One who listens: first what they have missed, from the record, and then what comes, from the hub, without a gap or a
 //! repeat between the two.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use chronos_replica::{QueryError, Store};
 use chronos_state::{EventPlace, Reader, StateError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::digest::{Digest, Digester};
 use super::feeder::KnownJobs;
@@ -86,12 +87,16 @@ pub struct Listening {
     cluster: Arc<str>,
     filter: Arc<EventFilter>,
     phase: Phase,
-    /// All up to here was told.
+    /// All up to here was looked at.
     passed: EventPlace,
+    /// All up to here was told. What is being summed up is not.
+    told: EventPlace,
     subscription: Option<Subscription>,
     digest: Option<Digester>,
     news: watch::Receiver<()>,
     quiet_since: Instant,
+    /// Wakes it where nothing comes. It goes off early rather than to be set anew with each event.
+    alarm: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -113,9 +118,11 @@ impl Listening {
             filter: Arc::new(filter),
             phase: Phase::Begin(begin),
             passed: EventPlace::default(),
+            told: EventPlace::default(),
             subscription: None,
             digest: digest.map(|every| Digester::new(every, now)),
             quiet_since: now,
+            alarm: Box::pin(tokio::time::sleep_until(now + HEARTBEAT)),
             _place: place,
         }
     }
@@ -140,8 +147,11 @@ impl Listening {
             };
             let now = Instant::now();
             let mut heard = self.summed_up(heard, now);
-            if heard.is_empty() && now >= self.heartbeat() && self.owes_nothing() {
-                heard.push(Heard::Place(self.passed));
+            if self.digest.as_ref().is_none_or(Digester::is_empty) {
+                self.told = self.passed;
+            }
+            if heard.is_empty() && now >= self.heartbeat() {
+                heard.push(Heard::Place(self.told));
             }
             if !heard.is_empty() {
                 self.quiet_since = now;
@@ -152,10 +162,6 @@ impl Listening {
 
     fn heartbeat(&self) -> Instant {
         self.quiet_since + HEARTBEAT
-    }
-
-    fn owes_nothing(&self) -> bool {
-        self.digest.as_ref().is_none_or(Digester::is_empty)
     }
 
     /// The same, summed up where that is asked for.
@@ -268,7 +274,13 @@ impl Listening {
             self.passed = self.passed.max(position);
             let until = self.digest.as_ref().and_then(Digester::due);
             let until = until.map_or(self.heartbeat(), |due| due.min(self.heartbeat()));
-            let _ = tokio::time::timeout_at(until, subscription.queue.news()).await;
+            if until < self.alarm.deadline() {
+                self.alarm.as_mut().reset(until);
+            }
+            tokio::select! {
+                () = subscription.queue.news() => {}
+                () = self.alarm.as_mut() => self.alarm.as_mut().reset(Instant::now() + HEARTBEAT),
+            }
             return Ok(Vec::new());
         }
         let mut heard = Vec::with_capacity(waiting.len());

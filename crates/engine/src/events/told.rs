@@ -17,7 +17,7 @@ pub struct Told {
     /// What happened.
     pub news: News,
     /// As it is sent, once somebody needs that.
-    text: OnceLock<Box<[u8]>>,
+    text: OnceLock<Bytes>,
     _held: Held,
 }
 
@@ -60,8 +60,8 @@ impl Told {
     }
 
     /// As it is sent: written once, for all who listen.
-    pub fn text(&self, write: impl FnOnce(&Self) -> Vec<u8>) -> &[u8] {
-        self.text.get_or_init(|| write(self).into_boxed_slice())
+    pub fn text(&self, write: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        self.text.get_or_init(|| write(self)).clone()
     }
 
     /// The number of its job, and its id where that is known.

@@ -15,17 +15,15 @@ pub(super) const OPENING: &[u8] = b"retry: 2000\n\n";
 
 /// What was heard, as it is sent.
 pub(super) fn of(cluster: &str, heard: &[Heard]) -> Bytes {
-    if let [Heard::Portion(portion)] = heard {
-        return text_of(cluster, portion);
+    match heard {
+        [Heard::Portion(portion)] => return text_of(cluster, portion),
+        [Heard::Event(told)] => return text_of_one(cluster, told),
+        _ => {}
     }
     let mut out = Vec::with_capacity(512 * heard.len());
     for one in heard {
         match one {
-            Heard::Event(told) => out.extend_from_slice(told.text(|told| {
-                let mut out = Vec::with_capacity(512);
-                event(&mut out, cluster, told);
-                out
-            })),
+            Heard::Event(told) => out.extend_from_slice(&text_of_one(cluster, told)),
             Heard::Portion(portion) => out.extend_from_slice(&text_of(cluster, portion)),
             Heard::Digest(summed) => write(&mut out, cluster, summed.place, &digest(summed)),
             Heard::Reset(why, place) => write(&mut out, cluster, Some(*place), &reset(*why)),
@@ -37,6 +35,14 @@ pub(super) fn of(cluster: &str, heard: &[Heard]) -> Bytes {
         }
     }
     out.into()
+}
+
+fn text_of_one(cluster: &str, told: &Told) -> Bytes {
+    told.text(|told| {
+        let mut out = Vec::with_capacity(512);
+        event(&mut out, cluster, told);
+        out.into()
+    })
 }
 
 fn text_of(cluster: &str, portion: &Portion) -> Bytes {

@@ -7,6 +7,34 @@ use tokio::net::TcpStream;
 
 use super::*;
 
+/// One who listens, and reads what comes as it is written.
+struct Raw {
+    socket: TcpStream,
+    text: String,
+}
+
+impl Raw {
+    async fn listen(server: &Server, query: &str) -> Self {
+        let mut socket = TcpStream::connect(server.address()).await.unwrap();
+        let request = format!(
+            "GET /api/v1/events?{query} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        Self { socket, text: String::new() }
+    }
+
+    /// All that has come, once a text has come so often.
+    async fn read_until(&mut self, what: &str, count: usize) -> String {
+        let mut part = [0; 4096];
+        while self.text.matches(what).count() < count {
+            let length = soon("to hear more", self.socket.read(&mut part)).await.unwrap();
+            assert!(length > 0, "it ended: {}", self.text);
+            self.text.push_str(std::str::from_utf8(&part[..length]).unwrap());
+        }
+        self.text.clone()
+    }
+}
+
 #[tokio::test]
 async fn what_happens_is_told_as_it_happens() {
     let (receiver, server) = (Receiver::start().await, server().await);
@@ -70,28 +98,16 @@ async fn what_happens_is_told_as_it_happens() {
 #[tokio::test]
 async fn events_are_written_as_browsers_read_them_and_a_word_comes_while_nothing_happens() {
     let server = server().await;
-    let mut socket = TcpStream::connect(server.address()).await.unwrap();
-    let request =
-        "GET /api/v1/events?type=job.* HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let (mut text, mut part) = (String::new(), [0; 4096]);
-    let mut read_until = async |what: &str, count: usize| {
-        while text.matches(what).count() < count {
-            let length = soon("to hear more", socket.read(&mut part)).await.unwrap();
-            assert!(length > 0, "it ended: {text}");
-            text.push_str(std::str::from_utf8(&part[..length]).unwrap());
-        }
-        text.clone()
-    };
-    let head = read_until("retry: 2000\n\n", 1).await.to_lowercase();
+    let mut raw = Raw::listen(&server, "type=job.*").await;
+    let head = raw.read_until("retry: 2000\n\n", 1).await.to_lowercase();
     for line in ["http/1.1 200 ok", "content-type: text/event-stream", "cache-control: no-store"] {
         assert!(head.contains(&format!("{line}\r\n")), "{head}");
     }
     assert!(!head.contains("content-encoding"), "{head}");
     // Where it begins.
-    read_until(":\nid: ", 1).await;
+    raw.read_until(":\nid: ", 1).await;
     server.create(&manual("a", json!({"url": "http://127.0.0.1:9/"}))).await;
-    let told = read_until("}\n\n", 1).await;
+    let told = raw.read_until("}\n\n", 1).await;
     let event = told.split("\n\n").find(|event| event.contains("event: ")).unwrap();
     let mut lines = event.lines().skip_while(|line| !line.starts_with("id: "));
     let id = lines.next().unwrap();
@@ -101,7 +117,7 @@ async fn events_are_written_as_browsers_read_them_and_a_word_comes_while_nothing
     let time = data["time"].as_str().unwrap();
     assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
     // Within 15 s, with how far all was told.
-    let quiet = read_until(":\nid: ", 2).await;
+    let quiet = raw.read_until(":\nid: ", 2).await;
     let last = quiet.rsplit(":\nid: ").next().unwrap().lines().next().unwrap();
     assert!(place(last) >= place(id.strip_prefix("id: ").unwrap()), "{quiet}");
 }
@@ -142,6 +158,23 @@ async fn a_digest_sums_up_what_came_of_each_topic() {
     let mut rest = listen(&server, after(digest.last_id().unwrap())).await;
     server.create(&manual("last", json!({"url": receiver.url("/")}))).await;
     assert_eq!(name_of(&next(&mut rest).await.event), Some("last"));
+}
+
+/// A client would take the connection for a dead one.
+#[tokio::test]
+async fn a_word_comes_while_events_are_summed_up_for_long() {
+    let server = server().await;
+    let mut raw = Raw::listen(&server, "type=job.*&digest=60s").await;
+    raw.read_until(":\nid: ", 1).await;
+    server.create(&manual("told", json!({"url": "http://127.0.0.1:9/"}))).await;
+    let told = raw.read_until("}\n\n", 1).await;
+    let last = told.split("\nevent: job.digest").next().unwrap().rsplit("id: ").next().unwrap().to_owned();
+    server.create(&manual("waits", json!({"url": "http://127.0.0.1:9/"}))).await;
+    // How far all was told: the second job was not.
+    let quiet = raw.read_until(":\nid: ", 2).await;
+    let word = quiet.rsplit(":\nid: ").next().unwrap().lines().next().unwrap();
+    assert_eq!(word, last, "{quiet}");
+    assert!(!quiet.contains("waits"), "{quiet}");
 }
 
 #[tokio::test]
