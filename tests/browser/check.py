@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
 
-from world import Browser, Hostile, Node, free_port
+from node import Node, free_port
+from world import Browser, Hostile
 
 FOREIGN, HOST, TYPE, NOBODY = "403", "421", "415", "401"
 # A window asks for its icon by itself, as its own page; and whether a node is there, anybody may ask.
