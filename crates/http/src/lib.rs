@@ -35,6 +35,7 @@ mod on_record;
 mod operations;
 mod page;
 mod params;
+mod place;
 mod problem;
 mod query;
 mod respond;

@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use chronos_api::TimeWindow;
 use chronos_engine::{PageEnd, PageWriter, Window};
-use chronos_state::{AuditPlace, JobKey, JobPlace, JobSeq, Total};
-use chronos_types::{ExecutionId, OperationId, format_rfc3339};
+use chronos_state::Total;
+use chronos_types::format_rfc3339;
 use serde::Serialize;
 
 use crate::cursor::Binding;
+use crate::place::Place;
 
 /// Bytes of a page's rows, as they are written. A list of long records has fewer of them on a page, so that what
 /// an answer holds in memory does not grow with them. Only the first row may be longer alone.
@@ -32,83 +33,6 @@ struct End {
     total: Option<chronos_api::Total>,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<TimeWindow>,
-}
-
-/// Where a list goes on, as a cursor holds it.
-pub(crate) trait Place: Sized {
-    fn bytes(&self) -> Vec<u8>;
-
-    /// Reads what [`Place::bytes`] wrote.
-    fn read(bytes: &[u8]) -> Option<Self>;
-}
-
-/// A number, what the job is ordered by where it has that, and its number.
-impl Place for JobPlace {
-    fn bytes(&self) -> Vec<u8> {
-        let Self { key, seq } = self;
-        let (kind, key) = match key {
-            None => (0, Vec::new()),
-            Some(JobKey::Number(number)) => (1, number.to_be_bytes().to_vec()),
-            Some(JobKey::Text(text)) => (2, text.clone().into_bytes()),
-        };
-        [&[kind], &seq.get().to_be_bytes()[..], &key].concat()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (seq, key) = rest.split_first_chunk()?;
-        let key = match kind {
-            0 if key.is_empty() => None,
-            1 => Some(JobKey::Number(i64::from_be_bytes(key.try_into().ok()?))),
-            2 => Some(JobKey::Text(String::from_utf8(key.to_vec()).ok()?)),
-            _ => return None,
-        };
-        Some(Self { key, seq: JobSeq::new(i64::from_be_bytes(*seq)) })
-    }
-}
-
-impl Place for ExecutionId {
-    fn bytes(&self) -> Vec<u8> {
-        self.as_bytes().to_vec()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self::from_bytes)
-    }
-}
-
-impl Place for OperationId {
-    fn bytes(&self) -> Vec<u8> {
-        self.as_bytes().to_vec()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self::from_bytes)
-    }
-}
-
-/// When an entry was put on record, and its number.
-impl Place for AuditPlace {
-    fn bytes(&self) -> Vec<u8> {
-        let Self { at, seq } = self;
-        [at.to_be_bytes(), seq.to_be_bytes()].concat()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (at, seq) = bytes.split_first_chunk()?;
-        Some(Self { at: i64::from_be_bytes(*at), seq: u64::read(seq)? })
-    }
-}
-
-/// The number of a version.
-impl Place for u64 {
-    fn bytes(&self) -> Vec<u8> {
-        self.to_be_bytes().to_vec()
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self::from_be_bytes)
-    }
 }
 
 impl<R, W: Serialize, P> PageText<R, W, P> {
@@ -224,26 +148,5 @@ mod tests {
                 "window": {"from": "1970-01-01T00:00:00.000Z", "to": null},
             })
         );
-    }
-
-    #[test]
-    fn the_place_of_a_job_is_read_as_it_was_written_and_no_other_bytes_are() {
-        let seq = JobSeq::new(7);
-        for key in [None, Some(JobKey::Number(-1)), Some(JobKey::Text("näme".to_owned()))] {
-            let place = JobPlace { key, seq };
-            assert_eq!(JobPlace::read(&place.bytes()), Some(place));
-        }
-        for bad in [
-            &[][..],
-            &[0],
-            &[0; 8],
-            &[0; 10],
-            &[1; 16],
-            &[1; 18],
-            &[3; 9],
-            &[2, 0, 0, 0, 0, 0, 0, 0, 7, 0xff],
-        ] {
-            assert_eq!(JobPlace::read(bad), None, "{bad:?}");
-        }
     }
 }

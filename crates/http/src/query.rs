@@ -11,7 +11,7 @@ use chronos_types::{
 use utoipa::IntoParams;
 
 use crate::cursor::Binding;
-use crate::page::Place;
+use crate::place::Place;
 use crate::problem::ApiError;
 
 const DEFAULT_LIMIT: usize = 50;

@@ -1,5 +1,7 @@
 //! The audit: who has changed what is told to admins, and strangers write nothing into it
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
 
 use super::{api_keys, ask, bearer, create, raised, say, start, token_of};
@@ -109,6 +111,12 @@ async fn the_audit_is_found_by_its_filters_in_pages_and_by_admins_alone() {
     let second = audit(&server, &format!("?limit=3&cursor={cursor}")).await;
     assert_eq!((whats(&second), &second["next_cursor"]), (vec!["job.create"], &json!(null)));
 
+    // Anybody can make a cursor of another one, with a number that no entry ever has.
+    let mut place = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    let number = place.len() - size_of::<u64>();
+    place[number..].fill(0xff);
+    let made_up = URL_SAFE_NO_PAD.encode(place);
+
     let admin = token_of("admin");
     let long = "x".repeat(257);
     for (query, says) in [
@@ -117,6 +125,7 @@ async fn the_audit_is_found_by_its_filters_in_pages_and_by_admins_alone() {
         ("who=a", "unknown query parameter"),
         ("from=yesterday", "RFC 3339"),
         (&format!("actor=a&cursor={cursor}"), "cursor"),
+        (&format!("limit=3&cursor={made_up}"), "cursor"),
     ] {
         let refused = ask(&server, Method::GET, &format!("/api/v1/audit?{query}"), &admin).await;
         assert!(refused.problem(400).to_string().contains(says), "{query}: {}", refused.body);
