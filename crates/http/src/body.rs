@@ -27,10 +27,6 @@ const MAX_BYTES: usize = 1 << 20;
 pub(crate) const MAX_BATCH_BYTES: usize = 16 << 20;
 /// Longer than a slow uplink needs for a mebibyte.
 const READ_SECONDS: u64 = 30;
-/// What is read and thrown away of a body that is not taken, so that a client that sends all of
-/// it before it listens hears the answer instead of a broken connection.
-const DRAIN_BYTES: usize = 16 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(3);
 const MAX_KEY_BYTES: usize = 255;
 /// How a text in gzip begins (RFC 1952, section 2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -201,17 +197,8 @@ async fn read(request: Request, app: &Shared, most: usize) -> Result<Whole, ApiE
             let Room { held, of_batches, .. } = room;
             Ok(Whole { parts, bytes, held, of_batches })
         }
-        Ok(Ok(None)) => {
-            // A client that asked first (RFC 9110, section 10.1.1) has sent nothing yet.
-            if !parts.headers.contains_key(header::EXPECT) {
-                drain(&mut body).await;
-            }
-            Err(ApiError::body_too_large(most))
-        }
-        Ok(Err(error)) => {
-            drain(&mut body).await;
-            Err(error)
-        }
+        Ok(Ok(None)) => Err(ApiError::body_too_large(most)),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(ApiError::body_too_slow(READ_SECONDS)),
     }
 }
@@ -274,20 +261,6 @@ fn hold(held: &mut Held, of: &Arc<Semaphore>, bytes: usize, app: &Shared) -> Res
         None => *held = Some(more),
     }
     Ok(())
-}
-
-async fn drain(body: &mut Body) {
-    let rest = async {
-        let mut dropped = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            dropped += frame.data_ref().map_or(0, Bytes::len);
-            if dropped > DRAIN_BYTES {
-                return;
-            }
-        }
-    };
-    // Too slow is as good as too long.
-    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
 }
 
 /// Refuses a compressed body, whether its header or its first bytes say so: no JSON begins like gzip.

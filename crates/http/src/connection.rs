@@ -9,6 +9,7 @@ mod answer;
 mod crowd;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 
 use std::convert::Infallible;
@@ -107,7 +108,14 @@ pub(crate) async fn serve<S>(
             let (mut router, stop) = (router.clone(), stop.clone());
             async move {
                 let (mut response, room) = match room {
-                    Ok(room) => (router.call(request).await?, room),
+                    Ok(room) => {
+                        let (request, unread) = unread::lend(request);
+                        let mut response = router.call(request).await?;
+                        if !unread.read().await {
+                            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                        }
+                        (response, room)
+                    }
                     Err(()) => {
                         let detail =
                             "as many requests are under way as this node takes at once; nothing was done";

@@ -107,3 +107,58 @@ async fn ten_thousand_idle_connections_do_not_stop_the_service() {
     drop(idle);
     server.root("/health").await.ok(200);
 }
+
+/// Reads one answer: its status, and its headers.
+async fn answer(stream: &mut TcpStream) -> (u16, String) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(soon("an answer", stream.read_u8()).await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let mut body = vec![0; field("content-length:").unwrap().parse().unwrap()];
+    soon("its body", stream.read_exact(&mut body)).await.unwrap();
+    (head["http/1.1 ".len()..][..3].parse().unwrap(), head)
+}
+
+#[tokio::test]
+async fn a_body_that_is_refused_unread_is_sent_in_peace_and_its_connection_goes_on() {
+    let (server, locked) = (CHRONOS.start().await, CHRONOS.with(&[("auth.api_keys", "[]")]).await);
+    // More than lies ready when it is refused.
+    let body = vec![b'x'; 1 << 20];
+    let head = |line: &str, host: &str, more: &str| {
+        format!("{line} HTTP/1.1\r\nHost: {host}\r\n{more}Content-Length: {}\r\n\r\n", body.len())
+    };
+    for (server, asked) in [
+        (
+            &server,
+            [
+                ("POST /api/v1/jobs", "evil.example", 421),
+                ("POST /api/v1/nothing", "localhost", 404),
+                ("PUT /api/v1/jobs", "localhost", 405),
+            ],
+        ),
+        (
+            &locked,
+            [
+                ("POST /api/v1/jobs", "localhost", 401),
+                ("DELETE /api/v1/jobs/a", "localhost", 401),
+                ("PUT /api/v1/jobs/a", "localhost", 401),
+            ],
+        ),
+    ] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        for (line, host, status) in asked {
+            stream.write_all(head(line, host, "").as_bytes()).await.unwrap();
+            stream.write_all(&body).await.unwrap();
+            assert_eq!(answer(&mut stream).await.0, status, "{line}");
+        }
+    }
+    // Of a body that is not sent before it is asked for, nothing comes: so the answer says that it is the last one.
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let asks = head("POST /api/v1/jobs", "evil.example", "Expect: 100-continue\r\n");
+    stream.write_all(asks.as_bytes()).await.unwrap();
+    let (status, head) = answer(&mut stream).await;
+    assert!(status == 421 && head.contains("\r\nconnection: close\r\n"), "{head}");
+    assert_eq!(soon("the end", stream.read(&mut [0])).await.unwrap(), 0);
+}
