@@ -117,6 +117,10 @@ impl Node {
             let written = local.write(directory, &env).await;
             written.map_err(|error| data_dir::in_directory(directory, &error))?;
         }
+        let members = replica.clone();
+        client.protect(peers.address, move || {
+            members.status().members.into_iter().filter_map(|member| member.address).collect()
+        });
         let stop_peers = CancellationToken::new();
         let credentials = peers.credentials.clone();
         let peers = peers.serve(replica.service(), descriptors.peers, stop_peers.clone());

@@ -1,5 +1,6 @@
 //! Makes one attempt: sends a request and returns its outcome.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +9,15 @@ use chronos_env::{Env, Seldom};
 use chronos_types::{DurationMs, ErrorKind, Phases, Webhook, clip, request::Request};
 use http::StatusCode;
 
-use super::connect::Connector;
+use super::connect::{Connector, Ways};
 use super::connection::Connection;
-use super::guard::Egress;
+use super::egress::{Egress, Rule};
 use super::head::Head;
 use super::hop::Hop;
 use super::metrics::Metrics;
 use super::outcome::{Failure, Outcome, Withheld, retry_after, shown};
 use super::pool::Pool;
+use super::proxy::Proxy;
 use super::received::Received;
 use super::tls;
 
@@ -28,8 +30,12 @@ pub struct ClientConfig {
     pub max_response_body: usize,
     /// A file of roots that are trusted beside the machine's own.
     pub ca_file: Option<PathBuf>,
-    /// Which addresses may be reached.
+    /// Which hosts and addresses may be reached.
     pub egress: Egress,
+    /// Through which proxy they are reached, if any.
+    pub proxy: Option<Proxy>,
+    /// What is reached without it.
+    pub no_proxy: Vec<Rule>,
     /// Idle connections that are kept, to all targets together.
     pub max_idle: usize,
 }
@@ -62,14 +68,26 @@ impl Client {
     /// The operator's CA file cannot be used.
     pub fn new(config: &ClientConfig, metrics: Metrics, env: Env) -> Result<Self, String> {
         let policies = tls::policies(config.ca_file.as_deref())?;
+        let ClientConfig { egress, proxy, no_proxy, .. } = config.clone();
+        let ways = Ways { egress, proxy, no_proxy };
         Ok(Self {
-            connector: Connector::new(config.egress.clone(), policies, env.clone()),
+            connector: Connector::new(ways, policies, env.clone()),
             pool: Pool::new(config.max_idle, metrics),
             max_response_body: config.max_response_body,
             timeout: config.timeout,
             complaint: Arc::default(),
             env,
         })
+    }
+
+    /// From now on no webhook goes where nodes listen for each other: to `own`, where this one does, and to all that
+    /// `members` names, each a `host:port`. It is asked at each new connection. Only the first call counts.
+    pub fn protect(
+        &self,
+        own: Option<SocketAddr>,
+        members: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    ) {
+        self.connector.members().know(own, members);
     }
 
     /// The timeout of an attempt where neither the webhook nor the job has one.

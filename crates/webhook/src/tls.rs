@@ -1,13 +1,15 @@
 //! Which certificates the client trusts.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use chronos_env::pem;
+use chronos_env::{Socket, pem};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::TlsConnector;
 
 use super::trusted::Trusted;
 
@@ -50,6 +52,13 @@ pub(crate) fn policies(ca_file: Option<&Path>) -> Result<Policies, String> {
     let anything = Arc::new(AcceptAnything(Arc::clone(&provider)));
     let skip_verify = builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
     Ok(Policies { strict, skip_verify })
+}
+
+/// Makes a TLS connection of a connection.
+pub(crate) async fn shake(config: &Arc<ClientConfig>, host: &str, socket: Socket) -> io::Result<Socket> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| io::Error::other("the host is no name that a certificate could have"))?;
+    Ok(Box::new(TlsConnector::from(Arc::clone(config)).connect(name, socket).await?))
 }
 
 /// What servers may sign with where nobody checks it. webpki knows none of these.

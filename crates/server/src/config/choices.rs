@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chronos_peer::PeerNames;
 use chronos_types::{KeyName, Millis, Role, TokenHash};
+use chronos_webhook::{Proxy, Resolve};
 
 use super::load::ConfigError;
 use super::tree::Given;
@@ -78,6 +79,17 @@ pub struct ApiKey {
 pub enum MetricsAuth {
     /// Anybody may read them.
     None,
+}
+
+/// `dispatcher.http.proxy`. What is wrong with it is said without its credentials.
+pub(super) fn proxy(given: Given<'_>) -> Result<Proxy, ConfigError> {
+    const EXPECTED: &str = "an http or https URL such as \"http://user@proxy.example:3128\"";
+    let keys = given.keys(&["url", "password", "resolve"], "keys url, password and resolve")?;
+    let url = keys.require("url", EXPECTED)?;
+    let password = keys.get("password").map(values::password).transpose()?;
+    let resolve = keys.get("resolve").map_or(Ok(Resolve::Local), values::resolve)?;
+    let parsed = Proxy::parse(url.text(EXPECTED)?, password.as_deref(), resolve);
+    parsed.map_err(|why| url.refuse(why))
 }
 
 impl RaftTls {

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use chronos_http::{HostPattern, WebOrigin};
 use chronos_replica::{ComparePace, LogLimits};
 use chronos_types::{DurationMs, NodeName};
-use chronos_webhook::Network;
+use chronos_webhook::{Mode, Network, Proxy, Rule};
 
-use super::choices::{Auth, MetricsAuth, RaftTls, Tls};
+use super::choices::{self, Auth, MetricsAuth, RaftTls, Tls};
 use super::load::ConfigError;
 use super::tree::Given;
 use super::values::{self, some};
@@ -174,7 +174,11 @@ section! {
         max_response_body: usize = 4 * 1024, values::response_body;
         /// Whom to trust.
         tls: DispatcherTls = DispatcherTls::default(), DispatcherTls::read;
-        /// Which addresses may be reached.
+        /// The proxy through which targets are reached.
+        proxy: Option<Proxy> = None, some(choices::proxy);
+        /// What is reached without it: address ranges, hosts and ports.
+        no_proxy: Vec<Rule> = Vec::new(), values::rules;
+        /// Which hosts and addresses may be reached.
         egress: Egress = Egress::default(), Egress::read;
     }
 }
@@ -190,10 +194,12 @@ section! {
 section! {
     /// `dispatcher.http.egress`
     Egress {
-        /// Ranges that no webhook may reach.
-        deny: Vec<Network> = link_local(), values::networks;
-        /// Exceptions from them.
-        allow: Vec<Network> = Vec::new(), values::networks;
+        /// What may be reached where no rule says otherwise.
+        mode: Mode = Mode::Open, values::egress_mode;
+        /// Address ranges, hosts and ports that no webhook may reach, beside what is always denied.
+        deny: Vec<Rule> = Vec::new(), values::rules;
+        /// Ranges that are exceptions, and the only hosts and ports that may be reached.
+        allow: Vec<Rule> = Vec::new(), values::rules;
     }
 }
 
@@ -252,9 +258,4 @@ section! {
         /// How lines look.
         format: LogFormat = LogFormat::Json, values::format;
     }
-}
-
-/// Where clouds keep their instance metadata and its credentials.
-fn link_local() -> Vec<Network> {
-    ["169.254.0.0/16", "fe80::/10"].into_iter().filter_map(|text| Network::parse(text).ok()).collect()
 }

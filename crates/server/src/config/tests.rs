@@ -43,7 +43,13 @@ server: { http: { address: \"0.0.0.0:80\", tls: { cert_file: c.pem, key_file: k.
 scheduler: { misfire_threshold: 2m, catch_up_window: 1h }
 dispatcher:
   max_concurrent: 7
-  http: { timeout: 3s, max_response_body: 8KiB, tls: { ca_file: ca.pem }, egress: { deny: [\"10.0.0.0/8\"], allow: [10.1.1.1] } }
+  http:
+    timeout: 3s
+    max_response_body: 8KiB
+    tls: { ca_file: ca.pem }
+    proxy: { url: \"http://ada@proxy.example:3128\", password: hunter2, resolve: remote }
+    no_proxy: [\"*.internal\", 127.0.0.0/8]
+    egress: { mode: public, deny: [\"10.0.0.0/8\", \":25\"], allow: [10.1.1.1, api.example.com] }
 history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
 audit: { max_age: 2h, log: true }
 auth: none
@@ -75,8 +81,13 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_DISPATCHER__HTTP__TIMEOUT", "3s"),
         ("CHRONOS_DISPATCHER__HTTP__MAX_RESPONSE_BODY", "8KiB"),
         ("CHRONOS_DISPATCHER__HTTP__TLS__CA_FILE", "ca.pem"),
-        ("CHRONOS_DISPATCHER__HTTP__EGRESS__DENY", "[10.0.0.0/8]"),
-        ("CHRONOS_DISPATCHER__HTTP__EGRESS__ALLOW", "[10.1.1.1]"),
+        ("CHRONOS_DISPATCHER__HTTP__PROXY__URL", "http://ada@proxy.example:3128"),
+        ("CHRONOS_DISPATCHER__HTTP__PROXY__PASSWORD", "hunter2"),
+        ("CHRONOS_DISPATCHER__HTTP__PROXY__RESOLVE", "remote"),
+        ("CHRONOS_DISPATCHER__HTTP__NO_PROXY", "[\"*.internal\", 127.0.0.0/8]"),
+        ("CHRONOS_DISPATCHER__HTTP__EGRESS__MODE", "public"),
+        ("CHRONOS_DISPATCHER__HTTP__EGRESS__DENY", "[10.0.0.0/8, \":25\"]"),
+        ("CHRONOS_DISPATCHER__HTTP__EGRESS__ALLOW", "[10.1.1.1, api.example.com]"),
         ("CHRONOS_HISTORY__MAX_PER_JOB", "10"),
         ("CHRONOS_HISTORY__MIN_PER_JOB", "5"),
         ("CHRONOS_HISTORY__MAX_AGE", "1h"),
@@ -137,12 +148,32 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         ("history: { max_bytes: 1023KiB }", &["history.max_bytes", "1023KiB"]),
         ("history: { max_bytes: 9TiB }", &["history.max_bytes", "9TiB", "to \"8TiB\""]),
         ("history: { max_bytes: 99999999999TiB }", &["history.max_bytes", "expected a size"]),
-        ("dispatcher: { http: { egress: { deny: [here] } } }", &["egress.deny", "here", "10.0.0.0/8"]),
+        (
+            "dispatcher: { http: { egress: { deny: [a..b] } } }",
+            &["egress.deny", "a..b", "10.0.0.0/8", "api.example.com", ":443"],
+        ),
         (
             "dispatcher: { http: { egress: { deny: [010.0.0.0/8] } } }",
             &["egress.deny", "\"010.0.0.0/8\" is not an address range", "expected", "\"fe80::/10\""],
         ),
         ("dispatcher: { http: { egress: { allow: 10.1.1.1 } } }", &["egress.allow", "10.1.1.1", "a list"]),
+        ("dispatcher: { http: { egress: { mode: closed } } }", &["egress.mode", "closed", "open or public"]),
+        (
+            "dispatcher: { http: { no_proxy: [.example.com] } }",
+            &["http.no_proxy", ".example.com", "*.example.com"],
+        ),
+        (
+            "dispatcher: { http: { proxy: { resolve: local } } }",
+            &["http.proxy.url", "is missing", "expected"],
+        ),
+        (
+            "dispatcher: { http: { proxy: { url: \"socks5://p:1\" } } }",
+            &["http.proxy.url", "socks5://p:1", "another scheme", "expected an http or https URL"],
+        ),
+        (
+            "dispatcher: { http: { proxy: { url: \"http://p:1\", resolve: both } } }",
+            &["http.proxy.resolve", "both", "local or remote"],
+        ),
         (
             "scheduler: { misfire_threshold: 1d }",
             &["scheduler.misfire_threshold", "unknown unit \"d\"", "\"30s\""],
@@ -226,4 +257,46 @@ fn a_variable_that_is_wrong_is_named_as_it_is_written() {
     }
     let error = with("cluster: { max_voters: 4 }", &[("CHRONOS_CLUSTER__NODE_ID", "n1")]).expect_err("even");
     assert!(error.contains("chronos.yaml") && !error.contains("CHRONOS_"), "{error}");
+}
+
+/// Whatever is wrong around it, and with it.
+#[test]
+fn no_error_shows_a_password() {
+    let files = [
+        "dispatcher: { http: { proxy: { url: \"http://ada:hunter2@p:1\" } } }",
+        "dispatcher: { http: { proxy: { url: \"http://p:1\", password: hunter2 } } }",
+        "dispatcher: { http: { proxy: { url: [\"http://ada:hunter2@p:1\"] } } }",
+        "dispatcher: { http: { proxy: \"http://ada:hunter2@p:1\" } }",
+        "dispatcher: { http: { proxy: { url: \"http://ada@p:1\", password: [hunter2] } } }",
+        "dispatcher: { http: { proxy: { url: \"http://ada@p:1\", password: { a: hunter2 } } } }",
+        "dispatcher: { http: { proxy: { url: \"http://ada@p:1\", password: hunter2, password: hunter2 } } }",
+        "dispatcher: { http: { proxy: { url: \"http://ada@p:1\", password: hunter2 }, proxy: {} } }",
+        "dispatcher: { http: { timeout: { password: hunter2 } } }",
+        "dispatcher: [{ http: { proxy: { password: hunter2 } } }]",
+        "dispatcher:\n  http:\n    proxy:\n      password: \"hunter2\n",
+        "dispatcher:\n  http:\n    proxy:\n      password:\n        \"hunter2\n",
+    ];
+    let variables: [&[(&str, &str)]; 6] = [
+        &[("CHRONOS_DISPATCHER__HTTP__PROXY", "http://ada:hunter2@p:1")],
+        &[("CHRONOS_DISPATCHER__HTTP__PROXY", "{ url: \"http://ada@p:1\", password: hunter2")],
+        &[("CHRONOS_DISPATCHER__HTTP__PROXY__URL", "http://ada:hunter2@p:1")],
+        &[("CHRONOS_DISPATCHER__HTTP__PROXY__PASSWORD", "hunter2")],
+        &[
+            ("CHRONOS_DISPATCHER__HTTP__PROXY", "http://ada:hunter2@p:1"),
+            ("CHRONOS_DISPATCHER__HTTP__PROXY__RESOLVE", "local"),
+        ],
+        &[
+            ("CHRONOS_DISPATCHER__HTTP__PROXY__PASSWORD", "hunter2"),
+            ("CHRONOS_DISPATCHER__HTTP__PROXY__PASSWORD__X", "y"),
+        ],
+    ];
+    let refused = files.iter().map(|yaml| with(yaml, &[])).chain(variables.iter().map(|set| with("", set)));
+    for result in refused {
+        let error = result.expect_err("a refusal");
+        assert!(error.contains("expected") || error.contains("not closed"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    let good = "dispatcher: { http: { proxy: { url: \"http://ada@p:1\", password: hunter2 } } }";
+    let config = with(good, &[]).expect("a configuration");
+    assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
 }

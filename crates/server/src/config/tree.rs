@@ -3,10 +3,11 @@
 //! A text has no type here. The key that it is given for decides what it is read as. So `no`, `0012` and `1e3` are
 //! texts where a text is expected, and only a key that takes a number reads one.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
 
-use chronos_types::clip;
+use chronos_types::{REDACTED, clip};
 
 use super::load::ConfigError;
 
@@ -69,18 +70,45 @@ impl Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("nothing"),
-            Self::Text { text, .. } | Self::Variable { text, .. } => write!(f, "{:?}", clip(text)),
+            Self::Text { text, .. } | Self::Variable { text, .. } => {
+                write!(f, "{:?}", clip(&shown(text)))
+            }
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| item.shape.to_string()).collect();
                 write!(f, "[{}]", clip(&items.join(", ")))
             }
             Self::Keys(pairs) => {
-                let pairs: Vec<_> =
-                    pairs.iter().map(|(key, node)| format!("{}: {}", clip(key), node.shape)).collect();
+                let pairs: Vec<_> = pairs
+                    .iter()
+                    .map(|(key, node)| format!("{}: {}", clip(key), of_key(key, &node.shape)))
+                    .collect();
                 write!(f, "{{{}}}", clip(&pairs.join(", ")))
             }
         }
     }
+}
+
+/// A text as it may be quoted: without what may be a password in it.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    if is_secret(text) {
+        return REDACTED.into();
+    }
+    match (text.find("://"), text.rfind('@')) {
+        (Some(colon), Some(at)) if colon < at => {
+            format!("{}{REDACTED}{}", &text[..colon + 3], &text[at..]).into()
+        }
+        _ => text.into(),
+    }
+}
+
+/// What is given for a key, as it may be quoted.
+pub(super) fn of_key(key: &str, shape: &Shape) -> String {
+    if is_secret(key) { format!("{REDACTED:?}") } else { shape.to_string() }
+}
+
+/// Whether a key is that of a secret, or a text may hold one with its key.
+pub(super) fn is_secret(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("password")
 }
 
 /// All that was given.

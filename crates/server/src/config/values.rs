@@ -8,7 +8,7 @@ use chronos_types::{
     DurationMs, HostPortError, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port, clip, parse_duration,
     parse_rfc3339,
 };
-use chronos_webhook::Network;
+use chronos_webhook::{Mode, Network, Resolve, Rule};
 
 use super::load::ConfigError;
 use super::tree::Given;
@@ -178,6 +178,14 @@ pub(super) fn networks(given: Given<'_>) -> Read<Vec<Network>> {
     given.items(EXPECTED)?.into_iter().map(parse).collect()
 }
 
+/// Address ranges, hosts and ports.
+pub(super) fn rules(given: Given<'_>) -> Read<Vec<Rule>> {
+    const EXPECTED: &str =
+        "a list of address ranges, hosts and ports such as [10.0.0.0/8, \"*.example.com\", \":25\"]";
+    let parse = |item: Given<'_>| Rule::parse(item.text(Rule::EXPECTED)?).map_err(|why| item.refuse(why));
+    given.items(EXPECTED)?.into_iter().map(parse).collect()
+}
+
 pub(super) fn hosts(given: Given<'_>) -> Read<Vec<HostPattern>> {
     const EXPECTED: &str = "a list of names such as [chronos.example.com]";
     let parse = |item: Given<'_>| {
@@ -194,6 +202,32 @@ pub(super) fn origins(given: Given<'_>) -> Read<Vec<WebOrigin>> {
             .map_err(|why| item.refuse(why))
     };
     given.items(EXPECTED)?.into_iter().map(parse).collect()
+}
+
+pub(super) fn egress_mode(given: Given<'_>) -> Read<Mode> {
+    match given.as_text() {
+        Some("open") => Ok(Mode::Open),
+        Some("public") => Ok(Mode::Public),
+        _ => Err(given.wrong("open or public")),
+    }
+}
+
+pub(super) fn resolve(given: Given<'_>) -> Read<Resolve> {
+    match given.as_text() {
+        Some("local") => Ok(Resolve::Local),
+        Some("remote") => Ok(Resolve::Remote),
+        _ => Err(given.wrong("local or remote")),
+    }
+}
+
+/// A secret. No error shows it.
+pub(super) fn password(given: Given<'_>) -> Read<String> {
+    let good = |text: &&str| !text.is_empty() && !text.contains(char::is_control);
+    let text = given.as_text().filter(good);
+    let text = text.ok_or_else(|| {
+        given.refuse("\"[redacted]\" is empty or no password; expected a text without control characters")
+    })?;
+    Ok(text.to_owned())
 }
 
 pub(super) fn directory(given: Given<'_>) -> Read<PathBuf> {

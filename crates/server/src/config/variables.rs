@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use chronos_types::REDACTED;
+
 use super::load::ConfigError;
-use super::tree::{Node, Origin, Shape};
+use super::tree::{Node, Origin, Shape, is_secret, of_key, shown};
 use super::yaml;
 
 /// Before every variable of ours; `__` stands between a key and the one inside it.
@@ -74,7 +76,9 @@ impl Variable {
             return Err(wrong("it names no key; expected one such as CHRONOS_SERVER__HTTP__ADDRESS"));
         }
         let value = value.into_string().map_err(|value| {
-            wrong(&format!("its value {:?} is not UTF-8; expected UTF-8", value.to_string_lossy()))
+            let value = value.to_string_lossy();
+            let value = if is_secret(rest) { REDACTED.into() } else { shown(&value) };
+            wrong(&format!("its value {value:?} is not UTF-8; expected UTF-8"))
         })?;
         Ok(Self { name: name.into(), keys, value })
     }
@@ -90,6 +94,7 @@ impl Variable {
                 Shape::Keys(pairs) => pairs,
                 other => {
                     let outer = keys[..depth].join(".");
+                    let other = of_key(&outer, other);
                     return Err(ConfigError(format!(
                         "environment variable {name} sets a key inside {outer}, which is {other}; expected keys"
                     )));

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chronos_types::clip;
+use chronos_types::{REDACTED, clip};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::tree::{Node, Origin, Shape};
+use super::tree::{Node, Origin, Shape, is_secret, of_key, shown};
 
 /// The most levels of keys and lists inside each other. Ours are five deep.
 const MAX_DEPTH: usize = 32;
@@ -133,13 +133,15 @@ impl<'a, F: Fn(usize) -> Origin> Reader<'a, F> {
             // A value that is not there ends where the next key begins.
             node.origin = (self.origin)(at.start.line());
             if let Some((_, first)) = pairs.iter().find(|(known, _)| *known == key) {
+                let before = of_key(&key, &first.shape);
                 let before = match &first.origin {
-                    Origin::Line(line) => format!("{} in line {line}", first.shape),
-                    Origin::Variable(_) => first.shape.to_string(),
+                    Origin::Line(line) => format!("{before} in line {line}"),
+                    Origin::Variable(_) => before,
                 };
                 let path = self.path.join(".");
+                let again = of_key(&key, &node.shape);
                 let problem =
-                    format!("{}: given twice, as {before} and as {}; expected once", clip(&path), node.shape);
+                    format!("{}: given twice, as {before} and as {again}; expected once", clip(&path));
                 return Err(fault(&at, problem));
             }
             self.path.pop();
@@ -179,7 +181,10 @@ impl<'a, F: Fn(usize) -> Origin> Reader<'a, F> {
             }
             kind => in_words(kind),
         };
-        let problem = format!("{:?} is not YAML: {why}", clip(whole.trim()));
+        // The value of a key may begin in the line below it.
+        let above = self.text.lines().nth(line.saturating_sub(2)).is_some_and(is_secret);
+        let quoted = if above { REDACTED.into() } else { shown(whole.trim()) };
+        let problem = format!("{:?} is not YAML: {why}", clip(&quoted));
         Fault { line, problem }
     }
 }

@@ -13,7 +13,7 @@ use chronos_webhook::{Client, ClientConfig, Egress};
 use super::data_dir::{self, in_directory};
 use super::error::StartError;
 use super::peers::Peers;
-use crate::config::{ApiKey, Auth, Cluster, Config, DispatcherHttp, Security, Tls};
+use crate::config::{self, ApiKey, Auth, Cluster, Config, DispatcherHttp, Security, Tls};
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -54,11 +54,21 @@ fn client(
     metrics: chronos_webhook::Metrics,
     env: &Env,
 ) -> Result<Client, StartError> {
+    if let Some(proxy) = http.proxy.as_ref().filter(|proxy| proxy.is_remote()) {
+        tracing::warn!(
+            %proxy,
+            "dispatcher.http.proxy.resolve is remote: the proxy looks names up, so that no rule of \
+             dispatcher.http.egress on addresses holds for a target that is named"
+        );
+    }
+    let config::Egress { mode, deny, allow } = http.egress.clone();
     let client = ClientConfig {
         timeout: http.timeout.as_std(),
         max_response_body: http.max_response_body,
         ca_file: http.tls.ca_file.clone(),
-        egress: Egress { deny: http.egress.deny.clone(), allow: http.egress.allow.clone() },
+        egress: Egress { mode, deny, allow },
+        proxy: http.proxy.clone(),
+        no_proxy: http.no_proxy.clone(),
         max_idle,
     };
     Client::new(&client, metrics, env.clone())

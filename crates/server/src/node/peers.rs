@@ -20,6 +20,8 @@ pub(super) struct Peers {
     pub(super) credentials: Option<Credentials>,
     /// Where others reach it; empty where it listens for none.
     pub(super) advertise: String,
+    /// Where it listens for them, if it does.
+    pub(super) address: Option<SocketAddr>,
     /// How this node reaches others.
     pub(super) transport: Arc<dyn Transport>,
     /// As which node it calls them.
@@ -41,20 +43,21 @@ impl Peers {
         let credentials =
             files.map(|files| Credentials::read(files, env.clone())).transpose().map_err(bad_file)?;
         let (listener, address) = match config.raft.address {
-            None => (None, String::new()),
+            None => (None, None),
             Some(address) => {
                 let (listener, address) = listen(address, env).await?;
-                (Some(listener), address.to_string())
+                (Some(listener), Some(address))
             }
         };
-        let advertise = config.raft.advertise.clone().unwrap_or(address);
+        let own = address.map(|address| address.to_string());
+        let advertise = config.raft.advertise.clone().or(own).unwrap_or_default();
         let caller = Caller {
             node: config.node_id.to_string(),
             address: advertise.clone(),
             cluster: Arc::new(OnceLock::new()),
         };
         let transport = HttpTransport::new(credentials.clone(), caller.clone(), env.clone());
-        Ok(Self { listener, credentials, advertise, transport: Arc::new(transport), caller })
+        Ok(Self { listener, credentials, advertise, address, transport: Arc::new(transport), caller })
     }
 
     /// Answers other nodes until `stop`, on at most `most` connections. None where this node listens for none.

@@ -24,6 +24,8 @@ impl Caller {
             max_response_body: 64 * 1024,
             ca_file: None,
             egress: Egress::default(),
+            proxy: None,
+            no_proxy: Vec::new(),
             max_idle: 512,
         };
         Self(Arc::new(Client::new(&config, Metrics::default(), Env::real()).unwrap()))

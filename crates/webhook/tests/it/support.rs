@@ -7,7 +7,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_types::request::{self, Occasion, Request};
 use chronos_types::{ExecutionId, Headers, JobId, JobName, TargetUrl, Template, Trigger, Webhook};
-use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome, Withheld};
+use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome, Proxy, Rule, Withheld};
 use futures::FutureExt as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -31,19 +31,28 @@ pub struct Caller {
 impl Caller {
     /// A client that keeps so many idle connections.
     pub fn new(max_idle: usize, env: Env) -> Self {
-        Self::with(max_idle, None, env).unwrap()
+        Self::of(&config(max_idle), env).unwrap()
     }
 
     /// A client that trusts the authorities of a file.
     pub fn trusting(ca_file: PathBuf) -> Result<Self, String> {
-        Self::with(8, Some(ca_file), Env::real())
+        Self::of(&ClientConfig { ca_file: Some(ca_file), ..config(8) }, Env::real())
     }
 
-    fn with(max_idle: usize, ca_file: Option<PathBuf>, env: Env) -> Result<Self, String> {
-        let egress = Egress::default();
-        let config = ClientConfig { timeout: PATIENCE, max_response_body: 1024, ca_file, egress, max_idle };
+    /// A client that goes by these rules.
+    pub fn by(egress: Egress, env: Env) -> Self {
+        Self::of(&ClientConfig { egress, ..config(8) }, env).unwrap()
+    }
+
+    /// A client that goes through a proxy, but to these.
+    pub fn through(proxy: Proxy, no_proxy: &[&str], egress: Egress, env: Env) -> Self {
+        let config = ClientConfig { proxy: Some(proxy), no_proxy: rules(no_proxy), egress, ..config(8) };
+        Self::of(&config, env).unwrap()
+    }
+
+    fn of(config: &ClientConfig, env: Env) -> Result<Self, String> {
         let mut registry = Registry::default();
-        let client = Client::new(&config, Metrics::new(&mut registry), env)?;
+        let client = Client::new(config, Metrics::new(&mut registry), env)?;
         Ok(Self { client, registry })
     }
 
@@ -79,6 +88,24 @@ impl Caller {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
+}
+
+/// What a client is told that keeps so many idle connections.
+fn config(max_idle: usize) -> ClientConfig {
+    ClientConfig {
+        timeout: PATIENCE,
+        max_response_body: 1024,
+        ca_file: None,
+        egress: Egress::default(),
+        proxy: None,
+        no_proxy: Vec::new(),
+        max_idle,
+    }
+}
+
+/// Entries of a list.
+pub fn rules(texts: &[&str]) -> Vec<Rule> {
+    texts.iter().map(|text| Rule::parse(text).unwrap()).collect()
 }
 
 /// The request of a job of this name.

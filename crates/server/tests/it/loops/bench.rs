@@ -140,7 +140,9 @@ impl Bench {
             timeout: PATIENCE,
             max_response_body,
             ca_file: None,
-            egress: Egress { deny: Vec::new(), allow: Vec::new() },
+            egress: Egress::default(),
+            proxy: None,
+            no_proxy: Vec::new(),
             max_idle: 64,
         };
         let config = dispatch::Config {

@@ -1,8 +1,6 @@
-//! Which addresses a webhook may reach.
-//!
-//! Every address is checked where the connection is made, both the addresses that a name resolves to and
-//! those that are written in the URL. So no spelling and no DNS answer gets around the check.
+//! A range of addresses.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -14,7 +12,7 @@ pub struct Network(IpNet);
 
 impl Network {
     /// Parses the notation above. A range of IPv4-mapped addresses (`::ffff:10.0.0.0/104`) is the range of the
-    /// IPv4 addresses, because [`Egress::permits`] judges such an address as the IPv4 address.
+    /// IPv4 addresses, because such an address is judged as the IPv4 address.
     ///
     /// # Errors
     /// The text is not a range. The error says what was expected.
@@ -49,6 +47,17 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// Whether all of another range is in it.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.0.contains(&other.0)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A number of bits: digits, and no zero before them, which some read as octal.
@@ -57,97 +66,71 @@ fn prefix(text: &str) -> Option<u8> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-/// The rules for addresses. An allowed range wins over a denied one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Egress {
-    /// Ranges that no webhook may reach.
-    pub deny: Vec<Network>,
-    /// Exceptions from them.
-    pub allow: Vec<Network>,
-}
-
-impl Egress {
-    /// Whether a connection to this address may be made. An IPv4-mapped IPv6 address (`::ffff:127.0.0.1`) is
-    /// judged as the IPv4 address.
-    #[must_use]
-    pub fn permits(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let within = |ranges: &[Network]| ranges.iter().any(|range| range.0.contains(&address));
-        within(&self.allow) || !within(&self.deny)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn networks(texts: &[&str]) -> Vec<Network> {
-        texts.iter().map(|text| Network::parse(text).expect(text)).collect()
-    }
-
-    /// What may be reached where these ranges are denied.
-    fn check(deny: &[&str], addresses: &[(&str, bool)]) {
-        let egress = Egress { deny: networks(deny), allow: vec![] };
-        for (address, permitted) in addresses {
-            assert_eq!(egress.permits(address.parse().expect("address")), *permitted, "{address}, {deny:?}");
+    /// Which of these addresses are in a range.
+    fn check(range: &str, addresses: &[(&str, bool)]) {
+        let network = Network::parse(range).expect(range);
+        for (address, is_in) in addresses {
+            let parsed: IpAddr = address.parse().expect("address");
+            assert_eq!(network.contains(parsed), *is_in, "{address}, {range}");
         }
     }
 
     #[test]
     fn ranges_hold_what_they_say() {
-        let egress = Egress {
-            deny: networks(&["169.254.0.0/16", "fe80::/10", "127.0.0.0/8", "::1", "0.0.0.0/32"]),
-            allow: networks(&["127.0.0.9"]),
+        check("169.254.0.0/16", &[("169.254.169.254", true), ("169.255.0.1", false), ("8.8.8.8", false)]);
+        check("127.0.0.0/8", &[("::ffff:127.0.0.1", true), ("127.0.0.9", true), ("::1", false)]);
+        check("fe80::/10", &[("febf::1", true), ("fec0::1", false)]);
+        check(
+            "0.0.0.0/0",
+            &[("8.8.8.8", true), ("255.255.255.255", true), ("::ffff:8.8.8.8", true), ("::1", false)],
+        );
+        check("::/0", &[("::1", true), ("ffff::", true), ("8.8.8.8", false), ("::ffff:8.8.8.8", false)]);
+        check(
+            "10.0.0.0/31",
+            &[("9.255.255.255", false), ("10.0.0.0", true), ("10.0.0.1", true), ("10.0.0.2", false)],
+        );
+        check("10.0.0.7", &[("10.0.0.6", false), ("10.0.0.7", true), ("10.0.0.8", false)]);
+        check("2001:db8::7", &[("2001:db8::6", false), ("2001:db8::7", true), ("2001:db8::8", false)]);
+    }
+
+    #[test]
+    fn a_range_is_in_one_that_is_as_wide_or_wider() {
+        let holds = |one: &str, other: &str| {
+            Network::parse(one).expect(one).holds(&Network::parse(other).expect(other))
         };
-        for (address, permitted) in [
-            ("169.254.169.254", false),
-            ("169.255.0.1", true),
-            ("::ffff:127.0.0.1", false),
-            ("127.0.0.9", true),
-            ("::ffff:127.0.0.9", true),
-            ("febf::1", false),
-            ("fec0::1", true),
-            ("::1", false),
-            ("0.0.0.0", false),
-            ("8.8.8.8", true),
-        ] {
-            assert_eq!(egress.permits(address.parse().expect("address")), permitted, "{address}");
-        }
-        check(
-            &["0.0.0.0/0"],
-            &[("8.8.8.8", false), ("255.255.255.255", false), ("::ffff:8.8.8.8", false), ("::1", true)],
-        );
-        check(&["::/0"], &[("::1", false), ("ffff::", false), ("8.8.8.8", true), ("::ffff:8.8.8.8", true)]);
-        check(
-            &["10.0.0.0/31"],
-            &[("9.255.255.255", true), ("10.0.0.0", false), ("10.0.0.1", false), ("10.0.0.2", true)],
-        );
-        check(&["10.0.0.7"], &[("10.0.0.6", true), ("10.0.0.7", false), ("10.0.0.8", true)]);
-        check(&["2001:db8::7"], &[("2001:db8::6", true), ("2001:db8::7", false), ("2001:db8::8", true)]);
+        assert!(holds("10.0.0.0/8", "10.1.0.0/16") && holds("10.0.0.0/8", "10.0.0.0/8"));
+        assert!(!holds("10.0.0.0/8", "0.0.0.0/0") && !holds("10.0.0.0/8", "11.0.0.0/16"));
+        assert!(!holds("::/0", "10.0.0.0/8") && !holds("0.0.0.0/0", "::/0"));
     }
 
     #[test]
     fn bits_behind_the_prefix_do_not_count() {
-        check(&["10.1.2.3/8"], &[("10.0.0.0", false), ("10.255.255.255", false), ("11.0.0.0", true)]);
-        check(&["fe80::1/10"], &[("fe80::", false), ("fec0::", true)]);
-        assert_eq!(networks(&["10.1.2.3/8", "::ffff:10.1.2.3/104"]), networks(&["10.0.0.0/8", "10.0.0.0/8"]));
+        check("10.1.2.3/8", &[("10.0.0.0", true), ("10.255.255.255", true), ("11.0.0.0", false)]);
+        check("fe80::1/10", &[("fe80::", true), ("fec0::", false)]);
+        for range in ["10.1.2.3/8", "::ffff:10.1.2.3/104"] {
+            assert_eq!(Network::parse(range).map(|range| range.to_string()), Ok("10.0.0.0/8".to_owned()));
+        }
     }
 
     #[test]
     fn a_range_of_mapped_addresses_is_one_of_ipv4() {
         for range in ["::ffff:10.0.0.0/104", "::ffff:a00:0/104", "0:0:0:0:0:ffff:10.9.8.7/104"] {
             check(
-                &[range],
+                range,
                 &[
-                    ("10.0.0.1", false),
-                    ("::ffff:10.0.0.1", false),
-                    ("11.0.0.1", true),
-                    ("::ffff:11.0.0.1", true),
+                    ("10.0.0.1", true),
+                    ("::ffff:10.0.0.1", true),
+                    ("11.0.0.1", false),
+                    ("::ffff:11.0.0.1", false),
                 ],
             );
         }
-        check(&["::ffff:10.0.0.1"], &[("10.0.0.1", false), ("::ffff:10.0.0.1", false), ("10.0.0.2", true)]);
-        check(&["::ffff:0:0/96"], &[("10.0.0.1", false), ("::ffff:10.0.0.1", false), ("::1", true)]);
+        check("::ffff:10.0.0.1", &[("10.0.0.1", true), ("::ffff:10.0.0.1", true), ("10.0.0.2", false)]);
+        check("::ffff:0:0/96", &[("10.0.0.1", true), ("::ffff:10.0.0.1", true), ("::1", false)]);
         let error = Network::parse("::ffff:10.0.0.0/95").expect_err("wider than IPv4");
         assert!(
             error.contains("\"::ffff:10.0.0.0/95\"")
