@@ -8,6 +8,7 @@ mod concurrency;
 mod conditions;
 mod connections;
 mod documents;
+mod egress;
 mod executions;
 mod filters;
 mod guard;

@@ -4,8 +4,11 @@
 
 mod bounds;
 mod connections;
+mod egress;
 mod idle;
+mod names;
 mod phases;
+mod proxy;
 mod redirects;
 mod requests;
 mod responses;
