@@ -27,7 +27,7 @@ pub struct UrlError {
 
 impl TargetUrl {
     /// Parses a URL by the WHATWG rules, as browsers do. So every spelling of an address (`0x7f.1`)
-    /// becomes its plain form before the egress guard sees it.
+    /// becomes its plain form before the rules of egress judge it.
     ///
     /// # Errors
     /// What is wrong with the text. The text is quoted without its user info.

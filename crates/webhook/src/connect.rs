@@ -190,9 +190,9 @@ impl Connector {
     /// Whether a host may be called at this address.
     async fn check(&self, host: &str, address: SocketAddr) -> Result<(), Denied> {
         self.ways.egress.check_address(host, address)?;
-        match self.members.at(address, &self.env).await {
-            Some(member) => Err(Denied::address(host, address, Why::Member(member))),
-            None => Ok(()),
+        match self.members.listen_at(address, &self.env).await {
+            true => Err(Denied::address(host, address, Why::Node)),
+            false => Ok(()),
         }
     }
 }

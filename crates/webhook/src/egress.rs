@@ -80,7 +80,7 @@ impl Egress {
 
     /// The rule on addresses that denies one, and is not lifted.
     fn against(&self, address: IpAddr, port: u16) -> Option<Why> {
-        let allowed = || self.allow.iter().filter(|rule| rule.has(address, port));
+        let allowed = || self.allow.iter().filter(move |rule| rule.has(address, port));
         let mut is_special = false;
         for (range, what) in builtin::denied(address) {
             let is_named = allowed().filter_map(Rule::network).any(|allowed| range.holds(allowed));

@@ -33,15 +33,15 @@ impl Members {
         let _ = self.0.set(Known { own, all: Box::new(all) });
     }
 
-    /// The member that listens at an address, as the cluster knows it. A name is looked up only where the ports are the
-    /// same. One that is not found is no address now.
-    pub(crate) async fn at(&self, address: SocketAddr, env: &Env) -> Option<String> {
-        let known = self.0.get()?;
+    /// Whether one of them listens at an address. A name is looked up only where the ports are the same. One that is not
+    /// found has no address now.
+    pub(crate) async fn listen_at(&self, address: SocketAddr, env: &Env) -> bool {
+        let Some(known) = self.0.get() else { return false };
         let forms = meant(address.ip());
         if let Some(own) = known.own.filter(|own| own.port() == address.port()) {
             for form in &forms {
                 if listens(own, *form, env).await {
-                    return Some(own.to_string());
+                    return true;
                 }
             }
         }
@@ -55,10 +55,10 @@ impl Members {
                 Err(_) => env.lookup(&member).await.unwrap_or_default(),
             };
             if found.iter().any(|found| forms.contains(&found.ip().to_canonical())) {
-                return Some(member);
+                return true;
             }
         }
-        None
+        false
     }
 }
 

@@ -85,7 +85,7 @@ impl Template {
     }
 }
 
-/// The client as the server has it, apart from TLS and the guard.
+/// The client as the server has it, apart from TLS and the rules of egress.
 fn client() -> Client<HttpConnector, Full<Bytes>> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);

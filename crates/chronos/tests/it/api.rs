@@ -19,6 +19,7 @@ mod lists;
 mod openapi;
 mod operations;
 mod pauses;
+mod proxy;
 mod repeats;
 mod runs;
 mod schedules;

@@ -159,7 +159,7 @@ fn of_kind(
         ),
         ErrorKind::EgressDenied => (
             format!("the address of {target} may not be called from here (`dispatcher.http.egress`)"),
-            "Have the operator allow that address, or call another one.".to_owned(),
+            "The error names the rule. Have the operator allow that address, or call another one.".to_owned(),
         ),
         ErrorKind::Status | ErrorKind::Overlap | ErrorKind::Cancelled => {
             (format!("the call of {target} failed: {reason}"), REPLAY.to_owned())

@@ -32,8 +32,8 @@ pub(crate) enum Why {
     Named(String),
     /// `allow` names hosts or ports, and not these.
     NotNamed,
-    /// A member of the cluster listens there for the others.
-    Member(String),
+    /// A node of the cluster listens there for the others. Which one it is, whoever calls it need not know.
+    Node,
 }
 
 impl Denied {
@@ -92,12 +92,8 @@ impl fmt::Display for Denied {
                     "{KEY}.allow names hosts or ports, and not these; {authority:?} in it would allow it"
                 )
             }
-            Why::Member(member) => {
-                write!(
-                    f,
-                    "a node of this cluster listens there for the others ({}); nothing allows it",
-                    clip(member)
-                )
+            Why::Node => {
+                write!(f, "a node of this cluster listens there for the others; nothing allows it")
             }
         }
     }

@@ -135,6 +135,23 @@ async fn where_the_proxy_cannot_reach_one_address_it_is_asked_for_the_next() {
     let (outcome, (first, second)) = tokio::join!(world.caller.call("http://h.test/"), served);
     assert_eq!(outcome.failure, None);
     assert!(first.starts_with("CONNECT [2606:4700::1]:80 ") && second.starts_with("CONNECT 8.8.8.8:80 "));
+    // It is asked three times at most.
+    world.names.name("many.test", &[&["8.8.8.1", "8.8.8.2", "8.8.8.3", "8.8.8.4"]]);
+    let served = async {
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            let head = world.proxy.answer_once(b"HTTP/1.1 504 Gateway Timeout\r\n\r\n").await;
+            ends.push(head.split(' ').nth(1).unwrap().to_owned());
+        }
+        ends
+    };
+    let (outcome, ends) = tokio::join!(world.caller.call("http://many.test/"), served);
+    assert_eq!(ends, ["8.8.8.1:80", "8.8.8.2:80", "8.8.8.3:80"]);
+    assert!(
+        failed(&outcome).1.contains("does not connect to 8.8.8.1:80: 504 Gateway Timeout"),
+        "{outcome:?}"
+    );
+    assert!(!world.proxy.has_caller());
 }
 
 #[tokio::test]
