@@ -40,7 +40,7 @@ pub struct Execution {
     pub attempts: u32,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
-    /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`,
+    /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`, `secret`,
     /// `overlap` or `cancelled`.
     pub error_kind: Option<String>,
     /// What the last attempt sent; absent before the first, and in a summary.

@@ -29,6 +29,7 @@ mod prune;
 mod retry;
 mod run;
 mod schedule;
+mod secret;
 mod stats;
 mod text_map;
 mod timing;
@@ -71,6 +72,7 @@ pub use prune::{Prune, PruneRequest, PruneResponse};
 pub use retry::RetryPolicy;
 pub use run::RunInput;
 pub use schedule::{ClockChange, Preview, PreviewRequest, PreviewResponse, ScheduleWarning};
+pub use secret::{Secret, SecretFacts, SecretInput, SecretPage, SecretUse, WrittenSecret};
 pub use stats::{
     EndedExecutions, FailingGroups, FailingJobs, Figures, FiguresStep, HostFailures, JobDuration, JobFailing,
     JobOutcome, JobStats, Lengths, Statistics,

@@ -1,6 +1,8 @@
 //! What a client gives for one run alone, and how that is read back.
 
-use chronos_types::{self as domain, Invalid, Overrides, REDACTED, Webhook, is_credential_header};
+use chronos_types::{
+    self as domain, Invalid, Overrides, REDACTED, Webhook, is_credential_header, is_secret_reference,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -53,7 +55,7 @@ impl RunInput {
         };
         let show = |(name, value): (&str, &str)| {
             // Where it is not known what the job sends its credentials in, it may be this.
-            let redacted = webhook.is_none() || is_secret(name);
+            let redacted = (webhook.is_none() || is_secret(name)) && !is_secret_reference(value);
             (name.to_owned(), if redacted { REDACTED } else { value }.to_owned())
         };
         Self {

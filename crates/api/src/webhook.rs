@@ -1,6 +1,6 @@
 //! Webhooks as clients write them and read them back. Secrets read back as `"[redacted]"`.
 
-use chronos_types::{self as domain, REDACTED, is_credential_header};
+use chronos_types::{self as domain, REDACTED, is_credential_header, is_secret_reference};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -99,7 +99,8 @@ impl From<&domain::Webhook> for Webhook {
             is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name))
         };
         let show = |(name, value): (&str, &str)| {
-            (name.to_owned(), if secret(name) { REDACTED } else { value }.to_owned())
+            let is_shown = !secret(name) || is_secret_reference(value);
+            (name.to_owned(), if is_shown { value } else { REDACTED }.to_owned())
         };
         Self {
             url: url.source().to_owned(),
@@ -117,14 +118,15 @@ impl From<&domain::Webhook> for Webhook {
 
 impl From<&domain::Auth> for Auth {
     fn from(auth: &domain::Auth) -> Self {
-        let redacted = || REDACTED.to_owned();
+        // What only names a secret is none.
+        let shown = |text: &str| if is_secret_reference(text) { text } else { REDACTED }.to_owned();
         match auth {
-            domain::Auth::Bearer { token: _ } => Self::Bearer { token: redacted() },
-            domain::Auth::Basic { username, password: _ } => {
-                Self::Basic { username: username.clone(), password: redacted() }
+            domain::Auth::Bearer { token } => Self::Bearer { token: shown(token) },
+            domain::Auth::Basic { username, password } => {
+                Self::Basic { username: username.clone(), password: shown(password) }
             }
-            domain::Auth::ApiKey { api_key: _, header } => {
-                Self::ApiKey { api_key: redacted(), header: header.clone() }
+            domain::Auth::ApiKey { api_key, header } => {
+                Self::ApiKey { api_key: shown(api_key), header: header.clone() }
             }
         }
     }

@@ -20,6 +20,7 @@ mod keys;
 mod operations;
 mod path;
 mod query;
+mod secrets;
 mod stats;
 mod tools;
 mod upcoming;

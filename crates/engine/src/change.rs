@@ -9,6 +9,7 @@ use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis};
 use crate::error::{ChangeError, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
+use crate::secrets;
 use crate::services::Services;
 use crate::times::{Instants, first_due, first_due_of_bad, first_due_of_new};
 
@@ -87,7 +88,14 @@ pub(crate) async fn change(
         let row = lookup::acknowledged_job(services, key).await?;
         check(demand, &row.job)?;
         let now = services.env.now();
-        let (command, next) = match next(&row, now)? {
+        let next = next(&row, now)?;
+        if let Next::Spec(spec) = &next
+            && let Ok(spec) = &**spec
+            && !row.job.spec.as_ref().is_ok_and(|before| before.webhook == spec.webhook)
+        {
+            secrets::check(services, &spec.webhook, "webhook.").await?;
+        }
+        let (command, next) = match next {
             Next::Spec(spec) => put(services, row, *spec, now, resumes),
             Next::Beside(command) => (*command, row),
             Next::Stays if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),

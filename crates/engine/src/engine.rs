@@ -14,6 +14,7 @@ use crate::jobs::Jobs;
 use crate::operations::{Operations, Wording};
 use crate::readiness::Readiness;
 use crate::schedules::Schedules;
+use crate::secrets::Secrets;
 use crate::services::Services;
 use crate::statistics::Statistics;
 use crate::timetable::TimetableHandle;
@@ -32,6 +33,8 @@ pub struct Engine {
     pub events: Events,
     /// Of operations on many jobs or executions.
     pub operations: Operations,
+    /// Of named secrets.
+    pub secrets: Secrets,
     /// Of schedules that no job has yet.
     pub schedules: Schedules,
     /// Of runs to come.
@@ -71,6 +74,7 @@ impl Engine {
             facets: Facets::new(services.clone(), search),
             events,
             operations,
+            secrets: Secrets::new(services.clone()),
             schedules: Schedules::new(services.clone()),
             upcoming: Upcoming::new(services.clone(), timetable),
             statistics: Statistics::new(services.clone()),

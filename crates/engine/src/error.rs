@@ -24,6 +24,9 @@ pub enum NotFound {
     /// The key, by the text that was given as its id.
     #[error("there is no key {:?}", clip(.0))]
     Key(String),
+    /// The secret, by the name that was given.
+    #[error("there is no secret {:?}", clip(.0))]
+    Secret(String),
     /// The version of a job.
     #[error("there is no version {:?} of job {:?}", clip(version), clip(job))]
     Version {

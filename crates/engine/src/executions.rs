@@ -15,7 +15,7 @@ use crate::once::once;
 use crate::read::{Consistency, PageEnd, PageRequest, PageWriter, Window};
 use crate::requested::Cancelled;
 use crate::services::Services;
-use crate::{lookup, requested};
+use crate::{lookup, requested, secrets};
 
 /// The time that a list is of which names neither a job nor a time.
 const WINDOW_MS: Millis = 24 * 3_600_000;
@@ -225,7 +225,11 @@ impl Executions {
             (None, _) => None,
             // What it had of its own is among what cannot be read, perhaps, and would be lost.
             (Some(_), Some(why)) => return Err(unreadable(why)),
-            (Some(given), None) => Some(requested::over(given, before.unwrap_or_default(), &spec.webhook)?),
+            (Some(given), None) => {
+                let given = requested::over(given, before.unwrap_or_default(), &spec.webhook)?;
+                secrets::check(&self.services, &spec.webhook.overridden(given.clone()), "").await?;
+                Some(given)
+            }
         };
         Ok(requested::run(&self.services, original.job_id, Some(original.id), given, by, key).await?)
     }

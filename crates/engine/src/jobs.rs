@@ -14,7 +14,7 @@ use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
 use crate::schedules::Schedules;
 use crate::services::Services;
 use crate::times::first_due_of_new;
-use crate::{beside, lookup, requested};
+use crate::{beside, lookup, requested, secrets};
 
 /// Reads and changes jobs. A job's `key` is its id or its name.
 #[derive(Clone, Debug)]
@@ -83,6 +83,7 @@ impl Jobs {
         let ask = async {
             let now = env.now();
             let spec = spec(now)?;
+            secrets::check(&self.services, &spec.webhook, "webhook.").await?;
             let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
             let spec = StoredSpec::of(&first.spec);
@@ -232,6 +233,9 @@ impl Jobs {
             let spec = spec.map_err(|bad| WriteError::Unreadable { version, why: bad.why })?;
             let over = |given| requested::over(given, Overrides::default(), &spec.webhook);
             let given = given.map(over).transpose()?;
+            if let Some(given) = &given {
+                secrets::check(&self.services, &spec.webhook.clone().overridden(given.clone()), "").await?;
+            }
             Ok::<_, ChangeError>(
                 requested::run(&self.services, id, None, given, by, idempotency.as_ref()).await?,
             )

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chronos_env::Env;
 use chronos_replica::{Activity, Proposer, Store, View};
+use chronos_seal::Keyring;
 use chronos_state::{AUTHORS_SINCE, Command, Idempotency, Proposal};
 use chronos_types::{By, DurationMs, NodeName};
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub struct Services {
     pub misfire_threshold: DurationMs,
     /// The counters.
     pub metrics: Metrics,
+    /// The encryption keys of this node.
+    pub keyring: Keyring,
     /// The bound on what the state takes.
     pub quota: Quota,
 }

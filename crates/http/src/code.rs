@@ -77,6 +77,9 @@ codes! {
     KeyNotFound: NOT_FOUND "key_not_found",
         "No key has this id",
         "there is no key \"5f0c1e7a9b3d2468\"";
+    SecretNotFound: NOT_FOUND "secret_not_found",
+        "No secret has this name",
+        "there is no secret \"slack\"";
     NodeNotFound: NOT_FOUND "node_not_found",
         "No member has this name",
         "there is no node chronos-4";
@@ -107,6 +110,12 @@ codes! {
     TooManyKeys: CONFLICT "too_many_keys",
         "As many keys are on record as may be, and none of them is over",
         "1000 keys are on record, which is as many as may be: revoke one first";
+    SecretInUse: CONFLICT "secret_in_use",
+        "Jobs name the secret",
+        "the jobs \"nightly-report\" and \"weekly-report\" name the secret: change or delete them first";
+    TooManySecrets: CONFLICT "too_many_secrets",
+        "There are as many secrets as may be",
+        "there are 1000 secrets, which is as many as may be: delete some";
     Unreadable: CONFLICT "unreadable",
         "What is on record and needed for this cannot be read",
         "what is on record and needed for this cannot be read; write the job anew";

@@ -42,6 +42,7 @@ mod respond;
 mod router;
 mod runs;
 mod schedules;
+mod secrets;
 mod serve;
 mod session;
 mod sets;

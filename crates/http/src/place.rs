@@ -2,7 +2,7 @@
 //! either a place that a list may have or nothing.
 
 use chronos_state::{AuditPlace, JobKey, JobPlace, JobSeq};
-use chronos_types::{ExecutionId, OperationId};
+use chronos_types::{ExecutionId, OperationId, SecretName};
 
 /// Where a list goes on, as a cursor holds it.
 pub(crate) trait Place: Sized {
@@ -69,6 +69,18 @@ impl Place for AuditPlace {
         let (at, seq) = (i64::from_be_bytes(*at), u64::read(seq)?);
         // The state counts no further.
         i64::try_from(seq).is_ok().then_some(Self { at, seq })
+    }
+}
+
+/// The name of a secret.
+impl Place for String {
+    fn bytes(&self) -> Vec<u8> {
+        self.clone().into_bytes()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let name = Self::from_utf8(bytes.to_vec()).ok()?;
+        SecretName::parse(&name).is_ok().then_some(name)
     }
 }
 

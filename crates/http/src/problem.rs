@@ -287,6 +287,22 @@ impl From<Refusal> for ApiError {
                     "{most} operations are under way, which is as many as may be: wait until one is over, or cancel one"
                 ),
             ),
+            Refusal::NoSuchSecret { name } => {
+                Self::new(Code::SecretNotFound, format!("there is no secret {:?}", clip(&name)))
+            }
+            Refusal::SecretInUse { jobs, more } => {
+                let jobs: Vec<_> = jobs.iter().map(|job| format!("{job:?}")).collect();
+                let others = if more { ", and others," } else { "" };
+                let detail = format!(
+                    "the jobs {}{others} name the secret: change or delete them first",
+                    jobs.join(", ")
+                );
+                Self::new(Code::SecretInUse, detail)
+            }
+            Refusal::TooManySecrets { most } => Self::new(
+                Code::TooManySecrets,
+                format!("there are {most} secrets, which is as many as may be: delete some"),
+            ),
             Refusal::OperationMovedOn => {
                 tracing::error!("a client was to hear of a step that no client can ask for");
                 Self::internal()
@@ -333,6 +349,7 @@ impl From<NotFound> for ApiError {
             NotFound::Execution { .. } => Code::ExecutionNotFound,
             NotFound::Operation(_) => Code::OperationNotFound,
             NotFound::Key(_) => Code::KeyNotFound,
+            NotFound::Secret(_) => Code::SecretNotFound,
             NotFound::Version { .. } => Code::VersionNotFound,
         };
         Self::new(code, error.to_string())

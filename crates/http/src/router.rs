@@ -17,8 +17,8 @@ use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
     audit, batch, cluster, described, docs, events, executions, facets, health, job_actions, job_pauses,
-    jobs, keys, layers, operations, respond, runs, schedules, session, sets, stats, upcoming, versions,
-    webhooks,
+    jobs, keys, layers, operations, respond, runs, schedules, secrets, session, sets, stats, upcoming,
+    versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,7 @@ use crate::{
         (name = "executions", description = "What came of it"),
         (name = "events", description = "What happens, as it happens"),
         (name = "operations", description = "What is done with many at once, in the background"),
+        (name = "secrets", description = "What webhooks name, and nobody reads"),
         (name = "schedules", description = "What is to run"),
         (name = "tools", description = "Trying things out before they count"),
         (name = "keys", description = "Who may ask, and what they may do"),
@@ -60,6 +61,7 @@ pub fn router(app: App) -> Router {
         .merge(operations::routes())
         .merge(stats::routes())
         .merge(facets::routes())
+        .merge(secrets::routes())
         .merge(schedules::routes())
         .merge(upcoming::routes())
         .merge(webhooks::routes())

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 
 /// Call a webhook once, as a job would, with sample values for the template variables. Nothing is
 /// recorded and nothing is retried. It takes a minute at most, whatever the time-out. Where a job is named, its redacted
-/// secrets are filled in.
+/// secrets are filled in. Secrets that the webhook names are sent, to their own hosts, and none of them is in the answer.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/test", tag = "tools", operation_id = "testWebhook",
     security(("key" = ["editor"])),
@@ -52,8 +52,9 @@ async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<R
     let stored = stored.as_ref().and_then(|spec| spec.as_ref().ok()).map(|spec| &spec.webhook);
     let timeout = input.timeout;
     let webhook = input.webhook(stored)?;
+    let secrets = app.engine.secrets.values(&webhook).await?;
     let TestOutcome { success, status_code, body, truncated, duration_ms, error, phases, request } =
-        app.tester.test(webhook, timeout).await;
+        app.tester.test(webhook, &secrets, timeout).await;
     let answer = TestResponse {
         success,
         status_code: status_code.unwrap_or(0),

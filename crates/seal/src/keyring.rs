@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
+use chronos_types::{SecretHosts, SecretName, SecretValues};
 use zeroize::Zeroizing;
 
 use crate::key::{EncryptionKey, KEY_BYTES, KeyId, WrappedKey};
@@ -112,6 +113,51 @@ impl Keyring {
         String::from_utf8(value).map(Zeroizing::new).map_err(|_| OpenError::Damaged)
     }
 
+    /// Seals the value of a named secret.
+    ///
+    /// # Errors
+    /// The data key cannot be opened.
+    pub fn seal_secret(
+        &self,
+        name: &str,
+        value: &str,
+        key: &WrappedKey,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<Sealed, OpenError> {
+        self.seal(value, &Place { object: &secret(name), field: "value" }, key, nonce)
+    }
+
+    /// Opens the value of a named secret.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_secret(
+        &self,
+        name: &str,
+        sealed: &Sealed,
+        key: Option<&WrappedKey>,
+    ) -> Result<Zeroizing<String>, OpenError> {
+        self.open(sealed, &Place { object: &secret(name), field: "value" }, key)
+    }
+
+    /// Opens a named secret, to make a request with.
+    ///
+    /// # Errors
+    /// Why it does not open, for people.
+    pub fn open_into(
+        &self,
+        values: &mut SecretValues,
+        name: &str,
+        hosts: Vec<String>,
+        sealed: &Sealed,
+        key: Option<&WrappedKey>,
+    ) -> Result<(), String> {
+        let value = self.open_secret(name, sealed, key);
+        let value = value.map_err(|error| format!("the secret {name:?} cannot be opened: {error}"))?;
+        values.insert(&SecretName::unchecked(name), value.to_string(), SecretHosts::unchecked(hosts));
+        Ok(())
+    }
+
     /// Opens a data key.
     fn unwrapped(&self, key: &WrappedKey) -> Result<Zeroizing<[u8; KEY_BYTES]>, OpenError> {
         let Form::Closed { key: by, nonce, bytes } = &key.sealed.0 else { return Err(OpenError::Damaged) };
@@ -122,6 +168,11 @@ impl Keyring {
         let opened = opened.ok_or(OpenError::Damaged)?;
         opened.as_slice().try_into().map(Zeroizing::new).map_err(|_| OpenError::Damaged)
     }
+}
+
+/// What the place of a named secret is called.
+fn secret(name: &str) -> String {
+    format!("secret/{name}")
 }
 
 impl fmt::Debug for Keyring {

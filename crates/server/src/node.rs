@@ -68,6 +68,7 @@ impl Node {
         // Everything that the operator may have got wrong comes first, before anything is opened.
         let endpoints = Endpoints::open(&config, descriptors.idle, called, &env).await?;
         let Endpoints { client, listener, address, tls, peers } = endpoints;
+        let keyring = parts::keyring(&config.security.encryption_keys)?;
         let directory = &config.cluster.data_dir;
         env.register(&mut registry);
         let counted = chronos_replica::Metrics::new(&mut registry);
@@ -131,6 +132,7 @@ impl Node {
             proposer: Proposer::start(replica.clone()),
             view: replica.presence().view(),
             activity: activity.clone(),
+            keyring,
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
             misfire_threshold: config.scheduler.misfire_threshold,
             metrics,
@@ -145,6 +147,7 @@ impl Node {
             store: services.store.clone(),
             proposer: services.proposer.clone(),
             client: client.clone(),
+            keyring: services.keyring.clone(),
             lease: replica.presence().lease(),
             env: services.env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),

@@ -28,6 +28,7 @@ mod record;
 mod remainder;
 mod report;
 mod rollups;
+mod secrets;
 mod sessions;
 mod sets;
 mod skips;
@@ -104,6 +105,7 @@ fn execute(context: &mut Context<'_>, command: &Command, by: Option<&By>) -> Res
         Command::Operation(word) => operation::word(context, word, by),
         Command::Keys(word) => keys::word(context, word, by),
         Command::Audit(word) => audit::word(context, word),
+        Command::Secret(word) => secrets::word(context, word, by),
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

@@ -10,6 +10,7 @@ mod operation;
 mod pause;
 mod plan;
 mod report;
+mod secret;
 mod sets;
 
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Trigger};
@@ -41,6 +42,8 @@ pub use operation::{
 pub use pause::{EndPauses, PauseEnd, PauseJob, ResumeJob, SkipRuns};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
+pub(crate) use secret::MAX_DATA_KEYS;
+pub use secret::{MAX_SECRETS, PutSecret, SECRETS_SINCE, SecretWord};
 pub use sets::{PruneSet, PutItem, PutJobs, SetOwner};
 
 /// The highest version of the cluster that this binary can follow. Commands, messages and the tables of
@@ -119,6 +122,8 @@ pub enum Command {
     Keys(KeyWord),
     /// Say something of the audit.
     Audit(AuditWord),
+    /// Say something of secrets.
+    Secret(SecretWord),
     /// Raise the version of the cluster: from here on, what it brought may be used.
     RaiseVersion {
         /// The version from here on.
@@ -142,6 +147,7 @@ impl Command {
             Self::Report(report) if report.run.trigger == Trigger::Backfill => OPERATIONS_SINCE,
             Self::Report(report) => report.since(),
             Self::Operation(word) => word.since(),
+            Self::Secret(_) => SECRETS_SINCE,
             Self::PutJob(_)
             | Self::DeleteJob(_)
             | Self::Cancel(_)
@@ -173,6 +179,7 @@ impl Command {
             | Self::Report(_)
             | Self::Pause(_)
             | Self::Resume(_)
+            | Self::Secret(_)
             | Self::RaiseVersion { .. } => 1,
             Self::PutJobs(puts) => puts.rows(),
             Self::PruneSet(prune) => prune.jobs.len().max(1),
@@ -215,6 +222,7 @@ impl Command {
             Self::Operation(word) => word.weight(),
             Self::Keys(word) => word.weight(),
             Self::Audit(word) => word.weight(),
+            Self::Secret(word) => word.weight(),
             Self::RaiseVersion { .. } | Self::Portion | Self::Clock(_) => 30,
             #[cfg(feature = "next")]
             Self::Probe => 30,

@@ -31,11 +31,11 @@ pub use command::{
     CLOCKS_DIFFER_MS, Cancel, Class, ClockWord, Command, Compare, ConfiguredKey, Confirm, CreateKey, Cursor,
     DeleteJob, DueAnew, EVENTS_SINCE, EndPauses, Filter, Idempotency, ItemError, KEPT_ERRORS,
     KEPT_OPERATIONS, KEYS_SINCE, KeyUse, KeyValue, KeyWord, LogBatch, MAX_KEYS, MAX_OPERATIONS, MAX_ROWS,
-    MAX_SESSIONS, MAX_SESSIONS_OF_KEY, Moved, NodeKeys, OPERATIONS_SINCE, OperationItem, OperationRun,
-    OperationSpec, OperationStep, OperationWord, PAUSES_SINCE, PassedOver, PatchText, PauseEnd, PauseJob,
-    Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, RUNS_SINCE, Reassign, Report,
-    Reported, ResumeJob, RowKey, SETS_SINCE, STATS_SINCE, SetOwner, SkipRuns, Targets, Todo, TriggerRun,
-    Trim, VERSION,
+    MAX_SECRETS, MAX_SESSIONS, MAX_SESSIONS_OF_KEY, Moved, NodeKeys, OPERATIONS_SINCE, OperationItem,
+    OperationRun, OperationSpec, OperationStep, OperationWord, PAUSES_SINCE, PassedOver, PatchText, PauseEnd,
+    PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutSecret,
+    RUNS_SINCE, Reassign, Report, Reported, ResumeJob, RowKey, SECRETS_SINCE, SETS_SINCE, STATS_SINCE,
+    SecretWord, SetOwner, SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
@@ -47,8 +47,8 @@ pub use reader::{
     ExecutionRow, Facet, FacetCounts, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures, JobFilter,
     JobKey, JobList, JobMark, JobOrder, JobOutcome, JobPlace, JobRow, JobStats, JobTexts, JobsAmong, Jump,
     Keep, KeyRow, OpenRun, OperationRow, OthersFailing, PageLimits, PassedBy, PendingRun, Reader,
-    RecordedEvent, RefusedItem, SessionRow, SetBack, SetSurplus, Surplus, TextCondition, Total, VersionRow,
-    WaitingRuns,
+    RecordedEvent, RefusedItem, SecretRow, SecretUses, SessionRow, SetBack, SetSurplus, Surplus,
+    TextCondition, Total, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

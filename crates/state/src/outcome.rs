@@ -222,6 +222,23 @@ pub enum Refusal {
     },
     /// The operation stands at another place than the step was made from. The leader reads again.
     OperationMovedOn,
+    /// There is no such secret.
+    NoSuchSecret {
+        /// Its name.
+        name: String,
+    },
+    /// Jobs name the secret that is to be deleted.
+    SecretInUse {
+        /// The names of the first of them.
+        jobs: Vec<String>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// There are as many secrets, or keys for them, as may be.
+    TooManySecrets {
+        /// How many.
+        most: usize,
+    },
     /// As many operations are under way as may be.
     TooManyOperations {
         /// How many.

@@ -24,6 +24,7 @@ pub(crate) mod overrides;
 pub(crate) mod raw;
 pub(crate) mod rollups;
 pub(crate) mod row;
+pub(crate) mod secret_names;
 pub(crate) mod spec;
 pub(crate) mod statements;
 pub(crate) mod tally;

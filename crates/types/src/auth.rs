@@ -1,10 +1,11 @@
 //! The credentials of a webhook.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::headers::{MAX_HEADER_VALUE_BYTES, check_header};
 use crate::request::USER_AGENT;
-use crate::{HeaderError, REDACTED};
+use crate::{HeaderError, REDACTED, SecretValues, secrets_in};
 
 /// Credentials that are sent with each request. `Debug` shows them redacted.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,20 +96,41 @@ impl Auth {
         }
     }
 
+    /// The fields in which a secret may be named.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let username = match self {
+            Self::Basic { username, password: _ } => Some(("username", username.as_str())),
+            Self::Bearer { .. } | Self::ApiKey { .. } => None,
+        };
+        username.into_iter().chain([self.secret()])
+    }
+
+    /// The part that is secret.
+    #[must_use]
+    pub fn credential(&self) -> &str {
+        self.secret().1
+    }
+
     /// The header's name and value.
     #[must_use]
     pub fn header(&self) -> (&str, String) {
+        self.header_with(&SecretValues::default())
+    }
+
+    /// The same, with secrets in place of what names them.
+    #[must_use]
+    pub fn header_with(&self, secrets: &SecretValues) -> (&str, String) {
         use base64::Engine as _;
-        match self {
-            Self::Bearer { token } => ("Authorization", format!("Bearer {token}")),
+        let fill = |text| secrets.fill_plain(text);
+        let value = match self {
+            Self::Bearer { token } => format!("Bearer {}", fill(token)),
             Self::Basic { username, password } => {
-                let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-                ("Authorization", format!("Basic {pair}"))
+                let pair = format!("{}:{}", fill(username), fill(password));
+                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
             }
-            Self::ApiKey { api_key, header } => {
-                (header.as_deref().unwrap_or(Self::DEFAULT_HEADER), api_key.clone())
-            }
-        }
+            Self::ApiKey { api_key, header: _ } => Cow::into_owned(fill(api_key)),
+        };
+        (self.header_name(), value)
     }
 }
 
@@ -127,6 +149,7 @@ fn check_basic(username: &str, password: &str) -> Result<(), (&'static str, Stri
             let message = "has a control character, which RFC 7617 forbids; expected none";
             return Err((field, message.to_owned()));
         }
+        secrets_in(value).map_err(|error| (field, error.to_string()))?;
     }
     if username.len() + password.len() > MAX_HEADER_VALUE_BYTES / 2 {
         return Err(("password", HeaderError::TooLong.to_string()));

@@ -70,6 +70,8 @@ choice! {
         Overlap "overlap",
         /// Ended by a user or by a newer run.
         Cancelled "cancelled",
+        /// A secret that it is made with is not there, cannot be opened, or may not go to the target.
+        Secret "secret",
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::clip;
+use crate::{PlaceholderError, clip, secrets_in};
 
 /// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -48,6 +48,9 @@ pub enum HeaderError {
     /// Too long a value.
     #[error("the value is longer than {MAX_HEADER_VALUE_BYTES} bytes; expected at most that many")]
     TooLong,
+    /// The value has what begins as a placeholder of a secret and is none.
+    #[error(transparent)]
+    Secret(#[from] PlaceholderError),
 }
 
 /// How the names of the headers begin that say, between two nodes, who calls. A webhook that sent them could speak to
@@ -158,7 +161,9 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     if value.len() > MAX_HEADER_VALUE_BYTES {
         return Err(HeaderError::TooLong);
     }
-    HeaderValue::from_str(value).map(|_| ()).map_err(|_| HeaderError::Value)
+    HeaderValue::from_str(value).map_err(|_| HeaderError::Value)?;
+    secrets_in(value)?;
+    Ok(())
 }
 
 /// Whether a header of this name is taken to carry a credential.

@@ -24,6 +24,8 @@ mod pause;
 pub mod request;
 mod retry;
 mod role;
+mod secret;
+mod secret_hosts;
 mod set;
 mod target_url;
 mod template;
@@ -51,6 +53,11 @@ pub use overrides::Overrides;
 pub use pause::{MAX_SKIPPED, Pause, Skip, Skips};
 pub use retry::RetryPolicy;
 pub use role::Role;
+pub use secret::{
+    MAX_SECRET_BYTES, MAX_SECRET_USES, PlaceholderError, SecretName, SecretValues, check_secret_value,
+    is_secret_reference, not_for, secrets_in,
+};
+pub use secret_hosts::{MAX_SECRET_HOSTS, SecretHosts};
 pub use set::{ApplyId, SetName, WordError};
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};

@@ -7,8 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Auth, ExecutionId, JobId, JobName, Method, Millis, REDACTED, TemplateValues, Trigger, Webhook,
-    format_rfc3339, is_credential_header,
+    Auth, ExecutionId, JobId, JobName, Method, Millis, REDACTED, SecretValues, TemplateValues, Trigger,
+    Webhook, format_rfc3339, is_credential_header, is_secret_reference,
 };
 
 /// The one header that a user cannot override.
@@ -46,8 +46,16 @@ pub struct Request {
 
 /// Builds the request of one attempt. The credentials' header overrides an automatic one, and the user's
 /// own headers override both. Only `User-Agent` cannot be overridden.
+///
+/// Secrets that it names are not filled in: so it is shown.
 #[must_use]
 pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
+    build_with(webhook, occasion, &SecretValues::default())
+}
+
+/// The same, with secrets in place of what names them: so it is sent.
+#[must_use]
+pub fn build_with(webhook: &Webhook, occasion: &Occasion<'_>, secrets: &SecretValues) -> Request {
     let job_id = occasion.job_id.to_string();
     let execution_id = occasion.execution_id.to_string();
     let scheduled_time = format_rfc3339(occasion.scheduled_time);
@@ -70,26 +78,27 @@ pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
     put("X-Chronos-Trigger", occasion.trigger.as_str().into());
     put("traceparent", traceparent(occasion.execution_id, occasion.attempt));
     if let Some(auth) = &webhook.auth {
-        let (name, value) = auth.header();
+        let (name, value) = auth.header_with(secrets);
         put(name, value);
     }
     for (name, value) in webhook.headers.iter() {
-        put(name, value.to_owned());
+        put(name, secrets.fill_plain(value).into_owned());
     }
     put("User-Agent", USER_AGENT.into());
     let body = webhook.body.as_ref().map(|template| {
-        template.render(&TemplateValues {
+        let values = TemplateValues {
             job_id: &job_id,
             job_name: occasion.job_name.as_str(),
             execution_id: &execution_id,
             scheduled_time: &scheduled_time,
             attempt: occasion.attempt,
-        })
+        };
+        template.render(&values, secrets)
     });
-    Request { method: webhook.method(), url: webhook.url.as_str().to_owned(), headers, body }
+    Request { method: webhook.method(), url: webhook.url.filled(secrets).into_owned(), headers, body }
 }
 
-/// The headers of a request with the credentials redacted.
+/// The headers of a request that is shown, with the credentials redacted. What only names a secret is none.
 #[must_use]
 pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, String)> {
     let auth = webhook.auth.as_ref().map(Auth::header);
@@ -97,7 +106,8 @@ pub fn shown_headers(webhook: &Webhook, request: &Request) -> Vec<(String, Strin
         is_credential_header(name) || auth.as_ref().is_some_and(|(n, _)| n.eq_ignore_ascii_case(name))
     };
     let show = |(name, value): &(String, String)| {
-        (name.clone(), if secret(name) { REDACTED.to_owned() } else { value.clone() })
+        let is_shown = !secret(name) || is_secret_reference(value);
+        (name.clone(), if is_shown { value.clone() } else { REDACTED.to_owned() })
     };
     request.headers.iter().map(show).collect()
 }

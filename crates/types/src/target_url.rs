@@ -1,12 +1,15 @@
 //! The URL that a webhook calls.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::REDACTED;
-use crate::clip;
+use crate::{REDACTED, SecretValues, clip, secrets_in};
 
 /// Longest URL, in characters: what common clients and proxies take.
 pub const MAX_URL_CHARS: usize = 2_083;
+
+/// How a placeholder of a secret stands in the path of a normal form, before and behind the name.
+const IN_PATH: (&str, &str) = ("%7B%7Bsecret.", "%7D%7D");
 
 /// An `http` or `https` URL without user info or fragment.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,6 +86,9 @@ impl TargetUrl {
         let start = url.scheme().len() + 3;
         let authority_end = normal[start..].find(['/', '?']).map_or(normal.len(), |i| start + i);
         let host = url.host_str().map_or(0, str::len);
+        if let Err(why) = check_secrets(&normal[authority_end..]) {
+            return refuse(why);
+        }
         Ok(Self { source: text.to_owned(), normal, host_at: (start, start + host), authority_end })
     }
 
@@ -104,10 +110,83 @@ impl TargetUrl {
         &self.normal[..self.authority_end]
     }
 
+    /// The names of the secrets that it has in its path and its query, each as often as it stands there.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let (path, query) = split(&self.normal[self.authority_end..]);
+        // What is no placeholder was refused.
+        path.split('/').filter_map(segment).chain(secrets_in(query).unwrap_or_default())
+    }
+
+    /// The normal form with secrets in place of what names them, percent-encoded.
+    #[must_use]
+    pub(crate) fn filled(&self, secrets: &SecretValues) -> Cow<'_, str> {
+        let (origin, rest) = self.normal.split_at(self.authority_end);
+        if secrets.is_empty() || self.secrets().next().is_none() {
+            return Cow::Borrowed(&self.normal);
+        }
+        let (path, query) = split(rest);
+        let mut filled = origin.to_owned();
+        for (place, text) in path.split('/').enumerate() {
+            filled.push_str(if place > 0 { "/" } else { "" });
+            match segment(text).and_then(|name| secrets.get(name)) {
+                Some(value) => push_encoded(&mut filled, value, b"-._~:@!$&()*+,;="),
+                None => filled.push_str(text),
+            }
+        }
+        if rest.contains('?') {
+            filled.push('?');
+            filled.push_str(&secrets.fill(query, |out, value| push_encoded(out, value, b"-._~:")));
+        }
+        Cow::Owned(filled)
+    }
+
     /// The host, with brackets where it is an IPv6 address.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.normal[self.host_at.0..self.host_at.1]
+    }
+}
+
+/// The path, and the query behind the question mark.
+fn split(rest: &str) -> (&str, &str) {
+    rest.split_once('?').unwrap_or((rest, ""))
+}
+
+/// The secret that a segment of a path names.
+fn segment(text: &str) -> Option<&str> {
+    let name = text.strip_prefix(IN_PATH.0)?.strip_suffix(IN_PATH.1)?;
+    crate::SecretName::parse(name).is_ok().then_some(name)
+}
+
+/// Whether secrets are named only where they may be.
+fn check_secrets(rest: &str) -> Result<(), String> {
+    let (path, query) = split(rest);
+    if path.split('/').any(|text| text.contains(IN_PATH.0) && segment(text).is_none()) {
+        return Err(
+            "names a secret in a part of a segment of its path (a secret is a whole one: /{{secret.NAME}}/)"
+                .to_owned(),
+        );
+    }
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if name.contains("{{secret.") {
+            return Err(
+                "names a secret in its query outside of a value (expected ?name={{secret.NAME}})".to_owned()
+            );
+        }
+        secrets_in(value).map_err(|error| format!("has a query in which {error}"))?;
+    }
+    Ok(())
+}
+
+/// Writes a value with all but letters, digits and these percent-encoded.
+fn push_encoded(out: &mut String, value: &str, kept: &[u8]) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
     }
 }
 
@@ -176,5 +255,38 @@ mod tests {
         }
         let url = TargetUrl::parse("https://[::1]:8443/a").expect("url");
         assert_eq!((url.origin(), url.host()), ("https://[::1]:8443", "[::1]"));
+    }
+
+    #[test]
+    fn secrets_stand_in_whole_segments_and_in_values_of_the_query() {
+        let mut secrets = SecretValues::default();
+        let hosts = crate::SecretHosts::unchecked(vec!["*".to_owned()]);
+        secrets.insert(&crate::SecretName::unchecked("t"), "a/b ?&=:ü".to_owned(), hosts);
+        for (text, filled) in [
+            ("https://h/{{secret.t}}/x", "https://h/a%2Fb%20%3F&=:%C3%BC/x"),
+            ("https://h/x?k={{secret.t}}&n=1", "https://h/x?k=a%2Fb%20%3F%26%3D:%C3%BC&n=1"),
+            ("https://h/?k=Bearer+{{secret.t}}", "https://h/?k=Bearer+a%2Fb%20%3F%26%3D:%C3%BC"),
+            ("https://h/{{secret.other}}", "https://h/%7B%7Bsecret.other%7D%7D"),
+            ("https://h/{{x}}?{{y}}={{z}}", "https://h/%7B%7Bx%7D%7D?{{y}}={{z}}"),
+        ] {
+            let url = TargetUrl::parse(text).expect(text);
+            assert_eq!(url.filled(&secrets), filled, "{text}");
+            assert_eq!(url.filled(&SecretValues::default()), url.as_str());
+            assert_eq!(url.secrets().count(), text.matches("{{secret.").count(), "{text}");
+            // What is sent is parsed once more.
+            assert_eq!(url::Url::parse(filled).expect("a URL").as_str(), filled);
+        }
+        for (bad, say) in [
+            ("https://h/bot{{secret.t}}/x", "a whole one"),
+            ("https://h/{{secret.t}}x", "a whole one"),
+            ("https://h/{{secret.}}", "a whole one"),
+            ("https://h/?{{secret.t}}=1", "outside of a value"),
+            ("https://h/?{{secret.t}}", "outside of a value"),
+            ("https://h/?k={{secret.t", "no placeholder"),
+            ("https://{{secret.t}}/", "which has characters that no name has"),
+        ] {
+            let error = TargetUrl::parse(bad).expect_err(bad).to_string();
+            assert!(error.contains(say), "{bad}: {error}");
+        }
     }
 }

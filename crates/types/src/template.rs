@@ -1,13 +1,17 @@
-//! Template variables in webhook bodies: `{{.JobID}}` and four more.
+//! Template variables in webhook bodies: `{{.JobID}}` and four more, and secrets.
 
 use std::fmt::Write as _;
+
+use crate::SecretValues;
+use crate::secret::{self, MAX_SECRET_BYTES, PlaceholderError};
 
 /// The variables a body may use, in the order the docs list them.
 pub const VARIABLES: [&str; 5] = ["JobID", "JobName", "ExecutionID", "ScheduledTime", "Attempt"];
 
 /// A body, and where its template variables stand.
 ///
-/// A placeholder is `{{.Name}}`; there may be blanks inside the braces. Any other `{{` is plain text.
+/// A placeholder is `{{.Name}}`, or `{{secret.NAME}}`; there may be blanks inside the braces. Any other `{{` is plain
+/// text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     source: String,
@@ -21,14 +25,22 @@ enum Part {
     Text(usize, usize),
     /// An index into [`VARIABLES`].
     Variable(usize),
+    /// A placeholder of a secret: where it begins and ends, and where its name does.
+    Secret { from: usize, to: usize, name: (usize, usize) },
 }
 
-/// A placeholder with a name that is none of the five.
+/// A placeholder that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown template variable {0:?}; expected one of .JobID, .JobName, .ExecutionID, .ScheduledTime, .Attempt"
-)]
-pub struct TemplateError(String);
+pub enum TemplateError {
+    /// Its name is none of the five.
+    #[error(
+        "unknown template variable {0:?}; expected one of .JobID, .JobName, .ExecutionID, .ScheduledTime, .Attempt"
+    )]
+    Variable(String),
+    /// It names no secret.
+    #[error(transparent)]
+    Secret(#[from] PlaceholderError),
+}
 
 /// What the variables stand for in one attempt.
 #[derive(Clone, Copy, Debug)]
@@ -49,22 +61,27 @@ impl Template {
     /// Finds the placeholders of `source`.
     ///
     /// # Errors
-    /// A placeholder names an unknown variable.
+    /// A placeholder names an unknown variable, or is not as one of a secret is.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let (mut done, mut at) = (0, 0);
         while let Some(open) = source[at..].find("{{").map(|i| at + i) {
-            let Some((name, end)) = placeholder(source, open) else {
+            let (part, end) = if let Some((name, end)) = placeholder(source, open) {
+                let Some(variable) = VARIABLES.iter().position(|v| *v == name) else {
+                    return Err(TemplateError::Variable(format!(".{}", crate::clip(name))));
+                };
+                (Part::Variable(variable), end)
+            } else if let Some((name, end)) = secret::placeholder(source, open)? {
+                let begin = open + source[open..end].find(name).unwrap_or_default();
+                (Part::Secret { from: open, to: end, name: (begin, begin + name.len()) }, end)
+            } else {
                 at = open + 1;
                 continue;
-            };
-            let Some(variable) = VARIABLES.iter().position(|v| *v == name) else {
-                return Err(TemplateError(format!(".{}", crate::clip(name))));
             };
             if open > done {
                 parts.push(Part::Text(done, open));
             }
-            parts.push(Part::Variable(variable));
+            parts.push(part);
             (done, at) = (end, end);
         }
         if done < source.len() {
@@ -85,9 +102,17 @@ impl Template {
         self.json
     }
 
-    /// The body of one attempt.
+    /// The names in its placeholders of secrets, each as often as it stands there.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match *part {
+            Part::Secret { name: (from, to), .. } => Some(&self.source[from..to]),
+            Part::Text(..) | Part::Variable(_) => None,
+        })
+    }
+
+    /// The body of one attempt. A placeholder of a secret that has no value among these stays.
     #[must_use]
-    pub fn render(&self, values: &TemplateValues<'_>) -> String {
+    pub fn render(&self, values: &TemplateValues<'_>, secrets: &SecretValues) -> String {
         let mut out = String::with_capacity(self.source.len() + 64);
         for part in &self.parts {
             let value = match *part {
@@ -104,18 +129,27 @@ impl Template {
                     let _ = write!(out, "{}", values.attempt);
                     continue;
                 }
+                Part::Secret { from, to, name } => {
+                    let Some(value) = secrets.get(&self.source[name.0..name.1]) else {
+                        out.push_str(&self.source[from..to]);
+                        continue;
+                    };
+                    value
+                }
             };
             if self.json { push_json_escaped(&mut out, value) } else { out.push_str(value) }
         }
         out
     }
 
-    /// Bytes that [`Template::render`] makes at most of values of at most `value` bytes each.
+    /// Bytes that [`Template::render`] makes at most of values of at most `value` bytes each, and of secrets. In JSON a
+    /// byte takes six at most.
     #[must_use]
     pub fn most_bytes(&self, value: usize) -> usize {
         let bytes = |part: &Part| match part {
             Part::Text(from, to) => to - from,
             Part::Variable(_) => value,
+            Part::Secret { .. } => MAX_SECRET_BYTES * if self.json { 6 } else { 1 },
         };
         self.parts.iter().map(bytes).sum()
     }
@@ -138,11 +172,11 @@ fn looks_like_json(source: &str, parts: &[Part]) -> bool {
         .iter()
         .map(|part| match *part {
             Part::Text(from, to) => &source[from..to],
-            Part::Variable(_) => "1",
+            Part::Variable(_) | Part::Secret { .. } => "1",
         })
         .collect();
     // A body that is nothing but a placeholder is text, whatever stands in for it here.
-    let bare = parts.iter().any(|part| matches!(part, Part::Variable(_)))
+    let bare = parts.iter().any(|part| !matches!(part, Part::Text(..)))
         && !filled.trim_start().starts_with(['{', '[', '"']);
     !bare && serde_json::from_str::<&serde_json::value::RawValue>(&filled).is_ok()
 }
@@ -155,6 +189,7 @@ fn push_json_escaped(out: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SecretHosts, SecretName};
 
     const VALUES: TemplateValues<'_> = TemplateValues {
         job_id: "J",
@@ -177,7 +212,7 @@ mod tests {
             ("ä{{.JobID}}ö", "äJö"),
         ] {
             let template = Template::parse(source).expect(source);
-            assert_eq!(template.render(&VALUES), expected, "{source}");
+            assert_eq!(template.render(&VALUES, &SecretValues::default()), expected, "{source}");
             assert_eq!(template.source(), source);
         }
     }
@@ -187,7 +222,10 @@ mod tests {
         for source in ["plain", "{{.JobID}}-{{.Attempt}}", "{\"a\": {{.Attempt}}, \"n\": \"{{.JobName}}\"}"] {
             let template = Template::parse(source).expect(source);
             let longest = VALUES.scheduled_time.len();
-            assert!(template.render(&VALUES).len() <= template.most_bytes(longest), "{source}");
+            assert!(
+                template.render(&VALUES, &SecretValues::default()).len() <= template.most_bytes(longest),
+                "{source}"
+            );
         }
         assert_eq!(Template::parse("a{{.JobID}}b{{.JobID}}").expect("two").most_bytes(36), 74);
     }
@@ -198,5 +236,26 @@ mod tests {
         for name in VARIABLES.iter().chain(&["Nope"]) {
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn secrets_are_filled_in_and_what_has_no_value_stays() {
+        let mut secrets = SecretValues::default();
+        let hosts = SecretHosts::unchecked(vec!["*".to_owned()]);
+        secrets.insert(&SecretName::unchecked("a"), "x\"{{.JobID}}".to_owned(), hosts);
+        for (source, expected) in [
+            ("{{secret.a}} {{ secret.a }}", "x\"{{.JobID}} x\"{{.JobID}}"),
+            (
+                "{\"t\": \"{{secret.a}}\", \"j\": \"{{.JobID}}\"}",
+                "{\"t\": \"x\\\"{{.JobID}}\", \"j\": \"J\"}",
+            ),
+            ("{{secret.b}} {{secret.a}}", "{{secret.b}} x\"{{.JobID}}"),
+        ] {
+            let template = Template::parse(source).expect(source);
+            assert_eq!(template.render(&VALUES, &secrets), expected, "{source}");
+            assert_eq!(template.secrets().count(), source.matches("secret.").count());
+        }
+        let error = Template::parse("{{secret.a b}}").expect_err("no placeholder").to_string();
+        assert!(error.contains("{{secret.NAME}}"), "{error}");
     }
 }

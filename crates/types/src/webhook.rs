@@ -1,6 +1,11 @@
 //! A webhook: what is called, how, and what counts as success.
 
-use crate::{Auth, DurationMs, Headers, TargetUrl, Template, clip};
+use std::collections::BTreeSet;
+
+use crate::{
+    Auth, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, TargetUrl, Template, clip, is_credential_header,
+    secrets_in,
+};
 
 /// Largest request body, before template variables are filled in.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -43,10 +48,50 @@ impl Webhook {
         self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.source().len())
     }
 
-    /// Bytes that its request has at most, where each value of its body's variables has at most `value`.
+    /// Bytes that its request has at most, where each value of its body's variables has at most `value`. A byte of a
+    /// secret takes three in a URL.
     #[must_use]
     pub fn request_bytes(&self, value: usize) -> usize {
-        self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
+        let fields = self.secret_fields();
+        let beside = fields.iter().filter(|(field, _)| field != "body").count();
+        let secrets = 3 * MAX_SECRET_BYTES * beside;
+        secrets + self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
+    }
+
+    /// The names of the secrets that it is sent with.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeSet<SecretName> {
+        self.secret_uses().map(SecretName::unchecked).collect()
+    }
+
+    /// The same, each name as often as it stands there.
+    pub fn secret_uses(&self) -> impl Iterator<Item = &str> {
+        self.secret_fields().into_iter().map(|(_, name)| name)
+    }
+
+    /// The same, each with the field that it stands in: `headers.X-Token`, `auth.token`, `url` or `body`.
+    #[must_use]
+    pub fn secret_fields(&self) -> Vec<(String, &str)> {
+        let mut fields: Vec<_> = self.url.secrets().map(|name| ("url".to_owned(), name)).collect();
+        // What is no placeholder was refused when it was written.
+        let named = |text| secrets_in(text).unwrap_or_default();
+        for (header, value) in self.headers.iter() {
+            fields.extend(named(value).into_iter().map(|name| (format!("headers.{header}"), name)));
+        }
+        for (field, value) in self.auth.iter().flat_map(Auth::texts) {
+            fields.extend(named(value).into_iter().map(|name| (format!("auth.{field}"), name)));
+        }
+        fields.extend(self.body.iter().flat_map(Template::secrets).map(|name| ("body".to_owned(), name)));
+        fields
+    }
+
+    /// The credentials that stand in it: those of `auth`, and the values of headers that carry some, also without the
+    /// word that stands before them (`Bearer`).
+    pub fn credentials(&self) -> impl Iterator<Item = &str> {
+        let headers = self.headers.iter().filter(|(name, _)| is_credential_header(name));
+        let headers =
+            headers.flat_map(|(_, value)| [Some(value), value.split_once(' ').map(|(_, rest)| rest)]);
+        headers.flatten().chain(self.auth.as_ref().map(Auth::credential))
     }
 
     fn bytes_beside_body(&self) -> usize {

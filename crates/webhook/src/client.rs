@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_env::{Env, Seldom};
-use chronos_types::{DurationMs, ErrorKind, Phases, Webhook, clip, request::Request};
+use chronos_types::{DurationMs, ErrorKind, Phases, SecretValues, Webhook, clip, request::Request};
 use http::StatusCode;
 
 use super::connect::{Connector, Ways};
@@ -19,6 +19,7 @@ use super::outcome::{Failure, Outcome, Withheld, retry_after, shown};
 use super::pool::Pool;
 use super::proxy::Proxy;
 use super::received::Received;
+use super::scrub::Scrub;
 use super::tls;
 
 /// How the client is set up.
@@ -97,7 +98,19 @@ impl Client {
 
     /// Makes one attempt. It takes at most `timeout`, from connect to the last body byte.
     pub async fn attempt(&self, webhook: &Webhook, request: Request, timeout: Option<Duration>) -> Outcome {
-        let attempt = self.attempt_where(webhook, request, timeout, &|| true).await;
+        self.attempt_with(webhook, request, &SecretValues::default(), timeout).await
+    }
+
+    /// The same with a request that has secrets in it. It goes to no host that one of them may not go to, nor to one to
+    /// which a redirect leads; and none of them is in the outcome.
+    pub async fn attempt_with(
+        &self,
+        webhook: &Webhook,
+        request: Request,
+        secrets: &SecretValues,
+        timeout: Option<Duration>,
+    ) -> Outcome {
+        let attempt = self.attempt_where(webhook, request, secrets, timeout, &|| true).await;
         attempt.unwrap_or_else(|Withheld { .. }| {
             Outcome::failed(ErrorKind::Connect, "the request was not sent".to_owned())
         })
@@ -112,12 +125,13 @@ impl Client {
         &self,
         webhook: &Webhook,
         request: Request,
+        secrets: &SecretValues,
         timeout: Option<Duration>,
         may_send: &(dyn Fn() -> bool + Sync),
     ) -> Result<Outcome, Withheld> {
         let timeout = timeout.unwrap_or(self.timeout);
-        let mut received = Received::nothing(self.max_response_body);
-        let exchange = self.exchange(webhook, request, may_send, &mut received);
+        let mut received = Received::without(self.max_response_body, Scrub::of(webhook, secrets));
+        let exchange = self.exchange(webhook, request, secrets, may_send, &mut received);
         let ended = tokio::time::timeout(timeout, exchange).await;
         let made = ended.unwrap_or_else(|_| {
             if received.is_success {
@@ -129,20 +143,32 @@ impl Client {
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
             Ok(partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}")))
         });
-        made.map(|outcome| Outcome { phases: received.laps.end(), ..outcome })
+        let scrub = |text: String| received.scrub().text(&text).into_owned();
+        made.map(|mut outcome| {
+            outcome.failure = outcome.failure.map(|(kind, why)| (kind, scrub(why)));
+            outcome.response.error = outcome.response.error.map(scrub);
+            outcome
+        })
+        .map(|outcome| Outcome { phases: received.laps.end(), ..outcome })
     }
 
     async fn exchange(
         &self,
         webhook: &Webhook,
         request: Request,
+        secrets: &SecretValues,
         may_send: MaySend<'_>,
         received: &mut Received,
     ) -> Result<Outcome, Withheld> {
         let mut hop = match Hop::first(webhook, request) {
             Ok(hop) => hop,
+            // What stands in a job was checked when it was written. What stands in a secret was not.
+            Err(why) if !secrets.is_empty() => return Ok(Outcome::failed(ErrorKind::Secret, why)),
             Err(why) => return Ok(Outcome::failed(ErrorKind::Connect, why)),
         };
+        if let Err(why) = secrets.may_go_to(hop.host()) {
+            return Ok(Outcome::failed(ErrorKind::Secret, why));
+        }
         let mut redirects_left = webhook.max_redirects;
         let mut has_sent = false;
         loop {
@@ -156,6 +182,12 @@ impl Client {
             if redirects_left > 0 && !webhook.is_success(head.status.as_u16()) {
                 match hop.redirected(&head) {
                     Ok(Some(next)) => {
+                        // What the request still carries of secrets, and what the location repeats of them, stays here.
+                        if let Err(why) = secrets.may_go_to(next.host()) {
+                            received.begin(&head, None);
+                            let message = format!("the target redirects, and {why}");
+                            return Ok(partial(received, ErrorKind::Secret, message));
+                        }
                         redirects_left -= 1;
                         hop = next;
                         received.forget();
@@ -262,6 +294,7 @@ impl Client {
             let message = match (&webhook.success_codes, location) {
                 (_, Some(to)) if status.is_redirection() => {
                     let to = String::from_utf8_lossy(&to);
+                    let to = received.scrub().text(&to);
                     let why = unfollowed.map(|why| format!(": {why}"));
                     let why = why.unwrap_or_else(|| " (see max_redirects)".to_owned());
                     format!("{shown} is a redirect to {:?}, which is not followed{why}", clip(&to))

@@ -84,6 +84,11 @@ impl Hop {
         Origin::of(&self.url, self.skip_verify)
     }
 
+    /// The host that it goes to, with brackets where it is an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     pub(crate) fn message(&self) -> Message {
         let mut head = Vec::with_capacity(1024);
         let mut put = |parts: &[&str]| parts.iter().for_each(|part| head.extend_from_slice(part.as_bytes()));

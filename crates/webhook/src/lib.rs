@@ -18,6 +18,7 @@ mod outcome;
 mod pool;
 mod proxy;
 mod received;
+mod scrub;
 mod tester;
 mod tls;
 mod trusted;

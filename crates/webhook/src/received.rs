@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::head::Head;
 use super::laps::Laps;
+use super::scrub::Scrub;
 
 /// The first bytes of what gzip made (RFC 1952).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
@@ -17,6 +18,8 @@ pub(crate) struct Received {
     status: Option<StatusCode>,
     /// How many bytes of the body are kept.
     limit: usize,
+    /// What is taken out of it before it is cut. So much more of the body is kept until then.
+    scrub: Scrub,
     kept: Vec<u8>,
     /// How many bytes of the body came.
     bytes: u64,
@@ -37,6 +40,7 @@ impl Received {
         Self {
             status: None,
             limit,
+            scrub: Scrub::default(),
             kept: Vec::new(),
             bytes: 0,
             is_cut: false,
@@ -45,6 +49,11 @@ impl Received {
             is_success: false,
             laps: Laps::default(),
         }
+    }
+
+    /// Nothing yet, of which secrets are to be taken out.
+    pub(crate) fn without(limit: usize, scrub: Scrub) -> Self {
+        Self { scrub, ..Self::nothing(limit) }
     }
 
     /// The status line of a response has come. That of an interim response (100, 103) says nothing.
@@ -60,13 +69,13 @@ impl Received {
 
     /// A further request is made, and what came was not the answer.
     pub(crate) fn forget(&mut self) {
-        let laps = std::mem::take(&mut self.laps);
-        *self = Self { laps, ..Self::nothing(self.limit) };
+        let (laps, scrub) = (std::mem::take(&mut self.laps), std::mem::take(&mut self.scrub));
+        *self = Self { laps, ..Self::without(self.limit, scrub) };
     }
 
     /// Some of the body has come.
     pub(crate) fn take(&mut self, data: &[u8]) {
-        let room = self.limit - self.kept.len();
+        let room = self.limit + self.scrub.margin() - self.kept.len();
         self.kept.extend_from_slice(&data[..data.len().min(room)]);
         self.bytes = self.bytes.saturating_add(data.len() as u64);
     }
@@ -76,6 +85,11 @@ impl Received {
         self.is_cut = true;
     }
 
+    /// What takes secrets out of a text.
+    pub(crate) fn scrub(&self) -> &Scrub {
+        &self.scrub
+    }
+
     pub(crate) fn status(&self) -> Option<StatusCode> {
         self.status
     }
@@ -83,21 +97,25 @@ impl Received {
     /// What goes on record, with what went wrong where the response is not whole.
     pub(crate) fn response(&self, error: Option<String>) -> Response {
         let Some(status) = self.status else { return Response { error, ..Response::default() } };
-        let truncated = self.is_cut || self.bytes > self.kept.len() as u64;
-        Response { status_code: status.as_u16(), body: Some(self.text(truncated)), truncated, error }
+        let truncated = self.is_cut || self.bytes > self.limit as u64;
+        let mut body = self.text(self.is_cut || self.bytes > self.kept.len() as u64);
+        if self.kept.len() > self.limit {
+            body.truncate(body.floor_char_boundary(self.limit));
+        }
+        Response { status_code: status.as_u16(), body: Some(body), truncated, error }
     }
 
     /// The start of the body as text. A coded body (`gzip`) that nobody asked for is none; what it was is said instead.
     fn text(&self, truncated: bool) -> String {
         let kept = if truncated { whole_characters(&self.kept) } else { &self.kept };
         match std::str::from_utf8(kept) {
-            Ok(text) => text.to_owned(),
+            Ok(text) => self.scrub.text(text).into_owned(),
             Err(_) => match self.coding() {
                 Some(coding) => {
                     let more = if self.is_cut { "more than " } else { "" };
-                    format!("{more}{} bytes of {}", self.bytes, clip(coding))
+                    format!("{more}{} bytes of {}", self.bytes, clip(&self.scrub.text(coding)))
                 }
-                None => String::from_utf8_lossy(kept).into_owned(),
+                None => self.scrub.text(&String::from_utf8_lossy(kept)).into_owned(),
             },
         }
     }
@@ -122,6 +140,8 @@ fn whole_characters(bytes: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use chronos_types::{Headers, SecretHosts, SecretName, SecretValues, TargetUrl, Webhook};
+
     use super::*;
 
     /// What is kept of a body, at most eight bytes of it, and whether there was more.
@@ -164,6 +184,36 @@ mod tests {
         received.take(b"\xff\xfe");
         received.cut();
         assert_eq!(received.response(None).body.as_deref(), Some("more than 2 bytes of br"));
+    }
+
+    #[test]
+    fn a_secret_goes_before_the_body_is_cut() {
+        let mut secrets = SecretValues::default();
+        let hosts = SecretHosts::unchecked(vec!["*".to_owned()]);
+        secrets.insert(&SecretName::unchecked("a"), "correct horse".to_owned(), hosts);
+        let webhook = Webhook {
+            url: TargetUrl::parse("http://h/").expect("a URL"),
+            method: None,
+            headers: Headers::default(),
+            body: None,
+            auth: None,
+            success_codes: None,
+            timeout: None,
+            tls_skip_verify: false,
+            max_redirects: 0,
+        };
+        for (body, kept, truncated) in [
+            ("0123 correct%20horse", "0123 [redacted]", true),
+            ("0123456789 correct horse 0123456789", "0123456789 [redac", true),
+            ("correct horse", "[redacted]", false),
+            ("0123456789abcdefg", "0123456789abcdefg", false),
+        ] {
+            let mut received = Received::without(17, Scrub::of(&webhook, &secrets));
+            received.status = Some(StatusCode::OK);
+            body.as_bytes().chunks(3).for_each(|part| received.take(part));
+            let response = received.response(None);
+            assert_eq!((response.body.as_deref(), response.truncated), (Some(kept), truncated), "{body}");
+        }
     }
 
     #[test]

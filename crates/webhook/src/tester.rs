@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_types::request::{self, Occasion, Request};
-use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Phases, Trigger, Webhook};
+use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Phases, SecretValues, Trigger, Webhook};
 
 use crate::Client;
 
@@ -48,9 +48,16 @@ impl Tester {
 
     /// Calls the webhook once, for a minute at most. The template variables have the values of a job named `test`.
     ///
+    /// It is made with the `secrets` that the webhook names.
+    ///
     /// # Panics
     /// Never: the name is a constant that parses.
-    pub async fn test(&self, webhook: Webhook, timeout: Option<DurationMs>) -> TestOutcome {
+    pub async fn test(
+        &self,
+        webhook: Webhook,
+        secrets: &SecretValues,
+        timeout: Option<DurationMs>,
+    ) -> TestOutcome {
         let now = self.env.now();
         let name = JobName::parse("test").expect("a name");
         let job_id = JobId::new(now, self.env.random_bytes());
@@ -62,11 +69,12 @@ impl Tester {
             trigger: Trigger::Manual,
             attempt: 1,
         };
-        let request = request::build(&webhook, &occasion);
+        let request = request::build_with(&webhook, &occasion, secrets);
         let timeout = time(webhook.timeout.or(timeout), self.client.timeout());
-        let shown = Request { headers: request::shown_headers(&webhook, &request), ..request.clone() };
+        let shown = request::build(&webhook, &occasion);
+        let shown = Request { headers: request::shown_headers(&webhook, &shown), ..shown };
         let begun = tokio::time::Instant::now();
-        let outcome = self.client.attempt(&webhook, request, Some(timeout)).await;
+        let outcome = self.client.attempt_with(&webhook, request, secrets, Some(timeout)).await;
         TestOutcome {
             success: outcome.failure.is_none(),
             status_code: (outcome.response.status_code != 0).then_some(outcome.response.status_code),

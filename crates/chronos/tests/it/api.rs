@@ -24,6 +24,7 @@ mod repeats;
 mod runs;
 mod schedules;
 mod search;
+mod secrets;
 mod sets;
 mod skips;
 mod stats;

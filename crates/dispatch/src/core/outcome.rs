@@ -100,6 +100,7 @@ fn sign(outcome: Option<&Outcome>, duration_ms: u64) -> Sign {
         Some(outcome) => match &outcome.failure {
             None | Some((ErrorKind::Status, _)) => Sign::Answered(duration_ms),
             Some((ErrorKind::Timeout, _)) => Sign::TimedOut,
+            Some((ErrorKind::Secret, _)) => Sign::NotCalled,
             Some(_) => Sign::Failed,
         },
     }

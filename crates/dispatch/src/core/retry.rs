@@ -13,8 +13,8 @@ fn is_retryable(kind: ErrorKind, status: u16) -> bool {
         | ErrorKind::Tls
         | ErrorKind::Reset
         | ErrorKind::Body => true,
-        // The configuration forbids the address. Asking again does not change it.
-        ErrorKind::EgressDenied | ErrorKind::Overlap | ErrorKind::Cancelled => false,
+        // The configuration forbids the address, or the secret is not to be had. Asking again does not change it.
+        ErrorKind::EgressDenied | ErrorKind::Secret | ErrorKind::Overlap | ErrorKind::Cancelled => false,
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
             // A body that broke off has the status that came before it.
             assert!(is_retryable(kind, 200), "{kind:?}");
         }
-        for kind in [ErrorKind::EgressDenied, ErrorKind::Overlap, ErrorKind::Cancelled] {
+        for kind in [ErrorKind::EgressDenied, ErrorKind::Secret, ErrorKind::Overlap, ErrorKind::Cancelled] {
             assert!(!is_retryable(kind, 0), "{kind:?}");
         }
     }

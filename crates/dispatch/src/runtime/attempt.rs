@@ -1,11 +1,12 @@
 //! One attempt: what is sent is read where it is not at hand, the request is built, sent, and what came of it
-//! is told.
+//! is told. The secrets that it names are opened for the time of the attempt.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chronos_env::panic_text;
 use chronos_replica::{Lease, Store};
+use chronos_seal::Keyring;
 use chronos_types::request::{self, Occasion};
 use chronos_types::{DurationMs, ErrorKind, Webhook};
 use chronos_webhook::{Client, Outcome, Withheld};
@@ -21,6 +22,7 @@ use crate::core::{Attempt, Ended, Unmade};
 pub(super) async fn make(
     store: Store,
     client: &Client,
+    keyring: &Keyring,
     lease: &Lease,
     attempt: Attempt,
     panics: bool,
@@ -29,7 +31,7 @@ pub(super) async fn make(
     let (execution, number) = (attempt.run.execution, attempt.number);
     let send = async {
         assert!(!panics, "planted");
-        send(store, client, lease, attempt).await
+        send(store, client, keyring, lease, attempt).await
     };
     let outcome = AssertUnwindSafe(send).catch_unwind().await.unwrap_or_else(|panic| {
         let panic = panic_text(&*panic);
@@ -41,7 +43,13 @@ pub(super) async fn make(
     Ended { execution, attempt: number, duration_ms, outcome }
 }
 
-async fn send(store: Store, client: &Client, lease: &Lease, attempt: Attempt) -> Result<Outcome, Unmade> {
+async fn send(
+    store: Store,
+    client: &Client,
+    keyring: &Keyring,
+    lease: &Lease,
+    attempt: Attempt,
+) -> Result<Outcome, Unmade> {
     let Attempt { run, number, job, key, webhook, tenure, .. } = attempt;
     let webhook = match webhook {
         Some(webhook) => webhook,
@@ -58,10 +66,14 @@ async fn send(store: Store, client: &Client, lease: &Lease, attempt: Attempt) ->
         trigger: run.trigger,
         attempt: number,
     };
-    let request = request::build(&webhook, &occasion);
+    let secrets = match questions::secrets(&store, webhook.secrets(), keyring).await {
+        Ok(secrets) => secrets,
+        Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
+    };
+    let request = request::build_with(&webhook, &occasion, &secrets);
     let webhook = without_body(webhook);
     let timeout = job.timeout.map(DurationMs::as_std);
-    let made = client.attempt_where(&webhook, request, timeout, &|| lease.holds(tenure)).await;
+    let made = client.attempt_where(&webhook, request, &secrets, timeout, &|| lease.holds(tenure)).await;
     made.map_err(|Withheld { has_sent }| {
         tracing::debug!(execution = %run.execution, number, has_sent, "an attempt came too late to be made");
         Unmade::Withheld { has_sent }

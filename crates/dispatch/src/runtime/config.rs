@@ -2,6 +2,7 @@
 
 use chronos_env::{Env, Loops};
 use chronos_replica::{Lease, Proposer, Store};
+use chronos_seal::Keyring;
 use chronos_types::NodeName;
 use chronos_webhook::Client;
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub proposer: Proposer,
     /// What calls the webhooks.
     pub client: Client,
+    /// What opens the secrets that webhooks name.
+    pub keyring: Keyring,
     /// Whether this node may fire.
     pub lease: Lease,
     /// The clock.

@@ -125,15 +125,16 @@ impl Executor {
 
     fn attempt(&mut self, attempt: Attempt) {
         let (execution, number) = (attempt.run.execution, attempt.number);
-        let Config { env, metrics, client, store, lease, .. } = &self.config;
+        let Config { env, metrics, client, store, lease, keyring, .. } = &self.config;
         if let Some(due) = attempt.due {
             metrics.lateness(env.now_us() - due * 1000);
         }
         let panics = number == 1 && env.has(Bug::AttemptPanics);
         let (client, store, lease) = (client.clone(), store.clone(), lease.clone());
+        let keyring = keyring.clone();
         let messages = self.messages.clone();
         let task = tokio::spawn(async move {
-            let ended = attempt::make(store, &client, &lease, attempt, panics).await;
+            let ended = attempt::make(store, &client, &keyring, &lease, attempt, panics).await;
             let _ = messages.send(Message::Ended(ended));
         });
         self.attempts.insert(execution, (number, task.abort_handle()));

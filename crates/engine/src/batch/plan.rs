@@ -8,6 +8,7 @@ use chronos_types::{Invalid, JobId, JobSpec, Millis};
 
 use super::{BatchItems, Item, ItemOutcome, Most, OfSet};
 use crate::change::next_due;
+use crate::secrets;
 use crate::services::Services;
 use crate::times::first_due_of_new;
 
@@ -60,6 +61,12 @@ impl<I: BatchItems> Portion<I> {
             Ok(item) => item,
             Err(why) => return Ok(Planned::refused(why)),
         };
+        let is_new = |row: &JobRow| row.job.spec.as_ref().map(|before| &before.webhook) != Ok(&spec.webhook);
+        if stored.as_ref().is_none_or(is_new)
+            && let Err(why) = secrets::check_in(reader, &spec.webhook, "webhook.")?
+        {
+            return Ok(Planned::refused(why));
+        }
         Ok(match stored {
             None => self.create(&spec, now),
             Some(row) => self.change(&row, &spec, resumes, now),

@@ -161,6 +161,12 @@ fn of_kind(
             format!("the address of {target} may not be called from here (`dispatcher.http.egress`)"),
             "The error names the rule. Have the operator allow that address, or call another one.".to_owned(),
         ),
+        ErrorKind::Secret => (
+            format!("the call of {target} failed for the sake of a secret: {reason}"),
+            "See the secret (`GET /api/v1/secrets/{name}`): whether it is there, which hosts it may go to, and whether this \
+             node has the key that opens it. Then replay this execution."
+                .to_owned(),
+        ),
         ErrorKind::Status | ErrorKind::Overlap | ErrorKind::Cancelled => {
             (format!("the call of {target} failed: {reason}"), REPLAY.to_owned())
         }

@@ -15,6 +15,7 @@ use crate::beside::resumed;
 use crate::change;
 use crate::error::{LoopError, ReadError};
 use crate::read::{Consistency, PageRequest};
+use crate::secrets;
 use crate::spread::node_for;
 use crate::times;
 
@@ -320,6 +321,11 @@ impl OperationRunner {
         Ok(match self.operations.wording.patched(&row, patch, now) {
             Err(invalid) => Todo::Not(ItemError::Invalid(invalid.to_string())),
             Ok(Item { spec, resumes }) => {
+                let (webhook, named) = (spec.webhook.clone(), spec.webhook.secret_uses().next().is_some());
+                let look = move |reader: &Reader| secrets::check_in(reader, &webhook, "webhook.");
+                if named && let Err(invalid) = self.services.store.read(look).await? {
+                    return Ok(Todo::Not(ItemError::Invalid(invalid.to_string())));
+                }
                 // One that ends a pause makes a version, as any PATCH does.
                 let ends_pause = resumes && row.paused.is_some();
                 let is_same = !ends_pause

@@ -72,7 +72,7 @@ section! {
         /// Who may call the API: `none` opens it to everybody who can reach it. Where nothing is said, that is so too, and
         /// the API listens on loopback alone.
         auth: Option<Auth> = None, some(Auth::read);
-        /// What protects the API, whoever calls it.
+        /// What protects the API, whoever calls it, and what is kept from others.
         security: Security = Security::default(), Security::read;
         /// Where metrics are read.
         metrics: Metrics = Metrics::default(), Metrics::read;
@@ -237,6 +237,9 @@ section! {
         trusted_proxies: Vec<Network> = Vec::new(), values::networks;
         /// Origins whose pages may call the API from a browser.
         cors_origins: Vec<WebOrigin> = Vec::new(), values::origins;
+        /// Files with the keys that seal secrets, 32 bytes in base64 each. The first one seals, and all of them open.
+        /// Where there is none, secrets are kept in the clear.
+        encryption_keys: Vec<PathBuf> = Vec::new(), values::files;
     }
 }
 

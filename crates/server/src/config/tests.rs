@@ -53,7 +53,7 @@ dispatcher:
 history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
 audit: { max_age: 2h, log: true }
 auth: none
-security: { allowed_hosts: [chronos.example, \"*.internal.example\"], trusted_proxies: [10.0.0.0/8], cors_origins: [\"https://ui.example\"] }
+security: { allowed_hosts: [chronos.example, \"*.internal.example\"], trusted_proxies: [10.0.0.0/8], cors_origins: [\"https://ui.example\"], encryption_keys: [/k1, /k2] }
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
 ";
@@ -98,6 +98,7 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_SECURITY__ALLOWED_HOSTS", "[chronos.example, \"*.internal.example\"]"),
         ("CHRONOS_SECURITY__TRUSTED_PROXIES", "[10.0.0.0/8]"),
         ("CHRONOS_SECURITY__CORS_ORIGINS", "[\"https://ui.example\"]"),
+        ("CHRONOS_SECURITY__ENCRYPTION_KEYS", "[/k1, /k2]"),
         ("CHRONOS_METRICS__PATH", "/m"),
         ("CHRONOS_LOGGING__LEVEL", "debug"),
         ("CHRONOS_LOGGING__FORMAT", "pretty"),
@@ -135,6 +136,19 @@ fn the_block_in_the_documentation_has_the_defaults() {
 }
 
 #[test]
+fn a_key_that_stands_in_the_configuration_is_refused_and_not_shown() {
+    let key = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    for yaml in [
+        format!("security: {{ encryption_keys: {key:?} }}"),
+        format!("security: {{ encryption_keys: [{key:?}] }}"),
+    ] {
+        let error = with(&yaml, &[]).expect_err("refused").to_string();
+        assert!(error.contains("security.encryption_keys") && error.contains("files"), "{error}");
+        assert!(!error.contains(key), "{error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
     for (yaml, parts) in [
         ("sever: {}", &["sever", "expected one of"][..]),
@@ -142,6 +156,8 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         ("server: { http: { address: nowhere } }", &["server.http.address", "\"nowhere\"", "host:port"]),
         ("server: { http: { address: \"0.0.0.0:8080\" } }", &["server.http.address", "auth: none"]),
         ("scheduler: { misfire_threshold: 60 }", &["scheduler.misfire_threshold", "60", "\"30s\""]),
+        ("security: { encryption_keys: /etc/key }", &["security.encryption_keys", "a list of files"]),
+        ("security: { encryption_keys: [/k, /k] }", &["security.encryption_keys", "each file once"]),
         ("dispatcher: { max_concurrent: 0 }", &["dispatcher.max_concurrent", "0", "1 to 100000"]),
         ("dispatcher: { http: { max_response_body: 1MiB } }", &["max_response_body", "1MiB", "64KiB"]),
         ("history: { max_bytes: 10GB }", &["history.max_bytes", "10GB", "\"10GiB\"", "\"1MiB\""]),

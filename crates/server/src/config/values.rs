@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use chronos_http::{HostPattern, WebOrigin};
+use chronos_seal::EncryptionKey;
 use chronos_types::{
     DurationMs, HostPortError, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port, clip, parse_duration,
     parse_rfc3339,
@@ -236,6 +237,29 @@ pub(super) fn directory(given: Given<'_>) -> Read<PathBuf> {
 
 pub(super) fn file(given: Given<'_>) -> Read<PathBuf> {
     path_of(&given, "the path of a file, such as \"/etc/chronos/ca.crt\"")
+}
+
+/// Files, each of them once.
+pub(super) fn files(given: Given<'_>) -> Read<Vec<PathBuf>> {
+    // A key that stands there itself is not shown.
+    let is_key = |given: &Given<'_>| given.as_text().is_some_and(|text| EncryptionKey::parse(text).is_ok());
+    let refuse =
+        |given: &Given<'_>| Err(given.refuse("is a key itself; expected a list of files that have one each"));
+    if is_key(&given) {
+        return refuse(&given);
+    }
+    let mut files = Vec::new();
+    for item in given.items("a list of files such as [\"/etc/chronos/encryption.key\"]")? {
+        if is_key(&item) {
+            return refuse(&item);
+        }
+        let path = file(item.clone())?;
+        if files.contains(&path) {
+            return Err(item.wrong("each file once"));
+        }
+        files.push(path);
+    }
+    Ok(files)
 }
 
 /// A path is taken as it is. So what was meant otherwise would make or name a thing in the working directory, and is

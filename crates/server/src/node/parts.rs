@@ -1,12 +1,14 @@
 //! The parts of a node as its configuration wants them: the one place where keys become the settings of a part.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chronos_engine::{OwnKey, PlannerConfig, RetentionConfig};
 use chronos_env::{Env, Listener};
 use chronos_http as http;
 use chronos_replica::{ReplicaConfig, Store};
+use chronos_seal::{EncryptionKey, Keyring};
 use chronos_state::{Machine, StateError};
 use chronos_webhook::{Client, ClientConfig, Egress};
 
@@ -14,6 +16,9 @@ use super::data_dir::{self, in_directory};
 use super::error::StartError;
 use super::peers::Peers;
 use crate::config::{self, ApiKey, Auth, Cluster, Config, DispatcherHttp, Security, Tls};
+
+/// Bytes that are read of a file with a key.
+const MAX_KEY_FILE: u64 = 4_096;
 
 /// Where a node listens, and what it calls targets with.
 pub(super) struct Endpoints {
@@ -114,6 +119,28 @@ pub(super) async fn open_state(
         Ok::<_, StateError>((machine, store))
     });
     opened.await.map_err(|error| in_directory(directory, &error))
+}
+
+/// The encryption keys. A message names the file, and nothing of what stands in it.
+pub(super) fn keyring(files: &[PathBuf]) -> Result<Keyring, StartError> {
+    let mut keys = Vec::with_capacity(files.len());
+    for file in files {
+        let refuse = |why: String| StartError(format!("security.encryption_keys: {}: {why}", file.display()));
+        let text = read_key(file).map_err(|error| refuse(error.to_string()))?;
+        let key = EncryptionKey::parse(&text).map_err(|error| refuse(error.to_string()))?;
+        if keys.iter().any(|known: &EncryptionKey| known.id() == key.id()) {
+            return Err(refuse("it has the key of another file; expected each key once".to_owned()));
+        }
+        keys.push(key);
+    }
+    Ok(Keyring::new(keys))
+}
+
+/// A key has 44 characters. What is far longer is none, and is not read to its end: it may have none.
+fn read_key(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(MAX_KEY_FILE).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// What the log is told. Other nodes reach this one at `advertise`, if that is not empty, and show that its API is at

@@ -10,8 +10,10 @@ use serde_json::json;
 
 use super::context::Context;
 use super::job::text;
-use super::keys;
-use crate::command::{AUDIT_AT_ONCE, AuditWord, BulkAction, ClockWord, Command, KeyWord, OperationWord};
+use super::{keys, secrets};
+use crate::command::{
+    AUDIT_AT_ONCE, AuditWord, BulkAction, ClockWord, Command, KeyWord, OperationWord, SecretWord,
+};
 use crate::error::StateError;
 use crate::outcome::{Outcome, PutOutcome};
 use crate::stored::columns::ByColumns;
@@ -33,7 +35,7 @@ pub(super) struct Before {
     events: usize,
     /// What the job was called, where it is about one that was there.
     name: Option<String>,
-    /// Its specification, where it is changed.
+    /// Its specification, where it is changed; of a secret all but its value.
     spec: Option<String>,
 }
 
@@ -59,6 +61,10 @@ pub(super) fn before(context: &Context<'_>, command: &Command) -> Result<Before,
     let found = job.map(|id: JobId| context.job(id)).transpose()?.flatten();
     let spec = found.map(|job| text(&job.spec).to_owned());
     let name = spec.as_deref().map(crate::stored::raw::name);
+    let spec = match command {
+        Command::Secret(SecretWord::Put(put)) => secrets::facts(context, &put.name)?,
+        _ => spec,
+    };
     let is_repeat = match command {
         Command::Keys(word) => keys::is_done(context, word)?,
         _ => false,
@@ -79,7 +85,8 @@ pub(super) fn after(
     }
     let Some(entry) = entry(context, &before, command, outcome)? else { return Ok(()) };
     // What changes jobs and runs is told to those who listen. Where nothing is, nothing has changed.
-    let is_told = !matches!(command, Command::Keys(_) | Command::Clock(_) | Command::Audit(_));
+    let is_told =
+        !matches!(command, Command::Keys(_) | Command::Secret(_) | Command::Clock(_) | Command::Audit(_));
     if is_told && context.events.count() == before.events {
         return Ok(());
     }
@@ -187,6 +194,7 @@ fn entry(
             Entry { what: "operation.cancel", target: Some(id.to_string()), ..Entry::default() }
         }
         Command::Keys(word) => return of_key(word),
+        Command::Secret(word) => return of_secret(before, word),
         Command::Clock(ClockWord::Right { .. }) => Entry { what: "clock.confirm", ..Entry::default() },
         Command::Clock(ClockWord::Back) => Entry { what: "clock.set_back", ..Entry::default() },
         Command::Audit(AuditWord::Note { what, target }) => match known(what) {
@@ -231,6 +239,25 @@ fn of_key(word: &KeyWord) -> Result<Option<Entry>, StateError> {
         }
         KeyWord::EndSession { id } => of("session.delete", id.to_string(), Written::default()),
         KeyWord::End { .. } | KeyWord::Used { .. } | KeyWord::Node(_) => return Ok(None),
+    }))
+}
+
+/// What is told of secrets. Nothing of their values is, and nothing of the keys that seal them.
+fn of_secret(before: &Before, word: &SecretWord) -> Result<Option<Entry>, StateError> {
+    let of = |what, name: &String, difference| Entry {
+        what,
+        target: Some(name.clone()),
+        difference,
+        ..Entry::default()
+    };
+    Ok(Some(match word {
+        SecretWord::Put(put) => {
+            let what = if put.from_version.is_some() { "secret.update" } else { "secret.create" };
+            let next = secrets::told(&put.description, &json!(put.hosts));
+            of(what, &put.name, Written::of_secret(before.spec.as_deref(), &next)?)
+        }
+        SecretWord::Delete { name } => of("secret.delete", name, Written::default()),
+        SecretWord::Key(_) => return Ok(None),
     }))
 }
 

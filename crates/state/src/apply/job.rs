@@ -6,7 +6,7 @@ use rusqlite::types::{Null, Value};
 
 use super::context::{Context, LiveJob};
 use super::pauses::AfterChange;
-use super::{authors, job_stats, pauses, remainder, sets, skips};
+use super::{authors, job_stats, pauses, remainder, secrets, sets, skips};
 use crate::command::{Confirm, DeleteJob, PutJob};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
@@ -62,6 +62,7 @@ fn create(
     let sql = "INSERT INTO due (seq, at, version, sum, held) VALUES (?1, ?2, ?3, ?4, 0)";
     row::write_often(&context.statements, sql, row::cells![number, put.next_due, 1], 0..0, row::cells![])?;
     put_tags(context, seq, &put.spec)?;
+    secrets::note_uses(context, seq, &put.spec.webhook, true)?;
     authors::note(context, seq, 1, by)?;
     context.effects.push(Effect::DueChanged);
     context.changed.push(seq);
@@ -94,6 +95,7 @@ fn change(
         context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
         put_tags(context, job.seq, &put.spec)?;
     }
+    secrets::note_uses(context, job.seq, &put.spec.webhook, false)?;
     let pause = pauses::change(context, job.seq, put.resumes)?;
     if pause == AfterChange::Ended {
         tell(context, EventType::JobResumed, job.seq, put.id, version, name);
@@ -161,6 +163,7 @@ pub(super) fn delete(
     pauses::forget(context, job.seq)?;
     skips::forget(context, job.seq)?;
     context.db.prepare_cached("DELETE FROM tags WHERE seq = ?1")?.execute([job.seq.get()])?;
+    secrets::forget_uses(context, job.seq)?;
     authors::note(context, job.seq, job.version + 1, by)?;
     sets::leave(context, job.seq)?;
     let name = raw::name(text(&job.spec));

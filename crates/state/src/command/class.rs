@@ -39,7 +39,8 @@ impl Command {
             | Self::Confirm(_)
             | Self::Pause(_)
             | Self::Resume(_)
-            | Self::Skip(_) => Class::Api,
+            | Self::Skip(_)
+            | Self::Secret(_) => Class::Api,
             Self::Operation(OperationWord::Begin(_) | OperationWord::Cancel { .. }) => Class::Api,
             Self::Operation(OperationWord::Step(_)) => Class::Bulk,
             Self::Keys(KeyWord::Used { .. }) => Class::Bulk,

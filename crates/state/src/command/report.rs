@@ -3,7 +3,7 @@
 use chronos_types::{ErrorKind, Millis, NodeName, Phases, Response, Waited};
 use serde::{Deserialize, Serialize};
 
-use super::{FIRST, RUNS_SINCE, STATS_SINCE};
+use super::{FIRST, RUNS_SINCE, SECRETS_SINCE, STATS_SINCE};
 use crate::run::{Fire, RunRef};
 use crate::stored::execution::{failure, response};
 use crate::stored::omit::is_default;
@@ -91,6 +91,7 @@ impl Report {
     /// The first version of the cluster that has all of it.
     pub(super) fn since(&self) -> u32 {
         match &self.what {
+            Reported::Ended { failure: Some((ErrorKind::Secret, _)), .. } => SECRETS_SINCE,
             Reported::Ended { phases, waited, host, .. } => {
                 let time = if phases.is_some() || !waited.is_nothing() { RUNS_SINCE } else { FIRST };
                 time.max(if host.is_some() { STATS_SINCE } else { FIRST })

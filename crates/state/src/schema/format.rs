@@ -17,8 +17,8 @@ type Step = fn(&Connection) -> Result<(), StateError>;
 const STEPS: &[Step] = &[
     |db| {
         use super::kept::KEPT;
-        use super::tables::{AUDIT, AUTHORS, EVENTS, KEYS, OPERATIONS, OVERRIDES, PAUSES, SETS};
-        let brought = [AUTHORS, SETS, EVENTS, OPERATIONS, PAUSES, KEPT, OVERRIDES, KEYS, AUDIT];
+        use super::tables::{AUDIT, AUTHORS, EVENTS, KEYS, OPERATIONS, OVERRIDES, PAUSES, SECRETS, SETS};
+        let brought = [AUTHORS, SETS, EVENTS, OPERATIONS, PAUSES, KEPT, OVERRIDES, KEYS, AUDIT, SECRETS];
         brought.iter().try_for_each(|sql| Ok(db.execute_batch(sql)?))
     },
     #[cfg(feature = "next")]

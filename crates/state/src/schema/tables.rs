@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::format;
 use crate::command::{
     AUDIT_SINCE, AUTHORS_SINCE, EVENTS_SINCE, FIRST, KEYS_SINCE, OPERATIONS_SINCE, PAUSES_SINCE, RUNS_SINCE,
-    SETS_SINCE, STATS_SINCE, VERSION,
+    SECRETS_SINCE, SETS_SINCE, STATS_SINCE, VERSION,
 };
 use crate::error::StateError;
 use crate::stored::code::{open, undelivered};
@@ -335,6 +335,38 @@ CREATE TABLE audit (
 CREATE INDEX audit_at ON audit (at, seq);
 ";
 
+/// What version 2 brings of secrets.
+pub(super) const SECRETS: &str = "
+-- Named secrets. hosts: JSON. value: sealed, see crates/seal.
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  hosts TEXT NOT NULL,
+  kind INTEGER,
+  id TEXT,
+  actor TEXT,
+  address TEXT,
+  note TEXT,
+  value TEXT NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Which jobs name which secrets, as their present versions do.
+CREATE TABLE secret_uses (
+  name TEXT NOT NULL, job INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (name, job)
+) WITHOUT ROWID;
+CREATE INDEX secret_uses_job ON secret_uses (job);
+
+-- The keys that values are sealed by, each wrapped by an encryption key of the configuration.
+CREATE TABLE data_keys (
+  id TEXT PRIMARY KEY, wrapped_by TEXT NOT NULL, sealed TEXT NOT NULL, created_at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
 /// A table, and the columns of its key in their order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
@@ -345,13 +377,14 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 33] = [
+pub(crate) const REPLICATED: [Table; 36] = [
     Table { name: "api_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "audit", key: &["seq"], since: AUDIT_SINCE },
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
     Table { name: "caught_up", key: &["id"], since: STATS_SINCE },
     Table { name: "clock", key: &["name"], since: FIRST },
     Table { name: "counters", key: &["name"], since: FIRST },
+    Table { name: "data_keys", key: &["id"], since: SECRETS_SINCE },
     Table { name: "denied_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "due", key: &["seq"], since: FIRST },
     Table { name: "events", key: &["place"], since: EVENTS_SINCE },
@@ -372,6 +405,8 @@ pub(crate) const REPLICATED: [Table; 33] = [
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },
     Table { name: "rollups", key: &["step", "start"], since: STATS_SINCE },
+    Table { name: "secret_uses", key: &["name", "job"], since: SECRETS_SINCE },
+    Table { name: "secrets", key: &["name"], since: SECRETS_SINCE },
     Table { name: "sessions", key: &["id"], since: KEYS_SINCE },
     Table { name: "set_applies", key: &["name", "id"], since: SETS_SINCE },
     Table { name: "skips", key: &["job"], since: PAUSES_SINCE },

@@ -48,6 +48,7 @@ impl Code for ErrorKind {
         Self::EgressDenied,
         Self::Overlap,
         Self::Cancelled,
+        Self::Secret,
     ];
 }
 

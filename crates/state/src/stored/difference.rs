@@ -79,19 +79,35 @@ type Sides<'a> = [Option<&'a str>; 2];
 impl Written {
     /// Of two specifications as they are stored. One that cannot be read has no fields.
     pub(crate) fn of_specs(before: &str, next: &str) -> Result<Self, StateError> {
+        let mut found = Self::default();
+        found.compare(before, next)?;
+        Ok(found)
+    }
+
+    /// Of a secret: what it was, if it was there, and what it is, both without its value. That is written each time, and
+    /// whether it is another one nobody can tell who cannot open it.
+    pub(crate) fn of_secret(before: Option<&str>, next: &str) -> Result<Self, StateError> {
+        let mut found = Self::default();
+        let hidden = format!("{REDACTED:?}");
+        found.add("value", [before.map(|_| hidden.as_str()), Some(&hidden)])?;
+        found.compare(before.unwrap_or_default(), next)?;
+        Ok(found)
+    }
+
+    /// Adds the fields in which two texts differ.
+    fn compare(&mut self, before: &str, next: &str) -> Result<(), StateError> {
         let mut fields = BTreeMap::new();
         for (side, text) in [before, next].into_iter().enumerate() {
             if let Ok(text) = serde_json::from_str(text) {
                 collect(String::new(), text, side, &mut fields);
             }
         }
-        let mut found = Self::default();
         for (name, [from, to]) in &fields {
             if from != to {
-                found.add(name, [*from, *to])?;
+                self.add(name, [*from, *to])?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Of values that were not there before.

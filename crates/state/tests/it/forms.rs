@@ -1,14 +1,15 @@
 //! Every form that commands and their outcomes have in the log and between nodes: fixed values, and names for
 //! them.
 
+use chronos_seal::{KeyId as DataKeyId, Sealed, WrappedKey};
 use chronos_state::{
     Anew, AuditWord, Batch, BeginOperation, BulkAction, Cancel, ClockWord, Command, Compare, ConfiguredKey,
     Confirm, CreateKey, Cursor, DeleteJob, DueAnew, EndPauses, ExecutionAnswer, Filter, Idempotency,
     ItemError, JobSeq, KeyUse, KeyValue, KeyWord, Moved, NodeKeys, OperationItem, OperationRun,
     OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan,
-    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, Reassign, Refusal,
-    Report, Reported, ResumeJob, RowKey, RunRef, SetOwner, SkipRuns, StoredOverrides, StoredSpec, Targets,
-    Todo, TriggerRun, Trim,
+    PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, PutSecret, Reassign,
+    Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SecretWord, SetOwner, SkipRuns, StoredOverrides,
+    StoredSpec, Targets, Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId,
@@ -193,6 +194,10 @@ fn compare(key: Vec<KeyValue>) -> Command {
     Command::Compare(Compare { before: Some(RowKey { table: "jobs".into(), key }) })
 }
 
+fn of_kind(kind: &ErrorKind) -> Command {
+    report(ended(Response::default(), Some((*kind, "why".into())), None))
+}
+
 fn batch(items: Vec<Command>) -> Batch {
     Batch { at: AT, items: items.into_iter().map(Into::into).collect() }
 }
@@ -209,7 +214,7 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         truncated: true,
         error: Some("the connection broke".into()),
     };
-    let of_kind = |kind: &ErrorKind| report(ended(Response::default(), Some((*kind, "why".into())), None));
+    let kinds = ErrorKind::ALL.iter().filter(|kind| **kind != ErrorKind::Secret);
     let of_trigger = |trigger: &Trigger| {
         let run = RunRef { trigger: *trigger, ..run() };
         Command::Report(Report { run, node: node("n1"), what: Reported::NotBegun })
@@ -264,7 +269,7 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
             ))],
         ),
         ("report_ended_retry", vec![report(ended(response, refused, Some(AT + 61_000)))]),
-        ("report_error_kinds", ErrorKind::ALL.iter().map(of_kind).collect()),
+        ("report_error_kinds", kinds.map(of_kind).collect()),
         (
             "report_triggers",
             Trigger::ALL.iter().filter(|t| **t != Trigger::Backfill).map(of_trigger).collect(),
@@ -392,7 +397,11 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("end_pauses", batch(vec![Command::EndPauses(ends)])),
         ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
         ("put_job_resumes", batch(vec![resuming()])),
+        ("report_secret", batch(vec![of_kind(&ErrorKind::Secret)])),
         ("resume", batch(vec![resume(Some(AT + 60_000)), resume(None)])),
+        ("secret_delete", batch(vec![Command::Secret(SecretWord::Delete { name: "slack".into() })])),
+        ("secret_key", batch(vec![secret_key()])),
+        ("secret_put", batch(vec![secret_put(None, "0.aHVudGVyMg"), secret_put(Some(3), SEALED)])),
         ("skip", batch([Some(Skip::Count(2)), Some(Skip::Until(AT + 60_000)), None].map(skip).into())),
         ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
         ("operation_begin", batch(operations().into_iter().map(begin).collect())),
@@ -463,6 +472,25 @@ pub fn node_keys() -> NodeKeys {
         ..key.clone()
     };
     NodeKeys { node: node("n1"), asks: true, keys: vec![key, limited] }
+}
+
+/// What a data key has sealed, and an encryption key.
+const SEALED: &str = "1.0909090909090909.AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD9kKmww8vRecvjswIvD0ShA6ULdE-N4I";
+const WRAPPED: &str = "1.dd471daecc32c549.CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ-uS2n1fPMWtaJPkqHkfgcPv1noDYaYZ0uZDgfUROZSs0Yxp-Fqy9tHFVgVq613Vh";
+
+pub fn secret_key() -> Command {
+    let sealed = Sealed::parse(WRAPPED).unwrap();
+    Command::Secret(SecretWord::Key(WrappedKey { id: DataKeyId::from([9; 8]), sealed }))
+}
+
+pub fn secret_put(from_version: Option<u64>, value: &str) -> Command {
+    Command::Secret(SecretWord::Put(Box::new(PutSecret {
+        name: "slack".into(),
+        from_version,
+        description: from_version.map_or_else(String::new, |_| "posts to \"#alerts\"".into()),
+        hosts: vec!["hooks.slack.com".into(), "*.example.com".into()],
+        value: Sealed::parse(value).unwrap(),
+    })))
 }
 
 pub fn operation_id() -> OperationId {
@@ -567,6 +595,12 @@ pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
         ("refused_operation_ended", refused(Refusal::OperationEnded { cancelled: true })),
         ("refused_operation_moved_on", refused(Refusal::OperationMovedOn)),
         ("refused_too_many_operations", refused(Refusal::TooManyOperations { most: 16 })),
+        ("refused_no_such_secret", refused(Refusal::NoSuchSecret { name: "slack".into() })),
+        (
+            "refused_secret_in_use",
+            refused(Refusal::SecretInUse { jobs: vec!["a".into(), "b:c".into()], more: true }),
+        ),
+        ("refused_too_many_secrets", refused(Refusal::TooManySecrets { most: 1_000 })),
     ]
 }
 

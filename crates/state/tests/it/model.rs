@@ -111,6 +111,7 @@ impl Model {
             Command::Keys(_) => unreachable!("the operations say nothing of keys"),
             Command::Audit(_) => unreachable!("the operations say nothing of the audit"),
             Command::Clock(word) => self.clock(word),
+            Command::Secret(_) => unreachable!("the operations have no secrets; tests/it/secrets.rs has"),
             Command::RaiseVersion { .. } if self.raised => {
                 refuse(Refusal::VersionNotFollowed { follows: VERSION })
             }

@@ -9,11 +9,11 @@ use chronos_state::{
     Proposal, PutJobs, Reader, Refusal, Reported, SetOwner, StateError, StoredOverrides, Targets, Todo,
 };
 use chronos_types::{
-    Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, Trigger,
-    Waited,
+    Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, TargetUrl,
+    Trigger, Waited, Webhook,
 };
 
-use crate::forms::{full, node_keys};
+use crate::forms::{full, node_keys, secret_key, secret_put};
 use crate::support::*;
 
 /// More than a day after all else in it.
@@ -80,6 +80,7 @@ pub fn sample() -> World {
     with_keys(&mut world, at);
     let what = "backup.download".to_owned();
     world.run_by(at, Command::Audit(AuditWord::Note { what, target: None }), by(8, None));
+    with_secrets(&mut world, at + 310_000);
     world
 }
 
@@ -101,6 +102,20 @@ fn with_keys(world: &mut World, at: Millis) {
     world.done(at, begin_session(1, ids[0], at + 60_000));
     world.done(at, Command::Keys(KeyWord::Used { keys: vec![KeyUse { id: ids[0], hour: 3_600_000 }] }));
     world.done(at, Command::Keys(KeyWord::Node(node_keys())));
+}
+
+/// A secret, the key that it is sealed by, and a job that names it.
+fn with_secrets(world: &mut World, at: Millis) {
+    world.done(at, secret_key());
+    world.run_by(
+        at,
+        secret_put(None, "1.0909090909090909.AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD9kKmww8"),
+        by(8, None),
+    );
+    let named = spec("names-a-secret");
+    let url = TargetUrl::parse("http://h/{{secret.slack}}").unwrap();
+    let named = JobSpec { webhook: Webhook { url, ..named.webhook }, ..named };
+    world.run(at, put(id_of("names-a-secret"), None, named, Some(at + 9_000)));
 }
 
 /// A success and a failure, five minutes later another success, and a run that catches up on instants that were missed.

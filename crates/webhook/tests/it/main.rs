@@ -12,6 +12,7 @@ mod proxy;
 mod redirects;
 mod requests;
 mod responses;
+mod secrets;
 mod shortage;
 mod support;
 mod tls;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chronos_env::Env;
 use chronos_types::request::{self, Occasion, Request};
-use chronos_types::{ExecutionId, Headers, JobId, JobName, TargetUrl, Template, Trigger, Webhook};
+use chronos_types::{
+    ExecutionId, Headers, JobId, JobName, SecretValues, TargetUrl, Template, Trigger, Webhook,
+};
 use chronos_webhook::{Client, ClientConfig, Egress, Metrics, Outcome, Proxy, Rule, Withheld};
 use futures::FutureExt as _;
 use prometheus_client::encoding::text::encode;
@@ -78,7 +80,14 @@ impl Caller {
         webhook: &Webhook,
         may_send: &(dyn Fn() -> bool + Sync),
     ) -> Result<Outcome, Withheld> {
-        self.client.attempt_where(webhook, build("job", webhook), None, may_send).await
+        let secrets = SecretValues::default();
+        self.client.attempt_where(webhook, build("job", webhook), &secrets, None, may_send).await
+    }
+
+    /// Makes one attempt with secrets.
+    pub async fn fire_with(&self, webhook: &Webhook, secrets: &SecretValues) -> Outcome {
+        let request = request::build_with(webhook, &occasion(&JobName::parse("job").unwrap()), secrets);
+        self.client.attempt_with(webhook, request, secrets, None).await
     }
 
     /// A metric's value.
@@ -110,16 +119,19 @@ pub fn rules(texts: &[&str]) -> Vec<Rule> {
 
 /// The request of a job of this name.
 fn build(name: &str, webhook: &Webhook) -> Request {
+    request::build(webhook, &occasion(&JobName::parse(name).unwrap()))
+}
+
+fn occasion(job_name: &JobName) -> Occasion<'_> {
     let job_id = JobId::new(0, [0; 10]);
-    let occasion = Occasion {
+    Occasion {
         job_id,
-        job_name: &JobName::parse(name).unwrap(),
+        job_name,
         execution_id: ExecutionId::scheduled(job_id, 0),
         scheduled_time: 0,
         trigger: Trigger::Schedule,
         attempt: 1,
-    };
-    request::build(webhook, &occasion)
+    }
 }
 
 /// A webhook that calls this URL, and asks for nothing else.

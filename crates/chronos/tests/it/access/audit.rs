@@ -57,6 +57,32 @@ async fn each_change_is_told_with_who_made_it_from_where_and_what_is_another() {
 }
 
 #[tokio::test]
+async fn what_is_done_with_secrets_is_told_without_their_values_and_admins_alone_may_do_it() {
+    let server = start().await;
+    let admin = token_of("admin");
+    let path = "/api/v1/secrets/a";
+    let secret = |host: &str| json!({"value": "s3cret-6", "hosts": [host]});
+    say(&server, Method::PUT, path, &admin, &secret("127.0.0.1")).await.ok(201);
+    say(&server, Method::PUT, path, &admin, &secret("127.0.0.1")).await.ok(200);
+    say(&server, Method::PUT, path, &admin, &secret("127.0.0.2")).await.ok(200);
+    for token in [token_of("editor"), token_of("viewer")] {
+        say(&server, Method::PUT, path, &token, &secret("*")).await.problem(403);
+        ask(&server, Method::GET, path, &token).await.problem(403);
+    }
+    assert_eq!(ask(&server, Method::DELETE, path, &admin).await.status, 204);
+    let page = audit(&server, "?what=secret").await;
+    assert_eq!(whats(&page), ["secret.delete", "secret.update", "secret.create"]);
+    let update = &page["entries"][1];
+    assert_eq!((&update["by"]["name"], &update["target"]), (&json!("the admin"), &json!("a")));
+    let changes = json!([
+        {"field": "value", "from": "[redacted]", "to": "[redacted]"},
+        {"field": "hosts", "from": ["127.0.0.1"], "to": ["127.0.0.2"]},
+    ]);
+    assert_eq!(update["changes"], changes);
+    assert!(!page.to_string().contains("s3cret"), "{page}");
+}
+
+#[tokio::test]
 async fn many_at_once_are_one_entry_with_counts() {
     let server = start().await;
     let batch = json!({"jobs": [job("a"), job("b"), job("c")]});

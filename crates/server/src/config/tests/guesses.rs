@@ -205,6 +205,7 @@ fn whatever_is_refused_is_named_with_its_key_its_value_and_what_was_expected() {
         "security.allowed_hosts",
         "security.trusted_proxies",
         "security.cors_origins",
+        "security.encryption_keys",
         "metrics.path",
         "logging.level",
         "logging.format",

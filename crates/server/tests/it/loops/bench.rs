@@ -12,6 +12,7 @@ use chronos_replica::{
     Activity, ComparePace, Dependencies, Lease, LogLimits, Metrics, Proposer, Replica, ReplicaConfig,
     StateChange, Store, View,
 };
+use chronos_seal::Keyring;
 use chronos_state::{
     Batch, Command, Effect, Fire, JobSeq, Machine, Outcome, Plan, PlanStep, PlannedRun, TriggerRun,
 };
@@ -151,6 +152,7 @@ impl Bench {
             store: store.clone(),
             proposer: proposer.clone(),
             client: Client::new(&client, chronos_webhook::Metrics::default(), env.clone()).expect("a client"),
+            keyring: Keyring::default(),
             lease: lease.clone(),
             env: env.clone(),
             metrics: dispatch::Metrics::new(&mut registry),
@@ -294,6 +296,7 @@ impl Bench {
             activity: self.activity.clone(),
             misfire_threshold: DurationMs::from_secs(60),
             metrics: self.metrics.clone(),
+            keyring: Keyring::default(),
             quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
     }

@@ -57,6 +57,11 @@ CREATE TABLE counters (
   name TEXT PRIMARY KEY, last INTEGER NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE data_keys (
+  id TEXT PRIMARY KEY, wrapped_by TEXT NOT NULL, sealed TEXT NOT NULL, created_at INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE denied_keys (
   id TEXT PRIMARY KEY, at INTEGER NOT NULL, denied_by TEXT, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -229,6 +234,26 @@ CREATE TABLE rollups (
   PRIMARY KEY (step, start)
 ) WITHOUT ROWID;
 
+CREATE TABLE secret_uses (
+  name TEXT NOT NULL, job INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (name, job)
+) WITHOUT ROWID;
+
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  hosts TEXT NOT NULL,
+  kind INTEGER,
+  id TEXT,
+  actor TEXT,
+  address TEXT,
+  note TEXT,
+  value TEXT NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
   key TEXT NOT NULL,
@@ -323,6 +348,8 @@ CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 CREATE INDEX pauses_at ON pauses (paused_at, job);
 
 CREATE INDEX pauses_until ON pauses (until, job) WHERE until IS NOT NULL;
+
+CREATE INDEX secret_uses_job ON secret_uses (job);
 
 CREATE INDEX sessions_expires_at ON sessions (expires_at, id);
 

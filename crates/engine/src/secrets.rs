@@ -1,0 +1,295 @@
+//! The use cases of named secrets, and whether what is written may name them.
+//!
+//! A secret is sealed here, before anything is proposed: what is in the log, in the state and in copies of it is sealed
+//! already. It is opened here to be compared with what is written, and for a test call.
+
+use chronos_seal::{Keyring, NewKey, Sealed};
+use chronos_state::{
+    Command, Outcome, PageLimits, PutSecret, Reader, Refusal, SecretRow, SecretUses, SecretWord, StateError,
+};
+use chronos_types::{
+    By, Invalid, MAX_SECRET_USES, SecretHosts, SecretName, SecretValues, Webhook, clip, not_for,
+};
+
+use crate::error::{ChangeError, NotFound, ReadError, Unavailable, WriteError};
+use crate::lookup;
+use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
+use crate::services::Services;
+
+/// So many of the jobs that name a secret are listed.
+const SHOWN: usize = 100;
+/// So often a change of a secret is tried anew where another change came first.
+const TRIES: usize = 16;
+
+/// Reads and changes secrets. A value goes in and never comes out.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    services: Services,
+}
+
+/// What a secret is to be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrittenSecret {
+    /// Its value.
+    pub value: String,
+    /// The hosts that it may go to.
+    pub hosts: SecretHosts,
+    /// Free text.
+    pub description: String,
+}
+
+/// A secret, and the jobs that name it.
+pub type UsedSecret = (SecretRow, SecretUses);
+
+impl Secrets {
+    /// The use cases, with what they work with.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    /// A secret, and the first of the jobs that name it.
+    ///
+    /// # Errors
+    /// There is no such secret, or it cannot be read as demanded.
+    pub async fn find(&self, name: &str, consistency: Consistency) -> Result<UsedSecret, ReadError> {
+        lookup::catch_up(&self.services, consistency).await?;
+        let wanted = name.to_owned();
+        let read = self.services.store.query(move |reader| reader.at_once(|reader| used(reader, &wanted)));
+        Ok(read.await?.ok_or_else(|| NotFound::Secret(name.to_owned()))?)
+    }
+
+    /// A page of the secrets, in the order of their names, each with how many jobs name it.
+    ///
+    /// # Errors
+    /// The page cannot be read as demanded.
+    pub async fn page<W: PageWriter<UsedSecret, String>>(
+        &self,
+        page: PageRequest<String>,
+        mut writer: W,
+    ) -> Result<W::Answer, ReadError> {
+        let PageRequest { after, limit, consistency, is_counted: _ } = page;
+        lookup::catch_up(&self.services, consistency).await?;
+        let read = self.services.store.query(move |reader| {
+            reader.at_once(|reader| {
+                let mut failed = None;
+                let take = |row: SecretRow| match reader.secret_uses(&row.name, 0) {
+                    Ok(uses) => writer.take((row, uses)),
+                    Err(error) => {
+                        failed = Some(error);
+                        false
+                    }
+                };
+                let next = reader.secrets(after.as_deref(), PageLimits::of(limit), take)?;
+                match failed {
+                    Some(error) => Err(error),
+                    None => Ok(writer.end(PageEnd::of(next))),
+                }
+            })
+        });
+        Ok(read.await?)
+    }
+
+    /// Creates a secret, or gives it another value or other hosts. What is as it was stays, to the byte. Answers with it,
+    /// and whether it is new.
+    ///
+    /// # Errors
+    /// There are as many as may be, what is on record cannot be opened by this node, or the write failed.
+    pub async fn put(
+        &self,
+        name: &SecretName,
+        by: &By,
+        written: &WrittenSecret,
+    ) -> Result<(UsedSecret, bool), WriteError> {
+        let services = &self.services;
+        for _ in 0..TRIES {
+            lookup::catch_up(services, Consistency::Linearizable).await?;
+            let stored = self.stored(name).await?;
+            if let Some(row) = stored.as_ref().filter(|row| self.is_same(row, written)) {
+                let uses = self.uses(&row.name).await?;
+                return Ok(((row.clone(), uses), false));
+            }
+            let WrittenSecret { value, hosts, description } = written;
+            let put = PutSecret {
+                name: name.to_string(),
+                from_version: stored.as_ref().map(|row| row.version),
+                description: description.clone(),
+                hosts: hosts.as_slice().to_vec(),
+                value: self.seal(name, value, by).await?,
+            };
+            let word = SecretWord::Put(Box::new(put));
+            match self.propose(by, word).await? {
+                Outcome::Done => {
+                    let wanted = name.to_string();
+                    let read = services.store.recall(move |reader| used(reader, &wanted)).await;
+                    // Somebody may have deleted it since.
+                    let found = read?.ok_or_else(|| NotFound::Secret(name.to_string()))?;
+                    return Ok((found, stored.is_none()));
+                }
+                Outcome::Refused {
+                    refusal: Refusal::VersionMismatch { .. } | Refusal::NoSuchSecret { .. },
+                } => {}
+                other => return Err(WriteError::of(other)),
+            }
+        }
+        let why = "the secret was changed by others each time this change was tried; nothing was changed";
+        Err(Unavailable::Busy(why.to_owned()).into())
+    }
+
+    /// Deletes a secret that no job names.
+    ///
+    /// # Errors
+    /// There is no such secret, jobs name it, or the write failed.
+    pub async fn delete(&self, name: &str, by: &By) -> Result<(), WriteError> {
+        match self.propose(by, SecretWord::Delete { name: name.to_owned() }).await? {
+            Outcome::Done => Ok(()),
+            Outcome::Refused { refusal: Refusal::NoSuchSecret { name } } => {
+                Err(NotFound::Secret(name).into())
+            }
+            other => Err(WriteError::of(other)),
+        }
+    }
+
+    /// The secrets that a webhook names, for a test call.
+    ///
+    /// # Errors
+    /// One is not there, cannot be opened, or may not go to the webhook's host.
+    pub async fn values(&self, webhook: &Webhook) -> Result<SecretValues, ChangeError> {
+        check(&self.services, webhook, "webhook.").await?;
+        let (names, keyring) = (webhook.secrets(), self.services.keyring.clone());
+        let mut values = SecretValues::default();
+        for name in names {
+            let Some(row) = self.stored(&name).await.map_err(WriteError::from)? else { continue };
+            let SecretRow { name, hosts, value, key, .. } = row;
+            keyring
+                .open_into(&mut values, &name, hosts, &value, key.as_ref())
+                .map_err(|why| Invalid::one("webhook", why))?;
+        }
+        Ok(values)
+    }
+
+    async fn stored(&self, name: &SecretName) -> Result<Option<SecretRow>, ReadError> {
+        let wanted = name.to_string();
+        Ok(self.services.store.query(move |reader| reader.secret(&wanted)).await?)
+    }
+
+    async fn uses(&self, name: &str) -> Result<SecretUses, ReadError> {
+        let wanted = name.to_owned();
+        Ok(self.services.store.query(move |reader| reader.secret_uses(&wanted, SHOWN)).await?)
+    }
+
+    /// Whether a secret is as it is to be. One that is in the clear, and would be sealed by now, is not.
+    fn is_same(&self, row: &SecretRow, written: &WrittenSecret) -> bool {
+        let WrittenSecret { value, hosts, description } = written;
+        let Services { keyring, .. } = &self.services;
+        let opened = || keyring.open_secret(&row.name, &row.value, row.key.as_ref());
+        row.description == *description
+            && row.hosts == hosts.as_slice()
+            && row.value.key().is_some() == keyring.first().is_some()
+            && opened().is_ok_and(|opened| *opened == *value)
+    }
+
+    /// Seals a value with the data key of the first encryption key, which is made where there is none yet.
+    async fn seal(&self, name: &SecretName, value: &str, by: &By) -> Result<Sealed, WriteError> {
+        let Services { env, store, keyring, .. } = &self.services;
+        let Some(first) = keyring.first() else {
+            tracing::warn!(
+                secret = name.as_str(),
+                "security.encryption_keys is not set: the secret is kept in the clear in the log, the state, copies and \
+                 backups, for whoever can read them"
+            );
+            return Ok(Keyring::in_the_clear(value));
+        };
+        let find = move |reader: &Reader| reader.data_key_of(&first.to_string());
+        let mut key = store.query(find).await.map_err(ReadError::from)?;
+        if key.is_none() {
+            let new = NewKey { id: env.random_bytes(), bytes: env.random_bytes(), nonce: env.random_bytes() };
+            if let Some(new) = keyring.data_key(new) {
+                match self.propose(by, SecretWord::Key(new)).await? {
+                    Outcome::Done => {}
+                    other => return Err(WriteError::of(other)),
+                }
+            }
+            // Another node may have been faster: then it is that node's.
+            key = store.recall(find).await?;
+        }
+        let unopened = |why: String| WriteError::from(Unavailable::NoCluster(why));
+        let key = key.ok_or_else(|| unopened(format!("the data key of {first} is not on record yet")))?;
+        let sealed = keyring.seal_secret(name.as_str(), value, &key, env.random_bytes());
+        sealed.map_err(|error| unopened(format!("the data key {} cannot be opened: {error}", key.id)))
+    }
+
+    async fn propose(&self, by: &By, word: SecretWord) -> Result<Outcome, WriteError> {
+        let proposal = self.services.proposal(by, None, Command::Secret(word))?;
+        Ok(self.services.proposer.propose(proposal).await?)
+    }
+}
+
+fn used(reader: &Reader, name: &str) -> Result<Option<UsedSecret>, StateError> {
+    let Some(row) = reader.secret(name)? else { return Ok(None) };
+    let uses = reader.secret_uses(name, SHOWN)?;
+    Ok(Some((row, uses)))
+}
+
+/// Checks that each secret that a webhook names is there, and may go to its host. A field is named with `prefix` before
+/// it. One that this node does not know may have been made through another node: so it is looked for once more, with all
+/// that was acknowledged.
+///
+/// # Errors
+/// The fields that name others.
+pub(crate) async fn check(
+    services: &Services,
+    webhook: &Webhook,
+    prefix: &'static str,
+) -> Result<(), ChangeError> {
+    if webhook.secret_uses().next().is_none() {
+        return Ok(());
+    }
+    let look = || {
+        let webhook = webhook.clone();
+        services.store.query(move |reader| check_in(reader, &webhook, prefix))
+    };
+    if look().await.map_err(ReadError::from)?.is_ok() {
+        return Ok(());
+    }
+    lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
+    Ok(look().await.map_err(ReadError::from)??)
+}
+
+/// The same, as the state is that is read.
+pub(crate) fn check_in(
+    reader: &Reader,
+    webhook: &Webhook,
+    prefix: &str,
+) -> Result<Result<(), Invalid>, StateError> {
+    let (fields, host) = (webhook.secret_fields(), webhook.url.host());
+    let mut invalid = Invalid::default();
+    if fields.len() > MAX_SECRET_USES {
+        let say = format!("names secrets {} times; expected at most {MAX_SECRET_USES}", fields.len());
+        return Ok(Err(Invalid::one(prefix.trim_end_matches('.'), say)));
+    }
+    for (field, name) in fields {
+        let say = match reader.secret(name)? {
+            None => format!(
+                "there is no secret {:?}; expected one that is there (PUT /api/v1/secrets/{{name}} makes it)",
+                clip(name)
+            ),
+            Some(SecretRow { hosts, .. }) => {
+                let hosts = SecretHosts::unchecked(hosts);
+                if hosts.allow(host) {
+                    continue;
+                }
+                format!("{}; expected one of these hosts in the URL", not_for(name, host, &hosts))
+            }
+        };
+        invalid.add(format!("{prefix}{field}"), say);
+    }
+    Ok(invalid.into_result())
+}
+
+/// Nothing of the value is shown.
+impl std::fmt::Debug for WrittenSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WrittenSecret").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,294 @@
+//! Takes secrets out of what a target echoes, before anything of it is recorded or shown.
+//!
+//! A secret is found as it is, and as others write it: percent-encoded, with the escapes of JSON, with the references of
+//! HTML, and in base64, wherever it begins among the bytes that were encoded. A secret of less than eight bytes is left:
+//! it stands in many a text by chance. Where a text was cut, what is left of a secret is found from eight characters on.
+//! One that a target compresses, encrypts or writes backwards is not found.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use chronos_types::{REDACTED, SecretValues, Webhook};
+
+/// A shorter secret is left where it is.
+const SHORTEST: usize = 8;
+/// So many bytes at most a byte of a secret takes in a text: `&#1114111;`.
+const WIDEST: usize = 10;
+/// What stands at the end of a text that was cut.
+const CUT: char = '…';
+/// The references of HTML that have names.
+const NAMED: [(&str, char); 5] =
+    [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&apos;", '\'')];
+
+/// Finds secrets in texts.
+#[derive(Clone, Default)]
+pub(crate) struct Scrub {
+    needles: Vec<Needle>,
+    /// The bytes of the longest secret.
+    longest: usize,
+}
+
+/// What is looked for.
+#[derive(Clone, PartialEq, Eq)]
+struct Needle {
+    text: Vec<char>,
+    /// It is base64, which is written with two alphabets.
+    is_base64: bool,
+}
+
+impl Scrub {
+    /// Finds what a request is made with: named secrets, and the credentials that stand in the webhook.
+    pub(crate) fn of(webhook: &Webhook, secrets: &SecretValues) -> Self {
+        let mut scrub = Self::default();
+        secrets.values().for_each(|value| scrub.add(value));
+        // What only names a secret is shown.
+        let own = webhook
+            .credentials()
+            .filter(|text| chronos_types::secrets_in(text).is_ok_and(|all| all.is_empty()));
+        own.for_each(|value| scrub.add(value));
+        // The longest first: where one is a part of another, all of that goes.
+        scrub.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
+        scrub
+    }
+
+    fn add(&mut self, value: &str) {
+        if value.len() < SHORTEST {
+            return;
+        }
+        self.longest = self.longest.max(value.len());
+        self.look_for(value, false);
+        for before in 0..3 {
+            self.look_for(&in_base64(value, before), true);
+        }
+    }
+
+    fn look_for(&mut self, text: &str, is_base64: bool) {
+        let needle = Needle { text: text.chars().collect(), is_base64 };
+        if !self.needles.contains(&needle) {
+            self.needles.push(needle);
+        }
+    }
+
+    /// How much of a text has to be there behind the place where it is cut, so that no part of a secret is left before.
+    pub(crate) fn margin(&self) -> usize {
+        self.longest * WIDEST
+    }
+
+    /// A text without secrets.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.needles.is_empty() || text.len() < SHORTEST {
+            return Cow::Borrowed(text);
+        }
+        let (mut out, mut done, mut at) = (String::new(), 0, 0);
+        while let Some(first) = text[at..].chars().next() {
+            match self.needles.iter().find_map(|needle| needle.end(text, at)) {
+                Some(end) => {
+                    out.push_str(&text[done..at]);
+                    out.push_str(REDACTED);
+                    (done, at) = (end, end);
+                }
+                None => at += first.len_utf8(),
+            }
+        }
+        if done == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(&text[done..]);
+        Cow::Owned(out)
+    }
+}
+
+impl Needle {
+    /// Where it ends, if it begins at a place of a text.
+    fn end(&self, text: &str, at: usize) -> Option<usize> {
+        // A `%` of the secret may stand there as it is or encoded. Whoever writes it does one or the other.
+        self.end_by(text, at, false).or_else(|| self.end_by(text, at, true))
+    }
+
+    fn end_by(&self, text: &str, mut at: usize, is_encoded: bool) -> Option<usize> {
+        for (matched, wanted) in self.text.iter().enumerate() {
+            let rest = &text[at..];
+            if matched >= SHORTEST && (rest.is_empty() || rest.starts_with(CUT)) {
+                return Some(at);
+            }
+            let plain = || self.plain(rest, *wanted);
+            let length = match is_encoded {
+                true => encoded(rest, *wanted).or_else(plain),
+                false => plain().or_else(|| encoded(rest, *wanted)),
+            };
+            at += length?;
+        }
+        Some(at)
+    }
+
+    /// The bytes of a character that stands there as it is.
+    fn plain(&self, rest: &str, wanted: char) -> Option<usize> {
+        let found = rest.chars().next()?;
+        let is_same = found == wanted || self.is_base64 && matches!((wanted, found), ('+', '-') | ('/', '_'));
+        is_same.then(|| found.len_utf8())
+    }
+}
+
+/// The bytes of a character that stands there in one of the forms that others write it in.
+fn encoded(rest: &str, wanted: char) -> Option<usize> {
+    match *rest.as_bytes().first()? {
+        b'+' => (wanted == ' ').then_some(1),
+        b'%' => percent(rest, wanted),
+        b'\\' => escaped(rest, wanted),
+        b'&' => referred(rest, wanted),
+        _ => None,
+    }
+}
+
+fn percent(rest: &str, wanted: char) -> Option<usize> {
+    let mut bytes = [0; 4];
+    let bytes = wanted.encode_utf8(&mut bytes).as_bytes();
+    for (place, byte) in bytes.iter().enumerate() {
+        let written = rest.get(3 * place..3 * place + 3)?.strip_prefix('%')?;
+        if hex(written)? != u32::from(*byte) {
+            return None;
+        }
+    }
+    Some(3 * bytes.len())
+}
+
+/// RFC 8259, section 7.
+fn escaped(rest: &str, wanted: char) -> Option<usize> {
+    let meant = match *rest.as_bytes().get(1)? {
+        b'u' => {
+            let first = hex(rest.get(2..6)?)?;
+            if !(0xd800..0xdc00).contains(&first) {
+                return (char::from_u32(first)? == wanted).then_some(6);
+            }
+            let second = hex(rest.get(6..12)?.strip_prefix("\\u")?)?.checked_sub(0xdc00)?;
+            let both = 0x1_0000 + ((first - 0xd800) << 10) + second;
+            return (char::from_u32(both)? == wanted).then_some(12);
+        }
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        other @ (b'"' | b'\\' | b'/') => char::from(other),
+        _ => return None,
+    };
+    (meant == wanted).then_some(2)
+}
+
+fn referred(rest: &str, wanted: char) -> Option<usize> {
+    if let Some((name, meant)) = NAMED.iter().find(|(name, _)| rest.starts_with(name)) {
+        return (*meant == wanted).then_some(name.len());
+    }
+    let end = rest.bytes().take(12).position(|b| b == b';')?;
+    let number = rest.get(2..end).filter(|_| rest.starts_with("&#"))?;
+    let number = match number.strip_prefix(['x', 'X']) {
+        Some(digits) => hex(digits)?,
+        None => number.parse().ok()?,
+    };
+    (char::from_u32(number)? == wanted).then_some(end + 1)
+}
+
+/// A number in hexadecimal digits alone.
+fn hex(text: &str) -> Option<u32> {
+    text.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// The characters of base64 that a text alone decides, where so many bytes stand before it in its group of three.
+fn in_base64(text: &str, before: usize) -> String {
+    let bytes = [&[0; 2][..before], text.as_bytes()].concat();
+    let encoded = BASE64.encode(&bytes);
+    // Six bits a character: those that share a byte with what stands before or behind are left out.
+    let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    encoded[from..to].to_owned()
+}
+
+/// Secrets are never shown.
+impl std::fmt::Debug for Scrub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scrub({})", self.needles.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrub(values: &[&str]) -> Scrub {
+        let mut scrub = Scrub::default();
+        values.iter().for_each(|value| scrub.add(value));
+        scrub.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
+        scrub
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_written() {
+        let secret = "pä/ss +&\"<'\\%41\n🦀";
+        let scrub = scrub(&[secret]);
+        let percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query = "p%C3%A4%2Fss+%2B%26%22%3C%27%5C%2541%0A%F0%9F%A6%80";
+        let json = serde_json(secret);
+        let ascii = "p\\u00e4\\/ss +&\\\"<'\\\\%41\\n\\ud83e\\udd80";
+        let html = "pä/ss +&amp;&quot;&lt;&#39;\\%41\n🦀";
+        let numbers: String = secret.chars().map(|c| format!("&#x{:X};", c as u32)).collect();
+        for written in [secret, &percent, query, &json, ascii, html, &numbers] {
+            let text = format!("<{written}>");
+            assert_eq!(scrub.text(&text), "<[redacted]>", "{text}");
+        }
+    }
+
+    /// A text as it stands in a string of JSON.
+    fn serde_json(text: &str) -> String {
+        text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    }
+
+    #[test]
+    fn a_secret_in_base64_is_found_wherever_it_begins() {
+        let secret = "correct>?horse~~battery";
+        let scrub = scrub(&[secret]);
+        for before in ["", "u", "us", "usr", "user:"] {
+            for behind in ["", "x", "xy", ":more"] {
+                let text = format!("{before}{secret}{behind}");
+                let standard = BASE64.encode(&text);
+                let url = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&text);
+                for written in [standard.replace('/', "%2F"), standard, url] {
+                    let shown = scrub.text(&written).into_owned();
+                    assert!(shown.contains(REDACTED), "{text}: {shown}");
+                    assert!(shown.len() <= REDACTED.len() + 20, "{text}: {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        let found = scrub(&["hunter2", "correct horse"]);
+        for text in ["", "hunter2", "correct horsf", "a longer text without any", "%", "\\u", "&#;"] {
+            assert_eq!(found.text(text), text);
+        }
+        assert_eq!(Scrub::default().text("correct horse"), "correct horse");
+        assert_eq!(Scrub::default().margin(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_where_a_text_was_cut_goes_too() {
+        let found = scrub(&["correct horse"]);
+        assert_eq!(found.text("a correct%20hors"), "a [redacted]");
+        assert_eq!(found.text("\"correct h…\""), "\"[redacted]…\"");
+        assert_eq!(found.text("correct"), "correct");
+    }
+
+    #[test]
+    fn of_secrets_in_each_other_the_longest_goes() {
+        let found = scrub(&["password", "my-password-1"]);
+        assert_eq!(found.text("a my-password-1 b password"), "a [redacted] b [redacted]");
+    }
+
+    #[test]
+    fn a_percent_of_a_secret_may_be_written_as_it_is() {
+        let found = scrub(&["abc%2Fdef"]);
+        for text in ["abc%2Fdef", "abc%252Fdef"] {
+            assert_eq!(found.text(text), "[redacted]");
+        }
+    }
+}
