@@ -1,7 +1,7 @@
 //! Executions as clients read them.
 
 use chronos_types::request::{self, Occasion};
-use chronos_types::{self as domain, format_rfc3339};
+use chronos_types::{self as domain, format_rfc3339, redacted_url};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -286,6 +286,7 @@ impl From<request::Request> for WebhookRequest {
     /// A request whose credentials are redacted already.
     fn from(shown: request::Request) -> Self {
         let request::Request { method, url, headers, body } = shown;
+        let url = redacted_url(&url).into_owned();
         Self { url, method: method.as_str().to_owned(), headers: TextMap(headers), body }
     }
 }

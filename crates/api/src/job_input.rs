@@ -180,10 +180,12 @@ fn window(fields: &Fields<'_>, invalid: &mut Invalid) -> Window {
 fn webhook(value: &Value, stored: Secrets<'_>, invalid: &mut Invalid) -> Option<domain::Webhook> {
     let mut webhook = webhook_input::parse(value, "webhook", invalid)?;
     if let Err(field) = webhook.restore_secrets(stored) {
-        invalid.add(
-            field,
-            "is \"[redacted]\", and no secret is stored here to keep; expected the secret itself",
-        );
+        let why = if stored.is_moved(&webhook.url) {
+            "the URL moves to another origin, where none of the stored secrets goes"
+        } else {
+            "no secret is stored here to keep"
+        };
+        invalid.add(field, format!("is \"[redacted]\", and {why}; expected the secret itself"));
     } else if let Some(Err((field, message))) = webhook.auth.as_ref().map(Auth::check) {
         // What was given was good, and is not with the secret that was kept.
         invalid.add(format!("webhook.auth.{field}"), message);

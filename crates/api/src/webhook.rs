@@ -103,7 +103,7 @@ impl From<&domain::Webhook> for Webhook {
             (name.to_owned(), if is_shown { value } else { REDACTED }.to_owned())
         };
         Self {
-            url: url.source().to_owned(),
+            url: url.shown().into_owned(),
             method: method.map(|method| method.as_str().to_owned()),
             headers: TextMap(headers.iter().map(show).collect()),
             body: body.as_ref().map(|body| body.source().to_owned()),

@@ -7,7 +7,7 @@ use axum::routing::{self, MethodRouter};
 use chronos_api::{Job, JobInput};
 use chronos_engine::Schedules;
 use chronos_state::JobRow;
-use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, clip};
+use chronos_types::{FieldError, Invalid, JobSpec, Millis, Secrets, TargetUrl, clip};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -200,7 +200,8 @@ pub(crate) fn written_over(
         Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &check),
         Err(bad) => {
             let (headers, auth) = bad.secrets();
-            let secrets = Secrets { headers: headers.as_ref(), auth: auth.as_ref() };
+            let url = TargetUrl::parse(&bad.form.webhook.url).ok();
+            let secrets = Secrets { headers: headers.as_ref(), auth: auth.as_ref(), url: url.as_ref() };
             JobInput::parse_with(value, secrets, &check)
         }
     }

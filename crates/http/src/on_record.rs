@@ -9,7 +9,9 @@ use chronos_state::{
     self as state, BadSpec, ExecutionRow, JobRow, ReadSpec, StoredRetry, StoredSpec, StoredWebhook,
     VersionRow,
 };
-use chronos_types::{self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3339, is_credential_header};
+use chronos_types::{
+    self as domain, DurationMs, REDACTED, TargetUrl, format_rfc3339, is_credential_header, redacted_url,
+};
 
 use crate::stats;
 
@@ -132,7 +134,7 @@ fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
     // One that is refused for its user info has a password in it.
     let is_shown = TargetUrl::parse(url).is_ok() || !url.contains('@');
     Webhook {
-        url: if is_shown { url.to_string() } else { REDACTED.to_owned() },
+        url: if is_shown { redacted_url(url).into_owned() } else { REDACTED.to_owned() },
         method: method.as_ref().map(ToString::to_string),
         headers: TextMap(shown.collect()),
         body: body.as_ref().map(ToString::to_string),

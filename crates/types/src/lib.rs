@@ -59,7 +59,7 @@ pub use secret::{
 };
 pub use secret_hosts::{MAX_SECRET_HOSTS, SecretHosts};
 pub use set::{ApplyId, SetName, WordError};
-pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError};
+pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError, redacted_url};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use text::control_character;
 pub use time::{LAST_INSTANT, Millis, TimeError, format_rfc3339, parse_rfc3339};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{REDACTED, SecretValues, clip, secrets_in};
+use crate::{REDACTED, SecretValues, clip, is_credential_header, is_secret_reference, secrets_in};
 
 /// Longest URL, in characters: what common clients and proxies take.
 pub const MAX_URL_CHARS: usize = 2_083;
@@ -110,6 +110,46 @@ impl TargetUrl {
         &self.normal[..self.authority_end]
     }
 
+    /// As it is shown: as the user wrote it, but for the credentials in its query.
+    #[must_use]
+    pub fn shown(&self) -> Cow<'_, str> {
+        redacted_url(&self.source)
+    }
+
+    /// The credentials in its query, decoded.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<String> {
+        let query = split(&self.normal[self.authority_end..]).1;
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.filter(|(name, _)| is_credential_header(name)).map(|(_, value)| value.into_owned()).collect()
+    }
+
+    /// Puts the stored credentials back in place of each [`REDACTED`] in the query: the first stands for the first of its
+    /// name, and so on.
+    ///
+    /// # Errors
+    /// There is none for one of them.
+    pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), ()> {
+        let Some((front, query)) = self.source.split_once('?') else { return Ok(()) };
+        let asks = |pair: &str| credential(pair).is_some_and(|(_, value)| is_redacted(value));
+        if !query.split('&').any(asks) {
+            return Ok(());
+        }
+        let mut kept: Vec<_> = stored.into_iter().flat_map(|stored| pairs(&stored.source)).collect();
+        let mut restored = Vec::new();
+        for pair in query.split('&') {
+            let Some((name, _)) = credential(pair).filter(|(_, value)| is_redacted(value)) else {
+                restored.push(pair);
+                continue;
+            };
+            let place = kept.iter().position(|pair| credential(pair).is_some_and(|(kept, _)| kept == name));
+            restored.push(kept.remove(place.ok_or(())?));
+        }
+        let text = format!("{front}?{}", restored.join("&"));
+        *self = Self::parse(&text).map_err(|_| ())?;
+        Ok(())
+    }
+
     /// The names of the secrets that it has in its path and its query, each as often as it stands there.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let (path, query) = split(&self.normal[self.authority_end..]);
@@ -145,6 +185,37 @@ impl TargetUrl {
     pub fn host(&self) -> &str {
         &self.normal[self.host_at.0..self.host_at.1]
     }
+}
+
+/// A URL without the credentials in its query: the values of parameters whose names are those of some. What only names a
+/// secret is none.
+#[must_use]
+pub fn redacted_url(url: &str) -> Cow<'_, str> {
+    let Some((front, query)) = url.split_once('?') else { return Cow::Borrowed(url) };
+    if !query.split('&').any(|pair| credential(pair).is_some()) {
+        return Cow::Borrowed(url);
+    }
+    let shown = query.split('&').map(|pair| match credential(pair) {
+        Some((name, _)) => Cow::Owned(format!("{name}={REDACTED}")),
+        None => Cow::Borrowed(pair),
+    });
+    Cow::Owned(format!("{front}?{}", shown.collect::<Vec<_>>().join("&")))
+}
+
+/// The name and the value of a parameter that is a credential, as they are written.
+fn credential(pair: &str) -> Option<(&str, &str)> {
+    let (name, value) = pair.split_once('=')?;
+    let is_one = || url::form_urlencoded::parse(name.as_bytes()).any(|(name, _)| is_credential_header(&name));
+    (!value.is_empty() && !is_secret_reference(value) && is_one()).then_some((name, value))
+}
+
+fn is_redacted(value: &str) -> bool {
+    value == REDACTED || value.eq_ignore_ascii_case("%5Bredacted%5D")
+}
+
+/// The parameters of a URL, as they are written.
+fn pairs(url: &str) -> impl Iterator<Item = &str> {
+    url.split_once('?').into_iter().flat_map(|(_, query)| query.split('&'))
 }
 
 /// The path, and the query behind the question mark.
@@ -198,7 +269,7 @@ fn is_dns_name(name: &str) -> bool {
 
 impl fmt::Debug for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.source, f)
+        fmt::Debug::fmt(&*self.shown(), f)
     }
 }
 
@@ -287,6 +358,35 @@ mod tests {
         ] {
             let error = TargetUrl::parse(bad).expect_err(bad).to_string();
             assert!(error.contains(say), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_the_query_are_not_shown_and_come_back() {
+        for (text, shown) in [
+            ("https://h/?a=b", "https://h/?a=b"),
+            ("https://h/?a=b&api_key=k1&x=", "https://h/?a=b&api_key=[redacted]&x="),
+            ("https://h/?Access%2DToken=t&token=u", "https://h/?Access%2DToken=[redacted]&token=[redacted]"),
+            ("https://h/?token={{secret.a}}&token=", "https://h/?token={{secret.a}}&token="),
+            ("https://h/?token", "https://h/?token"),
+        ] {
+            let url = TargetUrl::parse(text).expect(text);
+            assert_eq!(url.shown(), shown);
+            let mut back = TargetUrl::parse(shown).expect(shown);
+            back.restore(Some(&url)).expect(text);
+            assert_eq!(back, url);
+        }
+        let stored = TargetUrl::parse("https://h/?token=one&token=two").expect("a URL");
+        assert_eq!(stored.credentials(), ["one", "two"]);
+        for (text, restored) in [
+            ("https://h/x?token=%5bredacted%5D&token=new", Some("https://h/x?token=one&token=new")),
+            ("https://h/?token=[redacted]&token=[redacted]&token=[redacted]", None),
+            ("https://h/?api_key=[redacted]", None),
+            ("https://h/?a=[redacted]", Some("https://h/?a=[redacted]")),
+        ] {
+            let mut url = TargetUrl::parse(text).expect(text);
+            let outcome = url.restore(Some(&stored));
+            assert_eq!(outcome.is_ok().then_some(url.source()), restored, "{text}");
         }
     }
 }

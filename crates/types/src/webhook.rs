@@ -85,13 +85,18 @@ impl Webhook {
         fields
     }
 
-    /// The credentials that stand in it: those of `auth`, and the values of headers that carry some, also without the
-    /// word that stands before them (`Bearer`).
+    /// The credentials that stand in it: those of `auth`, the values of headers that carry some, also without the word
+    /// that stands before them (`Bearer`), and each of a cookie. Those in the URL are told by [`TargetUrl::credentials`].
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let headers = self.headers.iter().filter(|(name, _)| is_credential_header(name));
-        let headers =
-            headers.flat_map(|(_, value)| [Some(value), value.split_once(' ').map(|(_, rest)| rest)]);
-        headers.flatten().chain(self.auth.as_ref().map(Auth::credential))
+        let headers = headers.flat_map(|(name, value)| {
+            let behind_word = value.split_once(' ').map(|(_, rest)| rest);
+            let is_cookie = name.eq_ignore_ascii_case("cookie");
+            let cookies = is_cookie.then(|| value.split(';')).into_iter().flatten();
+            let cookies = cookies.filter_map(|pair| pair.split_once('=').map(|(_, value)| value.trim()));
+            std::iter::once(value).chain(behind_word).chain(cookies)
+        });
+        headers.chain(self.auth.as_ref().map(Auth::credential))
     }
 
     fn bytes_beside_body(&self) -> usize {
@@ -110,11 +115,14 @@ impl Webhook {
         }
     }
 
-    /// Puts the stored secrets back in place of each `"[redacted]"` that a user has sent.
+    /// Puts the stored secrets back in place of each `"[redacted]"` that a user has sent. None of them comes back where
+    /// the URL moves to another origin: whoever may write a job could have it sent to themselves.
     ///
     /// # Errors
     /// The path of a redacted value for which there is no secret among the `stored`.
     pub fn restore_secrets(&mut self, stored: Secrets<'_>) -> Result<(), String> {
+        let stored = if stored.is_moved(&self.url) { Secrets::default() } else { stored };
+        self.url.restore(stored.url).map_err(|()| "webhook.url".to_owned())?;
         self.headers.restore(stored.headers).map_err(|name| format!("webhook.headers.{name}"))?;
         match &mut self.auth {
             Some(new) => new.restore(stored.auth).map_err(|field| format!("webhook.auth.{field}")),
@@ -130,11 +138,22 @@ pub struct Secrets<'a> {
     pub headers: Option<&'a Headers>,
     /// Its credentials.
     pub auth: Option<&'a Auth>,
+    /// Its URL, where that can be read.
+    pub url: Option<&'a TargetUrl>,
+}
+
+impl Secrets<'_> {
+    /// Whether they are those of another origin than a URL has.
+    #[must_use]
+    pub fn is_moved(&self, to: &TargetUrl) -> bool {
+        self.url.is_some_and(|url| url.origin() != to.origin())
+    }
 }
 
 impl<'a> From<&'a Webhook> for Secrets<'a> {
     fn from(webhook: &'a Webhook) -> Self {
-        Self { headers: Some(&webhook.headers), auth: webhook.auth.as_ref() }
+        let Webhook { headers, auth, url, .. } = webhook;
+        Self { headers: Some(headers), auth: auth.as_ref(), url: Some(url) }
     }
 }
 

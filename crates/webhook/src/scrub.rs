@@ -47,6 +47,7 @@ impl Scrub {
             .credentials()
             .filter(|text| chronos_types::secrets_in(text).is_ok_and(|all| all.is_empty()));
         own.for_each(|value| scrub.add(value));
+        webhook.url.credentials().iter().for_each(|value| scrub.add(value));
         // The longest first: where one is a part of another, all of that goes.
         scrub.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
         scrub

@@ -20,14 +20,14 @@ fn a_patch_changes_what_it_names_and_keeps_the_rest() {
 
     let same = patched(&input, &json!({})).expect("nothing");
     assert_eq!(same, spec);
-    let patch = json!({"enabled": false, "timeout": null, "tags": {"a": null, "c": "3"}, "webhook": {"url": "http://i/"}});
+    let patch = json!({"enabled": false, "timeout": null, "tags": {"a": null, "c": "3"}, "webhook": {"url": "http://h/i"}});
     let changed = patched(&input, &patch).expect("good");
     assert_eq!(
         (changed.enabled, changed.timeout, changed.webhook.auth),
         (false, None, spec.webhook.auth.clone())
     );
     assert_eq!(changed.tags.as_map().keys().collect::<Vec<_>>(), ["b", "c"]);
-    assert_eq!(changed.webhook.url.as_str(), "http://i/");
+    assert_eq!(changed.webhook.url.as_str(), "http://h/i");
 
     let basic = json!({"webhook": {"auth": {"type": "basic", "username": "u", "password": "p"}}});
     assert_ne!(patched(&input, &basic).expect("another type").webhook.auth, spec.webhook.auth);
@@ -36,6 +36,8 @@ fn a_patch_changes_what_it_names_and_keeps_the_rest() {
         (json!({"nope": null}), "nope"),
         (json!({"name": null}), "name"),
         (json!({"webhook": {"timeout": 1}}), "webhook.timeout"),
+        // No secret moves to another origin.
+        (json!({"webhook": {"url": "http://i/"}}), "webhook.auth.token"),
         (json!([]), ""),
     ] {
         assert_eq!(patched(&input, &patch).expect_err("bad").fields()[0].field, field);

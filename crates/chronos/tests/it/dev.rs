@@ -126,8 +126,8 @@ async fn another_start_of_dev_corrects_the_port_of_its_receiver_and_nothing_else
     let mut dev = Dev::start(directory.path(), &[]);
     dev.says(&["Ctrl-C stops"]).await;
     let api = dev.plain_api();
-    let auth = json!({"type": "bearer", "token": "mine"});
-    api.patch("/jobs/hello", &json!({"description": "mine", "webhook": {"auth": auth}})).await.ok(200);
+    let headers = json!({"X-Mine": "mine"});
+    api.patch("/jobs/hello", &json!({"description": "mine", "webhook": {"headers": headers}})).await.ok(200);
     let elsewhere = json!({"webhook": {"url": receiver.url("/mine")}});
     api.patch("/jobs/flaky", &elsewhere).await.ok(200);
     dev.child.kill().await.unwrap();
@@ -136,14 +136,16 @@ async fn another_start_of_dev_corrects_the_port_of_its_receiver_and_nothing_else
     dev.says(&["/hello", "attempt", "200"]).await;
     let api = dev.plain_api();
     let hello = api.get("/jobs/hello").await.ok(200);
-    assert_eq!(
-        (&hello["description"], &hello["webhook"]["auth"]["type"]),
-        (&json!("mine"), &json!("bearer"))
-    );
+    assert_eq!((&hello["description"], &hello["webhook"]["headers"]), (&json!("mine"), &headers));
     assert_eq!(api.get("/jobs/flaky").await.ok(200)["webhook"]["url"], elsewhere["webhook"]["url"]);
-    // The secret is still the one that was stored.
-    api.patch("/jobs/hello", &json!({"webhook": {"url": receiver.url("/hello")}})).await.ok(200);
-    assert_eq!(receiver.next("/hello").await.sent("Authorization"), "Bearer mine");
+    // With a secret in it, it stays where it is, for secrets do not move to another port.
+    let auth = json!({"type": "bearer", "token": "mine"});
+    api.patch("/jobs/hello", &json!({"webhook": {"auth": auth}})).await.ok(200);
+    dev.child.kill().await.unwrap();
+    let mut dev = Dev::start(directory.path(), &[]);
+    dev.says(&["job hello has a secret", "of an earlier start"]).await;
+    dev.says(&["Ctrl-C stops"]).await;
+    assert_eq!(dev.plain_api().get("/jobs/hello").await.ok(200)["webhook"]["url"], hello["webhook"]["url"]);
 }
 
 #[tokio::test]

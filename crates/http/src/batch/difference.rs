@@ -60,6 +60,10 @@ impl Difference {
         if before.auth != next.auth && !is_told {
             self.add("webhook.auth", redacted(), redacted());
         }
+        let is_told = self.changes.iter().any(|change| change.field == "webhook.url");
+        if before.url != next.url && !is_told {
+            self.add("webhook.url", redacted(), redacted());
+        }
         for (name, value) in next.headers.iter() {
             let field = format!("webhook.headers.{name}");
             let was = before.headers.iter().find(|(before, _)| *before == name);

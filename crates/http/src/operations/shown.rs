@@ -4,7 +4,7 @@ use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
 use chronos_state::{
     BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, Targets,
 };
-use chronos_types::{DurationMs, format_rfc3339};
+use chronos_types::{DurationMs, format_rfc3339, redacted_url};
 use serde_json::Value;
 
 use crate::code::Code;
@@ -115,6 +115,9 @@ fn without_secrets(text: &str) -> Value {
         if let Some(part) = patch.pointer_mut(path) {
             redact(part);
         }
+    }
+    if let Some(Value::String(url)) = patch.pointer_mut("/webhook/url") {
+        *url = redacted_url(url).into_owned();
     }
     patch
 }

@@ -121,3 +121,46 @@ async fn redacted_where_nothing_is_stored_is_refused() {
     let job = manual("new", json!({"url": "http://127.0.0.1/", "headers": headers}));
     assert_eq!(server.post("/jobs", &job).await.bad_fields(), ["webhook.headers.Cookie"]);
 }
+
+#[tokio::test]
+async fn no_stored_secret_moves_to_another_origin_with_the_url() {
+    let (receiver, other, server) = (Receiver::start().await, Receiver::start().await, CHRONOS.start().await);
+    let (name, auth, _) = schemes()[0].clone();
+    server.create(&secretive(name, &receiver.url("/?token=t0ken-in-url"), auth)).await;
+    let moved = json!({"webhook": {"url": other.url("/")}});
+    assert_eq!(server.patch("/jobs/bearer", &moved).await.bad_fields(), ["webhook.headers.Cookie"]);
+    // To another path it does, and with all of them given anew.
+    let path = json!({"webhook": {"url": receiver.url("/path?token=[redacted]")}});
+    server.patch("/jobs/bearer", &path).await.ok(200);
+    let given = json!({"webhook": {
+        "url": other.url("/"), "headers": {"Cookie": "a=b", "X-Api-Token": "c", "X-Signature": "d"}, "auth": {"token": "e"},
+    }});
+    server.run_again(name).await;
+    assert_eq!(receiver.next("/path").await.target, "/path?token=t0ken-in-url");
+    server.patch("/jobs/bearer", &given).await.ok(200);
+    server.run_again(name).await;
+    assert_eq!(other.next("/").await.sent("Authorization"), "Bearer e");
+}
+
+#[tokio::test]
+async fn credentials_in_the_query_read_back_redacted() {
+    let (receiver, server) = (Receiver::start().await, CHRONOS.start().await);
+    let url = receiver.url(&format!("/?a=b&api_key={SECRET}"));
+    let shown = receiver.url("/?a=b&api_key=[redacted]");
+    receiver.respond(|call| Answer::ok().body(call.target.clone()));
+    let job = server.create(&manual("job", json!({"url": url}))).await;
+    assert_eq!(job["webhook"]["url"], shown);
+    let execution = server.run_again("job").await;
+    assert_eq!(receiver.next("/").await.target, format!("/?a=b&api_key={SECRET}"));
+    let test = server.post("/webhooks/test", &json!({"webhook": {"url": url}})).await.ok(200);
+    let versions = server.get("/jobs/job/versions").await.ok(200);
+    for text in [execution, test, versions].map(|value| value.to_string()) {
+        assert!(text.contains("[redacted]") || text.contains("\"versions\""), "{text}");
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    // What was read is written back, and stays as it is.
+    let job = server.patch("/jobs/job", &json!({"webhook": {"url": shown}})).await.ok(200);
+    assert_eq!(job["webhook"]["url"], shown);
+    server.run_again("job").await;
+    assert_eq!(receiver.next("/").await.target, format!("/?a=b&api_key={SECRET}"));
+}
