@@ -1,6 +1,6 @@
 //! Webhooks as clients write them and read them back. Secrets read back as `"[redacted]"`.
 
-use chronos_types::{self as domain, REDACTED, is_credential_header, is_secret_reference};
+use chronos_types::{self as domain, REDACTED, format_rfc3339, is_credential_header, is_secret_reference};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +29,9 @@ pub struct Webhook {
     /// Credentials sent with each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// Signs each request by Standard Webhooks. Headers that begin with `webhook-` are those of the signature then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
     /// Status codes that count as success, from 200 to 599; any 2xx where omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_codes: Option<Vec<u16>>,
@@ -75,6 +78,29 @@ pub enum Auth {
     },
 }
 
+/// What requests are signed with. A secret that does not name one reads back as `"[redacted]"`; if that is written, the
+/// stored one in the same place stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signing {
+    /// `whsec_` and 24 to 64 random bytes in base64, or `{{secret.NAME}}`, which holds that.
+    #[schema(example = "{{secret.signing}}")]
+    pub secret: String,
+    /// The secret before that, while the target changes over. Requests are signed with both until it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousSecret>,
+}
+
+/// A secret for signing whose time ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviousSecret {
+    /// As that of `signing`.
+    #[schema(example = "{{secret.signing-2026}}")]
+    pub secret: String,
+    /// From this instant on nothing is signed with it.
+    #[schema(format = DateTime, example = "2026-12-01T00:00:00.000Z")]
+    pub expires_at: String,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u8) -> bool {
     *number == 0
@@ -88,6 +114,7 @@ impl From<&domain::Webhook> for Webhook {
             headers,
             body,
             auth,
+            signing,
             success_codes,
             timeout,
             tls_skip_verify,
@@ -108,6 +135,7 @@ impl From<&domain::Webhook> for Webhook {
             headers: TextMap(headers.iter().map(show).collect()),
             body: body.as_ref().map(|body| body.source().to_owned()),
             auth: auth.as_ref().map(Auth::from),
+            signing: signing.as_ref().map(Signing::from),
             success_codes: success_codes.as_ref().map(|codes| codes.as_slice().to_vec()),
             timeout: timeout.map(|timeout| timeout.to_string()),
             tls_skip_verify: *tls_skip_verify,
@@ -118,8 +146,6 @@ impl From<&domain::Webhook> for Webhook {
 
 impl From<&domain::Auth> for Auth {
     fn from(auth: &domain::Auth) -> Self {
-        // What only names a secret is none.
-        let shown = |text: &str| if is_secret_reference(text) { text } else { REDACTED }.to_owned();
         match auth {
             domain::Auth::Bearer { token } => Self::Bearer { token: shown(token) },
             domain::Auth::Basic { username, password } => {
@@ -130,4 +156,23 @@ impl From<&domain::Auth> for Auth {
             }
         }
     }
+}
+
+impl From<&domain::Signing> for Signing {
+    fn from(signing: &domain::Signing) -> Self {
+        let domain::Signing { secret, previous } = signing;
+        Self { secret: shown(secret), previous: previous.as_ref().map(PreviousSecret::from) }
+    }
+}
+
+impl From<&domain::PreviousSecret> for PreviousSecret {
+    fn from(previous: &domain::PreviousSecret) -> Self {
+        let domain::PreviousSecret { secret, expires_at } = previous;
+        Self { secret: shown(secret), expires_at: format_rfc3339(*expires_at) }
+    }
+}
+
+/// What only names a secret is none.
+fn shown(text: &str) -> String {
+    if is_secret_reference(text) { text } else { REDACTED }.to_owned()
 }

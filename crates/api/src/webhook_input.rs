@@ -6,8 +6,8 @@ use chronos_types::{
 };
 use serde_json::Value;
 
-use crate::Webhook;
 use crate::fields::{Fields, names_of, quoted, whole};
+use crate::{PreviousSecret, Signing, Webhook};
 
 const FIELDS: &[&str] = names_of!(Webhook {
     url,
@@ -15,12 +15,17 @@ const FIELDS: &[&str] = names_of!(Webhook {
     headers,
     body,
     auth,
+    signing,
     success_codes,
     timeout,
     tls_skip_verify,
     max_redirects
 });
 const URL: &str = "an http or https URL such as \"https://api.example.com/run\"";
+
+/// Why a header of the user's own is refused.
+const SIGNED: &str = "begins with \"webhook-\", and where requests are signed those headers are set by the \
+     signature; expected another header, or no \"signing\"";
 
 /// Reads a webhook at `path`.
 pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::Webhook> {
@@ -32,21 +37,27 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
     let headers = headers(&fields, invalid);
     let body = body(&fields, invalid);
     let auth = fields.get("auth").and_then(|value| auth(value, &fields.at("auth"), invalid));
+    let signing = fields.get("signing").and_then(|value| signing(value, &fields.at("signing"), invalid));
     let success_codes = success_codes(&fields, invalid);
     let timeout = fields.timeout("timeout", invalid);
     let tls_skip_verify = fields.boolean("tls_skip_verify", invalid).unwrap_or(false);
     let max_redirects = fields.whole("max_redirects", 0, MAX_REDIRECTS.into(), invalid).unwrap_or(0);
-    Some(domain::Webhook {
+    let webhook = domain::Webhook {
         url: url?,
         method,
         headers,
         body,
         auth,
+        signing,
         success_codes,
         timeout,
         tls_skip_verify,
         max_redirects: u8::try_from(max_redirects).unwrap_or(MAX_REDIRECTS),
-    })
+    };
+    for field in webhook.signature_conflicts() {
+        invalid.add(fields.at(&field), SIGNED);
+    }
+    Some(webhook)
 }
 
 /// Reads headers at `headers`.
@@ -120,6 +131,34 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
     };
     match auth.check() {
         Ok(()) => Some(auth),
+        Err((name, message)) => {
+            invalid.add(fields.at(name), message);
+            None
+        }
+    }
+}
+
+fn signing(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::Signing> {
+    const SECRET: &str = "a string such as \"{{secret.NAME}}\", or \"whsec_\" and the key in base64";
+    let fields = Fields::open(value, path, invalid)?;
+    fields.only(names_of!(Signing { secret, previous }), &[], invalid);
+    fields.require("secret", SECRET, invalid);
+    let secret = fields.secret("secret", invalid).map(str::to_owned);
+    let previous = match fields.get("previous") {
+        None => None,
+        Some(value) => {
+            let fields = Fields::open(value, &fields.at("previous"), invalid)?;
+            fields.only(names_of!(PreviousSecret { secret, expires_at }), &[], invalid);
+            fields.require("secret", SECRET, invalid);
+            fields.require("expires_at", "an RFC 3339 time such as \"2026-12-01T00:00:00Z\"", invalid);
+            let secret = fields.secret("secret", invalid).map(str::to_owned);
+            let expires_at = fields.instant("expires_at", invalid);
+            Some(domain::PreviousSecret { secret: secret?, expires_at: expires_at? })
+        }
+    };
+    let signing = domain::Signing { secret: secret?, previous };
+    match signing.check() {
+        Ok(()) => Some(signing),
         Err((name, message)) => {
             invalid.add(fields.at(name), message);
             None

@@ -108,6 +108,7 @@ fn example(name: &str, schedule: &str, description: &str, url: String) -> JobInp
             headers: TextMap::default(),
             body: Some(body.to_owned()),
             auth: None,
+            signing: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

@@ -4,7 +4,7 @@
 use chronos_state::{
     Command, ExecutionAnswer, ExecutionRow, Idempotency, Outcome, StoredOverrides, TriggerRun,
 };
-use chronos_types::{By, Execution, ExecutionId, Invalid, JobId, Overrides, Webhook};
+use chronos_types::{By, Execution, ExecutionId, Invalid, JobId, Overrides, Webhook, is_signature_header};
 
 use crate::error::WriteError;
 use crate::services::Services;
@@ -42,6 +42,13 @@ pub(crate) fn over(mut given: Overrides, before: Overrides, webhook: &Webhook) -
     given.restore_secrets(&[&before.headers, &webhook.headers]).map_err(|field| {
         Invalid::one(&field, "is \"[redacted]\", and no value is kept here; expected the value itself")
     })?;
+    let is_taken = |name: &str| webhook.signing.is_some() && is_signature_header(name);
+    let taken = given.headers.iter().find_map(|(name, _)| is_taken(name).then(|| name.to_owned()));
+    if let Some(name) = taken {
+        let say = "begins with \"webhook-\", and the job's requests are signed: those headers are set by the signature; \
+                   expected another header";
+        return Err(Invalid::one(&format!("headers.{name}"), say));
+    }
     given.over(before).map_err(|error| Invalid::one("headers", error))
 }
 

@@ -199,9 +199,14 @@ pub(crate) fn written_over(
     match &row.job.spec {
         Ok(spec) => JobInput::parse(value, Some(&spec.webhook), &check),
         Err(bad) => {
-            let (headers, auth) = bad.secrets();
+            let (headers, auth, signing) = bad.secrets();
             let url = TargetUrl::parse(&bad.form.webhook.url).ok();
-            let secrets = Secrets { headers: headers.as_ref(), auth: auth.as_ref(), url: url.as_ref() };
+            let secrets = Secrets {
+                headers: headers.as_ref(),
+                auth: auth.as_ref(),
+                signing: signing.as_ref(),
+                url: url.as_ref(),
+            };
             JobInput::parse_with(value, secrets, &check)
         }
     }

@@ -1,8 +1,8 @@
 //! What is on record, as clients see it: also what this release refuses, as far as it can be read.
 
 use chronos_api::{
-    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, OthersFailing, RetryPolicy, TextMap,
-    Webhook,
+    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, OthersFailing, RetryPolicy, Signing,
+    TextMap, Webhook,
 };
 use chronos_engine::{Change, Explanation, Schedules};
 use chronos_state::{
@@ -122,8 +122,9 @@ fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
         timeout_ms,
         tls_skip_verify,
         max_redirects,
+        signing: _,
     } = form;
-    let (_, auth) = bad.secrets();
+    let (_, auth, signing) = bad.secrets();
     let sent = auth.as_ref().map(domain::Auth::header_name);
     let is_secret =
         |name: &str| is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name));
@@ -139,6 +140,7 @@ fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
         headers: TextMap(shown.collect()),
         body: body.as_ref().map(ToString::to_string),
         auth: auth.as_ref().map(Auth::from),
+        signing: signing.as_ref().map(Signing::from),
         success_codes: success_codes.as_ref().map(|codes| codes.to_vec()),
         timeout: timeout_ms.map(duration),
         tls_skip_verify: *tls_skip_verify,

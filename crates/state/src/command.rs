@@ -21,6 +21,7 @@ use crate::run::JobSeq;
 use crate::stored::overrides::StoredOverrides;
 use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
+use crate::stored::webhook::SIGNING_SINCE;
 
 pub(crate) use audit::AUDIT_AT_ONCE;
 pub use audit::{AUDIT_SINCE, AuditWord};
@@ -141,15 +142,14 @@ impl Command {
     #[must_use]
     pub fn since(&self) -> u32 {
         match self {
-            Self::PutJob(put) if put.resumes => PAUSES_SINCE,
+            Self::PutJob(put) => put.since(),
             Self::Pause(_) | Self::Resume(_) | Self::EndPauses(_) | Self::Skip(_) => PAUSES_SINCE,
             Self::Trigger(run) => run.since(),
             Self::Report(report) if report.run.trigger == Trigger::Backfill => OPERATIONS_SINCE,
             Self::Report(report) => report.since(),
             Self::Operation(word) => word.since(),
             Self::Secret(_) => SECRETS_SINCE,
-            Self::PutJob(_)
-            | Self::DeleteJob(_)
+            Self::DeleteJob(_)
             | Self::Cancel(_)
             | Self::Confirm(_)
             | Self::Plan(_)
@@ -255,6 +255,13 @@ pub struct PutJob {
 }
 
 impl PutJob {
+    /// The first version of the cluster that has all of it.
+    fn since(&self) -> u32 {
+        let resumes = if self.resumes { PAUSES_SINCE } else { FIRST };
+        let signing = if self.spec.webhook.signing.is_some() { SIGNING_SINCE } else { FIRST };
+        resumes.max(signing)
+    }
+
     /// A rough count of its bytes in the log.
     fn weight(&self) -> usize {
         let StoredSpec { name, description, schedule, timezone, webhook, tags, .. } = &self.spec;

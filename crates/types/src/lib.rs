@@ -27,6 +27,7 @@ mod role;
 mod secret;
 mod secret_hosts;
 mod set;
+mod signing;
 mod target_url;
 mod template;
 mod text;
@@ -59,6 +60,10 @@ pub use secret::{
 };
 pub use secret_hosts::{MAX_SECRET_HOSTS, SecretHosts};
 pub use set::{ApplyId, SetName, WordError};
+pub use signing::{
+    ID_HEADER, KEY_PREFIX, PreviousSecret, SIGNING_KEY_BYTES, Signing, SigningKey, SigningKeyError,
+    SigningKeys, is_signature_header,
+};
 pub use target_url::{MAX_URL_CHARS, TargetUrl, UrlError, redacted_url};
 pub use template::{Template, TemplateError, TemplateValues, VARIABLES};
 pub use text::control_character;

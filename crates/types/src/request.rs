@@ -7,8 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Auth, ExecutionId, JobId, JobName, Method, Millis, REDACTED, SecretValues, TemplateValues, Trigger,
-    Webhook, format_rfc3339, is_credential_header, is_secret_reference,
+    Auth, ExecutionId, ID_HEADER, JobId, JobName, Method, Millis, REDACTED, SecretValues, TemplateValues,
+    Trigger, Webhook, format_rfc3339, is_credential_header, is_secret_reference, is_signature_header,
 };
 
 /// The one header that a user cannot override.
@@ -47,6 +47,9 @@ pub struct Request {
 /// Builds the request of one attempt. The credentials' header overrides an automatic one, and the user's
 /// own headers override both. Only `User-Agent` cannot be overridden.
 ///
+/// One that is to be signed has the id of its message. When it was signed and the signature itself are added as it is
+/// sent: they go by the time and by the bytes that leave.
+///
 /// Secrets that it names are not filled in: so it is shown.
 #[must_use]
 pub fn build(webhook: &Webhook, occasion: &Occasion<'_>) -> Request {
@@ -77,12 +80,17 @@ pub fn build_with(webhook: &Webhook, occasion: &Occasion<'_>, secrets: &SecretVa
     put("X-Chronos-Scheduled-Time", scheduled_time.clone());
     put("X-Chronos-Trigger", occasion.trigger.as_str().into());
     put("traceparent", traceparent(occasion.execution_id, occasion.attempt));
-    if let Some(auth) = &webhook.auth {
+    // Where it is signed, others are refused when they are written. None goes out beside those of the signature.
+    let may_set = |name: &str| webhook.signing.is_none() || !is_signature_header(name);
+    if let Some(auth) = webhook.auth.as_ref().filter(|auth| may_set(auth.header_name())) {
         let (name, value) = auth.header_with(secrets);
         put(name, value);
     }
-    for (name, value) in webhook.headers.iter() {
+    for (name, value) in webhook.headers.iter().filter(|&(name, _)| may_set(name)) {
         put(name, secrets.fill_plain(value).into_owned());
+    }
+    if webhook.signing.is_some() {
+        put(ID_HEADER, execution_id.clone());
     }
     put("User-Agent", USER_AGENT.into());
     let body = webhook.body.as_ref().map(|template| {
@@ -134,6 +142,7 @@ mod tests {
             headers: Headers::parse(headers).expect("headers"),
             body: body.map(|b| Template::parse(b).expect("body")),
             auth,
+            signing: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,
@@ -188,5 +197,27 @@ mod tests {
         let shown = shown_headers(&webhook, &request(&webhook));
         assert!(!format!("{shown:?}").contains("hunter2"));
         assert!(shown.contains(&("X-A".into(), "b".into())));
+    }
+
+    #[test]
+    fn a_signed_request_has_the_id_of_its_message_and_nobody_else_sets_it() {
+        let own = [("Webhook-Id", "mine"), ("webhook-signature", "mine"), ("X-Mine", "mine")];
+        let auth = Auth::ApiKey { api_key: "k".into(), header: Some("webhook-key".into()) };
+        let plain = webhook(&own, None, Some(auth));
+        assert!(plain.signature_conflicts().is_empty());
+        assert_eq!(header(&request(&plain), "webhook-id"), ["mine"]);
+
+        let signing = crate::Signing { secret: "{{secret.a}}".into(), previous: None };
+        let signed = Webhook { signing: Some(signing), ..plain };
+        let conflicts = ["headers.Webhook-Id", "headers.webhook-signature", "auth.header"];
+        assert_eq!(signed.signature_conflicts(), conflicts);
+        let sent = request(&signed);
+        let id = header(&sent, "X-Chronos-Execution-ID");
+        assert_eq!(header(&sent, "webhook-id"), id);
+        for none in ["webhook-signature", "webhook-key"] {
+            assert!(header(&sent, none).is_empty(), "{none}");
+        }
+        assert_eq!(header(&sent, "X-Mine"), ["mine"]);
+        assert_eq!(signed.secret_fields(), [("signing.secret".to_owned(), "a")]);
     }
 }

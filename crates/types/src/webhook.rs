@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Auth, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, TargetUrl, Template, clip, is_credential_header,
-    secrets_in,
+    Auth, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, Signing, TargetUrl, Template, clip,
+    is_credential_header, is_signature_header, secrets_in,
 };
 
 /// Largest request body, before template variables are filled in.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Most redirects that a webhook may opt in to.
 pub const MAX_REDIRECTS: u8 = 10;
+/// The bytes of the three headers of a signature with two keys are fewer.
+const SIGNED_BYTES: usize = 256;
 
 /// A webhook's whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Webhook {
     pub body: Option<Template>,
     /// Credentials that are sent along.
     pub auth: Option<Auth>,
+    /// The keys that each request is signed with.
+    pub signing: Option<Signing>,
     /// Status codes that count as success; any 2xx if none are listed.
     pub success_codes: Option<SuccessCodes>,
     /// Time for one attempt, from connect to the last body byte.
@@ -53,9 +57,15 @@ impl Webhook {
     #[must_use]
     pub fn request_bytes(&self, value: usize) -> usize {
         let fields = self.secret_fields();
-        let beside = fields.iter().filter(|(field, _)| field != "body").count();
+        // What it is signed with is not sent.
+        let beside =
+            fields.iter().filter(|(field, _)| field != "body" && !field.starts_with("signing.")).count();
         let secrets = 3 * MAX_SECRET_BYTES * beside;
-        secrets + self.bytes_beside_body() + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
+        let signed = if self.signing.is_some() { SIGNED_BYTES } else { 0 };
+        secrets
+            + signed
+            + self.bytes_beside_body()
+            + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
     }
 
     /// The names of the secrets that it is sent with.
@@ -69,7 +79,8 @@ impl Webhook {
         self.secret_fields().into_iter().map(|(_, name)| name)
     }
 
-    /// The same, each with the field that it stands in: `headers.X-Token`, `auth.token`, `url` or `body`.
+    /// The same, each with the field that it stands in: `headers.X-Token`, `auth.token`, `signing.secret`,
+    /// `url` or `body`.
     #[must_use]
     pub fn secret_fields(&self) -> Vec<(String, &str)> {
         let mut fields: Vec<_> = self.url.secrets().map(|name| ("url".to_owned(), name)).collect();
@@ -81,12 +92,16 @@ impl Webhook {
         for (field, value) in self.auth.iter().flat_map(Auth::texts) {
             fields.extend(named(value).into_iter().map(|name| (format!("auth.{field}"), name)));
         }
+        for (field, value) in self.signing.iter().flat_map(Signing::texts) {
+            fields.extend(named(value).into_iter().map(|name| (format!("signing.{field}"), name)));
+        }
         fields.extend(self.body.iter().flat_map(Template::secrets).map(|name| ("body".to_owned(), name)));
         fields
     }
 
-    /// The credentials that stand in it: those of `auth`, the values of headers that carry some, also without the word
-    /// that stands before them (`Bearer`), and each of a cookie. Those in the URL are told by [`TargetUrl::credentials`].
+    /// The credentials that stand in it: those of `auth` and `signing`, the values of headers that carry some, also
+    /// without the word that stands before them (`Bearer`), and each of a cookie. Those in
+    /// the URL are told by [`TargetUrl::credentials`].
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let headers = self.headers.iter().filter(|(name, _)| is_credential_header(name));
         let headers = headers.flat_map(|(name, value)| {
@@ -96,14 +111,30 @@ impl Webhook {
             let cookies = cookies.filter_map(|pair| pair.split_once('=').map(|(_, value)| value.trim()));
             std::iter::once(value).chain(behind_word).chain(cookies)
         });
-        headers.chain(self.auth.as_ref().map(Auth::credential))
+        let signing = self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret);
+        headers.chain(self.auth.as_ref().map(Auth::credential)).chain(signing)
+    }
+
+    /// The fields that set a header which belongs to the signature of its requests: `headers.webhook-id`, or
+    /// `auth.header`. There are none where nothing is signed.
+    #[must_use]
+    pub fn signature_conflicts(&self) -> Vec<String> {
+        if self.signing.is_none() {
+            return Vec::new();
+        }
+        let names = self.headers.iter().map(|(name, _)| name);
+        let headers = names.filter(|name| is_signature_header(name)).map(|name| format!("headers.{name}"));
+        let auth = self.auth.as_ref().filter(|auth| is_signature_header(auth.header_name()));
+        headers.chain(auth.map(|_| "auth.header".to_owned())).collect()
     }
 
     fn bytes_beside_body(&self) -> usize {
         let pair = |(name, value): (&str, &str)| name.len() + value.len();
         let auth = self.auth.as_ref().map(Auth::header);
         let auth = auth.map_or(0, |(name, value)| pair((name, &value)));
-        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth
+        let signing: usize =
+            self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret.len()).sum();
+        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth + signing
     }
 
     /// Whether a response with this status is a success.
@@ -124,8 +155,11 @@ impl Webhook {
         let stored = if stored.is_moved(&self.url) { Secrets::default() } else { stored };
         self.url.restore(stored.url).map_err(|()| "webhook.url".to_owned())?;
         self.headers.restore(stored.headers).map_err(|name| format!("webhook.headers.{name}"))?;
-        match &mut self.auth {
-            Some(new) => new.restore(stored.auth).map_err(|field| format!("webhook.auth.{field}")),
+        if let Some(new) = &mut self.auth {
+            new.restore(stored.auth).map_err(|field| format!("webhook.auth.{field}"))?;
+        }
+        match &mut self.signing {
+            Some(new) => new.restore(stored.signing).map_err(|field| format!("webhook.signing.{field}")),
             None => Ok(()),
         }
     }
@@ -138,6 +172,8 @@ pub struct Secrets<'a> {
     pub headers: Option<&'a Headers>,
     /// Its credentials.
     pub auth: Option<&'a Auth>,
+    /// What it is signed with.
+    pub signing: Option<&'a Signing>,
     /// Its URL, where that can be read.
     pub url: Option<&'a TargetUrl>,
 }
@@ -152,8 +188,8 @@ impl Secrets<'_> {
 
 impl<'a> From<&'a Webhook> for Secrets<'a> {
     fn from(webhook: &'a Webhook) -> Self {
-        let Webhook { headers, auth, url, .. } = webhook;
-        Self { headers: Some(headers), auth: auth.as_ref(), url: Some(url) }
+        let Webhook { headers, auth, signing, url, .. } = webhook;
+        Self { headers: Some(headers), auth: auth.as_ref(), signing: signing.as_ref(), url: Some(url) }
     }
 }
 

@@ -160,10 +160,12 @@ impl Client {
         may_send: MaySend<'_>,
         received: &mut Received,
     ) -> Result<Outcome, Withheld> {
-        let mut hop = match Hop::first(webhook, request) {
+        let mut hop = match Hop::first(webhook, request, secrets) {
             Ok(hop) => hop,
             // What stands in a job was checked when it was written. What stands in a secret was not.
-            Err(why) if !secrets.is_empty() => return Ok(Outcome::failed(ErrorKind::Secret, why)),
+            Err(why) if !secrets.is_empty() || webhook.signing.is_some() => {
+                return Ok(Outcome::failed(ErrorKind::Secret, why));
+            }
             Err(why) => return Ok(Outcome::failed(ErrorKind::Connect, why)),
         };
         if let Err(why) = secrets.may_go_to(hop.host()) {
@@ -224,7 +226,7 @@ impl Client {
             false => Err(NoHead::Withheld),
         };
         if let Some(mut kept) = self.pool.take(&origin) {
-            let message = hop.message();
+            let message = hop.message(self.env.now());
             allowed()?;
             match kept.request(message, received).await {
                 Ok(Head { status: StatusCode::REQUEST_TIMEOUT, keep: None, .. }) => received.forget(),
@@ -235,7 +237,7 @@ impl Client {
         }
         let new = self.connector.connect(origin, &mut received.laps).await;
         let mut new = new.map_err(|failure| NoHead::Failed(Failure::Connect(failure)))?;
-        let message = hop.message();
+        let message = hop.message(self.env.now());
         // From here to the first byte nothing is waited for.
         allowed()?;
         let head = new.request(message, received).await;

@@ -2,12 +2,13 @@
 
 use bytes::buf::Chain;
 use bytes::{Buf as _, Bytes};
-use chronos_types::{Method, Webhook, request::Request};
+use chronos_types::{Method, Millis, SecretValues, Webhook, is_signature_header, request::Request};
 use http::{HeaderName, HeaderValue};
 use url::{Position, Url};
 
 use super::head::Head;
 use super::origin::Origin;
+use super::signer::Signer;
 
 /// A body up to this size is put into one buffer with its head, and leaves in one piece.
 const JOINED_BYTES: usize = 16 * 1024;
@@ -38,6 +39,8 @@ pub(crate) struct Hop {
     method: Method,
     headers: Vec<Header>,
     body: Bytes,
+    /// It is signed as it is sent: what counts is the time, and the body of this very request.
+    signer: Option<Signer>,
 }
 
 #[derive(Clone)]
@@ -62,22 +65,26 @@ impl Hop {
     ///
     /// # Errors
     /// What cannot be sent. All of it was checked when the job came in; a failure here is still an outcome, not a panic.
-    pub(crate) fn first(webhook: &Webhook, request: Request) -> Result<Self, String> {
+    pub(crate) fn first(webhook: &Webhook, request: Request, secrets: &SecretValues) -> Result<Self, String> {
         let url =
             Url::parse(&request.url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
+        let signer = webhook.signing.as_ref().map(|signing| Signer::new(signing, &request, secrets));
+        let signer = signer.transpose()?;
         let auth = webhook.auth.as_ref().map(chronos_types::Auth::header_name);
+        let is_signed = |name: &str| signer.is_some() && is_signature_header(name);
         let mut headers = Vec::with_capacity(request.headers.len());
         for (name, value) in request.headers {
             HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("header {name:?}: {error}"))?;
             HeaderValue::from_str(&value).map_err(|_| format!("header {name:?} has a bad value"))?;
             let is_auth = auth.is_some_and(|auth| auth.eq_ignore_ascii_case(&name));
             let is_custom = webhook.headers.get(&name).is_some();
-            let is_private =
-                is_auth || is_custom && !HARMLESS.iter().any(|ok| ok.eq_ignore_ascii_case(&name));
+            let is_private = is_auth
+                || is_signed(&name)
+                || is_custom && !HARMLESS.iter().any(|ok| ok.eq_ignore_ascii_case(&name));
             headers.push(Header { name, value, is_private });
         }
         let body = Bytes::from(request.body.unwrap_or_default());
-        Ok(Self { url, skip_verify: webhook.tls_skip_verify, method: request.method, headers, body })
+        Ok(Self { url, skip_verify: webhook.tls_skip_verify, method: request.method, headers, body, signer })
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -89,7 +96,8 @@ impl Hop {
         self.url.host_str().unwrap_or_default()
     }
 
-    pub(crate) fn message(&self) -> Message {
+    /// The request, as it is sent now.
+    pub(crate) fn message(&self, now: Millis) -> Message {
         let mut head = Vec::with_capacity(1024);
         let mut put = |parts: &[&str]| parts.iter().for_each(|part| head.extend_from_slice(part.as_bytes()));
         let target = &self.url[Position::BeforePath..Position::AfterQuery];
@@ -99,6 +107,11 @@ impl Hop {
         put(&["Host: ", own.unwrap_or(&self.url[Position::BeforeHost..Position::AfterPort]), "\r\n"]);
         for Header { name, value, is_private: _ } in self.headers.iter().filter(|header| !is_host(header)) {
             put(&[name.as_str(), ": ", value.as_str(), "\r\n"]);
+        }
+        if let Some(signer) = &self.signer {
+            for (name, value) in signer.headers(now, &self.body) {
+                put(&[name, ": ", value.as_str(), "\r\n"]);
+            }
         }
         if let Some(length) = self.content_length() {
             put(&["Content-Length: ", length.to_string().as_str(), "\r\n"]);
@@ -124,7 +137,7 @@ impl Hop {
 
     /// The request that a redirect asks for, by RFC 9110, section 15.4, and as browsers have it. After a 303, and after
     /// a 301 or 302 to a POST, it is a GET without a body. A 307 or 308 repeats the request. To another origin no
-    /// custom header goes that may carry a secret, and none of them comes back on the way from there.
+    /// custom header goes that may carry a secret, and no signature, and none of them comes back on the way from there.
     ///
     /// # Errors
     /// Why the redirect cannot be followed.
@@ -155,7 +168,8 @@ impl Hop {
         };
         let headers = self.headers.iter().filter(keeps).cloned().collect();
         let body = if repeats_body { self.body.clone() } else { Bytes::new() };
-        Ok(Some(Self { url, skip_verify: self.skip_verify, method, headers, body }))
+        let signer = self.signer.clone().filter(|_| !is_away);
+        Ok(Some(Self { url, skip_verify: self.skip_verify, method, headers, body, signer }))
     }
 }
 

@@ -1,5 +1,5 @@
 //! One HTTP call to a target: connections, TLS, the rules of egress on hosts and resolved addresses, the forward proxy,
-//! redirects, and the outcome. A test call is such a call outside any job.
+//! redirects, signatures, and the outcome. A test call is such a call outside any job.
 //!
 //! This crate knows nothing of executions, retry schedules or records. Its callers do.
 
@@ -19,6 +19,7 @@ mod pool;
 mod proxy;
 mod received;
 mod scrub;
+mod signer;
 mod tester;
 mod tls;
 mod trusted;

@@ -197,6 +197,7 @@ mod tests {
             headers: Headers::default(),
             body: None,
             auth: None,
+            signing: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

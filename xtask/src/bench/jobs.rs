@@ -102,6 +102,7 @@ impl Job {
                 headers: headers.map_err(|wrong| format!("{wrong:?}"))?,
                 body: Some(Template::parse(&self.body)?),
                 auth: None,
+                signing: None,
                 success_codes: None,
                 timeout: self.timeout_ms.map(DurationMs::from_millis),
                 tls_skip_verify: false,

@@ -26,6 +26,7 @@ mod schedules;
 mod search;
 mod secrets;
 mod sets;
+mod signing;
 mod skips;
 mod stats;
 mod transfer;

@@ -60,6 +60,10 @@ impl Difference {
         if before.auth != next.auth && !is_told {
             self.add("webhook.auth", redacted(), redacted());
         }
+        let is_told = self.changes.iter().any(|change| change.field.starts_with("webhook.signing"));
+        if before.signing != next.signing && !is_told {
+            self.add("webhook.signing", redacted(), redacted());
+        }
         let is_told = self.changes.iter().any(|change| change.field == "webhook.url");
         if before.url != next.url && !is_told {
             self.add("webhook.url", redacted(), redacted());

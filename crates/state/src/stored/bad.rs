@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use chronos_types::{Auth, Concurrency, Headers, JobSpec, JobTimes, MissedRuns, RetryPolicy};
+use chronos_types::{Auth, Concurrency, Headers, JobSpec, JobTimes, MissedRuns, RetryPolicy, Signing};
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 use serde_json::error::Category;
@@ -49,10 +49,10 @@ impl BadSpec {
 
     /// The parts of its webhook in which secrets are, as far as they can be read.
     #[must_use]
-    pub fn secrets(&self) -> (Option<Headers>, Option<Auth>) {
-        let StoredWebhook { headers, auth, .. } = self.form.webhook.clone();
+    pub fn secrets(&self) -> (Option<Headers>, Option<Auth>, Option<Signing>) {
+        let StoredWebhook { headers, auth, signing, .. } = self.form.webhook.clone();
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
-        (Headers::parse(headers).ok(), auth.map(Auth::from))
+        (Headers::parse(headers).ok(), auth.map(Auth::from), signing.map(Signing::from))
     }
 }
 
@@ -120,6 +120,7 @@ fn webhook(value: &Value) -> StoredWebhook<'static> {
         timeout_ms: value.get("timeout_ms").and_then(Value::as_u64),
         tls_skip_verify: value.get("tls_skip_verify").and_then(Value::as_bool).unwrap_or_default(),
         max_redirects: form(value.get("max_redirects")).unwrap_or_default(),
+        signing: form(value.get("signing")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The difference that an entry of the audit tells: fields, what they were, and what they are. It is made where commands
 //! are applied, so no rule of the domain has a say in it: every release makes the same of the same texts.
 //!
-//! What may be a secret is never in it: no value of a header, no field of `auth`, no body, and of a URL neither who signs
-//! in nor the query. That such a field is another one is told.
+//! What may be a secret is never in it: no value of a header, no field of `auth` or `signing`, no body, and of a URL neither
+//! who signs in nor the query. That such a field is another one is told.
 
 use std::collections::BTreeMap;
 
@@ -194,7 +194,7 @@ fn collect<'a>(path: String, value: &'a RawValue, side: usize, fields: &mut BTre
     match text.as_bytes().first() {
         Some(b'n') => return,
         // Which kind of secret it is tells less than that it is another one.
-        Some(b'{') if path != "webhook.auth" => {
+        Some(b'{') if !["webhook.auth", "webhook.signing"].contains(&path.as_str()) => {
             let inside = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
             for (name, value) in inside {
                 let path = if path.is_empty() { name } else { format!("{path}.{name}") };
@@ -218,7 +218,7 @@ fn collect<'a>(path: String, value: &'a RawValue, side: usize, fields: &mut BTre
 
 /// Writes a value as it is told.
 fn show(json: &mut Vec<u8>, field: &str, value: &str) -> Result<(), StateError> {
-    let is_secret = ["webhook.headers.", "webhook.auth", "webhook.body"];
+    let is_secret = ["webhook.headers.", "webhook.auth", "webhook.signing", "webhook.body"];
     if is_secret.iter().any(|secret| field.starts_with(secret)) {
         return put(json, REDACTED);
     }
@@ -303,6 +303,11 @@ mod tests {
                 r#"{"webhook":{"auth":{"bearer":{"token":"s1"}},"body":"s2"}}"#,
                 r#"{"webhook":{"auth":{"bearer":{"token":"s3"}}}}"#,
                 &[("webhook.auth", redacted, redacted), ("webhook.body", redacted, "null")],
+            ),
+            (
+                r#"{"webhook":{"signing":{"secret":"s1"}}}"#,
+                r#"{"webhook":{"signing":{"secret":"s2","previous":{"secret":"s1","expires_at":9}}}}"#,
+                &[("webhook.signing", redacted, redacted)],
             ),
             (
                 r#"{"webhook":{"url":"https://u:s1@h/p@q?k=s2"}}"#,

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use super::webhook::{StoredAuth, StoredWebhook};
+use super::webhook::{StoredAuth, StoredSigning, StoredWebhook};
 
 /// So many names of one webhook count at most. Whoever writes a job takes fewer.
 const MOST: usize = 64;
 const MOST_BYTES: usize = 63;
 const WORD: &str = "secret.";
 
-/// The names in the placeholders of its URL, the values of its headers, its body and its credentials.
+/// The names in the placeholders of its URL, the values of its headers, its body, its credentials and what it is
+/// signed with.
 pub(crate) fn of(webhook: &StoredWebhook<'_>) -> BTreeSet<String> {
-    let StoredWebhook { url, headers, body, auth, .. } = webhook;
+    let StoredWebhook { url, headers, body, auth, signing, .. } = webhook;
     let mut names = BTreeSet::new();
     let mut look = |text: &str| find(text, &mut names);
     look(url);
@@ -29,6 +30,10 @@ pub(crate) fn of(webhook: &StoredWebhook<'_>) -> BTreeSet<String> {
             look(username);
             look(password);
         }
+    }
+    if let Some(StoredSigning { secret, previous }) = signing {
+        look(secret);
+        previous.iter().for_each(|previous| look(&previous.secret));
     }
     names
 }

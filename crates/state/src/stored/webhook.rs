@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chronos_types::{Auth, DurationMs, Headers, Method, SuccessCodes, TargetUrl, Template, Webhook};
+use chronos_types::{
+    Auth, DurationMs, Headers, Method, Millis, PreviousSecret, Signing, SuccessCodes, TargetUrl, Template,
+    Webhook,
+};
 use serde::{Deserialize, Serialize};
 
 use super::omit::is_default;
@@ -31,6 +34,31 @@ pub struct StoredWebhook<'a> {
     pub tls_skip_verify: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub max_redirects: u8,
+    /// Said from [`SIGNING_SINCE`] on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<StoredSigning<'a>>,
+}
+
+/// The first cluster version whose webhooks may be signed.
+pub const SIGNING_SINCE: u32 = 2;
+
+/// The stored form of a [`Signing`]. It has no `Debug`, for it is secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are those of `Signing`")]
+pub struct StoredSigning<'a> {
+    pub secret: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<StoredPrevious<'a>>,
+}
+
+/// The stored form of a [`PreviousSecret`]. It has no `Debug`, for it is secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are those of `PreviousSecret`")]
+pub struct StoredPrevious<'a> {
+    pub secret: Cow<'a, str>,
+    pub expires_at: Millis,
 }
 
 /// The stored form of an [`Auth`]. It has no `Debug`, for it is secret.
@@ -55,7 +83,7 @@ pub enum StoredAuth<'a> {
 impl StoredWebhook<'_> {
     /// The bytes of its texts.
     pub(crate) fn weight(&self) -> usize {
-        let Self { url, headers, body, auth, .. } = self;
+        let Self { url, headers, body, auth, signing, .. } = self;
         let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let body = body.as_ref().map_or(0, |body| body.len());
         let auth = match auth {
@@ -66,7 +94,11 @@ impl StoredWebhook<'_> {
                 api_key.len() + header.as_ref().map_or(0, |header| header.len())
             }
         };
-        url.len() + headers + body + auth
+        let signing = signing.as_ref().map_or(0, |signing| {
+            let StoredSigning { secret, previous } = signing;
+            secret.len() + previous.as_ref().map_or(0, |previous| previous.secret.len())
+        });
+        url.len() + headers + body + auth + signing
     }
 }
 
@@ -82,6 +114,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             timeout,
             tls_skip_verify,
             max_redirects,
+            signing,
         } = webhook;
         Self {
             url: url.source().into(),
@@ -93,6 +126,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             timeout_ms: timeout.map(DurationMs::as_millis),
             tls_skip_verify: *tls_skip_verify,
             max_redirects: *max_redirects,
+            signing: signing.as_ref().map(StoredSigning::from),
         }
     }
 }
@@ -111,6 +145,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             timeout_ms,
             tls_skip_verify,
             max_redirects,
+            signing,
         } = stored;
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
         Ok(Self {
@@ -123,6 +158,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             timeout: timeout_ms.map(length).transpose()?,
             tls_skip_verify,
             max_redirects,
+            signing: signing.map(Signing::from),
         })
     }
 }
@@ -155,6 +191,28 @@ impl From<StoredAuth<'_>> for Auth {
     }
 }
 
+impl<'a> From<&'a Signing> for StoredSigning<'a> {
+    fn from(signing: &'a Signing) -> Self {
+        let Signing { secret, previous } = signing;
+        let previous = previous.as_ref().map(|PreviousSecret { secret, expires_at }| StoredPrevious {
+            secret: secret.into(),
+            expires_at: *expires_at,
+        });
+        Self { secret: secret.into(), previous }
+    }
+}
+
+impl From<StoredSigning<'_>> for Signing {
+    fn from(stored: StoredSigning<'_>) -> Self {
+        let StoredSigning { secret, previous } = stored;
+        let previous = previous.map(|StoredPrevious { secret, expires_at }| PreviousSecret {
+            secret: secret.into_owned(),
+            expires_at,
+        });
+        Self { secret: secret.into_owned(), previous }
+    }
+}
+
 impl fmt::Debug for StoredWebhook<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredWebhook").finish_non_exhaustive()
@@ -174,6 +232,7 @@ impl StoredWebhook<'_> {
             timeout_ms,
             tls_skip_verify,
             max_redirects,
+            signing,
         } = self;
         StoredWebhook {
             url: owned(url),
@@ -193,6 +252,13 @@ impl StoredWebhook<'_> {
             timeout_ms,
             tls_skip_verify,
             max_redirects,
+            signing: signing.map(|StoredSigning { secret, previous }| StoredSigning {
+                secret: owned(secret),
+                previous: previous.map(|StoredPrevious { secret, expires_at }| StoredPrevious {
+                    secret: owned(secret),
+                    expires_at,
+                }),
+            }),
         }
     }
 }

@@ -13,8 +13,8 @@ use chronos_state::{
 };
 use chronos_types::{
     Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId,
-    KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, Response, RetryPolicy, Role, Skip,
-    SuccessCodes, Template, Trigger, Waited, Webhook,
+    KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, Response, RetryPolicy,
+    Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
 };
 
 use crate::support::{self, asked, by, node, spec, tags};
@@ -352,10 +352,18 @@ fn resuming() -> Command {
     }
 }
 
+/// A job whose requests are signed.
+fn signed(previous: Option<PreviousSecret>) -> Command {
+    let signing = Signing { secret: "{{secret.signing}}".into(), previous };
+    put(JobSpec { webhook: Webhook { signing: Some(signing), ..spec("a").webhook }, ..spec("a") })
+}
+
 /// What version 2 brings: who asks for a command; jobs that are written together, and sets; pauses, and runs that are
 /// skipped.
 pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
     let reason = Note::parse("der \"Umzug\"").unwrap();
+    let before =
+        PreviousSecret { secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), expires_at: AT + 60_000 };
     let pause = |reason, until| Command::Pause(PauseJob::of(job_id(), Some(3), reason, until));
     let resume = |next_due| Command::Resume(ResumeJob { id: job_id(), version: 3, next_due });
     let end = |next_due| PauseEnd { job: JobSeq::new(42), version: 3, until: AT + 60_000, next_due };
@@ -397,6 +405,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("end_pauses", batch(vec![Command::EndPauses(ends)])),
         ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
         ("put_job_resumes", batch(vec![resuming()])),
+        ("put_job_signing", batch(vec![signed(None), signed(Some(before))])),
         ("report_secret", batch(vec![of_kind(&ErrorKind::Secret)])),
         ("resume", batch(vec![resume(Some(AT + 60_000)), resume(None)])),
         ("secret_delete", batch(vec![Command::Secret(SecretWord::Delete { name: "slack".into() })])),

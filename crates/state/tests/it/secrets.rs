@@ -4,7 +4,7 @@ use chronos_seal::{EncryptionKey, Keyring, NewKey, Sealed, WrappedKey};
 use chronos_state::{
     AuditFilter, Command, MAX_SECRETS, Outcome, PageLimits, PutSecret, Refusal, SecretRow, SecretWord, Total,
 };
-use chronos_types::{Auth, Headers, JobSpec, TargetUrl, Template, Webhook};
+use chronos_types::{Auth, Headers, JobSpec, PreviousSecret, Signing, TargetUrl, Template, Webhook};
 
 use crate::support::*;
 
@@ -228,4 +228,27 @@ fn each_change_of_a_secret_is_audited_without_its_value() {
         format!("secret.delete of a by {who:?}: "),
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_secret_that_signs_is_named_too_and_nothing_is_signed_before_its_version() {
+    let signing = Signing {
+        secret: "{{secret.a}}".into(),
+        previous: Some(PreviousSecret { secret: "{{ secret.b }}".into(), expires_at: 9 }),
+    };
+    let signed = || JobSpec {
+        webhook: Webhook { signing: Some(signing.clone()), ..spec("job").webhook },
+        ..spec("job")
+    };
+    let mut world = raised();
+    for name in ["a", "b"] {
+        world.done(0, put_secret(name, None, "x"));
+    }
+    let row = world.create_as(signed());
+    assert_eq!(row.job.spec.unwrap().webhook.signing, Some(signing.clone()));
+    assert_eq!((uses(&world, "a"), uses(&world, "b")), (vec!["job".to_owned()], vec!["job".to_owned()]));
+
+    let mut world = World::new();
+    let early = put(id_of("job"), None, signed(), None);
+    assert_eq!(world.refused(0, early), Refusal::VersionNotFollowed { follows: 1 });
 }

@@ -293,6 +293,7 @@ pub fn spec(name: &str) -> JobSpec {
             headers: Headers::default(),
             body: None,
             auth: None,
+            signing: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

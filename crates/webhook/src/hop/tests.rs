@@ -1,6 +1,6 @@
 //! What goes out, and where redirects lead.
 
-use chronos_types::{Auth, Headers, TargetUrl};
+use chronos_types::{Auth, Headers, ID_HEADER, Signing, TargetUrl};
 
 use super::*;
 use crate::head;
@@ -15,6 +15,7 @@ fn webhook(headers: &[(&str, &str)], auth: Option<Auth>) -> Webhook {
         headers: Headers::parse(headers).expect("headers"),
         body: None,
         auth,
+        signing: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: false,
@@ -29,11 +30,11 @@ fn first(method: Method, body: Option<&str>, headers: &[(&str, &str)], auth: Opt
     sent.extend(webhook.auth.as_ref().map(|auth| (auth.header().0.to_owned(), auth.header().1)));
     sent.extend(webhook.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     let request = Request { method, url: URL.to_owned(), headers: sent, body: body.map(str::to_owned) };
-    Hop::first(&webhook, request).expect("a request")
+    Hop::first(&webhook, request, &SecretValues::default()).expect("a request")
 }
 
 fn written(hop: &Hop) -> String {
-    let mut bytes = hop.message().bytes;
+    let mut bytes = hop.message(0).bytes;
     String::from_utf8(bytes.copy_to_bytes(bytes.remaining()).to_vec()).expect("text")
 }
 
@@ -202,5 +203,45 @@ fn nothing_of_the_users_own_goes_to_another_origin_but_what_is_harmless() {
         assert!(!written(&hop).contains("Host: inner.example\r\n") || away.contains("//inner"), "{away}");
         // Nor does it come back.
         assert_eq!(names(&follow(&hop, 307, URL)), kept, "{away}");
+    }
+}
+
+/// A signed request with this body.
+fn signed(body: &str) -> Hop {
+    let signing = Signing { secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), previous: None };
+    let webhook = Webhook { signing: Some(signing), ..webhook(&[], None) };
+    let headers = vec![(ID_HEADER.to_owned(), "msg".to_owned())];
+    let request = Request { method: Method::Post, url: URL.to_owned(), headers, body: Some(body.to_owned()) };
+    Hop::first(&webhook, request, &SecretValues::default()).expect("a request")
+}
+
+fn signature(hop: &Hop) -> String {
+    let text = written(hop);
+    let found = text.lines().find_map(|line| line.strip_prefix("webhook-signature: v1,"));
+    found.expect("a signature").to_owned()
+}
+
+#[test]
+fn each_request_is_signed_with_the_body_that_it_has() {
+    let first = signed("{}");
+    let all = ["Host", "webhook-id", "webhook-timestamp", "webhook-signature", "Content-Length"];
+    assert_eq!(names(&first), all);
+    assert!(written(&first).contains("\r\nwebhook-id: msg\r\nwebhook-timestamp: 0\r\n"));
+    let repeated = follow(&first, 307, "/near");
+    assert_eq!((names(&repeated), signature(&repeated)), (names(&first), signature(&first)));
+    // The GET that takes its place has none.
+    let bodiless = follow(&first, 303, "/near");
+    assert_eq!(signature(&bodiless), signature(&signed("")));
+    assert_ne!(signature(&bodiless), signature(&first));
+}
+
+#[test]
+fn no_signature_goes_to_another_origin() {
+    let first = signed("{}");
+    for away in ["http://other.example/", "https://h.example/", "http://h.example:81/"] {
+        let hop = follow(&first, 307, away);
+        assert_eq!(names(&hop), ["Host", "Content-Length"], "{away}");
+        // Nor does it come back.
+        assert_eq!(names(&follow(&hop, 307, URL)), ["Host", "Content-Length"], "{away}");
     }
 }

@@ -95,6 +95,7 @@ fn webhook(call: &Call, url: &str) -> Webhook {
             username: username.to_owned(),
             password: password.to_owned(),
         }),
+        signing: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: true,

@@ -142,6 +142,7 @@ pub fn webhook(url: &str) -> Webhook {
         headers: Headers::default(),
         body: None,
         auth: None,
+        signing: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: false,

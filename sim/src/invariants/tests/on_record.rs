@@ -31,6 +31,7 @@ fn spec() -> JobSpec {
             headers: Headers::default(),
             body: None,
             auth: None,
+            signing: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,
