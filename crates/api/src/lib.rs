@@ -80,5 +80,5 @@ pub use stats::{
 pub use text_map::TextMap;
 pub use timing::{Phases, Waited};
 pub use upcoming::{Density, UpcomingRun, UpcomingRuns};
-pub use webhook::{Auth, PreviousSecret, Signing, Webhook};
+pub use webhook::{Auth, ClientCertificate, PreviousSecret, Signing, Webhook};
 pub use webhook_test::{TestInput, TestRequest, TestResponse};

@@ -32,6 +32,9 @@ pub struct Webhook {
     /// Signs each request by Standard Webhooks. Headers that begin with `webhook-` are those of the signature then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
+    /// The certificate that is shown to a target that asks for one. The URL must be `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
     /// Status codes that count as success, from 200 to 599; any 2xx where omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_codes: Option<Vec<u16>>,
@@ -78,6 +81,24 @@ pub enum Auth {
     },
 }
 
+/// The certificate of a client, by the secrets that hold it and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClientCertificate {
+    /// The secret that holds the certificate in PEM, and those of its issuers behind it.
+    #[schema(example = "{{secret.client-cert}}")]
+    pub cert: String,
+    /// The secret that holds its private key in PEM.
+    #[schema(example = "{{secret.client-key}}")]
+    pub key: String,
+}
+
+impl From<&domain::ClientCertificate> for ClientCertificate {
+    fn from(certificate: &domain::ClientCertificate) -> Self {
+        let domain::ClientCertificate { cert, key } = certificate;
+        Self { cert: shown(cert), key: shown(key) }
+    }
+}
+
 /// What requests are signed with. A secret that does not name one reads back as `"[redacted]"`; if that is written, the
 /// stored one in the same place stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,6 +136,7 @@ impl From<&domain::Webhook> for Webhook {
             body,
             auth,
             signing,
+            client_certificate,
             success_codes,
             timeout,
             tls_skip_verify,
@@ -136,6 +158,7 @@ impl From<&domain::Webhook> for Webhook {
             body: body.as_ref().map(|body| body.source().to_owned()),
             auth: auth.as_ref().map(Auth::from),
             signing: signing.as_ref().map(Signing::from),
+            client_certificate: client_certificate.as_ref().map(ClientCertificate::from),
             success_codes: success_codes.as_ref().map(|codes| codes.as_slice().to_vec()),
             timeout: timeout.map(|timeout| timeout.to_string()),
             tls_skip_verify: *tls_skip_verify,

@@ -7,7 +7,7 @@ use chronos_types::{
 use serde_json::Value;
 
 use crate::fields::{Fields, names_of, quoted, whole};
-use crate::{PreviousSecret, Signing, Webhook};
+use crate::{ClientCertificate, PreviousSecret, Signing, Webhook};
 
 const FIELDS: &[&str] = names_of!(Webhook {
     url,
@@ -16,6 +16,7 @@ const FIELDS: &[&str] = names_of!(Webhook {
     body,
     auth,
     signing,
+    client_certificate,
     success_codes,
     timeout,
     tls_skip_verify,
@@ -38,6 +39,9 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
     let body = body(&fields, invalid);
     let auth = fields.get("auth").and_then(|value| auth(value, &fields.at("auth"), invalid));
     let signing = fields.get("signing").and_then(|value| signing(value, &fields.at("signing"), invalid));
+    let client_certificate = fields
+        .get("client_certificate")
+        .and_then(|value| client_certificate(value, &fields.at("client_certificate"), invalid));
     let success_codes = success_codes(&fields, invalid);
     let timeout = fields.timeout("timeout", invalid);
     let tls_skip_verify = fields.boolean("tls_skip_verify", invalid).unwrap_or(false);
@@ -49,6 +53,7 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
         body,
         auth,
         signing,
+        client_certificate,
         success_codes,
         timeout,
         tls_skip_verify,
@@ -56,6 +61,10 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
     };
     for field in webhook.signature_conflicts() {
         invalid.add(fields.at(&field), SIGNED);
+    }
+    if webhook.client_certificate.is_some() && !webhook.url.as_str().starts_with("https:") {
+        let say = "is shown within TLS alone, and the URL is http; expected an https URL";
+        invalid.add(fields.at("client_certificate"), say);
     }
     Some(webhook)
 }
@@ -159,6 +168,24 @@ fn signing(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::S
     let signing = domain::Signing { secret: secret?, previous };
     match signing.check() {
         Ok(()) => Some(signing),
+        Err((name, message)) => {
+            invalid.add(fields.at(name), message);
+            None
+        }
+    }
+}
+
+fn client_certificate(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::ClientCertificate> {
+    let fields = Fields::open(value, path, invalid)?;
+    fields.only(names_of!(ClientCertificate { cert, key }), &[], invalid);
+    let mut secret = |name: &str| {
+        fields.require(name, "{{secret.NAME}}, which holds PEM", invalid);
+        fields.secret(name, invalid).map(str::to_owned)
+    };
+    let (cert, key) = (secret("cert"), secret("key"));
+    let certificate = domain::ClientCertificate { cert: cert?, key: key? };
+    match certificate.check() {
+        Ok(()) => Some(certificate),
         Err((name, message)) => {
             invalid.add(fields.at(name), message);
             None

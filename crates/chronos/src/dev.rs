@@ -109,6 +109,7 @@ fn example(name: &str, schedule: &str, description: &str, url: String) -> JobInp
             body: Some(body.to_owned()),
             auth: None,
             signing: None,
+            client_certificate: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

@@ -1,8 +1,8 @@
 //! What is on record, as clients see it: also what this release refuses, as far as it can be read.
 
 use chronos_api::{
-    Auth, ChangeSinceSuccess, Execution, Job, JobInput, JobVersion, OthersFailing, RetryPolicy, Signing,
-    TextMap, Webhook,
+    Auth, ChangeSinceSuccess, ClientCertificate, Execution, Job, JobInput, JobVersion, OthersFailing,
+    RetryPolicy, Signing, TextMap, Webhook,
 };
 use chronos_engine::{Change, Explanation, Schedules};
 use chronos_state::{
@@ -123,6 +123,7 @@ fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
         tls_skip_verify,
         max_redirects,
         signing: _,
+        client_certificate,
     } = form;
     let (_, auth, signing) = bad.secrets();
     let sent = auth.as_ref().map(domain::Auth::header_name);
@@ -141,6 +142,9 @@ fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
         body: body.as_ref().map(ToString::to_string),
         auth: auth.as_ref().map(Auth::from),
         signing: signing.as_ref().map(Signing::from),
+        client_certificate: client_certificate
+            .as_ref()
+            .map(|form| ClientCertificate::from(&domain::ClientCertificate::from(form.clone()))),
         success_codes: success_codes.as_ref().map(|codes| codes.to_vec()),
         timeout: timeout_ms.map(duration),
         tls_skip_verify: *tls_skip_verify,

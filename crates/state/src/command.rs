@@ -21,7 +21,7 @@ use crate::run::JobSeq;
 use crate::stored::overrides::StoredOverrides;
 use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
-use crate::stored::webhook::SIGNING_SINCE;
+use crate::stored::webhook::{CLIENT_CERTIFICATES_SINCE, SIGNING_SINCE};
 
 pub(crate) use audit::AUDIT_AT_ONCE;
 pub use audit::{AUDIT_SINCE, AuditWord};
@@ -259,7 +259,9 @@ impl PutJob {
     fn since(&self) -> u32 {
         let resumes = if self.resumes { PAUSES_SINCE } else { FIRST };
         let signing = if self.spec.webhook.signing.is_some() { SIGNING_SINCE } else { FIRST };
-        resumes.max(signing)
+        let shows = self.spec.webhook.client_certificate.is_some();
+        let certificate = if shows { CLIENT_CERTIFICATES_SINCE } else { FIRST };
+        resumes.max(signing).max(certificate)
     }
 
     /// A rough count of its bytes in the log.

@@ -59,4 +59,7 @@ pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;
 pub use stored::overrides::StoredOverrides;
 pub use stored::spec::{StoredRetry, StoredSpec};
-pub use stored::webhook::{SIGNING_SINCE, StoredAuth, StoredPrevious, StoredSigning, StoredWebhook};
+pub use stored::webhook::{
+    CLIENT_CERTIFICATES_SINCE, SIGNING_SINCE, StoredAuth, StoredClientCertificate, StoredPrevious,
+    StoredSigning, StoredWebhook,
+};

@@ -7,6 +7,7 @@ mod actor;
 mod auth;
 pub mod calendar;
 mod choice;
+mod client_certificate;
 mod clip;
 mod duration;
 mod event;
@@ -38,6 +39,7 @@ mod webhook;
 
 pub use actor::{Actor, ActorKind, By, MAX_NOTE_BYTES, Note};
 pub use auth::Auth;
+pub use client_certificate::ClientCertificate;
 pub use clip::{MAX_QUOTED_BYTES, clip};
 pub use duration::{DurationError, DurationMs, ExactDuration, parse_duration};
 pub use event::EventType;

@@ -143,6 +143,7 @@ mod tests {
             body: body.map(|b| Template::parse(b).expect("body")),
             auth,
             signing: None,
+            client_certificate: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

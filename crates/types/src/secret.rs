@@ -203,6 +203,12 @@ impl SecretValues {
         Cow::Owned(out)
     }
 
+    /// A text with the values in place of its placeholders, as they are.
+    #[must_use]
+    pub fn filled<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.fill_plain(text)
+    }
+
     /// The same, with the values as they are.
     pub(crate) fn fill_plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.fill(text, String::push_str)

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Auth, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, Signing, TargetUrl, Template, clip,
-    is_credential_header, is_signature_header, secrets_in,
+    Auth, ClientCertificate, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, Signing, TargetUrl, Template,
+    clip, is_credential_header, is_signature_header, secrets_in,
 };
 
 /// Largest request body, before template variables are filled in.
@@ -29,6 +29,8 @@ pub struct Webhook {
     pub auth: Option<Auth>,
     /// The keys that each request is signed with.
     pub signing: Option<Signing>,
+    /// The certificate that it shows to its target.
+    pub client_certificate: Option<ClientCertificate>,
     /// Status codes that count as success; any 2xx if none are listed.
     pub success_codes: Option<SuccessCodes>,
     /// Time for one attempt, from connect to the last body byte.
@@ -57,9 +59,10 @@ impl Webhook {
     #[must_use]
     pub fn request_bytes(&self, value: usize) -> usize {
         let fields = self.secret_fields();
-        // What it is signed with is not sent.
-        let beside =
-            fields.iter().filter(|(field, _)| field != "body" && !field.starts_with("signing.")).count();
+        // What it is signed with is not sent, and a certificate is no part of the request.
+        let is_sent =
+            |field: &str| !field.starts_with("signing.") && !field.starts_with("client_certificate.");
+        let beside = fields.iter().filter(|(field, _)| field != "body" && is_sent(field)).count();
         let secrets = 3 * MAX_SECRET_BYTES * beside;
         let signed = if self.signing.is_some() { SIGNED_BYTES } else { 0 };
         secrets
@@ -94,6 +97,9 @@ impl Webhook {
         }
         for (field, value) in self.signing.iter().flat_map(Signing::texts) {
             fields.extend(named(value).into_iter().map(|name| (format!("signing.{field}"), name)));
+        }
+        for (field, value) in self.client_certificate.iter().flat_map(ClientCertificate::texts) {
+            fields.extend(named(value).into_iter().map(|name| (format!("client_certificate.{field}"), name)));
         }
         fields.extend(self.body.iter().flat_map(Template::secrets).map(|name| ("body".to_owned(), name)));
         fields
@@ -132,9 +138,10 @@ impl Webhook {
         let pair = |(name, value): (&str, &str)| name.len() + value.len();
         let auth = self.auth.as_ref().map(Auth::header);
         let auth = auth.map_or(0, |(name, value)| pair((name, &value)));
+        let shown = self.client_certificate.as_ref().map_or(0, |shown| shown.cert.len() + shown.key.len());
         let signing: usize =
             self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret.len()).sum();
-        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth + signing
+        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth + signing + shown
     }
 
     /// Whether a response with this status is a success.

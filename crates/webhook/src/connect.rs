@@ -119,15 +119,23 @@ impl Connector {
                 connected.map_err(|error| ConnectFailure::Connect { error })?.0
             }
         };
-        if origin.security != Security::Plain {
-            laps.enter(Phase::Tls);
-        }
-        let socket = match origin.security {
-            Security::Plain => Ok(socket),
-            Security::Tls => shake(&self.strict, &origin.host, socket).await,
-            Security::UnverifiedTls => shake(&self.skip_verify, &origin.host, socket).await,
+        let policy = match origin.security {
+            Security::Plain => None,
+            Security::Tls => Some(&self.strict),
+            Security::UnverifiedTls => Some(&self.skip_verify),
         };
-        let socket = socket.map_err(|error| ConnectFailure::Tls { error })?;
+        let socket = match policy {
+            None => socket,
+            Some(policy) => {
+                laps.enter(Phase::Tls);
+                let policy = match &origin.identity {
+                    Some(identity) => Arc::new(identity.config(policy)),
+                    None => Arc::clone(policy),
+                };
+                let shaken = shake(&policy, &origin.host, socket).await;
+                shaken.map_err(|error| ConnectFailure::Tls { error })?
+            }
+        };
         Ok(Connection::new(Arc::new(origin), socket))
     }
 

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use url::{Position, Url};
 
 use super::head::Head;
+use super::identity::Identity;
 use super::origin::Origin;
 use super::signer::Signer;
 
@@ -41,6 +42,8 @@ pub(crate) struct Hop {
     body: Bytes,
     /// It is signed as it is sent: what counts is the time, and the body of this very request.
     signer: Option<Signer>,
+    /// What is shown within TLS.
+    identity: Option<Identity>,
 }
 
 #[derive(Clone)]
@@ -70,6 +73,8 @@ impl Hop {
             Url::parse(&request.url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
         let signer = webhook.signing.as_ref().map(|signing| Signer::new(signing, &request, secrets));
         let signer = signer.transpose()?;
+        let certificate = webhook.client_certificate.as_ref();
+        let identity = certificate.map(|certificate| Identity::read(certificate, secrets)).transpose()?;
         let auth = webhook.auth.as_ref().map(chronos_types::Auth::header_name);
         let is_signed = |name: &str| signer.is_some() && is_signature_header(name);
         let mut headers = Vec::with_capacity(request.headers.len());
@@ -84,11 +89,12 @@ impl Hop {
             headers.push(Header { name, value, is_private });
         }
         let body = Bytes::from(request.body.unwrap_or_default());
-        Ok(Self { url, skip_verify: webhook.tls_skip_verify, method: request.method, headers, body, signer })
+        let (method, skip_verify) = (request.method, webhook.tls_skip_verify);
+        Ok(Self { url, skip_verify, method, headers, body, signer, identity })
     }
 
     pub(crate) fn origin(&self) -> Origin {
-        Origin::of(&self.url, self.skip_verify)
+        Origin::of(&self.url, self.skip_verify, self.identity.clone())
     }
 
     /// The host that it goes to, with brackets where it is an IPv6 address.
@@ -137,7 +143,8 @@ impl Hop {
 
     /// The request that a redirect asks for, by RFC 9110, section 15.4, and as browsers have it. After a 303, and after
     /// a 301 or 302 to a POST, it is a GET without a body. A 307 or 308 repeats the request. To another origin no
-    /// custom header goes that may carry a secret, and no signature, and none of them comes back on the way from there.
+    /// custom header goes that may carry a secret, no signature and no certificate, and none of them comes back on the
+    /// way from there.
     ///
     /// # Errors
     /// Why the redirect cannot be followed.
@@ -169,7 +176,8 @@ impl Hop {
         let headers = self.headers.iter().filter(keeps).cloned().collect();
         let body = if repeats_body { self.body.clone() } else { Bytes::new() };
         let signer = self.signer.clone().filter(|_| !is_away);
-        Ok(Some(Self { url, skip_verify: self.skip_verify, method, headers, body, signer }))
+        let identity = self.identity.clone().filter(|_| !is_away);
+        Ok(Some(Self { url, skip_verify: self.skip_verify, method, headers, body, signer, identity }))
     }
 }
 

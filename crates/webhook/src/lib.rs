@@ -10,6 +10,7 @@ mod egress;
 mod framing;
 mod head;
 mod hop;
+mod identity;
 mod laps;
 mod members;
 mod metrics;

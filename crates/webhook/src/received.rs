@@ -198,6 +198,7 @@ mod tests {
             body: None,
             auth: None,
             signing: None,
+            client_certificate: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

@@ -103,6 +103,7 @@ impl Job {
                 body: Some(Template::parse(&self.body)?),
                 auth: None,
                 signing: None,
+                client_certificate: None,
                 success_codes: None,
                 timeout: self.timeout_ms.map(DurationMs::from_millis),
                 tls_skip_verify: false,

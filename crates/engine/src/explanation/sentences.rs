@@ -164,8 +164,8 @@ fn of_kind(
         ErrorKind::Secret => (
             format!("the call of {target} failed for the sake of a secret: {reason}"),
             "See the secret (`GET /api/v1/secrets/{name}`): whether it is there, which hosts it may go to, and whether this \
-             node has the key that opens it. What `webhook.signing` names must hold a key for signing. Then replay this \
-             execution."
+             node has the key that opens it. What `webhook.signing` and \
+             `webhook.client_certificate` name must hold what they say. Then replay this execution."
                 .to_owned(),
         ),
         ErrorKind::Status | ErrorKind::Overlap | ErrorKind::Cancelled => {

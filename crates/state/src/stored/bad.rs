@@ -121,6 +121,7 @@ fn webhook(value: &Value) -> StoredWebhook<'static> {
         tls_skip_verify: value.get("tls_skip_verify").and_then(Value::as_bool).unwrap_or_default(),
         max_redirects: form(value.get("max_redirects")).unwrap_or_default(),
         signing: form(value.get("signing")),
+        client_certificate: form(value.get("client_certificate")),
     }
 }
 

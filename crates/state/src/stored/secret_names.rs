@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use super::webhook::{StoredAuth, StoredSigning, StoredWebhook};
+use super::webhook::{StoredAuth, StoredClientCertificate, StoredSigning, StoredWebhook};
 
 /// So many names of one webhook count at most. Whoever writes a job takes fewer.
 const MOST: usize = 64;
 const MOST_BYTES: usize = 63;
 const WORD: &str = "secret.";
 
-/// The names in the placeholders of its URL, the values of its headers, its body, its credentials and what it is
-/// signed with.
+/// The names in the placeholders of its URL, the values of its headers, its body, its credentials, its certificate and what
+/// it is signed with.
 pub(crate) fn of(webhook: &StoredWebhook<'_>) -> BTreeSet<String> {
-    let StoredWebhook { url, headers, body, auth, signing, .. } = webhook;
+    let StoredWebhook { url, headers, body, auth, signing, client_certificate, .. } = webhook;
     let mut names = BTreeSet::new();
     let mut look = |text: &str| find(text, &mut names);
     look(url);
@@ -30,6 +30,10 @@ pub(crate) fn of(webhook: &StoredWebhook<'_>) -> BTreeSet<String> {
             look(username);
             look(password);
         }
+    }
+    if let Some(StoredClientCertificate { cert, key }) = client_certificate {
+        look(cert);
+        look(key);
     }
     if let Some(StoredSigning { secret, previous }) = signing {
         look(secret);

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chronos_types::{
-    Auth, DurationMs, Headers, Method, Millis, PreviousSecret, Signing, SuccessCodes, TargetUrl, Template,
-    Webhook,
+    Auth, ClientCertificate, DurationMs, Headers, Method, Millis, PreviousSecret, Signing, SuccessCodes,
+    TargetUrl, Template, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,25 @@ pub struct StoredWebhook<'a> {
     /// Said from [`SIGNING_SINCE`] on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<StoredSigning<'a>>,
+    /// Said from [`CLIENT_CERTIFICATES_SINCE`] on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<StoredClientCertificate<'a>>,
 }
 
 /// The first cluster version whose webhooks may be signed.
 pub const SIGNING_SINCE: u32 = 2;
+
+/// The first cluster version whose webhooks may show a certificate.
+pub const CLIENT_CERTIFICATES_SINCE: u32 = 2;
+
+/// The stored form of a [`ClientCertificate`].
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are those of `ClientCertificate`")]
+pub struct StoredClientCertificate<'a> {
+    pub cert: Cow<'a, str>,
+    pub key: Cow<'a, str>,
+}
 
 /// The stored form of a [`Signing`]. It has no `Debug`, for it is secret.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -83,7 +98,7 @@ pub enum StoredAuth<'a> {
 impl StoredWebhook<'_> {
     /// The bytes of its texts.
     pub(crate) fn weight(&self) -> usize {
-        let Self { url, headers, body, auth, signing, .. } = self;
+        let Self { url, headers, body, auth, signing, client_certificate, .. } = self;
         let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let body = body.as_ref().map_or(0, |body| body.len());
         let auth = match auth {
@@ -98,7 +113,8 @@ impl StoredWebhook<'_> {
             let StoredSigning { secret, previous } = signing;
             secret.len() + previous.as_ref().map_or(0, |previous| previous.secret.len())
         });
-        url.len() + headers + body + auth + signing
+        let shown = client_certificate.as_ref().map_or(0, |shown| shown.cert.len() + shown.key.len());
+        url.len() + headers + body + auth + signing + shown
     }
 }
 
@@ -115,6 +131,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             tls_skip_verify,
             max_redirects,
             signing,
+            client_certificate,
         } = webhook;
         Self {
             url: url.source().into(),
@@ -127,6 +144,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             tls_skip_verify: *tls_skip_verify,
             max_redirects: *max_redirects,
             signing: signing.as_ref().map(StoredSigning::from),
+            client_certificate: client_certificate.as_ref().map(StoredClientCertificate::from),
         }
     }
 }
@@ -146,6 +164,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             tls_skip_verify,
             max_redirects,
             signing,
+            client_certificate,
         } = stored;
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
         Ok(Self {
@@ -159,6 +178,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             tls_skip_verify,
             max_redirects,
             signing: signing.map(Signing::from),
+            client_certificate: client_certificate.map(ClientCertificate::from),
         })
     }
 }
@@ -188,6 +208,20 @@ impl From<StoredAuth<'_>> for Auth {
                 Self::ApiKey { api_key: api_key.into_owned(), header: header.map(Cow::into_owned) }
             }
         }
+    }
+}
+
+impl<'a> From<&'a ClientCertificate> for StoredClientCertificate<'a> {
+    fn from(certificate: &'a ClientCertificate) -> Self {
+        let ClientCertificate { cert, key } = certificate;
+        Self { cert: cert.into(), key: key.into() }
+    }
+}
+
+impl From<StoredClientCertificate<'_>> for ClientCertificate {
+    fn from(stored: StoredClientCertificate<'_>) -> Self {
+        let StoredClientCertificate { cert, key } = stored;
+        Self { cert: cert.into_owned(), key: key.into_owned() }
     }
 }
 
@@ -233,6 +267,7 @@ impl StoredWebhook<'_> {
             tls_skip_verify,
             max_redirects,
             signing,
+            client_certificate,
         } = self;
         StoredWebhook {
             url: owned(url),
@@ -252,6 +287,9 @@ impl StoredWebhook<'_> {
             timeout_ms,
             tls_skip_verify,
             max_redirects,
+            client_certificate: client_certificate.map(|StoredClientCertificate { cert, key }| {
+                StoredClientCertificate { cert: owned(cert), key: owned(key) }
+            }),
             signing: signing.map(|StoredSigning { secret, previous }| StoredSigning {
                 secret: owned(secret),
                 previous: previous.map(|StoredPrevious { secret, expires_at }| StoredPrevious {

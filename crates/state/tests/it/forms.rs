@@ -12,9 +12,9 @@ use chronos_state::{
     StoredSpec, Targets, Todo, TriggerRun, Trim,
 };
 use chronos_types::{
-    Actor, Auth, By, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId,
-    KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, Response, RetryPolicy,
-    Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
+    Actor, Auth, By, ClientCertificate, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId,
+    JobSpec, KeyId, KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, Response,
+    RetryPolicy, Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
 };
 
 use crate::support::{self, asked, by, node, spec, tags};
@@ -352,6 +352,12 @@ fn resuming() -> Command {
     }
 }
 
+/// A job whose webhook shows a certificate.
+fn certified() -> Command {
+    let shown = ClientCertificate { cert: "{{secret.cert}}".into(), key: "{{secret.key}}".into() };
+    put(JobSpec { webhook: Webhook { client_certificate: Some(shown), ..spec("a").webhook }, ..spec("a") })
+}
+
 /// A job whose requests are signed.
 fn signed(previous: Option<PreviousSecret>) -> Command {
     let signing = Signing { secret: "{{secret.signing}}".into(), previous };
@@ -404,6 +410,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("put_jobs_of_a_set", batch(vec![put_jobs(Some(adopts)), put_jobs(Some(owns))])),
         ("end_pauses", batch(vec![Command::EndPauses(ends)])),
         ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
+        ("put_job_client_certificate", batch(vec![certified()])),
         ("put_job_resumes", batch(vec![resuming()])),
         ("put_job_signing", batch(vec![signed(None), signed(Some(before))])),
         ("report_secret", batch(vec![of_kind(&ErrorKind::Secret)])),

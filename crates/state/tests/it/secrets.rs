@@ -4,7 +4,9 @@ use chronos_seal::{EncryptionKey, Keyring, NewKey, Sealed, WrappedKey};
 use chronos_state::{
     AuditFilter, Command, MAX_SECRETS, Outcome, PageLimits, PutSecret, Refusal, SecretRow, SecretWord, Total,
 };
-use chronos_types::{Auth, Headers, JobSpec, PreviousSecret, Signing, TargetUrl, Template, Webhook};
+use chronos_types::{
+    Auth, ClientCertificate, Headers, JobSpec, PreviousSecret, Signing, TargetUrl, Template, Webhook,
+};
 
 use crate::support::*;
 
@@ -228,6 +230,23 @@ fn each_change_of_a_secret_is_audited_without_its_value() {
         format!("secret.delete of a by {who:?}: "),
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_certificate_is_of_named_secrets_and_not_before_its_version() {
+    let shown = ClientCertificate { cert: "{{secret.a}}".into(), key: "{{secret.b}}".into() };
+    let certified = || JobSpec {
+        webhook: Webhook { client_certificate: Some(shown.clone()), ..spec("job").webhook },
+        ..spec("job")
+    };
+    let mut world = raised();
+    let row = world.create_as(certified());
+    assert_eq!(row.job.spec.unwrap().webhook.client_certificate, Some(shown.clone()));
+    assert_eq!((uses(&world, "a"), uses(&world, "b")), (vec!["job".to_owned()], vec!["job".to_owned()]));
+
+    let mut world = World::new();
+    let early = put(id_of("job"), None, certified(), None);
+    assert_eq!(world.refused(0, early), Refusal::VersionNotFollowed { follows: 1 });
 }
 
 #[test]

@@ -294,6 +294,7 @@ pub fn spec(name: &str) -> JobSpec {
             body: None,
             auth: None,
             signing: None,
+            client_certificate: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

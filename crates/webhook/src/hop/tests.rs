@@ -1,6 +1,8 @@
 //! What goes out, and where redirects lead.
 
-use chronos_types::{Auth, Headers, ID_HEADER, Signing, TargetUrl};
+use chronos_types::{
+    Auth, ClientCertificate, Headers, ID_HEADER, SecretHosts, SecretName, Signing, TargetUrl,
+};
 
 use super::*;
 use crate::head;
@@ -16,6 +18,7 @@ fn webhook(headers: &[(&str, &str)], auth: Option<Auth>) -> Webhook {
         body: None,
         auth,
         signing: None,
+        client_certificate: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: false,
@@ -243,5 +246,63 @@ fn no_signature_goes_to_another_origin() {
         assert_eq!(names(&hop), ["Host", "Content-Length"], "{away}");
         // Nor does it come back.
         assert_eq!(names(&follow(&hop, 307, URL)), ["Host", "Content-Length"], "{away}");
+    }
+}
+
+/// A certificate with its key, and secrets that hold them.
+fn certificate() -> (ClientCertificate, SecretValues) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["client".to_owned()]).expect("a name");
+    let cert = params.self_signed(&key).expect("a certificate");
+    let mut secrets = SecretValues::default();
+    for (name, pem) in [("cert", cert.pem()), ("key", key.serialize_pem())] {
+        let hosts = SecretHosts::unchecked(vec!["*".into()]);
+        secrets.insert(&SecretName::parse(name).expect("a name"), pem, hosts);
+    }
+    let certificate = ClientCertificate { cert: "{{secret.cert}}".into(), key: "{{secret.key}}".into() };
+    (certificate, secrets)
+}
+
+#[test]
+fn a_certificate_is_shown_to_no_other_origin() {
+    let (certificate, secrets) = certificate();
+    let plain = webhook(&[], None);
+    let webhook = Webhook {
+        url: TargetUrl::parse("https://h.example/").expect("a URL"),
+        client_certificate: Some(certificate.clone()),
+        ..plain
+    };
+    let request = || Request {
+        method: Method::Get,
+        url: webhook.url.as_str().to_owned(),
+        headers: Vec::new(),
+        body: None,
+    };
+    let first = Hop::first(&webhook, request(), &secrets).expect("a request");
+    assert!(first.origin().identity.is_some());
+    // Who shows the same goes by the same connections.
+    let again = Hop::first(&webhook, request(), &secrets).expect("a request");
+    assert_eq!(again.origin(), first.origin());
+    assert_eq!(follow(&first, 302, "/near").origin(), first.origin());
+    for away in ["https://other.example/", "http://h.example/", "https://h.example:444/"] {
+        let hop = follow(&first, 302, away);
+        assert_eq!(hop.origin().identity, None, "{away}");
+        assert_eq!(follow(&hop, 302, "https://h.example/").origin().identity, None, "{away}");
+    }
+    // What the secrets hold is looked at, and never quoted.
+    let swapped = ClientCertificate { cert: certificate.key.clone(), key: certificate.cert.clone() };
+    let other = ClientCertificate { key: "{{secret.key}}".into(), ..certificate };
+    let (_, others) = self::certificate();
+    let mut mixed = secrets.clone();
+    let hosts = SecretHosts::unchecked(vec!["*".into()]);
+    let key = others.get("key").expect("a key").to_owned();
+    mixed.insert(&SecretName::parse("key").expect("a name"), key, hosts);
+    for (certificate, secrets, say) in [
+        (swapped, &secrets, "client_certificate.cert ({{secret.key}}) holds no certificate"),
+        (other, &mixed, "client_certificate.key ({{secret.key}}) holds the key of another certificate"),
+    ] {
+        let webhook = Webhook { client_certificate: Some(certificate), ..webhook.clone() };
+        let why = Hop::first(&webhook, request(), secrets).expect_err("refused");
+        assert!(why.starts_with(say) && !why.contains("BEGIN"), "{why}");
     }
 }

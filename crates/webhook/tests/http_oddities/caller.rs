@@ -96,6 +96,7 @@ fn webhook(call: &Call, url: &str) -> Webhook {
             password: password.to_owned(),
         }),
         signing: None,
+        client_certificate: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: true,

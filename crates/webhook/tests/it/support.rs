@@ -143,6 +143,7 @@ pub fn webhook(url: &str) -> Webhook {
         body: None,
         auth: None,
         signing: None,
+        client_certificate: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: false,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chronos_env::Env;
-use chronos_types::{ErrorKind, Webhook};
+use chronos_types::{ClientCertificate, ErrorKind, SecretHosts, SecretName, SecretValues, Webhook};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
@@ -147,5 +148,62 @@ fn a_ca_file_that_holds_no_certificate_is_named() {
         std::fs::write(&file, text).unwrap();
         let error = Caller::trusting(file.clone()).err().unwrap();
         assert!(error.contains("ca.crt") && error.contains(why) && error.contains("PEM"), "{error}");
+    }
+}
+
+/// A client's certificate with its key, and the secrets that hold them.
+fn client(name: &str) -> (Certificate, SecretValues) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let mut secrets = SecretValues::default();
+    for (name, pem) in [("cert", certificate.pem()), ("key", key.serialize_pem())] {
+        let hosts = SecretHosts::unchecked(vec!["127.0.0.1".into()]);
+        secrets.insert(&SecretName::parse(name).unwrap(), pem, hosts);
+    }
+    (certificate, secrets)
+}
+
+#[tokio::test]
+async fn each_client_shows_its_certificate_and_has_its_own_connections() {
+    let clients = ["one", "two"].map(client);
+    let mut roots = RootCertStore::empty();
+    for (certificate, _) in &clients {
+        roots.add(certificate.der().clone()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![own.der().clone()], der)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+
+    let (caller, target) = (Caller::new(8, Env::real()), Target::start().await);
+    let shown = ClientCertificate { cert: "{{secret.cert}}".into(), key: "{{secret.key}}".into() };
+    let fired =
+        Webhook { tls_skip_verify: true, client_certificate: Some(shown), ..webhook(&https(&target)) };
+    // They are kept open: what is not the client's own would be used for the next.
+    let mut kept = Vec::new();
+    for (certificate, secrets) in &clients {
+        let serve = async {
+            let mut stream = acceptor.accept(target.accept().await).await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(OK).await.unwrap();
+            stream.flush().await.unwrap();
+            stream
+        };
+        let (outcome, stream) = tokio::join!(caller.fire_with(&fired, secrets), serve);
+        assert_eq!(outcome.failure, None);
+        let came = stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+        assert_eq!(&came, certificate.der());
+        kept.push(stream);
     }
 }

@@ -32,6 +32,7 @@ fn spec() -> JobSpec {
             body: None,
             auth: None,
             signing: None,
+            client_certificate: None,
             success_codes: None,
             timeout: None,
             tls_skip_verify: false,

@@ -281,3 +281,34 @@ async fn a_file_without_a_key_stops_the_start() {
         assert!(refused.stderr.contains(say) && !refused.stderr.contains("hunter2"), "{}", refused.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_client_certificate_is_of_secrets_and_goes_with_https() {
+    let server = start().await;
+    let good = json!({"cert": "{{secret.cert}}", "key": "{{secret.key}}"});
+    for name in ["cert", "key"] {
+        write(&server, name, "no PEM, hunter2", &["127.0.0.1"]).await.ok(201);
+    }
+    let of = |url: &str, shown: &Value| json!({"url": url, "client_certificate": shown});
+    let https = "https://127.0.0.1:9/";
+    for (webhook, field) in [
+        (of("http://127.0.0.1:9/", &good), "webhook.client_certificate"),
+        (of(https, &json!("hunter2")), "webhook.client_certificate"),
+        (of(https, &json!({"cert": "{{secret.cert}}"})), "webhook.client_certificate.key"),
+        (of(https, &json!({"cert": "hunter2", "key": "{{secret.key}}"})), "webhook.client_certificate.cert"),
+        (
+            of(https, &json!({"cert": "{{secret.none}}", "key": "{{secret.key}}"})),
+            "webhook.client_certificate.cert",
+        ),
+        (of("https://other.example/", &good), "webhook.client_certificate.cert"),
+    ] {
+        let reply = server.post("/jobs", &manual("job", webhook)).await;
+        assert_eq!(reply.problem(400)["errors"][0]["field"], field, "{reply:?}");
+        assert!(!reply.body.contains("hunter2"), "{reply:?}");
+    }
+    let execution = server.run(&manual("job", of(https, &good))).await;
+    assert_eq!(execution["error_kind"], "secret", "{execution:#}");
+    let why = execution["last_error"].as_str().unwrap();
+    assert!(why.contains("{{secret.cert}}") && why.contains("holds no certificate"), "{why}");
+    assert_eq!(server.get("/jobs/job").await.ok(200)["webhook"]["client_certificate"], good);
+}

@@ -370,6 +370,7 @@ pub(super) fn webhook(url: &str) -> Webhook {
         body: None,
         auth: None,
         signing: None,
+        client_certificate: None,
         success_codes: None,
         timeout: None,
         tls_skip_verify: false,
