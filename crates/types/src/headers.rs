@@ -166,25 +166,28 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), HeaderError> {
     Ok(())
 }
 
-/// Whether a header of this name is taken to carry a credential.
+/// Whether a header or a parameter of this name is taken to carry a credential. It is asked when a run is fired, so it
+/// copies nothing.
 #[must_use]
 pub fn is_credential_header(name: &str) -> bool {
-    const MARKS: [&str; 12] = [
-        "auth",
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "api-key",
-        "apikey",
-        "api_key",
-        "cookie",
-        "credential",
-        "signature",
-        "access-key",
+    const MARKS: [&[u8]; 11] = [
+        b"auth",
+        b"token",
+        b"secret",
+        b"password",
+        b"passwd",
+        b"key",
+        b"cookie",
+        b"credential",
+        b"signature",
+        b"jwt",
+        b"session",
     ];
-    let name = name.to_ascii_lowercase();
-    MARKS.iter().any(|mark| name.contains(mark))
+    let begins = |rest: &[u8], mark: &[u8]| {
+        rest.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark))
+    };
+    let name = name.as_bytes();
+    (0..name.len()).any(|at| MARKS.iter().any(|mark| begins(&name[at..], mark)))
 }
 
 #[cfg(test)]
@@ -212,5 +215,28 @@ mod tests {
         assert_eq!(Headers::parse(ok).map_err(|errors| errors.len()).map(|headers| headers.0.len()), Ok(4));
         let twice = vec![("X-A".into(), "1".into()), ("x-a".into(), "2".into())];
         assert!(Headers::parse(twice).is_err());
+    }
+
+    #[test]
+    fn names_of_credentials_are_told_by_a_part_of_them_in_any_case() {
+        for (name, is_one) in [
+            ("Authorization", true),
+            ("X-API-Key", true),
+            ("apikey", true),
+            ("key", true),
+            ("X-Jwt-Assertion", true),
+            ("PHPSESSIONID", true),
+            ("Set-Cookie", true),
+            ("x-hub-signature-256", true),
+            ("id_token", true),
+            ("client_secret", true),
+            ("", false),
+            ("ke", false),
+            ("Accept", false),
+            ("X-Request-Id", false),
+            ("Keep-Order", false),
+        ] {
+            assert_eq!(is_credential_header(name), is_one, "{name}");
+        }
     }
 }

@@ -33,7 +33,7 @@ impl TargetUrl {
     /// becomes its plain form before the rules of egress judge it.
     ///
     /// # Errors
-    /// What is wrong with the text. The text is quoted without its user info.
+    /// What is wrong with the text. The text is quoted without its user info and without the credentials in its query.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let refuse = |why: String| {
             // What may be user info, also where the slashes before it are not as they should be.
@@ -45,7 +45,7 @@ impl TargetUrl {
                 }
                 _ => text.to_owned(),
             };
-            Err(UrlError { value: clip(&value).into_owned(), why })
+            Err(UrlError { value: clip(&redacted_url(&value)).into_owned(), why })
         };
         if text.chars().count() > MAX_URL_CHARS {
             return refuse(format!("is longer than {MAX_URL_CHARS} characters"));
@@ -303,6 +303,8 @@ mod tests {
             ("http:u:secret@h/", "two slashes"),
             ("u:secret@h/", "scheme"),
             ("http://h/#f", "fragment"),
+            ("http://h/?token=secret#f", "fragment"),
+            ("http://h:0/?a=b&API_KEY=secret", "port 0"),
             ("http://{{host}}/", "has the host \"{{host}}\""),
             ("http://a`b/", "has the host \"a`b\""),
             ("http://h/a b", "blank"),
