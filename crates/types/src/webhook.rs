@@ -106,8 +106,8 @@ impl Webhook {
     }
 
     /// The credentials that stand in it: those of `auth` and `signing`, the values of headers that carry some, also
-    /// without the word that stands before them (`Bearer`), and each of a cookie. Those in
-    /// the URL are told by [`TargetUrl::credentials`].
+    /// without the word that stands before them (`Bearer`), and each of a cookie. Those in the URL are told by
+    /// [`TargetUrl::credentials`].
     pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let headers = self.headers.iter().filter(|(name, _)| is_credential_header(name));
         let headers = headers.flat_map(|(name, value)| {
@@ -186,10 +186,15 @@ pub struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// Whether they are those of another origin than a URL has.
+    /// Whether they are those of another origin than a URL has. Where their own cannot be read, nobody knows whose they
+    /// are, and they stay where they are too.
     #[must_use]
     pub fn is_moved(&self, to: &TargetUrl) -> bool {
-        self.url.is_some_and(|url| url.origin() != to.origin())
+        let Self { headers, auth, signing, url } = self;
+        match url {
+            Some(url) => url.origin() != to.origin(),
+            None => headers.is_some() || auth.is_some() || signing.is_some(),
+        }
     }
 }
 
@@ -255,5 +260,44 @@ impl SuccessCodes {
     #[must_use]
     pub fn as_slice(&self) -> &[u16] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::REDACTED;
+
+    #[test]
+    fn no_secret_comes_back_at_another_origin_nor_where_its_own_is_not_known() {
+        let headers =
+            |value: &str| Headers::parse(vec![("X-Token".to_owned(), value.to_owned())]).expect("headers");
+        let stored = headers("kept");
+        for (url, is_kept) in [
+            (Some("https://h/other"), true),
+            (Some("https://h:444/"), false),
+            (Some("http://h/"), false),
+            (Some("https://x.h/"), false),
+            (None, false),
+        ] {
+            let url = url.map(|url| TargetUrl::parse(url).expect("a URL"));
+            let secrets = Secrets { headers: Some(&stored), url: url.as_ref(), ..Secrets::default() };
+            let mut webhook = Webhook {
+                url: TargetUrl::parse("https://h/").expect("a URL"),
+                method: None,
+                headers: headers(REDACTED),
+                body: None,
+                auth: None,
+                signing: None,
+                client_certificate: None,
+                success_codes: None,
+                timeout: None,
+                tls_skip_verify: false,
+                max_redirects: 0,
+            };
+            let restored = webhook.restore_secrets(secrets);
+            assert_eq!(restored.is_ok(), is_kept, "{url:?}");
+            assert_eq!(webhook.headers.get("X-Token"), Some(if is_kept { "kept" } else { REDACTED }));
+        }
     }
 }

@@ -92,12 +92,15 @@ async fn a_job_that_cannot_be_read_is_written_anew_enabled_disabled_triggered_an
             assert_eq!(shown["next_run"].is_string(), action == "enable", "{shown:#}");
         }
     }
-    // What can be read of it stays as it is, its secret too.
+    // Nobody knows to which origin a secret belongs whose URL cannot be read: so it is given anew.
+    let moved = json!({"webhook": {"url": receiver.url("/url")}});
+    assert_eq!(server.patch("/jobs/url", &moved).await.bad_fields(), ["webhook.auth.token"]);
+    // All else that can be read of it stays as it is, its secret too.
     let repairs = [
         ("schedule", json!({"schedule": "@every 2s"})),
         ("zone", json!({"timezone": "UTC"})),
         ("policy", json!({"concurrency": "allow"})),
-        ("url", json!({"webhook": {"url": receiver.url("/url")}})),
+        ("url", json!({"webhook": {"url": receiver.url("/url"), "auth": {"token": "t0ken"}}})),
         ("tag", json!({"tags": {"no tag": null}})),
     ];
     for (name, patch) in repairs {
