@@ -4,7 +4,7 @@ use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
 use chronos_state::{
     BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, Targets,
 };
-use chronos_types::{DurationMs, format_rfc3339, redacted_url};
+use chronos_types::{DurationMs, format_rfc3339, is_secret_reference, redacted_url};
 use serde_json::Value;
 
 use crate::code::Code;
@@ -111,7 +111,7 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
 /// A patch as it is shown. Which headers carry credentials is told by the jobs that it changes, so none is shown.
 fn without_secrets(text: &str) -> Value {
     let mut patch: Value = serde_json::from_str(text).unwrap_or_default();
-    for path in ["/webhook/headers", "/webhook/auth"] {
+    for path in ["/webhook/headers", "/webhook/auth", "/webhook/signing"] {
         if let Some(part) = patch.pointer_mut(path) {
             redact(part);
         }
@@ -125,8 +125,10 @@ fn without_secrets(text: &str) -> Value {
 fn redact(value: &mut Value) {
     match value {
         Value::Null => {}
+        // What only names a secret is none.
+        Value::String(text) if is_secret_reference(text) => {}
         Value::Object(fields) => {
-            let is_shown = |name: &str| matches!(name, "type" | "header");
+            let is_shown = |name: &str| matches!(name, "type" | "header" | "expires_at");
             fields.iter_mut().filter(|(name, _)| !is_shown(name)).for_each(|(_, value)| redact(value));
         }
         other => *other = Value::String(chronos_types::REDACTED.to_owned()),

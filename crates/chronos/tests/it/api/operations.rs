@@ -126,7 +126,11 @@ async fn a_patch_changes_each_job_and_what_it_would_make_invalid_is_told() {
     let patch = json!({
         "timeout": "7s",
         "schedule": "@at 2099-02-01T00:00:00Z",
-        "webhook": {"headers": {"X-Team": "t0p"}, "auth": {"type": "bearer", "token": "s3cret"}},
+        "webhook": {
+            "headers": {"X-Team": "t0p"},
+            "auth": {"type": "bearer", "token": "s3cret"},
+            "signing": {"secret": format!("whsec_{}", "s3cret7/".repeat(4)), "previous": null},
+        },
     });
     let request = json!({"action": "patch", "filter": {}, "patch": patch});
     let operation = server.post("/jobs/actions", &request).await.ok(202);
@@ -138,6 +142,7 @@ async fn a_patch_changes_each_job_and_what_it_would_make_invalid_is_told() {
     let text = found.to_string();
     assert!(!text.contains("s3cret") && !text.contains("t0p"), "{text}");
     assert_eq!(found["patch"]["webhook"]["auth"], json!({"type": "bearer", "token": "[redacted]"}));
+    assert_eq!(found["patch"]["webhook"]["signing"], json!({"secret": "[redacted]", "previous": null}));
     assert_eq!(found["patch"]["timeout"], "7s");
     for name in ["a", "b"] {
         let changed = server.get(&format!("/jobs/{name}")).await.ok(200);
