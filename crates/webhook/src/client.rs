@@ -158,7 +158,7 @@ impl Client {
         request: Request,
         secrets: &SecretValues,
         may_send: MaySend<'_>,
-        received: &mut Received,
+        received: &mut Received<'_>,
     ) -> Result<Outcome, Withheld> {
         let mut hop = match Hop::first(webhook, request, secrets) {
             Ok(hop) => hop,
@@ -215,7 +215,7 @@ impl Client {
         hop: &Hop,
         may_send: MaySend<'_>,
         has_sent: &mut bool,
-        received: &mut Received,
+        received: &mut Received<'_>,
     ) -> Result<(Connection, Head), NoHead> {
         let origin = hop.origin();
         let mut allowed = || match may_send() {
@@ -246,7 +246,7 @@ impl Client {
 
     /// No whole head came. Where this machine lacked something, idle connections are given up first, so that the
     /// next call finds it.
-    fn failed(&self, failure: Failure, received: &Received) -> Outcome {
+    fn failed(&self, failure: Failure, received: &Received<'_>) -> Outcome {
         let mut outcome = Outcome::from(failure);
         outcome.response = received.response(outcome.response.error);
         if let Some(lacked) = &outcome.shortage {
@@ -268,7 +268,7 @@ impl Client {
         mut connection: Connection,
         head: Head,
         unfollowed: Option<String>,
-        received: &mut Received,
+        received: &mut Received<'_>,
     ) -> Outcome {
         received.begin(&head, retry_after(&head, self.env.now()));
         let Head { status, framing, keep, location, is_cut, .. } = head;
@@ -311,18 +311,18 @@ impl Client {
 }
 
 /// The outcome of an attempt whose response is whole.
-fn whole(received: &Received, failure: Option<(ErrorKind, String)>) -> Outcome {
+fn whole(received: &Received<'_>, failure: Option<(ErrorKind, String)>) -> Outcome {
     let (response, retry_after) = (received.response(None), received.retry_after);
     Outcome { response, failure, retry_after, shortage: None, phases: Phases::default() }
 }
 
 /// The outcome of an attempt whose response is not whole. What came of it is kept.
-fn partial(received: &Received, kind: ErrorKind, message: String) -> Outcome {
+fn partial(received: &Received<'_>, kind: ErrorKind, message: String) -> Outcome {
     let (response, retry_after) = (received.response(Some(message.clone())), received.retry_after);
     Outcome { response, retry_after, ..Outcome::failed(kind, message) }
 }
 
-fn bad_body(received: &Received, why: &str) -> Outcome {
+fn bad_body(received: &Received<'_>, why: &str) -> Outcome {
     let message = format!("the response's body could not be read: {}", clip(why));
     partial(received, ErrorKind::Body, message)
 }

@@ -85,7 +85,7 @@ impl Connection {
     pub(crate) async fn request(
         &mut self,
         message: Message,
-        received: &mut Received,
+        received: &mut Received<'_>,
     ) -> Result<Head, Broken> {
         let Message { bytes, has_body, is_bodiless } = message;
         self.output = bytes;

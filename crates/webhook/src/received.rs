@@ -14,12 +14,12 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// The status and the start of the body. It is there also where the rest never comes.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct Received<'a> {
     status: Option<StatusCode>,
     /// How many bytes of the body are kept.
     limit: usize,
     /// What is taken out of it before it is cut. So much more of the body is kept until then.
-    scrub: Scrub,
+    scrub: Scrub<'a>,
     kept: Vec<u8>,
     /// How many bytes of the body came.
     bytes: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Received {
     pub(crate) laps: Laps,
 }
 
-impl Received {
+impl<'a> Received<'a> {
     /// Nothing yet.
     pub(crate) fn nothing(limit: usize) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Received {
     }
 
     /// Nothing yet, of which secrets are to be taken out.
-    pub(crate) fn without(limit: usize, scrub: Scrub) -> Self {
+    pub(crate) fn without(limit: usize, scrub: Scrub<'a>) -> Self {
         Self { scrub, ..Self::nothing(limit) }
     }
 
@@ -75,7 +75,8 @@ impl Received {
 
     /// Some of the body has come.
     pub(crate) fn take(&mut self, data: &[u8]) {
-        let room = self.limit + self.scrub.margin() - self.kept.len();
+        let is_long = self.kept.len() + data.len() > self.limit;
+        let room = self.limit + if is_long { self.scrub.margin() } else { 0 } - self.kept.len();
         self.kept.extend_from_slice(&data[..data.len().min(room)]);
         self.bytes = self.bytes.saturating_add(data.len() as u64);
     }
@@ -86,7 +87,7 @@ impl Received {
     }
 
     /// What takes secrets out of a text.
-    pub(crate) fn scrub(&self) -> &Scrub {
+    pub(crate) fn scrub(&self) -> &Scrub<'a> {
         &self.scrub
     }
 

@@ -4,8 +4,12 @@
 //! HTML, and in base64, wherever it begins among the bytes that were encoded. A secret of less than eight bytes is left:
 //! it stands in many a text by chance. Where a text was cut, what is left of a secret is found from eight characters on.
 //! One that a target compresses, encrypts or writes backwards is not found.
+//!
+//! What is looked for is written out once there is a text to look in. Most runs have no credentials, or a target that says
+//! less than a credential has, and pay nothing.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
@@ -21,36 +25,73 @@ const CUT: char = '…';
 const NAMED: [(&str, char); 5] =
     [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&apos;", '\'')];
 
-/// Finds secrets in texts.
-#[derive(Clone, Default)]
-pub(crate) struct Scrub {
-    needles: Vec<Needle>,
+/// Finds secrets in texts: those that a request is made with.
+#[derive(Default)]
+pub(crate) struct Scrub<'a> {
+    made_with: Option<(&'a Webhook, &'a SecretValues)>,
+    needles: OnceLock<Needles>,
+}
+
+/// All that is looked for.
+#[derive(Default)]
+struct Needles {
+    /// The longest first: where one is a part of another, all of that goes.
+    all: Vec<Needle>,
     /// The bytes of the longest secret.
     longest: usize,
+    /// The bytes with which one may begin in a text, a bit each.
+    begins: [u64; 4],
 }
 
 /// What is looked for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Needle {
     text: Vec<char>,
     /// It is base64, which is written with two alphabets.
     is_base64: bool,
 }
 
-impl Scrub {
+impl<'a> Scrub<'a> {
     /// Finds what a request is made with: named secrets, and the credentials that stand in the webhook.
-    pub(crate) fn of(webhook: &Webhook, secrets: &SecretValues) -> Self {
-        let mut scrub = Self::default();
-        secrets.values().for_each(|value| scrub.add(value));
-        // What only names a secret is shown.
-        let own = webhook
-            .credentials()
-            .filter(|text| chronos_types::secrets_in(text).is_ok_and(|all| all.is_empty()));
-        own.for_each(|value| scrub.add(value));
-        webhook.url.credentials().iter().for_each(|value| scrub.add(value));
-        // The longest first: where one is a part of another, all of that goes.
-        scrub.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
-        scrub
+    pub(crate) fn of(webhook: &'a Webhook, secrets: &'a SecretValues) -> Self {
+        Self { made_with: Some((webhook, secrets)), needles: OnceLock::new() }
+    }
+
+    fn needles(&self) -> &Needles {
+        self.needles.get_or_init(|| match self.made_with {
+            Some((webhook, secrets)) => Needles::of(webhook, secrets),
+            None => Needles::default(),
+        })
+    }
+
+    /// How much of a text has to be there behind the place where it is cut, so that no part of a secret is left before.
+    pub(crate) fn margin(&self) -> usize {
+        self.needles().longest * WIDEST
+    }
+
+    /// A text without secrets.
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if text.len() < SHORTEST { Cow::Borrowed(text) } else { self.needles().text(text) }
+    }
+}
+
+impl Needles {
+    fn of(webhook: &Webhook, secrets: &SecretValues) -> Self {
+        let mut needles = Self::default();
+        secrets.values().for_each(|value| needles.add(value));
+        // One may have named secrets in it. It is looked for as it was sent.
+        webhook.credentials().for_each(|value| needles.add(&secrets.filled(value)));
+        webhook.url.credentials().iter().for_each(|value| needles.add(&secrets.filled(value)));
+        needles.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        self.all.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
+        let Self { all, begins, .. } = &mut self;
+        all.iter()
+            .flat_map(Needle::begins)
+            .for_each(|byte| begins[usize::from(byte >> 6)] |= 1 << (byte & 63));
+        self
     }
 
     fn add(&mut self, value: &str) {
@@ -66,30 +107,27 @@ impl Scrub {
 
     fn look_for(&mut self, text: &str, is_base64: bool) {
         let needle = Needle { text: text.chars().collect(), is_base64 };
-        if !self.needles.contains(&needle) {
-            self.needles.push(needle);
+        if !self.all.contains(&needle) {
+            self.all.push(needle);
         }
     }
 
-    /// How much of a text has to be there behind the place where it is cut, so that no part of a secret is left before.
-    pub(crate) fn margin(&self) -> usize {
-        self.longest * WIDEST
-    }
-
-    /// A text without secrets.
-    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.needles.is_empty() || text.len() < SHORTEST {
+    fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.all.is_empty() {
             return Cow::Borrowed(text);
         }
         let (mut out, mut done, mut at) = (String::new(), 0, 0);
-        while let Some(first) = text[at..].chars().next() {
-            match self.needles.iter().find_map(|needle| needle.end(text, at)) {
+        // The first byte of a character is none of those that follow in one.
+        let may_begin = |byte: u8| self.begins[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1;
+        while let Some(skipped) = text.as_bytes()[at..].iter().position(|byte| may_begin(*byte)) {
+            at += skipped;
+            match self.all.iter().find_map(|needle| needle.end(text, at)) {
                 Some(end) => {
                     out.push_str(&text[done..at]);
                     out.push_str(REDACTED);
                     (done, at) = (end, end);
                 }
-                None => at += first.len_utf8(),
+                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
             }
         }
         if done == 0 {
@@ -101,6 +139,20 @@ impl Scrub {
 }
 
 impl Needle {
+    /// The bytes with which it may begin in a text: that of its first character, and those of the forms in which others
+    /// write it.
+    fn begins(&self) -> impl Iterator<Item = u8> {
+        let mut bytes = [0; 4];
+        let first = self.text.first().map(|first| first.encode_utf8(&mut bytes).as_bytes()[0]);
+        let other = first.and_then(|first| match first {
+            b' ' => Some(b'+'),
+            b'+' if self.is_base64 => Some(b'-'),
+            b'/' if self.is_base64 => Some(b'_'),
+            _ => None,
+        });
+        first.into_iter().chain(other).chain(*b"%\\&")
+    }
+
     /// Where it ends, if it begins at a place of a text.
     fn end(&self, text: &str, at: usize) -> Option<usize> {
         // A `%` of the secret may stand there as it is or encoded. Whoever writes it does one or the other.
@@ -205,9 +257,9 @@ fn in_base64(text: &str, before: usize) -> String {
 }
 
 /// Secrets are never shown.
-impl std::fmt::Debug for Scrub {
+impl std::fmt::Debug for Scrub<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scrub({})", self.needles.len())
+        f.debug_struct("Scrub").finish_non_exhaustive()
     }
 }
 
@@ -215,11 +267,10 @@ impl std::fmt::Debug for Scrub {
 mod tests {
     use super::*;
 
-    fn scrub(values: &[&str]) -> Scrub {
-        let mut scrub = Scrub::default();
-        values.iter().for_each(|value| scrub.add(value));
-        scrub.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
-        scrub
+    fn scrub(values: &[&str]) -> Scrub<'static> {
+        let mut needles = Needles::default();
+        values.iter().for_each(|value| needles.add(value));
+        Scrub { made_with: None, needles: OnceLock::from(needles.sorted()) }
     }
 
     #[test]
@@ -283,6 +334,27 @@ mod tests {
     fn of_secrets_in_each_other_the_longest_goes() {
         let found = scrub(&["password", "my-password-1"]);
         assert_eq!(found.text("a my-password-1 b password"), "a [redacted] b [redacted]");
+    }
+
+    #[test]
+    fn a_secret_is_found_whatever_it_begins_with() {
+        for (secret, written) in [
+            (" 2345678", &[" 2345678", "+2345678", "%202345678"][..]),
+            ("\"2345678", &["\"2345678", "\\\"2345678", "&quot;2345678", "%222345678"]),
+            ("ü2345678", &["ü2345678", "\\u00fc2345678", "&#252;2345678", "%C3%BC2345678"]),
+            ("🦀2345678", &["🦀2345678", "\\ud83e\\udd802345678", "%f0%9f%a6%802345678"]),
+            ("\u{3ff}2345678", &["z78yMzQ1Njc4"]),
+            ("~~~2345678", &["fn5+MjM0NTY3OA==", "fn5-MjM0NTY3OA"]),
+        ] {
+            for text in written {
+                let shown = scrub(&[secret]).text(text).into_owned();
+                assert!(shown.starts_with(REDACTED), "{secret:?} in {text}: {shown}");
+            }
+        }
+        // In base64 it may begin with a character that has two forms.
+        for text in ["eG/DqTIzNDU2Nzg=", "eG_DqTIzNDU2Nzg"] {
+            assert!(scrub(&["oé2345678"]).text(text).starts_with("eG[redacted]"), "{text}");
+        }
     }
 
     #[test]

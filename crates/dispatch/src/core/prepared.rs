@@ -1,9 +1,12 @@
 //! A version of a job, ready to be fired, in two parts: what deciding needs, and what is sent.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chronos_state::{Fire, JobSeq, RunRef};
-use chronos_types::{Concurrency, DurationMs, ExecutionId, JobId, JobName, JobSpec, RetryPolicy, Webhook};
+use chronos_types::{
+    Concurrency, DurationMs, ExecutionId, JobId, JobName, JobSpec, RetryPolicy, SecretName, Webhook,
+};
 
 /// A webhook with so many bytes is read ahead of its instant. A larger one is read when its attempt has a
 /// slot, which takes some milliseconds.
@@ -27,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) timeout: Option<DurationMs>,
     /// Bytes that its request has at most.
     pub(crate) bytes: usize,
+    /// The secrets that its request is made with.
+    pub(crate) secrets: BTreeSet<SecretName>,
 }
 
 /// A version of a job as it was read.
@@ -51,6 +56,7 @@ impl Loaded {
             retry_policy,
             timeout: webhook.timeout.or(timeout),
             bytes: webhook.request_bytes(VALUE.max(name.as_str().len())),
+            secrets: webhook.secrets(),
             name,
         };
         let bytes = webhook.bytes();

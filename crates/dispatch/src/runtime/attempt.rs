@@ -66,7 +66,7 @@ async fn send(
         trigger: run.trigger,
         attempt: number,
     };
-    let secrets = match questions::secrets(&store, webhook.secrets(), keyring).await {
+    let secrets = match questions::secrets(&store, &job.secrets, keyring).await {
         Ok(secrets) => secrets,
         Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };

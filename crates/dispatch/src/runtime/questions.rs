@@ -103,7 +103,7 @@ pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
 /// One is not there, or this node cannot open it, and why.
 pub(super) async fn secrets(
     store: &Store,
-    names: BTreeSet<SecretName>,
+    names: &BTreeSet<SecretName>,
     keyring: &Keyring,
 ) -> Result<SecretValues, String> {
     let mut values = SecretValues::default();
