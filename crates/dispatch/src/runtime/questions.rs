@@ -118,6 +118,8 @@ pub(super) async fn secrets(
         let read: Result<Vec<Option<SecretRow>>, StateError> = store.read(find).await;
         match read {
             Ok(rows) => break rows,
+            // It costs this run, and is not asked for again.
+            Err(StateError::Corrupt(why)) => return Err(format!("a secret cannot be read: {why}")),
             Err(error) => {
                 tracing::error!(%error, "the secrets of an attempt cannot be read; trying again");
                 tokio::time::sleep(PAUSE).await;
