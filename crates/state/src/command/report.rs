@@ -91,10 +91,11 @@ impl Report {
     /// The first version of the cluster that has all of it.
     pub(super) fn since(&self) -> u32 {
         match &self.what {
-            Reported::Ended { failure: Some((ErrorKind::Secret, _)), .. } => SECRETS_SINCE,
-            Reported::Ended { phases, waited, host, .. } => {
+            Reported::Ended { phases, waited, host, failure, .. } => {
                 let time = if phases.is_some() || !waited.is_nothing() { RUNS_SINCE } else { FIRST };
-                time.max(if host.is_some() { STATS_SINCE } else { FIRST })
+                let host = if host.is_some() { STATS_SINCE } else { FIRST };
+                let secret = matches!(failure, Some((ErrorKind::Secret, _)));
+                time.max(host).max(if secret { SECRETS_SINCE } else { FIRST })
             }
             _ => FIRST,
         }
@@ -103,12 +104,17 @@ impl Report {
     /// The same as far as this version of the cluster has it.
     #[must_use]
     pub fn at_version(mut self, version: u32) -> Self {
-        if let Reported::Ended { phases, waited, host, .. } = &mut self.what {
+        if let Reported::Ended { phases, waited, host, failure, .. } = &mut self.what {
             if version < RUNS_SINCE {
                 (*phases, *waited) = (None, Waited::default());
             }
             if version < STATS_SINCE {
                 *host = None;
+            }
+            if let Some((kind @ ErrorKind::Secret, _)) = failure
+                && version < SECRETS_SINCE
+            {
+                *kind = ErrorKind::Connect;
             }
         }
         self

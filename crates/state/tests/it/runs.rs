@@ -1,7 +1,9 @@
 //! Runs with a request of their own, and how the time of a run was spent.
 
-use chronos_state::{Command, Effect, Fire, MAX_ROWS, Outcome, Refusal, StoredOverrides, Trim};
-use chronos_types::{Concurrency, DurationMs, ExecutionId, JobSpec, Overrides, Phases, Status, Waited};
+use chronos_state::{Command, Effect, Fire, MAX_ROWS, Outcome, Refusal, Reported, StoredOverrides, Trim};
+use chronos_types::{
+    Concurrency, DurationMs, ErrorKind, ExecutionId, JobSpec, Overrides, Phases, Status, Waited,
+};
 
 use crate::support::*;
 
@@ -130,6 +132,16 @@ fn before_version_2_nothing_of_this_is_done() {
     world.done(1300, Command::Report(said.at_version(1)));
     let done = world.execution(manual(1));
     assert_eq!((done.status, done.attempt_log[0].phases), (Status::Success, None));
+    // The kind of a failure, too.
+    let fire = fire_of(&world.run(1400, trigger(&job, manual(2), None)).1);
+    let mut kept = failed(1, 1410, None);
+    if let Reported::Ended { failure: Some((kind, _)), .. } = &mut kept {
+        *kind = ErrorKind::Secret;
+    }
+    assert_eq!(world.refused(1500, report(&fire, kept.clone())), not_followed);
+    let Command::Report(said) = report(&fire, kept) else { unreachable!("it reports") };
+    world.done(1500, Command::Report(said.at_version(1)));
+    assert_eq!(world.execution(manual(2)).error_kind, Some(ErrorKind::Connect));
 }
 
 #[test]
