@@ -141,6 +141,10 @@ impl Secrets {
     /// # Errors
     /// There is no such secret, jobs name it, or the write failed.
     pub async fn delete(&self, name: &str, by: &By) -> Result<(), WriteError> {
+        // What can be no name is not sent to others.
+        if SecretName::parse(name).is_err() {
+            return Err(NotFound::Secret(name.to_owned()).into());
+        }
         match self.propose(by, SecretWord::Delete { name: name.to_owned() }).await? {
             Outcome::Done => Ok(()),
             Outcome::Refused { refusal: Refusal::NoSuchSecret { name } } => {
@@ -178,14 +182,15 @@ impl Secrets {
         Ok(self.services.store.query(move |reader| reader.secret_uses(&wanted, SHOWN)).await?)
     }
 
-    /// Whether a secret is as it is to be. One that is in the clear, and would be sealed by now, is not.
+    /// Whether a secret is as it is to be. One that is sealed by another key than the first one is not, nor one that is in
+    /// the clear where there is a key: so writing it again seals it anew.
     fn is_same(&self, row: &SecretRow, written: &WrittenSecret) -> bool {
         let WrittenSecret { value, hosts, description } = written;
         let Services { keyring, .. } = &self.services;
         let opened = || keyring.open_secret(&row.name, &row.value, row.key.as_ref());
         row.description == *description
             && row.hosts == hosts.as_slice()
-            && row.value.key().is_some() == keyring.first().is_some()
+            && row.sealed_by() == keyring.first()
             && opened().is_ok_and(|opened| *opened == *value)
     }
 

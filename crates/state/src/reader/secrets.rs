@@ -1,6 +1,6 @@
 //! Named secrets, sealed as they are kept, and the jobs that name them.
 
-use chronos_seal::{Sealed, WrappedKey};
+use chronos_seal::{KeyId, Sealed, WrappedKey};
 use chronos_types::{By, Millis};
 use rusqlite::Row;
 
@@ -36,6 +36,15 @@ pub struct SecretRow {
     pub value: Sealed,
     /// The data key that the value names, where it names one and that is on record.
     pub key: Option<WrappedKey>,
+}
+
+impl SecretRow {
+    /// The encryption key without which it does not open; none where it is in the clear, or where its data key is not on
+    /// record.
+    #[must_use]
+    pub fn sealed_by(&self) -> Option<KeyId> {
+        self.key.as_ref().and_then(WrappedKey::by)
+    }
 }
 
 /// The jobs that name a secret.
@@ -132,7 +141,7 @@ impl Reader {
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([value])?;
         let read = |row: &Row<'_>| {
-            let id = chronos_seal::KeyId::parse(row.get_ref(0)?.as_str()?);
+            let id = KeyId::parse(row.get_ref(0)?.as_str()?);
             let id = id.ok_or_else(|| StateError::Corrupt("it is not the id of a key".to_owned()))?;
             Ok(WrappedKey { id, sealed: sealed(row, 1)? })
         };

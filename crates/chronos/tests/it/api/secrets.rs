@@ -248,6 +248,26 @@ async fn a_secret_opens_with_any_of_the_keys_and_with_no_other() {
 }
 
 #[tokio::test]
+async fn writing_a_secret_again_seals_it_by_the_first_key() {
+    let receiver = Receiver::start().await;
+    let mut server = start().await;
+    write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(201);
+    server.create(&manual("job", json!({"url": receiver.url("/"), "headers": {"X": "{{secret.a}}"}}))).await;
+    let setup = server.setup().clone();
+    server.stop().await;
+
+    let mut server = with_keys(&[KEYS[1], KEYS[0]]).data_dir(setup.data()).start().await;
+    for _ in 0..2 {
+        assert_eq!(write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(200)["version"], 2);
+    }
+    server.stop().await;
+
+    // The key before is needed no more.
+    let server = with_keys(&KEYS[1..]).data_dir(setup.data()).start().await;
+    assert_eq!(server.run_again("job").await["status"], "success");
+}
+
+#[tokio::test]
 async fn nothing_of_a_sealed_secret_is_on_the_disk() {
     let mut server = start().await;
     write(&server, "a", VALUE, &["*"]).await.ok(201);
