@@ -1,5 +1,7 @@
 //! Named secrets as clients write them and read them back. The value goes in and never comes out.
 
+use std::fmt;
+
 use chronos_types::{By, Invalid, MAX_SECRET_BYTES, SecretHosts, check_secret_value, format_rfc3339};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,8 +14,8 @@ use crate::fields::{Fields, names_of, unquoted};
 /// The longest description.
 const MAX_DESCRIPTION: usize = 1_024;
 
-/// A secret as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A secret as it is written. `Debug` does not show the value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SecretInput {
     /// The value. It is never read back.
     #[schema(example = "xoxb-2514-8f3a91c7d2", min_length = 1, max_length = 16_384)]
@@ -90,6 +92,14 @@ pub struct WrittenSecret {
     pub hosts: SecretHosts,
     /// What it is for.
     pub description: String,
+}
+
+impl fmt::Debug for SecretInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value: _, hosts, description } = self;
+        let mut shown = f.debug_struct("SecretInput");
+        shown.field("hosts", hosts).field("description", description).finish_non_exhaustive()
+    }
 }
 
 const FIELDS: &[&str] = names_of!(SecretInput { value, hosts, description });

@@ -162,11 +162,12 @@ fn of_kind(
             "The error names the rule. Have the operator allow that address, or call another one.".to_owned(),
         ),
         ErrorKind::Secret => (
-            format!("the call of {target} failed for the sake of a secret: {reason}"),
-            "See the secret (`GET /api/v1/secrets/{name}`): whether it is there, which hosts it may go to, and whether this \
-             node has the key that opens it. What `webhook.signing` and \
-             `webhook.client_certificate` name must hold what they say. Then replay this execution."
-                .to_owned(),
+            format!("a secret stopped the call of {target}: {reason}"),
+            format!(
+                "See whether the secret is there and which hosts it may go to (`GET /api/v1/secrets/{{name}}`), and whether \
+                 the node {node} has the key that opens it. What `webhook.signing` and `webhook.client_certificate` name \
+                 must hold a key for signatures and PEM. Then replay this execution."
+            ),
         ),
         ErrorKind::Status | ErrorKind::Overlap | ErrorKind::Cancelled => {
             (format!("the call of {target} failed: {reason}"), REPLAY.to_owned())
