@@ -107,12 +107,15 @@ impl<'d> Schema<'d> {
     fn fields(self) -> Vec<Field<'d>> {
         let required = self.here["required"].as_array().map_or(&[][..], Vec::as_slice);
         let properties = self.here["properties"].as_object().expect("properties");
+        // What these take goes by secrets and by other fields; `api/signing.rs` and `api/secrets.rs` have their rules.
+        let is_known =
+            |(name, _): &(&'d String, &'d Value)| !["signing", "client_certificate"].contains(&name.as_str());
         let field = |(name, schema): (&'d String, &'d Value)| Field {
             name,
             schema: self.at(schema),
             is_required: required.iter().any(|required| required == name.as_str()),
         };
-        properties.iter().map(field).collect()
+        properties.iter().filter(is_known).map(field).collect()
     }
 
     /// The type, `null` aside.
