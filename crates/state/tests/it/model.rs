@@ -9,15 +9,17 @@ mod pauses;
 mod records;
 mod reports;
 mod requests;
+mod secrets;
 mod sets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chronos_seal::WrappedKey;
 use chronos_state::{
     AUTHORS_SINCE, Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire,
     Idempotency, JobSeq, Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
-    PutJob, PutJobs, PutOutcome, Refusal, Report, Reported, RunRef, SETS_SINCE, SetOwner, TriggerRun, Trim,
-    VERSION,
+    PutJob, PutJobs, PutOutcome, Refusal, Report, Reported, RunRef, SETS_SINCE, SecretRow, SetOwner,
+    TriggerRun, Trim, VERSION,
 };
 use chronos_types::{
     Attempt, By, Concurrency, ErrorKind, Execution, ExecutionId, JobId, JobSpec, Millis, Missed, NodeName,
@@ -40,6 +42,11 @@ pub struct Model {
     /// Whether the cluster has the version that brings authors, and answers that are kept.
     pub raised: bool,
     pub operations: BTreeMap<OperationId, Operation>,
+    /// Their keys are looked up when they are read.
+    secrets: BTreeMap<String, SecretRow>,
+    pub data_keys: Vec<WrappedKey>,
+    /// The secrets that each job names.
+    named: BTreeMap<JobSeq, BTreeSet<String>>,
     /// All that was ever done since.
     pub kept: Kept,
     keys: BTreeMap<String, (Idempotency, Millis, Outcome)>,
@@ -111,7 +118,7 @@ impl Model {
             Command::Keys(_) => unreachable!("the operations say nothing of keys"),
             Command::Audit(_) => unreachable!("the operations say nothing of the audit"),
             Command::Clock(word) => self.clock(word),
-            Command::Secret(_) => unreachable!("the operations have no secrets; tests/it/secrets.rs has"),
+            Command::Secret(word) => self.secret(word, by),
             Command::RaiseVersion { .. } if self.raised => {
                 refuse(Refusal::VersionNotFollowed { follows: VERSION })
             }
@@ -179,6 +186,7 @@ impl Model {
                     skips: None,
                 },
             );
+            self.note_secrets(seq);
             self.effects.push(Effect::DueChanged);
             return Outcome::Job { seq, id: put.id, version: 1, at: put.created_at, next_due: put.next_due };
         };
@@ -225,8 +233,10 @@ impl Model {
         if let Some(by) = by {
             job.authors.insert(job.version, by.clone());
         }
+        let version = job.version;
+        self.note_secrets(seq);
         self.effects.push(Effect::DueChanged);
-        Outcome::Job { seq, id: put.id, version: job.version, at, next_due }
+        Outcome::Job { seq, id: put.id, version, at, next_due }
     }
 
     fn withdraw(&mut self, id: ExecutionId) {
@@ -264,6 +274,7 @@ impl Model {
         if let Some((set, _)) = job.set.take() {
             self.forget_set_if_empty(&set);
         }
+        self.note_secrets(seq);
         Outcome::Done
     }
 

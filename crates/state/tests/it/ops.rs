@@ -4,6 +4,7 @@
 mod changes;
 mod operations;
 mod reports;
+mod secrets;
 
 use chronos_state::{
     AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, EndPauses, Fire, Idempotency, Moved,
@@ -23,6 +24,7 @@ use crate::support::{self, with};
 use changes::{Change, changed};
 use operations::Word;
 use reports::{What, holder, report};
+use secrets::{Secret, named, secret};
 
 pub const NODES: [&str; 2] = [support::NODE, "n2"];
 pub const SETS: [&str; 2] = ["billing", "reports"];
@@ -95,6 +97,8 @@ enum Act {
     },
     /// Says something of an operation.
     Operation(Word),
+    /// Says something of secrets.
+    Secret(Secret),
     /// Until so long from now.
     Pause {
         job: Index,
@@ -187,6 +191,7 @@ fn change_of_one() -> impl Strategy<Value = Change> {
         1 => (0..4u8).prop_map(Change::Rename),
         4 => any::<bool>().prop_map(Change::Enabled),
         1 => any::<bool>().prop_map(Change::Forbid),
+        2 => named().prop_map(Change::Names),
     ]
 }
 
@@ -288,6 +293,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => skip,
         2 => Just(Act::Raise),
         4 => operations::word().prop_map(Act::Operation),
+        4 => secret().prop_map(Act::Secret),
     ]
 }
 
@@ -482,6 +488,7 @@ impl Maker {
                 }
                 None => nothing(),
             },
+            Act::Secret(secret) => secrets::command(*secret, model, at),
             Act::Raise => Command::RaiseVersion { to: AUTHORS_SINCE },
             Act::Trim { executions, versions, jobs, keys } => {
                 let known = usize::try_from(model.last_number).unwrap() + 2;

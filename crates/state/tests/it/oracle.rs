@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chronos_seal::WrappedKey;
 use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
-    OperationRow, PassedBy, PendingRun, Reader, RefusedItem, StateError,
+    OperationRow, PageLimits, PassedBy, PendingRun, Reader, RefusedItem, SecretRow, SecretUses, StateError,
 };
 use chronos_types::{By, ExecutionId, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
 use proptest::prelude::*;
@@ -62,6 +63,10 @@ pub struct View {
     looked_up: [Vec<ExecutionId>; 3],
     /// When the newest run of each job began, and how it stands, as it is kept.
     last_runs: Vec<(JobSeq, Millis, i64)>,
+    /// With the jobs that name each.
+    secrets: Vec<(SecretRow, SecretUses)>,
+    /// By the id of the key that wraps each.
+    data_keys: Vec<(String, WrappedKey)>,
 }
 
 pub fn read(world: &World, model: &Model) -> View {
@@ -130,6 +135,8 @@ pub fn read(world: &World, model: &Model) -> View {
             failed_kinds: failed_kinds(r)?,
             looked_up: ["failures", "triggers", "caught_up"].map(|table| looked_up(world, model, table)),
             last_runs: last_runs(world, model),
+            secrets: secrets(r)?,
+            data_keys: data_keys(r, model)?,
         })
     })
 }
@@ -171,6 +178,36 @@ fn looked_up(world: &World, model: &Model, table: &str) -> Vec<ExecutionId> {
     let mut statement = db.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
     let ids = statement.query_map([], |row| Ok(ExecutionId::from_bytes(row.get(0)?))).unwrap();
     ids.collect::<Result<_, _>>().unwrap()
+}
+
+/// In pages, too.
+fn secrets(r: &Reader) -> Result<Vec<(SecretRow, SecretUses)>, StateError> {
+    let (mut rows, mut after) = (Vec::<SecretRow>::new(), None::<String>);
+    loop {
+        let take = |row| {
+            rows.push(row);
+            true
+        };
+        after = r.secrets(after.as_deref(), PageLimits::of(2), take)?;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut with_uses = Vec::new();
+    for row in rows {
+        let uses = r.secret_uses(&row.name, 1_000)?;
+        with_uses.push((row, uses));
+    }
+    Ok(with_uses)
+}
+
+fn data_keys(r: &Reader, model: &Model) -> Result<Vec<(String, WrappedKey)>, StateError> {
+    let wrapping = model.data_keys.iter().filter_map(WrappedKey::by).map(|id| id.to_string());
+    let mut keys = Vec::new();
+    for id in wrapping {
+        keys.extend(r.data_key_of(&id)?.map(|key| (id, key)));
+    }
+    Ok(keys)
 }
 
 fn last_runs(world: &World, model: &Model) -> Vec<(JobSeq, Millis, i64)> {
@@ -331,6 +368,8 @@ pub fn expect(model: &Model) -> View {
             .iter()
             .filter_map(|(job, kept)| kept.last.map(|(at, status)| (*job, at, number_of(status))))
             .collect(),
+        secrets: model.secrets().collect(),
+        data_keys: model.data_keys.iter().map(|key| (key.by().unwrap().to_string(), key.clone())).collect(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Named secrets: the machine keeps what is sealed, and knows which jobs name which of them
 
-use chronos_seal::{EncryptionKey, Keyring, NewKey, Sealed, WrappedKey};
+use chronos_seal::{EncryptionKey, Keyring, Sealed, WrappedKey};
 use chronos_state::{
     AuditFilter, Command, MAX_SECRETS, Outcome, PageLimits, PutSecret, Refusal, SecretRow, SecretWord, Total,
 };
@@ -18,12 +18,6 @@ fn raised() -> World {
 
 fn sealed(value: &str) -> Sealed {
     Keyring::in_the_clear(value)
-}
-
-/// A data key, and the ring that it is of.
-fn data_key(encryption: u8, id: u8) -> WrappedKey {
-    let ring = Keyring::new(vec![EncryptionKey::from([encryption; 32])]);
-    ring.data_key(NewKey { id: [id; 8], bytes: [id; 32], nonce: [id; 24] }).unwrap()
 }
 
 fn put_secret(name: &str, from_version: Option<u64>, value: &str) -> Command {

@@ -6,6 +6,7 @@ mod page;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chronos_seal::{EncryptionKey, Keyring, NewKey, WrappedKey};
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BeginSession, BulkAction, Cancel, Command,
     CopyBounds, CreateKey, Cursor, DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer,
@@ -377,6 +378,12 @@ pub fn kept(job: &JobRow) -> PutItem {
 
 pub fn delete(job: &JobRow) -> Command {
     Command::DeleteJob(DeleteJob { id: job.job.id, if_version: None })
+}
+
+/// A data key of this id, wrapped by an encryption key.
+pub fn data_key(encryption: u8, id: u8) -> WrappedKey {
+    let ring = Keyring::new(vec![EncryptionKey::from([encryption; 32])]);
+    ring.data_key(NewKey { id: [id; 8], bytes: [id; 32], nonce: [id; 24] }).unwrap()
 }
 
 pub fn node(name: &str) -> NodeName {

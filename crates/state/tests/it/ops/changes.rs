@@ -1,5 +1,7 @@
 //! Changes of jobs.
 
+use chronos_types::Headers;
+
 use super::*;
 
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +12,8 @@ pub(super) enum Change {
     Rename(u8),
     Enabled(bool),
     Forbid(bool),
+    /// A header that names a secret, or none.
+    Names(Option<u8>),
 }
 
 pub(super) fn changed(old: &JobSpec, change: Change) -> JobSpec {
@@ -24,6 +28,13 @@ pub(super) fn changed(old: &JobSpec, change: Change) -> JobSpec {
         Change::Enabled(enabled) => spec.enabled = enabled,
         Change::Forbid(forbid) => {
             spec.concurrency = if forbid { Concurrency::Forbid } else { Concurrency::Allow };
+        }
+        Change::Names(secret) => {
+            let header = |number| {
+                let placeholder = format!("Bearer {{{{secret.{}}}}}", secrets::name_of(number));
+                ("Authorization".to_owned(), placeholder)
+            };
+            spec.webhook.headers = Headers::parse(secret.map(header).into_iter().collect()).unwrap();
         }
     }
     spec
