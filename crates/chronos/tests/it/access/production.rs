@@ -10,9 +10,12 @@ use crate::support::*;
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
 /// How clients call the node there.
 const CALLED: &str = "chronos.example.com:8443";
-/// The node runs already, and each request is told, an argument a line.
+/// 32 bytes in base64.
+const KEY: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+/// The node runs already with its encryption key, and each request is told, an argument a line.
 const STAND_INS: &str = r#"set -e
 chronos() { [ "$1" = server ] || "$BINARY" "$@"; }
+openssl() { echo "$KEY"; }
 curl() { printf '%s\n' "$@" done; }
 "#;
 
@@ -47,6 +50,7 @@ async fn the_set_up_for_production_works_as_it_is_documented() {
     let setup = CHRONOS.setup();
     let (certificate, key) = authority.sign().pem();
     setup.file("server.key", &key);
+    setup.file("encryption.key", KEY);
     let etc = setup.file("server.crt", &certificate).parent().unwrap().to_str().unwrap().to_owned();
     let config = block("yaml").replace("/etc/chronos", &etc);
     let data = setup.data().to_owned();
@@ -54,7 +58,13 @@ async fn the_set_up_for_production_works_as_it_is_documented() {
     let script = format!("{STAND_INS}{}", block("sh").replace("/etc/chronos", &etc));
     let told = until("the cluster to take a key", || async {
         let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(&script).env_clear().env("BINARY", CHRONOS.path()).kill_on_drop(true);
+        shell
+            .arg("-c")
+            .arg(&script)
+            .env_clear()
+            .env("BINARY", CHRONOS.path())
+            .env("KEY", KEY)
+            .kill_on_drop(true);
         shell.env("CHRONOS_SERVER__HTTP__ADDRESS", server.address().to_string());
         shell.env("CHRONOS_CLUSTER__DATA_DIR", &data);
         let done = soon("the commands", shell.output()).await.unwrap();
