@@ -42,7 +42,7 @@ impl RunInput {
         let headers = webhook_input::headers(&fields, invalid);
         let body = webhook_input::body(&fields, invalid);
         found.into_result()?;
-        Ok(Some(Overrides { body, headers }).filter(|overrides| !overrides.is_empty()))
+        Ok(Some(Overrides { body, headers, sealed: None }).filter(|overrides| !overrides.is_empty()))
     }
 
     /// What was given for a run, credentials redacted: those by their name, and what takes the place of the header in

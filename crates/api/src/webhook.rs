@@ -141,6 +141,7 @@ impl From<&domain::Webhook> for Webhook {
             timeout,
             tls_skip_verify,
             max_redirects,
+            sealed: _,
         } = webhook;
         // A header that overrides the one of `auth` carries a credential, whatever its name is.
         let sent = auth.as_ref().map(domain::Auth::header_name);

@@ -58,6 +58,7 @@ pub(crate) fn parse(value: &Value, path: &str, invalid: &mut Invalid) -> Option<
         timeout,
         tls_skip_verify,
         max_redirects: u8::try_from(max_redirects).unwrap_or(MAX_REDIRECTS),
+        sealed: None,
     };
     for field in webhook.signature_conflicts() {
         invalid.add(fields.at(&field), SIGNED);

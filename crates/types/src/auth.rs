@@ -88,7 +88,7 @@ impl Auth {
         }
     }
 
-    fn secret_mut(&mut self) -> (&'static str, &mut String) {
+    pub(crate) fn secret_mut(&mut self) -> (&'static str, &mut String) {
         match self {
             Self::Bearer { token } => ("token", token),
             Self::Basic { username: _, password } => ("password", password),

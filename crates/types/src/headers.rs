@@ -104,6 +104,11 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Names and values, to change the values.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&str, &mut String)> {
+        self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// Puts the stored values back in place of [`REDACTED`]. The error is the name of a header that has no
     /// stored value.
     pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), String> {

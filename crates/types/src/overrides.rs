@@ -1,7 +1,7 @@
 //! What one run sends in place of what its job says.
 
 use crate::headers::MAX_HEADERS;
-use crate::{HeaderError, Headers, Template, Webhook};
+use crate::{HeaderError, Headers, SealedCredentials, Template, Webhook};
 
 /// A body and headers for one run alone. What is not given is as the job says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +10,8 @@ pub struct Overrides {
     pub body: Option<Template>,
     /// Each takes the place of the job's header of that name, in any case, or is one more.
     pub headers: Headers,
+    /// Its credentials, where they are sealed; see [`Webhook::sealed`].
+    pub sealed: Option<SealedCredentials>,
 }
 
 impl Overrides {
@@ -26,7 +28,7 @@ impl Overrides {
     pub fn over(self, before: Self) -> Result<Self, HeaderError> {
         let headers = before.headers.with(&self.headers);
         match headers.iter().count() {
-            0..=MAX_HEADERS => Ok(Self { body: self.body.or(before.body), headers }),
+            0..=MAX_HEADERS => Ok(Self { body: self.body.or(before.body), headers, sealed: None }),
             count => Err(HeaderError::TooMany(count)),
         }
     }
@@ -74,20 +76,21 @@ mod tests {
     #[test]
     fn what_is_not_given_anew_stays() {
         let body = |text: &str| Some(Template::parse(text).expect("a body"));
-        let before = Overrides { body: body("old"), headers: headers(&[("X-A", "1"), ("X-B", "2")]) };
-        let given = Overrides { body: None, headers: headers(&[("X-B", "3")]) };
+        let before =
+            Overrides { body: body("old"), headers: headers(&[("X-A", "1"), ("X-B", "2")]), sealed: None };
+        let given = Overrides { headers: headers(&[("X-B", "3")]), ..Overrides::default() };
         let both = given.over(before.clone()).expect("both");
         assert_eq!((both.body, shown(&both.headers)), (body("old"), vec!["X-A: 1".into(), "X-B: 3".into()]));
         let given = Overrides { body: body("new"), ..Overrides::default() };
         assert_eq!(given.over(before.clone()).expect("both").body, body("new"));
         let many: Vec<_> = (0..100).map(|n| (format!("X-{n}"), "1".to_owned())).collect();
-        let many = Overrides { body: None, headers: Headers::parse(many).expect("a hundred") };
+        let many = Overrides { headers: Headers::parse(many).expect("a hundred"), ..Overrides::default() };
         assert_eq!(many.over(before), Err(HeaderError::TooMany(102)));
     }
 
     #[test]
     fn a_redacted_value_is_the_first_that_is_kept() {
-        let redacted = || Overrides { body: None, headers: headers(&[("X-Token", REDACTED)]) };
+        let redacted = || Overrides { headers: headers(&[("X-Token", REDACTED)]), ..Overrides::default() };
         let (run, job) = (headers(&[("x-token", "run")]), headers(&[("X-TOKEN", "job")]));
         for (stored, value) in [(vec![&run, &job], "run"), (vec![&job], "job")] {
             let mut overrides = redacted();

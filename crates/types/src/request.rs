@@ -148,6 +148,7 @@ mod tests {
             timeout: None,
             tls_skip_verify: false,
             max_redirects: 0,
+            sealed: None,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Auth, ClientCertificate, DurationMs, Headers, MAX_SECRET_BYTES, SecretName, Signing, TargetUrl, Template,
-    clip, is_credential_header, is_signature_header, secrets_in,
+    Auth, ClientCertificate, DurationMs, Headers, MAX_SECRET_BYTES, SealedCredentials, SecretName, Signing,
+    TargetUrl, Template, clip, is_credential_header, is_signature_header, secrets_in,
 };
 
 /// Largest request body, before template variables are filled in.
@@ -39,6 +39,9 @@ pub struct Webhook {
     pub tls_skip_verify: bool,
     /// How many redirects are followed; with 0 a 3xx is a failure.
     pub max_redirects: u8,
+    /// Its credentials, where they are sealed: then `"[redacted]"` stands in their places. They are opened before it is
+    /// sent, compared or changed.
+    pub sealed: Option<SealedCredentials>,
 }
 
 impl Webhook {
@@ -63,7 +66,8 @@ impl Webhook {
         let is_sent =
             |field: &str| !field.starts_with("signing.") && !field.starts_with("client_certificate.");
         let beside = fields.iter().filter(|(field, _)| field != "body" && is_sent(field)).count();
-        let secrets = 3 * MAX_SECRET_BYTES * beside;
+        let among_sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.secrets.len());
+        let secrets = 3 * MAX_SECRET_BYTES * (beside + among_sealed);
         let signed = if self.signing.is_some() { SIGNED_BYTES } else { 0 };
         secrets
             + signed
@@ -141,7 +145,14 @@ impl Webhook {
         let shown = self.client_certificate.as_ref().map_or(0, |shown| shown.cert.len() + shown.key.len());
         let signing: usize =
             self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret.len()).sum();
-        self.url.as_str().len() + self.headers.iter().map(pair).sum::<usize>() + auth + signing + shown
+        // It is longer than what it comes to.
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.value.len());
+        self.url.as_str().len()
+            + self.headers.iter().map(pair).sum::<usize>()
+            + auth
+            + signing
+            + shown
+            + sealed
     }
 
     /// Whether a response with this status is a success.
@@ -294,6 +305,7 @@ mod tests {
                 timeout: None,
                 tls_skip_verify: false,
                 max_redirects: 0,
+                sealed: None,
             };
             let restored = webhook.restore_secrets(secrets);
             assert_eq!(restored.is_ok(), is_kept, "{url:?}");

@@ -204,6 +204,7 @@ mod tests {
             timeout: None,
             tls_skip_verify: false,
             max_redirects: 0,
+            sealed: None,
         };
         for (body, kept, truncated) in [
             ("0123 correct%20horse", "0123 [redacted]", true),

@@ -108,6 +108,7 @@ impl Job {
                 timeout: self.timeout_ms.map(DurationMs::from_millis),
                 tls_skip_verify: false,
                 max_redirects: 0,
+                sealed: None,
             },
             retry_policy: RetryPolicy::default(),
             timeout: None,

@@ -32,6 +32,8 @@ pub(super) fn different(before: &JobSpec, now: &JobSpec) -> Vec<&'static str> {
         timeout: webhook_timeout,
         tls_skip_verify,
         max_redirects,
+        // They are opened.
+        sealed: _,
     } = webhook;
     let to = &now.webhook;
     let all = [

@@ -300,6 +300,7 @@ pub fn spec(name: &str) -> JobSpec {
             timeout: None,
             tls_skip_verify: false,
             max_redirects: 0,
+            sealed: None,
         },
         retry_policy: RetryPolicy::default(),
         timeout: None,

@@ -23,6 +23,7 @@ fn webhook(headers: &[(&str, &str)], auth: Option<Auth>) -> Webhook {
         timeout: None,
         tls_skip_verify: false,
         max_redirects: 10,
+        sealed: None,
     }
 }
 

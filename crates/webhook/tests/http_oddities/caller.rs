@@ -101,5 +101,6 @@ fn webhook(call: &Call, url: &str) -> Webhook {
         timeout: None,
         tls_skip_verify: true,
         max_redirects: call.max_redirects,
+        sealed: None,
     }
 }

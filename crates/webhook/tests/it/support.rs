@@ -148,6 +148,7 @@ pub fn webhook(url: &str) -> Webhook {
         timeout: None,
         tls_skip_verify: false,
         max_redirects: 0,
+        sealed: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn spec() -> JobSpec {
             timeout: None,
             tls_skip_verify: false,
             max_redirects: 0,
+            sealed: None,
         },
         retry_policy: RetryPolicy::default(),
         timeout: None,

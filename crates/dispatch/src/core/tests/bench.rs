@@ -375,6 +375,7 @@ pub(super) fn webhook(url: &str) -> Webhook {
         timeout: None,
         tls_skip_verify: false,
         max_redirects: 0,
+        sealed: None,
     }
 }
 
