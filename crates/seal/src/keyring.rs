@@ -1,7 +1,8 @@
 //! The encryption keys of a node, and what they open.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
@@ -10,11 +11,26 @@ use zeroize::Zeroizing;
 
 use crate::key::{EncryptionKey, KEY_BYTES, KeyId, WrappedKey};
 use crate::place::Place;
+use crate::places::Owner;
 use crate::sealed::{Form, NONCE_BYTES, Sealed};
 
-/// The encryption keys of a node. The first one seals; all of them open. Cheap to clone.
+/// So many opened data keys are kept in memory: those before and after a change, and some of a cluster restored here.
+const KNOWN: usize = 16;
+
+/// The encryption keys of a node. The first one seals; all of them open. Cheap to clone; clones share what they have
+/// opened.
 #[derive(Clone, Default)]
-pub struct Keyring(Arc<Vec<EncryptionKey>>);
+pub struct Keyring(Arc<Ring>);
+
+#[derive(Default)]
+struct Ring {
+    keys: Vec<EncryptionKey>,
+    /// Data keys that were opened, by their ids.
+    known: Mutex<BTreeMap<KeyId, DataKey>>,
+}
+
+/// A data key, opened.
+type DataKey = Arc<Zeroizing<[u8; KEY_BYTES]>>;
 
 /// Random bytes for a new data key.
 pub struct NewKey {
@@ -44,18 +60,30 @@ impl Keyring {
     /// A ring with these keys.
     #[must_use]
     pub fn new(keys: Vec<EncryptionKey>) -> Self {
-        Self(Arc::new(keys))
+        Self(Arc::new(Ring { keys, known: Mutex::default() }))
     }
 
     /// The id of the key that seals; none where nothing is sealed.
     #[must_use]
     pub fn first(&self) -> Option<KeyId> {
-        self.0.first().map(EncryptionKey::id)
+        self.0.keys.first().map(EncryptionKey::id)
     }
 
     /// The ids of its keys, in their order.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
-        self.0.iter().map(EncryptionKey::id)
+        self.0.keys.iter().map(EncryptionKey::id)
+    }
+
+    /// Whether it has this encryption key.
+    #[must_use]
+    pub fn has(&self, key: KeyId) -> bool {
+        self.ids().any(|own| own == key)
+    }
+
+    /// Whether it has opened this data key before: then it need not be given to open a value.
+    #[must_use]
+    pub fn knows(&self, key: KeyId) -> bool {
+        self.known(key).is_some()
     }
 
     /// Makes a data key, wrapped by the first key. None where there is no key to wrap it with.
@@ -63,7 +91,7 @@ impl Keyring {
     pub fn data_key(&self, new: NewKey) -> Option<WrappedKey> {
         let NewKey { id, bytes, nonce } = new;
         let (id, bytes) = (KeyId::from(id), Zeroizing::new(bytes));
-        let by = self.0.first()?;
+        let by = self.0.keys.first()?;
         let object = WrappedKey::object(id);
         let place = WrappedKey::place(&object).bytes(by.id());
         let sealed = encrypt(&by.bytes, &nonce, &*bytes, &place)?;
@@ -82,7 +110,7 @@ impl Keyring {
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Sealed, OpenError> {
         let opened = self.unwrapped(key)?;
-        let bytes = encrypt(&opened, &nonce, value.as_bytes(), &place.bytes(key.id));
+        let bytes = encrypt(&*opened, &nonce, value.as_bytes(), &place.bytes(key.id));
         let bytes = bytes.ok_or(OpenError::Damaged)?;
         Ok(Sealed(Form::Closed { key: key.id, nonce, bytes }))
     }
@@ -93,7 +121,8 @@ impl Keyring {
         Sealed(Form::Clear(value.to_owned()))
     }
 
-    /// Opens a value of a place. `key` is the data key that it names, where it names one.
+    /// Opens a value of a place. `key` is the data key that it names, where it names one; one that was opened before may be
+    /// left out.
     ///
     /// # Errors
     /// A key is not there, or it is not what was sealed for this place.
@@ -107,37 +136,12 @@ impl Keyring {
             Form::Clear(value) => return Ok(Zeroizing::new(value.clone())),
             Form::Closed { key, nonce, bytes } => (*key, nonce, bytes),
         };
-        let key = key.filter(|key| key.id == id).ok_or(OpenError::NoDataKey(id))?;
-        let opened = self.unwrapped(key)?;
-        let value = decrypt(&opened, nonce, bytes, &place.bytes(id)).ok_or(OpenError::Damaged)?;
+        let opened = match key.filter(|key| key.id == id) {
+            Some(key) => self.unwrapped(key)?,
+            None => self.known(id).ok_or(OpenError::NoDataKey(id))?,
+        };
+        let value = decrypt(&*opened, nonce, bytes, &place.bytes(id)).ok_or(OpenError::Damaged)?;
         String::from_utf8(value).map(Zeroizing::new).map_err(|_| OpenError::Damaged)
-    }
-
-    /// Seals the value of a named secret.
-    ///
-    /// # Errors
-    /// The data key cannot be opened.
-    pub fn seal_secret(
-        &self,
-        name: &str,
-        value: &str,
-        key: &WrappedKey,
-        nonce: [u8; NONCE_BYTES],
-    ) -> Result<Sealed, OpenError> {
-        self.seal(value, &Place { object: &secret(name), field: "value" }, key, nonce)
-    }
-
-    /// Opens the value of a named secret.
-    ///
-    /// # Errors
-    /// As [`Keyring::open`].
-    pub fn open_secret(
-        &self,
-        name: &str,
-        sealed: &Sealed,
-        key: Option<&WrappedKey>,
-    ) -> Result<Zeroizing<String>, OpenError> {
-        self.open(sealed, &Place { object: &secret(name), field: "value" }, key)
     }
 
     /// Opens a named secret, to make a request with.
@@ -152,16 +156,48 @@ impl Keyring {
         sealed: &Sealed,
         key: Option<&WrappedKey>,
     ) -> Result<(), String> {
-        let value = self.open_secret(name, sealed, key);
+        let value = self.open_of(Owner::Secret(name), sealed, key);
         let value = value.map_err(|error| format!("the secret {name:?} cannot be opened: {error}"))?;
         values.insert(&SecretName::unchecked(name), value.to_string(), SecretHosts::unchecked(hosts));
         Ok(())
     }
 
+    /// Seals a value anew, by another data key.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the other key cannot.
+    pub fn reseal(
+        &self,
+        sealed: &Sealed,
+        place: &Place<'_>,
+        from: Option<&WrappedKey>,
+        to: &WrappedKey,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<Sealed, OpenError> {
+        self.seal(&self.open(sealed, place, from)?, place, to, nonce)
+    }
+
+    fn known(&self, key: KeyId) -> Option<DataKey> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
     /// Opens a data key.
-    fn unwrapped(&self, key: &WrappedKey) -> Result<Zeroizing<[u8; KEY_BYTES]>, OpenError> {
+    fn unwrapped(&self, key: &WrappedKey) -> Result<DataKey, OpenError> {
+        if let Some(known) = self.known(key.id) {
+            return Ok(known);
+        }
+        let opened = Arc::new(self.unwrap(key)?);
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(key.id, Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn unwrap(&self, key: &WrappedKey) -> Result<Zeroizing<[u8; KEY_BYTES]>, OpenError> {
         let Form::Closed { key: by, nonce, bytes } = &key.sealed.0 else { return Err(OpenError::Damaged) };
-        let own = self.0.iter().find(|own| own.id() == *by).ok_or(OpenError::NoKey(*by))?;
+        let own = self.0.keys.iter().find(|own| own.id() == *by).ok_or(OpenError::NoKey(*by))?;
         let object = WrappedKey::object(key.id);
         let place = WrappedKey::place(&object).bytes(*by);
         let opened = decrypt(&own.bytes, nonce, bytes, &place).map(Zeroizing::new);
@@ -170,14 +206,9 @@ impl Keyring {
     }
 }
 
-/// What the place of a named secret is called.
-fn secret(name: &str) -> String {
-    format!("secret/{name}")
-}
-
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter()).finish()
+        f.debug_list().entries(self.0.keys.iter()).finish()
     }
 }
 
@@ -253,9 +284,38 @@ mod tests {
         let lacking = OpenError::NoKey(old.first().expect("a key"));
         assert_eq!(opened(&new, &sealed, &key), Err(lacking));
         assert_eq!(both.data_key(new_key(8)).expect("a key").by(), new.first());
-        let other = both.data_key(new_key(8)).expect("a key");
-        assert_eq!(opened(&both, &sealed, &other), Err(OpenError::NoDataKey(key.id)));
-        assert_eq!(both.open(&sealed, &PLACE, None), Err(OpenError::NoDataKey(key.id)));
+        let fresh = self::ring(&[2, 1]);
+        let other = fresh.data_key(new_key(8)).expect("a key");
+        assert_eq!(opened(&fresh, &sealed, &other), Err(OpenError::NoDataKey(key.id)));
+        assert_eq!(fresh.open(&sealed, &PLACE, None), Err(OpenError::NoDataKey(key.id)));
+    }
+
+    #[test]
+    fn a_data_key_that_was_opened_need_not_be_given_again() {
+        let ring = ring(&[1]);
+        let key = ring.data_key(new_key(9)).expect("a key");
+        assert!(!ring.knows(key.id));
+        let sealed = ring.seal("hunter2", &PLACE, &key, [3; NONCE_BYTES]).expect("sealed");
+        assert!(ring.knows(key.id) && ring.clone().knows(key.id));
+        assert_eq!(ring.open(&sealed, &PLACE, None).map(|value| value.to_string()), Ok("hunter2".to_owned()));
+        for byte in 20..20 + u8::try_from(KNOWN).expect("a few") {
+            let other = ring.data_key(new_key(byte)).expect("a key");
+            ring.seal("x", &PLACE, &other, [3; NONCE_BYTES]).expect("sealed");
+        }
+        assert!(!ring.knows(key.id), "there are only so many");
+    }
+
+    #[test]
+    fn what_is_sealed_anew_opens_with_the_new_key_alone() {
+        let both = ring(&[2, 1]);
+        let from = ring(&[1]).data_key(new_key(9)).expect("a key");
+        let to = both.data_key(new_key(8)).expect("a key");
+        let old = both.seal("hunter2", &PLACE, &from, [3; NONCE_BYTES]).expect("sealed");
+        let new = both.reseal(&old, &PLACE, Some(&from), &to, [4; NONCE_BYTES]).expect("sealed anew");
+        assert_eq!((new.key(), opened(&ring(&[2]), &new, &to)), (Some(to.id), Ok("hunter2".to_owned())));
+        let elsewhere = Place { object: "secret/b", ..PLACE };
+        let damaged = both.reseal(&old, &elsewhere, Some(&from), &to, [4; NONCE_BYTES]);
+        assert_eq!(damaged, Err(OpenError::Damaged));
     }
 
     #[test]
