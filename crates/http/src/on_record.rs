@@ -98,7 +98,7 @@ fn of_bad(bad: &BadSpec) -> JobInput {
         description: Some(description.clone().into_owned()),
         schedule: schedule.clone().into_owned(),
         timezone: text(timezone),
-        webhook: webhook_of(bad, webhook),
+        webhook: webhook_of(webhook),
         retry_policy: Some(retry_of(retry)),
         timeout: timeout_ms.map(duration),
         concurrency: text(concurrency),
@@ -111,21 +111,23 @@ fn of_bad(bad: &BadSpec) -> JobInput {
     }
 }
 
-fn webhook_of(bad: &BadSpec, form: &StoredWebhook<'_>) -> Webhook {
+fn webhook_of(form: &StoredWebhook<'_>) -> Webhook {
     let StoredWebhook {
         url,
         method,
         headers,
         body,
-        auth: _,
+        auth,
         success_codes,
         timeout_ms,
         tls_skip_verify,
         max_redirects,
-        signing: _,
+        signing,
         client_certificate,
+        sealed: _,
     } = form;
-    let (_, auth, signing) = bad.secrets();
+    let auth = auth.clone().and_then(|auth| domain::Auth::try_from(auth).ok());
+    let signing = signing.clone().map(domain::Signing::from);
     let sent = auth.as_ref().map(domain::Auth::header_name);
     let is_secret =
         |name: &str| is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name));

@@ -303,7 +303,10 @@ impl From<Refusal> for ApiError {
                 Code::TooManySecrets,
                 format!("there are {most} secrets, which is as many as may be: delete some"),
             ),
-            Refusal::OperationMovedOn => {
+            Refusal::SealedOtherwise => {
+                Self::busy("what is there is being sealed anew; nothing was changed".to_owned())
+            }
+            Refusal::OperationMovedOn | Refusal::SealingMovedOn => {
                 tracing::error!("a client was to hear of a step that no client can ask for");
                 Self::internal()
             }

@@ -110,7 +110,7 @@ impl Keyring {
         nonce: [u8; NONCE_BYTES],
     ) -> Result<Sealed, OpenError> {
         let opened = self.unwrapped(key)?;
-        let bytes = encrypt(&*opened, &nonce, value.as_bytes(), &place.bytes(key.id));
+        let bytes = encrypt(&opened, &nonce, value.as_bytes(), &place.bytes(key.id));
         let bytes = bytes.ok_or(OpenError::Damaged)?;
         Ok(Sealed(Form::Closed { key: key.id, nonce, bytes }))
     }
@@ -140,7 +140,7 @@ impl Keyring {
             Some(key) => self.unwrapped(key)?,
             None => self.known(id).ok_or(OpenError::NoDataKey(id))?,
         };
-        let value = decrypt(&*opened, nonce, bytes, &place.bytes(id)).ok_or(OpenError::Damaged)?;
+        let value = decrypt(&opened, nonce, bytes, &place.bytes(id)).ok_or(OpenError::Damaged)?;
         String::from_utf8(value).map(Zeroizing::new).map_err(|_| OpenError::Damaged)
     }
 

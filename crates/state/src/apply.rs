@@ -28,6 +28,7 @@ mod record;
 mod remainder;
 mod report;
 mod rollups;
+mod sealing;
 mod secrets;
 mod sessions;
 mod sets;
@@ -73,6 +74,9 @@ pub(crate) fn batch(
 
 fn command(context: &mut Context<'_>, item: &Proposal) -> Result<Outcome, StateError> {
     if let Some(refusal) = raise::too_new(context, item)? {
+        return Context::refuse(refusal);
+    }
+    if let Some(refusal) = sealing::fence(context, item)? {
         return Context::refuse(refusal);
     }
     let Some(by) = &item.by else { return execute(context, &item.command, None) };

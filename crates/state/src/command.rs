@@ -38,13 +38,15 @@ pub(crate) use operation::FORGOTTEN_AT_ONCE;
 pub use operation::{
     BeginOperation, BulkAction, Cursor, Filter, ItemError, KEPT_ERRORS, KEPT_OPERATIONS, MAX_OPERATIONS,
     OPERATIONS_SINCE, OperationItem, OperationRun, OperationSpec, OperationStep, OperationWord, PatchText,
-    Targets, Todo,
+    SealedPatch, Targets, Todo,
 };
 pub use pause::{EndPauses, PauseEnd, PauseJob, ResumeJob, SkipRuns};
 pub use plan::{PassedOver, Plan, PlanStep, PlannedRun};
 pub use report::{Report, Reported};
 pub(crate) use secret::MAX_DATA_KEYS;
-pub use secret::{MAX_SECRETS, PutSecret, SECRETS_SINCE, SecretWord};
+pub use secret::{
+    MAX_SECRETS, PutSecret, Reseal, ResealStep, Resealed, SECRETS_SINCE, SealCursor, SecretWord,
+};
 pub use sets::{PruneSet, PutItem, PutJobs, SetOwner};
 
 /// The highest version of the cluster that this binary can follow. Commands, messages and the tables of
@@ -167,6 +169,19 @@ impl Command {
         }
     }
 
+    /// Whether credentials may stand in it: then it is refused where they are not sealed as they are to be
+    /// ([`Proposal::sealed_by`]).
+    #[must_use]
+    pub fn may_have_credentials(&self) -> bool {
+        match self {
+            Self::PutJob(_) | Self::PutJobs(_) => true,
+            Self::Trigger(run) => run.overrides.is_some(),
+            Self::Operation(word) => word.may_have_credentials(),
+            Self::Secret(word) => matches!(word, SecretWord::Put(_) | SecretWord::Fingerprints(_)),
+            _ => false,
+        }
+    }
+
     /// How many rows it may change, but for a few that go with each. One of more than [`MAX_ROWS`] must not be proposed.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -179,8 +194,8 @@ impl Command {
             | Self::Report(_)
             | Self::Pause(_)
             | Self::Resume(_)
-            | Self::Secret(_)
             | Self::RaiseVersion { .. } => 1,
+            Self::Secret(word) => word.rows(),
             Self::PutJobs(puts) => puts.rows(),
             Self::PruneSet(prune) => prune.jobs.len().max(1),
             Self::EndPauses(ends) => 2 * ends.pauses.len(),
@@ -261,7 +276,8 @@ impl PutJob {
         let signing = if self.spec.webhook.signing.is_some() { SIGNING_SINCE } else { FIRST };
         let shows = self.spec.webhook.client_certificate.is_some();
         let certificate = if shows { CLIENT_CERTIFICATES_SINCE } else { FIRST };
-        resumes.max(signing).max(certificate)
+        let sealed = if self.spec.webhook.sealed.is_some() { SECRETS_SINCE } else { FIRST };
+        resumes.max(signing).max(certificate).max(sealed)
     }
 
     /// A rough count of its bytes in the log.

@@ -34,8 +34,9 @@ pub use command::{
     MAX_SECRETS, MAX_SESSIONS, MAX_SESSIONS_OF_KEY, Moved, NodeKeys, OPERATIONS_SINCE, OperationItem,
     OperationRun, OperationSpec, OperationStep, OperationWord, PAUSES_SINCE, PassedOver, PatchText, PauseEnd,
     PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutSecret,
-    RUNS_SINCE, Reassign, Report, Reported, ResumeJob, RowKey, SECRETS_SINCE, SETS_SINCE, STATS_SINCE,
-    SecretWord, SetOwner, SkipRuns, Targets, Todo, TriggerRun, Trim, VERSION,
+    RUNS_SINCE, Reassign, Report, Reported, Reseal, ResealStep, Resealed, ResumeJob, RowKey, SECRETS_SINCE,
+    SETS_SINCE, STATS_SINCE, SealCursor, SealedPatch, SecretWord, SetOwner, SkipRuns, Targets, Todo,
+    TriggerRun, Trim, VERSION,
 };
 pub use copy::{CopyBounds, copy, note};
 pub use error::{SqliteError, StateError, lacks_space};
@@ -47,17 +48,19 @@ pub use reader::{
     ExecutionRow, Facet, FacetCounts, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures, JobFilter,
     JobKey, JobList, JobMark, JobOrder, JobOutcome, JobPlace, JobRow, JobStats, JobTexts, JobsAmong, Jump,
     Keep, KeyRow, OpenRun, OperationRow, OthersFailing, PageLimits, PassedBy, PendingRun, Reader,
-    RecordedEvent, RefusedItem, SecretRow, SecretUses, SessionRow, SetBack, SetSurplus, Surplus,
-    TextCondition, Total, VersionRow, WaitingRuns,
+    RecordedEvent, RefusedItem, SealedRecord, SealedRecords, SecretRow, SecretUses, SessionRow, SetBack,
+    SetSurplus, Surplus, TextCondition, Total, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
+pub use stored::credentials::StoredSealed;
 pub use stored::difference::{ChangedField, Difference};
 pub use stored::event::{Event, ExecutionEvent, JobEvent, OperationEvent};
 pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;
 pub use stored::overrides::StoredOverrides;
+pub use stored::sealing::Sealing;
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{
     CLIENT_CERTIFICATES_SINCE, SIGNING_SINCE, StoredAuth, StoredClientCertificate, StoredPrevious,

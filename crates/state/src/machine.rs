@@ -138,6 +138,14 @@ impl Machine {
         Ok(())
     }
 
+    /// Writes the file anew without what was written over in it or deleted; see [`wal::write_anew`].
+    ///
+    /// # Errors
+    /// The storage failed, there is no space, or a reader would not end.
+    pub fn write_anew(&mut self) -> Result<(), StateError> {
+        wal::write_anew(&self.connection)
+    }
+
     /// Where the state file is.
     #[must_use]
     pub fn path(&self) -> &Path {

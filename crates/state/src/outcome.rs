@@ -239,6 +239,12 @@ pub enum Refusal {
         /// How many.
         most: usize,
     },
+    /// Another data key seals than the one by which the credentials in the command are sealed. Whoever proposed it seals
+    /// them anew.
+    SealedOtherwise,
+    /// What is there is being sealed anew, and where it stands is another place than the step was made from. The same for
+    /// a key that comes meanwhile.
+    SealingMovedOn,
     /// As many operations are under way as may be.
     TooManyOperations {
         /// How many.

@@ -26,6 +26,7 @@ mod remainders;
 mod retention;
 #[cfg(test)]
 mod sample;
+mod sealing;
 mod secrets;
 mod sets;
 mod stats;
@@ -52,6 +53,7 @@ pub use pauses::EndingPause;
 pub use pending::PendingRun;
 pub use planning::{BadJob, Due, DueJob, DuePlace, PassedBy};
 pub use retention::{Keep, Surplus};
+pub use sealing::{SealedRecord, SealedRecords};
 pub use secrets::{SecretRow, SecretUses};
 pub use sets::SetSurplus;
 pub use stats::{JobOutcome, JobStats};

@@ -28,6 +28,9 @@ const ENOUGH: i32 = 4_000;
 /// When the log has this many pages, the writer brings it back itself.
 const TOO_MANY: i32 = 4 * ENOUGH;
 
+/// So often the write-ahead log is to be emptied. Each time it is waited for readers, as long as the connection waits.
+const TRIES: usize = 3;
+
 /// The second connection. Its work blocks, so it belongs on a thread of its own.
 #[derive(Debug)]
 pub struct Backfill {
@@ -126,6 +129,27 @@ where
         Ok(())
     }))?;
     Ok(())
+}
+
+/// Writes a database anew without what was deleted from it, and empties its write-ahead log: nothing of that is in either
+/// file any more. It takes as much space again as the database has, and as long as it takes to write it twice.
+///
+/// # Errors
+/// SQLite failed, there is no space, or a reader would not end.
+pub fn write_anew(writer: &Connection) -> Result<(), StateError> {
+    // By itself it is made in memory.
+    writer.pragma_update(None, "temp_store", "FILE")?;
+    let written = writer.execute_batch("VACUUM");
+    writer.pragma_update(None, "temp_store", "MEMORY")?;
+    written?;
+    for _ in 0..TRIES {
+        let busy: i64 = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy == 0 {
+            return Ok(());
+        }
+    }
+    let why = "readers use its write-ahead log still";
+    Err(StateError::File { path: "the database".to_owned(), error: std::io::Error::other(why) })
 }
 
 #[cfg(test)]

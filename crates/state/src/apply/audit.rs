@@ -4,13 +4,14 @@
 //! A portion of many at once is one row with counts. The rows have a bound in bytes: where it is reached, the oldest go.
 //! The newest row always stays, for the next is numbered by it.
 
+use chronos_seal::WrappedKey;
 use chronos_types::{By, JobId, Millis};
 use rusqlite::Row;
 use serde_json::json;
 
 use super::context::Context;
 use super::job::text;
-use super::{keys, secrets};
+use super::{keys, sealing, secrets};
 use crate::command::{
     AUDIT_AT_ONCE, AuditWord, BulkAction, ClockWord, Command, KeyWord, OperationWord, SecretWord,
 };
@@ -67,6 +68,7 @@ pub(super) fn before(context: &Context<'_>, command: &Command) -> Result<Before,
     };
     let is_repeat = match command {
         Command::Keys(word) => keys::is_done(context, word)?,
+        Command::Secret(SecretWord::Key(key)) => sealing::stays(context, key)?,
         _ => false,
     };
     Ok(Before { is_repeat, events: context.events.count(), name, spec })
@@ -257,8 +259,16 @@ fn of_secret(before: &Before, word: &SecretWord) -> Result<Option<Entry>, StateE
             of(what, &put.name, Written::of_secret(before.spec.as_deref(), &next)?)
         }
         SecretWord::Delete { name } => of("secret.delete", name, Written::default()),
-        SecretWord::Key(_) => return Ok(None),
+        SecretWord::Key(key) => of_encryption(key),
+        // Nobody asks for them.
+        SecretWord::Fingerprints(_) | SecretWord::Reseal(_) => return Ok(None),
     }))
+}
+
+/// What is told of a change of the encryption key: the id of the one that is in use from then on.
+fn of_encryption(key: &WrappedKey) -> Entry {
+    let target = key.by().map(|by| by.to_string());
+    Entry { what: "encryption.rotate", target, ..Entry::default() }
 }
 
 /// The words for what changes no state.
@@ -272,7 +282,7 @@ fn action(action: &BulkAction) -> &'static str {
     match action {
         BulkAction::Trigger => "trigger",
         BulkAction::Delete => "delete",
-        BulkAction::Patch(_) => "patch",
+        BulkAction::Patch(_) | BulkAction::SealedPatch(_) => "patch",
         BulkAction::Pause { .. } => "pause",
         BulkAction::Resume => "resume",
         BulkAction::Replay { .. } => "replay",

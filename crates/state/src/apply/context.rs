@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use chronos_seal::KeyId;
 use chronos_types::{ExecutionId, JobId, Millis, NodeName, Status, Trigger};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
@@ -39,6 +40,8 @@ pub(super) struct Context<'a> {
     pub(super) ended: Vec<JobSeq>,
     /// The version of the cluster, once that was asked; see [`Self::version`].
     pub(super) version: Cell<Option<u32>>,
+    /// The data key that seals, once that was asked; see [`super::sealing`].
+    pub(super) data_key: Cell<Option<Option<KeyId>>>,
     /// The jobs that were created, changed or deleted.
     pub(super) changed: Vec<JobSeq>,
     /// Whether keys or sessions were made or ended.
@@ -105,6 +108,7 @@ impl<'a> Context<'a> {
             effects: Vec::new(),
             ended: Vec::new(),
             version: Cell::default(),
+            data_key: Cell::default(),
             changed: Vec::new(),
             keys: false,
             is_any_withdrawn: Cell::default(),

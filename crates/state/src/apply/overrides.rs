@@ -14,13 +14,14 @@ pub(super) fn keep(
     execution: i64,
     overrides: &StoredOverrides,
 ) -> Result<(), StateError> {
-    let StoredOverrides { body, headers } = overrides;
+    let StoredOverrides { body, headers, sealed } = overrides;
     let headers = (!headers.is_empty()).then(|| serde_json::to_string(headers)).transpose();
     let headers = headers.map_err(StateError::encode)?;
+    let sealed = sealed.as_ref().map(serde_json::to_string).transpose().map_err(StateError::encode)?;
     row::write(
         context.db,
-        "INSERT INTO overrides VALUES (?1, ?2, ?3, ?4)",
-        row::cells![execution, body, headers],
+        "INSERT INTO overrides VALUES (?1, ?2, ?3, ?4, ?5)",
+        row::cells![execution, body, headers, sealed],
         row::cells![],
     )?;
     Ok(())

@@ -7,36 +7,26 @@ use rusqlite::Row;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::command::{MAX_DATA_KEYS, MAX_SECRETS, PutSecret, SECRETS_SINCE, SecretWord};
+use super::sealing;
+use crate::command::{MAX_SECRETS, PutSecret, SECRETS_SINCE, SecretWord};
 use crate::error::StateError;
 use crate::outcome::{Outcome, Refusal};
 use crate::run::JobSeq;
 use crate::stored::columns::ByColumns;
 use crate::stored::webhook::StoredWebhook;
-use crate::stored::{row, secret_names};
+use crate::stored::{row, sealing as stored, secret_names};
 
 /// So many of the jobs that name a secret are told where it is to be deleted.
 const SHOWN: usize = 3;
 
 pub(super) fn word(context: &Context<'_>, word: &SecretWord, by: Option<&By>) -> Result<Outcome, StateError> {
     match word {
-        SecretWord::Key(key) => {
-            let Some(wrapping) = key.by() else { return Context::refuse(Refusal::Unreadable) };
-            let wrapping = wrapping.to_string();
-            let has_one = "SELECT 1 FROM data_keys WHERE wrapped_by = ?1 OR id = ?2";
-            let id = key.id.to_string();
-            if context.db.prepare_cached(has_one)?.exists((&wrapping, &id))? {
-                return Ok(Outcome::Done);
+        SecretWord::Key(key) => sealing::begin(context, key),
+        SecretWord::Reseal(step) => sealing::step(context, step),
+        SecretWord::Fingerprints(key) => {
+            if stored::fingerprints(context.db)?.is_none() {
+                stored::set_fingerprints(context.db, key)?;
             }
-            if count(context, "SELECT count(*) FROM data_keys")? >= MAX_DATA_KEYS {
-                return Context::refuse(Refusal::TooManySecrets { most: MAX_DATA_KEYS });
-            }
-            row::write(
-                context.db,
-                "INSERT INTO data_keys VALUES (?1, ?2, ?3, ?4, ?5)",
-                row::cells![id, wrapping, key.sealed.to_text(), context.at],
-                row::cells![],
-            )?;
             Ok(Outcome::Done)
         }
         SecretWord::Put(put) => self::put(context, put, by),

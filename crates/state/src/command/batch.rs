@@ -5,10 +5,11 @@
 //! a version, a command or a field that it does not know stops: if it skipped something, its state would
 //! differ from that of its peers.
 
+use chronos_seal::KeyId;
 use chronos_types::{By, Millis};
 use serde::{Deserialize, Serialize};
 
-use super::{AUTHORS_SINCE, ClockWord, Command, FIRST, VERSION};
+use super::{AUTHORS_SINCE, ClockWord, Command, FIRST, SECRETS_SINCE, VERSION};
 use crate::error::StateError;
 use crate::stored::by;
 
@@ -33,21 +34,34 @@ pub struct Proposal {
     /// Who asks for it. None where Chronos itself does, or before the version of the cluster that has this.
     #[serde(default, with = "by", skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
+    /// The data key by which the credentials in it are sealed; none where they are in the clear. Where another one seals
+    /// by then, nothing is done. Said from [`SECRETS_SINCE`](super::SECRETS_SINCE) on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_by: Option<KeyId>,
     /// What to do.
     pub command: Command,
 }
 
 impl From<Command> for Proposal {
     fn from(command: Command) -> Self {
-        Self { idempotency: None, by: None, command }
+        Self { idempotency: None, by: None, sealed_by: None, command }
     }
 }
 
 impl Proposal {
+    /// The same, with the data key by which the credentials in it are sealed. A command in which none can stand says
+    /// nothing of it.
+    #[must_use]
+    pub fn sealed_by(self, key: Option<KeyId>) -> Self {
+        Self { sealed_by: key.filter(|_| self.command.may_have_credentials()), ..self }
+    }
+
     /// The first version of the cluster that has all of it; see [`Command::since`].
     #[must_use]
     pub fn since(&self) -> u32 {
-        self.command.since().max(if self.by.is_some() { AUTHORS_SINCE } else { FIRST })
+        let by = if self.by.is_some() { AUTHORS_SINCE } else { FIRST };
+        let sealed = if self.sealed_by.is_some() { SECRETS_SINCE } else { FIRST };
+        self.command.since().max(by).max(sealed)
     }
 
     /// A rough count of its bytes in the log.

@@ -1,6 +1,6 @@
 //! [`Class`]: which commands go before which on their way into the log.
 
-use super::{AuditWord, ClockWord, Command, KeyWord, OperationWord};
+use super::{AuditWord, ClockWord, Command, KeyWord, OperationWord, SecretWord};
 
 /// Commands of one class wait in one line. A class goes before those after it, and leaves them some room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +39,9 @@ impl Command {
             | Self::Confirm(_)
             | Self::Pause(_)
             | Self::Resume(_)
-            | Self::Skip(_)
-            | Self::Secret(_) => Class::Api,
+            | Self::Skip(_) => Class::Api,
+            Self::Secret(SecretWord::Reseal(_)) => Class::Bulk,
+            Self::Secret(_) => Class::Api,
             Self::Operation(OperationWord::Begin(_) | OperationWord::Cancel { .. }) => Class::Api,
             Self::Operation(OperationWord::Step(_)) => Class::Bulk,
             Self::Keys(KeyWord::Used { .. }) => Class::Bulk,

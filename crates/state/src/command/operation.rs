@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chronos_seal::Sealed;
 use chronos_types::{ExecutionId, JobId, Millis, OperationId};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,8 @@ pub enum BulkAction {
     Delete,
     /// Change fields of the job.
     Patch(PatchText),
+    /// The same, where credentials stand in the change.
+    SealedPatch(SealedPatch),
     /// Pause the job.
     Pause {
         /// Why.
@@ -110,6 +113,23 @@ pub struct PatchText(pub String);
 impl fmt::Debug for PatchText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PatchText").finish_non_exhaustive()
+    }
+}
+
+/// A change in which credentials stand, sealed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedPatch {
+    /// The change as it is shown: without the credentials.
+    pub shown: String,
+    /// The change.
+    pub sealed: Sealed,
+}
+
+impl SealedPatch {
+    /// Bytes of its texts.
+    pub(super) fn weight(&self) -> usize {
+        self.shown.len() + self.sealed.weight()
     }
 }
 
@@ -229,6 +249,17 @@ impl OperationWord {
         }
     }
 
+    /// Whether credentials may stand in it.
+    pub(super) fn may_have_credentials(&self) -> bool {
+        match self {
+            Self::Begin(begin) => {
+                matches!(begin.spec.action, BulkAction::Patch(_) | BulkAction::SealedPatch(_))
+            }
+            Self::Step(step) => step.commands().any(Command::may_have_credentials),
+            Self::Cancel { .. } => false,
+        }
+    }
+
     /// How many rows it changes, but for a few that go with each.
     pub(super) fn rows(&self) -> usize {
         match self {
@@ -284,6 +315,7 @@ impl OperationSpec {
     fn weight(&self) -> usize {
         let action = match &self.action {
             BulkAction::Patch(PatchText(text)) => text.len(),
+            BulkAction::SealedPatch(patch) => patch.weight(),
             BulkAction::Pause { reason, .. } => reason.as_ref().map_or(0, String::len),
             _ => 0,
         };

@@ -128,15 +128,7 @@ impl Reader {
         Ok(SecretUses { total, jobs: jobs.collect::<Result<_, _>>()? })
     }
 
-    /// The data key that an encryption key wraps.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn data_key_of(&self, wrapping: &str) -> Result<Option<WrappedKey>, StateError> {
-        if self.has_secrets()? { self.data_key("wrapped_by", wrapping) } else { Ok(None) }
-    }
-
-    fn data_key(&self, column: &str, value: &str) -> Result<Option<WrappedKey>, StateError> {
+    pub(super) fn data_key(&self, column: &str, value: &str) -> Result<Option<WrappedKey>, StateError> {
         let sql = format!("SELECT id, sealed FROM data_keys WHERE {column} = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query([value])?;

@@ -261,10 +261,10 @@ CREATE TABLE operation_errors (
 
 /// What version 2 brings too.
 pub(super) const OVERRIDES: &str = "
--- What single runs send in place of what their jobs say, by the number of the execution. headers: JSON, as in a
+-- What single runs send in place of what their jobs say, by the number of the execution. headers, sealed: JSON, as in a
 -- specification.
 CREATE TABLE overrides (
-  execution INTEGER PRIMARY KEY, body TEXT, headers TEXT, sum INTEGER NOT NULL
+  execution INTEGER PRIMARY KEY, body TEXT, headers TEXT, sealed TEXT, sum INTEGER NOT NULL
 );
 ";
 
@@ -360,6 +360,12 @@ CREATE TABLE secret_uses (
 ) WITHOUT ROWID;
 CREATE INDEX secret_uses_job ON secret_uses (job);
 
+-- What is known of sealing (see stored/sealing.rs). key: the id of the data key that seals. fingerprints: the key of the
+-- fingerprints of requests, sealed. progress: how far it has come that all is sealed by that data key, as JSON.
+CREATE TABLE sealing (
+  name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- The keys that values are sealed by, each wrapped by an encryption key of the configuration.
 CREATE TABLE data_keys (
   id TEXT PRIMARY KEY, wrapped_by TEXT NOT NULL, sealed TEXT NOT NULL, created_at INTEGER NOT NULL,
@@ -377,7 +383,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 36] = [
+pub(crate) const REPLICATED: [Table; 37] = [
     Table { name: "api_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "audit", key: &["seq"], since: AUDIT_SINCE },
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
@@ -405,6 +411,7 @@ pub(crate) const REPLICATED: [Table; 36] = [
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },
     Table { name: "rollups", key: &["step", "start"], since: STATS_SINCE },
+    Table { name: "sealing", key: &["name"], since: SECRETS_SINCE },
     Table { name: "secret_uses", key: &["name", "job"], since: SECRETS_SINCE },
     Table { name: "secrets", key: &["name"], since: SECRETS_SINCE },
     Table { name: "sessions", key: &["id"], since: KEYS_SINCE },

@@ -47,10 +47,14 @@ impl BadSpec {
         })
     }
 
-    /// The parts of its webhook in which secrets are, as far as they can be read.
+    /// The parts of its webhook in which secrets are, as far as they can be read. There are none where they are sealed.
     #[must_use]
     pub fn secrets(&self) -> (Option<Headers>, Option<Auth>, Option<Signing>) {
-        let StoredWebhook { headers, auth, signing, .. } = self.form.webhook.clone();
+        let StoredWebhook { headers, auth, signing, sealed, .. } = self.form.webhook.clone();
+        // What stands in the places of those that are sealed is none.
+        if sealed.is_some() {
+            return (None, None, None);
+        }
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
         (Headers::parse(headers).ok(), auth.map(Auth::from), signing.map(Signing::from))
     }
@@ -122,6 +126,7 @@ fn webhook(value: &Value) -> StoredWebhook<'static> {
         max_redirects: form(value.get("max_redirects")).unwrap_or_default(),
         signing: form(value.get("signing")),
         client_certificate: form(value.get("client_certificate")),
+        sealed: form(value.get("sealed")),
     }
 }
 

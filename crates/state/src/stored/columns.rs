@@ -86,7 +86,7 @@ pub(crate) fn skip(row: &Row<'_>, first: usize) -> Result<Skip, StateError> {
 }
 
 /// What an execution sends in place of what its job says, for [`overrides`].
-pub(crate) const OVERRIDES: &str = "SELECT o.execution, o.body, o.headers
+pub(crate) const OVERRIDES: &str = "SELECT o.execution, o.body, o.headers, o.sealed
     FROM executions e JOIN overrides o ON o.execution = e.seq WHERE e.id = ?1";
 
 /// Reads what an execution sends in place of what its job says, or why that cannot be read.
@@ -94,8 +94,11 @@ pub(crate) fn overrides(row: &Row<'_>) -> Result<Result<StoredOverrides, String>
     let headers: Option<String> = row.get(2)?;
     let headers = headers.as_deref().map(serde_json::from_str).transpose();
     let body = row.get(1)?;
-    Ok(headers
-        .map(|headers| StoredOverrides { body, headers: headers.unwrap_or_default() })
+    let sealed: Option<String> = row.get(3)?;
+    let sealed = sealed.as_deref().map(serde_json::from_str).transpose();
+    let both = headers.and_then(|headers| Ok((headers, sealed?)));
+    Ok(both
+        .map(|(headers, sealed)| StoredOverrides { body, headers: headers.unwrap_or_default(), sealed })
         .map_err(|error| format!("what it sends is not on record: {error}")))
 }
 

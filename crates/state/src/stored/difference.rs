@@ -2,7 +2,8 @@
 //! are applied, so no rule of the domain has a say in it: every release makes the same of the same texts.
 //!
 //! What may be a secret is never in it: no value of a header, no field of `auth` or `signing`, no body, and of a URL neither
-//! who signs in nor the query. That such a field is another one is told.
+//! who signs in nor the query. That such a field is another one is told. Where credentials are sealed, they are others as a
+//! whole: `webhook.credentials`.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ const BESIDE: usize = 96;
 const VALUE_BYTES: usize = 256;
 /// What is said in place of a secret.
 const REDACTED: &str = "[redacted]";
+/// Where the sealed credentials of a webhook are kept, and what they are called.
+const SEALED: (&str, &str) = ("webhook.sealed", "webhook.credentials");
 
 /// What an entry of the audit tells beside who did what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,10 +194,11 @@ fn put(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Stat
 /// Collects the fields of a specification by their paths.
 fn collect<'a>(path: String, value: &'a RawValue, side: usize, fields: &mut BTreeMap<String, Sides<'a>>) {
     let text = value.get();
+    let path = if path == SEALED.0 { SEALED.1.to_owned() } else { path };
     match text.as_bytes().first() {
         Some(b'n') => return,
         // Which kind of secret it is tells less than that it is another one.
-        Some(b'{') if !["webhook.auth", "webhook.signing"].contains(&path.as_str()) => {
+        Some(b'{') if !["webhook.auth", "webhook.signing", SEALED.1].contains(&path.as_str()) => {
             let inside = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
             for (name, value) in inside {
                 let path = if path.is_empty() { name } else { format!("{path}.{name}") };
@@ -218,7 +222,7 @@ fn collect<'a>(path: String, value: &'a RawValue, side: usize, fields: &mut BTre
 
 /// Writes a value as it is told.
 fn show(json: &mut Vec<u8>, field: &str, value: &str) -> Result<(), StateError> {
-    let is_secret = ["webhook.headers.", "webhook.auth", "webhook.signing", "webhook.body"];
+    let is_secret = ["webhook.headers.", "webhook.auth", "webhook.signing", "webhook.body", SEALED.1];
     if is_secret.iter().any(|secret| field.starts_with(secret)) {
         return put(json, REDACTED);
     }
@@ -308,6 +312,11 @@ mod tests {
                 r#"{"webhook":{"signing":{"secret":"s1"}}}"#,
                 r#"{"webhook":{"signing":{"secret":"s2","previous":{"secret":"s1","expires_at":9}}}}"#,
                 &[("webhook.signing", redacted, redacted)],
+            ),
+            (
+                r#"{"webhook":{"auth":{"bearer":{"token":"[redacted]"}},"sealed":{"value":"s1"}}}"#,
+                r#"{"webhook":{"auth":{"bearer":{"token":"[redacted]"}},"sealed":{"value":"s2","secrets":["a"]}}}"#,
+                &[("webhook.credentials", redacted, redacted)],
             ),
             (
                 r#"{"webhook":{"url":"https://u:s1@h/p@q?k=s2"}}"#,

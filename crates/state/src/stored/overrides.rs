@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use chronos_types::{Headers, Overrides, Template};
+use chronos_types::{Headers, Overrides, SealedCredentials, Template};
 use serde::{Deserialize, Serialize};
+
+use super::credentials::StoredSealed;
 
 /// The stored form of [`Overrides`]. `Debug` shows nothing of it, for it may have secrets.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,13 +16,17 @@ pub struct StoredOverrides {
     pub body: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
+    /// Said from [`SECRETS_SINCE`](crate::SECRETS_SINCE) on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<StoredSealed>,
 }
 
 impl StoredOverrides {
     /// The bytes of its texts.
     pub(crate) fn weight(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 8);
-        self.body.as_ref().map_or(0, String::len) + headers.sum::<usize>()
+        let sealed = self.sealed.as_ref().map_or(0, StoredSealed::weight);
+        self.body.as_ref().map_or(0, String::len) + headers.sum::<usize>() + sealed
     }
 
     /// What it says.
@@ -31,16 +37,17 @@ impl StoredOverrides {
         let body =
             self.body.as_deref().map(Template::parse).transpose().map_err(|error| error.to_string())?;
         let headers = Headers::parse(self.headers).map_err(|errors| format!("{errors:?}"))?;
-        Ok(Overrides { body, headers })
+        Ok(Overrides { body, headers, sealed: self.sealed.map(SealedCredentials::from) })
     }
 }
 
 impl From<&Overrides> for StoredOverrides {
     fn from(overrides: &Overrides) -> Self {
-        let Overrides { body, headers } = overrides;
+        let Overrides { body, headers, sealed } = overrides;
         Self {
             body: body.as_ref().map(|body| body.source().to_owned()),
             headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            sealed: sealed.as_ref().and_then(StoredSealed::of),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chronos_types::{
-    Auth, ClientCertificate, DurationMs, Headers, Method, Millis, PreviousSecret, Signing, SuccessCodes,
-    TargetUrl, Template, Webhook,
+    Auth, ClientCertificate, DurationMs, Headers, Method, Millis, PreviousSecret, SealedCredentials, Signing,
+    SuccessCodes, TargetUrl, Template, Webhook,
 };
 use serde::{Deserialize, Serialize};
 
+use super::credentials::StoredSealed;
 use super::omit::is_default;
 use super::spec::{length, owned};
 
@@ -40,6 +41,9 @@ pub struct StoredWebhook<'a> {
     /// Said from [`CLIENT_CERTIFICATES_SINCE`] on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<StoredClientCertificate<'a>>,
+    /// Said from [`SECRETS_SINCE`](crate::SECRETS_SINCE) on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<StoredSealed>,
 }
 
 /// The first cluster version whose webhooks may be signed.
@@ -98,7 +102,7 @@ pub enum StoredAuth<'a> {
 impl StoredWebhook<'_> {
     /// The bytes of its texts.
     pub(crate) fn weight(&self) -> usize {
-        let Self { url, headers, body, auth, signing, client_certificate, .. } = self;
+        let Self { url, headers, body, auth, signing, client_certificate, sealed, .. } = self;
         let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let body = body.as_ref().map_or(0, |body| body.len());
         let auth = match auth {
@@ -114,7 +118,8 @@ impl StoredWebhook<'_> {
             secret.len() + previous.as_ref().map_or(0, |previous| previous.secret.len())
         });
         let shown = client_certificate.as_ref().map_or(0, |shown| shown.cert.len() + shown.key.len());
-        url.len() + headers + body + auth + signing + shown
+        let sealed = sealed.as_ref().map_or(0, StoredSealed::weight);
+        url.len() + headers + body + auth + signing + shown + sealed
     }
 }
 
@@ -132,6 +137,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             max_redirects,
             signing,
             client_certificate,
+            sealed,
         } = webhook;
         Self {
             url: url.source().into(),
@@ -145,6 +151,7 @@ impl<'a> From<&'a Webhook> for StoredWebhook<'a> {
             max_redirects: *max_redirects,
             signing: signing.as_ref().map(StoredSigning::from),
             client_certificate: client_certificate.as_ref().map(StoredClientCertificate::from),
+            sealed: sealed.as_ref().and_then(StoredSealed::of),
         }
     }
 }
@@ -165,6 +172,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             max_redirects,
             signing,
             client_certificate,
+            sealed,
         } = stored;
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
         Ok(Self {
@@ -179,6 +187,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             max_redirects,
             signing: signing.map(Signing::from),
             client_certificate: client_certificate.map(ClientCertificate::from),
+            sealed: sealed.map(SealedCredentials::from),
         })
     }
 }
@@ -255,7 +264,8 @@ impl fmt::Debug for StoredWebhook<'_> {
 
 impl StoredWebhook<'_> {
     /// Takes over all that it borrows.
-    pub(super) fn into_owned(self) -> StoredWebhook<'static> {
+    #[must_use]
+    pub fn into_owned(self) -> StoredWebhook<'static> {
         let Self {
             url,
             method,
@@ -268,6 +278,7 @@ impl StoredWebhook<'_> {
             max_redirects,
             signing,
             client_certificate,
+            sealed,
         } = self;
         StoredWebhook {
             url: owned(url),
@@ -287,6 +298,7 @@ impl StoredWebhook<'_> {
             timeout_ms,
             tls_skip_verify,
             max_redirects,
+            sealed,
             client_certificate: client_certificate.map(|StoredClientCertificate { cert, key }| {
                 StoredClientCertificate { cert: owned(cert), key: owned(key) }
             }),

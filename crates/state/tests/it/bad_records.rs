@@ -316,7 +316,7 @@ fn an_answer_that_cannot_be_read_is_not_given_and_nothing_is_done_twice() {
     let idempotency = Some(Idempotency { key: "k".into(), fingerprint: "f".into() });
     let create = |at, id| {
         let command = put(id_of(id), None, spec("a"), Some(1000));
-        Batch { at, items: vec![Proposal { idempotency: idempotency.clone(), by: None, command }] }
+        Batch { at, items: vec![Proposal { idempotency: idempotency.clone(), ..command.into() }] }
     };
     world.batch(&create(10, "x"));
     let mut world = world.close_and(|path| plant(path, "UPDATE keys SET outcome = '{\"moon\":1}'"));

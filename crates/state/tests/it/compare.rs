@@ -168,7 +168,7 @@ fn its_outcome_is_the_same_whatever_the_state_holds() {
     let command = Command::Compare(Compare::default());
     // Even where it came with a key: what is kept says nothing of this node's own state.
     let outcome =
-        world.batch(&Batch { at: 0, items: vec![Proposal { idempotency, by: None, command }] }).outcomes;
+        world.batch(&Batch { at: 0, items: vec![Proposal { idempotency, ..command.into() }] }).outcomes;
     assert_eq!(outcome, [chronos_state::Outcome::Done]);
 }
 

@@ -331,7 +331,7 @@ pub fn batches() -> Vec<(&'static str, Batch)> {
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     all.push((
         "idempotency_key",
-        Batch { at: AT, items: vec![Proposal { idempotency, by: None, command: triggered(None) }] },
+        Batch { at: AT, items: vec![Proposal { idempotency, ..triggered(None).into() }] },
     ));
     all.push(("empty", batch(vec![])));
     all

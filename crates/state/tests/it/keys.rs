@@ -7,7 +7,7 @@ use crate::support::*;
 
 fn keyed(at: i64, key: &str, fingerprint: &str, command: Command) -> Batch {
     let idempotency = Some(Idempotency { key: key.into(), fingerprint: fingerprint.into() });
-    Batch { at, items: vec![Proposal { idempotency, by: None, command }] }
+    Batch { at, items: vec![Proposal { idempotency, ..command.into() }] }
 }
 
 fn outcome(world: &mut World, batch: &Batch) -> (Outcome, usize) {

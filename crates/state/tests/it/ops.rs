@@ -322,7 +322,7 @@ impl Maker {
         let is_asked = !matches!(op.act, Act::Plan(_) | Act::EndPauses { .. } | Act::Raise);
         let by = op.by.filter(|(who, _)| is_asked && (model.raised || *who == 0));
         let by = by.map(|(who, says)| support::by(who, says.then_some("as agreed")));
-        Batch { at, items: vec![Proposal { idempotency, by, command }] }
+        Batch { at, items: vec![Proposal { idempotency, by, ..command.into() }] }
     }
 
     pub fn learn(&mut self, effects: &[Effect]) {

@@ -311,6 +311,7 @@ fn a_trim_forgets_one_portion_of_keys_and_of_versions() {
         Proposal {
             idempotency,
             by: None,
+            sealed_by: None,
             command: put(id_of(&format!("j{key}")), None, spec(&format!("j{key}")), None),
         }
     };

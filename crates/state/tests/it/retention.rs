@@ -346,6 +346,7 @@ fn keys_go_in_portions_the_oldest_first() {
             items: vec![Proposal {
                 idempotency,
                 by: None,
+                sealed_by: None,
                 command: put(id_of(&name), None, spec(&name), None),
             }],
         }

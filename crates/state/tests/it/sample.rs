@@ -174,7 +174,7 @@ pub fn sample_of_1() -> World {
     world.run(7000, put(id_of("off"), None, JobSpec { enabled: false, ..spec("off") }, None));
     let idempotency = Some(Idempotency { key: "order-17".into(), fingerprint: "9f86d081".into() });
     let command = put(id_of("keyed"), None, spec("keyed"), Some(9000));
-    world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, by: None, command }] });
+    world.batch(&Batch { at: 7100, items: vec![Proposal { idempotency, ..command.into() }] });
     // Deleted with one run more than a command may end; the others are forgotten.
     let crowded = world.create("crowded");
     let times = (1..).map(|second| second * 1000).take(MAX_ROWS + 1);

@@ -95,7 +95,8 @@ fn pause(loader: &mut Loader, loaded: &Loaded) -> Result<()> {
     for job in paused {
         at += every;
         let command = Command::Pause(PauseJob::of(job.id, None, Some(&reason), None));
-        let items = vec![Proposal { idempotency: None, by: Some(runs::by(job.rhythm.n)?), command }];
+        let items =
+            vec![Proposal { idempotency: None, by: Some(runs::by(job.rhythm.n)?), sealed_by: None, command }];
         batches.push(Batch { at, items });
     }
     batches.chunks(runs::BATCHES_AT_ONCE).try_for_each(|some| loader.apply_all(some))
@@ -103,7 +104,8 @@ fn pause(loader: &mut Loader, loaded: &Loaded) -> Result<()> {
 
 /// What creates jobs, the first of which has this number: each by itself, or all as those of a set.
 fn written(puts: Vec<PutJob>, set: Option<String>, first: usize) -> Result<Vec<Proposal>> {
-    let propose = |(n, command)| Ok(Proposal { idempotency: None, by: Some(runs::by(n)?), command });
+    let propose =
+        |(n, command)| Ok(Proposal { idempotency: None, by: Some(runs::by(n)?), sealed_by: None, command });
     let Some(name) = set else {
         let one_by_one = puts.into_iter().map(|put| Command::PutJob(Box::new(put)));
         return (first..).zip(one_by_one).map(propose).collect();

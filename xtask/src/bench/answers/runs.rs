@@ -68,7 +68,7 @@ fn batch(
             // Those before it are over: it may not overlap another of its job.
             items.extend(plans(std::mem::take(&mut steps)).map(Proposal::from));
             items.append(&mut reports);
-            items.push(Proposal { idempotency: None, by: Some(by(n)?), command });
+            items.push(Proposal { idempotency: None, by: Some(by(n)?), sealed_by: None, command });
             (run, NodeName::unchecked(NODES[0]))
         } else {
             let node = NodeName::unchecked(draw.one(&NODES));
