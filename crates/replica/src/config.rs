@@ -30,6 +30,8 @@ pub struct ReplicaConfig {
     pub tz_release: String,
     /// The highest version of the cluster that this node can follow: [`chronos_state::VERSION`].
     pub follows: u32,
+    /// The ids of its encryption keys.
+    pub encryption_keys: Vec<String>,
     /// The addresses of the cluster to join; that of this node may be among them. A node that is a member
     /// already asks there only whether it still is one, and tells its address.
     pub join: Vec<String>,

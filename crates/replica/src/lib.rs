@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests measure real time"))]
 
 mod backfill;
+mod clean;
 mod comparison;
 mod config;
 mod directory;
@@ -18,6 +19,7 @@ mod error;
 mod forms;
 mod forward;
 mod health;
+mod keys;
 mod lead;
 mod leader;
 mod lock;

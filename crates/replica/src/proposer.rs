@@ -10,7 +10,7 @@ mod stamp;
 use std::sync::Arc;
 
 use chronos_state::{MAX_ROWS, Outcome, Proposal};
-use chronos_types::Millis;
+use chronos_types::{Millis, NodeName};
 use tokio::sync::watch;
 
 use crate::error::ProposeError;
@@ -91,6 +91,35 @@ impl Proposer {
     #[must_use]
     pub fn version(&self) -> u32 {
         self.replica.version()
+    }
+
+    /// The members that lack an encryption key, as they said when they joined or started.
+    #[must_use]
+    pub fn lacking(&self, key: &str) -> Vec<NodeName> {
+        let members = self.replica.status().members.into_iter();
+        let lacks = members.filter(|member| !member.encryption_keys.iter().any(|own| own == key));
+        lacks.map(|member| member.name).collect()
+    }
+
+    /// How many members come before one, in the order of their names.
+    #[must_use]
+    pub fn place_of(&self, node: &NodeName) -> usize {
+        self.replica.status().members.iter().filter(|member| member.name < *node).count()
+    }
+
+    /// From now on these encryption keys are needed, by their ids: a member that lacks one fires nothing and does not lead,
+    /// and no node that lacks one becomes a member.
+    pub fn needs_keys(&self, needed: Vec<String>) {
+        self.replica.needs_keys(needed);
+    }
+
+    /// Takes what was written over or deleted out of the files of this node, once for each `mark`: its log is cut, and both
+    /// files are written anew. Answers whether it was done now. Writes wait for it on this node.
+    ///
+    /// # Errors
+    /// It was not done, or not to its end, and why.
+    pub async fn clean(&self, mark: &str) -> Result<bool, String> {
+        self.replica.clean(mark).await
     }
 
     /// Whether this node can take writes, else why not.

@@ -151,6 +151,16 @@ impl Replica {
         self.parts.log.difference()
     }
 
+    /// From now on these encryption keys are needed; see [`crate::keys`].
+    pub(crate) fn needs_keys(&self, needed: Vec<String>) {
+        self.parts.log.storage.keys.need(needed);
+    }
+
+    /// Takes what was written over or deleted out of the files of this node; see [`crate::clean`].
+    pub(crate) async fn clean(&self, mark: &str) -> Result<bool, String> {
+        crate::clean::clean(&self.parts.log, mark).await
+    }
+
     /// The version of the cluster, as this node has applied it.
     pub(crate) fn version(&self) -> u32 {
         self.parts.log.version()

@@ -78,9 +78,11 @@ impl PeerService {
             Request::ReadIndex => wire::encode(part, &self.log.read_index().await),
             Request::Change(change) => wire::encode(part, &self.membership.changes.carry_out(change).await),
             Request::Join(JoinRequest { id, member }) => {
+                let member = member.known_at(self.log.version());
                 wire::encode(part, &self.membership.introduce(Change::Join { id, member }).await?)
             }
             Request::Update(JoinRequest { id, member }) => {
+                let member = member.known_at(self.log.version());
                 wire::encode(part, &self.membership.introduce(Change::Update { id, member }).await?)
             }
             Request::Leave(to) => {

@@ -111,8 +111,8 @@ pub(crate) async fn start(config: &ReplicaConfig, dependencies: Dependencies) ->
     let raft = Raft::new(id, Arc::new(raft_config), network, storage.log.clone(), state_store).await;
     let raft = raft.map_err(|fatal| ReplicaError::Storage(health.word(&fatal)))?;
     followers.follow(raft.clone());
-    let differences = storage.differences.clone();
-    let itself = Itself::new(raft.clone(), activity, health.clone(), differences, env.clone());
+    let found = (storage.differences.clone(), storage.keys.clone());
+    let itself = Itself::new(raft.clone(), activity, health.clone(), found, env.clone());
     let survey = Survey::new(followers, itself, times(config));
     let lease = Lease::new(env.clone(), config.reassign_after);
     let (observer, observed) =

@@ -78,6 +78,8 @@ pub struct MemberStatus {
     pub tz_release: String,
     /// The highest version of the cluster that it can follow.
     pub follows: u32,
+    /// The ids of its encryption keys.
+    pub encryption_keys: Vec<String>,
     /// Milliseconds since it was last heard from. Only a leader knows, and of itself it says 0.
     pub last_contact_ms: Option<u64>,
     /// The last index known to be in its log. Only a leader knows.
@@ -99,7 +101,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
         let since = heard.map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
         let matched = now.replication.as_ref().and_then(|matched| *matched.get(id)?);
         let itself = leads && *id == now.id;
-        let Member { name, address, http, version, tz_release, follows } = member.clone();
+        let Member { name, address, http, version, tz_release, follows, encryption_keys } = member.clone();
         MemberStatus {
             name,
             role: match voters.contains(id) {
@@ -112,6 +114,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
             version,
             tz_release,
             follows,
+            encryption_keys,
             last_contact_ms: if itself { Some(0) } else { since },
             matched: if itself { now.last_log_index } else { matched.map(|id| id.index) },
             behind: None,

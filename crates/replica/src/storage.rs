@@ -15,6 +15,7 @@ use crate::config::ReplicaConfig;
 use crate::directory::lock_directory;
 use crate::error::ReplicaError;
 use crate::health::{DataFile, Health, Space};
+use crate::keys::EncryptionKeys;
 use crate::log::change::{Found, Identity};
 use crate::log::store::LogStore;
 use crate::log::time::LogTime;
@@ -45,6 +46,8 @@ pub(crate) struct Storage {
     pub digests: Arc<Digests>,
     /// What came of comparing them.
     pub differences: Arc<Differences>,
+    /// Which encryption keys this node has, and which are needed.
+    pub keys: Arc<EncryptionKeys>,
     /// Reads what is compared next before it is.
     pub ahead: Worker<Reader>,
     /// Where copies of the state lie.
@@ -112,6 +115,7 @@ impl Storage {
             version,
             digests,
             differences,
+            keys: Arc::new(EncryptionKeys::new(config.encryption_keys.clone())),
             ahead,
             copies,
             check,

@@ -195,6 +195,7 @@ fn config(directory: &Path, name: &str) -> ReplicaConfig {
         version: "1".into(),
         tz_release: "2026a".into(),
         follows: VERSION,
+        encryption_keys: Vec::new(),
         join: Vec::new(),
         bootstrap: true,
         max_voters: 3,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chronos_peer::MAX_MESSAGE_BYTES;
-use chronos_state::{Batch, Outcome, StateError};
+use chronos_state::{Batch, Outcome, SECRETS_SINCE, StateError};
 use chronos_types::NodeName;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,18 @@ pub(crate) struct Member {
     pub tz_release: String,
     /// The highest version of the cluster that it can follow.
     pub follows: u32,
+    /// The ids of its encryption keys. Said from [`chronos_state::SECRETS_SINCE`] on, and to whoever may know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encryption_keys: Vec<String>,
+}
+
+impl Member {
+    /// The same, as a cluster of this version knows it.
+    pub(crate) fn known_at(&self, version: u32) -> Self {
+        let encryption_keys =
+            if version >= SECRETS_SINCE { self.encryption_keys.clone() } else { Vec::new() };
+        Self { encryption_keys, ..self.clone() }
+    }
 }
 
 /// The most bytes of a batch. It goes to the other nodes in a message, of which the head takes far less than the

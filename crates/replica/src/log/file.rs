@@ -117,6 +117,11 @@ impl LogFile {
         wal::beside(&mut self.connection, done, ask)
     }
 
+    /// Writes the file anew without what was deleted from it, and empties its write-ahead log.
+    pub(crate) fn clean(&mut self) -> Result<(), LogError> {
+        wal::write_anew(&self.connection).map_err(LogError::Backfill)
+    }
+
     /// Whether a purge has deletions left to do.
     pub(crate) fn purging(&self) -> bool {
         self.purging.is_some()

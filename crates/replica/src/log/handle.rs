@@ -247,7 +247,8 @@ impl Log {
         }
     }
 
-    /// That the state of this node is not that of most nodes, so that it neither fires nor leads; for people.
+    /// That the state of this node is not that of most nodes, so that it neither fires nor leads; for people. One that lacks an
+    /// encryption key leads all the same where no other voter could: somebody must, so that the key can be changed.
     pub(crate) fn difference(&self) -> Option<String> {
         let others = || self.figures().membership_config.nodes().count() > 1;
         self.storage.differences.obstacle(&self.name).filter(|_| others())
@@ -271,7 +272,11 @@ impl Log {
     /// What is wrong with the states of the nodes, as this one knows: a sentence each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let others = self.figures().membership_config.nodes().count() > 1;
-        if others { self.storage.differences.problems(&self.name) } else { Vec::new() }
+        if !others {
+            return Vec::new();
+        }
+        let Storage { differences, keys, .. } = &self.storage;
+        differences.problems(&self.name).into_iter().chain(keys.obstacle(&self.name)).collect()
     }
 
     /// A fault of openraft, as the node reports it.

@@ -147,6 +147,11 @@ impl LogStore {
         self.writer.stop().await;
     }
 
+    /// Takes what was deleted out of the file. Writes wait for it.
+    pub(crate) async fn clean(&self) -> Result<(), String> {
+        self.writer.write(LogWriter::clean).await.map_err(|ended| ended.to_string())?
+    }
+
     /// For tests: the thread that writes hangs, as one does on a disk that hangs, until what is returned is dropped.
     #[cfg(test)]
     pub(crate) fn hang(&self) -> std::sync::mpsc::Sender<()> {

@@ -84,6 +84,16 @@ impl LogWriter {
         }
     }
 
+    /// Takes what was deleted out of the file.
+    pub(crate) fn clean(&mut self) -> Result<(), String> {
+        // A purge may have pieces left to do.
+        self.drain();
+        match &self.broken {
+            Some(reason) => Err(reason.clone()),
+            None => self.file.clean().map_err(|error| error.to_string()),
+        }
+    }
+
     fn group(&self) -> Vec<Waiting> {
         let mut queue = lock(&self.shared.queue);
         let mut bytes = 0;

@@ -15,6 +15,7 @@ use super::rules::{can_follow, find, next_version, next_voter, stands_apart, vot
 use super::transfer::hand_over;
 use crate::config::ReplicaConfig;
 use crate::error::ChangeError;
+use crate::keys;
 use crate::log::handle::Log;
 use crate::messages::payload::{Change, Changed, To};
 use crate::messages::request::Request;
@@ -84,6 +85,8 @@ impl Changes {
             agreed(&self.log).await?;
         }
         let now = self.log.figures();
+        // One of a release without encryption keys would not understand them.
+        let member = member.known_at(self.log.version());
         stands_apart(&now, id, &member)?;
         match now.membership_config.get_node(&id) {
             Some(known) if *known == member => Ok(()),
@@ -94,6 +97,7 @@ impl Changes {
             None if !new => Err(ChangeError::NotFound(member.name)),
             None => {
                 self.admit(&member).await?;
+                self.has_keys(&member)?;
                 tracing::info!(node = member.name.as_str(), address = member.address, "a node joins");
                 begin_behind_a_copy(&self.log).await?;
                 self.commit(ChangeMembers::AddNodes([(id, member)].into()), true).await
@@ -106,6 +110,16 @@ impl Changes {
     async fn admit(&self, member: &Member) -> Result<(), ChangeError> {
         agreed(&self.log).await?;
         can_follow(self.log.version(), member)
+    }
+
+    /// Refuses a new node that lacks an encryption key: it could do no part of what members do. A member that lacks one is
+    /// known as such, and gets no runs.
+    fn has_keys(&self, member: &Member) -> Result<(), ChangeError> {
+        let missing = self.log.storage.keys.missing(&member.encryption_keys);
+        match keys::sentence(&member.name, &missing) {
+            None => Ok(()),
+            Some(why) => Err(ChangeError::Refused(why)),
+        }
     }
 
     /// Removes a member. One that may still fire is only asked to leave.

@@ -80,6 +80,7 @@ impl Membership {
             version: config.version.clone(),
             tz_release: config.tz_release.clone(),
             follows: config.follows,
+            encryption_keys: config.encryption_keys.clone(),
         };
         let joiner = Joiner {
             log,

@@ -26,7 +26,7 @@ pub(crate) struct Joiner {
     pub presence: Arc<Presence>,
     pub client: Arc<ChangeClient>,
     pub transport: Arc<dyn Transport>,
-    /// What every node is to know of this one.
+    /// What every node is to know of this one; see [`Joiner::own`].
     pub member: Member,
     /// Where members of the cluster to join may be.
     pub join: Vec<String>,
@@ -48,15 +48,20 @@ impl Joiner {
         self.founds.is_some() && self.addresses().is_empty()
     }
 
+    /// What every node is to know of this one, at the version of its cluster.
+    pub(super) fn own(&self) -> Member {
+        self.member.known_at(self.log.version())
+    }
+
     /// Who this node is.
     pub(super) fn introduction(&self) -> JoinRequest {
-        JoinRequest { id: self.log.id(), member: self.member.clone() }
+        JoinRequest { id: self.log.id(), member: self.own() }
     }
 
     /// Founds a cluster of this node alone.
     pub(crate) async fn found(&self) -> Result<(), ReplicaError> {
         let (log, raft) = (&self.log, &self.log.raft);
-        let members = BTreeMap::from([(log.id(), self.member.clone())]);
+        let members = BTreeMap::from([(log.id(), self.own())]);
         raft.initialize(members).await.map_err(|error| log.failed(&error))?;
         // A crash before this is written leaves a cluster of one without an id. The next start gives it one.
         log.adopt(self.founds.clone().unwrap_or_default()).await?;
@@ -143,9 +148,14 @@ impl Joiner {
         address: &str,
         request: fn(JoinRequest) -> Request,
     ) -> Result<Result<Changed, ChangeError>, PeerError> {
-        let message = request(self.introduction()).encode().map_err(PeerError::Refused)?;
-        let answer = message.send(&*self.transport, address, PATIENCE).await?;
-        let answer: Result<Changed, ChangeError> = message.answer(&answer).map_err(PeerError::Refused)?;
+        // It has to say which keys it has, and does not know its cluster's version yet. A release without them refuses that.
+        let whole = JoinRequest { id: self.log.id(), member: self.member.clone() };
+        let answer = match self.introduce(address, request(whole)).await {
+            Err(PeerError::Refused(_)) if self.own() != self.member => {
+                self.introduce(address, request(self.introduction())).await?
+            }
+            answer => answer?,
+        };
         if let Ok(changed) = &answer
             && self.log.cluster.get() != Some(&changed.cluster)
         {
@@ -153,6 +163,16 @@ impl Joiner {
             adopted.map_err(|error| PeerError::Refused(error.to_string()))?;
         }
         Ok(answer)
+    }
+
+    async fn introduce(
+        &self,
+        address: &str,
+        request: Request,
+    ) -> Result<Result<Changed, ChangeError>, PeerError> {
+        let message = request.encode().map_err(PeerError::Refused)?;
+        let answer = message.send(&*self.transport, address, PATIENCE).await?;
+        message.answer(&answer).map_err(PeerError::Refused)
     }
 
     /// Where others may be: the members that are known, and the nodes to join. Each address once.

@@ -74,9 +74,9 @@ impl Joiner {
             }
             // The answer to `join` was lost, and nobody answers a node that cannot name its cluster.
             _ if self.log.cluster.get().is_none() => self.ask_to_join().await,
-            Some(known) if *known == self.member && !cut_off => MemberState::Member,
+            Some(known) if *known == self.own() && !cut_off => MemberState::Member,
             _ if was_member => self.ask_whether_member(itself.is_none(), cut_off).await,
-            Some(known) if *known == self.member => MemberState::Member,
+            Some(known) if *known == self.own() => MemberState::Member,
             _ => self.ask_to_join().await,
         }
     }
@@ -96,7 +96,7 @@ impl Joiner {
             }
         }
         let known = self.log.figures().membership_config.get_node(&self.log.id()).cloned();
-        if known.is_some_and(|known| known != self.member) {
+        if known.is_some_and(|known| known != self.own()) {
             return self.tell_address().await;
         }
         MemberState::Member
@@ -105,7 +105,7 @@ impl Joiner {
     /// Has the cluster learn where this node is now, and what it runs.
     async fn tell_address(&self) -> MemberState {
         if self.log.is_leader() {
-            let update = Change::Update { id: self.log.id(), member: self.member.clone() };
+            let update = Change::Update { id: self.log.id(), member: self.own() };
             if let Err(error) = self.client.change(update).await {
                 tracing::warn!(%error, "this node's new address or version could not be told");
             }

@@ -89,6 +89,8 @@ pub(super) fn difference(log: &Log, presence: &Presence, id: u64) -> Option<Stri
         let name = log.figures().membership_config.get_node(&id)?.name.clone();
         presence
             .differs(id)
-            .then(|| format!("the state of {name} is not that of most nodes, as it says itself"))
+            .then(|| {
+                format!("the state of {name} is not that of most nodes, or it lacks an encryption key, as it says itself")
+            })
     })
 }

@@ -223,7 +223,7 @@ impl Presence {
         let (judgement, _) = self.observed.survey.take(&self.leader.log.figures())?;
         let log = &self.leader.log;
         match judgement.hands_over()? {
-            HandOver::Differs => log.difference(),
+            HandOver::Differs => log.difference().or_else(|| log.storage.keys.obstacle(&log.name)),
             HandOver::ClockOff(ms) => {
                 let skew = problems::apart(ms);
                 Some(format!("the clock of {} is {skew} that of the majority", log.name))

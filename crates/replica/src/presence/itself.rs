@@ -14,6 +14,7 @@ use super::sign::Sign;
 use super::stamp::{Stamp, StampClock};
 use crate::comparison::differences::Differences;
 use crate::health::Health;
+use crate::keys::EncryptionKeys;
 use crate::raft::{Raft, look_at};
 
 /// What this node knows of itself.
@@ -23,6 +24,7 @@ pub(crate) struct Itself {
     raft: Raft,
     health: Arc<Health>,
     differences: Arc<Differences>,
+    keys: Arc<EncryptionKeys>,
     env: Env,
     leaving: AtomicBool,
     /// Each sign of this stamp or a later one says that this node is about to stop.
@@ -36,14 +38,25 @@ impl Itself {
         raft: Raft,
         activity: Arc<Activity>,
         health: Arc<Health>,
-        differences: Arc<Differences>,
+        (differences, keys): (Arc<Differences>, Arc<EncryptionKeys>),
         env: Env,
     ) -> Self {
         // It tells the starts of this node apart.
         let stamps = StampClock::new(u64::from_le_bytes(env.random_bytes()), env.clone());
         let (leaving, leaving_since) = (AtomicBool::new(false), OnceLock::new());
         let leaving_is_known = watch::Sender::new(false);
-        Self { stamps, activity, raft, health, differences, env, leaving, leaving_since, leaving_is_known }
+        Self {
+            stamps,
+            activity,
+            raft,
+            health,
+            differences,
+            keys,
+            env,
+            leaving,
+            leaving_since,
+            leaving_is_known,
+        }
     }
 
     /// How this node is now.
@@ -61,11 +74,11 @@ impl Itself {
         }
     }
 
-    /// Whether the state of this node is not that of most nodes. One that is all of its cluster has nobody to differ
-    /// from.
+    /// Whether the state of this node is not that of most nodes, or it lacks an encryption key to use that with. One that is
+    /// all of its cluster has nobody to differ from, and nobody who could do its part.
     pub(crate) fn differs(&self) -> bool {
         let others = || look_at(&self.raft.metrics(), |now| now.membership_config.nodes().count() > 1);
-        self.differences.differs() && others()
+        (self.differences.differs() || self.keys.is_one_missing()) && others()
     }
 
     /// What the clock of this node says.

@@ -64,7 +64,7 @@ impl Verdict {
 /// Why a leader is to hand over the lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandOver {
-    /// Its state is not that of most nodes.
+    /// Its state is not that of most nodes, or it lacks an encryption key for it.
     Differs,
     /// Its clock is ahead of what most clocks say, by so many milliseconds.
     ClockOff(i64),

@@ -24,7 +24,7 @@ pub(crate) struct Sign {
     pub wall_ms: i64,
     /// Whether its writes wait for space on its disk.
     pub disk_full: bool,
-    /// Whether its state is not that of most nodes, as it has found itself.
+    /// Whether its state is not that of most nodes, as it has found itself, or it lacks an encryption key for it.
     pub differs: bool,
 }
 

@@ -38,7 +38,7 @@ pub enum PassedOver {
     DiskFull,
     /// Its clock differs from what most clocks say.
     ClockOff,
-    /// Its state is not that of most nodes.
+    /// Its state is not that of most nodes, or it lacks an encryption key for it.
     Differs,
     /// It does not keep up with what the leader applies.
     Behind,

@@ -23,6 +23,9 @@ use crate::log::time::{self, LogTime};
 use crate::log_targets;
 use crate::types::{Reply, SnapshotMeta, StoredMembership, Types};
 
+/// The key of the note that a state file was cleaned. A copy of it has none of what was taken out.
+const CLEANED: &str = "cleaned";
+
 /// What happened to the state of this node.
 #[derive(Debug)]
 pub enum StateChange {
@@ -172,6 +175,21 @@ impl StateFile {
         }
         let note = note::encode(difference).map_err(StateFault::Damaged)?;
         self.machine.apply(&[], &[(DIFFERENCE, &note)])?;
+        Ok(())
+    }
+
+    /// Whether this file was cleaned with this mark.
+    pub(crate) fn is_cleaned(&self, mark: &str) -> Result<bool, StateFault> {
+        Ok(self.machine.meta(CLEANED)?.is_some_and(|known| known == mark.as_bytes()))
+    }
+
+    /// Writes the file anew without what was written over in it or deleted, and notes the mark.
+    ///
+    /// # Errors
+    /// A full disk is one too: it is not waited for, because entries must go on being applied.
+    pub(crate) fn clean(&mut self, mark: &str) -> Result<(), StateFault> {
+        self.machine.write_anew()?;
+        self.machine.apply(&[], &[(CLEANED, mark.as_bytes())])?;
         Ok(())
     }
 

@@ -53,6 +53,7 @@ fn member(name: &str) -> Member {
         version: "1.0.0".into(),
         tz_release: "2026a".into(),
         follows: 1,
+        encryption_keys: Vec::new(),
     }
 }
 
