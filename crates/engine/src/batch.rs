@@ -20,8 +20,9 @@ use crate::jobs::Jobs;
 use crate::lookup;
 use crate::once::answered;
 use crate::read::Consistency;
+use crate::sealing;
 use crate::services::Services;
-use plan::{Planned, Portion};
+use plan::{Plan, Planned, Portion};
 
 /// So many jobs at most are written all or none.
 pub const MAX_ATOMIC: usize = MAX_ROWS;
@@ -159,6 +160,7 @@ impl Jobs {
         let mut run = Run { services, by, idempotency, items, set, atomic, dry_run, most, refused };
         // What was acknowledged before is not taken for what is to be changed.
         lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
+        sealing::ensure(services).await?;
         let (mut from, mut number, mut ahead) = (0, 1, None);
         loop {
             let Done { outcomes, next } = run.portion(from, number, ahead).await?;
@@ -177,7 +179,7 @@ struct Done<D> {
     /// What became of each of its items.
     outcomes: Vec<ItemOutcome<D>>,
     /// The plan of the next one, where that was made meanwhile.
-    next: Option<Vec<Planned<D>>>,
+    next: Option<Plan<D>>,
 }
 
 impl<D> Done<D> {
@@ -192,7 +194,7 @@ impl<I: BatchItems> Run<'_, I> {
         &mut self,
         from: usize,
         number: usize,
-        mut ahead: Option<Vec<Planned<I::Difference>>>,
+        mut ahead: Option<Plan<I::Difference>>,
     ) -> Result<Done<I::Difference>, ChangeError> {
         let services = self.services;
         let key = self.idempotency.map(|key| key_of(key, number));
@@ -204,12 +206,12 @@ impl<I: BatchItems> Run<'_, I> {
             };
             if let Some(kept) = kept {
                 let most = Most { items: kept.len(), bytes: usize::MAX };
-                let now = self.plan(from, most).await?.into_iter().map(|planned| planned.outcome);
+                let now = self.plan(from, most).await?.items.into_iter().map(|planned| planned.outcome);
                 return Ok(Done::alone(
                     kept.into_iter().zip(now).map(|(put, now)| repeated(put, now)).collect(),
                 ));
             }
-            let planned = match ahead.take() {
+            let Plan { items: planned, sealed_by } = match ahead.take() {
                 Some(planned) => planned,
                 None => self.plan(from, self.most).await?,
             };
@@ -224,6 +226,7 @@ impl<I: BatchItems> Run<'_, I> {
             }
             let command = Command::PutJobs(PutJobs { set: self.set.as_ref().map(owner), items });
             let proposal = services.proposal(self.by, key.as_ref(), command).map_err(WriteError::from)?;
+            let proposal = proposal.sealed_by(sealed_by);
             let proposed = if next.is_none() {
                 let behind = self.plan_ahead(from + outcomes.len());
                 let (proposed, planned) = tokio::join!(services.proposer.propose(proposal), behind);
@@ -238,8 +241,9 @@ impl<I: BatchItems> Run<'_, I> {
                         jobs.into_iter().zip(outcomes).map(|(put, planned)| done(put, planned)).collect();
                     return Ok(Done { outcomes, next });
                 }
-                // The same request came at the same time, in other portions. What was answered to it is kept.
-                Outcome::Jobs { .. } => next = None,
+                // The same request came at the same time, in other portions, and what was answered to it is kept; or all is
+                // sealed by another data key from now on.
+                Outcome::Jobs { .. } | Outcome::Refused { refusal: Refusal::SealedOtherwise } => next = None,
                 Outcome::Refused { refusal: Refusal::Stale { item } } => {
                     if tried >= PATIENCE && !self.atomic {
                         let message =
@@ -256,7 +260,7 @@ impl<I: BatchItems> Run<'_, I> {
     }
 
     /// Plans the portion behind the one that is being written. No job is in both, so it does not matter which is first.
-    async fn plan_ahead(&self, from: usize) -> Option<Vec<Planned<I::Difference>>> {
+    async fn plan_ahead(&self, from: usize) -> Option<Plan<I::Difference>> {
         if from >= self.items.count() {
             return None;
         }
@@ -265,7 +269,7 @@ impl<I: BatchItems> Run<'_, I> {
     }
 
     /// What is to be done with the items from one on, as the state is now.
-    async fn plan(&self, from: usize, most: Most) -> Result<Vec<Planned<I::Difference>>, ChangeError> {
+    async fn plan(&self, from: usize, most: Most) -> Result<Plan<I::Difference>, ChangeError> {
         let refused = self.refused.iter().filter(|(item, _)| (from..from + most.items).contains(item));
         let portion = Portion {
             services: self.services.clone(),

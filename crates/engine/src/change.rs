@@ -4,11 +4,12 @@
 use chronos_state::{
     Command, Confirm, Idempotency, JobRow, Outcome, PAUSES_SINCE, PutJob, ReadSpec, Refusal, StoredSpec,
 };
-use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis};
+use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis, SealedCredentials};
 
-use crate::error::{ChangeError, WriteError};
+use crate::error::{ChangeError, Unavailable, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
+use crate::sealing::Sealer;
 use crate::secrets;
 use crate::services::Services;
 use crate::times::{Instants, first_due, first_due_of_bad, first_due_of_new};
@@ -87,6 +88,7 @@ pub(crate) async fn change(
     for _ in 0..TRIES {
         let row = lookup::acknowledged_job(services, key).await?;
         check(demand, &row.job)?;
+        let (row, sealed) = services.opened(row).await?;
         let now = services.env.now();
         let next = next(&row, now)?;
         if let Next::Spec(spec) = &next
@@ -95,8 +97,10 @@ pub(crate) async fn change(
         {
             secrets::check(services, &spec.webhook, "webhook.").await?;
         }
+        let sealer = Sealer::current(services).await?;
         let (command, next) = match next {
-            Next::Spec(spec) => put(services, row, *spec, now, resumes),
+            Next::Spec(spec) => put(services, &sealer, (row, sealed.as_ref()), *spec, now, resumes)
+                .map_err(WriteError::from)?,
             Next::Beside(command) => (*command, row),
             Next::Stays if idempotency.is_none() => return Ok(Changed::Now(Box::new(row))),
             // A repeat must not change what others change meanwhile. So it is put on record that nothing was to be done.
@@ -107,6 +111,7 @@ pub(crate) async fn change(
         };
         let makes_version = matches!(command, Command::PutJob(_));
         let proposal = services.proposal(by, idempotency, command).map_err(WriteError::from)?;
+        let proposal = proposal.sealed_by(sealer.id());
         let by = proposal.by.clone();
         match services.proposer.propose(proposal).await? {
             // The first time it is answered as every other time.
@@ -124,8 +129,8 @@ pub(crate) async fn change(
                     _ => next,
                 })));
             }
-            Outcome::Refused { refusal: Refusal::VersionMismatch { .. } } => {
-                // This node may not have applied the newer version yet.
+            Outcome::Refused { refusal: Refusal::VersionMismatch { .. } | Refusal::SealedOtherwise } => {
+                // This node may not have applied the newer version yet, or the newer data key.
                 lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
             }
             other => return Err(WriteError::of(other).into()),
@@ -134,25 +139,28 @@ pub(crate) async fn change(
     Err(ChangeError::Contended)
 }
 
-/// The command that gives a job its next specification, and the job with it.
+/// The command that gives a job its next specification, sealed, and the job with it. Of `row` the credentials are opened;
+/// beside it is what they were sealed to.
 pub(crate) fn put(
     services: &Services,
-    row: JobRow,
+    sealer: &Sealer,
+    (row, sealed): (JobRow, Option<&SealedCredentials>),
     spec: ReadSpec,
     now: Millis,
     resumes: bool,
-) -> (Command, JobRow) {
+) -> Result<(Command, JobRow), Unavailable> {
     let Job { id, version: from, created_at, .. } = row.job;
-    let (form, next_due) = match &spec {
+    let (mut form, next_due) = match &spec {
         Ok(spec) => (StoredSpec::of(spec), next_due(services, &row, spec, now)),
         Err(bad) => (bad.form.clone(), first_due_of_bad(bad, created_at, now)),
     };
+    sealer.webhook(id, &mut form.webhook, sealed)?;
     // Said also where this node knows of no pause: it may not have applied it yet.
     let resumes = resumes && services.proposer.version() >= PAUSES_SINCE;
     let put = PutJob { id, from_version: Some(from), created_at, spec: form, next_due, resumes };
     let paused = row.paused.filter(|_| !resumes);
     let job = Job { spec, next_due: next_due.filter(|_| paused.is_none()), ..row.job };
-    (Command::PutJob(Box::new(put)), JobRow { job, paused, ..row })
+    Ok((Command::PutJob(Box::new(put)), JobRow { job, paused, ..row }))
 }
 
 /// When a job falls due next by a specification that it gets `now`. An `@at` that it has already may have run: it is not

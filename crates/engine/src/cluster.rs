@@ -17,6 +17,7 @@ use crate::audit;
 use crate::error::{MembershipError, ReadError, Unavailable};
 use crate::lookup;
 use crate::read::Consistency;
+use crate::sealing::Encryption;
 use crate::services::Services;
 use backup::Backups;
 use held::Held;
@@ -39,6 +40,8 @@ pub struct Cluster {
     ring: KeyRing,
     held: Held,
     backups: Backups,
+    /// Of encryption.
+    pub encryption: Encryption,
 }
 
 /// Where the cluster stands, as this node sees it.
@@ -116,7 +119,8 @@ impl Cluster {
     ) -> std::io::Result<Self> {
         let backups = Backups::open(data_dir, services.env.clone())?;
         let held = Held::of(&services.store).await;
-        Ok(Self { services, replica, ring, backups, held })
+        let encryption = Encryption::new(services.clone(), replica.clone());
+        Ok(Self { services, replica, ring, backups, held, encryption })
     }
 
     /// How the cluster and each of its nodes are. It is told without the disk where that does not answer.

@@ -267,4 +267,13 @@ pub enum LoopError {
     /// A list could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What is on record, or is to be, cannot be opened or sealed.
+    #[error(transparent)]
+    Sealing(#[from] WriteError),
+}
+
+impl From<Unavailable> for LoopError {
+    fn from(error: Unavailable) -> Self {
+        Self::Read(error.into())
+    }
 }

@@ -116,8 +116,8 @@ impl Executions {
         if matches!(row.execution.status, Status::Pending | Status::Running | Status::Success) {
             return Ok(None);
         }
-        let row = row.clone();
-        let read = move |reader: &Reader| reader.at_once(|reader| explain(reader, &row));
+        let (row, keyring) = (row.clone(), self.services.keyring.clone());
+        let read = move |reader: &Reader| reader.at_once(|reader| explain(&keyring, reader, &row));
         Ok(self.services.store.query(read).await?)
     }
 
@@ -226,11 +226,15 @@ impl Executions {
             // What it had of its own is among what cannot be read, perhaps, and would be lost.
             (Some(_), Some(why)) => return Err(unreadable(why)),
             (Some(given), None) => {
-                let given = requested::over(given, before.unwrap_or_default(), &spec.webhook)?;
-                secrets::check(&self.services, &spec.webhook.overridden(given.clone()), "").await?;
+                let before = before.unwrap_or_default();
+                let before = self.services.opened_overrides(original.job_id, before).await?;
+                let opened = self.services.opened_spec(original.job_id, spec.clone()).await?;
+                let given = requested::over(given, before, &opened.webhook)?;
+                secrets::check(&self.services, &opened.webhook.overridden(given.clone()), "").await?;
                 Some(given)
             }
         };
-        Ok(requested::run(&self.services, original.job_id, Some(original.id), given, by, key).await?)
+        let job = (original.job_id, &spec.webhook);
+        Ok(requested::run(&self.services, job, Some(original.id), given, by, key).await?)
     }
 }

@@ -3,8 +3,11 @@
 mod fields;
 mod sentences;
 
-use chronos_state::{ExecutionRow, OthersFailing, Reader, StateError, VersionRow};
+use chronos_seal::Keyring;
+use chronos_state::{ExecutionRow, OthersFailing, ReadSpec, Reader, StateError, VersionRow};
 use chronos_types::{By, Millis, Status};
+
+use crate::sealing::opened_in;
 
 /// So many executions before it are looked at for the last success of the job.
 const LOOKED_AT: usize = 1_000;
@@ -38,17 +41,21 @@ pub struct Change {
 }
 
 /// Explains an execution that failed, was cancelled or skipped, or waits for a retry.
-pub(crate) fn explain(reader: &Reader, row: &ExecutionRow) -> Result<Option<Explanation>, StateError> {
+pub(crate) fn explain(
+    keyring: &Keyring,
+    reader: &Reader,
+    row: &ExecutionRow,
+) -> Result<Option<Explanation>, StateError> {
     let Some((what, next)) = sentences::of(&row.execution, row.spec.as_ref().ok()) else { return Ok(None) };
     // A run that was not made says nothing of its job's request.
     let ran = matches!(row.execution.status, Status::Failed | Status::Retrying);
-    let changed = if ran { changed(reader, row)? } else { None };
+    let changed = if ran { changed(keyring, reader, row)? } else { None };
     let others = reader.others_failing(row.execution.id)?;
     Ok(Some(Explanation { what, next, changed, others }))
 }
 
 /// What changed in the job since the last success before an execution.
-fn changed(reader: &Reader, row: &ExecutionRow) -> Result<Option<Change>, StateError> {
+fn changed(keyring: &Keyring, reader: &Reader, row: &ExecutionRow) -> Result<Option<Change>, StateError> {
     let version = row.execution.job_version;
     let from = reader.last_success(row.job_seq, row.execution.id, LOOKED_AT)?;
     let Some(from_version) = from.filter(|from| *from != version) else { return Ok(None) };
@@ -57,8 +64,12 @@ fn changed(reader: &Reader, row: &ExecutionRow) -> Result<Option<Change>, StateE
     else {
         return Ok(None);
     };
-    // Of a version that cannot be read it is not known what differs.
-    let specs = before.spec.as_ref().ok().zip(row.spec.as_ref().ok());
-    let fields = specs.map(|(before, now)| fields::different(before, now)).unwrap_or_default();
+    // Of a version that cannot be read or opened it is not known what differs.
+    let open = |spec: &ReadSpec| match spec {
+        Ok(spec) => Ok(opened_in(keyring, reader, row.execution.job_id, spec.clone())?.ok()),
+        Err(_) => Ok::<_, StateError>(None),
+    };
+    let specs = open(&before.spec)?.zip(open(&row.spec)?);
+    let fields = specs.map(|(before, now)| fields::different(&before, &now)).unwrap_or_default();
     Ok(Some(Change { from_version, version, at, fields, by }))
 }

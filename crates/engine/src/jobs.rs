@@ -12,6 +12,7 @@ use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::once::once;
 use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
 use crate::schedules::Schedules;
+use crate::sealing::Sealer;
 use crate::services::Services;
 use crate::times::first_due_of_new;
 use crate::{beside, lookup, requested, secrets};
@@ -43,6 +44,15 @@ impl Jobs {
     pub async fn find(&self, key: &str, consistency: Consistency) -> Result<JobRow, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
         lookup::job_with_stats(&self.services, key).await
+    }
+
+    /// A job with its credentials opened, to call its webhook in a test.
+    ///
+    /// # Errors
+    /// There is no such job, or it cannot be read or opened.
+    pub async fn find_opened(&self, key: &str) -> Result<JobRow, ChangeError> {
+        let row = lookup::job(&self.services, key).await?;
+        Ok(self.services.opened(row).await?.0)
     }
 
     /// A page of a job's versions, newest first.
@@ -79,20 +89,21 @@ impl Jobs {
         idempotency: Option<Idempotency>,
         spec: impl FnOnce(Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        let Services { env, proposer, .. } = &self.services;
+        let env = &self.services.env;
         let ask = async {
             let now = env.now();
             let spec = spec(now)?;
             secrets::check(&self.services, &spec.webhook, "webhook.").await?;
             let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
-            let spec = StoredSpec::of(&first.spec);
-            let put = PutJob { id: own, from_version: None, created_at, spec, next_due, resumes: false };
-            let command = Command::PutJob(Box::new(put));
-            let proposal =
-                self.services.proposal(by, idempotency.as_ref(), command).map_err(WriteError::from)?;
-            let by = proposal.by.clone();
-            match proposer.propose(proposal).await? {
+            let make = |sealer: &Sealer| {
+                let mut spec = StoredSpec::of(&first.spec);
+                sealer.webhook(own, &mut spec.webhook, None)?;
+                let put = PutJob { id: own, from_version: None, created_at, spec, next_due, resumes: false };
+                Ok(Command::PutJob(Box::new(put)))
+            };
+            let (outcome, by) = self.services.propose_sealed(by, idempotency.as_ref(), make).await?;
+            match outcome {
                 Outcome::Job { seq, id, .. } if id == own => {
                     let Job { id, spec, version, created_at, updated_at, next_due } = first;
                     let job = Job { id, spec: Ok(spec), version, created_at, updated_at, next_due };
@@ -181,6 +192,7 @@ impl Jobs {
             let id = row.job.id.to_string();
             let spec =
                 found.spec.map_err(|bad| Invalid::one("version", format!("cannot be read: {}", bad.why)))?;
+            let spec = self.services.opened_spec(row.job.id, spec).await?;
             let errors = Schedules::check(Some(&spec.schedule), Some(&spec.timezone));
             if let Some(error) = errors.into_iter().next() {
                 let why = format!("cannot be read: {}: {}", error.field, error.message);
@@ -229,6 +241,8 @@ impl Jobs {
     ) -> Result<Execution, ChangeError> {
         let ask = async {
             let row = lookup::acknowledged_job(&self.services, key).await?;
+            // Its credentials are needed where something is given in place of them.
+            let row = if given.is_some() { self.services.opened(row).await?.0 } else { row };
             let Job { id, version, spec, .. } = row.job;
             let spec = spec.map_err(|bad| WriteError::Unreadable { version, why: bad.why })?;
             let over = |given| requested::over(given, Overrides::default(), &spec.webhook);
@@ -237,7 +251,8 @@ impl Jobs {
                 secrets::check(&self.services, &spec.webhook.clone().overridden(given.clone()), "").await?;
             }
             Ok::<_, ChangeError>(
-                requested::run(&self.services, id, None, given, by, idempotency.as_ref()).await?,
+                requested::run(&self.services, (id, &spec.webhook), None, given, by, idempotency.as_ref())
+                    .await?,
             )
         };
         let outcome = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;

@@ -1,10 +1,10 @@
 //! What a node does, apart from firing.
 //!
 //! The use cases of the API, reads included, are [`Jobs`], [`Executions`], [`Operations`], [`Events`], [`Secrets`],
-//! [`Schedules`], [`Upcoming`], [`Statistics`], [`Keys`], [`Audit`], [`Cluster`] and [`Readiness`], which [`Engine`] holds
-//! together. The loops are [`Planner`], [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`], [`ClusterClock`],
-//! [`OperationRunner`], [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`], [`KeyKeeper`], [`KeyTeller`], [`AuditLog`] and
-//! [`TimetableKeeper`].
+//! [`Schedules`], [`Upcoming`], [`Statistics`], [`Keys`], [`Audit`], [`Cluster`] with [`Encryption`], and [`Readiness`],
+//! which [`Engine`] holds together. The loops are [`Planner`], [`Reassignment`], [`Remainders`], [`Retention`], [`Pauses`],
+//! [`ClusterClock`], [`OperationRunner`], [`SealingRunner`], [`EventFeeder`], [`ClusterWatch`], [`SearchFeeder`],
+//! [`KeyKeeper`], [`KeyTeller`], [`AuditLog`] and [`TimetableKeeper`].
 //! All of them work with the same [`Services`].
 //!
 //! The crate knows nothing of HTTP, and it never fires a run.
@@ -40,6 +40,7 @@ mod remainders;
 mod requested;
 mod retention;
 mod schedules;
+mod sealing;
 mod search;
 mod secrets;
 mod services;
@@ -86,6 +87,7 @@ pub use remainders::Remainders;
 pub use requested::Cancelled;
 pub use retention::{Retention, RetentionConfig};
 pub use schedules::Schedules;
+pub use sealing::{Encryption, EncryptionStatus, RotateError, SealingMemory, SealingRunner};
 pub use search::SearchFeeder;
 pub use secrets::{Secrets, UsedSecret, WrittenSecret};
 pub use services::Services;

@@ -1,11 +1,12 @@
 //! Requests with an idempotency key: what was answered to the first one is looked up before anything else is. What the
 //! first one named, demanded or said may be gone, changed or refused by now; a repeat gets its answer all the same.
 
-use chronos_state::{Idempotency, Outcome};
+use chronos_state::{Idempotency, Outcome, Reader, Refusal};
 
 use crate::error::{ReadError, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
+use crate::sealing;
 use crate::services::Services;
 
 /// Asks for something, unless that was asked for before under the same key: then it answers what came of it.
@@ -36,7 +37,13 @@ where
 
 /// What was answered to the first request of a key, as far as this node knows.
 pub(crate) async fn answered(services: &Services, key: &Idempotency) -> Result<Option<Outcome>, WriteError> {
-    let key = key.clone();
-    let found = services.store.query(move |reader| reader.answer(&key)).await;
-    Ok(found.map_err(ReadError::from)?)
+    sealing::read_key(services).await?;
+    let (plain, keyed) = (key.clone(), sealing::keyed(services, key));
+    let look = move |reader: &Reader| {
+        let found = reader.answer(&keyed)?;
+        // It may have been asked for before fingerprints had a key.
+        let is_other = found == Some(Outcome::Refused { refusal: Refusal::KeyReused });
+        if is_other && sealing::is_keyed(&keyed) { reader.answer(&plain) } else { Ok(found) }
+    };
+    Ok(services.store.query(look).await.map_err(ReadError::from)?)
 }

@@ -26,6 +26,7 @@ use crate::jobs::Jobs;
 use crate::lookup;
 use crate::once::once;
 use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
+use crate::sealing::Sealer;
 use crate::services::Services;
 use crate::times;
 
@@ -56,6 +57,9 @@ pub trait Wording: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Every field that is bad then.
     fn patched(&self, row: &JobRow, patch: &str, now: Millis) -> Result<Item, Invalid>;
+
+    /// A patch as it may be shown: without credentials.
+    fn shown(&self, patch: &str) -> String;
 }
 
 /// An operation that is asked for.
@@ -107,7 +111,7 @@ impl Operations {
         by: &By,
         idempotency: Option<Idempotency>,
     ) -> Result<OperationRow, ChangeError> {
-        let Services { env, proposer, .. } = &self.services;
+        let env = &self.services.env;
         let ask = async {
             let wanted = self.frozen(wanted.await?)?;
             let Matched { count, exact, .. } = self.matched(&wanted).await?;
@@ -115,12 +119,16 @@ impl Operations {
             let starts_runs =
                 matches!(action, BulkAction::Trigger | BulkAction::Replay { .. } | BulkAction::Backfill);
             let per_second = per_second.or(starts_runs.then_some(USUAL_PER_SECOND));
-            let spec = OperationSpec { action, targets, per_second, count: count as u64, exact };
             let id = OperationId::new(env.now(), env.random_bytes());
-            let word = OperationWord::Begin(Box::new(BeginOperation { id, spec }));
-            let proposal = self.services.proposal(by, idempotency.as_ref(), Command::Operation(word));
-            let proposal = proposal.map_err(WriteError::from)?;
-            Ok::<_, ChangeError>(proposer.propose(proposal).await?)
+            let make = |sealer: &Sealer| {
+                let action = sealer.action(id, &action, |patch| self.wording.shown(patch))?;
+                let (targets, count) = (targets.clone(), count as u64);
+                let spec = OperationSpec { action, targets, per_second, count, exact };
+                let word = OperationWord::Begin(Box::new(BeginOperation { id, spec }));
+                Ok(Command::Operation(word))
+            };
+            let (outcome, _) = self.services.propose_sealed(by, idempotency.as_ref(), make).await?;
+            Ok::<_, ChangeError>(outcome)
         };
         let outcome = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         Ok(self.answered(outcome).await?)

@@ -7,6 +7,7 @@ use chronos_state::{
 use chronos_types::{By, Execution, ExecutionId, Invalid, JobId, Overrides, Webhook, is_signature_header};
 
 use crate::error::WriteError;
+use crate::sealing::Sealer;
 use crate::services::Services;
 
 /// An execution that a client has cancelled.
@@ -20,20 +21,27 @@ pub enum Cancelled {
 }
 
 /// Puts a run of a job on record, to be fired at once: by this node, or by the one that holds unfinished runs of a job
-/// that does not allow overlap.
+/// that does not allow overlap. What is given for it stands in place of parts of the webhook.
 pub(crate) async fn run(
     services: &Services,
-    job: JobId,
+    (job, webhook): (JobId, &Webhook),
     replay_of: Option<ExecutionId>,
     given: Option<Overrides>,
     by: &By,
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
     let execution = ExecutionId::manual(job, services.env.now(), services.env.random_bytes());
-    let overrides = given.as_ref().map(|given| Box::new(StoredOverrides::from(given)));
     let node = services.node.clone();
-    let run = TriggerRun { job, execution, replay_of, node, overrides, operation: None };
-    propose(services, Command::Trigger(run), by, idempotency).await
+    let run = TriggerRun { job, execution, replay_of, node, overrides: None, operation: None };
+    let Some(given) = given else {
+        return propose(services, Command::Trigger(run), by, idempotency).await;
+    };
+    let make = |sealer: &Sealer| {
+        let mut overrides = Box::new(StoredOverrides::from(&given));
+        sealer.overrides(job, &mut overrides, webhook)?;
+        Ok(Command::Trigger(TriggerRun { overrides: Some(overrides), ..run.clone() }))
+    };
+    execution_of(services.propose_sealed(by, idempotency, make).await?.0)
 }
 
 /// What is given for a run, over what was given for the one that it repeats. A redacted value stands for the one that is
@@ -60,7 +68,12 @@ pub(crate) async fn propose(
     idempotency: Option<&Idempotency>,
 ) -> Result<Outcome, WriteError> {
     let proposal = services.proposal(by, idempotency, command)?;
-    match services.proposer.propose(proposal).await? {
+    execution_of(services.proposer.propose(proposal).await?)
+}
+
+/// What came of a command about an execution.
+fn execution_of(outcome: Outcome) -> Result<Outcome, WriteError> {
+    match outcome {
         outcome @ Outcome::Execution(_) => Ok(outcome),
         other => Err(WriteError::of(other)),
     }

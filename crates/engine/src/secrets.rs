@@ -3,7 +3,7 @@
 //! A secret is sealed here, before anything is proposed: what is in the log, in the state and in copies of it is sealed
 //! already. It is opened here to be compared with what is written, and for a test call.
 
-use chronos_seal::{Keyring, NewKey, Sealed};
+use chronos_seal::Owner;
 use chronos_state::{
     Command, Outcome, PageLimits, PutSecret, Reader, Refusal, SecretRow, SecretUses, SecretWord, StateError,
 };
@@ -14,6 +14,7 @@ use chronos_types::{
 use crate::error::{ChangeError, NotFound, ReadError, Unavailable, WriteError};
 use crate::lookup;
 use crate::read::{Consistency, PageEnd, PageRequest, PageWriter};
+use crate::sealing::Sealer;
 use crate::services::Services;
 
 /// So many of the jobs that name a secret are listed.
@@ -110,15 +111,17 @@ impl Secrets {
                 return Ok(((row.clone(), uses), false));
             }
             let WrittenSecret { value, hosts, description } = written;
-            let put = PutSecret {
-                name: name.to_string(),
-                from_version: stored.as_ref().map(|row| row.version),
-                description: description.clone(),
-                hosts: hosts.as_slice().to_vec(),
-                value: self.seal(name, value, by).await?,
+            let make = |sealer: &Sealer| {
+                let put = PutSecret {
+                    name: name.to_string(),
+                    from_version: stored.as_ref().map(|row| row.version),
+                    description: description.clone(),
+                    hosts: hosts.as_slice().to_vec(),
+                    value: sealer.value(Owner::Secret(name.as_str()), value)?,
+                };
+                Ok(Command::Secret(SecretWord::Put(Box::new(put))))
             };
-            let word = SecretWord::Put(Box::new(put));
-            match self.propose(by, word).await? {
+            match services.propose_sealed(by, None, make).await?.0 {
                 Outcome::Done => {
                     let wanted = name.to_string();
                     let read = services.store.recall(move |reader| used(reader, &wanted)).await;
@@ -182,46 +185,14 @@ impl Secrets {
         Ok(self.services.store.query(move |reader| reader.secret_uses(&wanted, SHOWN)).await?)
     }
 
-    /// Whether a secret is as it is to be. One that is sealed by another key than the first one is not, nor one that is in
-    /// the clear where there is a key: so writing it again seals it anew.
+    /// Whether a secret is as it is to be, sealed or not: what seals it anew is not the one who writes it.
     fn is_same(&self, row: &SecretRow, written: &WrittenSecret) -> bool {
         let WrittenSecret { value, hosts, description } = written;
         let Services { keyring, .. } = &self.services;
-        let opened = || keyring.open_secret(&row.name, &row.value, row.key.as_ref());
+        let opened = || keyring.open_of(Owner::Secret(&row.name), &row.value, row.key.as_ref());
         row.description == *description
             && row.hosts == hosts.as_slice()
-            && row.sealed_by() == keyring.first()
             && opened().is_ok_and(|opened| *opened == *value)
-    }
-
-    /// Seals a value with the data key of the first encryption key, which is made where there is none yet.
-    async fn seal(&self, name: &SecretName, value: &str, by: &By) -> Result<Sealed, WriteError> {
-        let Services { env, store, keyring, .. } = &self.services;
-        let Some(first) = keyring.first() else {
-            tracing::warn!(
-                secret = name.as_str(),
-                "security.encryption_keys is not set: the secret is kept in the clear in the log, the state, copies and \
-                 backups, for whoever can read them"
-            );
-            return Ok(Keyring::in_the_clear(value));
-        };
-        let find = move |reader: &Reader| reader.data_key_of(&first.to_string());
-        let mut key = store.query(find).await.map_err(ReadError::from)?;
-        if key.is_none() {
-            let new = NewKey { id: env.random_bytes(), bytes: env.random_bytes(), nonce: env.random_bytes() };
-            if let Some(new) = keyring.data_key(new) {
-                match self.propose(by, SecretWord::Key(new)).await? {
-                    Outcome::Done => {}
-                    other => return Err(WriteError::of(other)),
-                }
-            }
-            // Another node may have been faster: then it is that node's.
-            key = store.recall(find).await?;
-        }
-        let unopened = |why: String| WriteError::from(Unavailable::NoCluster(why));
-        let key = key.ok_or_else(|| unopened(format!("the data key of {first} is not on record yet")))?;
-        let sealed = keyring.seal_secret(name.as_str(), value, &key, env.random_bytes());
-        sealed.map_err(|error| unopened(format!("the data key {} cannot be opened: {error}", key.id)))
     }
 
     async fn propose(&self, by: &By, word: SecretWord) -> Result<Outcome, WriteError> {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::error::Unavailable;
 use crate::metrics::Metrics;
 use crate::quota::Quota;
+use crate::sealing::{self, SealingMemory};
 
 /// The parts of a node that use cases and loops share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// The encryption keys of this node.
     pub keyring: Keyring,
+    /// What it knows of sealing.
+    pub sealing: SealingMemory,
     /// The bound on what the state takes.
     pub quota: Quota,
 }
@@ -61,6 +64,7 @@ impl Services {
                 )));
             }
         };
-        Ok(Proposal { idempotency: idempotency.cloned(), by, command })
+        let idempotency = idempotency.map(|request| sealing::keyed(self, request));
+        Ok(Proposal { idempotency, by, ..command.into() })
     }
 }

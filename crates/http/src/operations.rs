@@ -28,6 +28,8 @@ use crate::query::{Consistent, Fresh, NoQuery, Paging, Query};
 use crate::{access, jobs, respond};
 use shown::{error, listed, shown};
 
+pub(crate) use shown::without_secrets;
+
 /// A job may be called so, too.
 pub(crate) const JOB_ACTIONS: &str = "/api/v1/jobs/actions";
 /// Where the operations are.

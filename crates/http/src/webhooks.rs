@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chronos_api::{TestRequest, TestResponse};
-use chronos_engine::Consistency;
 use chronos_webhook::TestOutcome;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,7 +44,7 @@ async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<R
         return Err(ApiError::busy(format!("{MAX_AT_ONCE} webhooks are being tested on this node already")));
     };
     let stored = match &input.job {
-        Some(key) => Some(app.engine.jobs.find(key, Consistency::Local).await?.job.spec),
+        Some(key) => Some(app.engine.jobs.find_opened(key).await?.job.spec),
         None => None,
     };
     // Of a job that cannot be read nothing is filled in.

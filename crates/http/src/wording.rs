@@ -6,7 +6,7 @@ use chronos_state::{Filter, JobRow};
 use chronos_types::{FieldError, Invalid, Millis};
 
 use crate::query::Query;
-use crate::{executions, job_list, jobs};
+use crate::{executions, job_list, jobs, operations};
 
 /// Reads the texts of operations.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl engine::Wording for Wording {
         let patch = serde_json::from_str(patch).map_err(|error| Invalid::one("patch", error))?;
         let spec = jobs::patched(&self.schedules, row, &patch, now)?;
         Ok(Item { spec, resumes: JobInput::writes_enabled(&patch, true) })
+    }
+
+    fn shown(&self, patch: &str) -> String {
+        operations::without_secrets(patch).to_string()
     }
 }
 

@@ -19,7 +19,8 @@ use chronos_dispatch::{self as dispatch, Dispatcher};
 use chronos_engine::{
     self as engine, AuditLog, Cluster, ClusterClock, ClusterWatch, Engine, EventFeeder, EventHub, Events,
     KeyKeeper, KeyRing, KeyTeller, OperationRunner, Pauses, Planner, Quota, Readiness, Reassignment,
-    Remainders, Retention, Schedules, SearchFeeder, Services, TimetableHandle, TimetableKeeper,
+    Remainders, Retention, Schedules, SealingMemory, SealingRunner, SearchFeeder, Services, TimetableHandle,
+    TimetableKeeper,
 };
 use chronos_env::{Env, Loop, Loops};
 use chronos_http::{self as http, App};
@@ -39,6 +40,11 @@ use parts::Endpoints;
 pub use error::{LeaveError, StartError};
 pub use local_key::local_token;
 pub use restore::restore;
+
+/// What it means that a node has no encryption key.
+const IN_THE_CLEAR: &str = "security.encryption_keys is not set: the credentials of jobs, and secrets, are in the clear in the \
+                            log, the state, copies for other nodes and backups; whoever can read the disk or a backup \
+                            of this node has them";
 
 /// A running node.
 pub struct Node {
@@ -69,6 +75,9 @@ impl Node {
         let endpoints = Endpoints::open(&config, descriptors.idle, called, &env).await?;
         let Endpoints { client, listener, address, tls, peers } = endpoints;
         let keyring = parts::keyring(&config.security.encryption_keys)?;
+        if keyring.first().is_none() {
+            tracing::warn!("{IN_THE_CLEAR}");
+        }
         let directory = &config.cluster.data_dir;
         env.register(&mut registry);
         let counted = chronos_replica::Metrics::new(&mut registry);
@@ -110,7 +119,7 @@ impl Node {
             loops: loops.clone(),
             env: env.clone(),
         };
-        let replica = parts::replica(&config.cluster, peers.advertise.clone(), address.to_string());
+        let replica = parts::replica(&config.cluster, &keyring, peers.advertise.clone(), address.to_string());
         let replica = Replica::start(replica, dependencies).await;
         let replica = replica.map_err(|error| StartError(error.to_string()))?;
         // Only now the directory is this node's alone.
@@ -133,6 +142,7 @@ impl Node {
             view: replica.presence().view(),
             activity: activity.clone(),
             keyring,
+            sealing: SealingMemory::default(),
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
             misfire_threshold: config.scheduler.misfire_threshold,
             metrics,
@@ -140,6 +150,11 @@ impl Node {
             store,
         };
         services.proposer.ask(Arc::new(services.quota.clone()));
+        let wording = Arc::new(http::Wording::new(Schedules::new(services.clone())));
+        let background = Services { store: services.store.in_background(), ..services.clone() };
+        let mut sealing = SealingRunner::new(background.clone(), wording.clone());
+        let looked = sealing.look_first().await;
+        looked.map_err(|error| data_dir::in_directory(directory, &error))?;
 
         let dispatch = dispatch::Config {
             node: services.node.clone(),
@@ -163,13 +178,11 @@ impl Node {
         };
         let planner = Planner::new(services.clone(), parts::planner(&config), planner)
             .map_err(|error| StartError(format!("no timer: {error}")))?;
-        let background = Services { store: services.store.in_background(), ..services.clone() };
         let for_events = Services { store: services.store.for_events(), ..services.clone() };
         let retention = Retention::new(background.clone(), parts::retention(&config));
         let cluster = Cluster::new(services.clone(), replica.clone(), ring.clone(), directory).await;
         let cluster = cluster.map_err(|error| data_dir::in_directory(directory, &error))?;
         let readiness = Readiness::new(services.proposer.clone(), services.view.clone(), activity, stopping);
-        let wording = Arc::new(http::Wording::new(Schedules::new(services.clone())));
         let engine = Engine::new(
             &services,
             timetable.clone(),
@@ -197,6 +210,7 @@ impl Node {
                 "operations",
                 OperationRunner::new(background.clone(), engine.operations.clone()).run(),
             ),
+            loops.start("sealing", sealing.run()),
             loops.start("reassignment", Reassignment::new(background).run()),
             loops.start("keys", KeyKeeper::new(services.clone(), ring.clone()).run()),
             loops.start("key-uses", KeyTeller::new(services.clone(), ring).run()),

@@ -75,13 +75,14 @@ impl Webhook {
             + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
     }
 
-    /// The names of the secrets that it is sent with.
+    /// The names of the secrets that it is sent with, also of those among its sealed credentials.
     #[must_use]
     pub fn secrets(&self) -> BTreeSet<SecretName> {
-        self.secret_uses().map(SecretName::unchecked).collect()
+        let sealed = self.sealed.iter().flat_map(|sealed| &sealed.secrets).map(String::as_str);
+        self.secret_uses().chain(sealed).map(SecretName::unchecked).collect()
     }
 
-    /// The same, each name as often as it stands there.
+    /// The names of the secrets that stand in the open, each as often as it stands there.
     pub fn secret_uses(&self) -> impl Iterator<Item = &str> {
         self.secret_fields().into_iter().map(|(_, name)| name)
     }

@@ -1,5 +1,5 @@
 //! One attempt: what is sent is read where it is not at hand, the request is built, sent, and what came of it
-//! is told. The secrets that it names are opened for the time of the attempt.
+//! is told. Its credentials, and the secrets that it names, are opened for the time of the attempt.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ async fn send(
     let webhook = match webhook {
         Some(webhook) => webhook,
         None => {
-            let read = questions::webhook(&store, key).await;
+            let read = questions::webhook(&store, keyring, key).await;
             Arc::new(read.ok_or(Unmade::VersionGone)?)
         }
     };
@@ -65,6 +65,18 @@ async fn send(
         scheduled_time: run.scheduled_time,
         trigger: run.trigger,
         attempt: number,
+    };
+    let opened = match questions::opened(&store, keyring, job.job_id, webhook).await {
+        // It may have been sealed anew since it was read.
+        Err(_) => {
+            let again = questions::webhook(&store, keyring, key).await.ok_or(Unmade::VersionGone)?;
+            questions::opened(&store, keyring, job.job_id, Arc::new(again)).await
+        }
+        opened => opened,
+    };
+    let webhook = match opened {
+        Ok(webhook) => webhook,
+        Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };
     let secrets = match questions::secrets(&store, &job.secrets, keyring).await {
         Ok(secrets) => secrets,

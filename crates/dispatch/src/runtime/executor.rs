@@ -62,10 +62,10 @@ impl Executor {
             }
             Action::Report(report) => self.report(report),
             Action::Load(keys) => {
-                let store = self.config.store.clone();
+                let (store, keyring) = (self.config.store.clone(), self.config.keyring.clone());
                 let asked = keys.clone();
                 self.ask(
-                    move || questions::load(store.clone(), keys.clone()),
+                    move || questions::load(store.clone(), keyring.clone(), keys.clone()),
                     |(loaded, bad)| Event::Loaded { asked, loaded, bad },
                 );
             }

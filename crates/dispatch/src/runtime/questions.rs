@@ -1,12 +1,13 @@
 //! What the core asks of the state and of the leader. Each question is asked until it is answered.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
-use chronos_seal::Keyring;
+use chronos_seal::{KeyId, Keyring, WrappedKey, data_key_of};
 use chronos_state::{Fire, Reader, SecretRow, StateError};
-use chronos_types::{JobId, JobSpec, NodeName, SecretName, SecretValues, Webhook};
+use chronos_types::{JobId, JobSpec, NodeName, SealedCredentials, SecretName, SecretValues, Webhook};
 
 use crate::core::{Key, Loaded};
 
@@ -16,9 +17,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const AHEAD: usize = 16 << 20;
 
 /// Reads versions of jobs. Those that are not on record are left out.
-pub(super) async fn load(store: Store, keys: Vec<Key>) -> Read {
+pub(super) async fn load(store: Store, keyring: Keyring, keys: Vec<Key>) -> Read {
     loop {
-        match read(&store, keys.clone()).await {
+        match read(&store, keyring.clone(), keys.clone()).await {
             Ok(read) => return read,
             Err(error) => {
                 tracing::error!(%error, "jobs that are due cannot be read; trying again");
@@ -32,12 +33,12 @@ pub(super) async fn load(store: Store, keys: Vec<Key>) -> Read {
 type Read = (Vec<(Key, Loaded)>, Vec<(Key, String)>);
 
 /// Reads versions of jobs, once.
-async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
-    let read = |reader: &Reader| {
+async fn read(store: &Store, keyring: Keyring, keys: Vec<Key>) -> Result<Read, StateError> {
+    let read = move |reader: &Reader| {
         let (mut all, mut bad) = (Vec::with_capacity(keys.len()), Vec::new());
         let mut left = AHEAD;
         for key in keys {
-            let why = match find(reader, key) {
+            let why = match find(reader, &keyring, key) {
                 Ok(Some(Ok((job_id, spec)))) => {
                     let loaded = Loaded::new(job_id, spec);
                     let fits = loaded.bytes <= left;
@@ -58,15 +59,16 @@ async fn read(store: &Store, keys: Vec<Key>) -> Result<Read, StateError> {
     };
     // A reader drops the pages that it holds whenever something was written since its last question. As one
     // question, hundreds of jobs share the upper pages of the tree.
-    store.read(|reader| reader.at_once(read)).await
+    store.read(move |reader| reader.at_once(read)).await
 }
 
 /// A job and what it says, or why that cannot be read.
 type Found = Result<(JobId, JobSpec), String>;
 
 /// What a run does: the version of its job, and in place of parts of it what the run has of its own. Answers why that
-/// cannot be read, and nothing where there is no such version on record.
-fn find(reader: &Reader, key: Key) -> Result<Option<Found>, StateError> {
+/// cannot be read, and nothing where there is no such version on record. The credentials of the job stay sealed until
+/// an attempt; but of a run that has its own both are opened, to be put together. Such a run is made at once.
+fn find(reader: &Reader, keyring: &Keyring, key: Key) -> Result<Option<Found>, StateError> {
     let Key { job, version, overridden } = key;
     let spec = match reader.spec(job, version)? {
         Some((id, Ok(spec))) => (id, spec),
@@ -78,16 +80,70 @@ fn find(reader: &Reader, key: Key) -> Result<Option<Found>, StateError> {
         None => Ok(spec),
         Some(Ok(overrides)) => {
             let (id, spec) = spec;
-            Ok((id, JobSpec { webhook: spec.webhook.overridden(overrides), ..spec }))
+            let keys = [spec.webhook.sealed.as_ref(), overrides.sealed.as_ref()];
+            let [of_job, of_run] = keys.map(|sealed| data_key(reader, keyring, sealed));
+            let webhook = keyring.open_webhook(spec.webhook, id, of_job?.as_ref());
+            let overrides = keyring.open_overrides(overrides, id, of_run?.as_ref());
+            match (webhook, overrides) {
+                (Ok(webhook), Ok(overrides)) => {
+                    Ok((id, JobSpec { webhook: webhook.overridden(overrides), ..spec }))
+                }
+                (Err(why), _) | (_, Err(why)) => Err(why.to_string()),
+            }
         }
         Some(Err(why)) => Err(why),
     }))
 }
 
-/// Reads what an attempt sends that has a slot. Answers nothing where it is not on record any more.
-pub(super) async fn webhook(store: &Store, key: Key) -> Option<Webhook> {
+/// The data key that credentials are sealed by, where this node has not opened it before.
+fn data_key(
+    reader: &Reader,
+    keyring: &Keyring,
+    sealed: Option<&SealedCredentials>,
+) -> Result<Option<WrappedKey>, StateError> {
+    let unknown = data_key_of(sealed).filter(|id| !keyring.knows(*id));
+    Ok(unknown.map(|id| reader.data_key_by(id)).transpose()?.flatten())
+}
+
+/// What an attempt sends, with its credentials opened.
+///
+/// # Errors
+/// This node cannot open them, and why.
+pub(super) async fn opened(
+    store: &Store,
+    keyring: &Keyring,
+    job: JobId,
+    webhook: Arc<Webhook>,
+) -> Result<Arc<Webhook>, String> {
+    if webhook.sealed.is_none() {
+        return Ok(webhook);
+    }
+    let key = match data_key_of(webhook.sealed.as_ref()) {
+        Some(id) if !keyring.knows(id) => data_key_by(store, id).await,
+        _ => None,
+    };
+    let opened = keyring.open_webhook(Webhook::clone(&webhook), job, key.as_ref());
+    opened.map(Arc::new).map_err(|why| why.to_string())
+}
+
+async fn data_key_by(store: &Store, id: KeyId) -> Option<WrappedKey> {
     loop {
-        match store.read(move |reader: &Reader| reader.at_once(|reader| find(reader, key))).await {
+        match store.read(move |reader: &Reader| reader.data_key_by(id)).await {
+            Ok(key) => return key,
+            Err(error) => {
+                tracing::error!(%error, "the data key of an attempt cannot be read; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Reads what an attempt sends that has a slot. Answers nothing where it is not on record any more.
+pub(super) async fn webhook(store: &Store, keyring: &Keyring, key: Key) -> Option<Webhook> {
+    loop {
+        let keyring = keyring.clone();
+        let find = move |reader: &Reader| reader.at_once(|reader| find(reader, &keyring, key));
+        match store.read(find).await {
             Ok(found) => return found.and_then(Result::ok).map(|(_, spec)| spec.webhook),
             Err(error) => {
                 tracing::error!(%error, "what an attempt sends cannot be read; trying again");

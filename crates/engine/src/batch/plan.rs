@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chronos_seal::KeyId;
 use chronos_state::{JobRow, PutItem, PutJob, Reader, StateError, StoredSpec};
-use chronos_types::{Invalid, JobId, JobSpec, Millis};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, SealedCredentials};
 
 use super::{BatchItems, Item, ItemOutcome, Most, OfSet};
 use crate::change::next_due;
+use crate::error::Unavailable;
+use crate::sealing::{Sealer, opened_in};
 use crate::secrets;
 use crate::services::Services;
 use crate::times::first_due_of_new;
@@ -24,6 +27,15 @@ impl<D> Planned<D> {
     }
 }
 
+/// What is to be done with items, and the data key by which it is sealed.
+pub(super) struct Plan<D> {
+    pub(super) items: Vec<Planned<D>>,
+    pub(super) sealed_by: Option<KeyId>,
+}
+
+/// A job with its credentials opened, and what they were sealed to.
+type Opened = (JobRow, Option<SealedCredentials>);
+
 /// The items from one on.
 pub(super) struct Portion<I> {
     pub(super) services: Services,
@@ -37,26 +49,37 @@ pub(super) struct Portion<I> {
 
 impl<I: BatchItems> Portion<I> {
     /// What is to be done with each, as many as there may be.
-    pub(super) fn plan(&self, reader: &Reader) -> Result<Vec<Planned<I::Difference>>, StateError> {
+    pub(super) fn plan(&self, reader: &Reader) -> Result<Plan<I::Difference>, StateError> {
         let Self { services, items, from, most, .. } = self;
         let now = services.env.now();
+        let sealer = Sealer::of(services, reader)?;
         let (mut planned, mut bytes) = (Vec::new(), 0);
         for item in (*from..items.count()).take(most.items) {
-            let next = self.item(reader, item, now)?;
+            let next = self.item((reader, &sealer), item, now)?;
             bytes += next.item.weight();
             if bytes > most.bytes && !planned.is_empty() {
                 break;
             }
             planned.push(next);
         }
-        Ok(planned)
+        Ok(Plan { items: planned, sealed_by: sealer.id() })
     }
 
-    fn item(&self, reader: &Reader, item: usize, now: Millis) -> Result<Planned<I::Difference>, StateError> {
+    fn item(
+        &self,
+        (reader, sealer): (&Reader, &Sealer),
+        item: usize,
+        now: Millis,
+    ) -> Result<Planned<I::Difference>, StateError> {
         if let Some(why) = self.refused.get(&item) {
             return Ok(Planned::refused(why.clone()));
         }
         let stored = self.items.name(item).map(|name| reader.stored_job(name)).transpose()?.flatten();
+        let (stored, sealed) = match stored.map(|row| self.opened(reader, row)).transpose()? {
+            None => (None, None),
+            Some(Ok((row, sealed))) => (Some(row), sealed),
+            Some(Err(why)) => return Ok(Planned::refused(Invalid::one("name", why))),
+        };
         let Item { spec, resumes } = match self.items.read(item, stored.as_ref(), now) {
             Ok(item) => item,
             Err(why) => return Ok(Planned::refused(why)),
@@ -67,26 +90,54 @@ impl<I: BatchItems> Portion<I> {
         {
             return Ok(Planned::refused(why));
         }
-        Ok(match stored {
-            None => self.create(&spec, now),
-            Some(row) => self.change(&row, &spec, resumes, now),
-        })
+        let planned = match stored {
+            None => self.create(sealer, &spec, now),
+            Some(row) => self.change(sealer, (&row, sealed.as_ref()), &spec, resumes, now),
+        };
+        // Whoever cannot seal it refuses it: it is one of the whole batch.
+        Ok(planned.unwrap_or_else(|why| Planned::refused(Invalid::one("webhook", why))))
     }
 
-    fn create(&self, spec: &JobSpec, now: Millis) -> Planned<I::Difference> {
+    /// A job with its credentials opened, and what they were sealed to; or why they do not open.
+    fn opened(&self, reader: &Reader, row: JobRow) -> Result<Result<Opened, String>, StateError> {
+        let JobRow { job, .. } = row;
+        let spec = match job.spec {
+            Ok(spec) => spec,
+            Err(bad) => return Ok(Ok((JobRow { job: Job { spec: Err(bad), ..job }, ..row }, None))),
+        };
+        let sealed = spec.webhook.sealed.clone();
+        let opened = opened_in(&self.services.keyring, reader, job.id, spec)?;
+        Ok(opened.map(|spec| (JobRow { job: Job { spec: Ok(spec), ..job }, ..row }, sealed)))
+    }
+
+    fn create(
+        &self,
+        sealer: &Sealer,
+        spec: &JobSpec,
+        now: Millis,
+    ) -> Result<Planned<I::Difference>, Unavailable> {
         let Services { env, misfire_threshold, .. } = &self.services;
+        let (id, mut stored) = (JobId::new(now, env.random_bytes()), StoredSpec::of(spec));
+        sealer.webhook(id, &mut stored.webhook, None)?;
         let put = PutJob {
-            id: JobId::new(now, env.random_bytes()),
+            id,
             from_version: None,
             created_at: now,
-            spec: StoredSpec::of(spec),
+            spec: stored,
             next_due: first_due_of_new(spec, now, now, *misfire_threshold),
             resumes: false,
         };
-        Planned { item: PutItem::Put(Box::new(put)), outcome: ItemOutcome::Created }
+        Ok(Planned { item: PutItem::Put(Box::new(put)), outcome: ItemOutcome::Created })
     }
 
-    fn change(&self, row: &JobRow, spec: &JobSpec, resumes: bool, now: Millis) -> Planned<I::Difference> {
+    fn change(
+        &self,
+        sealer: &Sealer,
+        (row, sealed): (&JobRow, Option<&SealedCredentials>),
+        spec: &JobSpec,
+        resumes: bool,
+        now: Millis,
+    ) -> Result<Planned<I::Difference>, Unavailable> {
         let takes_over = self.set.as_ref().filter(|set| row.set.as_deref() != Some(set.name.as_str()));
         if let Some(set) = takes_over.filter(|set| !set.adopt) {
             let owner = match &row.set {
@@ -98,7 +149,7 @@ impl<I: BatchItems> Portion<I> {
                 spec.name.as_str(),
                 set.name.as_str()
             );
-            return Planned::refused(Invalid::one("name", message));
+            return Ok(Planned::refused(Invalid::one("name", message)));
         }
         // A job that says what it said, and so ends its pause, gets a version as by a PUT.
         let ends_pause = resumes && row.paused.as_ref().is_some_and(|pause| !pause.is_over(now));
@@ -106,22 +157,24 @@ impl<I: BatchItems> Portion<I> {
         let (seq, version) = (row.seq, row.job.version);
         if is_same && takes_over.is_none() {
             let outcome = ItemOutcome::Unchanged { version };
-            return Planned { item: PutItem::Keep { job: seq, version }, outcome };
+            return Ok(Planned { item: PutItem::Keep { job: seq, version }, outcome });
         }
         let difference = Some(self.items.difference(row, spec, takes_over.map(|set| &set.name)));
         if is_same {
             let outcome = ItemOutcome::Changed { version, difference };
-            return Planned { item: PutItem::Keep { job: seq, version }, outcome };
+            return Ok(Planned { item: PutItem::Keep { job: seq, version }, outcome });
         }
+        let mut stored = StoredSpec::of(spec);
+        sealer.webhook(row.job.id, &mut stored.webhook, sealed)?;
         let put = PutJob {
             id: row.job.id,
             from_version: Some(version),
             created_at: row.job.created_at,
-            spec: StoredSpec::of(spec),
+            spec: stored,
             next_due: next_due(&self.services, row, spec, now),
             resumes,
         };
         let outcome = ItemOutcome::Changed { version: version + 1, difference };
-        Planned { item: PutItem::Put(Box::new(put)), outcome }
+        Ok(Planned { item: PutItem::Put(Box::new(put)), outcome })
     }
 }

@@ -1,11 +1,13 @@
 //! The next portion of an operation: which targets come next, and what is to be done with each.
 
+use chronos_seal::{KeyId, Owner, Sealed};
 use chronos_state::{
     BulkAction, Cancel, Command, Confirm, Cursor, DeleteJob, ItemError, JobPlace, JobRow, OperationItem,
     OperationRow, OperationRun, OperationSpec, OperationStep, PatchText, PauseJob, Reader, Refusal,
-    StoredSpec, Targets, Todo, TriggerRun,
+    SealedPatch, StoredSpec, Targets, Todo, TriggerRun,
 };
-use chronos_types::{ExecutionId, Invalid, JobId, Millis, format_rfc3339};
+use chronos_types::{ExecutionId, Invalid, JobId, Millis, OperationId, format_rfc3339};
+use zeroize::Zeroizing;
 
 use super::collect::{Collect, ExecutionTarget, JobTarget};
 use super::pace::interval;
@@ -13,8 +15,9 @@ use super::runner::OperationRunner;
 use crate::batch::Item;
 use crate::beside::resumed;
 use crate::change;
-use crate::error::{LoopError, ReadError};
+use crate::error::{LoopError, ReadError, Unavailable};
 use crate::read::{Consistency, PageRequest};
+use crate::sealing::Sealer;
 use crate::secrets;
 use crate::spread::node_for;
 use crate::times;
@@ -50,8 +53,8 @@ struct Next {
 
 /// What there is to do.
 pub(super) enum Portion {
-    /// This step.
-    Step(OperationStep),
+    /// This step, sealed by this data key.
+    Step(OperationStep, Option<KeyId>),
     /// Nothing for now: earlier runs are to end first.
     Wait,
 }
@@ -78,9 +81,10 @@ impl OperationRunner {
                 let todo = Todo::Not(ItemError::Invalid(format!("the filter cannot be read: {invalid}")));
                 let item = OperationItem { target: "filter".to_owned(), place: from, todo };
                 let step = OperationStep { id: row.id, from, items: vec![item], to: from, is_last: true };
-                return Ok(Portion::Step(step));
+                return Ok(Portion::Step(step, None));
             }
         };
+        let sealer = self.sealer().await?;
         let Next { places, mut to, mut is_last } = next;
         let (mut items, mut bytes): (Vec<OperationItem>, _) = (Vec::with_capacity(places.len()), 0);
         for Place { place, name, target } in places {
@@ -91,7 +95,7 @@ impl OperationRunner {
                     let why = "it was changed by others each time that this was tried";
                     Todo::Not(ItemError::Invalid(why.to_owned()))
                 }
-                target => self.allowed(self.todo(row, spec, &target, number).await?).await,
+                target => self.allowed(self.todo(&sealer, row, spec, &target, number).await?).await,
             };
             let item = OperationItem { target: name, place, todo };
             bytes += item.weight();
@@ -103,7 +107,7 @@ impl OperationRunner {
             }
             items.push(item);
         }
-        Ok(Portion::Step(OperationStep { id: row.id, from, items, to, is_last }))
+        Ok(Portion::Step(OperationStep { id: row.id, from, items, to, is_last }, sealer.id()))
     }
 
     /// How many targets there is room for: the runs of a backfill are all of one job.
@@ -247,6 +251,7 @@ impl OperationRunner {
     /// What is to be done with a target. `number` says how many were before it.
     async fn todo(
         &self,
+        sealer: &Sealer,
         row: &OperationRow,
         spec: &OperationSpec,
         target: &Target,
@@ -284,7 +289,11 @@ impl OperationRunner {
             }
             (Target::Job(job), BulkAction::Resume) => return self.resume(job.id).await,
             (Target::Job(job), BulkAction::Patch(PatchText(patch))) => {
-                return self.patch(job.id, patch).await;
+                return self.patch(sealer, job.id, patch).await;
+            }
+            (Target::Job(job), BulkAction::SealedPatch(SealedPatch { sealed, .. })) => {
+                let patch = self.opened(row.id, sealed).await?;
+                return self.patch(sealer, job.id, &patch).await;
             }
             (Target::Execution(execution), BulkAction::Replay { .. }) => {
                 run(execution.job, execution.id.as_bytes(), Some(execution.id), None)
@@ -312,11 +321,28 @@ impl OperationRunner {
         })
     }
 
+    /// The change that an operation makes.
+    async fn opened(&self, operation: OperationId, sealed: &Sealed) -> Result<Zeroizing<String>, LoopError> {
+        let key = match sealed.key() {
+            Some(id) => self.services.store.read(move |reader| reader.data_key_by(id)).await?,
+            None => None,
+        };
+        let opened = self.services.keyring.open_of(Owner::Patch(operation), sealed, key.as_ref());
+        Ok(opened.map_err(|error| Unavailable::NoCluster(format!("the patch cannot be opened: {error}")))?)
+    }
+
+    /// What seals now.
+    async fn sealer(&self) -> Result<Sealer, LoopError> {
+        let services = self.services.clone();
+        Ok(self.services.store.read(move |reader| Sealer::of(&services, reader)).await?)
+    }
+
     /// What a patch makes of a job.
-    async fn patch(&self, job: JobId, patch: &str) -> Result<Todo, LoopError> {
+    async fn patch(&self, sealer: &Sealer, job: JobId, patch: &str) -> Result<Todo, LoopError> {
         let key = job.to_string();
         let found = self.services.store.read(move |reader| reader.find_job(&key)).await?;
         let Some(row) = found else { return Ok(Todo::Not(ItemError::Refused(Refusal::NoSuchJob))) };
+        let (row, sealed) = self.services.opened(row).await?;
         let now = self.services.env.now();
         Ok(match self.operations.wording.patched(&row, patch, now) {
             Err(invalid) => Todo::Not(ItemError::Invalid(invalid.to_string())),
@@ -330,14 +356,14 @@ impl OperationRunner {
                 let ends_pause = resumes && row.paused.is_some();
                 let is_same = !ends_pause
                     && matches!(&row.job.spec, Ok(old) if StoredSpec::of(old) == StoredSpec::of(&spec));
-                let command = if is_same { confirm(&row) } else { self.put(row, spec, now, resumes) };
+                let command = if is_same {
+                    confirm(&row)
+                } else {
+                    change::put(&self.services, sealer, (row, sealed.as_ref()), Ok(spec), now, resumes)?.0
+                };
                 Todo::Do(Box::new(command))
             }
         })
-    }
-
-    fn put(&self, row: JobRow, spec: chronos_types::JobSpec, now: Millis, resumes: bool) -> Command {
-        change::put(&self.services, row, Ok(spec), now, resumes).0
     }
 
     /// The same, unless the state has reached its bound and this would make it grow.

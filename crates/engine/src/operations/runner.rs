@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chronos_env::Seldom;
-use chronos_state::{Command, Cursor, OperationStep, OperationWord, Outcome, Reader, Refusal};
+use chronos_seal::KeyId;
+use chronos_state::{Command, Cursor, OperationStep, OperationWord, Outcome, Proposal, Reader, Refusal};
 use chronos_types::OperationId;
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -124,7 +125,7 @@ impl OperationRunner {
             Err(why) => {
                 tracing::warn!(operation = %id, why, "an operation cannot be read and is ended");
                 let step = OperationStep { id, from, items: Vec::new(), to: from, is_last: true };
-                self.propose(step).await?;
+                self.propose(step, None).await?;
                 return Ok(turn);
             }
         };
@@ -137,10 +138,10 @@ impl OperationRunner {
         let count = if tried == Some(from) { count + 1 } else { 0 };
         match self.portion(&row, spec, from, most, count > TRIES).await? {
             Portion::Wait => turn.pace.wait(Instant::now() + LOOK_EVERY),
-            Portion::Step(step) => {
+            Portion::Step(step, sealed_by) => {
                 turn.tried = (Some(from), count);
                 let items = step.items.len();
-                if self.propose(step).await? {
+                if self.propose(step, sealed_by).await? {
                     turn.pace.took(items, interval, Instant::now());
                 }
             }
@@ -149,11 +150,16 @@ impl OperationRunner {
     }
 
     /// Proposes a step. Answers whether it was done; otherwise the operation stands elsewhere by now.
-    async fn propose(&self, step: OperationStep) -> Result<bool, LoopError> {
+    async fn propose(&self, step: OperationStep, sealed_by: Option<KeyId>) -> Result<bool, LoopError> {
         let command = Command::Operation(OperationWord::Step(Box::new(step)));
-        match self.services.proposer.propose(command.into()).await? {
+        let proposal = Proposal::from(command).sealed_by(sealed_by);
+        match self.services.proposer.propose(proposal).await? {
             Outcome::Refused {
-                refusal: Refusal::OperationMovedOn | Refusal::OperationEnded { .. } | Refusal::NoSuchOperation,
+                refusal:
+                    Refusal::OperationMovedOn
+                    | Refusal::OperationEnded { .. }
+                    | Refusal::NoSuchOperation
+                    | Refusal::SealedOtherwise,
             } => Ok(false),
             Outcome::Refused { refusal } => {
                 tracing::warn!(?refusal, "a step of an operation was refused");

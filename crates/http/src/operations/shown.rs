@@ -2,7 +2,7 @@
 
 use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
 use chronos_state::{
-    BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, Targets,
+    BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, SealedPatch, Targets,
 };
 use chronos_types::{DurationMs, format_rfc3339, is_secret_reference, redacted_url};
 use serde_json::Value;
@@ -78,7 +78,7 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
     let name = match action {
         BulkAction::Trigger => "trigger",
         BulkAction::Delete => "delete",
-        BulkAction::Patch(PatchText(text)) => {
+        BulkAction::Patch(PatchText(text)) | BulkAction::SealedPatch(SealedPatch { shown: text, .. }) => {
             operation.patch = Some(without_secrets(text));
             "patch"
         }
@@ -109,7 +109,7 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
 }
 
 /// A patch as it is shown. Which headers carry credentials is told by the jobs that it changes, so none is shown.
-fn without_secrets(text: &str) -> Value {
+pub(crate) fn without_secrets(text: &str) -> Value {
     let mut patch: Value = serde_json::from_str(text).unwrap_or_default();
     for path in ["/webhook/headers", "/webhook/auth", "/webhook/signing"] {
         if let Some(part) = patch.pointer_mut(path) {

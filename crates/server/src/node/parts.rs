@@ -145,7 +145,12 @@ fn read_key(file: &Path) -> std::io::Result<String> {
 
 /// What the log is told. Other nodes reach this one at `advertise`, if that is not empty, and show that its API is at
 /// `http`.
-pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> ReplicaConfig {
+pub(super) fn replica(
+    cluster: &Cluster,
+    keyring: &Keyring,
+    advertise: String,
+    http: String,
+) -> ReplicaConfig {
     ReplicaConfig {
         node_id: cluster.node_id.clone(),
         data_dir: cluster.data_dir.clone(),
@@ -156,6 +161,7 @@ pub(super) fn replica(cluster: &Cluster, advertise: String, http: String) -> Rep
         version: env!("CARGO_PKG_VERSION").to_owned(),
         tz_release: chronos_schedule::tz_release(),
         follows: chronos_state::VERSION,
+        encryption_keys: keyring.ids().map(|id| id.to_string()).collect(),
         join: cluster.raft.join.clone(),
         bootstrap: cluster.bootstrap.unwrap_or(cluster.raft.join.is_empty()),
         max_voters: cluster.max_voters,

@@ -38,15 +38,6 @@ pub struct SecretRow {
     pub key: Option<WrappedKey>,
 }
 
-impl SecretRow {
-    /// The encryption key without which it does not open; none where it is in the clear, or where its data key is not on
-    /// record.
-    #[must_use]
-    pub fn sealed_by(&self) -> Option<KeyId> {
-        self.key.as_ref().and_then(WrappedKey::by)
-    }
-}
-
 /// The jobs that name a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretUses {

@@ -109,6 +109,7 @@ impl Bench {
             version: String::new(),
             tz_release: String::new(),
             follows: chronos_state::VERSION,
+            encryption_keys: Vec::new(),
             join: Vec::new(),
             bootstrap: true,
             max_voters: 5,
@@ -297,6 +298,7 @@ impl Bench {
             misfire_threshold: DurationMs::from_secs(60),
             metrics: self.metrics.clone(),
             keyring: Keyring::default(),
+            sealing: engine::SealingMemory::default(),
             quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
     }
