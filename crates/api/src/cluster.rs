@@ -1,5 +1,6 @@
 //! The cluster, as clients see it.
 
+mod encryption;
 mod time;
 
 use chronos_types::{HostPortError, Invalid, check_host_port};
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::fields::Fields;
 
+pub use encryption::{ClusterEncryption, SealingProgress};
 pub use time::{ClockRequest, ClusterStorage, ClusterTime, TimeWord};
 
 /// The cluster, as the node that was asked sees it.
@@ -32,6 +34,9 @@ pub struct ClusterStatus {
     pub time: ClusterTime,
     /// What the records take on this node's disk.
     pub storage: ClusterStorage,
+    /// What an operator should know and is no fault, in whole sentences: that credentials are kept in the clear.
+    #[schema(example = json!(["chronos-2 has no key in security.encryption_keys: nothing is sealed until all nodes have it"]))]
+    pub warnings: Vec<String>,
     /// All members.
     pub nodes: Vec<ClusterNode>,
     /// Where the keys in the configurations of the members are not the same, in whole sentences. Nothing is wrong where
@@ -62,6 +67,9 @@ pub struct ClusterNode {
     pub tz_release: String,
     /// The highest version of the cluster that it can follow.
     pub max_cluster_version: u32,
+    /// The ids of its keys in `security.encryption_keys`, in no order.
+    #[schema(example = json!(["9f2c41d07be86a35"]))]
+    pub encryption_keys: Vec<String>,
     /// Whether it answered just now.
     pub reachable: bool,
     /// Milliseconds since the leader heard of it, 0 for the leader itself; null if no leader answered.

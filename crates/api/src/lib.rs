@@ -49,8 +49,8 @@ pub use batch::{
     WrittenJob,
 };
 pub use cluster::{
-    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime, TimeWord,
-    TransferRequest, TransferResponse,
+    AddNodeRequest, ClockRequest, ClusterEncryption, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime,
+    SealingProgress, TimeWord, TransferRequest, TransferResponse,
 };
 pub use event::{
     ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, OperationEvent, StreamEvent,

@@ -4,6 +4,7 @@ mod api;
 mod clock;
 mod dev;
 mod key;
+mod rotate;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -58,9 +59,25 @@ enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Manages the keys that credentials and secrets are sealed by.
+    Secret {
+        #[command(subcommand)]
+        command: SecretCommand,
+    },
     /// Runs a node on loopback with a receiver and two example jobs, and shows each call.
     Dev {
         /// The configuration file. Without one, every key has its default.
+        #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum SecretCommand {
+    /// Has the first key of `security.encryption_keys` seal all that is on record. Waits until all nodes have that key, and
+    /// until it is done. Once it is, no other key is needed.
+    RotateKey {
+        /// The configuration file of a node on this machine, which is asked.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
     },
@@ -135,6 +152,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Key { command: KeyCommand::Bootstrap { name, config } } => {
             bootstrap_key(&name, config.as_deref())
         }
+        Command::Secret { command: SecretCommand::RotateKey { config } } => rotate_key(config.as_deref()),
     };
     let (said, code) = match done {
         Ok(()) => (None, ExitCode::SUCCESS),
@@ -267,6 +285,15 @@ fn bootstrap_key(name: &str, config: Option<&Path>) -> Result<(), Failure> {
 fn asking() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))
+}
+
+fn rotate_key(config: Option<&Path>) -> Result<(), Failure> {
+    let config = configuration_of_command(config)?;
+    // Whoever closed the output does not want it.
+    let tell = |line: &str| drop(writeln!(std::io::stderr(), "{line}"));
+    let shown = asking()?.block_on(rotate::run(&config, tell)).map_err(Failure::Refused)?;
+    let _ = writeln!(std::io::stdout(), "{shown}");
+    Ok(())
 }
 
 async fn serve(config: Config, kind: Run) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chronos_api::{
-    AddNodeRequest, ClockRequest, ClusterNode, ClusterStatus, ClusterTime, TimeWord, TransferRequest,
-    TransferResponse,
+    AddNodeRequest, ClockRequest, ClusterEncryption, ClusterNode, ClusterStatus, ClusterTime, TimeWord,
+    TransferRequest, TransferResponse,
 };
 use http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -63,6 +63,24 @@ impl Client {
     pub async fn set_clock(&self, time: TimeWord) -> Result<ClusterTime, Error> {
         let path = path(&["cluster", "clock"]);
         self.call(Method::POST, &path, &[], Some(&ClockRequest { time }), &[StatusCode::OK]).await?.json()
+    }
+
+    /// Which key seals what is on record, and how far a change of it has come.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn encryption(&self) -> Result<ClusterEncryption, Error> {
+        self.get(&path(&["cluster", "encryption"])).await
+    }
+
+    /// Has the first key of the node that is asked seal what is on record. Answers how it stands then: it goes on in the
+    /// background.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rotate_encryption_key(&self) -> Result<ClusterEncryption, Error> {
+        let path = path(&["cluster", "encryption", "rotate"]);
+        self.call::<()>(Method::POST, &path, &[], None, &[StatusCode::OK]).await?.json()
     }
 
     /// Takes a backup, which is read part by part: it may be larger than the memory. `consistent` where it

@@ -65,6 +65,8 @@ pub struct ClusterStatus {
     pub time: TimeStatus,
     /// What the state of this node takes.
     pub storage: StorageStatus,
+    /// What an operator should know and is no fault, in whole sentences.
+    pub warnings: Vec<String>,
     /// Where the keys in the configurations of the members are not the same, in whole sentences.
     pub keys_differ: Vec<String>,
 }
@@ -87,6 +89,26 @@ pub struct Member {
     pub status: MemberStatus,
     /// What it says of itself, if it answers.
     pub report: Option<NodeReport>,
+}
+
+/// What it means that nodes have no encryption key. It is told by what they say of themselves, so without the disk.
+fn warnings(members: &[Member]) -> Vec<String> {
+    let (with, without): (Vec<_>, Vec<_>) =
+        members.iter().partition(|member| !member.status.encryption_keys.is_empty());
+    let names: Vec<_> = without.iter().map(|member| member.status.name.as_str()).collect();
+    match (with.is_empty(), without.is_empty()) {
+        (_, true) => Vec::new(),
+        (true, false) => vec![
+            "no node has a key in security.encryption_keys: the credentials of jobs, and secrets, are in the clear in \
+             logs, states, copies and backups, for whoever can read them"
+                .to_owned(),
+        ],
+        (false, false) => vec![format!(
+            "{} has no key in security.encryption_keys: what is sealed cannot be used there, and nothing is sealed before \
+             all nodes have the key",
+            names.join(", ")
+        )],
+    }
 }
 
 /// Says in this node's log who asks for a change of the cluster, and of which node. The audit has it only once it is done.
@@ -140,9 +162,22 @@ impl Cluster {
         let (in_use, time) = self.held.look(&self.services.store, self.replica.stands_still()).await?;
         let storage = StorageStatus { in_use, bound: quota.bound(), is_reached: quota.reached().is_some() };
         let time = self.time(time);
+        let warnings = warnings(&members);
         let names: Vec<_> = members.iter().map(|member| member.status.name.clone()).collect();
         let keys_differ = differences(&self.ring.nodes(), &names);
-        Ok(ClusterStatus { id, node, leader, term, committed, version, members, time, storage, keys_differ })
+        Ok(ClusterStatus {
+            id,
+            node,
+            leader,
+            term,
+            committed,
+            version,
+            members,
+            time,
+            storage,
+            warnings,
+            keys_differ,
+        })
     }
 
     /// Has the node at an address join. Answers once it has what this node has applied now, with the member and

@@ -56,6 +56,7 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
         members,
         time,
         storage,
+        warnings,
         keys_differ,
     } = app.engine.cluster.status().await?;
     let StorageStatus { in_use, bound, is_reached } = storage;
@@ -68,6 +69,7 @@ async fn status(State(app): State<Shared>, _: NoQuery) -> Result<Response, ApiEr
         cluster_version: version,
         time: cluster_time(time),
         storage: ClusterStorage { bytes_in_use: in_use, max_bytes: bound, refuses_growth: is_reached },
+        warnings,
         nodes: members.into_iter().map(node).collect(),
         keys_differ,
     };
@@ -100,6 +102,7 @@ fn node(member: Member) -> ClusterNode {
         version: status.version,
         tz_release: status.tz_release,
         max_cluster_version: status.follows,
+        encryption_keys: status.encryption_keys,
         reachable: report.is_some(),
         last_contact_ms: status.last_contact_ms,
         applied_index: report.as_ref().and_then(|report| report.applied),

@@ -128,6 +128,12 @@ codes! {
     PruneCount: CONFLICT "prune_count",
         "Another number of jobs would be deleted than `if_count` says, or more than `max`; nothing was deleted",
         "7 jobs would be deleted, and if_count expects 2; nothing was deleted";
+    EncryptionKeyMissing: CONFLICT "encryption_key_missing",
+        "A node lacks an encryption key that all need",
+        "security.encryption_keys of chronos-2 lacks a key that is needed, or the new one (9f2c41d07be86a35); expected all of them on every node";
+    SealingUnderWay: CONFLICT "sealing_under_way",
+        "What is there is still being sealed anew",
+        "what is there is still being sealed anew; expected this once that is over";
     MembershipRefused: CONFLICT "membership_refused",
         "The members cannot change in this way",
         "chronos-1 is the last voter";

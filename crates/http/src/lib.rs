@@ -16,6 +16,7 @@ mod connection;
 mod cursor;
 mod described;
 mod docs;
+mod encryption;
 mod etag;
 mod events;
 mod executions;

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chronos_api::{BadBatch, BadField, JsonError, Problem};
 use chronos_engine::{
-    ChangeError, MembershipError, NotFound, PruneError, ReadError, Unavailable, WriteError,
+    ChangeError, MembershipError, NotFound, PruneError, ReadError, RotateError, Unavailable, WriteError,
 };
 use chronos_state::{Refusal, StateError};
 use chronos_types::{Invalid, JobId, Role, clip};
@@ -378,6 +378,17 @@ impl From<Unavailable> for ApiError {
             }
         };
         Self::unavailable(code, error.to_string(), retry_after)
+    }
+}
+
+impl From<RotateError> for ApiError {
+    fn from(error: RotateError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RotateError::NoKey | RotateError::Lacking(_) => Self::new(Code::EncryptionKeyMissing, detail),
+            RotateError::UnderWay => Self::new(Code::SealingUnderWay, detail),
+            RotateError::Write(error) => error.into(),
+        }
     }
 }
 

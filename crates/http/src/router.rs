@@ -16,9 +16,9 @@ use crate::app::{App, Shared};
 use crate::described::Listed;
 use crate::problem::ApiError;
 use crate::{
-    audit, batch, cluster, described, docs, events, executions, facets, health, job_actions, job_pauses,
-    jobs, keys, layers, operations, respond, runs, schedules, secrets, session, sets, stats, upcoming,
-    versions, webhooks,
+    audit, batch, cluster, described, docs, encryption, events, executions, facets, health, job_actions,
+    job_pauses, jobs, keys, layers, operations, respond, runs, schedules, secrets, session, sets, stats,
+    upcoming, versions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -69,6 +69,7 @@ pub fn router(app: App) -> Router {
         .merge(session::routes())
         .merge(audit::routes())
         .merge(cluster::routes())
+        .merge(encryption::routes())
         .merge(health::routes());
     let (mut router, mut document) = pages.split_for_parts();
     document.components.get_or_insert_default().examples = described::examples();

@@ -114,6 +114,12 @@ impl Encryption {
         match proposer.propose(proposal).await.map_err(WriteError::from)? {
             Outcome::Done => {}
             Outcome::Refused { refusal: Refusal::SealingMovedOn } => return Err(RotateError::UnderWay),
+            Outcome::Refused { refusal: Refusal::TooManySecrets { most } } => {
+                return Err(RotateError::Lacking(format!(
+                    "there are {most} data keys, which is as many as may be, for values that could not be opened; expected \
+                     these to be written anew, or given up with \"lost\": true"
+                )));
+            }
             other => return Err(WriteError::of(other).into()),
         }
         Ok(self.status(Consistency::Local).await.map_err(WriteError::from)?)
