@@ -129,13 +129,14 @@ fn with_wal(is_brought_back: bool) -> (Files, Vec<String>) {
     let job = world.job("a");
     let fire = fire_of(&world.done(7500, plan([run(&job, 8000)])));
     see(&world);
-    world.create_as(JobSpec { tags: tags([("k", "v")]), ..spec("new") });
+    let new = JobSpec { tags: tags([("k", "v")]), ..spec("new") };
+    world.run_sealed(0, put(id_of("new"), None, new, Some(1000)));
     see(&world);
     let batch = Batch { at: 8100, items: vec![report(&fire, delivered(1, 8000)).into()] };
     let index = world.next_index();
     world.machine.apply(&[logged(index, &batch)], &[(NOTES[0], b"8100")]).unwrap();
     see(&world);
-    world.run(8200, put(id_of("keyed"), Some(1), spec("renamed"), None));
+    world.run_sealed(8200, put(id_of("keyed"), Some(1), spec("renamed"), None));
     see(&world);
     world.done(8300, delete(&world.job("new")));
     see(&world);

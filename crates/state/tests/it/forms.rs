@@ -8,16 +8,17 @@ use chronos_state::{
     ItemError, JobSeq, KeyUse, KeyValue, KeyWord, Moved, NodeKeys, OperationItem, OperationRun,
     OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan,
     PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, PutSecret, Reassign,
-    Refusal, Report, Reported, ResumeJob, RowKey, RunRef, SecretWord, SetOwner, SkipRuns, StoredOverrides,
-    StoredSpec, Targets, Todo, TriggerRun, Trim,
+    Refusal, Report, Reported, Reseal, ResealStep, Resealed, ResumeJob, RowKey, RunRef, SealCursor,
+    SealedPatch, SecretWord, SetOwner, SkipRuns, StoredOverrides, StoredSealed, StoredSpec, Targets, Todo,
+    TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, ClientCertificate, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId,
-    JobSpec, KeyId, KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, Response,
-    RetryPolicy, Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
+    JobSpec, KeyId, KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, REDACTED,
+    Response, RetryPolicy, Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
 };
 
-use crate::support::{self, asked, by, node, spec, tags};
+use crate::support::{self, asked, by, id_of, node, spec, tags};
 
 /// When the jobs and runs of these forms are.
 const AT: Millis = 1_700_000_000_000;
@@ -162,7 +163,7 @@ fn triggered(replay_of: Option<ExecutionId>) -> Command {
 fn overridden(body: Option<&str>, headers: &[(&str, &str)]) -> Command {
     let Command::Trigger(run) = triggered(None) else { unreachable!("it triggers") };
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let overrides = Some(Box::new(StoredOverrides { body: body.map(Into::into), headers }));
+    let overrides = Some(Box::new(StoredOverrides { body: body.map(Into::into), headers, sealed: None }));
     Command::Trigger(TriggerRun { overrides, ..run })
 }
 
@@ -412,11 +413,20 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
         ("put_job_client_certificate", batch(vec![certified()])),
         ("put_job_resumes", batch(vec![resuming()])),
+        (
+            "put_job_sealed",
+            Batch {
+                at: AT,
+                items: vec![Proposal::from(sealed_put("sealed")).sealed_by(Some(data_key_id()))],
+            },
+        ),
         ("put_job_signing", batch(vec![signed(None), signed(Some(before))])),
         ("report_secret", batch(vec![of_kind(&ErrorKind::Secret)])),
         ("resume", batch(vec![resume(Some(AT + 60_000)), resume(None)])),
         ("secret_delete", batch(vec![Command::Secret(SecretWord::Delete { name: "slack".into() })])),
+        ("secret_fingerprints", batch(vec![Command::Secret(SecretWord::Fingerprints(sealed_value()))])),
         ("secret_key", batch(vec![secret_key()])),
+        ("secret_reseal", batch(reseals())),
         ("secret_put", batch(vec![secret_put(None, "0.aHVudGVyMg"), secret_put(Some(3), SEALED)])),
         ("skip", batch([Some(Skip::Count(2)), Some(Skip::Until(AT + 60_000)), None].map(skip).into())),
         ("raise_version", batch(vec![Command::RaiseVersion { to: 2 }])),
@@ -440,6 +450,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
                 overridden(Some("{\"n\": {{.Attempt}}}"), &[]),
                 overridden(None, &[("X-One", "1"), ("Authorization", "s3cret")]),
                 overridden(Some("ü"), &[("X-One", "1")]),
+                sealed_run(),
             ]),
         ),
     ]
@@ -494,9 +505,87 @@ pub fn node_keys() -> NodeKeys {
 const SEALED: &str = "1.0909090909090909.AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD9kKmww8vRecvjswIvD0ShA6ULdE-N4I";
 const WRAPPED: &str = "1.dd471daecc32c549.CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ-uS2n1fPMWtaJPkqHkfgcPv1noDYaYZ0uZDgfUROZSs0Yxp-Fqy9tHFVgVq613Vh";
 
+/// The data key by which values in these forms are sealed.
+pub fn data_key_id() -> DataKeyId {
+    DataKeyId::from([9; 8])
+}
+
+/// A value as it is sealed.
+pub fn sealed_value() -> Sealed {
+    Sealed::parse(SEALED).unwrap()
+}
+
+fn stored_sealed(secrets: &[&str]) -> StoredSealed {
+    let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+    StoredSealed { value: sealed_value(), secrets }
+}
+
+/// A job whose credentials are sealed: a bearer token, in which a secret is named.
+pub fn sealed_put(name: &str) -> Command {
+    let auth = Some(Auth::Bearer { token: REDACTED.into() });
+    let spec = spec(name);
+    let Command::PutJob(mut put) =
+        support::put(id_of(name), None, JobSpec { webhook: Webhook { auth, ..spec.webhook }, ..spec }, None)
+    else {
+        unreachable!("it is one")
+    };
+    put.spec.webhook.sealed = Some(stored_sealed(&["slack"]));
+    Command::PutJob(put)
+}
+
+/// What a run sends of its own, with its credentials sealed.
+pub fn sealed_overrides() -> StoredOverrides {
+    let headers = vec![("X-Token".to_owned(), REDACTED.to_owned())];
+    StoredOverrides { body: Some("{}".into()), headers, sealed: Some(stored_sealed(&[])) }
+}
+
+fn sealed_run() -> Command {
+    let Command::Trigger(run) = triggered(None) else { unreachable!("it triggers") };
+    Command::Trigger(TriggerRun { overrides: Some(Box::new(sealed_overrides())), ..run })
+}
+
+fn sealed_patch() -> SealedPatch {
+    let shown = "{\"webhook\":{\"auth\":{\"token\":\"[redacted]\"}}}".into();
+    SealedPatch { shown, sealed: sealed_value() }
+}
+
+/// A portion of what is sealed anew by the data key of [`secret_key`].
+pub fn reseal(from: SealCursor, items: Vec<Reseal>, to: SealCursor) -> Command {
+    let step = ResealStep { key: data_key_id(), from, items, to, left: 0, is_last: false };
+    Command::Secret(SecretWord::Reseal(Box::new(step)))
+}
+
+/// Each kind of value, sealed anew and for the first time, at each place.
+fn reseals() -> Vec<Command> {
+    let Command::PutJob(put) = sealed_put("sealed") else { unreachable!("it is one") };
+    let webhook = Box::new(put.spec.webhook);
+    let item = |from, to| Reseal { from, to };
+    let other = Some(DataKeyId::from([8; 8]));
+    let items = vec![
+        item(other, Resealed::Fingerprints(sealed_value())),
+        item(None, Resealed::Secret { name: "slack".into(), version: 3, value: sealed_value() }),
+        item(other, Resealed::Webhook { job: JobSeq::new(42), version: 3, webhook }),
+        item(None, Resealed::Overrides { execution: 7, overrides: Box::new(sealed_overrides()) }),
+        item(other, Resealed::Patch { operation: operation_id(), patch: sealed_patch() }),
+    ];
+    let places = [
+        SealCursor::Secret("slack".into()),
+        SealCursor::Job(JobSeq::new(42)),
+        SealCursor::Version(JobSeq::new(42), 3),
+        SealCursor::Execution(7),
+        SealCursor::Operation(operation_id()),
+    ];
+    let mut all = vec![reseal(SealCursor::Start, items, places[0].clone())];
+    all.extend(places.windows(2).map(|two| reseal(two[0].clone(), vec![], two[1].clone())));
+    let (from, to) = (SealCursor::End, SealCursor::End);
+    let last = ResealStep { key: data_key_id(), from, items: vec![], to, left: 2, is_last: true };
+    all.push(Command::Secret(SecretWord::Reseal(Box::new(last))));
+    all
+}
+
 pub fn secret_key() -> Command {
     let sealed = Sealed::parse(WRAPPED).unwrap();
-    Command::Secret(SecretWord::Key(WrappedKey { id: DataKeyId::from([9; 8]), sealed }))
+    Command::Secret(SecretWord::Key(WrappedKey { id: data_key_id(), sealed }))
 }
 
 pub fn secret_put(from_version: Option<u64>, value: &str) -> Command {
@@ -526,6 +615,7 @@ fn operations() -> Vec<OperationSpec> {
         spec(BulkAction::Trigger, Targets::Jobs(filter.clone()), Some(50)),
         spec(BulkAction::Delete, names, None),
         spec(BulkAction::Patch(patch), Targets::Jobs(Filter::new()), None),
+        spec(BulkAction::SealedPatch(sealed_patch()), Targets::Jobs(Filter::new()), None),
         spec(BulkAction::Replay { spread_ms: 600_000 }, Targets::Executions(filter), Some(50)),
         OperationSpec { exact: false, ..spec(BulkAction::Cancel, ids, None) },
         spec(BulkAction::Backfill, instants, Some(10)),
@@ -616,6 +706,8 @@ pub fn outcomes_of_2() -> Vec<(&'static str, Outcome)> {
             "refused_secret_in_use",
             refused(Refusal::SecretInUse { jobs: vec!["a".into(), "b:c".into()], more: true }),
         ),
+        ("refused_sealed_otherwise", refused(Refusal::SealedOtherwise)),
+        ("refused_sealing_moved_on", refused(Refusal::SealingMovedOn)),
         ("refused_too_many_secrets", refused(Refusal::TooManySecrets { most: 1_000 })),
     ]
 }

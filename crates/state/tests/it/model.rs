@@ -14,11 +14,11 @@ mod sets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chronos_seal::WrappedKey;
+use chronos_seal::{KeyId, Sealed, WrappedKey};
 use chronos_state::{
     AUTHORS_SINCE, Anew, Cancel, ClockWord, Command, Confirm, DeleteJob, Effect, ExecutionAnswer, Fire,
     Idempotency, JobSeq, Moved, Outcome, PassedOver, PlanStep, PlannedRun, Proposal, PruneSet, PutItem,
-    PutJob, PutJobs, PutOutcome, Refusal, Report, Reported, RunRef, SETS_SINCE, SecretRow, SetOwner,
+    PutJob, PutJobs, PutOutcome, Refusal, Report, Reported, RunRef, SETS_SINCE, Sealing, SecretRow, SetOwner,
     TriggerRun, Trim, VERSION,
 };
 use chronos_types::{
@@ -45,6 +45,10 @@ pub struct Model {
     /// Their keys are looked up when they are read.
     secrets: BTreeMap<String, SecretRow>,
     pub data_keys: Vec<WrappedKey>,
+    /// The one of them that seals.
+    pub seals: Option<KeyId>,
+    pub sealing: Option<Sealing>,
+    pub fingerprints: Option<Sealed>,
     /// The secrets that each job names.
     named: BTreeMap<JobSeq, BTreeSet<String>>,
     /// All that was ever done since.
@@ -86,6 +90,9 @@ impl Model {
         let is_raise = matches!(proposal.command, Command::RaiseVersion { .. });
         if proposal.since() >= AUTHORS_SINCE && !is_raise && !self.raised {
             return refuse(Refusal::VersionNotFollowed { follows: AUTHORS_SINCE - 1 });
+        }
+        if self.raised && proposal.command.may_have_credentials() && proposal.sealed_by != self.seals {
+            return refuse(Refusal::SealedOtherwise);
         }
         match &proposal.command {
             Command::PutJob(put) => self.put(put, by),

@@ -6,6 +6,7 @@ mod operations;
 mod reports;
 mod secrets;
 
+use chronos_seal::KeyId;
 use chronos_state::{
     AUTHORS_SINCE, Batch, Cancel, Command, Confirm, DeleteJob, Effect, EndPauses, Fire, Idempotency, Moved,
     PauseEnd, PauseJob, Plan, PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, Reassign,
@@ -38,6 +39,8 @@ pub struct Op {
     key: Option<(u8, u8)>,
     /// Who asks, and whether they say something.
     by: Option<(u8, bool)>,
+    /// Whether it is sealed by another data key than the one that seals.
+    is_amiss: bool,
     act: Act,
 }
 
@@ -159,6 +162,7 @@ fn create(name: u8, period: i64, forbid: bool) -> Op {
         advance: Some(1),
         key: None,
         by: None,
+        is_amiss: false,
         act: Act::Create { name, period, forbid, enabled: true, doubled: false },
     }
 }
@@ -171,12 +175,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1000..6000i64).prop_map(Some),
     ];
     let by = weighted(0.5, (0..3u8, any::<bool>()));
-    (advance, weighted(0.1, (0..3u8, 0..2u8)), by, act()).prop_map(|(advance, key, by, act)| Op {
-        advance,
-        key,
-        by,
-        act,
-    })
+    let is_amiss = prop::bool::weighted(0.03);
+    (advance, weighted(0.1, (0..3u8, 0..2u8)), by, is_amiss, act())
+        .prop_map(|(advance, key, by, is_amiss, act)| Op { advance, key, by, is_amiss, act })
 }
 
 fn period_of_some() -> impl Strategy<Value = i64> {
@@ -322,7 +323,8 @@ impl Maker {
         let is_asked = !matches!(op.act, Act::Plan(_) | Act::EndPauses { .. } | Act::Raise);
         let by = op.by.filter(|(who, _)| is_asked && (model.raised || *who == 0));
         let by = by.map(|(who, says)| support::by(who, says.then_some("as agreed")));
-        Batch { at, items: vec![Proposal { idempotency, by, ..command.into() }] }
+        let seals = if op.is_amiss { Some(KeyId::from([9; 8])) } else { model.seals };
+        Batch { at, items: vec![Proposal { idempotency, by, ..command.into() }.sealed_by(seals)] }
     }
 
     pub fn learn(&mut self, effects: &[Effect]) {
@@ -394,7 +396,7 @@ impl Maker {
                 let overrides = is_given.then(|| {
                     let body = body.then(|| format!("{at} {{{{.Attempt}}}}"));
                     let headers = header.then(|| ("X-At".to_owned(), at.to_string()));
-                    Box::new(StoredOverrides { body, headers: headers.into_iter().collect() })
+                    Box::new(StoredOverrides { body, headers: headers.into_iter().collect(), sealed: None })
                 });
                 let job = job.id;
                 Command::Trigger(TriggerRun { job, execution, replay_of, node, overrides, operation: None })

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chronos_seal::WrappedKey;
+use chronos_seal::{KeyId, Sealed, WrappedKey};
 use chronos_state::{
     Batch, DueJob, ExecutionFilter, ExecutionRow, Fire, JobFilter, JobRow, JobSeq, MAX_ROWS, OpenRun,
-    OperationRow, PageLimits, PassedBy, PendingRun, Reader, RefusedItem, SecretRow, SecretUses, StateError,
+    OperationRow, PageLimits, PassedBy, PendingRun, Reader, RefusedItem, Sealing, SecretRow, SecretUses,
+    StateError,
 };
 use chronos_types::{By, ExecutionId, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
 use proptest::prelude::*;
@@ -65,8 +66,11 @@ pub struct View {
     last_runs: Vec<(JobSeq, Millis, i64)>,
     /// With the jobs that name each.
     secrets: Vec<(SecretRow, SecretUses)>,
-    /// By the id of the key that wraps each.
-    data_keys: Vec<(String, WrappedKey)>,
+    /// By their ids.
+    data_keys: Vec<WrappedKey>,
+    seals: Option<KeyId>,
+    sealing: Option<Sealing>,
+    fingerprints: Option<Sealed>,
 }
 
 pub fn read(world: &World, model: &Model) -> View {
@@ -136,7 +140,10 @@ pub fn read(world: &World, model: &Model) -> View {
             looked_up: ["failures", "triggers", "caught_up"].map(|table| looked_up(world, model, table)),
             last_runs: last_runs(world, model),
             secrets: secrets(r)?,
-            data_keys: data_keys(r, model)?,
+            data_keys: by_id(r.data_keys()?),
+            seals: r.sealing_key()?.map(|key| key.id),
+            sealing: r.sealing()?,
+            fingerprints: r.fingerprint_key()?,
         })
     })
 }
@@ -201,13 +208,9 @@ fn secrets(r: &Reader) -> Result<Vec<(SecretRow, SecretUses)>, StateError> {
     Ok(with_uses)
 }
 
-fn data_keys(r: &Reader, model: &Model) -> Result<Vec<(String, WrappedKey)>, StateError> {
-    let wrapping = model.data_keys.iter().filter_map(WrappedKey::by).map(|id| id.to_string());
-    let mut keys = Vec::new();
-    for id in wrapping {
-        keys.extend(r.data_key_of(&id)?.map(|key| (id, key)));
-    }
-    Ok(keys)
+fn by_id(mut keys: Vec<WrappedKey>) -> Vec<WrappedKey> {
+    keys.sort_by_key(|key| key.id);
+    keys
 }
 
 fn last_runs(world: &World, model: &Model) -> Vec<(JobSeq, Millis, i64)> {
@@ -369,7 +372,10 @@ pub fn expect(model: &Model) -> View {
             .filter_map(|(job, kept)| kept.last.map(|(at, status)| (*job, at, number_of(status))))
             .collect(),
         secrets: model.secrets().collect(),
-        data_keys: model.data_keys.iter().map(|key| (key.by().unwrap().to_string(), key.clone())).collect(),
+        data_keys: by_id(model.data_keys.clone()),
+        seals: model.seals,
+        sealing: model.sealing.clone(),
+        fingerprints: model.fingerprints.clone(),
     }
 }
 

@@ -12,7 +12,11 @@ fn manual(n: u8) -> ExecutionId {
 }
 
 fn overrides(body: &str) -> StoredOverrides {
-    StoredOverrides { body: Some(body.into()), headers: vec![("X-Day".into(), "monday".into())] }
+    StoredOverrides {
+        body: Some(body.into()),
+        headers: vec![("X-Day".into(), "monday".into())],
+        sealed: None,
+    }
 }
 
 fn allowing(name: &str) -> JobSpec {

@@ -6,14 +6,17 @@ use std::path::Path;
 use chronos_state::{
     AuditWord, Batch, ClockWord, Command, CreateKey, Cursor, EventPlace, Filter, Fire, Idempotency,
     ItemError, JobSeq, KeyUse, KeyWord, MAX_ROWS, Machine, OperationWord, Outcome, PassedBy, PlanStep,
-    Proposal, PutJobs, Reader, Refusal, Reported, SetOwner, StateError, StoredOverrides, Targets, Todo,
+    Proposal, PutJobs, Reader, Refusal, Reported, SealCursor, SecretWord, SetOwner, StateError,
+    StoredOverrides, Targets, Todo,
 };
 use chronos_types::{
     Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, TargetUrl,
     Trigger, Waited, Webhook,
 };
 
-use crate::forms::{full, node_keys, secret_key, secret_put};
+use crate::forms::{
+    data_key_id, full, node_keys, reseal, sealed_overrides, sealed_put, sealed_value, secret_key, secret_put,
+};
 use crate::support::*;
 
 /// More than a day after all else in it.
@@ -40,6 +43,7 @@ pub fn sample() -> World {
     let overrides = StoredOverrides {
         body: Some("{\"only\": \"now\"}".into()),
         headers: vec![("X-Token".into(), "0n1y-n0w".into())],
+        sealed: None,
     };
     let fire = fire_of(&world.run(at, overriding(trigger(&job, manual(5), None), overrides)).1);
     let phases = Phases { first_byte_ms: Some(9), body_ms: Some(1), ..Phases::default() };
@@ -104,18 +108,25 @@ fn with_keys(world: &mut World, at: Millis) {
     world.done(at, Command::Keys(KeyWord::Node(node_keys())));
 }
 
-/// A secret, the key that it is sealed by, and a job that names it.
+/// The key that values are sealed by, a secret, a job that names it, one with sealed credentials, a run of that with some of
+/// its own, and how far it has come that all is sealed.
 fn with_secrets(world: &mut World, at: Millis) {
     world.done(at, secret_key());
-    world.run_by(
-        at,
-        secret_put(None, "1.0909090909090909.AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD9kKmww8"),
-        by(8, None),
-    );
+    let secret = secret_put(None, "1.0909090909090909.AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD9kKmww8");
+    for command in [secret, sealed_put("sealed")] {
+        let asked = asked(command, by(8, None)).sealed_by(Some(data_key_id()));
+        world.batch(&Batch { at, items: vec![asked] });
+    }
     let named = spec("names-a-secret");
     let url = TargetUrl::parse("http://h/{{secret.slack}}").unwrap();
     let named = JobSpec { webhook: Webhook { url, ..named.webhook }, ..named };
-    world.run(at, put(id_of("names-a-secret"), None, named, Some(at + 9_000)));
+    world.run_sealed(at, put(id_of("names-a-secret"), None, named, Some(at + 9_000)));
+    let job = world.job("sealed");
+    let manual = ExecutionId::manual(job.job.id, at, [7; 10]);
+    world.run_sealed(at, overriding(trigger(&job, manual, None), sealed_overrides()));
+    world.run_sealed(at, Command::Secret(SecretWord::Fingerprints(sealed_value())));
+    let (from, to) = (SealCursor::Start, SealCursor::Job(JobSeq::default()));
+    world.done(at, reseal(from, vec![], to));
 }
 
 /// A success and a failure, five minutes later another success, and a run that catches up on instants that were missed.

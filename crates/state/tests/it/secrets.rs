@@ -1,8 +1,9 @@
 //! Named secrets: the machine keeps what is sealed, and knows which jobs name which of them
 
-use chronos_seal::{EncryptionKey, Keyring, Sealed, WrappedKey};
+use chronos_seal::{EncryptionKey, Keyring, Owner, Sealed, WrappedKey};
 use chronos_state::{
-    AuditFilter, Command, MAX_SECRETS, Outcome, PageLimits, PutSecret, Refusal, SecretRow, SecretWord, Total,
+    AuditFilter, Batch, Command, MAX_SECRETS, Outcome, PageLimits, PutSecret, Refusal, SecretRow, SecretWord,
+    Total,
 };
 use chronos_types::{
     Auth, ClientCertificate, Headers, JobSpec, PreviousSecret, Signing, TargetUrl, Template, Webhook,
@@ -114,27 +115,20 @@ fn there_are_so_many_secrets_and_no_more() {
 }
 
 #[test]
-fn an_encryption_key_has_one_data_key() {
+fn a_secret_is_read_together_with_the_key_that_it_was_sealed_by() {
     let mut world = raised();
-    let (first, second, other) = (data_key(1, 7), data_key(1, 8), data_key(2, 9));
-    for key in [&first, &second, &other, &first] {
-        assert_eq!(world.run(5, Command::Secret(SecretWord::Key(key.clone()))).0, Outcome::Done);
-    }
-    let of = |world: &World, key: &WrappedKey| {
-        let wrapping = key.by().unwrap().to_string();
-        world.ask(|reader| reader.data_key_of(&wrapping))
-    };
-    assert_eq!(of(&world, &second), Some(first.clone()));
-    assert_eq!(of(&world, &other), Some(other));
-    // A secret is read together with the key that it was sealed by.
+    let key = data_key(1, 7);
+    world.done(5, Command::Secret(SecretWord::Key(key.clone())));
     let ring = Keyring::new(vec![EncryptionKey::from([1; 32])]);
-    let value = ring.seal_secret("a", "hunter2", &first, [3; 24]).unwrap();
+    let value = ring.seal_for(Owner::Secret("a"), "hunter2", &key, [3; 24]).unwrap();
     let Command::Secret(SecretWord::Put(put)) = put_secret("a", None, "") else { unreachable!("it is one") };
-    world.done(6, Command::Secret(SecretWord::Put(Box::new(PutSecret { value, ..*put }))));
-    let SecretRow { value, key, .. } = secret(&world, "a").unwrap();
-    assert_eq!(key.as_ref(), Some(&first));
-    assert_eq!(ring.open_secret("a", &value, key.as_ref()).unwrap().as_str(), "hunter2");
-    let plain = Command::Secret(SecretWord::Key(WrappedKey { id: first.id, sealed: sealed("x") }));
+    let put = Command::Secret(SecretWord::Put(Box::new(PutSecret { value, ..*put })));
+    assert_eq!(world.run_sealed_by(6, Some(key.id), put).0, Outcome::Done);
+    let SecretRow { value, key: found, .. } = secret(&world, "a").unwrap();
+    assert_eq!(found.as_ref(), Some(&key));
+    let opened = ring.open_of(Owner::Secret("a"), &value, found.as_ref()).unwrap();
+    assert_eq!(opened.as_str(), "hunter2");
+    let plain = Command::Secret(SecretWord::Key(WrappedKey { id: key.id, sealed: sealed("x") }));
     assert_eq!(world.refused(7, plain), Refusal::Unreadable);
 }
 
@@ -189,9 +183,11 @@ fn each_change_of_a_secret_is_audited_without_its_value() {
         let put = PutSecret { description: description.to_owned(), hosts, ..*put };
         Command::Secret(SecretWord::Put(Box::new(put)))
     };
-    let key = Command::Secret(SecretWord::Key(data_key(1, 7)));
+    let key = |id| Command::Secret(SecretWord::Key(data_key(1, id)));
     for (at, command) in [
-        (10, key),
+        (10, key(7)),
+        // The same encryption key wraps it, so it changes nothing.
+        (15, key(8)),
         (20, of(None, "", &["h"])),
         (30, of(Some(1), "", &["h"])),
         (40, of(Some(2), "x", &["h", "i"])),
@@ -200,7 +196,8 @@ fn each_change_of_a_secret_is_audited_without_its_value() {
         (60, delete_secret("a")),
         (70, delete_secret("a")),
     ] {
-        world.run_by(at, command, by(1, None));
+        let sealed = asked(command, by(1, None)).sealed_by(Some(data_key(1, 7).id));
+        world.batch(&Batch { at, items: vec![sealed] });
     }
     let mut told = Vec::new();
     let all = |row: chronos_state::AuditRow| {
@@ -216,6 +213,7 @@ fn each_change_of_a_secret_is_audited_without_its_value() {
     let who = Some(by(1, None));
     let (value, again) = (r#"value: null to "[redacted]""#, r#"value: "[redacted]" to "[redacted]""#);
     let expected = [
+        format!("encryption.rotate of {} by {who:?}: ", data_key(1, 7).by().unwrap()),
         format!("secret.create of a by {who:?}: {value}, hosts: null to [\"h\"]"),
         format!("secret.update of a by {who:?}: {again}"),
         format!(

@@ -6,7 +6,7 @@ mod page;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chronos_seal::{EncryptionKey, Keyring, NewKey, WrappedKey};
+use chronos_seal::{EncryptionKey, KeyId as DataKeyId, Keyring, NewKey, WrappedKey};
 use chronos_state::{
     AUTHORS_SINCE, Age, Applied, Batch, BeginOperation, BeginSession, BulkAction, Cancel, Command,
     CopyBounds, CreateKey, Cursor, DeleteJob, DueJob, DuePlace, Effect, EndPauses, ExecutionAnswer,
@@ -161,6 +161,23 @@ impl World {
     /// Applies a command that somebody asks for.
     pub fn run_by(&mut self, at: Millis, command: Command, by: By) -> (Outcome, Vec<Effect>) {
         let mut applied = self.batch(&Batch { at, items: vec![asked(command, by)] });
+        (applied.outcomes.remove(0), applied.effects)
+    }
+
+    /// Applies a command whose credentials are sealed by the data key of [`crate::forms::secret_key`].
+    pub fn run_sealed(&mut self, at: Millis, command: Command) -> (Outcome, Vec<Effect>) {
+        self.run_sealed_by(at, Some(crate::forms::data_key_id()), command)
+    }
+
+    /// The same, by another data key or by none.
+    pub fn run_sealed_by(
+        &mut self,
+        at: Millis,
+        key: Option<DataKeyId>,
+        command: Command,
+    ) -> (Outcome, Vec<Effect>) {
+        let proposal = Proposal::from(command).sealed_by(key);
+        let mut applied = self.batch(&Batch { at, items: vec![proposal] });
         (applied.outcomes.remove(0), applied.effects)
     }
 

@@ -188,7 +188,7 @@ CREATE TABLE operations (
 ) WITHOUT ROWID;
 
 CREATE TABLE overrides (
-  execution INTEGER PRIMARY KEY, body TEXT, headers TEXT, sum INTEGER NOT NULL
+  execution INTEGER PRIMARY KEY, body TEXT, headers TEXT, sealed TEXT, sum INTEGER NOT NULL
 );
 
 CREATE TABLE pauses (
@@ -232,6 +232,10 @@ CREATE TABLE rollups (
   duration_max INTEGER NOT NULL,
   sum INTEGER NOT NULL,
   PRIMARY KEY (step, start)
+) WITHOUT ROWID;
+
+CREATE TABLE sealing (
+  name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE secret_uses (

@@ -81,18 +81,16 @@ impl Model {
                     operation.row.cursor = Some(item.place);
                     continue;
                 }
-                Todo::Do(command) => {
-                    match self.command(&Proposal { by: by.clone(), ..(**command).clone().into() }) {
-                        Outcome::Refused { refusal: Refusal::VersionMismatch { .. } }
-                            if matches!(**command, Command::PutJob(_)) =>
-                        {
-                            is_whole = false;
-                            break;
-                        }
-                        Outcome::Refused { refusal } => Some(ItemError::Refused(refusal)),
-                        _ => None,
+                Todo::Do(command) => match self.command(&self.of_step(command, by.as_ref())) {
+                    Outcome::Refused { refusal: Refusal::VersionMismatch { .. } }
+                        if matches!(**command, Command::PutJob(_)) =>
+                    {
+                        is_whole = false;
+                        break;
                     }
-                }
+                    Outcome::Refused { refusal } => Some(ItemError::Refused(refusal)),
+                    _ => None,
+                },
             };
             operation.row.cursor = Some(item.place);
             match refused {

@@ -1,7 +1,11 @@
 //! What the naive machine makes of named secrets: it goes by the webhooks themselves, and not by how they are stored.
 
-use chronos_seal::WrappedKey;
-use chronos_state::{MAX_SECRETS, PutSecret, SecretRow, SecretUses, SecretWord, Total};
+use chronos_seal::{WrappedKey, data_key_of};
+use chronos_state::{
+    MAX_SECRETS, PutSecret, Reseal, ResealStep, Resealed, SealCursor, Sealing, SecretRow, SecretUses,
+    SecretWord, Total,
+};
+use chronos_types::Webhook;
 
 use super::*;
 
@@ -11,11 +15,10 @@ const SHOWN: usize = 3;
 impl Model {
     pub(super) fn secret(&mut self, word: &SecretWord, by: Option<&By>) -> Outcome {
         match word {
-            SecretWord::Key(key) => {
-                let is_same = |known: &WrappedKey| known.by() == key.by() || known.id == key.id;
-                if !self.data_keys.iter().any(is_same) {
-                    self.data_keys.push(key.clone());
-                }
+            SecretWord::Key(key) => self.seal_by(key),
+            SecretWord::Reseal(step) => self.reseal(step),
+            SecretWord::Fingerprints(key) => {
+                self.fingerprints.get_or_insert_with(|| key.clone());
                 Outcome::Done
             }
             SecretWord::Put(put) => self.put_secret(put, by),
@@ -33,6 +36,77 @@ impl Model {
                 Outcome::Done
             }
         }
+    }
+
+    fn seal_by(&mut self, key: &WrappedKey) -> Outcome {
+        let is_first = self.seals.is_none();
+        let current = self.data_keys.iter().find(|known| Some(known.id) == self.seals);
+        if current.is_some_and(|known| known.id == key.id || known.by() == key.by()) {
+            return Outcome::Done;
+        }
+        if self.sealing.as_ref().is_some_and(|sealing| sealing.ended_at.is_none()) {
+            return refuse(Refusal::SealingMovedOn);
+        }
+        self.data_keys.retain(|known| known.id != key.id);
+        self.data_keys.push(key.clone());
+        self.seals = Some(key.id);
+        let was_clear = is_first && (self.last_job > 0 || !self.secrets.is_empty());
+        let (cursor, begun_at) = (SealCursor::Start, self.at);
+        self.sealing = Some(Sealing { cursor, done: 0, left: 0, was_clear, begun_at, ended_at: None });
+        Outcome::Done
+    }
+
+    fn reseal(&mut self, step: &ResealStep) -> Outcome {
+        let ResealStep { key, from, items, to, left, is_last } = step;
+        let is_there = |sealing: &Sealing| sealing.ended_at.is_none() && sealing.cursor == *from;
+        if self.seals != Some(*key) || !self.sealing.as_ref().is_some_and(is_there) {
+            return refuse(Refusal::SealingMovedOn);
+        }
+        let done: Vec<_> = items.iter().filter(|item| self.is_sealed_anew(item)).collect();
+        let sealing = self.sealing.as_mut().unwrap();
+        sealing.done += done.len() as u64;
+        sealing.was_clear |= done.iter().any(|item| item.from.is_none());
+        sealing.left += u64::from(*left);
+        sealing.cursor = to.clone();
+        if *is_last {
+            sealing.ended_at = Some(self.at);
+            if sealing.left == 0 {
+                self.data_keys.retain(|known| known.id == *key);
+            }
+        }
+        Outcome::Done
+    }
+
+    /// Seals one value anew, where it is sealed as is said.
+    fn is_sealed_anew(&mut self, Reseal { from, to }: &Reseal) -> bool {
+        match to {
+            Resealed::Secret { name, version, value } => {
+                let row = self.secrets.get_mut(name);
+                let row = row.filter(|row| row.version == *version && row.value.key() == *from);
+                row.map(|row| row.value = value.clone()).is_some()
+            }
+            Resealed::Webhook { job, version, webhook } => {
+                let known = self.jobs.get_mut(job).and_then(|job| job.versions.get_mut(version));
+                let known = known.map(|(_, spec)| &mut spec.webhook);
+                let known = known.filter(|known| data_key_of(known.sealed.as_ref()) == *from);
+                let Some(known) = known else { return false };
+                let body = known.body.take();
+                *known = Webhook { body, ..Webhook::try_from((**webhook).clone()).unwrap() };
+                true
+            }
+            Resealed::Fingerprints(key) => {
+                let known = self.fingerprints.as_mut().filter(|known| known.key() == *from);
+                known.map(|known| *known = key.clone()).is_some()
+            }
+            Resealed::Overrides { .. } | Resealed::Patch { .. } => {
+                unreachable!("the operations seal none of these anew")
+            }
+        }
+    }
+
+    /// A command of an operation, which is not asked again how it is sealed.
+    pub(super) fn of_step(&self, command: &Command, by: Option<&By>) -> Proposal {
+        Proposal { by: by.cloned(), sealed_by: self.seals, ..command.clone().into() }
     }
 
     fn put_secret(&mut self, put: &PutSecret, by: Option<&By>) -> Outcome {
