@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::fields::Fields;
 
-pub use encryption::{ClusterEncryption, SealingProgress};
+pub use encryption::{ClusterEncryption, RotateKeyRequest, SealingProgress};
 pub use time::{ClockRequest, ClusterStorage, ClusterTime, TimeWord};
 
 /// The cluster, as the node that was asked sees it.

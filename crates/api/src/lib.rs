@@ -50,7 +50,7 @@ pub use batch::{
 };
 pub use cluster::{
     AddNodeRequest, ClockRequest, ClusterEncryption, ClusterNode, ClusterStatus, ClusterStorage, ClusterTime,
-    SealingProgress, TimeWord, TransferRequest, TransferResponse,
+    RotateKeyRequest, SealingProgress, TimeWord, TransferRequest, TransferResponse,
 };
 pub use event::{
     ClusterEvent, EventDigest, EventReset, ExecutionEvent, JobEvent, OperationEvent, StreamEvent,

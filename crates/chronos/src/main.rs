@@ -77,6 +77,9 @@ enum SecretCommand {
     /// Has the first key of `security.encryption_keys` seal all that is on record. Waits until all nodes have that key, and
     /// until it is done. Once it is, no other key is needed.
     RotateKey {
+        /// All other keys are lost. What they have sealed is given up: it has to be written anew.
+        #[arg(long)]
+        lost: bool,
         /// The configuration file of a node on this machine, which is asked.
         #[arg(long, env = "CHRONOS_CONFIG", value_name = "FILE", value_parser = file_path())]
         config: Option<PathBuf>,
@@ -152,7 +155,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Key { command: KeyCommand::Bootstrap { name, config } } => {
             bootstrap_key(&name, config.as_deref())
         }
-        Command::Secret { command: SecretCommand::RotateKey { config } } => rotate_key(config.as_deref()),
+        Command::Secret { command: SecretCommand::RotateKey { lost, config } } => {
+            rotate_key(lost, config.as_deref())
+        }
     };
     let (said, code) = match done {
         Ok(()) => (None, ExitCode::SUCCESS),
@@ -287,11 +292,11 @@ fn asking() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.map_err(|error| Failure::Start(format!("no threads: {error}")))
 }
 
-fn rotate_key(config: Option<&Path>) -> Result<(), Failure> {
+fn rotate_key(lost: bool, config: Option<&Path>) -> Result<(), Failure> {
     let config = configuration_of_command(config)?;
     // Whoever closed the output does not want it.
     let tell = |line: &str| drop(writeln!(std::io::stderr(), "{line}"));
-    let shown = asking()?.block_on(rotate::run(&config, tell)).map_err(Failure::Refused)?;
+    let shown = asking()?.block_on(rotate::run(&config, lost, tell)).map_err(Failure::Refused)?;
     let _ = writeln!(std::io::stdout(), "{shown}");
     Ok(())
 }

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The node did not do it. The error is one sentence for the person at the terminal.
-pub(crate) async fn run(config: &Config, mut tell: impl FnMut(&str)) -> Result<String, String> {
+pub(crate) async fn run(config: &Config, lost: bool, mut tell: impl FnMut(&str)) -> Result<String, String> {
     let client = api::of_node(config, config.server.http.address)?;
     let mut said = String::new();
     let mut say = |line: String| {
@@ -27,11 +27,17 @@ pub(crate) async fn run(config: &Config, mut tell: impl FnMut(&str)) -> Result<S
         }
     };
     let first = all_have_it(&client, &mut say).await?;
-    let mut now = client.rotate_encryption_key().await.map_err(|error| error.to_string())?;
+    let mut now = client.rotate_encryption_key(lost).await.map_err(|error| error.to_string())?;
     loop {
         match now.sealing {
             Some(SealingProgress { ended_at: Some(_), failed: 0, .. }) => {
                 return Ok(format!("all is sealed by the key {first}, and no other key is needed"));
+            }
+            Some(SealingProgress { ended_at: Some(_), failed, .. }) if lost => {
+                return Ok(format!(
+                    "all that could be opened is sealed by the key {first}; {failed} values are lost, and have to be \
+                     written anew"
+                ));
             }
             Some(SealingProgress { ended_at: Some(_), failed, .. }) => {
                 return Err(format!(

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chronos_api::{
-    AddNodeRequest, ClockRequest, ClusterEncryption, ClusterNode, ClusterStatus, ClusterTime, TimeWord,
-    TransferRequest, TransferResponse,
+    AddNodeRequest, ClockRequest, ClusterEncryption, ClusterNode, ClusterStatus, ClusterTime,
+    RotateKeyRequest, TimeWord, TransferRequest, TransferResponse,
 };
 use http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -74,13 +74,14 @@ impl Client {
     }
 
     /// Has the first key of the node that is asked seal what is on record. Answers how it stands then: it goes on in the
-    /// background.
+    /// background. Where all other keys are `lost`, what they have sealed is given up.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn rotate_encryption_key(&self) -> Result<ClusterEncryption, Error> {
+    pub async fn rotate_encryption_key(&self, lost: bool) -> Result<ClusterEncryption, Error> {
         let path = path(&["cluster", "encryption", "rotate"]);
-        self.call::<()>(Method::POST, &path, &[], None, &[StatusCode::OK]).await?.json()
+        let request = RotateKeyRequest { lost };
+        self.call(Method::POST, &path, &[], Some(&request), &[StatusCode::OK]).await?.json()
     }
 
     /// Takes a backup, which is read part by part: it may be larger than the memory. `consistent` where it

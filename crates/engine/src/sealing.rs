@@ -19,8 +19,8 @@ use chronos_seal::{
     CredentialsError, KeyId, Keyring, NewKey, OpenError, Owner, Sealed, WrappedKey, data_key_of,
 };
 use chronos_state::{
-    BulkAction, Command, Idempotency, JobRow, Outcome, PatchText, Reader, Refusal, SECRETS_SINCE,
-    SealedPatch, SecretWord, StateError, StoredOverrides, StoredSealed, StoredWebhook,
+    BadSpec, BulkAction, Command, Idempotency, JobRow, Outcome, PatchText, Reader, Refusal, SECRETS_SINCE,
+    SealedPatch, SecretWord, StateError, StoredOverrides, StoredSealed, StoredSpec, StoredWebhook,
 };
 use chronos_types::{
     By, Credentials, Job, JobId, JobSpec, OperationId, Overrides, SealedCredentials, Webhook,
@@ -70,23 +70,24 @@ pub(crate) struct Sealer {
     keyring: Keyring,
     env: Env,
     key: Option<WrappedKey>,
+    /// Whether what is there is being sealed anew.
+    is_under_way: bool,
 }
 
 impl Sealer {
     /// As the state is that is read.
     pub(crate) fn of(services: &Services, reader: &Reader) -> Result<Self, StateError> {
-        Ok(Self::with(services, reader.sealing_key()?))
+        let is_under_way = reader.sealing()?.is_some_and(|sealing| sealing.ended_at.is_none());
+        let (keyring, env) = (services.keyring.clone(), services.env.clone());
+        Ok(Self { keyring, env, key: reader.sealing_key()?, is_under_way })
     }
 
     /// As this node has it now. Where nothing seals and this node could, that begins.
     pub(crate) async fn current(services: &Services) -> Result<Self, WriteError> {
         ensure(services).await?;
-        let key = services.store.query(Reader::sealing_key).await.map_err(ReadError::from)?;
-        Ok(Self::with(services, key))
-    }
-
-    fn with(services: &Services, key: Option<WrappedKey>) -> Self {
-        Self { keyring: services.keyring.clone(), env: services.env.clone(), key }
+        let asked = services.clone();
+        let read = move |reader: &Reader| reader.at_once(|reader| Self::of(&asked, reader));
+        Ok(services.store.query(read).await.map_err(ReadError::from)?)
     }
 
     /// The data key that seals; none where nothing does.
@@ -116,13 +117,15 @@ impl Sealer {
             return Ok(());
         }
         let owner = Owner::Webhook(job);
-        if let Some(sealed) = &mut webhook.sealed {
-            // It is of a record that cannot be read, and stays as it is. Where another data key seals, that is so until it
-            // has been sealed anew.
-            return match sealed.value.key() == self.id() {
+        if let Some(sealed) = &webhook.sealed {
+            // It is of a record that cannot be read or opened, and stays as it is. But an old data key is forgotten once all is
+            // sealed anew.
+            let is_new = sealed.value.key() == self.id();
+            return match is_new || !self.is_under_way {
                 true => Ok(()),
                 false => {
-                    Err(Unavailable::Busy("the job is being sealed anew; nothing was changed".to_owned()))
+                    let why = "the job is being sealed anew; nothing was changed";
+                    Err(Unavailable::Busy(why.to_owned()))
                 }
             };
         }
@@ -215,7 +218,7 @@ impl Services {
     }
 
     /// Opens the credentials of a job, to change it or to run it. Answers with it, and with what they were sealed to. One
-    /// that cannot be read stays as it is.
+    /// that cannot be read stays as it is; one whose data key is lost is another that cannot.
     pub(crate) async fn opened(
         &self,
         row: JobRow,
@@ -224,7 +227,17 @@ impl Services {
         let (spec, sealed) = match job.spec {
             Ok(spec) => {
                 let sealed = spec.webhook.sealed.clone();
-                (Ok(self.opened_spec(job.id, spec).await?), sealed)
+                match self.opened_spec(job.id, spec.clone()).await {
+                    Ok(spec) => (Ok(spec), sealed),
+                    Err(error) => {
+                        if !self.is_lost(sealed.as_ref()).await? {
+                            return Err(error);
+                        }
+                        let why =
+                            "its credentials are sealed by a key that is lost; write them anew".to_owned();
+                        (Err(Box::new(BadSpec { why, form: StoredSpec::of(&spec) })), None)
+                    }
+                }
             }
             Err(bad) => (Err(bad), None),
         };
@@ -249,6 +262,12 @@ impl Services {
         Ok(opened.map_err(|error| cannot_open(&error))?)
     }
 
+    /// Whether the data key of credentials is not on record any more.
+    async fn is_lost(&self, sealed: Option<&SealedCredentials>) -> Result<bool, ReadError> {
+        let sealed = sealed.cloned();
+        Ok(self.store.query(move |reader| is_lost(reader, sealed.as_ref())).await?)
+    }
+
     /// The data key that credentials name, where this node has not opened it before.
     async fn known(&self, sealed: Option<&SealedCredentials>) -> Result<Option<WrappedKey>, ReadError> {
         match data_key_of(sealed).filter(|id| !self.keyring.knows(*id)) {
@@ -269,6 +288,12 @@ pub(crate) fn opened_in(
     let key = unknown.map(|id| reader.data_key_by(id)).transpose()?.flatten();
     let webhook = keyring.open_webhook(spec.webhook, job, key.as_ref());
     Ok(webhook.map(|webhook| JobSpec { webhook, ..spec }).map_err(|error| error.to_string()))
+}
+
+/// Whether the data key of credentials is not on record any more.
+pub(crate) fn is_lost(reader: &Reader, sealed: Option<&SealedCredentials>) -> Result<bool, StateError> {
+    let Some(id) = data_key_of(sealed) else { return Ok(false) };
+    Ok(reader.data_key_by(id)?.is_none())
 }
 
 /// Has what is written sealed from now on, where this node could and nothing is.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chronos_api::{ClusterEncryption, SealingProgress};
+use chronos_api::{ClusterEncryption, RotateKeyRequest, SealingProgress};
 use chronos_engine::EncryptionStatus;
 use chronos_state::{SealCursor, Sealing};
 use chronos_types::{NodeName, format_rfc3339};
@@ -11,9 +11,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::body::JsonBody;
 use crate::caller::{Caller, NoteHeader};
 use crate::code::Code;
-use crate::described::{Problems, READ, WRITE};
+use crate::described::{BODY, Problems, READ, WRITE};
 use crate::problem::ApiError;
 use crate::query::{Consistent, Fresh, NoQuery};
 use crate::respond;
@@ -43,18 +44,27 @@ async fn status(
 }
 
 /// Change the key: what is written from now on is sealed by the first key of the node that is asked, and what is there is
-/// sealed by it anew, in the background. All nodes must have it. Where it is in use already, nothing is done.
+/// sealed by it anew, in the background. All nodes must have it. Where it is in use already, nothing is done. If all other
+/// keys are lost, say so: what they have sealed is given up then.
 #[utoipa::path(
     post, path = "/api/v1/cluster/encryption/rotate", tag = "cluster", operation_id = "rotateEncryptionKey",
     security(("key" = ["admin"])),
     params(NoteHeader),
+    request_body = Option<RotateKeyRequest>,
     responses(
         (status = 200, description = "How encryption stands now", body = ClusterEncryption),
-        Problems<{ WRITE | Code::EncryptionKeyMissing.only() | Code::SealingUnderWay.only() }>,
+        Problems<{ BODY | WRITE | Code::EncryptionKeyMissing.only() | Code::SealingUnderWay.only() }>,
     )
 )]
-async fn rotate(State(app): State<Shared>, _: NoQuery, Caller(by): Caller) -> Result<Response, ApiError> {
-    let status = app.engine.cluster.encryption.rotate(&by).await?;
+async fn rotate(
+    State(app): State<Shared>,
+    _: NoQuery,
+    Caller(by): Caller,
+    body: Option<JsonBody>,
+) -> Result<Response, ApiError> {
+    let request = body.map(|body| RotateKeyRequest::parse(&body.value)).transpose()?;
+    let RotateKeyRequest { lost } = request.unwrap_or_default();
+    let status = app.engine.cluster.encryption.rotate(&by, lost).await?;
     Ok(respond::json(StatusCode::OK, &shown(status)))
 }
 

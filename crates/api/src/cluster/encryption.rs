@@ -1,7 +1,11 @@
 //! Encryption of what is on record, as clients see it. Keys are shown by their ids alone.
 
+use chronos_types::Invalid;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::fields::Fields;
 
 /// How encryption stands, as the node that was asked sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,6 +25,34 @@ pub struct ClusterEncryption {
     pub nodes_without: Vec<String>,
     /// How far it has come that all is sealed by the key in use; null where nothing is sealed.
     pub sealing: Option<SealingProgress>,
+}
+
+/// What `POST /cluster/encryption/rotate` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RotateKeyRequest {
+    /// Whether all other keys are lost. Then what they have sealed is given up: the credentials and secrets have to be
+    /// written anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(example = false)]
+    pub lost: bool,
+}
+
+impl RotateKeyRequest {
+    /// Reads the request. Without a body it is null, and nothing is lost.
+    ///
+    /// # Errors
+    /// Every bad field.
+    pub fn parse(value: &Value) -> Result<Self, Invalid> {
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let mut invalid = Invalid::default();
+        let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };
+        fields.only(&["lost"], &[], &mut invalid);
+        let lost = fields.boolean("lost", &mut invalid).unwrap_or_default();
+        invalid.into_result()?;
+        Ok(Self { lost })
+    }
 }
 
 /// How far it has come that all that is there is sealed by one key.

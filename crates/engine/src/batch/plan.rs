@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chronos_seal::KeyId;
-use chronos_state::{JobRow, PutItem, PutJob, Reader, StateError, StoredSpec};
+use chronos_state::{BadSpec, JobRow, PutItem, PutJob, Reader, StateError, StoredSpec};
 use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, SealedCredentials};
 
 use super::{BatchItems, Item, ItemOutcome, Most, OfSet};
 use crate::change::next_due;
 use crate::error::Unavailable;
-use crate::sealing::{Sealer, opened_in};
+use crate::sealing::{Sealer, is_lost, opened_in};
 use crate::secrets;
 use crate::services::Services;
 use crate::times::first_due_of_new;
@@ -106,8 +106,15 @@ impl<I: BatchItems> Portion<I> {
             Err(bad) => return Ok(Ok((JobRow { job: Job { spec: Err(bad), ..job }, ..row }, None))),
         };
         let sealed = spec.webhook.sealed.clone();
-        let opened = opened_in(&self.services.keyring, reader, job.id, spec)?;
-        Ok(opened.map(|spec| (JobRow { job: Job { spec: Ok(spec), ..job }, ..row }, sealed)))
+        let (spec, sealed) = match opened_in(&self.services.keyring, reader, job.id, spec.clone())? {
+            Ok(spec) => (Ok(spec), sealed),
+            // Its data key is lost, so its credentials are to be written anew.
+            Err(why) if is_lost(reader, sealed.as_ref())? => {
+                (Err(Box::new(BadSpec { why, form: StoredSpec::of(&spec) })), None)
+            }
+            Err(why) => return Ok(Err(why)),
+        };
+        Ok(Ok((JobRow { job: Job { spec, ..job }, ..row }, sealed)))
     }
 
     fn create(

@@ -80,14 +80,17 @@ impl Encryption {
     }
 
     /// Has the first encryption key of this node wrap the data key which seals, a new one, and has all sealed anew by that.
-    /// It goes on in the background. Where that key does so already, nothing is done. Answers with how it stands.
+    /// It goes on in the background. Where that key does so already, nothing is done. Where the others `are_lost`, what they
+    /// have sealed is given up. Answers with how it stands.
     ///
     /// # Errors
     /// A member lacks a key, an earlier change is not over, or the write failed.
-    pub async fn rotate(&self, by: &By) -> Result<EncryptionStatus, RotateError> {
+    pub async fn rotate(&self, by: &By, are_lost: bool) -> Result<EncryptionStatus, RotateError> {
         let Services { env, keyring, proposer, .. } = &self.services;
         let first = keyring.first().ok_or(RotateError::NoKey)?;
-        let before = self.status(Consistency::Linearizable).await.map_err(WriteError::from)?;
+        // A node that has nothing but the new key may be all that is left.
+        let consistency = if are_lost { Consistency::Local } else { Consistency::Linearizable };
+        let before = self.status(consistency).await.map_err(WriteError::from)?;
         if before.key == Some(first) {
             return Ok(before);
         }
@@ -98,7 +101,8 @@ impl Encryption {
             return Err(Unavailable::NotInUse(why).into());
         }
         // Those that are needed now are needed until all is sealed anew.
-        let needed: Vec<_> = before.needed.iter().copied().chain([first]).collect();
+        let before = if are_lost { Vec::new() } else { before.needed };
+        let needed: Vec<_> = before.into_iter().chain([first]).collect();
         let lacking = self.lacking(&needed);
         if !lacking.is_empty() {
             let nodes: Vec<_> = lacking.iter().map(NodeName::as_str).collect();
@@ -110,7 +114,8 @@ impl Encryption {
         }
         let new = NewKey { id: env.random_bytes(), bytes: env.random_bytes(), nonce: env.random_bytes() };
         let key = keyring.data_key(new).ok_or(RotateError::NoKey)?;
-        let proposal = self.services.proposal(by, None, Command::Secret(SecretWord::Key(key)))?;
+        let word = if are_lost { SecretWord::KeyAfterLoss(key) } else { SecretWord::Key(key) };
+        let proposal = self.services.proposal(by, None, Command::Secret(word))?;
         match proposer.propose(proposal).await.map_err(WriteError::from)? {
             Outcome::Done => {}
             Outcome::Refused { refusal: Refusal::SealingMovedOn } => return Err(RotateError::UnderWay),

@@ -68,7 +68,9 @@ pub(super) fn before(context: &Context<'_>, command: &Command) -> Result<Before,
     };
     let is_repeat = match command {
         Command::Keys(word) => keys::is_done(context, word)?,
-        Command::Secret(SecretWord::Key(key)) => sealing::stays(context, key)?,
+        Command::Secret(SecretWord::Key(key) | SecretWord::KeyAfterLoss(key)) => {
+            sealing::stays(context, key)?
+        }
         _ => false,
     };
     Ok(Before { is_repeat, events: context.events.count(), name, spec })
@@ -259,16 +261,18 @@ fn of_secret(before: &Before, word: &SecretWord) -> Result<Option<Entry>, StateE
             of(what, &put.name, Written::of_secret(before.spec.as_deref(), &next)?)
         }
         SecretWord::Delete { name } => of("secret.delete", name, Written::default()),
-        SecretWord::Key(key) => of_encryption(key),
+        SecretWord::Key(key) => of_encryption(key, false)?,
+        SecretWord::KeyAfterLoss(key) => of_encryption(key, true)?,
         // Nobody asks for them.
         SecretWord::Fingerprints(_) | SecretWord::Reseal(_) => return Ok(None),
     }))
 }
 
 /// What is told of a change of the encryption key: the id of the one that is in use from then on.
-fn of_encryption(key: &WrappedKey) -> Entry {
+fn of_encryption(key: &WrappedKey, are_lost: bool) -> Result<Entry, StateError> {
+    let difference = Written::of_values([("lost", json!(are_lost.then_some(true)))])?;
     let target = key.by().map(|by| by.to_string());
-    Entry { what: "encryption.rotate", target, ..Entry::default() }
+    Ok(Entry { what: "encryption.rotate", target, name: None, difference })
 }
 
 /// The words for what changes no state.

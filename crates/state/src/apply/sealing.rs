@@ -49,14 +49,18 @@ pub(super) fn stays(context: &Context<'_>, key: &WrappedKey) -> Result<bool, Sta
     Ok(current == key.id || is_wrapped_so()?)
 }
 
-/// A data key comes, and all is to be sealed by it.
-pub(super) fn begin(context: &Context<'_>, key: &WrappedKey) -> Result<Outcome, StateError> {
+/// A data key comes, and all is to be sealed by it. Where the others are lost, they go, and nothing is waited for.
+pub(super) fn begin(context: &Context<'_>, key: &WrappedKey, are_lost: bool) -> Result<Outcome, StateError> {
     let Some(wrapping) = key.by() else { return Context::refuse(Refusal::Unreadable) };
     if stays(context, key)? {
         return Ok(Outcome::Done);
     }
     let (id, wrapping, current) = (key.id.to_string(), wrapping.to_string(), data_key(context)?);
-    if sealing::progress(context.db)?.is_some_and(|progress| progress.ended_at.is_none()) {
+    if are_lost {
+        context.db.prepare_cached("DELETE FROM data_keys")?.execute([])?;
+        // Another one is made. Repeats of what was asked for before are refused then, and nothing is done twice.
+        sealing::forget_fingerprints(context.db)?;
+    } else if sealing::progress(context.db)?.is_some_and(|progress| progress.ended_at.is_none()) {
         return Context::refuse(Refusal::SealingMovedOn);
     }
     let count: usize =

@@ -21,7 +21,8 @@ const SHOWN: usize = 3;
 
 pub(super) fn word(context: &Context<'_>, word: &SecretWord, by: Option<&By>) -> Result<Outcome, StateError> {
     match word {
-        SecretWord::Key(key) => sealing::begin(context, key),
+        SecretWord::Key(key) => sealing::begin(context, key, false),
+        SecretWord::KeyAfterLoss(key) => sealing::begin(context, key, true),
         SecretWord::Reseal(step) => sealing::step(context, step),
         SecretWord::Fingerprints(key) => {
             if stored::fingerprints(context.db)?.is_none() {

@@ -25,6 +25,9 @@ pub enum SecretWord {
     /// A data key. All that is written from here on is sealed by it, and what is there is sealed by it anew. Where the one
     /// that seals is wrapped by the same encryption key, that stays.
     Key(WrappedKey),
+    /// A data key in place of all others, whose encryption keys are lost: what they have sealed opens no more, and is to be
+    /// written anew.
+    KeyAfterLoss(WrappedKey),
     /// Create or change a secret.
     Put(Box<PutSecret>),
     /// Delete a secret that no job names.
@@ -161,7 +164,7 @@ impl SecretWord {
     /// A rough count of its bytes in the log.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Key(key) => 100 + key.sealed.weight(),
+            Self::Key(key) | Self::KeyAfterLoss(key) => 100 + key.sealed.weight(),
             Self::Put(put) => {
                 let PutSecret { name, description, hosts, value, .. } = &**put;
                 let hosts: usize = hosts.iter().map(|host| host.len() + 3).sum();
@@ -177,6 +180,7 @@ impl SecretWord {
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Key(_) | Self::Put(_) | Self::Delete { .. } | Self::Fingerprints(_) => 1,
+            Self::KeyAfterLoss(_) => 1 + MAX_DATA_KEYS,
             Self::Reseal(step) => MAX_DATA_KEYS + step.items.len(),
         }
     }

@@ -66,6 +66,11 @@ pub(crate) fn set_fingerprints(db: &Connection, key: &Sealed) -> Result<(), Stat
     set(db, FINGERPRINTS, &key.to_text())
 }
 
+pub(crate) fn forget_fingerprints(db: &Connection) -> Result<(), StateError> {
+    db.prepare_cached("DELETE FROM sealing WHERE name = ?1")?.execute([FINGERPRINTS])?;
+    Ok(())
+}
+
 pub(crate) fn progress(db: &Connection) -> Result<Option<Sealing>, StateError> {
     find(db, PROGRESS, |text| {
         serde_json::from_str(text).map_err(|_| corrupt("it says not how far it has come"))

@@ -426,6 +426,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("secret_delete", batch(vec![Command::Secret(SecretWord::Delete { name: "slack".into() })])),
         ("secret_fingerprints", batch(vec![Command::Secret(SecretWord::Fingerprints(sealed_value()))])),
         ("secret_key", batch(vec![secret_key()])),
+        ("secret_key_after_loss", batch(vec![secret_key_after_loss()])),
         ("secret_reseal", batch(reseals())),
         ("secret_put", batch(vec![secret_put(None, "0.aHVudGVyMg"), secret_put(Some(3), SEALED)])),
         ("skip", batch([Some(Skip::Count(2)), Some(Skip::Until(AT + 60_000)), None].map(skip).into())),
@@ -586,6 +587,13 @@ fn reseals() -> Vec<Command> {
 pub fn secret_key() -> Command {
     let sealed = Sealed::parse(WRAPPED).unwrap();
     Command::Secret(SecretWord::Key(WrappedKey { id: data_key_id(), sealed }))
+}
+
+fn secret_key_after_loss() -> Command {
+    match secret_key() {
+        Command::Secret(SecretWord::Key(key)) => Command::Secret(SecretWord::KeyAfterLoss(key)),
+        other => other,
+    }
 }
 
 pub fn secret_put(from_version: Option<u64>, value: &str) -> Command {

@@ -363,6 +363,30 @@ fn old_keys_stay_where_something_could_not_be_opened() {
 }
 
 #[test]
+fn after_a_loss_the_new_key_is_the_only_one() {
+    let mut world = raised();
+    let (first, next) = (key(1, 7), key(2, 9));
+    world.done(5, add(&first));
+    world.run_sealed_by(6, Some(first.id), put_sealed("a", None, "t0ken", &first));
+    let fingerprints = ring().seal_for(Owner::Fingerprints, "1", &first, [3; 24]).unwrap();
+    world.run_sealed_by(6, Some(first.id), Command::Secret(SecretWord::Fingerprints(fingerprints)));
+    let lost = |key: &WrappedKey| Command::Secret(SecretWord::KeyAfterLoss(key.clone()));
+    world.done(7, lost(&first));
+    assert_eq!(world.ask(Reader::data_keys), std::slice::from_ref(&first), "it is the one that seals");
+    assert!(world.ask(Reader::fingerprint_key).is_some());
+    // Also before all was sealed by the one before.
+    world.done(8, lost(&next));
+    assert_eq!(world.ask(Reader::data_keys), std::slice::from_ref(&next));
+    assert_eq!(world.ask(Reader::fingerprint_key), None, "nobody could open it");
+    assert_eq!(world.ask(Reader::needed_keys), [next.by().unwrap()]);
+    assert_eq!(progress(&world).cursor, SealCursor::Start);
+    let webhook = world.job("a").job.spec.unwrap().webhook;
+    assert!(ring().open_webhook(webhook, id_of("a"), Some(&next)).is_err());
+    world.run_sealed_by(9, Some(next.id), put_sealed("a", Some(1), "n3w", &next));
+    assert_eq!(token(&world, "a"), "n3w");
+}
+
+#[test]
 fn the_key_of_fingerprints_stays_and_is_sealed_anew_as_it_was_read() {
     let mut world = raised();
     let fingerprints = |value: &Sealed| Command::Secret(SecretWord::Fingerprints(value.clone()));

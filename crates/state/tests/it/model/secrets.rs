@@ -15,7 +15,8 @@ const SHOWN: usize = 3;
 impl Model {
     pub(super) fn secret(&mut self, word: &SecretWord, by: Option<&By>) -> Outcome {
         match word {
-            SecretWord::Key(key) => self.seal_by(key),
+            SecretWord::Key(key) => self.seal_by(key, false),
+            SecretWord::KeyAfterLoss(key) => self.seal_by(key, true),
             SecretWord::Reseal(step) => self.reseal(step),
             SecretWord::Fingerprints(key) => {
                 self.fingerprints.get_or_insert_with(|| key.clone());
@@ -38,13 +39,15 @@ impl Model {
         }
     }
 
-    fn seal_by(&mut self, key: &WrappedKey) -> Outcome {
+    fn seal_by(&mut self, key: &WrappedKey, are_lost: bool) -> Outcome {
         let is_first = self.seals.is_none();
         let current = self.data_keys.iter().find(|known| Some(known.id) == self.seals);
         if current.is_some_and(|known| known.id == key.id || known.by() == key.by()) {
             return Outcome::Done;
         }
-        if self.sealing.as_ref().is_some_and(|sealing| sealing.ended_at.is_none()) {
+        if are_lost {
+            (self.data_keys, self.fingerprints) = (Vec::new(), None);
+        } else if self.sealing.as_ref().is_some_and(|sealing| sealing.ended_at.is_none()) {
             return refuse(Refusal::SealingMovedOn);
         }
         self.data_keys.retain(|known| known.id != key.id);

@@ -21,6 +21,8 @@ pub(super) enum Secret {
         sealed_by: Option<(u8, u8)>,
     },
     Delete(u8),
+    /// All other keys are lost.
+    Lost(u8, u8),
     Fingerprints,
     Reseal(Step),
 }
@@ -71,6 +73,7 @@ pub(super) fn secret() -> impl Strategy<Value = Secret> {
     });
     prop_oneof![
         2 => key().prop_map(|(encryption, id)| Secret::Key(encryption, id)),
+        1 => key().prop_map(|(encryption, id)| Secret::Lost(encryption, id)),
         1 => Just(Secret::Fingerprints),
         4 => step.prop_map(Secret::Reseal),
         4 => (0..NAMES, from, weighted(0.5, key()))
@@ -92,6 +95,7 @@ pub(super) fn command(secret: Secret, model: &Model, at: Millis) -> Command {
     Command::Secret(match secret {
         Secret::Key(encryption, id) => SecretWord::Key(support::data_key(encryption, id)),
         Secret::Delete(name) => SecretWord::Delete { name: name_of(name) },
+        Secret::Lost(encryption, id) => SecretWord::KeyAfterLoss(support::data_key(encryption, id)),
         Secret::Fingerprints => SecretWord::Fingerprints(Keyring::in_the_clear(&at.to_string())),
         Secret::Reseal(step) => reseal(step, model, at),
         Secret::Put { name, from, sealed_by } => {
