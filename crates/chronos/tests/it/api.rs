@@ -23,6 +23,7 @@ mod proxy;
 mod repeats;
 mod runs;
 mod schedules;
+mod sealing;
 mod search;
 mod secrets;
 mod sets;

@@ -6,6 +6,7 @@ mod batches;
 mod certificates;
 mod clock;
 mod comparison;
+mod encryption;
 mod forming;
 mod loss;
 mod members;

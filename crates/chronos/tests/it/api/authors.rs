@@ -157,6 +157,7 @@ async fn a_note_that_is_no_line_of_text_is_refused_wherever_something_is_changed
         (Method::DELETE, "/cluster/nodes/n9".to_owned()),
         (Method::POST, "/cluster/transfer-leadership".to_owned()),
         (Method::POST, "/cluster/clock".to_owned()),
+        (Method::POST, "/cluster/encryption/rotate".to_owned()),
     ];
     for (method, path) in changes {
         for bad in [long.as_str(), "a\tb", "a\u{9f}b"] {

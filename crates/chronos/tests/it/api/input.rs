@@ -178,6 +178,7 @@ async fn a_compressed_body_is_refused_by_its_coding() {
         (Method::POST, "/webhooks/test"),
         (Method::POST, "/schedules/preview"),
         (Method::POST, "/cluster/transfer-leadership"),
+        (Method::POST, "/cluster/encryption/rotate"),
     ] {
         let path = format!("/api/v1{path}");
         // Whether the header says so, or the bytes alone do.

@@ -1,13 +1,14 @@
 //! Named secrets: what is written is never read back, and goes where it may and nowhere else
 
+use super::sealing::sealed;
 use crate::support::*;
 
 const VALUE: &str = "correct horse+battery";
 /// 32 bytes in base64.
-const KEYS: [&str; 2] =
+pub(super) const KEYS: [&str; 2] =
     ["AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="];
 
-async fn raised(server: Server) -> Server {
+pub(super) async fn raised(server: Server) -> Server {
     until("the version to rise", || async {
         let status = server.get("/cluster/status").await.ok(200);
         (status["cluster_version"].as_u64().unwrap() >= 2).then_some(())
@@ -17,7 +18,7 @@ async fn raised(server: Server) -> Server {
 }
 
 /// A setup with these encryption keys.
-fn with_keys(keys: &[&str]) -> Setup {
+pub(super) fn with_keys(keys: &[&str]) -> Setup {
     let setup = CHRONOS.setup();
     let files = keys.iter().enumerate().map(|(number, key)| setup.file(&format!("key{number}"), key));
     let files: Vec<_> = files.map(|file| format!("{file:?}")).collect();
@@ -232,7 +233,7 @@ async fn a_secret_opens_with_any_of_the_keys_and_with_no_other() {
     let setup = server.setup().clone();
     server.stop().await;
 
-    // Another key seals from now on, and the old one opens.
+    // Another key is to seal once that is asked for, and the old one opens.
     let mut server = with_keys(&[KEYS[1], KEYS[0]]).data_dir(setup.data()).start().await;
     assert_eq!(server.run_again("job").await["status"], "success");
     server.stop().await;
@@ -242,13 +243,15 @@ async fn a_secret_opens_with_any_of_the_keys_and_with_no_other() {
     assert_eq!(execution["error_kind"], "secret", "{execution:#}");
     let why = execution["last_error"].as_str().unwrap();
     assert!(why.contains("security.encryption_keys"), "{why}");
-    // It can be written anew.
+    // It can be written anew, once it is said that the key is lost.
+    assert_eq!(write(&server, "a", VALUE, &["127.0.0.1"]).await.status, 503);
+    server.post("/cluster/encryption/rotate", &json!({"lost": true})).await.ok(200);
     write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(200);
     assert_eq!(server.run_again("job").await["status"], "success");
 }
 
 #[tokio::test]
-async fn writing_a_secret_again_seals_it_by_the_first_key() {
+async fn a_change_of_the_key_seals_a_secret_anew_and_writing_it_again_changes_nothing() {
     let receiver = Receiver::start().await;
     let mut server = start().await;
     write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(201);
@@ -257,9 +260,11 @@ async fn writing_a_secret_again_seals_it_by_the_first_key() {
     server.stop().await;
 
     let mut server = with_keys(&[KEYS[1], KEYS[0]]).data_dir(setup.data()).start().await;
-    for _ in 0..2 {
-        assert_eq!(write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(200)["version"], 2);
-    }
+    sealed(&server).await;
+    assert_eq!(write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(200)["version"], 1);
+    server.act("/cluster/encryption/rotate").await.ok(200);
+    sealed(&server).await;
+    assert_eq!(write(&server, "a", VALUE, &["127.0.0.1"]).await.ok(200)["version"], 1);
     server.stop().await;
 
     // The key before is needed no more.
@@ -287,7 +292,7 @@ async fn without_a_key_a_secret_is_kept_in_the_clear_and_that_is_said() {
     assert_eq!(secret["sealed"], false);
     let log = until("the warning", || async {
         let log = server.log();
-        log.contains("kept in the clear").then_some(log)
+        log.contains("security.encryption_keys is not set").then_some(log)
     })
     .await;
     assert!(!log.contains(VALUE), "{log}");
