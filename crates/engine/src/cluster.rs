@@ -112,7 +112,7 @@ fn warnings(members: &[Member]) -> Vec<String> {
 }
 
 /// Says in this node's log who asks for a change of the cluster, and of which node. The audit has it only once it is done.
-fn asked(by: &By, what: &str, node: Option<&str>) {
+pub(crate) fn asked(by: &By, what: &str, node: Option<&str>) {
     let By { actor: Actor { kind, id, name, address }, note } = by;
     let (kind, note) = (kind.as_str(), note.as_ref().map(Note::as_str));
     let address = address.map(tracing::field::display);

@@ -7,6 +7,7 @@ use chronos_seal::{KeyId, NewKey};
 use chronos_state::{Command, Outcome, Reader, Refusal, SECRETS_SINCE, Sealing, SecretWord, StateError};
 use chronos_types::{By, NodeName};
 
+use crate::cluster::asked;
 use crate::error::{ReadError, Unavailable, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
@@ -86,6 +87,7 @@ impl Encryption {
     /// # Errors
     /// A member lacks a key, an earlier change is not over, or the write failed.
     pub async fn rotate(&self, by: &By, are_lost: bool) -> Result<EncryptionStatus, RotateError> {
+        asked(by, "the encryption key is to be changed", None);
         let Services { env, keyring, proposer, .. } = &self.services;
         let first = keyring.first().ok_or(RotateError::NoKey)?;
         // A node that has nothing but the new key may be all that is left.
