@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::headers::{MAX_HEADER_VALUE_BYTES, check_header};
 use crate::request::USER_AGENT;
-use crate::{HeaderError, REDACTED, SecretValues, secrets_in};
+use crate::{ClientCredentials, HeaderError, REDACTED, SecretValues, TargetUrl, secrets_in};
 
 /// Credentials that are sent with each request. `Debug` shows them redacted.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Auth {
         /// The header's name; `X-API-Key` where omitted.
         header: Option<String>,
     },
+    /// `Authorization: Bearer` with a token that is fetched for it.
+    ClientCredentials(Box<ClientCredentials>),
 }
 
 impl Auth {
@@ -39,21 +41,25 @@ impl Auth {
     ///
     /// # Errors
     /// The field and what was expected of it.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        let usable = |field: &'static str, value: &str| {
+    pub fn check(&self) -> Result<(), (String, String)> {
+        let usable = |field: &str, value: &str| {
             if value.is_empty() {
-                Err((field, "is empty; expected the credential".to_owned()))
+                Err((field.to_owned(), "is empty; expected the credential".to_owned()))
             } else {
-                check_header("authorization", value).map_err(|error| (field, error.to_string()))
+                check_header("authorization", value).map_err(|error| (field.to_owned(), error.to_string()))
             }
         };
         match self {
             Self::Bearer { token } => usable("token", token),
-            Self::Basic { username, password } => check_basic(username, password),
+            Self::Basic { username, password } => {
+                check_basic(username, password).map_err(|(field, message)| (field.to_owned(), message))
+            }
             Self::ApiKey { api_key, header } => {
                 usable("api_key", api_key)?;
-                header.as_deref().map_or(Ok(()), check_key_header).map_err(|message| ("header", message))
+                let checked = header.as_deref().map_or(Ok(()), check_key_header);
+                checked.map_err(|message| ("header".to_owned(), message))
             }
+            Self::ClientCredentials(credentials) => credentials.check(),
         }
     }
 
@@ -61,57 +67,103 @@ impl Auth {
     #[must_use]
     pub fn header_name(&self) -> &str {
         match self {
-            Self::Bearer { .. } | Self::Basic { .. } => "Authorization",
+            Self::Bearer { .. } | Self::Basic { .. } | Self::ClientCredentials(_) => "Authorization",
             Self::ApiKey { api_key: _, header } => header.as_deref().unwrap_or(Self::DEFAULT_HEADER),
         }
     }
 
-    /// Puts the stored secret back in place of [`REDACTED`]. The error is the name of the field that has
-    /// no stored secret.
-    pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), &'static str> {
-        let (field, secret) = self.secret_mut();
-        if secret != REDACTED {
-            return Ok(());
+    /// What a token is fetched with, where one is.
+    #[must_use]
+    pub fn client_credentials(&self) -> Option<&ClientCredentials> {
+        match self {
+            Self::ClientCredentials(credentials) => Some(credentials),
+            Self::Bearer { .. } | Self::Basic { .. } | Self::ApiKey { .. } => None,
         }
+    }
+
+    /// Where a token is fetched, where one is.
+    #[must_use]
+    pub fn token_url(&self) -> Option<&TargetUrl> {
+        self.client_credentials().map(|credentials| &credentials.token_url)
+    }
+
+    /// Puts the stored secrets back in place of each [`REDACTED`]. The error is the name of the field that has
+    /// no stored secret.
+    pub(crate) fn restore(&mut self, stored: Option<&Self>) -> Result<(), String> {
+        if let Self::ClientCredentials(new) = self {
+            return new.restore(stored.and_then(Self::client_credentials));
+        }
+        let Some((field, secret)) = self.secret_mut().filter(|(_, secret)| *secret == REDACTED) else {
+            return Ok(());
+        };
         // A stored secret of another kind does not fit here.
-        let old = stored.map(Self::secret).filter(|(other, _)| *other == field);
+        let old = stored.and_then(Self::secret).filter(|(other, _)| *other == field);
         old.ok_or(field)?.1.clone_into(secret);
         Ok(())
     }
 
-    /// The field that is secret, by its name.
-    fn secret(&self) -> (&'static str, &str) {
+    /// The field that is secret, by its name, where there is one.
+    fn secret(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::Bearer { token } => ("token", token),
-            Self::Basic { username: _, password } => ("password", password),
-            Self::ApiKey { api_key, header: _ } => ("api_key", api_key),
+            Self::Bearer { token } => Some(("token", token)),
+            Self::Basic { username: _, password } => Some(("password", password)),
+            Self::ApiKey { api_key, header: _ } => Some(("api_key", api_key)),
+            Self::ClientCredentials(_) => None,
         }
     }
 
-    pub(crate) fn secret_mut(&mut self) -> (&'static str, &mut String) {
+    pub(crate) fn secret_mut(&mut self) -> Option<(&'static str, &mut String)> {
         match self {
-            Self::Bearer { token } => ("token", token),
-            Self::Basic { username: _, password } => ("password", password),
-            Self::ApiKey { api_key, header: _ } => ("api_key", api_key),
+            Self::Bearer { token } => Some(("token", token)),
+            Self::Basic { username: _, password } => Some(("password", password)),
+            Self::ApiKey { api_key, header: _ } => Some(("api_key", api_key)),
+            Self::ClientCredentials(_) => None,
         }
     }
 
-    /// The fields in which a secret may be named.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// The names of the secrets in it, each with its field.
+    #[must_use]
+    pub fn secret_fields(&self) -> Vec<(String, &str)> {
+        if let Self::ClientCredentials(credentials) = self {
+            return credentials.secret_fields();
+        }
         let username = match self {
             Self::Basic { username, password: _ } => Some(("username", username.as_str())),
-            Self::Bearer { .. } | Self::ApiKey { .. } => None,
+            Self::Bearer { .. } | Self::ApiKey { .. } | Self::ClientCredentials(_) => None,
         };
-        username.into_iter().chain([self.secret()])
+        let mut fields = Vec::new();
+        for (field, text) in username.into_iter().chain(self.secret()) {
+            // What is no placeholder was refused when it was written.
+            let names = secrets_in(text).unwrap_or_default();
+            fields.extend(names.into_iter().map(|name| (field.to_owned(), name)));
+        }
+        fields
     }
 
-    /// The part that is secret.
+    /// The parts that are secret.
     #[must_use]
-    pub fn credential(&self) -> &str {
-        self.secret().1
+    pub fn credentials(&self) -> Vec<&str> {
+        match self {
+            Self::ClientCredentials(credentials) => credentials.credentials(),
+            Self::Bearer { .. } | Self::Basic { .. } | Self::ApiKey { .. } => {
+                self.secret().into_iter().map(|(_, secret)| secret).collect()
+            }
+        }
     }
 
-    /// The header's name and value.
+    /// Bytes of what is kept of it, as a header where it is one.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::ClientCredentials(credentials) => credentials.bytes(),
+            Self::Bearer { .. } | Self::Basic { .. } | Self::ApiKey { .. } => {
+                let (name, value) = self.header();
+                name.len() + value.len()
+            }
+        }
+    }
+
+    /// The header's name and value. A token that is fetched is not known here, and is redacted: whoever sends the request
+    /// puts it in its place.
     #[must_use]
     pub fn header(&self) -> (&str, String) {
         self.header_with(&SecretValues::default())
@@ -129,6 +181,7 @@ impl Auth {
                 format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
             }
             Self::ApiKey { api_key, header: _ } => Cow::into_owned(fill(api_key)),
+            Self::ClientCredentials(_) => format!("Bearer {REDACTED}"),
         };
         (self.header_name(), value)
     }
@@ -172,6 +225,7 @@ impl fmt::Debug for Auth {
             Self::Bearer { .. } => "Bearer([redacted])",
             Self::Basic { .. } => "Basic([redacted])",
             Self::ApiKey { .. } => "ApiKey([redacted])",
+            Self::ClientCredentials(_) => "ClientCredentials([redacted])",
         })
     }
 }

@@ -7,7 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Auth, Headers, Overrides, REDACTED, Signing, TargetUrl, Webhook, secrets_in};
+use crate::{
+    Auth, ClientCredentials, Headers, Overrides, REDACTED, Signing, TargetUrl, Webhook, secrets_in,
+};
 
 /// Credentials, each with the field that it stands in: `url`, `headers.X-Token`, `auth.token`, `signing.secret`. `Debug`
 /// shows the fields alone.
@@ -69,8 +71,9 @@ impl Webhook {
     pub fn with_credentials(mut self, credentials: &Credentials) -> Result<Self, MisplacedCredential> {
         let misplaced = |field: &str| MisplacedCredential(field.to_owned());
         for (_, url) in credentials.of("url") {
-            let url = TargetUrl::parse(url).ok().filter(|url| *url.shown() == *self.url.shown());
-            self.url = url.ok_or_else(|| misplaced("url"))?;
+            if !put_url(&mut self.url, url) {
+                return Err(misplaced("url"));
+            }
         }
         for (name, value) in credentials.of("headers.") {
             if !self.headers.put_back(name, value) {
@@ -124,12 +127,27 @@ impl Headers {
 
 impl Auth {
     fn put_back(&mut self, field: &str, value: &str) -> bool {
-        let (own, place) = self.secret_mut();
-        let is_own = own == field;
-        if is_own {
-            put(place, value);
+        if let Self::ClientCredentials(credentials) = self {
+            return credentials.put_back(field, value);
         }
-        is_own
+        let place = self.secret_mut().filter(|(own, _)| *own == field);
+        place.map(|(_, place)| put(place, value)).is_some()
+    }
+}
+
+impl ClientCredentials {
+    fn put_back(&mut self, field: &str, value: &str) -> bool {
+        if field == "token_url" {
+            return put_url(&mut self.token_url, value);
+        }
+        let place = match field.strip_prefix("parameters.") {
+            Some(name) => {
+                let found = self.parameters.iter_mut().find(|(known, _)| known == name);
+                found.map(|(_, place)| place)
+            }
+            None => (field == "client_secret").then_some(&mut self.client_secret),
+        };
+        place.map(|place| put(place, value)).is_some()
     }
 }
 
@@ -148,6 +166,12 @@ fn put(place: &mut String, value: &str) {
     if place == REDACTED {
         value.clone_into(place);
     }
+}
+
+/// Puts a URL in the place of what is shown of it. Answers whether it is the same one.
+fn put_url(place: &mut TargetUrl, value: &str) -> bool {
+    let url = TargetUrl::parse(value).ok().filter(|url| *url.shown() == *place.shown());
+    url.map(|url| *place = url).is_some()
 }
 
 impl fmt::Debug for Credentials {
@@ -199,6 +223,38 @@ mod tests {
         assert_eq!(opened, expected);
         assert_eq!(all.secrets(), ["a"]);
         assert_eq!(format!("{all:?}"), r#"{"url", "headers.x-token", "auth.token"}"#);
+    }
+
+    #[test]
+    fn what_a_token_is_asked_for_with_comes_back_into_its_places() {
+        let fetching = |url: &str, secret: &str, password: &str| {
+            let credentials = ClientCredentials {
+                token_url: TargetUrl::parse(url).expect("a URL"),
+                client_id: "chronos".into(),
+                client_secret: secret.into(),
+                scope: None,
+                parameters: vec![("audience".into(), "a".into()), ("password".into(), password.into())],
+                client_auth_method: None,
+            };
+            webhook("http://h/", &[], Some(Auth::ClientCredentials(Box::new(credentials))))
+        };
+        let kept = fetching("https://l/token?key=[redacted]", REDACTED, REDACTED);
+        let all = credentials(&[
+            ("auth.token_url", "https://l/token?key=k"),
+            ("auth.client_secret", "s"),
+            ("auth.parameters.password", "{{secret.p}}x"),
+        ]);
+        let opened = fetching("https://l/token?key=k", "s", "{{secret.p}}x");
+        assert_eq!(kept.clone().with_credentials(&all), Ok(opened));
+        assert_eq!(all.secrets(), ["p"]);
+        for (field, value) in [
+            ("auth.token_url", "https://evil.example/token?key=k"),
+            ("auth.token", "t"),
+            ("auth.parameters.passwd", "p"),
+        ] {
+            let found = kept.clone().with_credentials(&credentials(&[(field, value)]));
+            assert_eq!(found, Err(MisplacedCredential(field.to_owned())), "{value}");
+        }
     }
 
     #[test]

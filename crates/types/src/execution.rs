@@ -72,6 +72,8 @@ choice! {
         Cancelled "cancelled",
         /// A secret that it is made with is not there, cannot be opened, or may not go to the target.
         Secret "secret",
+        /// No token could be had for it, or the target does not take the one that was kept.
+        Auth "auth",
     }
 }
 

@@ -21,6 +21,7 @@ mod job;
 mod key;
 mod name;
 mod node_name;
+mod oauth;
 mod overrides;
 mod pause;
 pub mod request;
@@ -54,6 +55,9 @@ pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, W
 pub use key::{KeyId, KeyName, KeyScope, MAX_KEY_PER_SECOND};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
+pub use oauth::{
+    ClientAuthMethod, ClientCredentials, FilledCredentials, MAX_TOKEN_BYTES, MAX_TOKEN_PARAMETERS,
+};
 pub use overrides::Overrides;
 pub use pause::{MAX_SKIPPED, Pause, Skip, Skips};
 pub use retry::RetryPolicy;

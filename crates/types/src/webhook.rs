@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Auth, ClientCertificate, DurationMs, Headers, MAX_SECRET_BYTES, SealedCredentials, SecretName, Signing,
-    TargetUrl, Template, clip, is_credential_header, is_signature_header, secrets_in,
+    Auth, ClientCertificate, DurationMs, Headers, MAX_SECRET_BYTES, MAX_TOKEN_BYTES, SealedCredentials,
+    SecretName, Signing, TargetUrl, Template, clip, is_credential_header, is_signature_header, secrets_in,
 };
 
 /// Largest request body, before template variables are filled in.
@@ -69,8 +69,11 @@ impl Webhook {
         let among_sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.secrets.len());
         let secrets = 3 * MAX_SECRET_BYTES * (beside + among_sealed);
         let signed = if self.signing.is_some() { SIGNED_BYTES } else { 0 };
+        let is_fetched = self.auth.as_ref().is_some_and(|auth| auth.client_credentials().is_some());
+        let token = if is_fetched { MAX_TOKEN_BYTES } else { 0 };
         secrets
             + signed
+            + token
             + self.bytes_beside_body()
             + self.body.as_ref().map_or(0, |body| body.most_bytes(value))
     }
@@ -97,9 +100,8 @@ impl Webhook {
         for (header, value) in self.headers.iter() {
             fields.extend(named(value).into_iter().map(|name| (format!("headers.{header}"), name)));
         }
-        for (field, value) in self.auth.iter().flat_map(Auth::texts) {
-            fields.extend(named(value).into_iter().map(|name| (format!("auth.{field}"), name)));
-        }
+        let auth = self.auth.iter().flat_map(Auth::secret_fields);
+        fields.extend(auth.map(|(field, name)| (format!("auth.{field}"), name)));
         for (field, value) in self.signing.iter().flat_map(Signing::texts) {
             fields.extend(named(value).into_iter().map(|name| (format!("signing.{field}"), name)));
         }
@@ -123,7 +125,7 @@ impl Webhook {
             std::iter::once(value).chain(behind_word).chain(cookies)
         });
         let signing = self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret);
-        headers.chain(self.auth.as_ref().map(Auth::credential)).chain(signing)
+        headers.chain(self.auth.iter().flat_map(Auth::credentials)).chain(signing)
     }
 
     /// The fields that set a header which belongs to the signature of its requests: `headers.webhook-id`, or
@@ -141,8 +143,7 @@ impl Webhook {
 
     fn bytes_beside_body(&self) -> usize {
         let pair = |(name, value): (&str, &str)| name.len() + value.len();
-        let auth = self.auth.as_ref().map(Auth::header);
-        let auth = auth.map_or(0, |(name, value)| pair((name, &value)));
+        let auth = self.auth.as_ref().map_or(0, Auth::bytes);
         let shown = self.client_certificate.as_ref().map_or(0, |shown| shown.cert.len() + shown.key.len());
         let signing: usize =
             self.signing.iter().flat_map(Signing::texts).map(|(_, secret)| secret.len()).sum();
