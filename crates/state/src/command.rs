@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::run::JobSeq;
+use crate::stored::client_credentials::OAUTH_SINCE;
 use crate::stored::overrides::StoredOverrides;
 use crate::stored::spec::{self, StoredSpec};
 use crate::stored::text;
-use crate::stored::webhook::{CLIENT_CERTIFICATES_SINCE, SIGNING_SINCE};
+use crate::stored::webhook::{CLIENT_CERTIFICATES_SINCE, SIGNING_SINCE, StoredAuth};
 
 pub(crate) use audit::AUDIT_AT_ONCE;
 pub use audit::{AUDIT_SINCE, AuditWord};
@@ -276,8 +277,10 @@ impl PutJob {
         let signing = if self.spec.webhook.signing.is_some() { SIGNING_SINCE } else { FIRST };
         let shows = self.spec.webhook.client_certificate.is_some();
         let certificate = if shows { CLIENT_CERTIFICATES_SINCE } else { FIRST };
+        let is_fetched = matches!(self.spec.webhook.auth, Some(StoredAuth::ClientCredentials(_)));
+        let token = if is_fetched { OAUTH_SINCE } else { FIRST };
         let sealed = if self.spec.webhook.sealed.is_some() { SECRETS_SINCE } else { FIRST };
-        resumes.max(signing).max(certificate).max(sealed)
+        resumes.max(signing).max(certificate).max(token).max(sealed)
     }
 
     /// A rough count of its bytes in the log.

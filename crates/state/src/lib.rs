@@ -54,6 +54,7 @@ pub use reader::{
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};
 pub use stored::bad::{BadSpec, ReadSpec};
+pub use stored::client_credentials::{OAUTH_SINCE, StoredClientCredentials};
 pub use stored::credentials::StoredSealed;
 pub use stored::difference::{ChangedField, Difference};
 pub use stored::event::{Event, ExecutionEvent, JobEvent, OperationEvent};

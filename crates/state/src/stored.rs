@@ -8,6 +8,7 @@
 pub(crate) mod answers;
 pub(crate) mod bad;
 pub(crate) mod by;
+pub(crate) mod client_credentials;
 pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod columns;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FIRST, RUNS_SINCE, SECRETS_SINCE, STATS_SINCE};
 use crate::run::{Fire, RunRef};
+use crate::stored::client_credentials::OAUTH_SINCE;
 use crate::stored::execution::{failure, response};
 use crate::stored::omit::is_default;
 use crate::stored::timing::{phases, waited};
@@ -81,6 +82,15 @@ pub enum Reported {
     Unknown,
 }
 
+/// The first version of the cluster that has this kind of error.
+fn since(kind: ErrorKind) -> u32 {
+    match kind {
+        ErrorKind::Secret => SECRETS_SINCE,
+        ErrorKind::Auth => OAUTH_SINCE,
+        _ => FIRST,
+    }
+}
+
 impl Report {
     /// What the node that was to fire a run says about it.
     #[must_use]
@@ -94,8 +104,8 @@ impl Report {
             Reported::Ended { phases, waited, host, failure, .. } => {
                 let time = if phases.is_some() || !waited.is_nothing() { RUNS_SINCE } else { FIRST };
                 let host = if host.is_some() { STATS_SINCE } else { FIRST };
-                let secret = matches!(failure, Some((ErrorKind::Secret, _)));
-                time.max(host).max(if secret { SECRETS_SINCE } else { FIRST })
+                let kind = failure.as_ref().map_or(FIRST, |(kind, _)| since(*kind));
+                time.max(host).max(kind)
             }
             _ => FIRST,
         }
@@ -111,8 +121,8 @@ impl Report {
             if version < STATS_SINCE {
                 *host = None;
             }
-            if let Some((kind @ ErrorKind::Secret, _)) = failure
-                && version < SECRETS_SINCE
+            if let Some((kind, _)) = failure
+                && version < since(*kind)
             {
                 *kind = ErrorKind::Connect;
             }

@@ -56,7 +56,8 @@ impl BadSpec {
             return (None, None, None);
         }
         let headers = headers.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
-        (Headers::parse(headers).ok(), auth.map(Auth::from), signing.map(Signing::from))
+        let auth = auth.and_then(|auth| Auth::try_from(auth).ok());
+        (Headers::parse(headers).ok(), auth, signing.map(Signing::from))
     }
 }
 

@@ -49,6 +49,7 @@ impl Code for ErrorKind {
         Self::Overlap,
         Self::Cancelled,
         Self::Secret,
+        Self::Auth,
     ];
 }
 

@@ -12,6 +12,7 @@ use chronos_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::client_credentials::StoredClientCredentials;
 use super::overrides::StoredOverrides;
 use super::webhook::{StoredAuth, StoredSigning, StoredWebhook};
 
@@ -56,19 +57,8 @@ impl StoredWebhook<'_> {
             return taken;
         }
         let Self { url, headers, auth, signing, .. } = self;
-        // One that is refused for its user info has a password in it. No release that refuses it opens it either.
-        let has_password = url.contains('@') && TargetUrl::parse(url).is_err();
-        let shown = match redacted_url(url) {
-            _ if has_password => Some(REDACTED.to_owned()),
-            Cow::Owned(shown) => Some(shown),
-            Cow::Borrowed(_) => None,
-        };
-        if let Some(shown) = shown {
-            taken.add("url", url);
-            *url = Cow::Owned(shown);
-        }
-        let sent = auth.as_ref().map(|auth| Auth::from(auth.clone()));
-        let sent = sent.as_ref().map(Auth::header_name);
+        take_url(&mut taken, "url", url);
+        let sent = auth.as_ref().map(StoredAuth::header_name);
         for (name, value) in headers {
             if is_secret_header(name, sent) {
                 take(&mut taken, || format!("headers.{name}"), value);
@@ -83,6 +73,16 @@ impl StoredWebhook<'_> {
             Some(StoredAuth::ApiKey { api_key, header: _ }) => {
                 take(&mut taken, || "auth.api_key".to_owned(), api_key);
             }
+            Some(StoredAuth::ClientCredentials(credentials)) => {
+                let StoredClientCredentials { token_url, client_secret, parameters, .. } = &mut **credentials;
+                take_url(&mut taken, "auth.token_url", token_url);
+                take(&mut taken, || "auth.client_secret".to_owned(), client_secret);
+                for (name, value) in parameters {
+                    if is_credential_header(name) {
+                        take(&mut taken, || format!("auth.parameters.{name}"), value);
+                    }
+                }
+            }
         }
         if let Some(StoredSigning { secret, previous }) = signing {
             take(&mut taken, || "signing.secret".to_owned(), secret);
@@ -96,7 +96,16 @@ impl StoredWebhook<'_> {
     /// The header in which `auth` is sent.
     #[must_use]
     pub fn auth_header(&self) -> Option<String> {
-        self.auth.as_ref().map(|auth| Auth::from(auth.clone()).header_name().to_owned())
+        self.auth.as_ref().map(|auth| auth.header_name().to_owned())
+    }
+}
+
+impl StoredAuth<'_> {
+    fn header_name(&self) -> &str {
+        match self {
+            Self::Bearer { .. } | Self::Basic { .. } | Self::ClientCredentials(_) => "Authorization",
+            Self::ApiKey { api_key: _, header } => header.as_deref().unwrap_or(Auth::DEFAULT_HEADER),
+        }
     }
 }
 
@@ -120,6 +129,21 @@ impl StoredOverrides {
 
 fn is_secret_header(name: &str, sent: Option<&str>) -> bool {
     is_credential_header(name) || sent.is_some_and(|sent| sent.eq_ignore_ascii_case(name))
+}
+
+/// Takes a URL out, where a credential stands in it, and leaves what is shown of it.
+fn take_url(taken: &mut Credentials, field: &str, url: &mut Cow<'_, str>) {
+    // One that is refused for its user info has a password in it. No release that refuses it opens it either.
+    let has_password = url.contains('@') && TargetUrl::parse(url).is_err();
+    let shown = match redacted_url(url) {
+        _ if has_password => Some(REDACTED.to_owned()),
+        Cow::Owned(shown) => Some(shown),
+        Cow::Borrowed(_) => None,
+    };
+    if let Some(shown) = shown {
+        taken.add(field, url);
+        *url = Cow::Owned(shown);
+    }
 }
 
 /// Takes a value out, unless it only names a secret.
@@ -174,6 +198,30 @@ mod tests {
         let taken = stored.take_credentials();
         let left = chronos_types::Webhook::try_from(stored).expect("a webhook");
         assert_ne!(left, before);
+        assert_eq!(left.with_credentials(&taken), Ok(before));
+    }
+
+    #[test]
+    fn what_a_token_is_asked_for_with_is_taken_out_and_comes_back() {
+        let text = r#"{"url": "http://h/", "headers": [["authorization", "a"]], "auth": {"oauth2_client_credentials":
+            {"token_url": "https://l/token?key=k", "client_id": "c", "client_secret": "s", "scope": "x",
+            "parameters": [["audience", "a"], ["password", "p"], ["api_token", "{{secret.a}}"]]}}}"#;
+        let mut stored: StoredWebhook<'static> = serde_json::from_str(text).expect("a webhook");
+        let before = chronos_types::Webhook::try_from(stored.clone()).expect("a webhook");
+        let taken = stored.take_credentials();
+        let shown = serde_json::to_string(&taken).expect("JSON");
+        let expected = [
+            r#"["headers.authorization","a"]"#,
+            r#"["auth.token_url","https://l/token?key=k"]"#,
+            r#"["auth.client_secret","s"]"#,
+            r#"["auth.parameters.password","p"]"#,
+        ];
+        assert_eq!(shown, format!("[{}]", expected.join(",")));
+        let left = serde_json::to_string(&stored).expect("JSON");
+        for credential in ["key=k", r#""s""#, r#""p""#] {
+            assert!(!left.contains(credential), "{credential}: {left}");
+        }
+        let left = chronos_types::Webhook::try_from(stored).expect("a webhook");
         assert_eq!(left.with_credentials(&taken), Ok(before));
     }
 

@@ -32,6 +32,7 @@ pub(crate) fn of(webhook: &StoredWebhook<'_>) -> BTreeSet<String> {
             look(username);
             look(password);
         }
+        Some(StoredAuth::ClientCredentials(credentials)) => credentials.texts().for_each(&mut look),
     }
     if let Some(StoredClientCertificate { cert, key }) = client_certificate {
         look(cert);

@@ -9,6 +9,7 @@ use chronos_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::client_credentials::StoredClientCredentials;
 use super::credentials::StoredSealed;
 use super::omit::is_default;
 use super::spec::{length, owned};
@@ -97,6 +98,9 @@ pub enum StoredAuth<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         header: Option<Cow<'a, str>>,
     },
+    /// Said from [`crate::OAUTH_SINCE`] on.
+    #[serde(rename = "oauth2_client_credentials")]
+    ClientCredentials(Box<StoredClientCredentials<'a>>),
 }
 
 impl StoredWebhook<'_> {
@@ -112,6 +116,7 @@ impl StoredWebhook<'_> {
             Some(StoredAuth::ApiKey { api_key, header }) => {
                 api_key.len() + header.as_ref().map_or(0, |header| header.len())
             }
+            Some(StoredAuth::ClientCredentials(credentials)) => credentials.weight(),
         };
         let signing = signing.as_ref().map_or(0, |signing| {
             let StoredSigning { secret, previous } = signing;
@@ -180,7 +185,7 @@ impl TryFrom<StoredWebhook<'_>> for Webhook {
             method: method.as_deref().map(Method::parse).transpose()?,
             headers: Headers::parse(headers).map_err(|errors| format!("{errors:?}"))?,
             body: body.as_deref().map(Template::parse).transpose().map_err(|e| e.to_string())?,
-            auth: auth.map(Auth::from),
+            auth: auth.map(Auth::try_from).transpose()?,
             success_codes: success_codes.map(|c| SuccessCodes::parse(c.into_owned())).transpose()?,
             timeout: timeout_ms.map(length).transpose()?,
             tls_skip_verify,
@@ -202,13 +207,18 @@ impl<'a> From<&'a Auth> for StoredAuth<'a> {
             Auth::ApiKey { api_key, header } => {
                 Self::ApiKey { api_key: api_key.into(), header: header.as_deref().map(Cow::from) }
             }
+            Auth::ClientCredentials(credentials) => {
+                Self::ClientCredentials(Box::new((&**credentials).into()))
+            }
         }
     }
 }
 
-impl From<StoredAuth<'_>> for Auth {
-    fn from(stored: StoredAuth<'_>) -> Self {
-        match stored {
+impl TryFrom<StoredAuth<'_>> for Auth {
+    type Error = String;
+
+    fn try_from(stored: StoredAuth<'_>) -> Result<Self, String> {
+        Ok(match stored {
             StoredAuth::Bearer { token } => Self::Bearer { token: token.into_owned() },
             StoredAuth::Basic { username, password } => {
                 Self::Basic { username: username.into_owned(), password: password.into_owned() }
@@ -216,7 +226,10 @@ impl From<StoredAuth<'_>> for Auth {
             StoredAuth::ApiKey { api_key, header } => {
                 Self::ApiKey { api_key: api_key.into_owned(), header: header.map(Cow::into_owned) }
             }
-        }
+            StoredAuth::ClientCredentials(credentials) => {
+                Self::ClientCredentials(Box::new((*credentials).try_into()?))
+            }
+        })
     }
 }
 
@@ -292,6 +305,9 @@ impl StoredWebhook<'_> {
                 }
                 StoredAuth::ApiKey { api_key, header } => {
                     StoredAuth::ApiKey { api_key: owned(api_key), header: header.map(owned) }
+                }
+                StoredAuth::ClientCredentials(credentials) => {
+                    StoredAuth::ClientCredentials(Box::new(credentials.into_owned()))
                 }
             }),
             success_codes: success_codes.map(|codes| Cow::Owned(codes.into_owned())),

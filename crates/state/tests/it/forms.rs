@@ -13,9 +13,10 @@ use chronos_state::{
     TriggerRun, Trim,
 };
 use chronos_types::{
-    Actor, Auth, By, ClientCertificate, Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId,
-    JobSpec, KeyId, KeyName, Method, Millis, MissedRuns, Note, OperationId, Phases, PreviousSecret, REDACTED,
-    Response, RetryPolicy, Role, Signing, Skip, SuccessCodes, Template, Trigger, Waited, Webhook,
+    Actor, Auth, By, ClientAuthMethod, ClientCertificate, ClientCredentials, Concurrency, DurationMs,
+    ErrorKind, ExecutionId, Headers, JobId, JobSpec, KeyId, KeyName, Method, Millis, MissedRuns, Note,
+    OperationId, Phases, PreviousSecret, REDACTED, Response, RetryPolicy, Role, Signing, Skip, SuccessCodes,
+    TargetUrl, Template, Trigger, Waited, Webhook,
 };
 
 use crate::support::{self, asked, by, id_of, node, spec, tags};
@@ -195,12 +196,15 @@ fn compare(key: Vec<KeyValue>) -> Command {
     Command::Compare(Compare { before: Some(RowKey { table: "jobs".into(), key }) })
 }
 
-fn of_kind(kind: &ErrorKind) -> Command {
-    report(ended(Response::default(), Some((*kind, "why".into())), None))
-}
-
 fn batch(items: Vec<Command>) -> Batch {
     Batch { at: AT, items: items.into_iter().map(Into::into).collect() }
+}
+
+/// The kinds of errors that version 2 brings.
+const KINDS_OF_2: [ErrorKind; 2] = [ErrorKind::Secret, ErrorKind::Auth];
+
+fn of_kind(kind: &ErrorKind) -> Command {
+    report(ended(Response::default(), Some((*kind, "why".into())), None))
 }
 
 fn commands() -> Vec<(&'static str, Vec<Command>)> {
@@ -215,7 +219,6 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
         truncated: true,
         error: Some("the connection broke".into()),
     };
-    let kinds = ErrorKind::ALL.iter().filter(|kind| **kind != ErrorKind::Secret);
     let of_trigger = |trigger: &Trigger| {
         let run = RunRef { trigger: *trigger, ..run() };
         Command::Report(Report { run, node: node("n1"), what: Reported::NotBegun })
@@ -270,7 +273,10 @@ fn commands() -> Vec<(&'static str, Vec<Command>)> {
             ))],
         ),
         ("report_ended_retry", vec![report(ended(response, refused, Some(AT + 61_000)))]),
-        ("report_error_kinds", kinds.map(of_kind).collect()),
+        (
+            "report_error_kinds",
+            ErrorKind::ALL.iter().filter(|kind| !KINDS_OF_2.contains(kind)).map(of_kind).collect(),
+        ),
         (
             "report_triggers",
             Trigger::ALL.iter().filter(|t| **t != Trigger::Backfill).map(of_trigger).collect(),
@@ -359,6 +365,21 @@ fn certified() -> Command {
     put(JobSpec { webhook: Webhook { client_certificate: Some(shown), ..spec("a").webhook }, ..spec("a") })
 }
 
+/// A job whose webhook has a token fetched.
+fn fetching(more: bool) -> Command {
+    let parameters = vec![("audience".to_owned(), "https://api.example".to_owned())];
+    let credentials = ClientCredentials {
+        token_url: TargetUrl::parse("https://login.example/token").unwrap(),
+        client_id: "chronos".into(),
+        client_secret: "{{secret.oauth}}".into(),
+        scope: more.then(|| "read write".into()),
+        parameters: if more { parameters } else { Vec::new() },
+        client_auth_method: more.then_some(ClientAuthMethod::Post),
+    };
+    let auth = Auth::ClientCredentials(Box::new(credentials));
+    put(JobSpec { webhook: Webhook { auth: Some(auth), ..spec("a").webhook }, ..spec("a") })
+}
+
 /// A job whose requests are signed.
 fn signed(previous: Option<PreviousSecret>) -> Command {
     let signing = Signing { secret: "{{secret.signing}}".into(), previous };
@@ -412,6 +433,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
         ("end_pauses", batch(vec![Command::EndPauses(ends)])),
         ("pause", batch(vec![pause(Some(&reason), Some(AT + 60_000)), pause(None, None)])),
         ("put_job_client_certificate", batch(vec![certified()])),
+        ("put_job_oauth", batch(vec![fetching(false), fetching(true)])),
         ("put_job_resumes", batch(vec![resuming()])),
         (
             "put_job_sealed",
@@ -421,7 +443,6 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
             },
         ),
         ("put_job_signing", batch(vec![signed(None), signed(Some(before))])),
-        ("report_secret", batch(vec![of_kind(&ErrorKind::Secret)])),
         ("resume", batch(vec![resume(Some(AT + 60_000)), resume(None)])),
         ("secret_delete", batch(vec![Command::Secret(SecretWord::Delete { name: "slack".into() })])),
         ("secret_fingerprints", batch(vec![Command::Secret(SecretWord::Fingerprints(sealed_value()))])),
@@ -442,6 +463,7 @@ pub fn batches_of_2() -> Vec<(&'static str, Batch)> {
                 what: Reported::NotBegun,
             })]),
         ),
+        ("report_error_kinds", batch(KINDS_OF_2.iter().map(of_kind).collect())),
         ("report_phases", batch(phases.map(|phases| timed(phases, Waited::default())).into())),
         ("report_host", batch(vec![report(support::calling(failed_for_good(), "xn--bcher-kva.example"))])),
         ("report_waited", batch(waits.map(|waited| timed(Phases::default(), waited)).into())),

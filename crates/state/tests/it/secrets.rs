@@ -6,7 +6,8 @@ use chronos_state::{
     Total,
 };
 use chronos_types::{
-    Auth, ClientCertificate, Headers, JobSpec, PreviousSecret, Signing, TargetUrl, Template, Webhook,
+    Auth, ClientAuthMethod, ClientCertificate, ClientCredentials, Headers, JobSpec, PreviousSecret, Signing,
+    TargetUrl, Template, Webhook,
 };
 
 use crate::support::*;
@@ -261,5 +262,31 @@ fn a_secret_that_signs_is_named_too_and_nothing_is_signed_before_its_version() {
 
     let mut world = World::new();
     let early = put(id_of("job"), None, signed(), None);
+    assert_eq!(world.refused(0, early), Refusal::VersionNotFollowed { follows: 1 });
+}
+
+#[test]
+fn what_a_token_is_asked_for_with_names_secrets_too_and_is_not_there_before_its_version() {
+    let placeholder = |name: &str| format!("{{{{secret.{name}}}}}");
+    let credentials = ClientCredentials {
+        token_url: TargetUrl::parse(&format!("https://login.example/{}", placeholder("a"))).unwrap(),
+        client_id: placeholder("b"),
+        client_secret: placeholder("c"),
+        scope: Some(placeholder("d")),
+        parameters: vec![("audience".into(), placeholder("e")), ("resource".into(), "{{x}}".into())],
+        client_auth_method: Some(ClientAuthMethod::Post),
+    };
+    let auth = Auth::ClientCredentials(Box::new(credentials));
+    let fetching =
+        || JobSpec { webhook: Webhook { auth: Some(auth.clone()), ..spec("job").webhook }, ..spec("job") };
+    let mut world = raised();
+    let row = world.create_as(fetching());
+    assert_eq!(row.job.spec.unwrap().webhook.auth, Some(auth.clone()));
+    for name in ["a", "b", "c", "d", "e"] {
+        assert_eq!(uses(&world, name), ["job"], "{name}");
+    }
+
+    let mut world = World::new();
+    let early = put(id_of("job"), None, fetching(), None);
     assert_eq!(world.refused(0, early), Refusal::VersionNotFollowed { follows: 1 });
 }
