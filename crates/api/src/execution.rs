@@ -40,8 +40,8 @@ pub struct Execution {
     pub attempts: u32,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
-    /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`, `secret`,
-    /// `overlap` or `cancelled`.
+    /// Its kind: `timeout`, `dns`, `connect`, `tls`, `reset`, `body`, `status`, `egress_denied`, `auth`,
+    /// `secret`, `overlap` or `cancelled`.
     pub error_kind: Option<String>,
     /// What the last attempt sent; absent before the first, and in a summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]

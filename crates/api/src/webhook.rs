@@ -79,6 +79,34 @@ pub enum Auth {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         header: Option<String>,
     },
+    /// Sends `Authorization: Bearer` with a token that is fetched by the client credentials grant of OAuth 2.0 (RFC
+    /// 6749, section 4.4), and kept until it expires.
+    #[serde(rename = "oauth2_client_credentials")]
+    #[schema(title = "ClientCredentialsAuth")]
+    ClientCredentials {
+        /// The token endpoint: a URL as that of a webhook.
+        #[schema(example = "https://login.example.com/oauth/token")]
+        token_url: String,
+        /// Who asks for the token.
+        #[schema(example = "chronos")]
+        client_id: String,
+        /// What proves it.
+        #[schema(example = "{{secret.oauth}}")]
+        client_secret: String,
+        /// What the token is to allow: names with a blank between them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(example = "jobs:run")]
+        scope: Option<String>,
+        /// What else the endpoint is sent, such as `audience` or `resource`; at most 20. The values of those whose names
+        /// are those of credentials read back as `"[redacted]"`.
+        #[serde(default, skip_serializing_if = "TextMap::is_empty")]
+        #[schema(value_type = HashMap<String, String>, example = json!({"audience": "https://api.example.com"}))]
+        parameters: TextMap,
+        /// How the client says who it is: `basic`, in a header, or `post`, in the body. If omitted: `basic`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(example = "post")]
+        client_auth_method: Option<String>,
+    },
 }
 
 /// The certificate of a client, by the secrets that hold it and its key.
@@ -178,6 +206,32 @@ impl From<&domain::Auth> for Auth {
             domain::Auth::ApiKey { api_key, header } => {
                 Self::ApiKey { api_key: shown(api_key), header: header.clone() }
             }
+            domain::Auth::ClientCredentials(credentials) => Self::of_client(credentials),
+        }
+    }
+}
+
+impl Auth {
+    fn of_client(credentials: &domain::ClientCredentials) -> Self {
+        let domain::ClientCredentials {
+            token_url,
+            client_id,
+            client_secret,
+            scope,
+            parameters,
+            client_auth_method,
+        } = credentials;
+        let show = |(name, value): &(String, String)| {
+            let value = if is_credential_header(name) { shown(value) } else { value.clone() };
+            (name.clone(), value)
+        };
+        Self::ClientCredentials {
+            token_url: token_url.shown().into_owned(),
+            client_id: client_id.clone(),
+            client_secret: shown(client_secret),
+            scope: scope.clone(),
+            parameters: TextMap(parameters.iter().map(show).collect()),
+            client_auth_method: client_auth_method.map(|method| method.as_str().to_owned()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Reads a webhook from JSON.
 
 use chronos_types::{
-    self as domain, Auth, HeaderError, Headers, Invalid, MAX_BODY_BYTES, MAX_REDIRECTS, Method, SuccessCodes,
-    TargetUrl, Template, clip,
+    self as domain, Auth, ClientAuthMethod, ClientCredentials, HeaderError, Headers, Invalid, MAX_BODY_BYTES,
+    MAX_REDIRECTS, Method, SuccessCodes, TargetUrl, Template, clip,
 };
 use serde_json::Value;
 
@@ -107,21 +107,26 @@ pub(crate) fn body(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<Templat
 }
 
 fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
-    const TYPES: &str = "expected one of bearer, basic, api_key";
-    const ALL_FIELDS: [&str; 6] = ["type", "token", "username", "password", "api_key", "header"];
+    const TYPES: &str = "one of bearer, basic, api_key, oauth2_client_credentials";
+    const OF_CLIENTS: [&str; 7] =
+        ["type", "token_url", "client_id", "client_secret", "scope", "parameters", "client_auth_method"];
+    const OF_OTHERS: [&str; 5] = ["token", "username", "password", "api_key", "header"];
     let fields = Fields::open(value, path, invalid)?;
-    fields.require("type", "one of bearer, basic, api_key", invalid);
+    fields.require("type", TYPES, invalid);
     let known: &[&str] = match fields.text("type", invalid)? {
         "bearer" => &["type", "token"],
         "basic" => &["type", "username", "password"],
         "api_key" => &["type", "api_key", "header"],
+        "oauth2_client_credentials" => &OF_CLIENTS,
         other => {
-            invalid.add(fields.at("type"), format!("{:?} is not a type of auth; {TYPES}", clip(other)));
+            invalid
+                .add(fields.at("type"), format!("{:?} is not a type of auth; expected {TYPES}", clip(other)));
             return None;
         }
     };
     // A null says that a field is not there, and none of another type is.
-    let absent = ALL_FIELDS.into_iter().filter(|name| fields.get(name).is_none()).collect::<Vec<_>>();
+    let all = OF_CLIENTS.into_iter().chain(OF_OTHERS);
+    let absent = all.filter(|name| fields.get(name).is_none()).collect::<Vec<_>>();
     fields.only(known, &absent, invalid);
     let mut secret = |name: &str| {
         fields.require(name, "a string", invalid);
@@ -133,6 +138,7 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
             let (username, password) = (secret("username"), secret("password"));
             Auth::Basic { username: username?, password: password? }
         }
+        "token_url" => Auth::ClientCredentials(Box::new(client_credentials(&fields, invalid)?)),
         _ => {
             let api_key = secret("api_key");
             let header = fields.text("header", invalid).map(str::to_owned);
@@ -142,10 +148,31 @@ fn auth(value: &Value, path: &str, invalid: &mut Invalid) -> Option<Auth> {
     match auth.check() {
         Ok(()) => Some(auth),
         Err((name, message)) => {
-            invalid.add(fields.at(name), message);
+            invalid.add(fields.at(&name), message);
             None
         }
     }
+}
+
+fn client_credentials(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<ClientCredentials> {
+    fields.require("token_url", URL, invalid);
+    let token_url = fields.parsed("token_url", TargetUrl::parse, invalid);
+    let mut secret = |name: &str| {
+        fields.require(name, "a string", invalid);
+        fields.secret(name, invalid).map(str::to_owned)
+    };
+    let (client_id, client_secret) = (secret("client_id"), secret("client_secret"));
+    let scope = fields.text("scope", invalid).map(str::to_owned);
+    let parameters = fields.text_map("parameters", invalid).unwrap_or_default();
+    let client_auth_method = fields.parsed("client_auth_method", ClientAuthMethod::parse, invalid);
+    Some(ClientCredentials {
+        token_url: token_url?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        scope,
+        parameters,
+        client_auth_method,
+    })
 }
 
 fn signing(value: &Value, path: &str, invalid: &mut Invalid) -> Option<domain::Signing> {

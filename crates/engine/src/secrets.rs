@@ -8,7 +8,8 @@ use chronos_state::{
     Command, Outcome, PageLimits, PutSecret, Reader, Refusal, SecretRow, SecretUses, SecretWord, StateError,
 };
 use chronos_types::{
-    By, Invalid, MAX_SECRET_USES, SecretHosts, SecretName, SecretValues, Webhook, clip, not_for,
+    Auth, By, Invalid, MAX_SECRET_USES, SecretHosts, SecretName, SecretValues, TargetUrl, Webhook, clip,
+    not_for,
 };
 
 use crate::error::{ChangeError, NotFound, ReadError, Unavailable, WriteError};
@@ -239,6 +240,7 @@ pub(crate) fn check_in(
     prefix: &str,
 ) -> Result<Result<(), Invalid>, StateError> {
     let (fields, host) = (webhook.secret_fields(), webhook.url.host());
+    let token_host = webhook.auth.as_ref().and_then(Auth::token_url).map(TargetUrl::host);
     let mut invalid = Invalid::default();
     if fields.len() > MAX_SECRET_USES {
         let say = format!("names secrets {} times; expected at most {MAX_SECRET_USES}", fields.len());
@@ -252,10 +254,12 @@ pub(crate) fn check_in(
             ),
             Some(SecretRow { hosts, .. }) => {
                 let hosts = SecretHosts::unchecked(hosts);
-                if hosts.allow(host) {
-                    continue;
-                }
-                format!("{}; expected one of these hosts in the URL", not_for(name, host, &hosts))
+                // What a token is asked for with goes to the token endpoint, and what it gives to the webhook's host.
+                let asked = token_host.filter(|_| field.starts_with("auth."));
+                let denied = |host: &&str| !hosts.allow(host);
+                let Some(host) = std::iter::once(host).chain(asked).find(denied) else { continue };
+                let url = if asked == Some(host) { "token_url" } else { "the URL" };
+                format!("{}; expected one of these hosts in {url}", not_for(name, host, &hosts))
             }
         };
         invalid.add(format!("{prefix}{field}"), say);

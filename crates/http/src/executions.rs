@@ -37,7 +37,7 @@ struct ExecutionFilters {
     #[param(example = "failed")]
     status: Option<String>,
     /// Only those that failed, were cancelled or were skipped for this: `timeout`, `dns`, `connect`, `tls`, `reset`,
-    /// `body`, `status`, `egress_denied`, `secret`, `overlap` or `cancelled`
+    /// `body`, `status`, `egress_denied`, `auth`, `secret`, `overlap` or `cancelled`
     #[param(example = "timeout")]
     error_kind: Option<String>,
     /// Only those that this asked for: `schedule`, `manual`, `catch_up`, `replay` or `backfill`

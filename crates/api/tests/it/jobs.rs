@@ -123,7 +123,7 @@ fn a_bad_field_is_named_with_what_was_expected() {
             "webhook.auth",
             json!({"type": "digest"}),
             "webhook.auth.type",
-            "expected one of bearer, basic, api_key",
+            "expected one of bearer, basic, api_key, oauth2_client_credentials",
         ),
         ("webhook.auth", json!({}), "webhook.auth.type", "is missing"),
         ("webhook.auth", json!({"type": "bearer"}), "webhook.auth.token", "is missing"),

@@ -121,6 +121,8 @@ fn of_kind(
     phases: Option<Phases>,
     reason: &str,
 ) -> (String, String) {
+    // A token is fetched before the target is called.
+    let called = if reason.starts_with("the token endpoint ") { "its token endpoint" } else { target };
     let (what, next) = match kind {
         ErrorKind::Timeout => (
             format!("{target} gave no complete answer in time ({})", at(phases)),
@@ -158,7 +160,7 @@ fn of_kind(
                 .to_owned(),
         ),
         ErrorKind::EgressDenied => (
-            format!("the address of {target} may not be called from here (`dispatcher.http.egress`)"),
+            format!("the address of {called} may not be called from here (`dispatcher.http.egress`)"),
             "The error names the rule. Have the operator allow that address, or call another one.".to_owned(),
         ),
         ErrorKind::Secret => (
@@ -168,6 +170,12 @@ fn of_kind(
                  the node {node} has the key that opens it. What `webhook.signing` and `webhook.client_certificate` name \
                  must hold a key for signatures and PEM. Then replay this execution."
             ),
+        ),
+        ErrorKind::Auth => (
+            format!("the call of {target} failed for the sake of its token: {reason}"),
+            "See whether the token endpoint (`webhook.auth.token_url`) is up, and whether it takes this client: its \
+             `client_id`, `client_secret`, `scope` and `parameters`. Then replay this execution."
+                .to_owned(),
         ),
         ErrorKind::Status | ErrorKind::Overlap | ErrorKind::Cancelled => {
             (format!("the call of {target} failed: {reason}"), REPLAY.to_owned())
