@@ -174,12 +174,18 @@ impl SecretValues {
     /// # Errors
     /// Which one may not, and where it may go, for people.
     pub fn may_go_to(&self, host: &str) -> Result<(), String> {
-        for (name, (_, hosts)) in &self.0 {
-            if !hosts.allow(host) {
-                return Err(not_for(name, host, hosts));
-            }
+        self.0.keys().try_for_each(|name| self.may_go(name, host))
+    }
+
+    /// Whether one of them may go to a host. One that is not there goes nowhere.
+    ///
+    /// # Errors
+    /// It may not, and where it may go, for people.
+    pub fn may_go(&self, name: &str, host: &str) -> Result<(), String> {
+        match self.0.get(name) {
+            Some((_, hosts)) if !hosts.allow(host) => Err(not_for(name, host, hosts)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A text with the values in place of its placeholders, each as `push` writes it. One without a value stays.

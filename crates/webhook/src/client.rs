@@ -1,5 +1,7 @@
 //! Makes one attempt: sends a request and returns its outcome.
 
+mod token;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,11 +12,12 @@ use chronos_types::{DurationMs, ErrorKind, Phases, SecretValues, Webhook, clip, 
 use http::StatusCode;
 
 use super::connect::{Connector, Ways};
-use super::connection::Connection;
+use super::connection::{Connection, MAX_READ_BYTES};
 use super::egress::{Egress, Rule};
 use super::head::Head;
 use super::hop::Hop;
 use super::metrics::Metrics;
+use super::oauth::{Grant, NoToken, Tokens};
 use super::outcome::{Failure, Outcome, Withheld, retry_after, shown};
 use super::pool::Pool;
 use super::proxy::Proxy;
@@ -56,6 +59,7 @@ enum NoHead {
 pub struct Client {
     connector: Connector,
     pool: Pool,
+    tokens: Tokens,
     max_response_body: usize,
     timeout: Duration,
     complaint: Arc<Seldom>,
@@ -74,6 +78,7 @@ impl Client {
         Ok(Self {
             connector: Connector::new(ways, policies, env.clone()),
             pool: Pool::new(config.max_idle, metrics),
+            tokens: Tokens::default(),
             max_response_body: config.max_response_body,
             timeout: config.timeout,
             complaint: Arc::default(),
@@ -141,6 +146,10 @@ impl Client {
             let came =
                 received.status().map(|status| format!("; {} came, and its end did not", shown(status)));
             let (shown, came) = (DurationMs::from_millis(ms), came.unwrap_or_default());
+            if let Some(endpoint) = &received.awaits_token {
+                let why = format!("there was none within {shown}");
+                return Ok(token::none(endpoint, (ErrorKind::Timeout, 0), &why));
+            }
             Ok(partial(&received, ErrorKind::Timeout, format!("no complete response within {shown}{came}")))
         });
         let scrub = |text: String| received.scrub().text(&text).into_owned();
@@ -170,6 +179,21 @@ impl Client {
         };
         if let Err(why) = secrets.may_go_to(hop.host()) {
             return Ok(Outcome::failed(ErrorKind::Secret, why));
+        }
+        let mut bearer = None;
+        if let Some(credentials) = token::wanted(webhook) {
+            let grant = match Grant::new(credentials, secrets) {
+                Ok(grant) => grant,
+                Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
+            };
+            match self.bearer(&grant, may_send, received).await {
+                Ok(found) => bearer = Some(found),
+                Err(NoToken::Failed(outcome)) => return Ok(*outcome),
+                Err(NoToken::Withheld) => return Err(Withheld { has_sent: false }),
+            }
+        }
+        if let Some(bearer) = &bearer {
+            hop.authorize(bearer.token());
         }
         let mut redirects_left = webhook.max_redirects;
         let mut has_sent = false;
@@ -203,7 +227,11 @@ impl Client {
                     Err(why) => unfollowed = Some(why),
                 }
             }
-            return Ok(self.finish(webhook, connection, head, unfollowed, received).await);
+            let outcome = self.finish(webhook, connection, head, unfollowed, received).await;
+            return Ok(match bearer.filter(|_| hop.is_authorized()) {
+                Some(bearer) => bearer.judged(outcome),
+                None => outcome,
+            });
         }
     }
 
@@ -278,7 +306,7 @@ impl Client {
         };
         let body = match is_cut {
             true => Ok(false),
-            false => connection.body(&mut framing, |data| received.take(data)).await,
+            false => connection.body(&mut framing, MAX_READ_BYTES, |data| received.take(data)).await,
         };
         let is_read = match body {
             Ok(is_read) => is_read,
@@ -313,7 +341,7 @@ impl Client {
 /// The outcome of an attempt whose response is whole.
 fn whole(received: &Received<'_>, failure: Option<(ErrorKind, String)>) -> Outcome {
     let (response, retry_after) = (received.response(None), received.retry_after);
-    Outcome { response, failure, retry_after, shortage: None, phases: Phases::default() }
+    Outcome { response, failure, retry_after, shortage: None, phases: Phases::default(), token: None }
 }
 
 /// The outcome of an attempt whose response is not whole. What came of it is kept.

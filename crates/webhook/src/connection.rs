@@ -27,9 +27,9 @@ use super::received::Received;
 
 /// Room for what is read at once.
 const READ_BYTES: usize = 8 * 1024;
-/// The most bytes of a response's body that are read, with what frames them. What counts is the status; a body is read
+/// The most bytes of a target's body that are read, with what frames them. What counts is the status; a body is read
 /// to its end so that the connection can be kept, and past this a new connection costs less.
-const MAX_READ_BYTES: usize = 16 << 20;
+pub(crate) const MAX_READ_BYTES: usize = 16 << 20;
 /// How long a connection is used at most. A target that has moved is then found where its name leads now: load
 /// balancers give their names a time to live of 60 s.
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -156,7 +156,7 @@ impl Connection {
         }
     }
 
-    /// Reads a body to its last byte, because an attempt ends only then, or to the most that is read. Hands on what
+    /// Reads a body to its last byte, because an attempt ends only then, or past so many bytes at `most`. Hands on what
     /// comes, and returns whether that is all.
     ///
     /// # Errors
@@ -164,9 +164,10 @@ impl Connection {
     pub(crate) async fn body(
         &mut self,
         framing: &mut Framing,
+        most: usize,
         mut content: impl FnMut(&[u8]),
     ) -> Result<bool, String> {
-        let mut left = MAX_READ_BYTES;
+        let mut left = most;
         loop {
             let used = framing.decode(&self.input, &mut content)?;
             self.input.advance(used);

@@ -54,6 +54,12 @@ struct Header {
     is_private: bool,
 }
 
+impl Header {
+    fn is_authorization(&self) -> bool {
+        self.name.eq_ignore_ascii_case("authorization")
+    }
+}
+
 /// A request as it goes over a connection.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -91,6 +97,31 @@ impl Hop {
         let body = Bytes::from(request.body.unwrap_or_default());
         let (method, skip_verify) = (request.method, webhook.tls_skip_verify);
         Ok(Self { url, skip_verify, method, headers, body, signer, identity })
+    }
+
+    /// A request of our own, beside those of a webhook.
+    ///
+    /// # Errors
+    /// What cannot be sent.
+    pub(crate) fn own(request: Request) -> Result<Self, String> {
+        let Request { method, url, headers, body } = request;
+        let url = Url::parse(&url).map_err(|error| format!("the URL cannot be requested: {error}"))?;
+        let private = |(name, value)| Header { name, value, is_private: true };
+        let headers = headers.into_iter().map(private).collect();
+        let body = Bytes::from(body.unwrap_or_default());
+        Ok(Self { url, skip_verify: false, method, headers, body, signer: None, identity: None })
+    }
+
+    /// Puts the token that was fetched into the header that is kept free for it.
+    pub(crate) fn authorize(&mut self, token: &str) {
+        if let Some(header) = self.headers.iter_mut().find(|header| header.is_authorization()) {
+            header.value = format!("Bearer {token}");
+        }
+    }
+
+    /// Whether it carries a token. Behind a redirect to another origin it does not.
+    pub(crate) fn is_authorized(&self) -> bool {
+        self.headers.iter().any(Header::is_authorization)
     }
 
     pub(crate) fn origin(&self) -> Origin {

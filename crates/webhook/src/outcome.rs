@@ -25,6 +25,23 @@ pub struct Outcome {
     pub shortage: Option<String>,
     /// How long it took for what.
     pub phases: Phases,
+    /// What was wrong with its token, where it failed for that ([`ErrorKind::Auth`]).
+    pub token: Option<TokenFault>,
+}
+
+/// What was wrong with the token of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFault {
+    /// None was to be had.
+    Missing {
+        /// What went wrong at the token endpoint, as if that were the target.
+        kind: ErrorKind,
+        /// The status of its answer; 0 where there was none.
+        status: u16,
+    },
+    /// The target has refused the one that was kept from before. It is kept no longer, so another attempt is made with
+    /// another token.
+    Refused,
 }
 
 /// A request was not sent, because it was not allowed any more. Nothing is known of what would have come of it.
@@ -49,7 +66,7 @@ impl Outcome {
     pub fn failed(kind: ErrorKind, message: String) -> Self {
         let response = Response { error: Some(message.clone()), ..Response::default() };
         let failure = Some((kind, message));
-        Self { response, failure, retry_after: None, shortage: None, phases: Phases::default() }
+        Self { response, failure, retry_after: None, shortage: None, phases: Phases::default(), token: None }
     }
 }
 

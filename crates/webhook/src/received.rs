@@ -32,6 +32,8 @@ pub(crate) struct Received<'a> {
     pub(crate) is_success: bool,
     /// How long the attempt took for what, all of its requests together.
     pub(crate) laps: Laps,
+    /// The endpoint that a token is awaited from, while one is. The target is not called yet.
+    pub(crate) awaits_token: Option<String>,
 }
 
 impl<'a> Received<'a> {
@@ -48,6 +50,7 @@ impl<'a> Received<'a> {
             retry_after: None,
             is_success: false,
             laps: Laps::default(),
+            awaits_token: None,
         }
     }
 
@@ -84,6 +87,11 @@ impl<'a> Received<'a> {
     /// The rest of the body is not read.
     pub(crate) fn cut(&mut self) {
         self.is_cut = true;
+    }
+
+    /// One more secret is to be taken out of what comes.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        self.scrub = self.scrub.and([secret.to_owned()]);
     }
 
     /// What takes secrets out of a text.

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use chronos_types::{REDACTED, SecretValues, Webhook};
+use chronos_types::{Auth, REDACTED, SecretValues, TargetUrl, Webhook};
 
 /// A shorter secret is left where it is.
 const SHORTEST: usize = 8;
@@ -29,6 +29,8 @@ const NAMED: [(&str, char); 5] =
 #[derive(Default)]
 pub(crate) struct Scrub<'a> {
     made_with: Option<(&'a Webhook, &'a SecretValues)>,
+    /// Others, such as a token that was fetched for it.
+    more: Vec<String>,
     needles: OnceLock<Needles>,
 }
 
@@ -54,13 +56,23 @@ struct Needle {
 impl<'a> Scrub<'a> {
     /// Finds what a request is made with: named secrets, and the credentials that stand in the webhook.
     pub(crate) fn of(webhook: &'a Webhook, secrets: &'a SecretValues) -> Self {
-        Self { made_with: Some((webhook, secrets)), needles: OnceLock::new() }
+        Self { made_with: Some((webhook, secrets)), ..Self::default() }
+    }
+
+    /// The same, and finds these too.
+    pub(crate) fn and(&self, more: impl IntoIterator<Item = String>) -> Self {
+        let more = self.more.iter().cloned().chain(more).collect();
+        Self { made_with: self.made_with, more, needles: OnceLock::new() }
     }
 
     fn needles(&self) -> &Needles {
-        self.needles.get_or_init(|| match self.made_with {
-            Some((webhook, secrets)) => Needles::of(webhook, secrets),
-            None => Needles::default(),
+        self.needles.get_or_init(|| {
+            let mut needles = Needles::default();
+            if let Some((webhook, secrets)) = self.made_with {
+                needles.add_all(webhook, secrets);
+            }
+            self.more.iter().for_each(|value| needles.add(value));
+            needles.sorted()
         })
     }
 
@@ -76,13 +88,14 @@ impl<'a> Scrub<'a> {
 }
 
 impl Needles {
-    fn of(webhook: &Webhook, secrets: &SecretValues) -> Self {
-        let mut needles = Self::default();
-        secrets.values().for_each(|value| needles.add(value));
+    /// What a request is made with.
+    fn add_all(&mut self, webhook: &Webhook, secrets: &SecretValues) {
+        secrets.values().for_each(|value| self.add(value));
         // One may have named secrets in it. It is looked for as it was sent.
-        webhook.credentials().for_each(|value| needles.add(&secrets.filled(value)));
-        webhook.url.credentials().iter().for_each(|value| needles.add(&secrets.filled(value)));
-        needles.sorted()
+        webhook.credentials().for_each(|value| self.add(&secrets.filled(value)));
+        let token_url = webhook.auth.as_ref().and_then(Auth::token_url);
+        let in_urls = [Some(&webhook.url), token_url].into_iter().flatten().flat_map(TargetUrl::credentials);
+        in_urls.for_each(|value| self.add(&secrets.filled(&value)));
     }
 
     fn sorted(mut self) -> Self {
@@ -270,7 +283,7 @@ mod tests {
     fn scrub(values: &[&str]) -> Scrub<'static> {
         let mut needles = Needles::default();
         values.iter().for_each(|value| needles.add(value));
-        Scrub { made_with: None, needles: OnceLock::from(needles.sorted()) }
+        Scrub { needles: OnceLock::from(needles.sorted()), ..Scrub::default() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chronos_env::Env;
 use chronos_types::request::{self, Occasion, Request};
 use chronos_types::{DurationMs, ExecutionId, JobId, JobName, Phases, SecretValues, Trigger, Webhook};
 
-use crate::Client;
+use crate::{Client, TokenFault};
 
 /// A person waits for the answer, so whatever the timeout, a test takes so long at most.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -74,7 +74,12 @@ impl Tester {
         let shown = request::build(&webhook, &occasion);
         let shown = Request { headers: request::shown_headers(&webhook, &shown), ..shown };
         let begun = tokio::time::Instant::now();
-        let outcome = self.client.attempt_with(&webhook, request, secrets, Some(timeout)).await;
+        let mut outcome = self.client.attempt_with(&webhook, request.clone(), secrets, Some(timeout)).await;
+        let left = timeout.saturating_sub(begun.elapsed());
+        // As a run would: what whoever tests wants to know is whether the target takes a token that is new.
+        if outcome.token == Some(TokenFault::Refused) && !left.is_zero() {
+            outcome = self.client.attempt_with(&webhook, request, secrets, Some(left)).await;
+        }
         TestOutcome {
             success: outcome.failure.is_none(),
             status_code: (outcome.response.status_code != 0).then_some(outcome.response.status_code),

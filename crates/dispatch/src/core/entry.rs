@@ -80,13 +80,24 @@ pub(super) struct Entry {
     pub(super) backoff: Option<Backoff>,
     /// What the attempt that comes next, or is under way, waited for.
     pub(super) waited: Waited,
+    /// One more attempt was made already because its target refused a token that was kept from before.
+    pub(super) has_renewed_token: bool,
 }
 
 impl Entry {
     /// One of which this node has made no attempt.
     pub(super) fn new(fire: Fire, state: State, due: Due, inherited: bool) -> Self {
-        let (prepared, first_started_at, backoff) = (None, None, None);
-        Self { fire, state, due, inherited, prepared, first_started_at, backoff, waited: Waited::default() }
+        Self {
+            fire,
+            state,
+            due,
+            inherited,
+            prepared: None,
+            first_started_at: None,
+            backoff: None,
+            waited: Waited::default(),
+            has_renewed_token: false,
+        }
     }
 
     /// The version of its job that it runs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chronos_state::{Report, Reported};
 use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Waited};
-use chronos_webhook::Outcome;
+use chronos_webhook::{Outcome, TokenFault};
 
 use super::action::Action;
 use super::capacity::Sign;
@@ -13,7 +13,7 @@ use super::entry::{Backoff, State};
 use super::event::{Ended, Unmade};
 use super::executions::Executions;
 use super::heap::Due;
-use super::retry::retry;
+use super::retry::{Retry, retry};
 use super::step::Step;
 
 /// How long an attempt waits that could not be made for want of something that this process has too little
@@ -38,7 +38,13 @@ impl Executions {
             Ok(Outcome { shortage: Some(shortage), .. }) => self.postpone(id, shortage, step),
             Ok(outcome) => {
                 let ended_at = started_at.saturating_add_unsigned(duration_ms);
-                let retry = retry(&job.retry_policy, attempt, &outcome, ended_at, draw);
+                // Once, whatever the policy says: it is not known whether the target takes a token that is new.
+                let is_renewed = outcome.token == Some(TokenFault::Refused) && !entry.has_renewed_token;
+                entry.has_renewed_token |= is_renewed;
+                let retry = match is_renewed {
+                    true => Some(Retry { at: ended_at, asked_ms: 0 }),
+                    false => retry(&job.retry_policy, attempt, &outcome, ended_at, draw),
+                };
                 let retry_at = retry.map(|retry| retry.at);
                 let retry_after_ms = retry.map_or(0, |retry| retry.asked_ms);
                 let asked = Waited { retry_after_ms, ..Waited::default() };
@@ -93,6 +99,16 @@ impl Executions {
     }
 }
 
+/// What it says of a target that there was no token for it. Slots are taken by attempts that wait for one as by those that
+/// wait for the target, so it counts as if that were slow.
+fn of_token(fault: Option<TokenFault>, duration_ms: u64) -> Sign {
+    match fault {
+        Some(TokenFault::Refused) => Sign::Answered(duration_ms),
+        Some(TokenFault::Missing { kind: ErrorKind::Timeout, .. }) => Sign::TimedOut,
+        Some(TokenFault::Missing { .. }) | None => Sign::Failed,
+    }
+}
+
 /// What an attempt's end says of its target.
 fn sign(outcome: Option<&Outcome>, duration_ms: u64) -> Sign {
     match outcome {
@@ -101,6 +117,7 @@ fn sign(outcome: Option<&Outcome>, duration_ms: u64) -> Sign {
             None | Some((ErrorKind::Status, _)) => Sign::Answered(duration_ms),
             Some((ErrorKind::Timeout, _)) => Sign::TimedOut,
             Some((ErrorKind::Secret, _)) => Sign::NotCalled,
+            Some((ErrorKind::Auth, _)) => of_token(outcome.token, duration_ms),
             Some(_) => Sign::Failed,
         },
     }

@@ -7,6 +7,7 @@ mod connections;
 mod egress;
 mod idle;
 mod names;
+mod oauth;
 mod phases;
 mod proxy;
 mod redirects;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chronos_state::Effect::{Cancel, Fire};
 use chronos_types::Concurrency::{Allow, Queue};
 
-use super::bench::{Bench, failure, fire, fire_at, id, retry, version};
+use super::bench::{Bench, failure, fire, fire_at, id, refused_token, retry, version};
 use crate::core::Wake;
 
 const HOUR: i64 = 3_600_000;
@@ -109,4 +109,27 @@ fn a_retry_that_is_due_sooner_once_the_time_was_set_back_keeps_its_place_in_its_
     assert_eq!(bench.after(1), [""; 0], "12 waits for its turn");
     assert_eq!(bench.applied([Fire(retry(11, 2, 1))]), [""; 0]);
     assert_eq!(bench.tick(), ["attempt 11#2 v1"]);
+}
+
+#[test]
+fn a_token_that_the_target_refuses_is_replaced_once_whatever_the_policy_says() {
+    let mut bench = Bench::recovered(64);
+    bench.knows(1, 1, Allow);
+    bench.applied([Fire(fire(1))]);
+    bench.tick();
+    // At once, where the policy has it wait for a second.
+    assert_eq!(bench.ended(1, 1, refused_token()), ["1#1 failed, retry at 10"]);
+    bench.applied([Fire(retry(1, 2, 10))]);
+    assert_eq!(bench.after(10), ["attempt 1#2 v1"]);
+    assert_eq!(bench.ended(1, 2, refused_token()), ["1#2 failed", "over failed in 10"]);
+
+    // Also where the policy has no attempt left.
+    let mut bench = Bench::new(64);
+    bench.knows(1, 1, Allow);
+    bench.lift([retry(1, 3, 0)]);
+    assert_eq!(bench.tick(), ["attempt 1#3 v1"]);
+    assert_eq!(bench.ended(1, 3, refused_token()), ["1#3 failed, retry at 10"]);
+    bench.applied([Fire(retry(1, 4, 10))]);
+    assert_eq!(bench.after(10), ["attempt 1#4 v1"]);
+    assert_eq!(bench.ended(1, 4, failure(503)), ["1#4 failed", "over failed in 10"]);
 }

@@ -8,7 +8,7 @@ use chronos_types::{
     Concurrency, DurationMs, ErrorKind, ExecutionId, Headers, JobId, JobName, JobSpec, Millis, MissedRuns,
     NodeName, Phases, Response, RetryPolicy, Tags, TargetUrl, Template, Trigger, Waited, Webhook,
 };
-use chronos_webhook::Outcome;
+use chronos_webhook::{Outcome, TokenFault};
 
 use crate::core::backlog::Question;
 use crate::core::fence::Round;
@@ -321,7 +321,8 @@ pub(super) fn retry(n: i64, attempt: u32, at: Millis) -> Fire {
 
 pub(super) fn success() -> Outcome {
     let response = Response { status_code: 200, ..Response::default() };
-    Outcome { response, failure: None, retry_after: None, shortage: None, phases: Phases::default() }
+    let phases = Phases::default();
+    Outcome { response, failure: None, retry_after: None, shortage: None, phases, token: None }
 }
 
 pub(super) fn failure(status: u16) -> Outcome {
@@ -334,6 +335,13 @@ pub(super) fn failure(status: u16) -> Outcome {
 pub(super) fn timeout() -> Outcome {
     let failure = Some((ErrorKind::Timeout, "no complete response".to_owned()));
     Outcome { response: Response::default(), failure, ..success() }
+}
+
+/// The target refused a token that was kept from before.
+pub(super) fn refused_token() -> Outcome {
+    let response = Response { status_code: 401, ..Response::default() };
+    let failure = Some((ErrorKind::Auth, "401".to_owned()));
+    Outcome { response, failure, token: Some(TokenFault::Refused), ..success() }
 }
 
 /// The target was not called, because this process had too little of something.
