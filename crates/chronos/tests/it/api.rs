@@ -16,6 +16,7 @@ pub mod http2;
 mod input;
 mod jobs;
 mod lists;
+mod oauth;
 mod openapi;
 mod operations;
 mod pauses;

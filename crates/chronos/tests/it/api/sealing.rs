@@ -10,7 +10,7 @@ use super::secrets::{KEYS, raised, with_keys};
 use crate::support::*;
 
 /// What is planted, and must be nowhere but in requests. Each is of its own.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 18] = [
     "p1anted-query",
     "p1anted-token",
     "p1anted-header",
@@ -25,6 +25,10 @@ const PLANTED: [&str; 14] = [
     "p1anted-of-a-replay",
     "p1anted-of-a-patch",
     "p1anted-secret",
+    "p1anted-client-secret",
+    "p1anted-token-query",
+    "p1anted-parameter",
+    "p1anted-fetched",
 ];
 
 async fn start(keys: &[&str]) -> Server {
@@ -77,11 +81,28 @@ fn jobs(receiver: &Receiver) -> Vec<Value> {
                 "headers": {"x-mine": PLANTED[6]},
             }),
         ),
+        manual("fetching", json!({"url": url("/fetching"), "auth": fetched(url)})),
     ]
+}
+
+/// What a token is asked for with.
+fn fetched(url: impl Fn(&str) -> String) -> Value {
+    json!({
+        "type": "oauth2_client_credentials",
+        "token_url": url(&format!("/token?api_key={}", PLANTED[15])),
+        "client_id": "me",
+        "client_secret": PLANTED[14],
+        "client_auth_method": "post",
+        "parameters": {"audience": "shown", "password": PLANTED[16]},
+    })
 }
 
 /// Plants all of them, and has each sent.
 async fn plant(server: &Server, receiver: &Receiver) {
+    receiver.respond(|call| match call.path() {
+        "/token" => Answer::ok().body(json!({"access_token": PLANTED[17]}).to_string()),
+        _ => Answer::ok(),
+    });
     let old = json!({"url": receiver.url("/basic"), "auth": {"type": "bearer", "token": PLANTED[9]}});
     server.create(&manual("basic", old)).await;
     server.run_again("basic").await;
@@ -90,7 +111,7 @@ async fn plant(server: &Server, receiver: &Receiver) {
     assert_eq!(answer["counts"]["refused"], 0, "{answer:#}");
     let secret = json!({"value": PLANTED[13], "hosts": ["127.0.0.1"]});
     assert!(server.put("/secrets/planted", &secret).await.status < 300);
-    for job in ["bearer", "basic", "key"] {
+    for job in ["bearer", "basic", "key", "fetching"] {
         assert_eq!(server.run_again(job).await["status"], "success", "{job}");
     }
     let of_run = json!({"headers": {"X-Token": PLANTED[10]}, "body": "{}"});
@@ -118,7 +139,7 @@ fn arrived(receiver: &Receiver) {
         let sent = format!("{calls:?}");
         let basic = format!("user:{}", PLANTED[4]);
         let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, basic);
-        for planted in [0, 1, 2, 3, 6, 9, 10, 11, 12].map(|number| PLANTED[number]) {
+        for planted in [0, 1, 2, 3, 6, 9, 10, 11, 12, 14, 15, 16, 17].map(|number| PLANTED[number]) {
             assert!(sent.contains(planted), "{planted}");
         }
         assert!(sent.contains(&basic), "the password");
@@ -208,7 +229,7 @@ async fn a_key_that_is_switched_on_later_seals_what_is_there_and_cleans_the_file
     nowhere_in_answers(&server).await;
     assert_eq!(server.get("/jobs/bearer").await.ok(200)["version"], version, "no version is made of it");
     assert_eq!(server.get("/cluster/status").await.ok(200)["warnings"], json!([]));
-    for job in ["bearer", "basic", "key"] {
+    for job in ["bearer", "basic", "key", "fetching"] {
         assert_eq!(server.run_again(job).await["status"], "success", "{job}");
     }
     arrived(&receiver);
@@ -221,7 +242,7 @@ async fn applying_the_same_jobs_again_changes_nothing() {
     let receiver = Receiver::start().await;
     let server = start(&KEYS[..1]).await;
     let mut all = jobs(&receiver);
-    all.extend((0..997).map(|number| {
+    all.extend((0..996).map(|number| {
         let token = format!("t0ken-{number}");
         manual(
             &format!("job{number}"),
@@ -334,7 +355,7 @@ async fn a_key_is_changed_while_jobs_run_and_the_old_one_is_not_needed_then() {
     server.stop().await;
 
     let server = with_keys(&KEYS[1..]).data_dir(setup.data()).start().await;
-    for job in ["bearer", "basic", "key"] {
+    for job in ["bearer", "basic", "key", "fetching"] {
         assert_eq!(server.run_again(job).await["status"], "success", "{job}");
     }
     arrived(&receiver);

@@ -77,6 +77,10 @@ async fn what_is_missing_is_named() {
         (json!({"type": "basic", "username": "u"}), "webhook.auth.password"),
         (json!({"type": "basic", "username": "u:v", "password": "p"}), "webhook.auth.username"),
         (json!({"type": "api_key"}), "webhook.auth.api_key"),
+        (
+            json!({"type": "oauth2_client_credentials", "client_id": "i", "client_secret": "s"}),
+            "webhook.auth.token_url",
+        ),
         (json!({"type": "api_key", "api_key": "k", "header": "a b"}), "webhook.auth.header"),
         (json!({"type": "basic", "username": "", "password": ""}), "webhook.auth.username"),
         (json!({"type": "basic", "username": "a\0", "password": "p"}), "webhook.auth.username"),

@@ -134,6 +134,17 @@ const TEXTS: &[Takes] = &[
     Takes { at: "webhook.auth.api_key", as_is: &[], rewritten: SECRETS, refused: &[] },
     Takes { at: "webhook.auth.header", as_is: &["X-Key", "Authorization"], rewritten: &[], refused: &[] },
     Takes {
+        at: "webhook.auth.token_url",
+        as_is: &["https://login.example/token", "HTTP://127.0.0.1:9/ä?tenant=a"],
+        rewritten: &[],
+        refused: &[],
+    },
+    Takes { at: "webhook.auth.client_id", as_is: &["chronos", "ünï & co"], rewritten: &[], refused: &[] },
+    Takes { at: "webhook.auth.client_secret", as_is: &[], rewritten: SECRETS, refused: &[] },
+    Takes { at: "webhook.auth.scope", as_is: &["read", "read api:run/1"], rewritten: &[], refused: &[] },
+    Takes { at: "webhook.auth.parameters.*", as_is: &["", "a&b=ü {x}"], rewritten: &[], refused: &[] },
+    Takes { at: "webhook.auth.client_auth_method", as_is: &["basic", "post"], rewritten: &[], refused: &[] },
+    Takes {
         at: "retry_policy.initial_interval",
         as_is: &["0s", "1ms", "1m"],
         rewritten: SPANS,
@@ -165,6 +176,7 @@ const KEYS: &[(&str, &[&str], &[&str])] = &[
         &["X-A", "x-b-C", "Content-Type", "Authorization", "Cookie"],
         &["", "a b", "Connection"],
     ),
+    ("webhook.auth.parameters", &["audience", "resource", "X.y_z-1"], &["", "a b", "scope"]),
 ];
 
 /// Headers whose values are secret wherever they stand.
@@ -214,7 +226,9 @@ pub fn numbers(path: &str) -> Vec<Value> {
 pub fn is_secret(path: &str) -> bool {
     let header = path.strip_prefix("webhook.headers.");
     header.is_some_and(|name| SECRET_HEADERS.contains(&name))
-        || ["token", "password", "api_key"].iter().any(|name| path == format!("webhook.auth.{name}"))
+        || ["token", "password", "api_key", "client_secret"]
+            .iter()
+            .any(|name| path == format!("webhook.auth.{name}"))
 }
 
 /// Whether a text that was written reads back as it should.
