@@ -135,10 +135,8 @@ fn webhook_of(form: &StoredWebhook<'_>) -> Webhook {
         let value: &str = if is_secret(name) { REDACTED } else { value };
         (name.to_string(), value.to_owned())
     });
-    // One that is refused for its user info has a password in it.
-    let is_shown = TargetUrl::parse(url).is_ok() || !url.contains('@');
     Webhook {
-        url: if is_shown { redacted_url(url).into_owned() } else { REDACTED.to_owned() },
+        url: shown_url(url),
         method: method.as_ref().map(ToString::to_string),
         headers: TextMap(shown.collect()),
         body: body.as_ref().map(ToString::to_string),
@@ -152,6 +150,12 @@ fn webhook_of(form: &StoredWebhook<'_>) -> Webhook {
         tls_skip_verify: *tls_skip_verify,
         max_redirects: *max_redirects,
     }
+}
+
+/// A URL as it is shown. One that is refused for its user info has a password in it.
+pub(crate) fn shown_url(url: &str) -> String {
+    let is_shown = TargetUrl::parse(url).is_ok() || !url.contains('@');
+    if is_shown { redacted_url(url).into_owned() } else { REDACTED.to_owned() }
 }
 
 fn retry_of(form: &StoredRetry) -> RetryPolicy {

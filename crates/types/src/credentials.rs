@@ -7,9 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Auth, ClientCredentials, Headers, Overrides, REDACTED, Signing, TargetUrl, Webhook, secrets_in,
-};
+use crate::{Auth, ClientCredentials, Headers, Overrides, REDACTED, Signing, TargetUrl, Webhook, secrets_in};
 
 /// Credentials, each with the field that it stands in: `url`, `headers.X-Token`, `auth.token`, `signing.secret`. `Debug`
 /// shows the fields alone.

@@ -4,10 +4,11 @@ use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
 use chronos_state::{
     BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, SealedPatch, Targets,
 };
-use chronos_types::{DurationMs, format_rfc3339, is_secret_reference, redacted_url};
+use chronos_types::{DurationMs, format_rfc3339, is_secret_reference};
 use serde_json::Value;
 
 use crate::code::Code;
+use crate::on_record::shown_url;
 use crate::problem::ApiError;
 
 /// An operation in a list: without what may be long.
@@ -108,28 +109,42 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
     operation
 }
 
-/// A patch as it is shown. Which headers carry credentials is told by the jobs that it changes, so none is shown.
+/// The parts of a webhook that hold secrets, with the fields in them that hold none.
+const SECRETIVE: [(&str, &[&str]); 3] = [
+    // Which headers carry credentials is told by the jobs that it changes, so none is shown.
+    ("/webhook/headers", NOTHING),
+    ("/webhook/auth", &["type", "header", "token_url", "client_id", "scope", "client_auth_method"]),
+    ("/webhook/signing", &["expires_at"]),
+];
+
+const NOTHING: &[&str] = &[];
+
+/// A patch as it is shown.
 pub(crate) fn without_secrets(text: &str) -> Value {
     let mut patch: Value = serde_json::from_str(text).unwrap_or_default();
-    for path in ["/webhook/headers", "/webhook/auth", "/webhook/signing"] {
+    for (path, shown) in SECRETIVE {
         if let Some(part) = patch.pointer_mut(path) {
-            redact(part);
+            redact(part, shown);
         }
     }
-    if let Some(Value::String(url)) = patch.pointer_mut("/webhook/url") {
-        *url = redacted_url(url).into_owned();
+    for url in ["/webhook/url", "/webhook/auth/token_url"] {
+        if let Some(Value::String(url)) = patch.pointer_mut(url) {
+            *url = shown_url(url);
+        }
     }
     patch
 }
 
-fn redact(value: &mut Value) {
+fn redact(value: &mut Value, shown: &[&str]) {
     match value {
         Value::Null => {}
         // What only names a secret is none.
         Value::String(text) if is_secret_reference(text) => {}
         Value::Object(fields) => {
-            let is_shown = |name: &str| matches!(name, "type" | "header" | "expires_at");
-            fields.iter_mut().filter(|(name, _)| !is_shown(name)).for_each(|(_, value)| redact(value));
+            for (name, value) in fields.iter_mut().filter(|(name, _)| !shown.contains(&name.as_str())) {
+                // They are called as their endpoint wants them to be.
+                redact(value, if name == "parameters" { NOTHING } else { shown });
+            }
         }
         other => *other = Value::String(chronos_types::REDACTED.to_owned()),
     }

@@ -370,3 +370,27 @@ async fn what_no_token_can_be_asked_for_with_is_refused_by_the_field() {
         assert!(!reply.body.contains("hunter2"), "{reply:?}");
     }
 }
+
+#[tokio::test]
+async fn a_patch_of_many_jobs_is_shown_without_the_secret() {
+    let (login, server) = (Login::start(3_600).await, start().await);
+    server.create(&manual("job", json!({"url": login.receiver.url("/api")}))).await;
+    let request = json!({"action": "patch", "filter": {}, "patch": {"webhook": {"auth": login.auth()}}});
+    let operation = server.post("/jobs/actions", &request).await.ok(202);
+    let path = format!("/operations/{}", operation["id"].as_str().unwrap());
+    let done = until("the operation to end", || async {
+        let operation = server.get(&path).await.ok(200);
+        (operation["state"] == "done").then_some(operation)
+    })
+    .await;
+    let shown = &done["patch"]["webhook"]["auth"];
+    assert_eq!(
+        (&shown["token_url"], &shown["client_id"]),
+        (&login.auth()["token_url"], &json!("me")),
+        "{done:#}"
+    );
+    assert_eq!(shown["client_secret"], "[redacted]");
+    assert_eq!(shown["parameters"], json!({"audience": "[redacted]", "password": "[redacted]"}));
+    is_clean(&done.to_string());
+    assert_eq!(server.run_again("job").await["status"], "success");
+}
