@@ -16,8 +16,10 @@ use super::queue::Closed;
 use super::told::{HeldCount, News, Told};
 use crate::services::Services;
 
-/// Between two reads: what comes meanwhile is read at once.
+/// Between two reads: what comes meanwhile is read at once. Where much comes, little of it at a time keeps nobody waiting.
 const BEAT: Duration = Duration::from_millis(50);
+const BEAT_OF_MANY: Duration = Duration::from_millis(10);
+const MANY: usize = PORTION / 2;
 /// Where more is waiting, this is for those who listen to take what they got.
 const BREATH: Duration = Duration::from_millis(2);
 /// Between tries while the storage fails.
@@ -48,6 +50,15 @@ pub(super) struct KnownJobs {
     bytes: usize,
 }
 
+/// What a read has brought.
+#[derive(Default)]
+struct Came {
+    /// How many events that somebody wants.
+    events: usize,
+    /// Whether more is waiting.
+    more: bool,
+}
+
 /// What a read has found.
 struct Found {
     told: Vec<Arc<Told>>,
@@ -66,9 +77,9 @@ impl EventFeeder {
         let mut news = self.hub.news();
         loop {
             match self.tick().await {
-                Ok(true) => tokio::time::sleep(BREATH).await,
-                Ok(false) => {
-                    tokio::time::sleep(BEAT).await;
+                Ok(Came { more: true, .. }) => tokio::time::sleep(BREATH).await,
+                Ok(Came { events, .. }) => {
+                    tokio::time::sleep(if events < MANY { BEAT } else { BEAT_OF_MANY }).await;
                     if news.changed().await.is_err() {
                         // It holds the other end itself.
                         return;
@@ -82,14 +93,14 @@ impl EventFeeder {
         }
     }
 
-    /// Reads and hands over a portion. Answers whether there is more.
-    async fn tick(&self) -> Result<bool, StateError> {
-        let Some((after, begun)) = self.hub.next() else { return Ok(false) };
+    /// Reads and hands over a portion.
+    async fn tick(&self) -> Result<Came, StateError> {
+        let Some((after, begun)) = self.hub.next() else { return Ok(Came::default()) };
         let Found { told, page } = self.read(after, false).await?;
         if !page.is_whole {
             tracing::warn!("events were forgotten before they were read; those who listen are to come again");
             self.hub.close_all(Closed::Lost);
-            return Ok(false);
+            return Ok(Came::default());
         }
         let upto = page.upto;
         if !self.hub.hand_over(&told, upto, false, begun) {
@@ -97,9 +108,10 @@ impl EventFeeder {
             let Found { told, page } = self.read(after, true).await?;
             self.hub.hand_over(&told, page.upto, true, begun);
         }
+        let came = Came { events: told.len(), more: !page.is_end };
         drop(told);
         self.hub.make_room();
-        Ok(!page.is_end)
+        Ok(came)
     }
 
     /// Reads a portion: all of it, or what somebody wants.
