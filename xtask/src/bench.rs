@@ -8,7 +8,8 @@
 //! | `server`, `nodes`, `api` | the `chronos server` process, several of them as a cluster, and the client of their API |
 //! | `jobs`, `load` | the jobs, and loading a million of them into a state file |
 //! | `search` | the search for the highest sustained rate, for `max` and `cluster` |
-//! | `fire`, `against`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers`, `events`, `size` | one measurement each |
+//! | `fire`, `against`, `secured`, `max`, `burst`, `memory`, `create`, `cluster`, `snapshot`, `disk`, `isolation`, `faults`, `answers`, `events`, `size` | one measurement each |
+//! | `turns` | two servers that take turns, for `against` and `secured`: what a fire costs each |
 //! | `generator` | what disturbs in `isolation`, and who listens in `events`, a process of its own |
 //! | `group` | the reference of `create`: group commits of bare SQLite |
 //! | `batches` | jobs that are written together, in `create` |
@@ -39,11 +40,13 @@ mod mounts;
 mod nodes;
 mod proc;
 mod search;
+mod secured;
 mod server;
 mod sink;
 mod size;
 mod snapshot;
 mod table;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -77,10 +80,13 @@ pub enum Bench {
         /// Compare the CPU of a fire with that of another build instead, in turns.
         #[arg(long, value_name = "BINARY", conflicts_with = "max")]
         against: Option<PathBuf>,
-        /// With --against: jobs that fire in their turn. A million is the load of `memory`.
+        /// Compare the CPU of a fire with auth, sealing and signing with that of one without these instead, in turns.
+        #[arg(long, conflicts_with_all = ["max", "against"])]
+        secured: bool,
+        /// With --against or --secured: jobs that fire in their turn. A million is the load of `memory`.
         #[arg(long, default_value_t = 1_000)]
         jobs: usize,
-        /// With --against: how often each build is measured.
+        /// With --against or --secured: how often each of the two is measured.
         #[arg(long, default_value_t = 10)]
         turns: usize,
     },
@@ -240,7 +246,10 @@ async fn measure(bench: &Bench) -> Result<Table> {
     match *bench {
         Bench::Fire { max: true, step_seconds, .. } => max::run(step_seconds).await,
         Bench::Fire { rate, seconds, against: Some(ref other), jobs, turns, .. } => {
-            against::run(other, against::Load { jobs, rate, seconds, turns }).await
+            against::run(other, turns::Load { jobs, rate, seconds, turns }).await
+        }
+        Bench::Fire { rate, seconds, secured: true, jobs, turns, .. } => {
+            secured::run(turns::Load { jobs, rate, seconds, turns }).await
         }
         Bench::Fire { rate, seconds, .. } => fire::run(rate, seconds).await,
         Bench::Burst { jobs } => burst::run(jobs).await,

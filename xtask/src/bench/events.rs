@@ -9,7 +9,6 @@ use std::thread::available_parallelism;
 
 use chronos_types::Millis;
 
-use super::against::{median, spread};
 use super::generator::{Generator, Kind, TO_ALL, TO_JOBS};
 use super::jobs::steady;
 use super::load::Loader;
@@ -19,6 +18,7 @@ use super::search::search;
 use super::server::{Server, free_addresses};
 use super::sink::Sink;
 use super::table::{Row, Table, ms, ms_from_to};
+use super::turns::{median, spread};
 use super::{data_directory, middle, now_ms, sleep_until_ms};
 use crate::Result;
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::against::{median, spread};
 use super::super::batches::wait_for_version;
 use super::super::proc::Cpu;
 use super::super::server::{Server, Surroundings, free_addresses};
 use super::super::table::{Row, Table, ms, ms_from_to};
+use super::super::turns::{median, spread};
 use super::super::{data_directory, middle, percentile};
 use super::{create, stored};
 use crate::Result;
