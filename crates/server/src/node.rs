@@ -237,6 +237,7 @@ impl Node {
         if let Some(credentials) = credentials {
             running.push(loops.start("peer-certificates", credentials.follow()));
         }
+        replica.membership().raise_alone().await;
         let stop_serving = CancellationToken::new();
         let router = http::router(app);
         let serving = http::serve(listener, tls, router, descriptors.api, served, stop_serving.clone());

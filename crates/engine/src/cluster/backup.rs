@@ -111,7 +111,7 @@ impl Backups {
             let (length, reading) = opened
                 .map_err(|error| StateError::File { path: file.path().display().to_string(), error })?;
             place.progress.length.store(length, Ordering::Relaxed);
-            Ok(Backup { at, length, reading, next: Instant::now(), _scratch: file, place, env })
+            Ok(Backup { at, length, reading, next: Instant::now(), held: Some((file, place)), env })
         });
         made.await.map_err(failed)
     }
@@ -149,7 +149,8 @@ impl Progress {
     }
 }
 
-/// A whole backup, to be read once from its beginning to its end. Dropping it removes the file.
+/// A whole backup, to be read once from its beginning to its end. Once its last part is read, or when it is dropped, the
+/// file is gone, and another one can be taken.
 #[derive(Debug)]
 pub struct Backup {
     /// When it was made.
@@ -159,14 +160,13 @@ pub struct Backup {
     reading: File,
     /// When the next part may go.
     next: Instant,
-    /// Removes the file when it is dropped.
-    _scratch: ScratchFile,
-    place: Place,
+    /// What it takes until its last part is read: the file, which is removed when this is dropped, and the place.
+    held: Option<(ScratchFile, Place)>,
     env: Env,
 }
 
 impl Backup {
-    /// Reads the next part. At the end there is none, and the file is gone.
+    /// Reads the next part. At the end there is none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -177,8 +177,14 @@ impl Backup {
         env.blocking(move || {
             let mut chunk = Vec::with_capacity(CHUNK);
             (&self.reading).take(CHUNK as u64).read_to_end(&mut chunk)?;
-            self.place.progress.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            // A large file takes a while to be removed, so it goes here.
+            if let Some((_, place)) = &self.held {
+                let read = chunk.len() as u64;
+                let before = place.progress.sent.fetch_add(read, Ordering::Relaxed);
+                // A large file takes a while to be removed, so it goes here.
+                if before + read >= self.length {
+                    self.held = None;
+                }
+            }
             Ok((!chunk.is_empty()).then_some((chunk, self)))
         })
         .await

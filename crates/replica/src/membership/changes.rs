@@ -26,6 +26,10 @@ use crate::types::Member;
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a node may take to hear that it is to leave.
 const ASK_WITHIN: Duration = Duration::from_millis(250);
+/// So often a node that is all of its cluster tries to raise the version before it serves, and so long it waits between two
+/// tries.
+const RAISES: usize = 100;
+const RAISE_AGAIN: Duration = Duration::from_millis(10);
 
 /// Makes changes, one at a time: each is decided by what the one before left.
 pub(crate) struct Changes {
@@ -209,6 +213,22 @@ impl Changes {
         match self.log.propose(vec![Command::RaiseVersion { to }.into()]).await {
             Ok(_) => tracing::info!(to, "every member can follow: the cluster's version was raised"),
             Err(error) => tracing::warn!(%error, "the cluster's version could not be raised"),
+        }
+    }
+
+    /// Raises the version of a cluster of which this node is all as far as it goes. What fails for longer than a moment is
+    /// tried again as for every cluster.
+    pub(super) async fn raise_alone(&self) {
+        // Nobody is taken in meanwhile.
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        for _ in 0..RAISES {
+            let now = self.log.figures();
+            let next = next_version(&now, self.log.version(), self.follows);
+            let Some(to) = next.filter(|_| now.membership_config.nodes().count() == 1) else { return };
+            if let Err(error) = self.log.propose(vec![Command::RaiseVersion { to }.into()]).await {
+                tracing::debug!(%error, "the version of the cluster is not raised yet");
+                tokio::time::sleep(RAISE_AGAIN).await;
+            }
         }
     }
 

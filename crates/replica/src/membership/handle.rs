@@ -112,6 +112,12 @@ impl Membership {
         ]);
     }
 
+    /// Where this node is all of its cluster, raises the version as far as this node follows: so it can do from its first
+    /// request on what it can do. It takes a second at most. Does nothing where others are to follow.
+    pub async fn raise_alone(&self) {
+        self.changes.raise_alone().await;
+    }
+
     /// Has the node at an address join. Answers with its name and whether it is new, when it is a member,
     /// has a vote where one is due, and has in its log what this node knew to be committed when it became one.
     ///

@@ -207,3 +207,11 @@ async fn one_backup_is_taken_at_a_time_and_it_ends_with_its_client() {
     until("a backup", || async { (server.get("/cluster/backup").await.status == 200).then_some(()) }).await;
     until("no file to be left", || async { (backups(&server) == 0).then_some(()) }).await;
 }
+
+#[tokio::test]
+async fn a_backup_can_be_taken_as_soon_as_the_last_one_is_read() {
+    let server = CHRONOS.start().await;
+    for _ in 0..20 {
+        assert_eq!(server.get("/cluster/backup").await.status, 200);
+    }
+}

@@ -46,6 +46,12 @@ fn naming(receiver: &Receiver) -> Value {
 }
 
 #[tokio::test]
+async fn a_new_node_takes_secrets_from_its_first_request_on() {
+    let server = CHRONOS.start().await;
+    assert_eq!(write(&server, "a", VALUE, &["example.com"]).await.status, 201);
+}
+
+#[tokio::test]
 async fn a_secret_is_written_and_shown_without_its_value() {
     let server = start().await;
     let secret = write(&server, "a", VALUE, &["Hooks.Example", "*.example.com"]).await.ok(201);
