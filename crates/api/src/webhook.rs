@@ -1,5 +1,7 @@
 //! Webhooks as clients write them and read them back. Secrets read back as `"[redacted]"`.
 
+use std::collections::HashMap;
+
 use chronos_types::{self as domain, REDACTED, format_rfc3339, is_credential_header, is_secret_reference};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -100,7 +102,7 @@ pub enum Auth {
         /// What else the endpoint is sent, such as `audience` or `resource`; at most 20. The values of those whose names
         /// are those of credentials read back as `"[redacted]"`.
         #[serde(default, skip_serializing_if = "TextMap::is_empty")]
-        #[schema(value_type = HashMap<String, String>, example = json!({"audience": "https://api.example.com"}))]
+        #[schema(value_type = TokenParameters)]
         parameters: TextMap,
         /// How the client says who it is: `basic`, in a header, or `post`, in the body. If omitted: `basic`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +110,12 @@ pub enum Auth {
         client_auth_method: Option<String>,
     },
 }
+
+/// Names and values. It has a name of its own, for generated clients would give its form the same name twice.
+#[derive(ToSchema)]
+#[schema(example = json!({"audience": "https://api.example.com"}))]
+#[expect(dead_code, reason = "the document is made of it")]
+struct TokenParameters(HashMap<String, String>);
 
 /// The certificate of a client, by the secrets that hold it and its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
