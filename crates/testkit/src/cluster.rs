@@ -129,8 +129,7 @@ impl Cluster {
 
     /// Starts all, and waits until all of them vote.
     pub async fn up(mut self) -> Self {
-        let all = futures::future::join_all(self.setups.iter().cloned().map(Setup::start)).await;
-        self.nodes = all.into_iter().map(Some).collect();
+        self.revive_all().await;
         self.whole().await;
         self
     }
@@ -199,10 +198,11 @@ impl Cluster {
         .await
     }
 
-    /// Ends a node as a power cut would.
-    pub async fn kill(&mut self, n: usize) {
+    /// Ends a node as a power cut would. Answers what it has logged.
+    pub async fn kill(&mut self, n: usize) -> String {
         let mut node = self.nodes[n - 1].take().expect("the node is up");
         node.kill().await;
+        node.whole_log().await
     }
 
     /// Ends every node that is up, all at once, and answers where each keeps its data. One may have been
@@ -216,10 +216,11 @@ impl Cluster {
         up.iter().map(|n| self.setup(*n).data().to_owned()).collect()
     }
 
-    /// Stops a node in order.
-    pub async fn stop(&mut self, n: usize) {
+    /// Stops a node in order. Answers what it has logged.
+    pub async fn stop(&mut self, n: usize) -> String {
         let mut node = self.nodes[n - 1].take().expect("the node is up");
         node.stop().await;
+        node.whole_log().await
     }
 
     /// Restarts a node in order on another binary, and waits until all are there again.
@@ -235,6 +236,12 @@ impl Cluster {
         let setup =
             arguments.iter().fold(self.setups[n - 1].clone(), |setup, argument| setup.argument(argument));
         self.nodes[n - 1] = Some(setup.start().await);
+    }
+
+    /// Starts all, which are down, at once, each on the data it had.
+    pub async fn revive_all(&mut self) {
+        let all = futures::future::join_all(self.setups.iter().cloned().map(Setup::start)).await;
+        self.nodes = all.into_iter().map(Some).collect();
     }
 
     /// Starts a node that is down, on the data it had.

@@ -52,7 +52,15 @@ impl Receiver {
     pub async fn tls(identity: &crate::tls::Identity) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self::serve("https", address, Incoming::Tls(listener, identity.acceptor()))
+        Self::serve("https", address, Incoming::Tls(listener, identity.acceptor(None)))
+    }
+
+    /// The same, for clients alone that show a certificate of this authority.
+    #[cfg(feature = "process")]
+    pub async fn mutual_tls(identity: &crate::tls::Identity, clients: &crate::tls::Authority) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::serve("https", address, Incoming::Tls(listener, identity.acceptor(Some(clients))))
     }
 
     /// A target that takes its connections from this listener: that of a simulated network, for example.

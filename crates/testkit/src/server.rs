@@ -116,6 +116,14 @@ impl Server {
         self.log.text()
     }
 
+    /// All that it logged, once it has ended.
+    pub async fn whole_log(&mut self) -> String {
+        if let Some(reading) = self.reading.take() {
+            soon("the end of the log", reading).await.unwrap();
+        }
+        self.log()
+    }
+
     /// Begins to read the log that nobody read.
     pub fn read_log(&mut self) {
         if let Some(stderr) = self.unread.take() {

@@ -8,9 +8,10 @@ use rcgen::{
 };
 pub use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 /// A server's certificate for `127.0.0.1` and `localhost`, those of the authorities behind it, and its key.
 pub struct Identity {
@@ -50,15 +51,23 @@ impl Identity {
         self
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// Takes connections of clients that this authority has signed; of all where none is given.
+    pub(crate) fn acceptor(&self, clients: Option<&Authority>) -> TlsAcceptor {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), key)
             .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.0.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                config.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        TlsAcceptor::from(Arc::new(config.with_single_cert(self.chain.clone(), key).unwrap()))
     }
 
     /// The certificates and the key as PEM, for a file each.
