@@ -20,7 +20,7 @@ mod oauth;
 mod openapi;
 mod operations;
 mod pauses;
-mod proxy;
+pub mod proxy;
 mod repeats;
 mod runs;
 mod schedules;

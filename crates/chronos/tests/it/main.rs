@@ -9,6 +9,7 @@ mod cluster;
 mod dev;
 mod events;
 mod faults;
+mod leaks;
 mod limits;
 mod properties;
 mod seed;

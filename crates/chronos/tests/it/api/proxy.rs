@@ -8,14 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use super::egress::error;
 use crate::support::*;
 
-/// A forward proxy that asks nobody for a password, and the heads that it was sent.
-struct Forward {
-    port: u16,
+/// A forward proxy that asks nobody for a password, and the heads that it was sent. It repeats them where it fails.
+pub struct Forward {
+    pub port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Forward {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::<Mutex<Vec<String>>>::default();
@@ -28,7 +28,7 @@ impl Forward {
         Self { port, heads }
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub fn heads(&self) -> Vec<String> {
         std::mem::take(&mut *self.heads.lock().unwrap())
     }
 }
@@ -42,9 +42,11 @@ async fn forward(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
     }
     let head = String::from_utf8(head).unwrap();
     let end = head.split(' ').nth(1).unwrap().to_owned();
-    heads.lock().unwrap().push(head);
+    heads.lock().unwrap().push(head.clone());
     let Ok(mut target) = TcpStream::connect(end).await else {
-        let _ = stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await;
+        let repeated = head.replace("\r\n", " ");
+        let answer = format!("HTTP/1.1 503 {repeated}\r\nContent-Length: {}\r\n\r\n{head}", head.len());
+        let _ = stream.write_all(answer.as_bytes()).await;
         return;
     };
     if stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.is_ok() {
