@@ -64,7 +64,7 @@ pub use retry::RetryPolicy;
 pub use role::Role;
 pub use secret::{
     MAX_SECRET_BYTES, MAX_SECRET_USES, PlaceholderError, SecretName, SecretValues, check_secret_value,
-    is_secret_reference, not_for, secrets_in,
+    is_secret_reference, not_for, secrets_in, sent_forms,
 };
 pub use secret_hosts::{MAX_SECRET_HOSTS, SecretHosts};
 pub use set::{ApplyId, SetName, WordError};

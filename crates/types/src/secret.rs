@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::target_url::sent_in_urls;
+use crate::template::push_json_escaped;
 use crate::{SecretHosts, clip};
 
 /// The longest value of a secret: twice the longest header, and a chain of certificates in PEM.
@@ -219,6 +221,22 @@ impl SecretValues {
     pub(crate) fn fill_plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.fill(text, String::push_str)
     }
+}
+
+/// The forms in which a request may have a value: as it is, in a segment of a path, in a value of a query, and in a body of
+/// JSON. Those that are the same are there once.
+#[must_use]
+pub fn sent_forms(value: &str) -> Vec<String> {
+    let mut in_json = String::new();
+    push_json_escaped(&mut in_json, value);
+    let [in_segment, in_query] = sent_in_urls(value);
+    let mut forms = vec![value.to_owned()];
+    for form in [in_segment, in_query, in_json] {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
 }
 
 /// Why a secret does not go to a host.

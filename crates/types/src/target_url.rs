@@ -10,6 +10,10 @@ pub const MAX_URL_CHARS: usize = 2_083;
 
 /// How a placeholder of a secret stands in the path of a normal form, before and behind the name.
 const IN_PATH: (&str, &str) = ("%7B%7Bsecret.", "%7D%7D");
+/// What a value keeps as it is, beside letters and digits, where it is a segment of the path, and where it is in a value of the
+/// query.
+const IN_SEGMENTS: &[u8] = b"-._~:@!$&()*+,;=";
+const IN_VALUES: &[u8] = b"-._~:";
 
 /// An `http` or `https` URL without user info or fragment.
 #[derive(Clone, PartialEq, Eq)]
@@ -119,12 +123,20 @@ impl TargetUrl {
         redacted_url(&self.source)
     }
 
-    /// The credentials in its query, decoded.
+    /// The credentials in its query: each decoded, and as it is sent where that is another text.
     #[must_use]
     pub fn credentials(&self) -> Vec<String> {
         let query = split(&self.normal[self.authority_end..]).1;
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs.filter(|(name, _)| is_credential_header(name)).map(|(_, value)| value.into_owned()).collect()
+        let decoded =
+            pairs.filter(|(name, _)| is_credential_header(name)).map(|(_, value)| value.into_owned());
+        let mut all: Vec<_> = decoded.collect();
+        for (_, sent) in query.split('&').filter_map(credential) {
+            if !all.iter().any(|known| known == sent) {
+                all.push(sent.to_owned());
+            }
+        }
+        all
     }
 
     /// Puts the stored credentials back in place of each [`REDACTED`] in the query: the first stands for the first of its
@@ -172,13 +184,13 @@ impl TargetUrl {
         for (place, text) in path.split('/').enumerate() {
             filled.push_str(if place > 0 { "/" } else { "" });
             match segment(text).and_then(|name| secrets.get(name)) {
-                Some(value) => push_encoded(&mut filled, value, b"-._~:@!$&()*+,;="),
+                Some(value) => push_encoded(&mut filled, value, IN_SEGMENTS),
                 None => filled.push_str(text),
             }
         }
         if rest.contains('?') {
             filled.push('?');
-            filled.push_str(&secrets.fill(query, |out, value| push_encoded(out, value, b"-._~:")));
+            filled.push_str(&secrets.fill(query, |out, value| push_encoded(out, value, IN_VALUES)));
         }
         Cow::Owned(filled)
     }
@@ -251,6 +263,15 @@ fn check_secrets(rest: &str) -> Result<(), String> {
         secrets_in(value).map_err(|error| format!("has a query in which {error}"))?;
     }
     Ok(())
+}
+
+/// How a value is sent in the place of a segment of the path, and in a value of the query.
+pub(crate) fn sent_in_urls(value: &str) -> [String; 2] {
+    [IN_SEGMENTS, IN_VALUES].map(|kept| {
+        let mut sent = String::new();
+        push_encoded(&mut sent, value, kept);
+        sent
+    })
 }
 
 /// Writes a value with all but letters, digits and these percent-encoded.
@@ -383,6 +404,8 @@ mod tests {
         }
         let stored = TargetUrl::parse("https://h/?token=one&token=two").expect("a URL");
         assert_eq!(stored.credentials(), ["one", "two"]);
+        let encoded = TargetUrl::parse("https://h/?a=%2F&token=a%2Fb&key=c").expect("a URL");
+        assert_eq!(encoded.credentials(), ["a/b", "c", "a%2Fb"]);
         for (text, restored) in [
             ("https://h/x?token=%5bredacted%5D&token=new", Some("https://h/x?token=one&token=new")),
             ("https://h/?token=[redacted]&token=[redacted]&token=[redacted]", None),

@@ -181,7 +181,7 @@ fn looks_like_json(source: &str, parts: &[Part]) -> bool {
     !bare && serde_json::from_str::<&serde_json::value::RawValue>(&filled).is_ok()
 }
 
-fn push_json_escaped(out: &mut String, value: &str) {
+pub(crate) fn push_json_escaped(out: &mut String, value: &str) {
     let quoted = serde_json::Value::from(value).to_string();
     out.push_str(&quoted[1..quoted.len() - 1]);
 }

@@ -1,7 +1,8 @@
 //! Takes secrets out of what a target echoes, before anything of it is recorded or shown.
 //!
 //! A secret is found as it is, and as others write it: percent-encoded, with the escapes of JSON, with the references of
-//! HTML, and in base64, wherever it begins among the bytes that were encoded. A secret of less than eight bytes is left:
+//! HTML, and in base64, wherever it begins among the bytes that were encoded. The same goes for the forms in which a request
+//! has it: percent-encoded in its URL, and escaped in a body of JSON. A secret of less than eight bytes is left:
 //! it stands in many a text by chance. Where a text was cut, what is left of a secret is found from eight characters on.
 //! One that a target compresses, encrypts or writes backwards is not found.
 //!
@@ -13,12 +14,14 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use chronos_types::{Auth, REDACTED, SecretValues, TargetUrl, Webhook};
+use chronos_types::{Auth, REDACTED, SecretValues, TargetUrl, Webhook, sent_forms};
 
 /// A shorter secret is left where it is.
 const SHORTEST: usize = 8;
 /// So many bytes at most a byte of a secret takes in a text: `&#1114111;`.
 const WIDEST: usize = 10;
+/// And so many at most in which one character is written: two escapes of JSON.
+const WIDEST_WRITTEN: usize = 12;
 /// What stands at the end of a text that was cut.
 const CUT: char = '…';
 /// The references of HTML that have names.
@@ -111,10 +114,13 @@ impl Needles {
         if value.len() < SHORTEST {
             return;
         }
-        self.longest = self.longest.max(value.len());
-        self.look_for(value, false);
-        for before in 0..3 {
-            self.look_for(&in_base64(value, before), true);
+        // A target may encode once more what it was sent in another form: a line of the request, or a body of JSON.
+        for sent in sent_forms(value) {
+            self.longest = self.longest.max(sent.len());
+            self.look_for(&sent, false);
+            for before in 0..3 {
+                self.look_for(&in_base64(&sent, before), true);
+            }
         }
     }
 
@@ -175,8 +181,10 @@ impl Needle {
     fn end_by(&self, text: &str, mut at: usize, is_encoded: bool) -> Option<usize> {
         for (matched, wanted) in self.text.iter().enumerate() {
             let rest = &text[at..];
-            if matched >= SHORTEST && (rest.is_empty() || rest.starts_with(CUT)) {
-                return Some(at);
+            if matched >= SHORTEST
+                && let Some(left) = cut_within(rest)
+            {
+                return Some(at + left);
             }
             let plain = || self.plain(rest, *wanted);
             let length = match is_encoded {
@@ -194,6 +202,22 @@ impl Needle {
         let is_same = found == wanted || self.is_base64 && matches!((wanted, found), ('+', '-') | ('/', '_'));
         is_same.then(|| found.len_utf8())
     }
+}
+
+/// The bytes that are left where a text was cut here: none, or those of a part of an encoded character.
+fn cut_within(rest: &str) -> Option<usize> {
+    let cut =
+        rest.char_indices().take(WIDEST_WRITTEN).find(|(_, found)| *found == CUT).map(|(place, _)| place);
+    let end = cut.or_else(|| (rest.len() < WIDEST_WRITTEN).then_some(rest.len()))?;
+    let mut left = rest[..end].bytes();
+    let is_part = match left.next() {
+        None => true,
+        Some(b'%') => left.len() < 2 && left.all(|byte| byte.is_ascii_hexdigit()),
+        Some(b'\\') => left.all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'u' | b'\\')),
+        Some(b'&') => left.all(|byte| byte.is_ascii_alphanumeric() || byte == b'#'),
+        Some(_) => false,
+    };
+    is_part.then_some(end)
 }
 
 /// The bytes of a character that stands there in one of the forms that others write it in.
@@ -341,6 +365,46 @@ mod tests {
         assert_eq!(found.text("a correct%20hors"), "a [redacted]");
         assert_eq!(found.text("\"correct h…\""), "\"[redacted]…\"");
         assert_eq!(found.text("correct"), "correct");
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_goes_where_an_encoded_character_was_cut() {
+        let found = scrub(&["correct horse&battery"]);
+        for text in [
+            "correct horse&",
+            "correct horse&am",
+            "correct horse&#3",
+            "correct horse&#x",
+            "correct horse%",
+            "correct horse%2",
+            "correct horse\\",
+            "correct horse\\u00",
+        ] {
+            assert_eq!(found.text(text), "[redacted]", "{text}");
+            assert_eq!(found.text(&format!("{text}…")), "[redacted]…", "{text}");
+        }
+        assert_eq!(found.text("correct horse% is"), "correct horse% is");
+    }
+
+    #[test]
+    fn a_secret_is_found_where_a_form_that_it_was_sent_in_is_encoded_once_more() {
+        let secret = "pass+/&\"<'~%41=?word";
+        let found = scrub(&[secret]);
+        let in_query = "pass%2B%2F%26%22%3C%27~%2541%3D%3Fword";
+        let in_json = "pass+/&\\\"<'~%41=?word";
+        let in_segment = "pass+%2F&%22%3C%27~%2541=%3Fword";
+        for sent in [in_query, in_json, in_segment] {
+            let references: String = sent.chars().map(|c| format!("&#{};", c as u32)).collect();
+            let percent: String = sent.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let html = sent.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;");
+            for written in [sent, &references, &percent, &html, &serde_json(sent), &BASE64.encode(sent)] {
+                let shown = found.text(written).into_owned();
+                assert!(
+                    shown.starts_with(REDACTED) && shown.len() < REDACTED.len() + 3,
+                    "{written}: {shown}"
+                );
+            }
+        }
     }
 
     #[test]
