@@ -33,9 +33,8 @@ impl<'a> Fields<'a> {
         match value {
             Value::Object(map) => Some(Self { map, path: path.to_owned() }),
             other => {
-                // A text in the place of a whole webhook, its headers or its auth may be a secret.
-                let wrong = if path.is_empty() || path.starts_with("webhook") { unquoted } else { quoted };
-                invalid.add(path, wrong(other, "an object"));
+                // A text in the place of a webhook, of headers or of auth may be a secret.
+                invalid.add(path, unquoted(other, "an object"));
                 None
             }
         }
