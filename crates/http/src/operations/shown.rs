@@ -4,7 +4,7 @@ use chronos_api::{self as api, Cancellation, Operation, OperationError, Total};
 use chronos_state::{
     BulkAction, ItemError, OperationRow, OperationSpec, PatchText, Refusal, RefusedItem, SealedPatch, Targets,
 };
-use chronos_types::{DurationMs, format_rfc3339, is_secret_reference};
+use chronos_types::{DurationMs, TargetUrl, format_rfc3339, is_secret_reference};
 use serde_json::Value;
 
 use crate::code::Code;
@@ -109,30 +109,44 @@ fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
     operation
 }
 
-/// The parts of a webhook that hold secrets, with the fields in them that hold none.
-const SECRETIVE: [(&str, &[&str]); 3] = [
-    // Which headers carry credentials is told by the jobs that it changes, so none is shown.
-    ("/webhook/headers", NOTHING),
-    ("/webhook/auth", &["type", "header", "token_url", "client_id", "scope", "client_auth_method"]),
-    ("/webhook/signing", &["expires_at"]),
-];
-
+/// The fields of a webhook that hold no secrets, where they are no objects; and those inside of the others.
+const PLAIN: [&str; 6] = ["method", "body", "success_codes", "timeout", "tls_skip_verify", "max_redirects"];
+const PLAIN_IN_AUTH: &[&str] = &["type", "header", "token_url", "client_id", "scope", "client_auth_method"];
+const PLAIN_IN_SIGNING: &[&str] = &["expires_at"];
+/// Which headers carry credentials is told by the jobs that a patch changes, so none is shown.
 const NOTHING: &[&str] = &[];
 
-/// A patch as it is shown.
+/// A patch as it is shown. It may be one that fits no job: what is not known to be no secret is not shown.
 pub(crate) fn without_secrets(text: &str) -> Value {
     let mut patch: Value = serde_json::from_str(text).unwrap_or_default();
-    for (path, shown) in SECRETIVE {
-        if let Some(part) = patch.pointer_mut(path) {
-            redact(part, shown);
-        }
-    }
-    for url in ["/webhook/url", "/webhook/auth/token_url"] {
-        if let Some(Value::String(url)) = patch.pointer_mut(url) {
-            *url = shown_url(url);
-        }
+    match patch.get_mut("webhook") {
+        Some(Value::Object(fields)) => fields.iter_mut().for_each(|(name, value)| field(name, value)),
+        Some(other) => redact(other, NOTHING),
+        None => {}
     }
     patch
+}
+
+/// A field of a webhook.
+fn field(name: &str, value: &mut Value) {
+    match name {
+        "url" => show_url(value),
+        "auth" => {
+            redact(value, PLAIN_IN_AUTH);
+            value.get_mut("token_url").into_iter().for_each(show_url);
+        }
+        "signing" => redact(value, PLAIN_IN_SIGNING),
+        _ if PLAIN.contains(&name) && !value.is_object() => {}
+        _ => redact(value, NOTHING),
+    }
+}
+
+/// A URL that cannot be called may have a credential anywhere.
+fn show_url(value: &mut Value) {
+    match value {
+        Value::String(url) if TargetUrl::parse(url).is_ok() => *url = shown_url(url),
+        other => redact(other, NOTHING),
+    }
 }
 
 fn redact(value: &mut Value, shown: &[&str]) {
@@ -141,7 +155,8 @@ fn redact(value: &mut Value, shown: &[&str]) {
         // What only names a secret is none.
         Value::String(text) if is_secret_reference(text) => {}
         Value::Object(fields) => {
-            for (name, value) in fields.iter_mut().filter(|(name, _)| !shown.contains(&name.as_str())) {
+            let is_shown = |name: &String, value: &Value| shown.contains(&name.as_str()) && value.is_string();
+            for (name, value) in fields.iter_mut().filter(|(name, value)| !is_shown(name, value)) {
                 // They are called as their endpoint wants them to be.
                 redact(value, if name == "parameters" { NOTHING } else { shown });
             }
@@ -162,4 +177,41 @@ pub(super) fn error(item: RefusedItem) -> OperationError {
         ItemError::Invalid(why) => (Code::Invalid.as_str(), why),
     };
     OperationError { target, code: code.to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_patch_nothing_is_shown_that_may_be_a_secret_also_where_it_fits_no_job() {
+        for (patch, shown) in [
+            (json!({"webhook": "s"}), json!({"webhook": "[redacted]"})),
+            (json!({"webhook": {"password": "s"}}), json!({"webhook": {"password": "[redacted]"}})),
+            (json!({"webhook": {"url": ["s"]}}), json!({"webhook": {"url": "[redacted]"}})),
+            (json!({"webhook": {"url": "http://h/#token=s"}}), json!({"webhook": {"url": "[redacted]"}})),
+            (json!({"webhook": {"url": "http://u:s@h/"}}), json!({"webhook": {"url": "[redacted]"}})),
+            (
+                json!({"webhook": {"url": "http://h/?key=s"}}),
+                json!({"webhook": {"url": "http://h/?key=[redacted]"}}),
+            ),
+            (json!({"webhook": {"body": {"a": "s"}}}), json!({"webhook": {"body": {"a": "[redacted]"}}})),
+            (
+                json!({"webhook": {"body": "b", "timeout": "1s"}}),
+                json!({"webhook": {"body": "b", "timeout": "1s"}}),
+            ),
+            (
+                json!({"webhook": {"client_certificate": {"cert": "{{secret.c}}", "key": "s"}}}),
+                json!({"webhook": {"client_certificate": {"cert": "{{secret.c}}", "key": "[redacted]"}}}),
+            ),
+            (
+                json!({"webhook": {"auth": {"type": "bearer", "token": "s", "scope": ["s"]}}}),
+                json!({"webhook": {"auth": {"type": "bearer", "token": "[redacted]", "scope": "[redacted]"}}}),
+            ),
+        ] {
+            assert_eq!(without_secrets(&patch.to_string()), shown, "{patch}");
+        }
+    }
 }
