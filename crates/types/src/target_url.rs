@@ -37,7 +37,7 @@ impl TargetUrl {
     /// becomes its plain form before the rules of egress judge it.
     ///
     /// # Errors
-    /// What is wrong with the text. The text is quoted without its user info and without the credentials in its query.
+    /// What is wrong with the text. The text is quoted without its user info, the credentials in its query, and its fragment.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let refuse = |why: String| {
             // What may be user info, also where the slashes before it are not as they should be.
@@ -49,7 +49,12 @@ impl TargetUrl {
                 }
                 _ => text.to_owned(),
             };
-            Err(UrlError { value: clip(&redacted_url(&value)).into_owned(), why })
+            // What some put into a fragment is a token, and none is ever sent.
+            let shown = match value.split_once('#') {
+                Some((front, _)) => format!("{}#{REDACTED}", redacted_url(front)),
+                None => redacted_url(&value).into_owned(),
+            };
+            Err(UrlError { value: clip(&shown).into_owned(), why })
         };
         // A credential that is redacted stands for one that is kept, which may be shorter.
         let hidden = || pairs(text).filter_map(credential).filter(|(_, value)| *value == REDACTED).count();
@@ -327,6 +332,7 @@ mod tests {
             ("http:u:secret@h/", "two slashes"),
             ("u:secret@h/", "scheme"),
             ("http://h/#f", "fragment"),
+            ("http://h/#access_token=secret", "fragment"),
             ("http://h/?token=secret#f", "fragment"),
             ("http://h:0/?a=b&API_KEY=secret", "port 0"),
             ("http://{{host}}/", "has the host \"{{host}}\""),
