@@ -34,7 +34,9 @@ impl<'a> Fields<'a> {
             Value::Object(map) => Some(Self { map, path: path.to_owned() }),
             other => {
                 // A text in the place of a webhook, of headers or of auth may be a secret.
-                invalid.add(path, unquoted(other, "an object"));
+                let holds = |part: &str| ["", "webhook", "headers", "auth"].contains(&part);
+                let wrong = if path.split('.').any(holds) { unquoted } else { quoted };
+                invalid.add(path, wrong(other, "an object"));
                 None
             }
         }
