@@ -112,7 +112,7 @@ fn a_node_that_starts_attempts_before_it_has_caught_up_is_found() {
 #[test]
 fn a_failure_that_counts_though_its_node_had_lost_the_run_is_found() {
     // A node is missed, its run is made again, and the node is heard of while that is under way.
-    assert_found("takes-a-lost-node's-word", "60", 93);
+    assert_found("takes-a-lost-node's-word", "60", 127);
 }
 
 #[test]
