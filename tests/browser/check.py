@@ -197,7 +197,7 @@ def signed_in(trial, node, _):
 def main(chronos, chromium, work):
     hostile = Hostile()
     token = secrets.token_hex(32)
-    key = f"{{name: the test, role: admin, sha256: {hashlib.sha256(token.encode()).hexdigest()}}}"
+    key = f"{{name: the test, role: admin, key_sha256: {hashlib.sha256(token.encode()).hexdigest()}}}"
     parts = [
         (closed, None, {}),
         (opened, None, {

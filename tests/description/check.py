@@ -77,7 +77,7 @@ def ask(node, token, phases, which, tools, work):
 def main(chronos, tools, work):
     tokens = {role: secrets.token_hex(32) for role in ROLES}
     keys = ", ".join(
-        f"{{name: {role}, role: {role}, sha256: {hashlib.sha256(token.encode()).hexdigest()}}}"
+        f"{{name: {role}, role: {role}, key_sha256: {hashlib.sha256(token.encode()).hexdigest()}}}"
         for role, token in tokens.items()
     )
     settings = {

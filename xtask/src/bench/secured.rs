@@ -80,7 +80,7 @@ async fn secured(directory: &Path) -> Result<Server> {
     let token = Token::new(TokenKind::Key, [7; 8], [9; 32]);
     let hash: String = token.hash().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let settings = [
-        ("CHRONOS_AUTH__API_KEYS", format!("[{{name: bench, role: admin, sha256: \"{hash}\"}}]")),
+        ("CHRONOS_AUTH__API_KEYS", format!("[{{name: bench, role: admin, key_sha256: \"{hash}\"}}]")),
         ("CHRONOS_SECURITY__ENCRYPTION_KEYS", format!("[\"{}\"]", file.display())),
     ];
     let mut server = Server::spawn(directory, free_addresses(1)?[0], &settings)?.ready().await?;

@@ -32,7 +32,7 @@ fn api_keys() -> String {
 /// A key of that list.
 fn configured(name: &str, role: &str, token: &str) -> String {
     let hash: String = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{{name: {name}, role: {role}, sha256: \"{hash}\"}}")
+    format!("{{name: {name}, role: {role}, key_sha256: \"{hash}\"}}")
 }
 
 /// A server that asks for keys, and whose cluster has the version that brings those of the API.

@@ -67,7 +67,7 @@ pub struct ApiKey {
     /// What it may do.
     pub role: Role,
     /// The SHA-256 of its token.
-    pub sha256: TokenHash,
+    pub key_sha256: TokenHash,
     /// When it ends by itself.
     pub expires_at: Option<Millis>,
     /// At most so many requests a second, to each node.
@@ -133,7 +133,7 @@ impl Auth {
         }
         let keys = given.keys(&["api_keys"], AUTH)?;
         let Some(listed) = keys.get("api_keys") else { return Ok(Self::Keys(Vec::new())) };
-        let items = listed.items("a list of keys, each with name, role and sha256")?;
+        let items = listed.items("a list of keys, each with name, role and key_sha256")?;
         if items.len() > MAX_API_KEYS {
             let count = items.len();
             return Err(listed.refuse(format_args!("lists {count} keys; expected at most {MAX_API_KEYS}")));
@@ -141,10 +141,10 @@ impl Auth {
         let mut found = Vec::<ApiKey>::with_capacity(items.len());
         for item in items {
             let key = ApiKey::read(item)?;
-            if let Some(other) = found.iter().find(|other| other.sha256.id() == key.sha256.id()) {
+            if let Some(other) = found.iter().find(|other| other.key_sha256.id() == key.key_sha256.id()) {
                 let (name, other) = (key.name.as_str(), other.name.as_str());
                 return Err(listed.refuse(format_args!(
-                    "{name:?} has the sha256 of {other:?}; expected a token for each"
+                    "{name:?} has the key_sha256 of {other:?}; expected a token for each"
                 )));
             }
             found.push(key);
@@ -156,17 +156,18 @@ impl Auth {
 impl ApiKey {
     fn read(given: Given<'_>) -> Result<Self, ConfigError> {
         const HASH: &str = "the SHA-256 of its token, as of: printf %s \"$TOKEN\" | sha256sum";
-        let names = ["name", "role", "sha256", "expires_at", "per_second"];
-        let keys = given.keys(&names, "keys name, role and sha256")?;
+        let names = ["name", "role", "key_sha256", "expires_at", "per_second"];
+        let keys = given.keys(&names, "keys name, role and key_sha256")?;
         let name = keys.require("name", "what people call the key")?;
         let role = keys.require("role", "viewer, operator, editor or admin")?;
-        let hash = keys.require("sha256", HASH)?;
+        let hash = keys.require("key_sha256", HASH)?;
         Ok(Self {
             name: KeyName::parse(name.text("a name")?).map_err(|why| name.refuse(why))?,
             role: Role::parse(role.text("viewer, operator, editor or admin")?)
                 .map_err(|why| role.refuse(why))?,
             // What stands there may be the token itself, so nothing quotes it.
-            sha256: TokenHash::parse(hash.as_text().unwrap_or_default()).map_err(|why| hash.refuse(why))?,
+            key_sha256: TokenHash::parse(hash.as_text().unwrap_or_default())
+                .map_err(|why| hash.refuse(why))?,
             expires_at: keys.get("expires_at").map(values::instant).transpose()?,
             per_second: keys.get("per_second").map(|given| values::per_second(&given)).transpose()?,
         })

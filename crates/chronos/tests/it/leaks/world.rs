@@ -46,7 +46,7 @@ impl World {
             // The first one founds the cluster alone.
             .key_of(1, "cluster.raft.join", "[]")
             .token(&token)
-            .key("auth.api_keys", &format!("[{{name: shown, role: admin, sha256: \"{hash}\"}}]"))
+            .key("auth.api_keys", &format!("[{{name: shown, role: admin, key_sha256: \"{hash}\"}}]"))
             .key("audit.log", "true")
             .key("logging.level", "trace")
             .key("dispatcher.http.max_response_body", kept)

@@ -38,7 +38,7 @@ fn so_many_keys_may_be_listed() {
     use crate::config::Auth;
     let listed = |count: usize| {
         let hash = |n: usize| format!("{n:08x}{:056}", 0);
-        let key = |n: usize| format!("{{ name: k{n}, role: viewer, sha256: \"{}\" }}", hash(n));
+        let key = |n: usize| format!("{{ name: k{n}, role: viewer, key_sha256: \"{}\" }}", hash(n));
         let keys: Vec<_> = (0..count).map(key).collect();
         with(&format!("auth: {{ api_keys: [{}] }}", keys.join(", ")), &[])
     };
@@ -61,16 +61,16 @@ fn keys_are_asked_for_where_auth_has_keys_and_a_bad_one_is_named() {
     assert_eq!(open, Some(MetricsAuth::None));
     let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     for (key, says) in [
-        ("{ name: a, role: viewer }", "sha256"),
-        ("{ name: a, role: viewer, sha256: s3cret }", "64 hexadecimal digits"),
-        (&format!("{{ name: a, role: root, sha256: {hash} }}"), "viewer, operator, editor, admin"),
-        (&format!("{{ role: viewer, sha256: {hash} }}"), "name"),
-        (&format!("{{ name: a, role: viewer, sha256: {hash}, per_second: 0 }}"), "per_second"),
-        (&format!("{{ name: a, role: viewer, sha256: {hash}, expires_at: soon }}"), "expires_at"),
-        (&format!("{{ name: a, role: viewer, sha256: {hash}, scope: x }}"), "unknown key"),
+        ("{ name: a, role: viewer }", "key_sha256"),
+        ("{ name: a, role: viewer, key_sha256: s3cret }", "64 hexadecimal digits"),
+        (&format!("{{ name: a, role: root, key_sha256: {hash} }}"), "viewer, operator, editor, admin"),
+        (&format!("{{ role: viewer, key_sha256: {hash} }}"), "name"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, per_second: 0 }}"), "per_second"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, expires_at: soon }}"), "expires_at"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scope: x }}"), "unknown key"),
         (
             &format!(
-                "{{ name: a, role: viewer, sha256: {hash} }}, {{ name: b, role: admin, sha256: {hash} }}"
+                "{{ name: a, role: viewer, key_sha256: {hash} }}, {{ name: b, role: admin, key_sha256: {hash} }}"
             ),
             "\"b\"",
         ),
