@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
 use chronos_api::parse_json;
+use chronos_engine::Principal;
 use chronos_state::Idempotency;
 use chronos_types::{Invalid, clip};
 use http_body_util::BodyExt;
@@ -322,5 +323,9 @@ fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, ApiErr
         hash.update(part);
     }
     let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(Idempotency { key: String::from_utf8_lossy(bytes).into_owned(), fingerprint }))
+    let key = String::from_utf8_lossy(bytes);
+    // The layer around all pages puts it there.
+    let asker = parts.extensions.get::<Principal>();
+    let key = asker.map_or_else(|| key.clone().into_owned(), |asker| asker.idempotency_key(&key));
+    Ok(Some(Idempotency { key, fingerprint }))
 }

@@ -71,6 +71,17 @@ impl Principal {
         self.known.as_ref().and_then(|known| known.session)
     }
 
+    /// The idempotency key of a request, told from that of others who say the same: theirs are no business of this one.
+    /// A session says it for its key.
+    #[must_use]
+    pub fn idempotency_key(&self, said: &str) -> String {
+        match &self.known {
+            None => said.to_owned(),
+            // No client can say a tab.
+            Some(Known { id, .. }) => format!("{id}\t{said}"),
+        }
+    }
+
     /// As it is put on record: from an address, with what they say.
     #[must_use]
     pub fn by(&self, address: Option<IpAddr>, note: Option<Note>) -> By {

@@ -216,6 +216,49 @@ async fn bad_keys_are_refused_by_the_field_and_no_answer_with_a_token_is_repeate
 }
 
 #[tokio::test]
+async fn an_idempotency_key_is_known_only_to_the_key_that_sent_it() {
+    let server = start().await;
+    let create = |role: &str, name: &'static str| {
+        let (server, token) = (&server, bearer(&token_of(role)));
+        async move {
+            let headers = [
+                ("authorization", token.as_str()),
+                ("content-type", "application/json"),
+                ("idempotency-key", "1"),
+            ];
+            let webhook = json!({"url": "http://127.0.0.1:9/"});
+            let body =
+                json!({"name": name, "schedule": "@daily", "concurrency": "allow", "webhook": webhook});
+            server.send(Method::POST, "/api/v1/jobs", &headers, body.to_string()).await
+        }
+    };
+    let first = create("editor", "one").await.ok(201);
+    // Another request of somebody else is no misuse of it, and the same one is no repeat.
+    let other = create("admin", "two").await.ok(201);
+    assert_eq!(create("viewer", "one").await.problem(403)["code"], "forbidden");
+    assert_eq!(create("editor", "one").await.ok(201)["id"], first["id"]);
+    assert_eq!(create("admin", "two").await.ok(201)["id"], other["id"]);
+    let reused = create("admin", "one").await;
+    assert_eq!(reused.problem(422)["code"], "idempotency_key_reused");
+    // A session asks for its key.
+    let json = [("content-type", "application/json")];
+    let begin = json!({"token": token_of("editor")}).to_string();
+    let begun = server.send(Method::POST, "/session", &json, begin).await;
+    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let trigger = |headers: Vec<(&'static str, String)>| {
+        let server = &server;
+        async move {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            server.send(Method::POST, "/api/v1/jobs/one/trigger", &headers, "").await.ok(202)["id"].clone()
+        }
+    };
+    let once = || ("idempotency-key", "2".to_owned());
+    let run = trigger(vec![("authorization", bearer(&token_of("editor"))), once()]).await;
+    assert_eq!(trigger(vec![("cookie", cookie), once()]).await, run);
+    assert_ne!(trigger(vec![("authorization", bearer(&token_of("operator"))), once()]).await, run);
+}
+
+#[tokio::test]
 async fn it_is_known_in_which_hour_a_key_was_used() {
     let server = start().await;
     let (token, _) = create(&server, &json!({"name": "ci", "role": "viewer"})).await;
