@@ -92,9 +92,17 @@ pub struct MemberStatus {
     pub problems: Vec<String>,
 }
 
+/// The raft ids of those with a vote, whether a change of the voters that is under way comes to its end or not. Until then
+/// nothing is decided without most of those before it: whoever stops one of these because of a new voter stops the cluster.
+fn settled_voters(now: &Figures) -> BTreeSet<u64> {
+    let configs = now.membership_config.membership().get_joint_config();
+    let all = configs.iter().cloned().reduce(|all, config| &all & &config);
+    all.unwrap_or_default()
+}
+
 /// The members, sorted by name.
 pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
-    let voters: BTreeSet<u64> = now.membership_config.voter_ids().collect();
+    let voters = settled_voters(now);
     let leads = now.state.is_leader();
     let member = |(id, member): (&u64, &Member)| {
         let heard = now.heartbeat.as_ref().and_then(|heard| *heard.get(id)?);
@@ -105,7 +113,7 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
         MemberStatus {
             name,
             role: match voters.contains(id) {
-                true if now.current_leader == Some(*id) => Role::Leader,
+                _ if now.current_leader == Some(*id) => Role::Leader,
                 true => Role::Voter,
                 false => Role::Learner,
             },
@@ -125,4 +133,34 @@ pub(crate) fn members(now: &Figures) -> Vec<MemberStatus> {
     let mut members: Vec<_> = now.membership_config.nodes().map(member).collect();
     members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     members
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::types::StoredMembership;
+
+    /// The roles of nodes 1 to 4, as node 1 sees them, which leads.
+    fn roles(configs: &[&[u64]]) -> Vec<Role> {
+        let configs = configs.iter().map(|ids| ids.iter().copied().collect()).collect();
+        let member = |id| (id, Member { name: NodeName::unchecked(&format!("n{id}")), ..Member::default() });
+        let nodes: BTreeMap<u64, Member> = (1..=4).map(member).collect();
+        let membership = openraft::Membership::new(configs, nodes).expect("members");
+        let mut now = Figures::new_initial(1);
+        now.current_leader = Some(1);
+        now.membership_config = Arc::new(StoredMembership::new(None, membership));
+        members(&now).into_iter().map(|member| member.role).collect()
+    }
+
+    #[test]
+    fn a_node_is_told_as_a_voter_when_the_change_that_makes_it_one_is_over() {
+        use Role::{Leader, Learner, Voter};
+        assert_eq!(roles(&[&[1, 2]]), [Leader, Voter, Learner, Learner]);
+        assert_eq!(roles(&[&[1, 2], &[1, 2, 3]]), [Leader, Voter, Learner, Learner]);
+        assert_eq!(roles(&[&[1, 2, 3]]), [Leader, Voter, Voter, Learner]);
+        assert_eq!(roles(&[&[1, 2, 3], &[1, 3, 4]]), [Leader, Learner, Voter, Learner]);
+    }
 }
