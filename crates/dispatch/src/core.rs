@@ -51,3 +51,4 @@ pub(crate) use capacity::{ByClass, Class};
 pub(crate) use event::{Ended, Event, Now, Unmade};
 pub(crate) use machine::{Core, Wake};
 pub(crate) use prepared::{Key, Loaded, Prepared};
+pub(crate) use recent::Recent;

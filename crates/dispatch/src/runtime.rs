@@ -9,6 +9,7 @@ mod executor;
 mod handle;
 mod questions;
 mod reporter;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,13 +58,13 @@ impl Dispatcher {
     /// The system has no timer left.
     pub fn start(config: Config, inbox: Inbox) -> Result<(), String> {
         let timer = config.env.timer().map_err(|error| format!("no timer: {error}"))?;
-        let Inbox { sender, receiver, activity } = inbox;
+        let Inbox { sender, receiver, activity, secrets } = inbox;
         let (reports, backlog) = reporter::channel(config.metrics.clone(), Arc::clone(&activity));
         let loops = config.loops.clone();
         let reporter = loops.start("reports", reporter::run(config.proposer.clone(), backlog));
         let dispatcher = Self {
             core: Core::new(config.node.clone(), config.max_concurrent),
-            executor: Executor::new(config, sender, reports),
+            executor: Executor::new(config, sender, reports, secrets),
             actions: Vec::new(),
             activity,
             started: Instant::now(),

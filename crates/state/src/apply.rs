@@ -109,7 +109,10 @@ fn execute(context: &mut Context<'_>, command: &Command, by: Option<&By>) -> Res
         Command::Operation(word) => operation::word(context, word, by),
         Command::Keys(word) => keys::word(context, word, by),
         Command::Audit(word) => audit::word(context, word),
-        Command::Secret(word) => secrets::word(context, word, by),
+        Command::Secret(word) => {
+            context.secrets = true;
+            secrets::word(context, word, by)
+        }
         Command::RaiseVersion { to } => raise::raise(context, *to),
         #[cfg(feature = "next")]
         Command::Probe => probe::probe(context),

@@ -26,6 +26,8 @@ pub struct Applied {
     pub changed: Vec<JobSeq>,
     /// Whether keys or sessions were made or ended. Whoever asks clients for them reads them again.
     pub keys: bool,
+    /// Whether secrets, or the keys that seal them, may be others now. Whoever has some at hand reads them again.
+    pub secrets: bool,
     /// How many events it has put on record.
     pub events: usize,
     /// What this node has in the rows that the batch has compared, where it has any compared.

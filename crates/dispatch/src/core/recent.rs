@@ -7,7 +7,7 @@ use std::mem;
 
 /// Values by their keys. What is used now and then stays; the rest makes room.
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     young: HashMap<K, (V, usize)>,
     old: HashMap<K, (V, usize)>,
     /// Of the young ones together.
@@ -18,12 +18,12 @@ pub(super) struct Recent<K, V> {
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     /// Keeps values of this weight together, at most.
-    pub(super) fn within(most: usize) -> Self {
+    pub(crate) fn within(most: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), weight: 0, most: most / 2 }
     }
 
     /// Keeps a value. One that weighs more than a generation may is not kept.
-    pub(super) fn put(&mut self, key: K, value: V, weight: usize) {
+    pub(crate) fn put(&mut self, key: K, value: V, weight: usize) {
         if self.weight + weight > self.most {
             self.old = mem::take(&mut self.young);
             self.weight = 0;
@@ -37,7 +37,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     /// What is to be known of the value, where it is kept. It is kept for longer then.
-    pub(super) fn get<Q: Eq + Hash + ?Sized, R>(&mut self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn get<Q: Eq + Hash + ?Sized, R>(&mut self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
     {

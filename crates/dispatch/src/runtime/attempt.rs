@@ -14,6 +14,7 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::questions;
+use super::secrets::Secrets;
 use crate::core::{Attempt, Ended, Unmade};
 
 /// Makes an attempt. All that takes time is in here, on whichever thread is free: the dispatcher's own
@@ -23,6 +24,7 @@ pub(super) async fn make(
     store: Store,
     client: &Client,
     keyring: &Keyring,
+    secrets: &Secrets,
     lease: &Lease,
     attempt: Attempt,
     panics: bool,
@@ -31,7 +33,7 @@ pub(super) async fn make(
     let (execution, number) = (attempt.run.execution, attempt.number);
     let send = async {
         assert!(!panics, "planted");
-        send(store, client, keyring, lease, attempt).await
+        send(store, client, keyring, secrets, lease, attempt).await
     };
     let outcome = AssertUnwindSafe(send).catch_unwind().await.unwrap_or_else(|panic| {
         let panic = panic_text(&*panic);
@@ -47,6 +49,7 @@ async fn send(
     store: Store,
     client: &Client,
     keyring: &Keyring,
+    secrets: &Secrets,
     lease: &Lease,
     attempt: Attempt,
 ) -> Result<Outcome, Unmade> {
@@ -78,7 +81,7 @@ async fn send(
         Ok(webhook) => webhook,
         Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };
-    let secrets = match questions::secrets(&store, &job.secrets, keyring).await {
+    let secrets = match secrets.opened(&store, &job.secrets, keyring).await {
         Ok(secrets) => secrets,
         Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };

@@ -18,6 +18,7 @@ use super::config::Config;
 use super::handle::Message;
 use super::questions;
 use super::reporter::Reports;
+use super::secrets::Secrets;
 use crate::core::{Action, Attempt, Event, Prepared};
 
 /// Between a panic and the next try.
@@ -33,11 +34,17 @@ pub(super) struct Executor {
     /// Where the tasks that are started here send what came of them.
     messages: mpsc::UnboundedSender<Message>,
     reports: Reports,
+    secrets: Secrets,
 }
 
 impl Executor {
-    pub(super) fn new(config: Config, messages: mpsc::UnboundedSender<Message>, reports: Reports) -> Self {
-        Self { config, attempts: HashMap::new(), catching_up: None, messages, reports }
+    pub(super) fn new(
+        config: Config,
+        messages: mpsc::UnboundedSender<Message>,
+        reports: Reports,
+        secrets: Secrets,
+    ) -> Self {
+        Self { config, attempts: HashMap::new(), catching_up: None, messages, reports, secrets }
     }
 
     /// Does what an action says, or sets it going.
@@ -131,10 +138,10 @@ impl Executor {
         }
         let panics = number == 1 && env.has(Bug::AttemptPanics);
         let (client, store, lease) = (client.clone(), store.clone(), lease.clone());
-        let keyring = keyring.clone();
+        let (keyring, secrets) = (keyring.clone(), self.secrets.clone());
         let messages = self.messages.clone();
         let task = tokio::spawn(async move {
-            let ended = attempt::make(store, &client, &keyring, &lease, attempt, panics).await;
+            let ended = attempt::make(store, &client, &keyring, &secrets, &lease, attempt, panics).await;
             let _ = messages.send(Message::Ended(ended));
         });
         self.attempts.insert(execution, (number, task.abort_handle()));

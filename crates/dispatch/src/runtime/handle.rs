@@ -7,6 +7,7 @@ use chronos_replica::Activity;
 use chronos_state::Effect;
 use tokio::sync::{mpsc, oneshot};
 
+use super::secrets::Secrets;
 use crate::closed::Closed;
 use crate::core::{Ended, Event};
 
@@ -14,6 +15,7 @@ use crate::core::{Ended, Event};
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::UnboundedSender<Message>,
+    secrets: Secrets,
 }
 
 impl Handle {
@@ -25,7 +27,13 @@ impl Handle {
 
     /// The state was replaced as a whole: what is open stands in there. Never blocks.
     pub fn rescan(&self) {
+        self.secrets.forget();
         let _ = self.messages.send(Message::Event(Event::StateReplaced));
+    }
+
+    /// Secrets on record, or the keys that seal them, may be others now. Never blocks for long.
+    pub fn secrets_changed(&self) {
+        self.secrets.forget();
     }
 
     /// There are so many slots from now on. Attempts under way keep theirs. Never blocks.
@@ -56,12 +64,17 @@ pub struct Inbox {
     pub(super) sender: mpsc::UnboundedSender<Message>,
     pub(super) receiver: mpsc::UnboundedReceiver<Message>,
     pub(super) activity: Arc<Activity>,
+    pub(super) secrets: Secrets,
 }
 
 /// A handle, and where what is said to it arrives.
 pub(super) fn channel(activity: Arc<Activity>) -> (Handle, Inbox) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Handle { messages: sender.clone() }, Inbox { sender, receiver, activity })
+    let secrets = Secrets::default();
+    (
+        Handle { messages: sender.clone(), secrets: secrets.clone() },
+        Inbox { sender, receiver, activity, secrets },
+    )
 }
 
 /// What is said to the dispatcher's task, by others and by the tasks that it started.

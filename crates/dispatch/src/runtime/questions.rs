@@ -1,18 +1,17 @@
 //! What the core asks of the state and of the leader. Each question is asked until it is answered.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chronos_replica::{ProposeError, Proposer, Store};
 use chronos_seal::{KeyId, Keyring, WrappedKey, data_key_of};
-use chronos_state::{Fire, Reader, SecretRow, StateError};
-use chronos_types::{JobId, JobSpec, NodeName, SealedCredentials, SecretName, SecretValues, Webhook};
+use chronos_state::{Fire, Reader, StateError};
+use chronos_types::{JobId, JobSpec, NodeName, SealedCredentials, Webhook};
 
 use crate::core::{Key, Loaded};
 
 /// Between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of webhooks that one question reads ahead. What is more is read when its attempt has a slot.
 const AHEAD: usize = 16 << 20;
 
@@ -151,44 +150,6 @@ pub(super) async fn webhook(store: &Store, keyring: &Keyring, key: Key) -> Optio
             }
         }
     }
-}
-
-/// Reads and opens the secrets that an attempt is made with, as they are now.
-///
-/// # Errors
-/// One is not there, or this node cannot open it, and why.
-pub(super) async fn secrets(
-    store: &Store,
-    names: &BTreeSet<SecretName>,
-    keyring: &Keyring,
-) -> Result<SecretValues, String> {
-    let mut values = SecretValues::default();
-    if names.is_empty() {
-        return Ok(values);
-    }
-    let rows = loop {
-        let wanted = names.clone();
-        let find = move |reader: &Reader| {
-            reader.at_once(|reader| wanted.iter().map(|name| reader.secret(name.as_str())).collect())
-        };
-        let read: Result<Vec<Option<SecretRow>>, StateError> = store.read(find).await;
-        match read {
-            Ok(rows) => break rows,
-            // It costs this run, and is not asked for again.
-            Err(StateError::Corrupt(why)) => return Err(format!("a secret cannot be read: {why}")),
-            Err(error) => {
-                tracing::error!(%error, "the secrets of an attempt cannot be read; trying again");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    };
-    for (name, row) in names.iter().zip(rows) {
-        let Some(SecretRow { hosts, value, key, .. }) = row else {
-            return Err(format!("there is no secret {:?}", name.as_str()));
-        };
-        keyring.open_into(&mut values, name.as_str(), hosts, &value, key.as_ref())?;
-    }
-    Ok(values)
 }
 
 /// Asks the state what is open for a node, and which runs were withdrawn from it. With the planted bug, `forgets`

@@ -1,6 +1,7 @@
 //! Where that goes which the state machine hands on: the effects of a batch to the dispatcher; the news that due
 //! instants changed, or that runs are over, to the planner; which jobs changed, to the timetable and the search; that
-//! something happened which is told, to the events; that keys changed, to whoever asks for them; and that a change has
+//! something happened which is told, to the events; that keys changed, to whoever asks for them; that
+//! secrets changed, to whoever has some at hand; and that a change has
 //! left something to do to the loop that does it.
 
 use chronos_dispatch as dispatch;
@@ -61,6 +62,9 @@ impl EffectRouter {
         }
         if applied.keys {
             self.keys.changed();
+        }
+        if applied.secrets {
+            self.dispatcher.secrets_changed();
         }
         if applied.effects.iter().any(|effect| matches!(effect, Effect::Remains(_))) {
             self.remains();

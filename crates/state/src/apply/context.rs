@@ -46,6 +46,8 @@ pub(super) struct Context<'a> {
     pub(super) changed: Vec<JobSeq>,
     /// Whether keys or sessions were made or ended.
     pub(super) keys: bool,
+    /// Whether secrets, or the keys that seal them, may be others now.
+    pub(super) secrets: bool,
     /// Whether any run is withdrawn, once that was asked; see [`super::withdrawn`].
     pub(super) is_any_withdrawn: Cell<Option<bool>>,
     /// Whether any change of a job has left a remainder, once that was asked; see [`super::remainder`].
@@ -111,6 +113,7 @@ impl<'a> Context<'a> {
             data_key: Cell::default(),
             changed: Vec::new(),
             keys: false,
+            secrets: false,
             is_any_withdrawn: Cell::default(),
             is_any_remainder: Cell::default(),
             is_any_skip: Cell::default(),
@@ -134,8 +137,8 @@ impl<'a> Context<'a> {
         let events = self.events.close(&self)?;
         self.open_runs.close(self.db)?;
         self.rollups.close(self.db, self.at)?;
-        let Self { at, effects, ended, changed, keys, .. } = self;
-        Ok(Applied { at, effects, ended, changed, keys, events, ..Applied::default() })
+        let Self { at, effects, ended, changed, keys, secrets, .. } = self;
+        Ok(Applied { at, effects, ended, changed, keys, secrets, events, ..Applied::default() })
     }
 }
 
