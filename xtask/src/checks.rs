@@ -10,17 +10,20 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// The manifest of the simulation, a workspace of its own.
+/// The manifests of the simulation and of the fuzz targets, workspaces of their own.
 const SIM: &str = "sim/Cargo.toml";
+const FUZZ: &str = "fuzz/Cargo.toml";
 const OURS: &str = "Cargo.toml";
 
 /// Checks everything that can be checked without running the code.
 pub fn check(locked: bool) -> Result<()> {
     let locked: &[&str] = if locked { &["--locked"] } else { &[] };
     cargo(&["fmt", "--all", "--check"], &[])?;
-    cargo(&["fmt", "--manifest-path", SIM, "--check"], &[])?;
+    for manifest in [SIM, FUZZ] {
+        cargo(&["fmt", "--manifest-path", manifest, "--check"], &[])?;
+    }
     eprintln!("$ the code map of ARCHITECTURE.md, and what we accept from dependencies");
-    let metadata = [metadata(OURS, locked)?, metadata(SIM, locked)?];
+    let metadata = [metadata(OURS, locked)?, metadata(SIM, locked)?, metadata(FUZZ, locked)?];
     code_map::check(&std::fs::read_to_string("ARCHITECTURE.md")?, &metadata)?;
     dependencies::check(&metadata)?;
     let clippy = |first: &[&str]| {
@@ -29,13 +32,14 @@ pub fn check(locked: bool) -> Result<()> {
     };
     clippy(&["--workspace"])?;
     clippy(&["--manifest-path", SIM])?;
+    clippy(&["--manifest-path", FUZZ])?;
     let line = [&["doc", "--workspace", "--no-deps", "--quiet"], locked].concat();
     cargo(&line, &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
 /// Formats, and applies what clippy suggests.
 pub fn fix() -> Result<()> {
-    for manifest in [OURS, SIM] {
+    for manifest in [OURS, SIM, FUZZ] {
         let clippy = ["clippy", "--manifest-path", manifest, "--workspace", "--all-targets"];
         cargo(&[&clippy[..], &["--fix", "--allow-dirty", "--allow-staged"]].concat(), &[])?;
         cargo(&["fmt", "--manifest-path", manifest, "--all"], &[])?;

@@ -1,11 +1,15 @@
 //! Cursors: where a list goes on, opaque to clients, and bound to the list and the filters that
 //! they came from.
 
+mod again;
+
 use std::fmt::Debug;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+
+pub use again::Cursors;
 
 const SEAL: usize = 8;
 

@@ -55,6 +55,7 @@ mod webhooks;
 mod wording;
 
 pub use app::App;
+pub use cursor::Cursors;
 pub use guard::{Guard, HostPattern, WebOrigin};
 pub use limits::Limits;
 pub use metrics::Metrics;

@@ -49,6 +49,7 @@ pub use comparison::pace::ComparePace;
 pub use config::{LogLimits, ReplicaConfig};
 pub use error::{ChangeError, ProposeError, ReplicaError};
 pub use membership::handle::Membership;
+pub use messages::again::{answer_again, request_again};
 pub use metrics::Metrics;
 pub use presence::activity::Activity;
 pub use presence::handle::Presence;

@@ -47,6 +47,21 @@ fn number(request: &Request) -> usize {
 }
 
 #[test]
+fn those_outside_can_read_and_write_every_request_and_every_answer() {
+    let again = |samples: Vec<Sample>, again: fn(&str, &Bytes) -> Result<Bytes, String>| {
+        for Sample { name, bytes, .. } in samples {
+            let kind = name.split('-').next().unwrap_or_default();
+            assert_eq!(again(kind, &bytes), Ok(bytes), "{name}");
+        }
+    };
+    again(sent(), crate::request_again);
+    again(answers(), crate::answer_again);
+    for unknown in [crate::request_again, crate::answer_again] {
+        unknown("weather", &Bytes::new()).expect_err("no such message");
+    }
+}
+
+#[test]
 fn every_request_and_every_answer_has_the_bytes_of_its_file() {
     let numbers: BTreeSet<_> = requests().iter().map(|(_, request)| number(request)).collect();
     assert_eq!(numbers, (0..KINDS).collect(), "a kind of request without a sample");
