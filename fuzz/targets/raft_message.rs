@@ -11,31 +11,33 @@ use libfuzzer_sys::fuzz_target;
 /// The format of messages.
 const FORMAT: u8 = 1;
 
+/// Reads a message of a kind, and writes it again.
+type Again = fn(&str, &Bytes) -> Result<Bytes, String>;
+
 fuzz_target!(|input: &[u8]| {
     limit_memory(input.len());
     let (line, body) = input.split_at(input.iter().position(|b| *b == b'\n').unwrap_or(input.len()));
     let body = body.get(1..).unwrap_or_default();
     let Ok(line) = std::str::from_utf8(line) else { return };
-    let (kind, again): (_, fn(&str, &Bytes) -> Result<Bytes, String>) =
-        match (line.strip_suffix('?'), line.strip_suffix('!')) {
-            (Some(kind), _) => (kind, request_again),
-            (_, Some(kind)) => (kind, answer_again),
-            _ => return,
-        };
-    let again = |message: &Bytes| again(kind, message);
-    // Whoever comes by without the checksum of it.
-    refused(again(&Bytes::copy_from_slice(body)));
-    match again(&message(line, body)) {
-        Ok(written) => {
-            assert_eq!(again(&written).as_ref(), Ok(&written));
-            refused(again(&flipped(&written, body)));
+    let (kind, again): (_, Again) = match (line.strip_suffix('?'), line.strip_suffix('!')) {
+        (Some(kind), _) => (kind, request_again),
+        (_, Some(kind)) => (kind, answer_again),
+        _ => return,
+    };
+    // The body alone is a message too where somebody has found the checksum of it.
+    for message in [message(line, body), Bytes::copy_from_slice(body)] {
+        match again(kind, &message) {
+            Ok(written) => {
+                assert_eq!(again(kind, &written).as_ref(), Ok(&written));
+                refused(again(kind, &flipped(&written, body)));
+            }
+            error => refused(error),
         }
-        error => refused(error),
     }
 });
 
 fn refused(result: Result<Bytes, String>) {
-    let sentence = result.expect_err("a message that nobody has sent");
+    let sentence = result.expect_err("a message that was changed");
     assert!(!sentence.trim().is_empty());
 }
 
