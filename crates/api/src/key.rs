@@ -1,6 +1,6 @@
 //! Keys of the API and sessions, as clients see them.
 
-use chronos_types::{Invalid, KeyId, KeyName, MAX_KEY_PER_SECOND, Role, format_rfc3339};
+use chronos_types::{Invalid, KeyId, KeyName, KeyScope, MAX_KEY_PER_SECOND, Role, clip, format_rfc3339};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -26,6 +26,12 @@ pub struct KeyRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 100_000, example = 50)]
     pub per_second: Option<u32>,
+    /// What it is limited to: values of the tag that `security.scope_tag` names, at most 32. It sees the jobs that carry one
+    /// of them, and what comes of those; all else is as if it were not there. Without it the key sees all. An admin has
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 32, example = json!(["billing"]))]
+    pub scope: Vec<String>,
 }
 
 /// A key that is to be made, once that was read.
@@ -39,6 +45,8 @@ pub struct KeyWanted {
     pub expires_at: Option<WrittenTime>,
     /// At most so many requests a second.
     pub per_second: Option<u32>,
+    /// What it is limited to; all where there is none.
+    pub scope: Option<KeyScope>,
 }
 
 impl KeyRequest {
@@ -49,7 +57,7 @@ impl KeyRequest {
     pub fn parse(value: &Value) -> Result<KeyWanted, Invalid> {
         let mut invalid = Invalid::default();
         let Some(fields) = Fields::open(value, "", &mut invalid) else { return Err(invalid) };
-        fields.only(names_of!(KeyRequest { name, role, expires_at, per_second }), &[], &mut invalid);
+        fields.only(names_of!(KeyRequest { name, role, expires_at, per_second, scope }), &[], &mut invalid);
         fields.require("name", "1 to 100 bytes of text", &mut invalid);
         fields.require("role", "one of viewer, operator, editor, admin", &mut invalid);
         let name = fields.parsed("name", KeyName::parse, &mut invalid);
@@ -60,13 +68,28 @@ impl KeyRequest {
         });
         let per_second = fields.whole("per_second", 1, MAX_KEY_PER_SECOND.into(), &mut invalid);
         let per_second = per_second.and_then(|count| u32::try_from(count).ok());
+        let scope = scope(&fields, &mut invalid);
         match (name, role) {
             (Some(name), Some(role)) if invalid.is_empty() => {
-                Ok(KeyWanted { name, role, expires_at, per_second })
+                Ok(KeyWanted { name, role, expires_at, per_second, scope })
             }
             _ => Err(invalid),
         }
     }
+}
+
+/// What a key is to be limited to.
+fn scope(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<KeyScope> {
+    const EXPECTED: &str = "expected a list of values of the tag that is the scope";
+    let given = fields.get("scope").filter(|given| !given.is_null())?;
+    let texts = given.as_array().and_then(|values| {
+        values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    });
+    let scope = match texts {
+        Some(texts) => KeyScope::parse(texts),
+        None => Err(format!("{} is no list of texts; {EXPECTED}", clip(&given.to_string()))),
+    };
+    invalid.check("scope", scope).flatten()
 }
 
 /// A key. Its token is not kept, so nobody can read it.
@@ -102,6 +125,10 @@ pub struct Key {
     pub expires_at: Option<String>,
     /// At most so many requests a second, to each node; null for no limit.
     pub per_second: Option<u32>,
+    /// What it is limited to: values of the tag that is the scope. It is left out where the key sees all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["billing"]))]
+    pub scope: Vec<String>,
     /// The beginning of the hour in which it was used last (RFC 3339); null where it was not used yet. It may come
     /// some seconds late.
     #[schema(format = DateTime)]
@@ -200,7 +227,10 @@ mod tests {
     fn a_key_has_a_name_and_a_role() {
         let wanted = KeyRequest::parse(&json!({"name": "ci", "role": "editor"})).expect("a key");
         assert_eq!((wanted.name.as_str(), wanted.role), ("ci", Role::Editor));
-        assert_eq!((wanted.expires_at, wanted.per_second), (None, None));
+        assert_eq!((wanted.expires_at, wanted.per_second, wanted.scope), (None, None, None));
+        let limited = json!({"name": "ci", "role": "editor", "scope": ["web", "ops"]});
+        let scope = KeyRequest::parse(&limited).expect("a key").scope.expect("a scope");
+        assert_eq!(scope.0.into_iter().collect::<Vec<_>>(), ["ops", "web"]);
         let whole =
             json!({"name": "ci", "role": "viewer", "expires_at": "1970-01-01T00:00:01Z", "per_second": 5});
         let wanted = KeyRequest::parse(&whole).expect("a key");
@@ -212,6 +242,9 @@ mod tests {
             (json!({"name": "ci", "role": "viewer", "per_second": 0}), "per_second"),
             (json!({"name": "ci", "role": "viewer", "expires_at": "soon"}), "expires_at"),
             (json!({"name": "ci", "role": "viewer", "scope": "x"}), "scope"),
+            (json!({"name": "ci", "role": "viewer", "scope": ["a", "a"]}), "scope"),
+            (json!({"name": "ci", "role": "viewer", "scope": [1]}), "scope"),
+            (json!({"name": "ci", "role": "viewer", "scopes": ["x"]}), "scopes"),
             (json!([]), ""),
         ] {
             let refused = KeyRequest::parse(&bad).expect_err("refused");

@@ -21,6 +21,10 @@ pub struct Operation {
     /// `running`, `done` or `cancelled`.
     #[schema(example = "running")]
     pub state: String,
+    /// What it is limited to, as the key that asked for it is: values of the tag that is the scope. It is left out where that
+    /// is no limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
     /// The filter, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<BTreeMap<String, String>>,

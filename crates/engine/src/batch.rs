@@ -4,6 +4,7 @@
 //! still holds, or the portion is read again. Where the client asks for all or nothing, there is one portion.
 
 mod plan;
+mod set;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use chronos_state::{
     Command, Idempotency, JobRow, MAX_ROWS, Outcome, PutItem, PutJobs, PutOutcome, Refusal, SETS_SINCE,
     SetOwner,
 };
-use chronos_types::{ApplyId, By, FieldError, Invalid, JobSpec, Millis, SetName, clip};
+use chronos_types::{ApplyId, By, FieldError, Invalid, JobSpec, Millis, Scope, SetName, clip};
 
 use crate::change::TRIES;
 use crate::error::{ChangeError, ReadError, Unavailable, WriteError};
@@ -122,6 +123,7 @@ pub enum ItemOutcome<D> {
 /// A batch under way.
 struct Run<'a, I> {
     services: &'a Services,
+    scope: &'a Scope,
     by: &'a By,
     idempotency: Option<&'a Idempotency>,
     items: Arc<I>,
@@ -131,6 +133,8 @@ struct Run<'a, I> {
     most: Most,
     /// Items that are refused whatever they say: those that have a name together.
     refused: HashMap<usize, Invalid>,
+    /// The value of the tag that is the scope, which jobs of the set have, once a portion has said it.
+    set_value: Option<Option<String>>,
 }
 
 impl Jobs {
@@ -142,6 +146,7 @@ impl Jobs {
     /// or is not known to have been.
     pub async fn put_all<I: BatchItems>(
         &self,
+        scope: &Scope,
         by: &By,
         idempotency: Option<Idempotency>,
         batch: Batch<I>,
@@ -157,7 +162,19 @@ impl Jobs {
         let refused = of_one_name(&items);
         let (items, idempotency) = (Arc::new(items), idempotency.as_ref());
         let count = items.count();
-        let mut run = Run { services, by, idempotency, items, set, atomic, dry_run, most, refused };
+        let mut run = Run {
+            services,
+            scope,
+            by,
+            idempotency,
+            items,
+            set,
+            atomic,
+            dry_run,
+            most,
+            refused,
+            set_value: None,
+        };
         // What was acknowledged before is not taken for what is to be changed.
         lookup::catch_up(services, Consistency::Linearizable).await.map_err(WriteError::from)?;
         sealing::ensure(services).await?;
@@ -211,10 +228,11 @@ impl<I: BatchItems> Run<'_, I> {
                     kept.into_iter().zip(now).map(|(put, now)| repeated(put, now)).collect(),
                 ));
             }
-            let Plan { items: planned, sealed_by } = match ahead.take() {
+            let Plan { items: planned, sealed_by, set_value } = match ahead.take() {
                 Some(planned) => planned,
                 None => self.plan(from, self.most).await?,
             };
+            self.set_value = set_value;
             if self.atomic {
                 self.check_whole(&planned)?;
             }
@@ -273,11 +291,13 @@ impl<I: BatchItems> Run<'_, I> {
         let refused = self.refused.iter().filter(|(item, _)| (from..from + most.items).contains(item));
         let portion = Portion {
             services: self.services.clone(),
+            scope: self.scope.clone(),
             items: Arc::clone(&self.items),
             set: self.set.clone(),
             refused: refused.map(|(item, why)| (*item, why.clone())).collect(),
             from,
             most,
+            set_value: self.set_value.clone(),
         };
         let read = self.services.store.query(move |reader| reader.at_once(|reader| portion.plan(reader)));
         Ok(read.await.map_err(ReadError::from)?)

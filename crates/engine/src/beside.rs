@@ -1,7 +1,7 @@
 //! The use cases of what stands beside a job's specification: its pause, and its coming runs that are skipped.
 
 use chronos_state::{Command, Idempotency, JobRow, PauseJob, ResumeJob, SkipRuns};
-use chronos_types::{By, Invalid, Job, Millis, Note, Skip, format_rfc3339};
+use chronos_types::{By, Invalid, Job, Millis, Note, Scope, Skip, format_rfc3339};
 
 use crate::change::{self, Changed, Demand, Next};
 use crate::error::ChangeError;
@@ -19,6 +19,7 @@ impl Jobs {
     /// There is no such job, it is at another version than demanded, the end is past, or the write failed.
     pub async fn pause(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         reason: Option<&Note>,
@@ -28,10 +29,10 @@ impl Jobs {
     ) -> Result<JobRow, ChangeError> {
         let next = |row: &JobRow, now| {
             let until = to_come(until, now)?;
-            let if_version = demand.is_some().then_some(row.job.version);
+            let if_version = (demand.is_some() || !scope.is_all()).then_some(row.job.version);
             Ok(Next::Beside(Box::new(Command::Pause(PauseJob::of(row.job.id, if_version, reason, until)))))
         };
-        self.beside(key, by, &demand, idempotency, next).await
+        self.beside(scope, key, by, &demand, idempotency, next).await
     }
 
     /// Ends the pause of a job, and answers with the job as it is then. One that is not paused stays as it is.
@@ -40,6 +41,7 @@ impl Jobs {
     /// There is no such job, it is at another version than demanded, or the write failed.
     pub async fn resume(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         demand: Demand<'_>,
@@ -47,7 +49,7 @@ impl Jobs {
     ) -> Result<JobRow, ChangeError> {
         // Also where this node knows of no pause: it may not have applied it yet.
         let next = |row: &JobRow, now| Ok(Next::Beside(Box::new(resumed(row, now))));
-        self.beside(key, by, &demand, idempotency, next).await
+        self.beside(scope, key, by, &demand, idempotency, next).await
     }
 
     /// Has coming runs of a job recorded as skipped, those alone that are asked for now: so none where nothing is asked
@@ -57,6 +59,7 @@ impl Jobs {
     /// There is no such job, it is at another version than demanded, the end is past, or the write failed.
     pub async fn skip(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         skip: Option<&SkipAsked>,
@@ -69,21 +72,22 @@ impl Jobs {
                 Some(SkipAsked::Count(count)) => Some(Skip::Count(*count)),
                 Some(SkipAsked::Until(until)) => to_come(Some(until), now)?.map(Skip::Until),
             };
-            let if_version = demand.is_some().then_some(row.job.version);
+            let if_version = (demand.is_some() || !scope.is_all()).then_some(row.job.version);
             Ok(Next::Beside(Box::new(Command::Skip(SkipRuns::of(row.job.id, if_version, skip)))))
         };
-        self.beside(key, by, &demand, idempotency, next).await
+        self.beside(scope, key, by, &demand, idempotency, next).await
     }
 
     async fn beside(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         demand: &Demand<'_>,
         idempotency: Option<Idempotency>,
         next: impl Fn(&JobRow, Millis) -> Result<Next, Invalid>,
     ) -> Result<JobRow, ChangeError> {
-        let ask = change::change(&self.services, key, by, demand, idempotency.as_ref(), false, next);
+        let ask = change::change(&self.services, scope, key, by, demand, idempotency.as_ref(), false, next);
         let changed: Changed =
             once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await

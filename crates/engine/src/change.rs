@@ -2,11 +2,12 @@
 //! read, and begin again where another change came first.
 
 use chronos_state::{
-    Command, Confirm, Idempotency, JobRow, Outcome, PAUSES_SINCE, PutJob, ReadSpec, Refusal, StoredSpec,
+    Command, Confirm, Idempotency, JobRow, Outcome, PAUSES_SINCE, PutJob, ReadSpec, Reader, Refusal,
+    StoredSpec,
 };
-use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis, SealedCredentials};
+use chronos_types::{By, Invalid, Job, JobId, JobSpec, Millis, Scope, SealedCredentials, clip};
 
-use crate::error::{ChangeError, Unavailable, WriteError};
+use crate::error::{ChangeError, ReadError, Unavailable, WriteError};
 use crate::lookup;
 use crate::read::Consistency;
 use crate::sealing::Sealer;
@@ -78,6 +79,7 @@ pub(crate) enum Next {
 /// paused.
 pub(crate) async fn change(
     services: &Services,
+    scope: &Scope,
     key: &str,
     by: &By,
     demand: &Demand<'_>,
@@ -86,11 +88,16 @@ pub(crate) async fn change(
     next: impl Fn(&JobRow, Millis) -> Result<Next, Invalid>,
 ) -> Result<Changed, ChangeError> {
     for _ in 0..TRIES {
-        let row = lookup::acknowledged_job(services, key).await?;
+        let row = lookup::acknowledged_job(services, scope, key).await?;
         check(demand, &row.job)?;
         let (row, sealed) = services.opened(row).await?;
         let now = services.env.now();
         let next = next(&row, now)?;
+        if let Next::Spec(spec) = &next
+            && let Ok(spec) = &**spec
+        {
+            stays_in(services, scope, &row, spec).await?;
+        }
         if let Next::Spec(spec) = &next
             && let Ok(spec) = &**spec
             && !row.job.spec.as_ref().is_ok_and(|before| before.webhook == spec.webhook)
@@ -137,6 +144,46 @@ pub(crate) async fn change(
         }
     }
     Err(ChangeError::Contended)
+}
+
+/// Checks that a job stays within the scope with a specification that it gets: it was within it before. And where one tag
+/// is the scope, a set has one value of it.
+pub(crate) async fn stays_in(
+    services: &Services,
+    scope: &Scope,
+    row: &JobRow,
+    spec: &JobSpec,
+) -> Result<(), ChangeError> {
+    scope.check(&spec.tags).map_err(|(field, why)| Invalid::one(&field, why))?;
+    let (Some(tag), Some(set)) = (&services.scope_tag, &row.set) else { return Ok(()) };
+    let before = match &row.job.spec {
+        Ok(before) => before.tags.as_map().get(&**tag).map(String::as_str),
+        Err(bad) => bad.form.tags.get(&**tag).map(|value| &**value),
+    };
+    let now = spec.tags.as_map().get(&**tag);
+    if before == now.map(String::as_str) {
+        return Ok(());
+    }
+    let (job, name, tag) = (row.seq, set.clone(), tag.to_string());
+    let field = format!("tags.{tag}");
+    let read = move |reader: &Reader| reader.set_values(&name, &tag, Some(job));
+    let others = services.store.query(read).await.map_err(ReadError::from)?;
+    match set_differs(&others, now, set) {
+        Some(why) => Err(Invalid::one(&field, why).into()),
+        None => Ok(()),
+    }
+}
+
+/// Why a job cannot have this value of the tag that is the scope, where jobs of its set have those.
+pub(crate) fn set_differs(others: &[Option<String>], value: Option<&String>, set: &str) -> Option<String> {
+    let other = others.iter().find(|other| other.as_ref() != value)?;
+    let shown =
+        |value: Option<&String>| value.map_or("no value".to_owned(), |value| format!("{:?}", clip(value)));
+    Some(format!(
+        "{} is not what other jobs of the set {set:?} have; a set has one scope, so {} is expected",
+        shown(value),
+        shown(other.as_ref())
+    ))
 }
 
 /// The command that gives a job its next specification, sealed, and the job with it. Of `row` the credentials are opened;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use chronos_replica::Replica;
 use chronos_state::{EVENTS_SINCE, EventPlace, JobSeq, Reader};
-use chronos_types::{JobId, clip};
+use chronos_types::{JobId, Scope, clip};
 
 use crate::error::{NotFound, ReadError, Unavailable};
 use crate::services::Services;
@@ -78,7 +78,7 @@ impl Events {
     /// # Errors
     /// There is no such job, too many listen already, this node belongs to no cluster or stops, or the cluster has no
     /// events yet.
-    pub async fn listen(&self, what: Listen) -> Result<Listening, ReadError> {
+    pub async fn listen(&self, scope: &Scope, what: Listen) -> Result<Listening, ReadError> {
         let Listen { job, mut filter, after, digest } = what;
         let Some(cluster) = self.replica.status().cluster else {
             return Err(Unavailable::NoCluster("this node has no cluster yet".to_owned()).into());
@@ -99,8 +99,9 @@ impl Events {
             ))
         })?;
         if let Some(key) = job {
-            filter.job = Some(self.job(key).await?);
+            filter.job = Some(self.job(scope, key).await?);
         }
+        filter.scope = scope.clone();
         let begin = match after {
             // Before the answer begins: what happens once a client has its head is told.
             None => Begin::Now(self.services.store.query(Reader::newest_event).await?),
@@ -112,13 +113,18 @@ impl Events {
     }
 
     /// The number of a job. One that is deleted is found by its id.
-    async fn job(&self, key: String) -> Result<JobSeq, ReadError> {
-        let wanted = key.clone();
+    async fn job(&self, scope: &Scope, key: String) -> Result<JobSeq, ReadError> {
+        let (wanted, scope) = (key.clone(), scope.clone());
         let find = move |reader: &Reader| {
-            if let Some(found) = reader.find_job(&wanted)? {
-                return Ok(Some(found.seq));
+            let found = match (reader.find_job(&wanted)?, JobId::parse(&wanted)) {
+                (Some(found), _) => Some(found.seq),
+                (None, Ok(id)) => reader.job_of_id(id)?,
+                (None, Err(_)) => None,
+            };
+            match found {
+                Some(job) if reader.is_job_in(job, &scope)? => Ok(Some(job)),
+                _ => Ok(None),
             }
-            JobId::parse(&wanted).ok().map_or(Ok(None), |id| reader.job_of_id(id))
         };
         let found = self.services.store.query(find).await?;
         Ok(found.ok_or(NotFound::Job(key))?)

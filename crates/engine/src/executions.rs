@@ -7,7 +7,9 @@ use chronos_state::{
     Cancel, Command, ExecutionFilter, ExecutionList, ExecutionRow, Idempotency, JobSeq, Outcome, PageLimits,
     Reader, TextCondition,
 };
-use chronos_types::{By, ErrorKind, Execution, ExecutionId, Millis, NodeName, Overrides, Status, Trigger};
+use chronos_types::{
+    By, ErrorKind, Execution, ExecutionId, Millis, NodeName, Overrides, Scope, Status, Trigger,
+};
 
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
 use crate::explanation::{Explanation, explain};
@@ -21,7 +23,7 @@ use crate::{lookup, requested, secrets};
 const WINDOW_MS: Millis = 24 * 3_600_000;
 
 /// Reads, cancels and replays executions. They are named by their own id, and by their job, by id or name, where that is
-/// known.
+/// known. Those of a job beyond the scope of whoever asks are as those that are not there.
 #[derive(Clone, Debug)]
 pub struct Executions {
     services: Services,
@@ -66,7 +68,12 @@ impl ExecutionSearch {
     }
 
     /// What is asked of the state, but for the job.
-    fn filter(self, window: Option<Window>, texts: Option<Arc<dyn TextCondition>>) -> ExecutionFilter {
+    fn filter(
+        self,
+        scope: Scope,
+        window: Option<Window>,
+        texts: Option<Arc<dyn TextCondition>>,
+    ) -> ExecutionFilter {
         let Self {
             job: _,
             status,
@@ -82,7 +89,7 @@ impl ExecutionSearch {
         } = self;
         let (from, to) = window.map_or((None, None), |Window { from, to }| (from, to));
         let job = None;
-        ExecutionFilter { job, status, error_kind, trigger, node, host, texts, tags, late, from, to }
+        ExecutionFilter { job, status, error_kind, trigger, node, host, texts, tags, late, from, to, scope }
     }
 }
 
@@ -99,25 +106,26 @@ impl Executions {
     /// There is no such job or execution, or it cannot be read as demanded.
     pub async fn find(
         &self,
+        scope: &Scope,
         job: Option<&str>,
         id: &str,
         consistency: Consistency,
     ) -> Result<ExecutionRow, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        lookup::execution(&self.services, job, id).await
+        lookup::execution(&self.services, scope, job, id).await
     }
 
     /// Why an execution did not succeed, where it did not.
     ///
     /// # Errors
     /// What that is told by cannot be read.
-    pub async fn explain(&self, row: &ExecutionRow) -> Result<Option<Explanation>, ReadError> {
+    pub async fn explain(&self, scope: &Scope, row: &ExecutionRow) -> Result<Option<Explanation>, ReadError> {
         // Most did, and nothing is to be read for them.
         if matches!(row.execution.status, Status::Pending | Status::Running | Status::Success) {
             return Ok(None);
         }
-        let (row, keyring) = (row.clone(), self.services.keyring.clone());
-        let read = move |reader: &Reader| reader.at_once(|reader| explain(&keyring, reader, &row));
+        let (row, keyring, scope) = (row.clone(), self.services.keyring.clone(), scope.clone());
+        let read = move |reader: &Reader| reader.at_once(|reader| explain(&keyring, reader, &scope, &row));
         Ok(self.services.store.query(read).await?)
     }
 
@@ -127,6 +135,7 @@ impl Executions {
     /// There is no such job, or the page cannot be read as demanded.
     pub async fn page<W: PageWriter<ExecutionRow, ExecutionId>>(
         &self,
+        scope: &Scope,
         search: ExecutionSearch,
         page: PageRequest<ExecutionId>,
         mut writer: W,
@@ -142,12 +151,12 @@ impl Executions {
             None => None,
         };
         let texts = query.map(|query| Arc::new(query) as _);
-        let filter = search.filter(window, texts);
-        let wanted = key.clone();
+        let filter = search.filter(scope.clone(), window, texts);
+        let (wanted, scope) = (key.clone(), scope.clone());
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let job = match &wanted {
-                    Some(key) => match reader.find_job(key)? {
+                    Some(key) => match reader.find_job_in(key, &scope)? {
                         Some(job) => Some(job.seq),
                         None => return Ok(None),
                     },
@@ -170,6 +179,7 @@ impl Executions {
     /// There is no such job or execution, it is over already, or the write failed.
     pub async fn cancel(
         &self,
+        scope: &Scope,
         job: Option<&str>,
         id: &str,
         by: &By,
@@ -177,7 +187,7 @@ impl Executions {
     ) -> Result<Cancelled, WriteError> {
         let key = idempotency.as_ref();
         let ask = async {
-            let found = lookup::acknowledged_execution(&self.services, job, id).await?;
+            let found = lookup::acknowledged_execution(&self.services, scope, job, id).await?;
             let command = Command::Cancel(Cancel { execution: found.execution.id });
             requested::propose(&self.services, command, by, key).await
         };
@@ -194,6 +204,7 @@ impl Executions {
     /// execution, or the write failed.
     pub async fn replay(
         &self,
+        scope: &Scope,
         job: Option<&str>,
         id: &str,
         by: &By,
@@ -202,7 +213,7 @@ impl Executions {
     ) -> Result<Execution, ChangeError> {
         let key = idempotency.as_ref();
         let ask = async {
-            let row = lookup::acknowledged_execution(&self.services, job, id).await?;
+            let row = lookup::acknowledged_execution(&self.services, scope, job, id).await?;
             self.repeat(row, by, given, key).await
         };
         let outcome = once(&self.services, key, ChangeError::is_refusal, ask).await?;

@@ -5,7 +5,7 @@ mod sentences;
 
 use chronos_seal::Keyring;
 use chronos_state::{ExecutionRow, OthersFailing, ReadSpec, Reader, StateError, VersionRow};
-use chronos_types::{By, Millis, Status};
+use chronos_types::{By, Millis, Scope, Status};
 
 use crate::sealing::opened_in;
 
@@ -44,13 +44,14 @@ pub struct Change {
 pub(crate) fn explain(
     keyring: &Keyring,
     reader: &Reader,
+    scope: &Scope,
     row: &ExecutionRow,
 ) -> Result<Option<Explanation>, StateError> {
     let Some((what, next)) = sentences::of(&row.execution, row.spec.as_ref().ok()) else { return Ok(None) };
     // A run that was not made says nothing of its job's request.
     let ran = matches!(row.execution.status, Status::Failed | Status::Retrying);
     let changed = if ran { changed(keyring, reader, row)? } else { None };
-    let others = reader.others_failing(row.execution.id)?;
+    let others = reader.others_failing(row.execution.id, scope)?;
     Ok(Some(Explanation { what, next, changed, others }))
 }
 

@@ -6,7 +6,7 @@ use chronos_search::JobQuery;
 use chronos_state::{
     JobFilter, JobList, JobOrder, JobPlace, JobRow, JobSeq, PageLimits, STATS_SINCE, TextCondition,
 };
-use chronos_types::{SetName, Status};
+use chronos_types::{Scope, SetName, Status};
 
 use crate::error::{ReadError, Unavailable};
 use crate::jobs::Jobs;
@@ -78,7 +78,7 @@ impl JobSearch {
     }
 
     /// What is asked of the state.
-    fn list(self, texts: Option<Arc<dyn TextCondition>>) -> JobList {
+    fn list(self, scope: &Scope, texts: Option<Arc<dyn TextCondition>>) -> JobList {
         let Self {
             enabled,
             tags,
@@ -96,10 +96,35 @@ impl JobSearch {
             is_reversed,
         } = self;
         let set = set.map(|set| set.as_str().to_owned());
-        let filter =
-            JobFilter { enabled, tags, not_tags, set, status, failing, late, running, never_ran, texts };
+        let (mut tags, mut scope) = (tags, scope.clone());
+        // A scope of one value is a tag like any other, which has an index to go along.
+        if let Some((tag, value)) = one_value(&scope) {
+            tags.insert(0, (tag, value));
+            scope = Scope::all();
+        }
+        let filter = JobFilter {
+            enabled,
+            tags,
+            not_tags,
+            set,
+            status,
+            failing,
+            late,
+            running,
+            never_ran,
+            texts,
+            scope,
+        };
         JobList { filter, order, is_reversed, now: 0 }
     }
+}
+
+/// The tag and the value that a scope is limited to, where there is one value.
+fn one_value(scope: &Scope) -> Option<(String, String)> {
+    let limit = scope.limit()?;
+    let mut values = limit.values().iter();
+    let only = values.next().filter(|_| values.next().is_none())?;
+    Some((limit.tag().to_owned(), only.clone()))
 }
 
 impl Jobs {
@@ -109,6 +134,7 @@ impl Jobs {
     /// The page cannot be read as demanded, or the cluster does not keep yet what the list goes by.
     pub async fn page<W: PageWriter<JobRow, JobPlace>>(
         &self,
+        scope: &Scope,
         search: JobSearch,
         page: PageRequest<JobPlace>,
         mut writer: W,
@@ -120,7 +146,7 @@ impl Jobs {
         let (mut among, mut counted) = (None, None);
         if query.is_any() {
             let is_by_creation = search.order == JobOrder::Created && !search.is_reversed;
-            let few = is_by_creation && !search.asks_for_more();
+            let few = is_by_creation && !search.asks_for_more() && scope.is_all();
             let most = if few { 4 * limit + MORE_LOOKED_AT } else { lookup::MOST_AMONG };
             let begin =
                 after.as_ref().filter(|_| is_by_creation).map_or(JobSeq::default(), |after| after.seq);
@@ -130,7 +156,7 @@ impl Jobs {
             }
         }
         let texts = query.is_any().then(|| Arc::new(query) as _);
-        let (list, env) = (search.list(texts), self.services.env.clone());
+        let (list, env) = (search.list(scope, texts), self.services.env.clone());
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
                 let list = JobList { now: env.now(), ..list };

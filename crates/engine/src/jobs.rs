@@ -5,7 +5,7 @@ use chronos_state::{
     BadSpec, Command, DeleteJob, Idempotency, JobRow, Outcome, PageLimits, PutJob, Refusal, StoredSpec,
     VersionRow,
 };
-use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis, Overrides};
+use chronos_types::{By, Execution, Invalid, Job, JobId, JobSpec, Millis, Overrides, Scope};
 
 use crate::change::{self, Changed, Demand, Next};
 use crate::error::{ChangeError, NotFound, ReadError, WriteError};
@@ -17,7 +17,8 @@ use crate::services::Services;
 use crate::times::first_due_of_new;
 use crate::{beside, lookup, requested, secrets};
 
-/// Reads and changes jobs. A job's `key` is its id or its name.
+/// Reads and changes jobs. A job's `key` is its id or its name. One beyond the scope of whoever asks is as one that is not
+/// there.
 #[derive(Clone, Debug)]
 pub struct Jobs {
     pub(crate) services: Services,
@@ -41,17 +42,22 @@ impl Jobs {
     ///
     /// # Errors
     /// There is no such job, or it cannot be read as demanded.
-    pub async fn find(&self, key: &str, consistency: Consistency) -> Result<JobRow, ReadError> {
+    pub async fn find(
+        &self,
+        scope: &Scope,
+        key: &str,
+        consistency: Consistency,
+    ) -> Result<JobRow, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        lookup::job_with_stats(&self.services, key).await
+        lookup::job_with_stats(&self.services, scope, key).await
     }
 
     /// A job with its credentials opened, to call its webhook in a test.
     ///
     /// # Errors
     /// There is no such job, or it cannot be read or opened.
-    pub async fn find_opened(&self, key: &str) -> Result<JobRow, ChangeError> {
-        let row = lookup::job(&self.services, key).await?;
+    pub async fn find_opened(&self, scope: &Scope, key: &str) -> Result<JobRow, ChangeError> {
+        let row = lookup::job(&self.services, scope, key).await?;
         Ok(self.services.opened(row).await?.0)
     }
 
@@ -61,16 +67,17 @@ impl Jobs {
     /// There is no such job, or the page cannot be read as demanded.
     pub async fn versions<W: PageWriter<VersionRow, u64>>(
         &self,
+        scope: &Scope,
         key: &str,
         page: PageRequest<u64>,
         mut writer: W,
     ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency, is_counted: _ } = page;
         lookup::catch_up(&self.services, consistency).await?;
-        let wanted = key.to_owned();
+        let (wanted, scope) = (key.to_owned(), scope.clone());
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
-                let Some(job) = reader.find_job(&wanted)? else { return Ok(None) };
+                let Some(job) = reader.find_job_in(&wanted, &scope)? else { return Ok(None) };
                 let next = reader.versions(job.seq, after, PageLimits::of(limit), |row| writer.take(row))?;
                 Ok(Some(writer.end(PageEnd::of(next))))
             })
@@ -85,6 +92,7 @@ impl Jobs {
     /// The specification is bad, the name is taken, or the write failed.
     pub async fn create(
         &self,
+        scope: &Scope,
         by: &By,
         idempotency: Option<Idempotency>,
         spec: impl FnOnce(Millis) -> Result<JobSpec, Invalid>,
@@ -93,6 +101,7 @@ impl Jobs {
         let ask = async {
             let now = env.now();
             let spec = spec(now)?;
+            scope.check(&spec.tags).map_err(|(field, why)| Invalid::one(&field, why))?;
             secrets::check(&self.services, &spec.webhook, "webhook.").await?;
             let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
@@ -130,6 +139,7 @@ impl Jobs {
     /// failed.
     pub async fn change(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         demand: Demand<'_>,
@@ -137,7 +147,10 @@ impl Jobs {
         next: impl Fn(&JobRow, Millis) -> Result<JobSpec, Invalid>,
     ) -> Result<JobRow, ChangeError> {
         let next = |row: &JobRow, now| next(row, now).map(|spec| Next::Spec(Box::new(Ok(spec))));
-        change::change(&self.services, key, by, &demand, None, resumes, next).await?.row(&self.services).await
+        change::change(&self.services, scope, key, by, &demand, None, resumes, next)
+            .await?
+            .row(&self.services)
+            .await
     }
 
     /// Enables or disables a job, as writing `enabled` does, and answers with it as it is then: so it is not paused.
@@ -146,6 +159,7 @@ impl Jobs {
     /// There is no such job, it is at another version than demanded, or the write failed.
     pub async fn set_enabled(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         enabled: bool,
@@ -167,7 +181,7 @@ impl Jobs {
                 None => Next::Stays,
             })
         };
-        let ask = change::change(&self.services, key, by, &demand, idempotency.as_ref(), true, next);
+        let ask = change::change(&self.services, scope, key, by, &demand, idempotency.as_ref(), true, next);
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
     }
@@ -179,6 +193,7 @@ impl Jobs {
     /// than demanded, or the write failed.
     pub async fn rollback(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         version: &str,
@@ -186,7 +201,7 @@ impl Jobs {
         idempotency: Option<Idempotency>,
     ) -> Result<JobRow, ChangeError> {
         let ask = async {
-            let row = lookup::acknowledged_job(&self.services, key).await?;
+            let row = lookup::acknowledged_job(&self.services, scope, key).await?;
             let found = lookup::acknowledged_version(&self.services, row.seq, key, version).await?;
             // By its id: the name may come to mean another job meanwhile.
             let id = row.job.id.to_string();
@@ -201,7 +216,7 @@ impl Jobs {
             let next = |row: &JobRow, now| {
                 self.schedules.check_spec(&spec, row, now).map(|()| Next::Spec(Box::new(Ok(spec.clone()))))
             };
-            change::change(&self.services, &id, by, &demand, idempotency.as_ref(), false, next).await
+            change::change(&self.services, scope, &id, by, &demand, idempotency.as_ref(), false, next).await
         };
         let changed = once(&self.services, idempotency.as_ref(), ChangeError::is_refusal, ask).await?;
         changed.row(&self.services).await
@@ -211,19 +226,33 @@ impl Jobs {
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, or the write failed.
-    pub async fn delete(&self, key: &str, by: &By, demand: Demand<'_>) -> Result<(), ChangeError> {
-        let JobRow { job, .. } = lookup::acknowledged_job(&self.services, key).await?;
-        change::check(&demand, &job)?;
-        let if_version = demand.is_some().then_some(job.version);
-        let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
-        let proposal = self.services.proposal(by, None, command).map_err(WriteError::from)?;
-        match self.services.proposer.propose(proposal).await? {
-            Outcome::Done => Ok(()),
-            Outcome::Refused { refusal: Refusal::VersionMismatch { current } } => {
-                Err(ChangeError::Precondition { id: job.id, current })
+    pub async fn delete(
+        &self,
+        scope: &Scope,
+        key: &str,
+        by: &By,
+        demand: Demand<'_>,
+    ) -> Result<(), ChangeError> {
+        for _ in 0..change::TRIES {
+            let JobRow { job, .. } = lookup::acknowledged_job(&self.services, scope, key).await?;
+            change::check(&demand, &job)?;
+            // Its next version may be beyond the scope.
+            let if_version = (demand.is_some() || !scope.is_all()).then_some(job.version);
+            let command = Command::DeleteJob(DeleteJob { id: job.id, if_version });
+            let proposal = self.services.proposal(by, None, command).map_err(WriteError::from)?;
+            match self.services.proposer.propose(proposal).await? {
+                Outcome::Done => return Ok(()),
+                Outcome::Refused { refusal: Refusal::VersionMismatch { current } } if demand.is_some() => {
+                    return Err(ChangeError::Precondition { id: job.id, current });
+                }
+                Outcome::Refused { refusal: Refusal::VersionMismatch { .. } } => {
+                    let caught_up = lookup::catch_up(&self.services, Consistency::Linearizable).await;
+                    caught_up.map_err(WriteError::from)?;
+                }
+                other => return Err(WriteError::of(other).into()),
             }
-            other => Err(WriteError::of(other).into()),
         }
+        Err(ChangeError::Contended)
     }
 
     /// Runs a job now, also a disabled one, with the body and the headers that are given in place of its own. Answers with
@@ -234,13 +263,14 @@ impl Jobs {
     /// execution, or the write failed.
     pub async fn trigger(
         &self,
+        scope: &Scope,
         key: &str,
         by: &By,
         given: Option<Overrides>,
         idempotency: Option<Idempotency>,
     ) -> Result<Execution, ChangeError> {
         let ask = async {
-            let row = lookup::acknowledged_job(&self.services, key).await?;
+            let row = lookup::acknowledged_job(&self.services, scope, key).await?;
             // Its credentials are needed where something is given in place of them.
             let row = if given.is_some() { self.services.opened(row).await?.0 } else { row };
             let Job { id, version, spec, .. } = row.job;

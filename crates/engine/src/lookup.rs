@@ -1,7 +1,7 @@
 //! Finds what a request names: a job by its id or its name, an execution or a version of it.
 
 use chronos_state::{ExecutionRow, JobRow, JobSeq, Reader, StateError, VersionRow};
-use chronos_types::{ExecutionId, JobId, Millis};
+use chronos_types::{ExecutionId, JobId, Millis, Scope};
 
 use crate::error::{NotFound, ReadError, Unavailable};
 use crate::read::Consistency;
@@ -21,20 +21,24 @@ pub(crate) async fn catch_up(services: &Services, consistency: Consistency) -> R
     }
 }
 
-/// A job by its id or its name, as it is shown.
-pub(crate) async fn job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
-    let wanted = key.to_owned();
-    let found = services.store.query(move |reader| reader.find_job(&wanted)).await?;
+/// A job by its id or its name, as it is shown. One beyond the scope is as one that is not there.
+pub(crate) async fn job(services: &Services, scope: &Scope, key: &str) -> Result<JobRow, ReadError> {
+    let (wanted, scope) = (key.to_owned(), scope.clone());
+    let found = services.store.query(move |reader| reader.find_job_in(&wanted, &scope)).await?;
     let row = found.ok_or_else(|| NotFound::Job(key.to_owned()))?;
     Ok(shown(row, services.env.now()))
 }
 
 /// The same, with what its runs came to.
-pub(crate) async fn job_with_stats(services: &Services, key: &str) -> Result<JobRow, ReadError> {
-    let wanted = key.to_owned();
+pub(crate) async fn job_with_stats(
+    services: &Services,
+    scope: &Scope,
+    key: &str,
+) -> Result<JobRow, ReadError> {
+    let (wanted, scope) = (key.to_owned(), scope.clone());
     let found = services.store.query(move |reader| {
         reader.at_once(|reader| {
-            let row = reader.find_job(&wanted)?;
+            let row = reader.find_job_in(&wanted, &scope)?;
             row.map(|row| reader.with_stats(row)).transpose()
         })
     });
@@ -56,11 +60,14 @@ pub(crate) fn shown(mut row: JobRow, now: Millis) -> JobRow {
 /// An execution, of a job where one is named. The executions of a deleted job are found by the job's id.
 pub(crate) async fn execution(
     services: &Services,
+    scope: &Scope,
     job: Option<&str>,
     id: &str,
 ) -> Result<ExecutionRow, ReadError> {
-    let (key, wanted) = (job.map(str::to_owned), ExecutionId::parse(id).ok());
-    let find = move |reader: &Reader| reader.at_once(|reader| find_execution(reader, key.as_deref(), wanted));
+    let (key, wanted, scope) = (job.map(str::to_owned), ExecutionId::parse(id).ok(), scope.clone());
+    let find = move |reader: &Reader| {
+        reader.at_once(|reader| find_execution(reader, &scope, key.as_deref(), wanted))
+    };
     match services.store.query(find).await? {
         Found::Execution(row) => Ok(*row),
         Found::NoExecution => {
@@ -71,17 +78,22 @@ pub(crate) async fn execution(
 }
 
 /// A job that is to be changed or run. It is found also where this node has not applied its creation yet.
-pub(crate) async fn acknowledged_job(services: &Services, key: &str) -> Result<JobRow, ReadError> {
-    acknowledged(services, || job(services, key)).await
+pub(crate) async fn acknowledged_job(
+    services: &Services,
+    scope: &Scope,
+    key: &str,
+) -> Result<JobRow, ReadError> {
+    acknowledged(services, || job(services, scope, key)).await
 }
 
 /// An execution that is to be cancelled or replayed, found as [`acknowledged_job`] finds a job.
 pub(crate) async fn acknowledged_execution(
     services: &Services,
+    scope: &Scope,
     job: Option<&str>,
     id: &str,
 ) -> Result<ExecutionRow, ReadError> {
-    acknowledged(services, || execution(services, job, id)).await
+    acknowledged(services, || execution(services, scope, job, id)).await
 }
 
 /// A version to roll back to, found as [`acknowledged_job`] finds a job. `key` is what the job was found by.
@@ -125,11 +137,12 @@ enum Found {
 
 fn find_execution(
     reader: &Reader,
+    scope: &Scope,
     key: Option<&str>,
     wanted: Option<ExecutionId>,
 ) -> Result<Found, StateError> {
     let row = match wanted {
-        Some(id) => reader.execution(id)?.map(Box::new),
+        Some(id) => reader.execution_in(id, scope)?.map(Box::new),
         None => None,
     };
     let Some(key) = key else { return Ok(row.map_or(Found::NoExecution, Found::Execution)) };
@@ -138,7 +151,7 @@ fn find_execution(
         Some(row) if of_job(&row) => return Ok(Found::Execution(row)),
         other => other,
     };
-    let job = reader.find_job(key)?;
+    let job = reader.find_job_in(key, scope)?;
     Ok(match (job, row) {
         (Some(job), Some(row)) if job.seq == row.job_seq => Found::Execution(row),
         (Some(_), _) => Found::NoExecution,

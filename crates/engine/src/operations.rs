@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use chronos_state::{
     BeginOperation, BulkAction, Command, Filter, Idempotency, JobRow, OperationRow, OperationSpec,
-    OperationWord, Outcome, PageLimits, RefusedItem, Targets,
+    OperationWord, Outcome, PageLimits, RefusedItem, StoredScope, Targets,
 };
-use chronos_types::{By, Invalid, Millis, OperationId, format_rfc3339};
+use chronos_types::{By, Invalid, Millis, OperationId, Scope, format_rfc3339};
 
 use crate::batch::Item;
 use crate::beside::{AskedEnd, to_come};
@@ -93,12 +93,12 @@ impl Operations {
     ///
     /// # Errors
     /// A filter or a range is bad, there is no such job, or it cannot be found out now.
-    pub async fn matched(&self, wanted: &Wanted) -> Result<Matched, ChangeError> {
+    pub async fn matched(&self, scope: &Scope, wanted: &Wanted) -> Result<Matched, ChangeError> {
         if let BulkAction::Pause { until: Some(value), .. } = wanted.action {
             let until = AskedEnd { text: format_rfc3339(value), value };
             to_come(Some(&until), self.services.env.now())?;
         }
-        matches::count(self, wanted).await
+        matches::count(self, scope, wanted).await
     }
 
     /// Makes the operation that `wanted` comes to. It is done in the background, by whichever node leads. Answers with it.
@@ -107,6 +107,7 @@ impl Operations {
     /// What is asked for is bad, as many are under way as may be, or the write failed.
     pub async fn begin(
         &self,
+        scope: &Scope,
         wanted: impl Future<Output = Result<Wanted, ChangeError>>,
         by: &By,
         idempotency: Option<Idempotency>,
@@ -114,7 +115,7 @@ impl Operations {
         let env = &self.services.env;
         let ask = async {
             let wanted = self.frozen(wanted.await?)?;
-            let Matched { count, exact, .. } = self.matched(&wanted).await?;
+            let Matched { count, exact, .. } = self.matched(scope, &wanted).await?;
             let Wanted { action, targets, per_second } = wanted;
             let starts_runs =
                 matches!(action, BulkAction::Trigger | BulkAction::Replay { .. } | BulkAction::Backfill);
@@ -123,7 +124,8 @@ impl Operations {
             let make = |sealer: &Sealer| {
                 let action = sealer.action(id, &action, |patch| self.wording.shown(patch))?;
                 let (targets, count) = (targets.clone(), count as u64);
-                let spec = OperationSpec { action, targets, per_second, count, exact };
+                let scope = StoredScope::of(scope);
+                let spec = OperationSpec { action, targets, per_second, count, exact, scope };
                 let word = OperationWord::Begin(Box::new(BeginOperation { id, spec }));
                 Ok(Command::Operation(word))
             };
@@ -151,12 +153,13 @@ impl Operations {
     /// There is no such operation, it is over, or the write failed.
     pub async fn cancel(
         &self,
+        scope: &Scope,
         id: &str,
         by: &By,
         idempotency: Option<Idempotency>,
     ) -> Result<OperationRow, WriteError> {
         let ask = async {
-            let row = lookup::acknowledged(&self.services, || self.read(id)).await?;
+            let row = lookup::acknowledged(&self.services, || self.read(scope, id)).await?;
             let command = Command::Operation(OperationWord::Cancel { id: row.id });
             let proposal = self.services.proposal(by, idempotency.as_ref(), command)?;
             Ok(self.services.proposer.propose(proposal).await?)
@@ -171,11 +174,12 @@ impl Operations {
     /// There is no such operation, or it cannot be read as demanded.
     pub async fn find(
         &self,
+        scope: &Scope,
         id: &str,
         consistency: Consistency,
     ) -> Result<(OperationRow, Vec<RefusedItem>), ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        let row = self.read(id).await?;
+        let row = self.read(scope, id).await?;
         let id = row.id;
         let errors = self.services.store.query(move |reader| reader.operation_errors(id)).await?;
         Ok((row, errors))
@@ -187,13 +191,17 @@ impl Operations {
     /// The page cannot be read as demanded.
     pub async fn page<W: PageWriter<OperationRow, OperationId>>(
         &self,
+        scope: &Scope,
         page: PageRequest<OperationId>,
         mut writer: W,
     ) -> Result<W::Answer, ReadError> {
         let PageRequest { after, limit, consistency, is_counted: _ } = page;
         lookup::catch_up(&self.services, consistency).await?;
+        let scope = scope.clone();
         let read = self.services.store.query(move |reader| {
-            let next = reader.operations(after, PageLimits::of(limit), |row| writer.take(row))?;
+            // There are few, so what is passed over costs nothing.
+            let take = |row: OperationRow| !is_seen(&scope, &row) || writer.take(row);
+            let next = reader.operations(after, PageLimits::of(limit), take)?;
             Ok(writer.end(PageEnd::of(next)))
         });
         Ok(read.await?)
@@ -203,8 +211,14 @@ impl Operations {
     ///
     /// # Errors
     /// There is no such job, it cannot be read, or the range is bad.
-    pub async fn instants(&self, key: &str, from: Millis, to: Millis) -> Result<Targets, ChangeError> {
-        let row = lookup::acknowledged_job(&self.services, key).await?;
+    pub async fn instants(
+        &self,
+        scope: &Scope,
+        key: &str,
+        from: Millis,
+        to: Millis,
+    ) -> Result<Targets, ChangeError> {
+        let row = lookup::acknowledged_job(&self.services, scope, key).await?;
         if let Err(bad) = row.job.spec {
             return Err(WriteError::Unreadable { version: row.job.version, why: bad.why }.into());
         }
@@ -250,10 +264,15 @@ impl Operations {
         Ok(row.ok_or_else(|| NotFound::Operation(id.to_string()))?)
     }
 
-    async fn read(&self, id: &str) -> Result<OperationRow, ReadError> {
+    async fn read(&self, scope: &Scope, id: &str) -> Result<OperationRow, ReadError> {
         let none = || NotFound::Operation(id.to_owned());
         let wanted = OperationId::parse(id).map_err(|_| none())?;
         let found = self.services.store.query(move |reader| reader.operation(wanted)).await?;
-        Ok(found.ok_or_else(none)?)
+        Ok(found.filter(|row| is_seen(scope, row)).ok_or_else(none)?)
     }
+}
+
+/// Whether an operation may be seen: that of somebody who may see no more. One that cannot be read may be of anybody.
+fn is_seen(scope: &Scope, row: &OperationRow) -> bool {
+    scope.covers(&row.spec.as_ref().map_or(Scope::all(), OperationSpec::within))
 }

@@ -2,7 +2,7 @@
 
 use chronos_schedule::{Schedule, Zone};
 use chronos_state::{ExecutionFilter, ExecutionList, PageLimits};
-use chronos_types::{DurationMs, Invalid, Millis, Status, clip};
+use chronos_types::{DurationMs, Invalid, Millis, Scope, Status, clip};
 
 use crate::error::{NotFound, ReadError};
 use crate::schedules::Schedules;
@@ -99,11 +99,11 @@ impl Schedules {
     ///
     /// # Errors
     /// There is no such job, or it cannot be read.
-    pub async fn usual_duration(&self, job: &str) -> Result<Option<UsualDuration>, ReadError> {
-        let key = job.to_owned();
+    pub async fn usual_duration(&self, scope: &Scope, job: &str) -> Result<Option<UsualDuration>, ReadError> {
+        let (key, scope) = (job.to_owned(), scope.clone());
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
-                let Some(row) = reader.find_job(&key)? else { return Ok(None) };
+                let Some(row) = reader.find_job_in(&key, &scope)? else { return Ok(None) };
                 let (job, status) = (Some(row.seq), Some(Status::Success));
                 let filter = ExecutionFilter { job, status, ..ExecutionFilter::default() };
                 let list = ExecutionList { filter, is_ascending: false };

@@ -37,6 +37,8 @@ pub struct Services {
     pub keyring: Keyring,
     /// What it knows of sealing.
     pub sealing: SealingMemory,
+    /// The tag that is the scope of keys, where the configuration names one.
+    pub scope_tag: Option<Arc<str>>,
     /// The bound on what the state takes.
     pub quota: Quota,
 }

@@ -1,7 +1,7 @@
 //! Deletes the jobs of a set that an apply did not name.
 
 use chronos_state::{Command, Idempotency, Outcome, PruneSet, Refusal, SetSurplus};
-use chronos_types::{ApplyId, By, SetName};
+use chronos_types::{ApplyId, By, Scope, SetName};
 
 use crate::batch::{has_sets, key_of};
 use crate::error::{ReadError, Unavailable, WriteError};
@@ -74,6 +74,7 @@ impl Jobs {
     /// They are not as many as is expected, or the write failed.
     pub async fn prune(
         &self,
+        scope: &Scope,
         by: &By,
         idempotency: Option<Idempotency>,
         prune: Prune,
@@ -95,7 +96,7 @@ impl Jobs {
             number += 1;
         }
         lookup::catch_up(services, Consistency::Linearizable).await?;
-        let SetSurplus { jobs, count } = self.surplus(&prune).await?.ok_or_else(|| prune.unknown())?;
+        let SetSurplus { jobs, count } = self.surplus(scope, &prune).await?.ok_or_else(|| prune.unknown())?;
         let found = names.len() + count;
         if let Some(expected) = if_count.filter(|expected| *expected != found) {
             return Err(PruneError::Count { found, expected });
@@ -130,12 +131,13 @@ impl Jobs {
         Ok(names)
     }
 
-    async fn surplus(&self, prune: &Prune) -> Result<Option<SetSurplus>, WriteError> {
+    async fn surplus(&self, scope: &Scope, prune: &Prune) -> Result<Option<SetSurplus>, WriteError> {
         let (set, apply, max) = (prune.set.to_string(), prune.apply.to_string(), prune.max);
+        let scope = scope.clone();
         let read = self
             .services
             .store
-            .query(move |reader| reader.at_once(|reader| reader.set_surplus(&set, &apply, max)));
+            .query(move |reader| reader.at_once(|reader| reader.set_surplus(&set, &apply, max, &scope)));
         Ok(read.await.map_err(ReadError::from)?)
     }
 }

@@ -5,8 +5,10 @@
 
 mod range;
 
+use std::collections::BTreeMap;
+
 use chronos_state::{Failing, Figures, FiguresFrom, HostFailures, PageLimits, Reader, StateError};
-use chronos_types::Millis;
+use chronos_types::{Limit, Millis, Scope};
 
 use crate::error::{NotFound, ReadError};
 use crate::lookup;
@@ -14,6 +16,9 @@ use crate::read::Consistency;
 use crate::services::Services;
 
 pub use range::FiguresRange;
+
+/// Of so many jobs of a scope the executions on record are counted. Each has a thousand, unless more are kept.
+const MOST_JOBS: usize = 200;
 
 /// Tells what was done.
 #[derive(Clone, Debug)]
@@ -51,14 +56,23 @@ impl Statistics {
         self.services.env.now()
     }
 
-    /// What was done, of all jobs.
+    /// What was done, of all jobs of a scope. Where that is not all jobs, it comes from their executions on record.
     ///
     /// # Errors
     /// It cannot be read as demanded.
-    pub async fn of_all(&self, range: FiguresRange, consistency: Consistency) -> Result<Done, ReadError> {
+    pub async fn of_all(
+        &self,
+        scope: &Scope,
+        range: FiguresRange,
+        consistency: Consistency,
+    ) -> Result<Done, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
+        let scope = scope.clone();
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
+                if let Some(limit) = scope.limit() {
+                    return of_scope(reader, limit, range);
+                }
                 let since = reader.figures_since()?;
                 let (from, to) = (range.from(), range.to());
                 let series = in_steps(reader, &range)?;
@@ -81,15 +95,16 @@ impl Statistics {
     /// There is no such job, or it cannot be read as demanded.
     pub async fn of_job(
         &self,
+        scope: &Scope,
         job: &str,
         range: FiguresRange,
         consistency: Consistency,
     ) -> Result<Done, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        let key = job.to_owned();
+        let (key, scope) = (job.to_owned(), scope.clone());
         let read = self.services.store.query(move |reader| {
             reader.at_once(|reader| {
-                let Some(job) = reader.find_job(&key)? else { return Ok(None) };
+                let Some(job) = reader.find_job_in(&key, &scope)? else { return Ok(None) };
                 let (limits, within) = (PageLimits::of(0), (range.from(), range.to()));
                 let found = reader.job_figures(job.seq, within, range.step_ms(), limits)?;
                 Ok(Some(Done {
@@ -109,10 +124,33 @@ impl Statistics {
     ///
     /// # Errors
     /// It cannot be read as demanded.
-    pub async fn failing(&self, limit: usize, consistency: Consistency) -> Result<Failing, ReadError> {
+    pub async fn failing(
+        &self,
+        scope: &Scope,
+        limit: usize,
+        consistency: Consistency,
+    ) -> Result<Failing, ReadError> {
         lookup::catch_up(&self.services, consistency).await?;
-        Ok(self.services.store.query(move |reader| reader.failing(limit)).await?)
+        let scope = scope.clone();
+        Ok(self.services.store.query(move |reader| reader.failing(limit, &scope)).await?)
     }
+}
+
+/// What the jobs within a limit did, from their executions on record: figures are kept of all jobs alone.
+fn of_scope(reader: &Reader, limit: &Limit, range: FiguresRange) -> Result<Done, StateError> {
+    let (jobs, mut complete) = reader.jobs_in(limit, MOST_JOBS)?;
+    let mut series = BTreeMap::<Millis, Figures>::new();
+    for job in jobs {
+        let within = (range.from(), range.to());
+        let found = reader.job_figures(job, within, range.step_ms(), PageLimits::of(0))?;
+        complete = complete && found.complete;
+        for (at, figures) in found.series {
+            series.entry(at).or_default().add(&figures);
+        }
+    }
+    let series: Vec<_> = series.into_iter().collect();
+    let total = sum(&series);
+    Ok(Done { range, since: None, complete, total, series, failed_hosts: Vec::new() })
 }
 
 /// The figures of all jobs, the stretches that they are kept of put together to the steps that are asked for.

@@ -8,7 +8,7 @@ mod range;
 use std::collections::HashMap;
 
 use chronos_state::{EnabledName, JobSeq, Reader, StateError};
-use chronos_types::{JobId, Millis};
+use chronos_types::{JobId, Millis, Scope};
 
 use crate::error::{NotFound, ReadError};
 use crate::services::Services;
@@ -96,35 +96,51 @@ impl Upcoming {
         self.services.env.now()
     }
 
-    /// How many runs there are to come in each step.
+    /// How many runs there are to come in each step, of the jobs of a scope.
     ///
     /// # Errors
-    /// Too many others ask.
-    pub async fn density(&self, range: DensityRange) -> Result<Density, ReadError> {
-        let (timetable, env) = (self.timetable.clone(), self.services.env.clone());
-        let counted = self.services.store.query(move |_| {
+    /// Too many others ask, or the storage failed.
+    pub async fn density(&self, scope: &Scope, range: DensityRange) -> Result<Density, ReadError> {
+        let (timetable, env, scope) = (self.timetable.clone(), self.services.env.clone(), scope.clone());
+        let counted = self.services.store.query(move |reader| {
             let now = env.now().div_euclid(1000);
             // Whatever is told from here on may be counted or not.
             let is_complete = timetable.is_complete();
+            let (jobs, are_all) = within(reader, &scope)?;
             let table = timetable.table();
             let (from, to) = range.seconds();
-            let counts = table.density(now, range.starts(), to);
-            let complete = is_complete && table.has_counted(from.max(now), to);
+            let (counts, complete) = match jobs {
+                None => {
+                    let counts = table.density(now, range.starts(), to);
+                    (counts, is_complete && table.has_counted(from.max(now), to))
+                }
+                Some(jobs) => {
+                    let (counts, is_whole) = table.density_of(&jobs, now, range.starts(), to);
+                    (counts, is_complete && are_all && is_whole)
+                }
+            };
             Ok(Density { as_of: now * 1000, complete, range, counts })
         });
         Ok(counted.await?)
     }
 
-    /// The next runs of all jobs, at most so many.
+    /// The next runs of the jobs of a scope, at most so many.
     ///
     /// # Errors
     /// Too many others ask, or the storage failed.
-    pub async fn runs(&self, range: RunsRange, most: usize) -> Result<UpcomingRuns, ReadError> {
-        let (timetable, env) = (self.timetable.clone(), self.services.env.clone());
+    pub async fn runs(
+        &self,
+        scope: &Scope,
+        range: RunsRange,
+        most: usize,
+    ) -> Result<UpcomingRuns, ReadError> {
+        let (timetable, env, scope) = (self.timetable.clone(), self.services.env.clone(), scope.clone());
         let read = self.services.store.query(move |reader| {
             let as_of = env.now();
             let mut complete = timetable.is_complete();
-            let next = timetable.table().next(range.from.max(as_of), range.to, most);
+            let (jobs, are_all) = within(reader, &scope)?;
+            complete = complete && are_all;
+            let next = timetable.table().next(jobs.as_deref(), range.from.max(as_of), range.to, most);
             let (mut names, mut runs) = (HashMap::new(), Vec::with_capacity(next.len()));
             for (scheduled_time, job) in next {
                 let known = match names.get(&job) {
@@ -146,11 +162,17 @@ impl Upcoming {
     ///
     /// # Errors
     /// There is no such job, too many others ask, or the storage failed.
-    pub async fn runs_of(&self, job: &str, range: RunsRange, most: usize) -> Result<UpcomingRuns, ReadError> {
-        let (key, env) = (job.to_owned(), self.services.env.clone());
+    pub async fn runs_of(
+        &self,
+        scope: &Scope,
+        job: &str,
+        range: RunsRange,
+        most: usize,
+    ) -> Result<UpcomingRuns, ReadError> {
+        let (key, env, scope) = (job.to_owned(), self.services.env.clone(), scope.clone());
         let read = self.services.store.query(move |reader| {
             let as_of = env.now();
-            let Some(row) = reader.find_job(&key)? else { return Ok(None) };
+            let Some(row) = reader.find_job_in(&key, &scope)? else { return Ok(None) };
             let job_name = match &row.job.spec {
                 Ok(spec) => spec.name.as_str(),
                 Err(bad) => &bad.form.name,
@@ -163,4 +185,14 @@ impl Upcoming {
         });
         Ok(read.await?.ok_or_else(|| NotFound::Job(job.to_owned()))?)
     }
+}
+
+/// So many jobs of a scope are looked at.
+const MOST_JOBS: usize = 1_000_000;
+
+/// The jobs of a scope, in order, and whether these are all; none where it is all jobs.
+fn within(reader: &Reader, scope: &Scope) -> Result<(Option<Vec<JobSeq>>, bool), StateError> {
+    let Some(limit) = scope.limit() else { return Ok((None, true)) };
+    let (jobs, are_all) = reader.jobs_in(limit, MOST_JOBS)?;
+    Ok((Some(jobs), are_all))
 }

@@ -32,6 +32,8 @@ pub(crate) struct Gate {
 /// What of a request says who sends it, and what they want.
 struct Asked {
     access: Access,
+    /// Whether it is about all of the cluster.
+    is_of_all: bool,
     shown: Shown,
     address: Option<IpAddr>,
 }
@@ -62,17 +64,20 @@ pub(crate) async fn check(
 impl Gate {
     fn asked(&self, request: &Request) -> Asked {
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        let access = match path {
-            None if request.uri().path() == self.app.metrics_path => self.app.metrics_access(),
-            path => self.roles.needed(request.method(), path),
+        let (access, is_of_all) = match path {
+            None if request.uri().path() == self.app.metrics_path => (self.app.metrics_access(), true),
+            path => {
+                let method = request.method();
+                (self.roles.needed(method, path), self.roles.is_of_all(method, path))
+            }
         };
         let address = request.extensions().get::<ClientAddress>().map(|address| address.get());
-        Asked { access, shown: Shown::of(request.headers()), address }
+        Asked { access, is_of_all, shown: Shown::of(request.headers()), address }
     }
 
     /// Who it is, where they may do it.
     async fn admit(&self, asked: Asked) -> Result<Principal, ApiError> {
-        let Asked { access, shown, address } = asked;
+        let Asked { access, is_of_all, shown, address } = asked;
         let needed = match access {
             // Also with a token that is bad: who it is does not matter.
             Access::Open => return Ok(Principal::nobody()),
@@ -92,6 +97,10 @@ impl Gate {
         };
         let principal = judged(&self.app, &token, address).await?;
         demand(&self.app, &principal, needed, address)?;
+        if is_of_all && !principal.scope().is_all() {
+            denied.denied("scope");
+            return Err(ApiError::limited());
+        }
         Ok(principal)
     }
 }

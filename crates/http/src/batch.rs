@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{BatchBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{GROWTH, KEY, Problems};
 use crate::problem::ApiError;
@@ -51,6 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn put(
     State(app): State<Shared>,
+    Within(scope): Within,
     _: NoQuery,
     Caller(by): Caller,
     body: BatchBody,
@@ -68,7 +69,8 @@ async fn put(
     let items = Items { app: app.clone(), text, jobs };
     let mut answer = Answer { names: &names, response: BatchResponse::new(dry_run), left: MAX_LISTED };
     let batch = Batch { items, set, atomic, dry_run };
-    let written = app.engine.jobs.put_all(&by, idempotency, batch, |outcome| answer.add(outcome)).await;
+    let written =
+        app.engine.jobs.put_all(&scope, &by, idempotency, batch, |outcome| answer.add(outcome)).await;
     let done = if dry_run { 0 } else { answer.response.jobs.len() };
     written.map_err(|error| ApiError::from(error).after(done, names.len()))?;
     Ok(respond::json(StatusCode::OK, &answer.response))

@@ -1,5 +1,6 @@
 //! Who asks for a change. Each page that changes something takes a [`Caller`], and hands it to its use case.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
 
@@ -7,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use chronos_engine::Principal;
-use chronos_types::{By, Invalid, Note, clip};
+use chronos_types::{By, Invalid, KeyScope, Note, Scope, clip};
 use utoipa::IntoParams;
 
 use crate::problem::ApiError;
@@ -27,6 +28,9 @@ pub(crate) struct Asker {
     /// What they say.
     pub(crate) note: Option<Note>,
 }
+
+/// What whoever sends a request may see. Each page hands it to its use case.
+pub(crate) struct Within(pub(crate) Scope);
 
 /// The header of what changes something.
 #[derive(IntoParams)]
@@ -86,6 +90,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
             address: parts.extensions.get::<ClientAddress>().map(|address| address.get()),
             note: note(&parts.headers)?,
         })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Within {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let principal = parts.extensions.get::<Principal>();
+        // The layer around all pages puts it there. What came by another way sees nothing.
+        let nothing = || Scope::of(None, KeyScope(BTreeSet::new()));
+        Ok(Self(principal.map_or_else(nothing, |principal| principal.scope().clone())))
     }
 }
 

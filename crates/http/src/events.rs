@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{Problems, READ};
 use crate::problem::ApiError;
@@ -72,6 +73,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn listen(
     State(app): State<Shared>,
+    Within(scope): Within,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -94,7 +96,7 @@ async fn listen(
     let digest = query.digest();
     query.finish()?;
     let after = of_header(&headers)?.or(by_query.flatten());
-    let listening = app.engine.events.listen(Listen { job, filter, after, digest }).await?;
+    let listening = app.engine.events.listen(&scope, Listen { job, filter, after, digest }).await?;
     Ok(stream_of(listening))
 }
 

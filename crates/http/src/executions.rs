@@ -6,12 +6,13 @@ use axum::response::Response;
 use chronos_api::{Execution, ExecutionPage};
 use chronos_engine::{ExecutionSearch, PageRequest};
 use chronos_state::ExecutionRow;
-use chronos_types::{ErrorKind, ExecutionId, NodeName, Status, Trigger, clip};
+use chronos_types::{ErrorKind, ExecutionId, NodeName, Scope, Status, Trigger, clip};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{EXECUTION, EXECUTION_ALONE, JOB, Problems, READ};
 use crate::page::PageText;
@@ -84,10 +85,11 @@ struct ExecutionFilters {
 )]
 async fn list(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     query: Query,
 ) -> Result<Response, ApiError> {
-    answer(&app, List::of(Some(job), query)?).await
+    answer(&app, &scope, List::of(Some(job), query)?).await
 }
 
 /// List the executions of all jobs, newest first.
@@ -109,8 +111,12 @@ async fn list(
         Problems<{ READ | Code::JobNotFound.only() }>,
     )
 )]
-async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, ApiError> {
-    answer(&app, List::of(None, query)?).await
+async fn list_all(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    query: Query,
+) -> Result<Response, ApiError> {
+    answer(&app, &scope, List::of(None, query)?).await
 }
 
 /// Get an execution of a job. Where it did not succeed, it says what happened and what to do.
@@ -128,11 +134,12 @@ async fn list_all(State(app): State<Shared>, query: Query) -> Result<Response, A
 )]
 async fn get(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params((job, id)): Params<(String, String)>,
     Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
-    let row = app.engine.executions.find(Some(&job), &id, consistency).await?;
-    let why = app.engine.executions.explain(&row).await?;
+    let row = app.engine.executions.find(&scope, Some(&job), &id, consistency).await?;
+    let why = app.engine.executions.explain(&scope, &row).await?;
     Ok(respond::explained(&row, why))
 }
 
@@ -151,11 +158,12 @@ async fn get(
 )]
 async fn get_alone(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(id): Params<String>,
     Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
-    let row = app.engine.executions.find(None, &id, consistency).await?;
-    let why = app.engine.executions.explain(&row).await?;
+    let row = app.engine.executions.find(&scope, None, &id, consistency).await?;
+    let why = app.engine.executions.explain(&scope, &row).await?;
     Ok(respond::explained(&row, why))
 }
 
@@ -217,7 +225,7 @@ fn filters(query: &mut Query) -> ExecutionSearch {
     }
 }
 
-async fn answer(app: &Shared, list: List) -> Result<Response, ApiError> {
+async fn answer(app: &Shared, scope: &Scope, list: List) -> Result<Response, ApiError> {
     let List { search, page, text } = list;
-    Ok(respond::ready(StatusCode::OK, app.engine.executions.page(search, page, text).await?))
+    Ok(respond::ready(StatusCode::OK, app.engine.executions.page(scope, search, page, text).await?))
 }

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::described::{Problems, READ};
 use crate::problem::ApiError;
 use crate::query::Query;
@@ -36,7 +37,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         Problems<{ READ }>,
     )
 )]
-async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
     let expected = format!("expected one of {}", names.join(", "));
     let given = query.take("of");
@@ -46,7 +51,7 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
     let (name, of) = found.ok_or_else(|| {
         Invalid::one("of", format!("{:?} is nothing to count by; {expected}", clip(&given)))
     })?;
-    let FacetCounts { facets, is_complete } = app.engine.facets.of(*of).await?;
+    let FacetCounts { facets, is_complete } = app.engine.facets.of(&scope, *of).await?;
     let facet = |chronos_state::Facet { key, value, jobs }: chronos_state::Facet| Facet { key, value, jobs };
     let facets = facets.into_iter().map(facet).collect();
     let answer = Facets { of: (*name).to_owned(), facets, complete: is_complete };

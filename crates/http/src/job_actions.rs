@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::described::{CONDITION, JOB, KEY, Problems, WRITE};
 use crate::etag::Conditions;
 use crate::params::{JobPath, Params};
@@ -40,13 +40,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn enable(
     State(app): State<Shared>,
+    within: Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &by, &headers, body, true).await
+    set(&app, within, &job, &by, &headers, body, true).await
 }
 
 /// Disable a job, as writing `enabled` does. Nothing falls due until it is enabled; a pause of it ends, and one that is
@@ -67,17 +68,19 @@ async fn enable(
 )]
 async fn disable(
     State(app): State<Shared>,
+    within: Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     headers: HeaderMap,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    set(&app, &job, &by, &headers, body, false).await
+    set(&app, within, &job, &by, &headers, body, false).await
 }
 
 async fn set(
     app: &Shared,
+    Within(scope): Within,
     job: &str,
     by: &By,
     headers: &HeaderMap,
@@ -85,5 +88,7 @@ async fn set(
     enabled: bool,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(headers);
-    Ok(respond::job_row(&app.engine.jobs.set_enabled(job, by, enabled, demand, body.idempotency).await?))
+    Ok(respond::job_row(
+        &app.engine.jobs.set_enabled(&scope, job, by, enabled, demand, body.idempotency).await?,
+    ))
 }

@@ -9,6 +9,7 @@ use chronos_state::JobOrder;
 use chronos_types::{SetName, Status, clip};
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{Problems, READ};
 use crate::page::PageText;
@@ -54,14 +55,18 @@ const ORDERS: &[(&str, JobOrder)] = &[
         Problems<{ READ | Code::ClusterVersion.only() }>,
     )
 )]
-pub(crate) async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let (order, is_reversed) = query.parsed("sort", order).unwrap_or_default();
     let search = JobSearch { order, is_reversed, ..search(&mut query) };
     let binding = query.binding("jobs", "");
     let page = query.counted_page(&binding);
     query.finish()?;
     let text = PageText::new("jobs", binding, on_record::job);
-    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(search, page, text).await?))
+    Ok(respond::ready(StatusCode::OK, app.engine.jobs.page(&scope, search, page, text).await?))
 }
 
 /// Which jobs are meant, by the parameters of their list: in order of creation.

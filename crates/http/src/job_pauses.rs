@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{JsonBody, MaybeBody, NoBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::described::{CONDITION, JOB, KEY, Problems, WRITE};
 use crate::etag::Conditions;
 use crate::params::{JobPath, Params};
@@ -43,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn pause(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -53,7 +54,7 @@ async fn pause(
     let (reason, until) = PauseRequest::parse(value.as_ref())?;
     let (demand, until) = (etag::demand(&headers), until.map(asked));
     let jobs = &app.engine.jobs;
-    let row = jobs.pause(&job, &by, reason.as_ref(), until.as_ref(), demand, idempotency).await?;
+    let row = jobs.pause(&scope, &job, &by, reason.as_ref(), until.as_ref(), demand, idempotency).await?;
     Ok(respond::job_row(&row))
 }
 
@@ -74,6 +75,7 @@ async fn pause(
 )]
 async fn resume(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -81,7 +83,7 @@ async fn resume(
     body: NoBody,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(&headers);
-    Ok(respond::job_row(&app.engine.jobs.resume(&job, &by, demand, body.idempotency).await?))
+    Ok(respond::job_row(&app.engine.jobs.resume(&scope, &job, &by, demand, body.idempotency).await?))
 }
 
 /// Skip coming runs of a job: they are recorded as `skipped`, by whoever asks for it.
@@ -105,6 +107,7 @@ async fn resume(
 )]
 async fn skip(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -117,7 +120,7 @@ async fn skip(
         SkipWanted::Until(until) => SkipAsked::Until(asked(until)),
     };
     let demand = etag::demand(&headers);
-    Ok(respond::job_row(&app.engine.jobs.skip(&job, &by, Some(&skip), demand, idempotency).await?))
+    Ok(respond::job_row(&app.engine.jobs.skip(&scope, &job, &by, Some(&skip), demand, idempotency).await?))
 }
 
 /// Keep the coming runs of a job that were to be skipped. What is recorded as skipped stays so.
@@ -136,13 +139,14 @@ async fn skip(
 )]
 async fn keep(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(&headers);
-    Ok(respond::job_row(&app.engine.jobs.skip(&job, &by, None, demand, None).await?))
+    Ok(respond::job_row(&app.engine.jobs.skip(&scope, &job, &by, None, demand, None).await?))
 }
 
 fn asked(time: WrittenTime) -> AskedEnd {

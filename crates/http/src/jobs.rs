@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{JsonBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{BODY, CONDITION, GROWTH, JOB, KEY, Problems, READ, WRITE};
 use crate::etag::Conditions;
@@ -30,16 +30,28 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// The job of this name, for a page that stands at its path: `/jobs/batch` is a path of its own, and may be a job too.
 pub(crate) fn named(name: &'static str) -> MethodRouter<Shared> {
     let key = move || Params(name.to_owned());
-    routing::get(move |app: State<Shared>, consistent: Consistent| get(app, key(), consistent))
-        .put(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap, body: JsonBody| {
-            replace(app, key(), none, by, headers, body)
-        })
-        .patch(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap, body: JsonBody| {
-            patch(app, key(), none, by, headers, body)
-        })
-        .delete(move |app: State<Shared>, none: NoQuery, by: Caller, headers: HeaderMap| {
-            delete(app, key(), none, by, headers)
-        })
+    routing::get(move |app: State<Shared>, within: Within, consistent: Consistent| {
+        get(app, within, key(), consistent)
+    })
+    .put(
+        move |app: State<Shared>,
+              within: Within,
+              none: NoQuery,
+              by: Caller,
+              headers: HeaderMap,
+              body: JsonBody| { replace(app, within, key(), none, by, headers, body) },
+    )
+    .patch(
+        move |app: State<Shared>,
+              within: Within,
+              none: NoQuery,
+              by: Caller,
+              headers: HeaderMap,
+              body: JsonBody| { patch(app, within, key(), none, by, headers, body) },
+    )
+    .delete(move |app: State<Shared>, within: Within, none: NoQuery, by: Caller, headers: HeaderMap| {
+        delete(app, within, key(), none, by, headers)
+    })
 }
 
 /// Create a job.
@@ -58,13 +70,14 @@ pub(crate) fn named(name: &'static str) -> MethodRouter<Shared> {
 )]
 async fn create(
     State(app): State<Shared>,
+    Within(scope): Within,
     _: NoQuery,
     Caller(by): Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
     let spec = |at| written_new(&app.engine.schedules, &value, at);
-    let job = on_record::job(&app.engine.jobs.create(&by, idempotency, spec).await?);
+    let job = on_record::job(&app.engine.jobs.create(&scope, &by, idempotency, spec).await?);
     let mut response = respond::job(StatusCode::CREATED, &job);
     respond::locate(&mut response, &format!("{}/{}", respond::JOBS, job.id));
     Ok(response)
@@ -85,10 +98,11 @@ async fn create(
 )]
 async fn get(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
-    Ok(respond::job_row(&app.engine.jobs.find(&job, consistency).await?))
+    Ok(respond::job_row(&app.engine.jobs.find(&scope, &job, consistency).await?))
 }
 
 /// Replace a job. What is left out takes its default; `"[redacted]"` keeps the stored secret.
@@ -108,6 +122,7 @@ async fn get(
 )]
 async fn replace(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -116,7 +131,9 @@ async fn replace(
 ) -> Result<Response, ApiError> {
     let parse = |row: &JobRow, now| written_over(&app.engine.schedules, row, &body.value, now);
     let resumes = JobInput::writes_enabled(&body.value, false);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), resumes, parse).await?))
+    Ok(respond::job_row(
+        &app.engine.jobs.change(&scope, &job, &by, etag::demand(&headers), resumes, parse).await?,
+    ))
 }
 
 /// Change some fields of a job: JSON merge patch (RFC 7396). Null puts a field to its default.
@@ -136,6 +153,7 @@ async fn replace(
 )]
 async fn patch(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -144,7 +162,9 @@ async fn patch(
 ) -> Result<Response, ApiError> {
     let merge = |row: &JobRow, now| patched(&app.engine.schedules, row, &body.value, now);
     let resumes = JobInput::writes_enabled(&body.value, true);
-    Ok(respond::job_row(&app.engine.jobs.change(&job, &by, etag::demand(&headers), resumes, merge).await?))
+    Ok(respond::job_row(
+        &app.engine.jobs.change(&scope, &job, &by, etag::demand(&headers), resumes, merge).await?,
+    ))
 }
 
 /// Delete a job. Its unfinished executions are cancelled; what is on record stays readable.
@@ -163,12 +183,13 @@ async fn patch(
 )]
 async fn delete(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    app.engine.jobs.delete(&job, &by, etag::demand(&headers)).await?;
+    app.engine.jobs.delete(&scope, &job, &by, etag::demand(&headers)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -70,14 +70,15 @@ async fn create(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let JsonBody { value, idempotency, held: _held } = body;
-    let KeyWanted { name, role, expires_at, per_second } = KeyRequest::parse(&value)?;
+    let KeyWanted { name, role, expires_at, per_second, scope } = KeyRequest::parse(&value)?;
     if idempotency.is_some() {
         let why = "is given; expected none, since no answer with a token is kept to be repeated";
         return Err(Invalid::one("Idempotency-Key", why).into());
     }
     let expires_at = expires_at.map(|time| chronos_engine::Asked { text: time.text, value: time.at });
     let keys = &app.engine.keys;
-    let MadeKey { token, key } = keys.create(&by, NewKey { name, role, expires_at, per_second }).await?;
+    let new = NewKey { name, role, expires_at, per_second, scope };
+    let MadeKey { token, key } = keys.create(&by, new).await?;
     let key = shown(key, keys.now());
     let place = format!("/api/v1/keys/{}", key.id);
     let created = CreatedKey { token: token.secret().to_owned(), key };
@@ -121,6 +122,7 @@ fn shown(key: ListedKey, now: Millis) -> Key {
         created_by,
         expires_at,
         per_second,
+        scope,
         last_used,
         revoked_at,
         revoked_by,
@@ -147,6 +149,7 @@ fn shown(key: ListedKey, now: Millis) -> Key {
         created_by: created_by.map(|by| Actor::from(&by.actor)),
         expires_at: expires_at.map(format_rfc3339),
         per_second,
+        scope,
         last_used: last_used.map(format_rfc3339),
         revoked_at: revoked_at.map(format_rfc3339),
         revoked_by: revoked_by.map(|by| Actor::from(&by.actor)),

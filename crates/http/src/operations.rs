@@ -11,14 +11,14 @@ use chronos_api::{
 };
 use chronos_engine::{ChangeError, Matched, Wanted};
 use chronos_state::{BulkAction, Idempotency, OperationRow, PatchText, Targets};
-use chronos_types::{By, Role};
+use chronos_types::{By, Role, Scope};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, Shared};
 use crate::body::{JsonBody, NoBody, RepeatKey};
-use crate::caller::{Asker, Caller, NoteHeader};
+use crate::caller::{Asker, Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{JOB, KEY, Problems, READ, WRITE};
 use crate::page::PageText;
@@ -76,6 +76,7 @@ struct OperationPath {
 )]
 async fn act_on_jobs(
     State(app): State<Shared>,
+    Within(scope): Within,
     _: NoQuery,
     asker: Asker,
     body: JsonBody,
@@ -101,7 +102,7 @@ async fn act_on_jobs(
         ActionTargets::Filter(filter) => Targets::Jobs(filter),
         ActionTargets::Named(names) => Targets::NamedJobs(names),
     };
-    begin(&app, Asked { action, targets, manner }, &by, idempotency).await
+    begin(&app, &scope, Asked { action, targets, manner }, &by, idempotency).await
 }
 
 /// Do something with many executions: all that a filter matches, or those that are named.
@@ -124,6 +125,7 @@ async fn act_on_jobs(
 )]
 async fn act_on_executions(
     State(app): State<Shared>,
+    Within(scope): Within,
     _: NoQuery,
     Caller(by): Caller,
     body: JsonBody,
@@ -138,7 +140,7 @@ async fn act_on_executions(
         ActionTargets::Filter(filter) => Targets::Executions(filter),
         ActionTargets::Named(ids) => Targets::NamedExecutions(ids),
     };
-    begin(&app, Asked { action, targets, manner }, &by, idempotency).await
+    begin(&app, &scope, Asked { action, targets, manner }, &by, idempotency).await
 }
 
 /// Run the instants of a past range that a job's schedule has, as an operation.
@@ -162,6 +164,7 @@ async fn act_on_executions(
 )]
 async fn backfill(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -170,15 +173,15 @@ async fn backfill(
     let JsonBody { value, idempotency, held: _held } = body;
     let Backfill { from, to, manner } = BackfillRequest::parse(&value)?;
     let asked = async {
-        let targets = app.engine.operations.instants(&job, from, to).await?;
+        let targets = app.engine.operations.instants(&scope, &job, from, to).await?;
         let action = BulkAction::Backfill;
         Ok::<_, ChangeError>(Wanted { action, targets, per_second: manner.per_second })
     };
     if manner.dry_run {
         let wanted = asked.await?;
-        return Ok(preview(app.engine.operations.matched(&wanted).await?));
+        return Ok(preview(app.engine.operations.matched(&scope, &wanted).await?));
     }
-    Ok(accepted(&app.engine.operations.begin(asked, &by, idempotency).await?))
+    Ok(accepted(&app.engine.operations.begin(&scope, asked, &by, idempotency).await?))
 }
 
 /// List the operations, newest first. Those that are over are kept as long as they are among the newest 200.
@@ -191,12 +194,16 @@ async fn backfill(
         Problems<{ READ }>,
     )
 )]
-async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn list(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let binding = query.binding("operations", "");
     let page = query.page(&binding);
     query.finish()?;
     let text = PageText::new("operations", binding, listed);
-    Ok(respond::ready(StatusCode::OK, app.engine.operations.page(page, text).await?))
+    Ok(respond::ready(StatusCode::OK, app.engine.operations.page(&scope, page, text).await?))
 }
 
 /// Get an operation: how far it is, and what it could not be done with.
@@ -214,10 +221,11 @@ async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, A
 )]
 async fn get(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(id): Params<String>,
     Consistent(consistency): Consistent,
 ) -> Result<Response, ApiError> {
-    let (row, errors) = app.engine.operations.find(&id, consistency).await?;
+    let (row, errors) = app.engine.operations.find(&scope, &id, consistency).await?;
     let errors = Some(errors.into_iter().map(error).collect());
     Ok(respond::json(StatusCode::OK, &Operation { errors, ..shown(&row) }))
 }
@@ -238,12 +246,13 @@ async fn get(
 )]
 async fn cancel(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(id): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    let row = app.engine.operations.cancel(&id, &by, body.idempotency).await?;
+    let row = app.engine.operations.cancel(&scope, &id, &by, body.idempotency).await?;
     Ok(respond::json(StatusCode::OK, &shown(&row)))
 }
 
@@ -256,6 +265,7 @@ struct Asked {
 
 async fn begin(
     app: &App,
+    scope: &Scope,
     asked: Asked,
     by: &By,
     idempotency: Option<Idempotency>,
@@ -263,10 +273,10 @@ async fn begin(
     let Asked { action, targets, manner: Manner { per_second, dry_run } } = asked;
     let wanted = Wanted { action, targets, per_second };
     if dry_run {
-        return Ok(preview(app.engine.operations.matched(&wanted).await?));
+        return Ok(preview(app.engine.operations.matched(scope, &wanted).await?));
     }
     let ready = std::future::ready(Ok(wanted));
-    Ok(accepted(&app.engine.operations.begin(ready, by, idempotency).await?))
+    Ok(accepted(&app.engine.operations.begin(scope, ready, by, idempotency).await?))
 }
 
 fn preview(matched: Matched) -> Response {

@@ -108,6 +108,14 @@ impl ApiError {
         Self { challenge, ..Self::new(Code::Forbidden, detail) }
     }
 
+    /// The key is limited, and this is about all of the cluster.
+    pub(crate) fn limited() -> Self {
+        let detail =
+            "the key is limited to a scope, and this is about all of the cluster; use a key without one";
+        let challenge = Some("Bearer realm=\"chronos\", error=\"insufficient_scope\"".to_owned());
+        Self { challenge, ..Self::new(Code::Forbidden, detail) }
+    }
+
     pub(crate) fn key_too_often(wait: Duration) -> Self {
         Self::too_often("the key sends more requests a second to this node than it may", wait)
     }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{MaybeBody, NoBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{EXECUTION, EXECUTION_ALONE, GROWTH, JOB, KEY, Problems, RUN, WRITE};
 use crate::params::{ExecutionIdPath, ExecutionPath, JobPath, Params};
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn trigger(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -51,7 +52,7 @@ async fn trigger(
 ) -> Result<Response, ApiError> {
     let MaybeBody { value, idempotency, held: _held } = body;
     let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
-    Ok(respond::accepted(&app.engine.jobs.trigger(&job, &by, overrides, idempotency).await?))
+    Ok(respond::accepted(&app.engine.jobs.trigger(&scope, &job, &by, overrides, idempotency).await?))
 }
 
 /// Run a request of a job again, in the version of the job that ran then and under the same scheduled time. A body
@@ -72,6 +73,7 @@ async fn trigger(
 )]
 async fn replay_of_job(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
     Caller(by): Caller,
@@ -79,7 +81,9 @@ async fn replay_of_job(
 ) -> Result<Response, ApiError> {
     let MaybeBody { value, idempotency, held: _held } = body;
     let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
-    Ok(respond::accepted(&app.engine.executions.replay(Some(&job), &id, &by, overrides, idempotency).await?))
+    Ok(respond::accepted(
+        &app.engine.executions.replay(&scope, Some(&job), &id, &by, overrides, idempotency).await?,
+    ))
 }
 
 /// Run an execution's request again, in the version of the job that ran then and under the same scheduled time. A body
@@ -100,6 +104,7 @@ async fn replay_of_job(
 )]
 async fn replay(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(id): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -107,7 +112,9 @@ async fn replay(
 ) -> Result<Response, ApiError> {
     let MaybeBody { value, idempotency, held: _held } = body;
     let overrides = value.as_ref().map(RunInput::parse).transpose()?.flatten();
-    Ok(respond::accepted(&app.engine.executions.replay(None, &id, &by, overrides, idempotency).await?))
+    Ok(respond::accepted(
+        &app.engine.executions.replay(&scope, None, &id, &by, overrides, idempotency).await?,
+    ))
 }
 
 /// Cancel an unfinished execution of a job. An attempt under way is cut off.
@@ -126,12 +133,13 @@ async fn replay(
 )]
 async fn cancel_of_job(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params((job, id)): Params<(String, String)>,
     _: NoQuery,
     Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(cancelled(app.engine.executions.cancel(Some(&job), &id, &by, body.idempotency).await?))
+    Ok(cancelled(app.engine.executions.cancel(&scope, Some(&job), &id, &by, body.idempotency).await?))
 }
 
 /// Cancel an unfinished execution. An attempt under way is cut off.
@@ -150,12 +158,13 @@ async fn cancel_of_job(
 )]
 async fn cancel(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(id): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
     body: NoBody,
 ) -> Result<Response, ApiError> {
-    Ok(cancelled(app.engine.executions.cancel(None, &id, &by, body.idempotency).await?))
+    Ok(cancelled(app.engine.executions.cancel(&scope, None, &id, &by, body.idempotency).await?))
 }
 
 fn cancelled(cancelled: Cancelled) -> Response {

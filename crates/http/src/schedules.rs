@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{BODY, Problems, READ};
 use crate::problem::ApiError;
@@ -30,11 +31,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         Problems<{ BODY | READ | Code::JobNotFound.only() }>,
     )
 )]
-async fn preview(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+async fn preview(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    _: NoQuery,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     let asked = PreviewRequest::parse(&body.value, &Schedules::check)?;
     let Preview { schedule, timezone, after, count, job } = asked;
     let usual = match job {
-        Some(job) => app.engine.schedules.usual_duration(&job).await?,
+        Some(job) => app.engine.schedules.usual_duration(&scope, &job).await?,
         None => None,
     };
     let found = app.engine.schedules.preview(&schedule, &timezone, after, count, usual.as_ref())?;

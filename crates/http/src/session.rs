@@ -19,6 +19,9 @@ use crate::problem::ApiError;
 use crate::query::NoQuery;
 use crate::respond;
 
+/// Where sessions begin and end.
+pub(crate) const PATH: &str = "/session";
+
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(begin, end))
 }

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{JsonBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{KEY, Problems, WRITE};
 use crate::params::{Params, SetPath};
@@ -41,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn prune(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(set): Params<String>,
     _: NoQuery,
     Caller(by): Caller,
@@ -59,6 +60,6 @@ async fn prune(
     };
     let chronos_api::Prune { apply, max, if_count, dry_run } = asked;
     let prune = Prune { set, apply, max, if_count, dry_run };
-    let deleted = app.engine.jobs.prune(&by, idempotency, prune).await?;
+    let deleted = app.engine.jobs.prune(&scope, &by, idempotency, prune).await?;
     Ok(respond::json(StatusCode::OK, &PruneResponse { deleted, dry_run }))
 }

@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{Problems, READ};
 use crate::problem::ApiError;
@@ -48,7 +49,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         Problems<{ READ | Code::JobNotFound.only() }>,
     )
 )]
-async fn stats(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn stats(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let (from, to, step) = (query.instant("from"), query.instant("to"), query.duration("step"));
     let (job, consistency) = (query.job(), query.consistency());
     query.finish()?;
@@ -56,8 +61,8 @@ async fn stats(State(app): State<Shared>, mut query: Query) -> Result<Response, 
     let now = statistics.now();
     let range = FiguresRange::of(from.as_ref(), to.as_ref(), step.as_ref(), job.is_none(), now)?;
     let found = match job {
-        Some(job) => statistics.of_job(&job, range, consistency).await?,
-        None => statistics.of_all(range, consistency).await?,
+        Some(job) => statistics.of_job(&scope, &job, range, consistency).await?,
+        None => statistics.of_all(&scope, range, consistency).await?,
     };
     Ok(respond::json(StatusCode::OK, &done(&found)))
 }
@@ -78,11 +83,15 @@ async fn stats(State(app): State<Shared>, mut query: Query) -> Result<Response, 
         Problems<{ READ }>,
     )
 )]
-async fn failures(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn failures(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let (limit, consistency) = (query.limit(), query.consistency());
     query.finish()?;
     let state::Failing { groups, total, jobs, complete } =
-        app.engine.statistics.failing(limit, consistency).await?;
+        app.engine.statistics.failing(&scope, limit, consistency).await?;
     let failures = groups.into_iter().map(alike).collect();
     Ok(respond::json(StatusCode::OK, &FailingGroups { failures, groups: total, jobs, complete }))
 }

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::Shared;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{Problems, READ};
 use crate::problem::ApiError;
@@ -37,12 +38,17 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         Problems<{ READ }>,
     )
 )]
-async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn density(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let (from, to, step) = (query.instant("from"), query.instant("to"), query.duration("step"));
     query.finish()?;
     let now = app.engine.upcoming.now();
     let range = DensityRange::of(from.as_ref(), to.as_ref(), step.as_ref(), now)?;
-    let engine::Density { as_of, complete, range, counts } = app.engine.upcoming.density(range).await?;
+    let engine::Density { as_of, complete, range, counts } =
+        app.engine.upcoming.density(&scope, range).await?;
     let answer = Density {
         as_of: format_rfc3339(as_of),
         complete,
@@ -72,14 +78,18 @@ async fn density(State(app): State<Shared>, mut query: Query) -> Result<Response
         Problems<{ READ | Code::JobNotFound.only() }>,
     )
 )]
-async fn upcoming(State(app): State<Shared>, mut query: Query) -> Result<Response, ApiError> {
+async fn upcoming(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    mut query: Query,
+) -> Result<Response, ApiError> {
     let (from, to, limit) = (query.instant("from"), query.instant("to"), query.limit());
     let job = query.job();
     query.finish()?;
     let range = RunsRange::of(from.as_ref(), to.as_ref(), app.engine.upcoming.now())?;
     let found = match job {
-        Some(job) => app.engine.upcoming.runs_of(&job, range, limit).await?,
-        None => app.engine.upcoming.runs(range, limit).await?,
+        Some(job) => app.engine.upcoming.runs_of(&scope, &job, range, limit).await?,
+        None => app.engine.upcoming.runs(&scope, range, limit).await?,
     };
     let engine::UpcomingRuns { as_of, complete, runs } = found;
     let run = |engine::UpcomingRun { job_id, job_name, scheduled_time, skipped }| UpcomingRun {

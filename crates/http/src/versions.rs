@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::{NoBody, RepeatKey};
-use crate::caller::{Caller, NoteHeader};
+use crate::caller::{Caller, NoteHeader, Within};
 use crate::code::Code;
 use crate::described::{CONDITION, GROWTH, JOB, KEY, Problems, READ};
 use crate::etag::Conditions;
@@ -38,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn list(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params(job): Params<String>,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -45,7 +46,7 @@ async fn list(
     let page = query.page(&binding);
     query.finish()?;
     let text = PageText::new("versions", binding, on_record::version);
-    Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&job, page, text).await?))
+    Ok(respond::ready(StatusCode::OK, app.engine.jobs.versions(&scope, &job, page, text).await?))
 }
 
 /// Roll a job back: a new version that says what an earlier one said.
@@ -66,6 +67,7 @@ async fn list(
 )]
 async fn rollback(
     State(app): State<Shared>,
+    Within(scope): Within,
     Params((job, version)): Params<(String, String)>,
     _: NoQuery,
     Caller(by): Caller,
@@ -73,6 +75,6 @@ async fn rollback(
     body: NoBody,
 ) -> Result<Response, ApiError> {
     let demand = etag::demand(&headers);
-    let row = app.engine.jobs.rollback(&job, &by, &version, demand, body.idempotency).await?;
+    let row = app.engine.jobs.rollback(&scope, &job, &by, &version, demand, body.idempotency).await?;
     Ok(respond::job_row(&row))
 }

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::Shared;
 use crate::body::JsonBody;
+use crate::caller::Within;
 use crate::code::Code;
 use crate::described::{BODY, Problems, READ};
 use crate::problem::ApiError;
@@ -35,7 +36,12 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         Problems<{ BODY | READ | Code::JobNotFound.only() }>,
     )
 )]
-async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<Response, ApiError> {
+async fn test(
+    State(app): State<Shared>,
+    Within(scope): Within,
+    _: NoQuery,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
     let input = TestRequest::parse(&body.value)?;
     // Room for other bodies, while this one waits for its target.
     drop(body);
@@ -44,7 +50,7 @@ async fn test(State(app): State<Shared>, _: NoQuery, body: JsonBody) -> Result<R
         return Err(ApiError::busy(format!("{MAX_AT_ONCE} webhooks are being tested on this node already")));
     };
     let stored = match &input.job {
-        Some(key) => Some(app.engine.jobs.find_opened(key).await?.job.spec),
+        Some(key) => Some(app.engine.jobs.find_opened(&scope, key).await?.job.spec),
         None => None,
     };
     // Of a job that cannot be read nothing is filled in.

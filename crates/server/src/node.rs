@@ -87,7 +87,7 @@ impl Node {
         let local = configured.is_some().then(|| LocalKey::new(&env));
         let (asks, configured) = (configured.is_some(), configured.unwrap_or_default());
         let own = configured.into_iter().chain(local.as_ref().map(LocalKey::own)).collect();
-        let ring = KeyRing::new(env.clone(), asks, own);
+        let ring = KeyRing::new(env.clone(), asks, config.security.scope_tag.clone(), own);
         ring.load(&store).await.map_err(|error| data_dir::in_directory(directory, &error))?;
         if asks && tls.is_none() && !address.ip().is_loopback() {
             tracing::warn!(%address, "keys are sent to this address in the clear, unless a proxy in front of it speaks TLS");
@@ -145,6 +145,7 @@ impl Node {
             sealing: SealingMemory::default(),
             quota: Quota::new(config.history.max_bytes, store.clone(), metrics.clone()),
             misfire_threshold: config.scheduler.misfire_threshold,
+            scope_tag: config.security.scope_tag.as_deref().map(Into::into),
             metrics,
             env,
             store,

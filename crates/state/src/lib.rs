@@ -61,6 +61,7 @@ pub use stored::event::{Event, ExecutionEvent, JobEvent, OperationEvent};
 pub use stored::figures::{Figures, Lengths};
 pub use stored::hosts::HostFailures;
 pub use stored::overrides::StoredOverrides;
+pub use stored::scope::StoredScope;
 pub use stored::sealing::Sealing;
 pub use stored::spec::{StoredRetry, StoredSpec};
 pub use stored::webhook::{

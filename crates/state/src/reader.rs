@@ -26,6 +26,7 @@ mod remainders;
 mod retention;
 #[cfg(test)]
 mod sample;
+mod scope;
 mod sealing;
 mod secrets;
 mod sets;

@@ -162,19 +162,8 @@ impl Tags {
             errors.push((String::new(), say));
         }
         for (key, value) in &map {
-            if !is_word(key, 63) {
-                let say = "is not a tag key; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'";
-                errors.push((key.clone(), format!("{:?} {say}", clip(key))));
-            }
-            let count = value.chars().count();
-            if count > MAX_TAG_CHARS {
-                let say = format!("the value has {count} characters; expected at most {MAX_TAG_CHARS}");
-                errors.push((key.clone(), say));
-            }
-            if let Some(found) = value.chars().find(|c| c.is_control()) {
-                let say = format!("the value has the control character {found:?}; expected one line of text");
-                errors.push((key.clone(), say));
-            }
+            errors.extend(check_tag_key(key).err().map(|why| (key.clone(), why)));
+            errors.extend(check_tag_value(value).err().map(|why| (key.clone(), why)));
         }
         if errors.is_empty() { Ok(Self(map)) } else { Err(errors) }
     }
@@ -183,5 +172,34 @@ impl Tags {
     #[must_use]
     pub fn as_map(&self) -> &BTreeMap<String, String> {
         &self.0
+    }
+}
+
+/// Checks the key of a label.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_tag_key(key: &str) -> Result<(), String> {
+    if is_word(key, 63) {
+        return Ok(());
+    }
+    let say = "is not a tag key; expected 1 to 63 of letters, digits, '-', '_', '.' and ':'";
+    Err(format!("{:?} {say}", clip(key)))
+}
+
+/// Checks the value of a label.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_tag_value(value: &str) -> Result<(), String> {
+    let count = value.chars().count();
+    if count > MAX_TAG_CHARS {
+        return Err(format!("the value has {count} characters; expected at most {MAX_TAG_CHARS}"));
+    }
+    match value.chars().find(|c| c.is_control()) {
+        Some(found) => {
+            Err(format!("the value has the control character {found:?}; expected one line of text"))
+        }
+        None => Ok(()),
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::clip;
+use crate::job::check_tag_value;
+use crate::{Role, clip};
 
 /// Bytes of an id.
 const ID_BYTES: usize = 8;
@@ -11,6 +12,8 @@ const ID_BYTES: usize = 8;
 const MAX_NAME_BYTES: usize = 100;
 /// So many requests a second may be the limit of a key.
 pub const MAX_KEY_PER_SECOND: u32 = 100_000;
+/// So many teams may be named by the scope of a key.
+pub const MAX_KEY_SCOPE: usize = 32;
 
 /// The id of a key or of a session: 16 hexadecimal digits. It is no secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +23,7 @@ pub struct KeyId([u8; ID_BYTES]);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(String);
 
-/// The teams that a key is limited to. A key without a scope sees all.
+/// The teams that a key is limited to: values of the tag that `security.scope_tag` names. A key without a scope sees all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyScope(pub BTreeSet<String>);
 
@@ -87,6 +90,49 @@ impl KeyName {
     }
 }
 
+impl KeyScope {
+    /// Reads a scope. None where it is empty: that is no limit.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(values: impl IntoIterator<Item = String>) -> Result<Option<Self>, String> {
+        let (mut scope, mut count) = (BTreeSet::new(), 0);
+        for value in values {
+            count += 1;
+            if value.is_empty() {
+                return Err("has an empty value; expected values of the tag that is the scope".to_owned());
+            }
+            check_tag_value(&value).map_err(|why| format!("{:?}: {why}", clip(&value)))?;
+            if !scope.insert(value.clone()) {
+                return Err(format!("names {:?} twice; expected each value once", clip(&value)));
+            }
+        }
+        if count > MAX_KEY_SCOPE {
+            return Err(format!("has {count} values; expected at most {MAX_KEY_SCOPE}"));
+        }
+        Ok(Some(Self(scope)).filter(|scope| !scope.0.is_empty()))
+    }
+
+    /// Checks that a key may be limited so.
+    ///
+    /// # Errors
+    /// It is an admin's, or there is no tag that is the scope.
+    pub fn check(&self, role: Role, scope_tag: Option<&str>) -> Result<(), String> {
+        let values: Vec<_> = self.0.iter().map(|value| format!("{:?}", clip(value))).collect();
+        let given = format!("[{}]", values.join(", "));
+        if role == Role::Admin {
+            return Err(format!(
+                "{given} is given to an admin, who sees all; expected none, or another role"
+            ));
+        }
+        if scope_tag.is_none() {
+            let why = "is given, and no tag is the scope; expected none, or security.scope_tag in the configuration";
+            return Err(format!("{given} {why}"));
+        }
+        Ok(())
+    }
+}
+
 /// The bytes that hexadecimal digits in lower case stand for.
 pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
@@ -117,6 +163,23 @@ mod tests {
             let refused = KeyId::parse(wrong).expect_err(wrong);
             assert!(refused.contains(&format!("{wrong:?}")) && refused.contains("expected"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_scope_is_some_values_of_a_tag() {
+        let scope = |values: &[&str]| KeyScope::parse(values.iter().map(|value| (*value).to_owned()));
+        assert_eq!(scope(&[]), Ok(None));
+        let two = scope(&["web", "ops"]).expect("a scope").expect("some");
+        assert_eq!(two.0.iter().collect::<Vec<_>>(), ["ops", "web"]);
+        let many: Vec<_> = (0..=MAX_KEY_SCOPE).map(|number| number.to_string()).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert!(scope(&many[1..]).is_ok());
+        for bad in [&["web", "web"][..], &[""], &["a\nb"], &[&"x".repeat(256)], &many] {
+            assert!(scope(bad).expect_err("refused").contains("expected"), "{bad:?}");
+        }
+        assert_eq!(two.check(Role::Editor, Some("team")), Ok(()));
+        assert!(two.check(Role::Admin, Some("team")).expect_err("refused").contains("[\"ops\", \"web\"]"));
+        assert!(two.check(Role::Editor, None).expect_err("refused").contains("security.scope_tag"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod pause;
 pub mod request;
 mod retry;
 mod role;
+mod scope;
 mod secret;
 mod secret_hosts;
 mod set;
@@ -51,8 +52,10 @@ pub use headers::{HeaderError, Headers, NODES_PREFIX, REDACTED, is_credential_he
 pub use host_port::{HostPortError, check_host_port};
 pub use id::{ExecutionId, IdError, JobId, OperationId};
 pub use invalid::{FieldError, Invalid};
-pub use job::{Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, Window};
-pub use key::{KeyId, KeyName, KeyScope, MAX_KEY_PER_SECOND};
+pub use job::{
+    Concurrency, Job, JobSpec, JobTimes, MAX_TAGS, MissedRuns, Tags, Window, check_tag_key, check_tag_value,
+};
+pub use key::{KeyId, KeyName, KeyScope, MAX_KEY_PER_SECOND, MAX_KEY_SCOPE};
 pub use name::{JobName, NameError};
 pub use node_name::{NodeName, NodeNameError};
 pub use oauth::{
@@ -62,6 +65,7 @@ pub use overrides::Overrides;
 pub use pause::{MAX_SKIPPED, Pause, Skip, Skips};
 pub use retry::RetryPolicy;
 pub use role::Role;
+pub use scope::{Limit, Scope};
 pub use secret::{
     MAX_SECRET_BYTES, MAX_SECRET_USES, PlaceholderError, SecretName, SecretValues, check_secret_value,
     is_secret_reference, not_for, secrets_in, sent_forms,

@@ -14,3 +14,4 @@ mod limits;
 mod properties;
 mod seed;
 mod support;
+mod teams;

@@ -23,6 +23,18 @@ pub(crate) fn differences(nodes: &[NodeKeys], members: &[NodeName]) -> Vec<Strin
             format!("{node} asks nobody who they are, and {others} asks for keys: give both the same auth")
         })
         .collect();
+    for node in &asking[1..] {
+        if node.scope_tag != asking[0].scope_tag {
+            let shown =
+                |tag: &Option<String>| tag.as_ref().map_or("none".to_owned(), |tag| format!("{tag:?}"));
+            let (mine, others) = (shown(&node.scope_tag), shown(&asking[0].scope_tag));
+            let (name, other) = (&node.node, &asking[0].node);
+            told.push(format!(
+                "security.scope_tag is {mine} in the configuration of {name}, and {others} in that of {other}: keys that are \
+                 limited see other jobs there"
+            ));
+        }
+    }
     let all = asking.iter().flat_map(|node| node.keys.iter());
     let mut ids: Vec<_> = all.map(|key| key.id).collect();
     ids.sort_unstable();
@@ -64,8 +76,10 @@ mod tests {
             role: *role,
             expires_at: None,
             per_second: None,
+            scope: Vec::new(),
         };
-        NodeKeys { node: NodeName::unchecked(name), asks: true, keys: keys.iter().map(key).collect() }
+        let keys = keys.iter().map(key).collect();
+        NodeKeys { node: NodeName::unchecked(name), asks: true, scope_tag: None, keys }
     }
 
     #[test]
@@ -87,6 +101,19 @@ mod tests {
             told(&[node("n1", &[]), node("n3", &[])]),
             ["n2 asks nobody who they are, and n1 asks for keys: give both the same auth"]
         );
+    }
+
+    #[test]
+    fn it_is_told_where_another_tag_is_the_scope() {
+        let members = ["n1", "n2"].map(NodeName::unchecked);
+        let tagged = |name, tag: &str| NodeKeys { scope_tag: Some(tag.to_owned()), ..node(name, &[]) };
+        assert_eq!(
+            differences(&[tagged("n1", "team"), tagged("n2", "team")], &members),
+            Vec::<String>::new()
+        );
+        let told = differences(&[tagged("n1", "team"), node("n2", &[])], &members);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("security.scope_tag is none in the configuration of n2, and \"team\""));
     }
 
     #[test]

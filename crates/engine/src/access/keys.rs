@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chronos_state::{BeginSession, Command, CreateKey, KeyWord, Outcome, Reader};
-use chronos_types::{By, Invalid, KeyId, KeyName, Millis, Role, Token, TokenKind};
+use chronos_types::{By, Invalid, KeyId, KeyName, KeyScope, Millis, Role, Token, TokenKind};
 
 use super::listed::{ListedKey, listed};
 use super::principal::Principal;
@@ -59,6 +59,8 @@ pub struct NewKey {
     pub expires_at: Option<AskedEnd>,
     /// At most so many requests a second, to each node.
     pub per_second: Option<u32>,
+    /// What it is limited to; all where there is none.
+    pub scope: Option<KeyScope>,
 }
 
 /// A key that was made.
@@ -142,9 +144,13 @@ impl Keys {
     /// Makes a key.
     ///
     /// # Errors
-    /// It would be over already, there are too many, or the write failed.
+    /// It would be over already, it cannot be limited so, there are too many, or the write failed.
     pub async fn create(&self, by: &By, key: NewKey) -> Result<MadeKey, ChangeError> {
-        let NewKey { name, role, expires_at, per_second } = key;
+        let NewKey { name, role, expires_at, per_second, scope } = key;
+        if let Some(scope) = &scope {
+            scope.check(role, self.ring.scope_tag()).map_err(|why| Invalid::one("scope", why))?;
+        }
+        let scope = scope.into_iter().flat_map(|scope| scope.0).collect();
         let env = &self.services.env;
         let expires_at = match expires_at {
             Some(AskedEnd { text, value }) if value <= env.now() => {
@@ -155,7 +161,8 @@ impl Keys {
         };
         let token = Token::new(TokenKind::Key, env.random_bytes(), env.random_bytes());
         let (id, hash) = (token.id(), token.hash());
-        let create = CreateKey { id, name: name.as_str().to_owned(), role, hash, expires_at, per_second };
+        let name = name.as_str().to_owned();
+        let create = CreateKey { id, name, role, hash, expires_at, per_second, scope };
         self.write(by, KeyWord::Create(Box::new(create))).await?;
         let key = self.recorded(id).await?;
         Ok(MadeKey { token, key })

@@ -33,6 +33,8 @@ pub struct ListedKey {
     pub expires_at: Option<Millis>,
     /// At most so many requests a second, to each node.
     pub per_second: Option<u32>,
+    /// What it is limited to, sorted; all where there is nothing.
+    pub scope: Vec<String>,
     /// The beginning of the hour in which it was used last, where it was.
     pub last_used: Option<Millis>,
     /// When it was ended, if it was.
@@ -48,7 +50,7 @@ pub(super) fn listed(record: AccessRecord, mine: NodeKeys, uses: &BTreeMap<KeyId
     nodes.retain(|node| node.node != mine.node);
     nodes.push(mine);
     let made = keys.into_iter().map(|key| {
-        let KeyRow { id, name, role, hash: _, created_at, expires_at, per_second, .. } = key;
+        let KeyRow { id, name, role, hash: _, created_at, expires_at, per_second, scope, .. } = key;
         let (created_at, last_used) = (Some(created_at), uses.get(&id).copied());
         ListedKey {
             id,
@@ -59,19 +61,20 @@ pub(super) fn listed(record: AccessRecord, mine: NodeKeys, uses: &BTreeMap<KeyId
             created_by: key.created_by,
             expires_at,
             per_second,
+            scope: scope.into_iter().flat_map(|scope| scope.0).collect(),
             last_used,
             revoked_at: key.revoked_at,
             revoked_by: key.revoked_by,
         }
     });
     let mut configured = BTreeMap::<KeyId, (ConfiguredKey, Vec<NodeName>)>::new();
-    for NodeKeys { node, asks: _, keys } in nodes {
+    for NodeKeys { node, asks: _, scope_tag: _, keys } in nodes {
         for key in keys {
             configured.entry(key.id).or_insert_with(|| (key, Vec::new())).1.push(node.clone());
         }
     }
     let configured = configured.into_values().map(|(key, mut nodes)| {
-        let ConfiguredKey { id, name, role, expires_at, per_second } = key;
+        let ConfiguredKey { id, name, role, expires_at, per_second, scope } = key;
         nodes.sort_unstable();
         let (revoked_at, revoked_by) = match denied.get(&id) {
             Some(DeniedKey { at, by }) => (Some(*at), by.clone()),
@@ -86,6 +89,7 @@ pub(super) fn listed(record: AccessRecord, mine: NodeKeys, uses: &BTreeMap<KeyId
             created_by: None,
             expires_at,
             per_second,
+            scope,
             last_used: uses.get(&id).copied(),
             revoked_at,
             revoked_by,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chronos_types::{By, KeyId, KeyName, KeyScope, Note, Role};
+use chronos_types::{By, KeyId, KeyName, Note, Role, Scope};
 
 use super::ring::KeyRing;
 
@@ -11,7 +11,7 @@ use super::ring::KeyRing;
 pub struct Principal {
     known: Option<Known>,
     role: Role,
-    scope: Option<KeyScope>,
+    scope: Scope,
 }
 
 /// A key, perhaps by a session of it.
@@ -27,18 +27,24 @@ impl Principal {
     /// Anybody, where nobody is asked who they are: they may do all.
     #[must_use]
     pub fn anybody() -> Self {
-        Self { known: None, role: Role::Admin, scope: None }
+        Self { known: None, role: Role::Admin, scope: Scope::all() }
     }
 
     /// Somebody who has not said who they are, on a page that is open to all.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { known: None, role: Role::Viewer, scope: None }
+        Self { known: None, role: Role::Viewer, scope: Scope::all() }
     }
 
     /// A key, by a session where one is given.
-    pub(super) fn key(id: KeyId, name: KeyName, role: Role, session: Option<KeyId>, ring: KeyRing) -> Self {
-        Self { known: Some(Known { id, name, session, ring }), role, scope: None }
+    pub(super) fn key(
+        id: KeyId,
+        name: KeyName,
+        (role, scope): (Role, Scope),
+        session: Option<KeyId>,
+        ring: KeyRing,
+    ) -> Self {
+        Self { known: Some(Known { id, name, session, ring }), role, scope }
     }
 
     /// What they may do.
@@ -53,10 +59,10 @@ impl Principal {
         self.role >= role
     }
 
-    /// What they may see; all where nothing is said.
+    /// What they may see.
     #[must_use]
-    pub fn scope(&self) -> Option<&KeyScope> {
-        self.scope.as_ref()
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// The key, where it is one.

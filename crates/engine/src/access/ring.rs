@@ -7,7 +7,7 @@ use std::time::Duration;
 use chronos_env::Env;
 use chronos_replica::Store;
 use chronos_state::{AccessRecord, ConfiguredKey, KeyUse, NodeKeys, Reader, StateError};
-use chronos_types::{KeyId, KeyName, Millis, NodeName, Role, Token, TokenHash, TokenKind};
+use chronos_types::{KeyId, KeyName, KeyScope, Millis, NodeName, Role, Scope, Token, TokenHash, TokenKind};
 use tokio::sync::{Notify, watch};
 
 use super::principal::Principal;
@@ -30,6 +30,8 @@ pub struct OwnKey {
     pub expires_at: Option<Millis>,
     /// At most so many requests a second.
     pub per_second: Option<u32>,
+    /// What it is limited to; all where there is none.
+    pub scope: Option<KeyScope>,
     /// Whether it is of the configuration. Other nodes hear of those alone.
     pub is_configured: bool,
 }
@@ -42,6 +44,8 @@ pub struct KeyRing(Arc<Shared>);
 struct Shared {
     env: Env,
     asks: bool,
+    /// The tag that is the scope of keys, where the configuration names one.
+    scope_tag: Option<String>,
     own: Vec<OwnKey>,
     known: RwLock<Arc<Known>>,
     /// Held while the record is read and put in place, so that no older one takes the place of a newer.
@@ -70,6 +74,7 @@ struct Entry {
     hash: TokenHash,
     expires_at: Option<Millis>,
     per_second: Option<u32>,
+    scope: Scope,
     is_revoked: bool,
 }
 
@@ -107,13 +112,15 @@ impl Entry {
 }
 
 impl KeyRing {
-    /// A ring with the keys that this node has by itself. Where it does not ask for keys, anybody may do all.
+    /// A ring with the keys that this node has by itself. Those that are limited see the jobs with one of their values in the
+    /// tag that is the scope. Where it does not ask for keys, anybody may do all.
     #[must_use]
-    pub fn new(env: Env, asks: bool, own: Vec<OwnKey>) -> Self {
+    pub fn new(env: Env, asks: bool, scope_tag: Option<String>, own: Vec<OwnKey>) -> Self {
         let swept = Mutex::new(env.now());
         let ring = Self(Arc::new(Shared {
             env,
             asks,
+            scope_tag,
             own,
             known: RwLock::default(),
             loading: tokio::sync::Mutex::default(),
@@ -131,6 +138,17 @@ impl KeyRing {
     #[must_use]
     pub fn asks(&self) -> bool {
         self.0.asks
+    }
+
+    /// The tag that is the scope of keys.
+    #[must_use]
+    pub fn scope_tag(&self) -> Option<&str> {
+        self.0.scope_tag.as_deref()
+    }
+
+    /// What a key sees that is limited to this.
+    fn scope(&self, limited: Option<KeyScope>) -> Scope {
+        limited.map_or(Scope::all(), |values| Scope::of(self.scope_tag(), values))
     }
 
     /// The record of keys has changed, or may have.
@@ -163,14 +181,17 @@ impl KeyRing {
                 hash: key.hash,
                 expires_at: key.expires_at,
                 per_second: key.per_second,
+                scope: self.scope(key.scope),
                 is_revoked: key.revoked_at.is_some(),
             };
             (key.id, entry)
         });
         let own = self.0.own.iter().map(|key| {
-            let OwnKey { id, name, role, hash, expires_at, per_second, is_configured: _ } = key.clone();
+            let OwnKey { id, name, role, hash, expires_at, per_second, scope, is_configured: _ } =
+                key.clone();
             let is_revoked = denied.contains_key(&id);
-            (id, Entry { name, role, hash, expires_at, per_second, is_revoked })
+            let scope = self.scope(scope);
+            (id, Entry { name, role, hash, expires_at, per_second, scope, is_revoked })
         });
         let keys: HashMap<_, _> = recorded.chain(own).collect();
         let sessions = sessions.into_iter().map(|session| {
@@ -227,7 +248,13 @@ impl KeyRing {
         let used = uses.now.entry(id).or_insert(hour);
         *used = hour.max(*used);
         drop(uses);
-        Found::Good(Principal::key(id, entry.name.clone(), entry.role, session, self.clone()))
+        Found::Good(Principal::key(
+            id,
+            entry.name.clone(),
+            (entry.role, entry.scope.clone()),
+            session,
+            self.clone(),
+        ))
     }
 
     /// Whether a key is known and over. Of one that is not known nothing is said.
@@ -275,13 +302,15 @@ impl KeyRing {
     /// The keys of this node's configuration, as other nodes hear of them.
     pub(super) fn of_node(&self, node: &NodeName) -> NodeKeys {
         let of = |key: &OwnKey| {
-            let OwnKey { id, name, role, hash: _, expires_at, per_second, is_configured: _ } = key;
+            let OwnKey { id, name, role, hash: _, expires_at, per_second, scope, is_configured: _ } = key;
             let name = name.as_str().to_owned();
-            ConfiguredKey { id: *id, name, role: *role, expires_at: *expires_at, per_second: *per_second }
+            let scope = scope.iter().flat_map(|scope| scope.0.iter().cloned()).collect();
+            let (id, role, expires_at, per_second) = (*id, *role, *expires_at, *per_second);
+            ConfiguredKey { id, name, role, expires_at, per_second, scope }
         };
         let mut keys: Vec<_> = self.0.own.iter().filter(|key| key.is_configured).map(of).collect();
         keys.sort_by_key(|key| key.id);
-        NodeKeys { node: node.clone(), asks: self.0.asks, keys }
+        NodeKeys { node: node.clone(), asks: self.0.asks, scope_tag: self.0.scope_tag.clone(), keys }
     }
 
     /// What the nodes have said of their configurations.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chronos_seal::KeyId;
 use chronos_state::{BadSpec, JobRow, PutItem, PutJob, Reader, StateError, StoredSpec};
-use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, SealedCredentials};
+use chronos_types::{Invalid, Job, JobId, JobSpec, Millis, Scope, SealedCredentials};
 
+use super::set::SetScope;
 use super::{BatchItems, Item, ItemOutcome, Most, OfSet};
 use crate::change::next_due;
 use crate::error::Unavailable;
@@ -31,6 +32,8 @@ impl<D> Planned<D> {
 pub(super) struct Plan<D> {
     pub(super) items: Vec<Planned<D>>,
     pub(super) sealed_by: Option<KeyId>,
+    /// The value of the tag that is the scope, which jobs of the set have, once that is known.
+    pub(super) set_value: Option<Option<String>>,
 }
 
 /// A job with its credentials opened, and what they were sealed to.
@@ -39,12 +42,15 @@ type Opened = (JobRow, Option<SealedCredentials>);
 /// The items from one on.
 pub(super) struct Portion<I> {
     pub(super) services: Services,
+    pub(super) scope: Scope,
     pub(super) items: Arc<I>,
     pub(super) set: Option<OfSet>,
     /// Those that are refused whatever they say.
     pub(super) refused: HashMap<usize, Invalid>,
     pub(super) from: usize,
     pub(super) most: Most,
+    /// As in [`Plan`], of the portions before it.
+    pub(super) set_value: Option<Option<String>>,
 }
 
 impl<I: BatchItems> Portion<I> {
@@ -53,21 +59,23 @@ impl<I: BatchItems> Portion<I> {
         let Self { services, items, from, most, .. } = self;
         let now = services.env.now();
         let sealer = Sealer::of(services, reader)?;
+        let mut set = SetScope::read(self, reader)?;
         let (mut planned, mut bytes) = (Vec::new(), 0);
         for item in (*from..items.count()).take(most.items) {
-            let next = self.item((reader, &sealer), item, now)?;
+            let next = self.item((reader, &sealer), &mut set, item, now)?;
             bytes += next.item.weight();
             if bytes > most.bytes && !planned.is_empty() {
                 break;
             }
             planned.push(next);
         }
-        Ok(Plan { items: planned, sealed_by: sealer.id() })
+        Ok(Plan { items: planned, sealed_by: sealer.id(), set_value: set.value() })
     }
 
     fn item(
         &self,
         (reader, sealer): (&Reader, &Sealer),
+        set: &mut SetScope,
         item: usize,
         now: Millis,
     ) -> Result<Planned<I::Difference>, StateError> {
@@ -75,6 +83,13 @@ impl<I: BatchItems> Portion<I> {
             return Ok(Planned::refused(why.clone()));
         }
         let stored = self.items.name(item).map(|name| reader.stored_job(name)).transpose()?.flatten();
+        if let Some(row) = &stored
+            && !reader.is_job_in(row.seq, &self.scope)?
+        {
+            let why =
+                format!("{:?} is taken; expected another name", self.items.name(item).unwrap_or_default());
+            return Ok(Planned::refused(Invalid::one("name", why)));
+        }
         let (stored, sealed) = match stored.map(|row| self.opened(reader, row)).transpose()? {
             None => (None, None),
             Some(Ok((row, sealed))) => (Some(row), sealed),
@@ -84,6 +99,12 @@ impl<I: BatchItems> Portion<I> {
             Ok(item) => item,
             Err(why) => return Ok(Planned::refused(why)),
         };
+        if let Err((field, why)) = self.scope.check(&spec.tags) {
+            return Ok(Planned::refused(Invalid::one(&field, why)));
+        }
+        if let Err((field, why)) = set.check(reader, stored.as_ref(), &spec)? {
+            return Ok(Planned::refused(Invalid::one(&field, why)));
+        }
         let is_new = |row: &JobRow| row.job.spec.as_ref().map(|before| &before.webhook) != Ok(&spec.webhook);
         if stored.as_ref().is_none_or(is_new)
             && let Err(why) = secrets::check_in(reader, &spec.webhook, "webhook.")?

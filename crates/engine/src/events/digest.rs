@@ -108,7 +108,7 @@ impl Digester {
 #[cfg(test)]
 mod tests {
     use chronos_state::{Event, EventJob, ExecutionEvent, JobEvent};
-    use chronos_types::{ExecutionId, Trigger};
+    use chronos_types::{ExecutionId, Scope, Trigger};
 
     use super::*;
     use crate::events::told::{HeldCount, News};
@@ -118,7 +118,7 @@ mod tests {
         let id = JobId::new(0, [u8::try_from(job.get() % 250).unwrap_or_default(); 10]);
         let known = EventJob { id, name: "a".into(), tags: BTreeMap::new() };
         let place = Some(EventPlace { index: 7, n });
-        let news = News::of(event, Some(Arc::new(known)));
+        let news = News::of(event, Some(Arc::new(known)), Scope::all());
         Arc::new(Told::new(place, n.into(), news, &HeldCount::default()))
     }
 

@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chronos_env::Seldom;
-use chronos_state::{EventJob, EventPage, EventPlace, JobSeq, Reader, RecordedEvent, StateError};
-use chronos_types::EventType;
+use chronos_state::{
+    Event, EventJob, EventPage, EventPlace, JobSeq, KEPT_OPERATIONS, OperationSpec, Reader, RecordedEvent,
+    StateError,
+};
+use chronos_types::{EventType, OperationId, Scope};
 
 use super::hub::EventHub;
 use super::queue::Closed;
@@ -46,6 +49,8 @@ pub struct EventFeeder {
 #[derive(Debug, Default)]
 pub(super) struct KnownJobs {
     jobs: HashMap<JobSeq, Option<Arc<EventJob>>>,
+    /// What operations may touch.
+    operations: HashMap<OperationId, Scope>,
     /// How many bytes that is, roughly.
     bytes: usize,
 }
@@ -161,7 +166,11 @@ impl KnownJobs {
             }
             if wanted(job) {
                 let known = job.map(|job| self.get(reader, job)).transpose()?.flatten();
-                let news = News::of(event, known);
+                let scope = match &event {
+                    Event::Operation(event) => self.scope(reader, event.id)?,
+                    Event::Job(_) | Event::Execution(_) => Scope::all(),
+                };
+                let news = News::of(event, known, scope);
                 told.push(Arc::new(Told::new(Some(place), at, news, held)));
             }
         }
@@ -175,6 +184,20 @@ impl KnownJobs {
         let found = reader.event_job(job)?.map(Arc::new);
         self.keep(job, found.clone());
         Ok(found)
+    }
+
+    /// What an operation may touch. One that is on record no more, or cannot be read, may have touched all.
+    fn scope(&mut self, reader: &Reader, id: OperationId) -> Result<Scope, StateError> {
+        if let Some(known) = self.operations.get(&id) {
+            return Ok(known.clone());
+        }
+        let spec = reader.operation(id)?.and_then(|row| row.spec.ok());
+        let scope = spec.as_ref().map_or(Scope::all(), OperationSpec::within);
+        if self.operations.len() >= 2 * KEPT_OPERATIONS {
+            self.operations.clear();
+        }
+        self.operations.insert(id, scope.clone());
+        Ok(scope)
     }
 
     fn keep(&mut self, job: JobSeq, found: Option<Arc<EventJob>>) {

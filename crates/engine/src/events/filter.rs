@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chronos_state::{Event, EventJob, ExecutionEvent, JobEvent, JobSeq};
-use chronos_types::{ErrorKind, EventType, Status, Trigger};
+use chronos_types::{ErrorKind, EventType, Scope, Status, Trigger};
 
 use super::told::News;
 
@@ -23,6 +23,8 @@ pub struct EventFilter {
     pub tags: Vec<(String, String)>,
     /// Those of this job. [`Events::listen`](super::Events::listen) finds it by what a client calls it.
     pub job: Option<JobSeq>,
+    /// Those of jobs within it. [`Events::listen`](super::Events::listen) is told it.
+    pub scope: Scope,
 }
 
 fn is_among<T: Ord>(wanted: &BTreeSet<T>, value: Option<T>) -> bool {
@@ -32,13 +34,14 @@ fn is_among<T: Ord>(wanted: &BTreeSet<T>, value: Option<T>) -> bool {
 impl EventFilter {
     /// Whether every event is wanted.
     pub(super) fn is_none(&self) -> bool {
-        let Self { types, statuses, triggers, error_kinds, tags, job } = self;
+        let Self { types, statuses, triggers, error_kinds, tags, job, scope } = self;
         types.is_empty()
             && statuses.is_empty()
             && triggers.is_empty()
             && error_kinds.is_empty()
             && tags.is_empty()
             && job.is_none()
+            && scope.is_all()
     }
 
     /// Whether an event is wanted, as far as its job need not be known.
@@ -73,20 +76,22 @@ impl EventFilter {
         match news {
             News::Job(event, job) => self.may_want_job(event) && self.wants_job(job.as_deref()),
             News::Execution(event, job) => self.may_want_run(event) && self.wants_job(job.as_deref()),
-            News::Operation(event) => self.wants_no_job(event.what),
-            News::Cluster(event) => self.wants_no_job(event.what),
+            News::Operation(event, scope) => self.scope.covers(scope) && self.wants_no_job(event.what),
+            News::Cluster(event) => self.scope.is_all() && self.wants_no_job(event.what),
         }
     }
 
-    /// Whether events of a job are wanted. Of one that is on record no more, no tags are known.
+    /// Whether events of a job are wanted. Of one that is on record no more, no tags are known, and who is limited may not
+    /// see it.
     fn wants_job(&self, job: Option<&EventJob>) -> bool {
         let has = |(key, value): &(String, String)| job.is_some_and(|job| job.tags.get(key) == Some(value));
-        self.tags.iter().all(has)
+        let is_seen = self.scope.is_all() || job.is_some_and(|job| self.scope.sees(&job.tags));
+        is_seen && self.tags.iter().all(has)
     }
 
     /// Whether an event is wanted that is about no job: of the cluster, or of an operation.
     fn wants_no_job(&self, what: EventType) -> bool {
-        let Self { types, statuses, triggers, error_kinds, tags, job } = self;
+        let Self { types, statuses, triggers, error_kinds, tags, job, scope: _ } = self;
         is_among(types, Some(what))
             && statuses.is_empty()
             && triggers.is_empty()

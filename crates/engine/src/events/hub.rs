@@ -286,7 +286,7 @@ impl Drop for Subscription {
 #[cfg(test)]
 mod tests {
     use chronos_state::{Event, JobEvent};
-    use chronos_types::{EventType, JobId};
+    use chronos_types::{EventType, JobId, Scope};
 
     use super::*;
     use crate::events::queue::MOST_WAITING;
@@ -311,7 +311,7 @@ mod tests {
     fn told(hub: &EventHub, index: usize, job: i64) -> Arc<Told> {
         let (what, id) = (EventType::JobCreated, JobId::new(0, [0; 10]));
         let event = JobEvent { what, job: JobSeq::new(job), id, version: 1, name: "a".into() };
-        let news = News::of(Event::Job(event), None);
+        let news = News::of(Event::Job(event), None, Scope::all());
         Arc::new(Told::new(Some(place(index)), 0, news, hub.held()))
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use chronos_state::{Event, EventJob, EventPlace, ExecutionEvent, JobEvent, JobSeq, OperationEvent};
-use chronos_types::{EventType, JobId, Millis, NodeName};
+use chronos_types::{EventType, JobId, Millis, NodeName, Scope};
 
 /// An event as those who listen get it. One is made for all of them.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub enum News {
     Job(JobEvent, Option<Arc<EventJob>>),
     /// To an execution, and the same of its job.
     Execution(ExecutionEvent, Option<Arc<EventJob>>),
-    /// To an operation.
-    Operation(OperationEvent),
+    /// To an operation, and what that may touch.
+    Operation(OperationEvent, Scope),
     /// To the cluster.
     Cluster(ClusterEvent),
 }
@@ -54,7 +54,7 @@ impl Told {
         match &self.news {
             News::Job(event, _) => event.what,
             News::Execution(event, _) => event.what,
-            News::Operation(event) => event.what,
+            News::Operation(event, _) => event.what,
             News::Cluster(event) => event.what,
         }
     }
@@ -69,7 +69,7 @@ impl Told {
         match &self.news {
             News::Job(event, _) => Some((event.job, Some(event.id))),
             News::Execution(event, job) => Some((event.job, job.as_ref().map(|job| job.id))),
-            News::Operation(_) | News::Cluster(_) => None,
+            News::Operation(..) | News::Cluster(_) => None,
         }
     }
 }
@@ -99,11 +99,12 @@ impl Portion {
 }
 
 impl News {
-    pub(super) fn of(event: Event, job: Option<Arc<EventJob>>) -> Self {
+    /// Of an event, with its job or with what its operation may touch.
+    pub(super) fn of(event: Event, job: Option<Arc<EventJob>>, scope: Scope) -> Self {
         match event {
             Event::Job(event) => Self::Job(event, job),
             Event::Execution(event) => Self::Execution(event, job),
-            Event::Operation(event) => Self::Operation(event),
+            Event::Operation(event) => Self::Operation(event, scope),
         }
     }
 }

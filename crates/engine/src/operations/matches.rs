@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chronos_state::{BulkAction, JobPlace, Reader, Targets};
-use chronos_types::{ExecutionId, format_rfc3339};
+use chronos_types::{ExecutionId, Scope, format_rfc3339};
 use tokio::time::Instant;
 
 use super::collect::{Collect, ExecutionTarget, JobTarget};
@@ -49,7 +49,11 @@ impl Matched {
 }
 
 /// Counts what is meant.
-pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Matched, ChangeError> {
+pub(super) async fn count(
+    operations: &Operations,
+    scope: &Scope,
+    wanted: &Wanted,
+) -> Result<Matched, ChangeError> {
     match &wanted.targets {
         Targets::Jobs(filter) => {
             let search = operations.wording.jobs(filter)?;
@@ -58,7 +62,7 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
                 async move {
                     let page = request(after);
                     let (found, next) =
-                        operations.jobs.page(search, page, Collect::of(JobTarget::of)).await?;
+                        operations.jobs.page(scope, search, page, Collect::of(JobTarget::of)).await?;
                     Ok((found.into_iter().map(|job| job.name).collect(), next))
                 }
             };
@@ -71,7 +75,8 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
                 let search = search.clone();
                 async move {
                     let collect = Collect::of(ExecutionTarget::of);
-                    let (found, next) = operations.executions.page(search, request(after), collect).await?;
+                    let (found, next) =
+                        operations.executions.page(scope, search, request(after), collect).await?;
                     let is_meant =
                         |execution: &ExecutionTarget| !(is_cancel && execution.status.is_finished());
                     let ids = found.into_iter().filter(is_meant).map(|execution| execution.id.to_string());
@@ -81,9 +86,11 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
             Ok(pages::<ExecutionId, _>(page).await?)
         }
         Targets::NamedJobs(names) => {
-            let names = names.clone();
+            let (names, scope) = (names.clone(), scope.clone());
             let find = move |reader: &Reader| {
-                let found = names.iter().map(|name| reader.find_job(name).map(|row| row.map(JobTarget::of)));
+                let found = names
+                    .iter()
+                    .map(|name| reader.find_job_in(name, &scope).map(|row| row.map(JobTarget::of)));
                 found.collect::<Result<Vec<_>, _>>()
             };
             let found = operations.services.store.query(find).await.map_err(ReadError::from)?;
@@ -91,16 +98,17 @@ pub(super) async fn count(operations: &Operations, wanted: &Wanted) -> Result<Ma
         }
         Targets::NamedExecutions(ids) => {
             let ids: Vec<_> = ids.iter().filter_map(|id| ExecutionId::parse(id).ok()).collect();
+            let scope = scope.clone();
             let find = move |reader: &Reader| {
-                let found = ids.iter().map(|id| reader.execution(*id));
+                let found = ids.iter().map(|id| reader.execution_in(*id, &scope));
                 found.collect::<Result<Vec<_>, _>>()
             };
             let found = operations.services.store.query(find).await.map_err(ReadError::from)?;
             Ok(Matched::all(found.into_iter().flatten().map(|row| row.execution.id.to_string()).collect()))
         }
         Targets::Instants { job, from, to } => {
-            let (key, from, to) = (job.to_string(), *from, *to);
-            let find = move |reader: &Reader| reader.find_job(&key);
+            let (key, from, to, scope) = (job.to_string(), *from, *to, scope.clone());
+            let find = move |reader: &Reader| reader.find_job_in(&key, &scope);
             let found = operations.services.store.query(find).await.map_err(ReadError::from)?;
             let row = found.ok_or_else(|| NotFound::Job(job.to_string()))?;
             let instants = times::of_range(&row, from, to, MOST_COUNTED);

@@ -71,7 +71,8 @@ mod tests {
 
     fn spec(per_second: Option<u32>, spread_ms: u64, count: u64) -> OperationSpec {
         let action = BulkAction::Replay { spread_ms };
-        OperationSpec { action, targets: Targets::Executions(Filter::new()), per_second, count, exact: true }
+        let targets = Targets::Executions(Filter::new());
+        OperationSpec { action, targets, per_second, count, exact: true, scope: None }
     }
 
     /// How many have their turn in so long, if it is looked each time that somebody has, `late` after that.

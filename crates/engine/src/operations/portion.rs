@@ -6,7 +6,7 @@ use chronos_state::{
     OperationRow, OperationRun, OperationSpec, OperationStep, PatchText, PauseJob, Reader, Refusal,
     SealedPatch, StoredSpec, Targets, Todo, TriggerRun,
 };
-use chronos_types::{ExecutionId, Invalid, JobId, Millis, OperationId, format_rfc3339};
+use chronos_types::{ExecutionId, Invalid, JobId, Millis, OperationId, Scope, format_rfc3339};
 use zeroize::Zeroizing;
 
 use super::collect::{Collect, ExecutionTarget, JobTarget};
@@ -15,7 +15,7 @@ use super::runner::OperationRunner;
 use crate::batch::Item;
 use crate::beside::resumed;
 use crate::change;
-use crate::error::{LoopError, ReadError, Unavailable};
+use crate::error::{ChangeError, LoopError, ReadError, Unavailable};
 use crate::read::{Consistency, PageRequest};
 use crate::sealing::Sealer;
 use crate::secrets;
@@ -130,8 +130,7 @@ impl OperationRunner {
         from: Cursor,
         most: usize,
     ) -> Result<Result<Next, Invalid>, LoopError> {
-        let upto = row.upto;
-        let limit = most;
+        let (upto, limit, scope) = (row.upto, most, spec.within());
         Ok(Ok(match &spec.targets {
             Targets::Jobs(filter) => {
                 let search = match self.operations.wording.jobs(filter) {
@@ -141,7 +140,7 @@ impl OperationRunner {
                 let after =
                     if let Cursor::Job(seq) = from { Some(JobPlace { key: None, seq }) } else { None };
                 let page = PageRequest { after, limit, consistency: Consistency::Local, is_counted: false };
-                let page = self.operations.jobs.page(search, page, Collect::of(JobTarget::of));
+                let page = self.operations.jobs.page(&scope, search, page, Collect::of(JobTarget::of));
                 let (found, next) = page.await?;
                 // They come in the order of their numbers.
                 let is_past = found.iter().any(|job| job.seq.get() > upto);
@@ -161,7 +160,8 @@ impl OperationRunner {
                 let page = PageRequest { after, limit, consistency: Consistency::Local, is_counted: false };
                 let job = search.job.clone().unwrap_or_default();
                 let collect = Collect::of(ExecutionTarget::of);
-                let (found, next) = match self.operations.executions.page(search, page, collect).await {
+                let (found, next) = match self.operations.executions.page(&scope, search, page, collect).await
+                {
                     // The job of the filter was deleted meanwhile.
                     Err(ReadError::NotFound(_)) => {
                         let target = Target::Missing(Refusal::NoSuchJob);
@@ -179,16 +179,16 @@ impl OperationRunner {
             }
             Targets::NamedJobs(names) => {
                 self.named(names, from, limit, move |reader, name| {
-                    let found = reader.find_job(name)?.filter(|job| job.seq.get() <= upto);
+                    let found = reader.find_job_in(name, &scope)?.filter(|job| job.seq.get() <= upto);
                     Ok(found
                         .map_or(Target::Missing(Refusal::NoSuchJob), |job| Target::Job(JobTarget::of(job))))
                 })
                 .await?
             }
             Targets::NamedExecutions(ids) => {
-                self.named(ids, from, limit, |reader, id| {
+                self.named(ids, from, limit, move |reader, id| {
                     let found = match ExecutionId::parse(id) {
-                        Ok(id) => reader.execution(id)?,
+                        Ok(id) => reader.execution_in(id, &scope)?,
                         Err(_) => None,
                     };
                     let target = found.map(|row| Target::Execution(ExecutionTarget::of(row)));
@@ -198,7 +198,7 @@ impl OperationRunner {
             }
             Targets::Instants { job, from: first, to } => {
                 let after = if let Cursor::Instant(after) = from { after + 1 } else { *first };
-                self.instants(*job, after, *to, limit).await?
+                self.instants(&scope, *job, after, *to, limit).await?
             }
         }))
     }
@@ -228,9 +228,16 @@ impl OperationRunner {
     }
 
     /// The next instants of a job, as its schedule is now.
-    async fn instants(&self, job: JobId, from: Millis, to: Millis, limit: usize) -> Result<Next, LoopError> {
-        let key = job.to_string();
-        let found = self.services.store.read(move |reader| reader.find_job(&key)).await?;
+    async fn instants(
+        &self,
+        scope: &Scope,
+        job: JobId,
+        from: Millis,
+        to: Millis,
+        limit: usize,
+    ) -> Result<Next, LoopError> {
+        let (key, within) = (job.to_string(), scope.clone());
+        let found = self.services.store.read(move |reader| reader.find_job_in(&key, &within)).await?;
         let Some(row) = found else {
             let place = Cursor::Instant(from);
             let target = Target::Missing(Refusal::NoSuchJob);
@@ -287,13 +294,13 @@ impl OperationRunner {
                 let (id, reason, until) = (job.id, reason.clone(), *until);
                 Command::Pause(PauseJob { id, if_version: None, reason, until })
             }
-            (Target::Job(job), BulkAction::Resume) => return self.resume(job.id).await,
+            (Target::Job(job), BulkAction::Resume) => return self.resume(&spec.within(), job.id).await,
             (Target::Job(job), BulkAction::Patch(PatchText(patch))) => {
-                return self.patch(sealer, job.id, patch).await;
+                return self.patch(&spec.within(), sealer, job.id, patch).await;
             }
             (Target::Job(job), BulkAction::SealedPatch(SealedPatch { sealed, .. })) => {
                 let patch = self.opened(row.id, sealed).await?;
-                return self.patch(sealer, job.id, &patch).await;
+                return self.patch(&spec.within(), sealer, job.id, &patch).await;
             }
             (Target::Execution(execution), BulkAction::Replay { .. }) => {
                 run(execution.job, execution.id.as_bytes(), Some(execution.id), None)
@@ -312,9 +319,9 @@ impl OperationRunner {
     }
 
     /// What ends the pause of a job.
-    async fn resume(&self, job: JobId) -> Result<Todo, LoopError> {
-        let key = job.to_string();
-        let found = self.services.store.read(move |reader| reader.find_job(&key)).await?;
+    async fn resume(&self, scope: &Scope, job: JobId) -> Result<Todo, LoopError> {
+        let (key, within) = (job.to_string(), scope.clone());
+        let found = self.services.store.read(move |reader| reader.find_job_in(&key, &within)).await?;
         Ok(match found {
             Some(row) => Todo::Do(Box::new(resumed(&row, self.services.env.now()))),
             None => Todo::Not(ItemError::Refused(Refusal::NoSuchJob)),
@@ -338,15 +345,26 @@ impl OperationRunner {
     }
 
     /// What a patch makes of a job.
-    async fn patch(&self, sealer: &Sealer, job: JobId, patch: &str) -> Result<Todo, LoopError> {
-        let key = job.to_string();
-        let found = self.services.store.read(move |reader| reader.find_job(&key)).await?;
+    async fn patch(
+        &self,
+        scope: &Scope,
+        sealer: &Sealer,
+        job: JobId,
+        patch: &str,
+    ) -> Result<Todo, LoopError> {
+        let (key, within) = (job.to_string(), scope.clone());
+        let found = self.services.store.read(move |reader| reader.find_job_in(&key, &within)).await?;
         let Some(row) = found else { return Ok(Todo::Not(ItemError::Refused(Refusal::NoSuchJob))) };
         let (row, sealed) = self.services.opened(row).await?;
         let now = self.services.env.now();
         Ok(match self.operations.wording.patched(&row, patch, now) {
             Err(invalid) => Todo::Not(ItemError::Invalid(invalid.to_string())),
             Ok(Item { spec, resumes }) => {
+                match change::stays_in(&self.services, scope, &row, &spec).await {
+                    Ok(()) => {}
+                    Err(ChangeError::Write(error)) => return Err(error.into()),
+                    Err(refused) => return Ok(Todo::Not(ItemError::Invalid(refused.to_string()))),
+                }
                 let (webhook, named) = (spec.webhook.clone(), spec.webhook.secret_uses().next().is_some());
                 let look = move |reader: &Reader| secrets::check_in(reader, &webhook, "webhook.");
                 if named && let Err(invalid) = self.services.store.read(look).await? {

@@ -60,7 +60,7 @@ fn check(table: &Timetable, jobs: &[JobDue], now: Millis) {
     }
     assert_eq!(hours(table, first), counts);
     for most in [1, 7, 500] {
-        assert_eq!(table.next(first * 1000, to, most), runs[..runs.len().min(most)]);
+        assert_eq!(table.next(None, first * 1000, to, most), runs[..runs.len().min(most)]);
     }
 }
 

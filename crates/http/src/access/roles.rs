@@ -1,7 +1,7 @@
 //! [`Roles`]: who may ask for which page. A page declares it with its path: `security(("key" = ["viewer"]))`, and
 //! `security(())` where it is open. What declares nothing is for admins alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::http::Method;
 use chronos_types::Role;
@@ -14,7 +14,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use super::{SESSION, declared};
 use crate::code::Code;
-use crate::described;
+use crate::{described, session};
 
 /// The name of the scheme by which a program shows a key.
 const KEY: &str = "key";
@@ -28,15 +28,18 @@ pub(crate) enum Access {
     Of(Role),
 }
 
-/// Who may ask for which page.
+/// Pages with these tags are about all of the cluster: no key that is limited may ask for them, but for sessions.
+const OF_ALL: [&str; 4] = ["cluster", "keys", "secrets", "audit"];
+
+/// Who may ask for which page, and which pages no key may that is limited.
 #[derive(Debug, Default)]
-pub(crate) struct Roles(HashMap<(Method, String), Access>);
+pub(crate) struct Roles(HashMap<(Method, String), Access>, HashSet<(Method, String)>);
 
 impl Roles {
     /// What the pages of the document declare. In the document, each then says it in full: how a client shows who it is,
     /// and what it is answered where it does not.
     pub(crate) fn of(document: &mut OpenApi) -> Self {
-        let mut roles = HashMap::new();
+        let (mut roles, mut of_all) = (HashMap::new(), HashSet::new());
         for (path, item) in &mut document.paths.paths {
             let PathItem { get, put, post, delete, patch, .. } = item;
             let operations = [
@@ -49,6 +52,10 @@ impl Roles {
             for (method, operation) in operations {
                 let Some(operation) = operation else { continue };
                 let Some(access) = access(operation) else { continue };
+                let tags = operation.tags.iter().flatten();
+                if tags.clone().any(|tag| OF_ALL.contains(&tag.as_str())) && path != session::PATH {
+                    of_all.insert((method.clone(), path.clone()));
+                }
                 if let Access::Of(role) = access {
                     describe(operation, role);
                 }
@@ -64,7 +71,7 @@ impl Roles {
         let cookie =
             ApiKeyValue::with_description(SESSION, "A session, for browsers: `POST /session` begins one.");
         schemes.insert("session".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
-        Self(roles)
+        Self(roles, of_all)
     }
 
     /// A page that is not in the document and that anybody may read.
@@ -79,6 +86,13 @@ impl Roles {
         for (method, access) in more {
             self.0.entry((method, path.to_owned())).or_insert(access);
         }
+    }
+
+    /// Whether a page is about all of the cluster, so that no key may ask for it that is limited. What declares no role is.
+    pub(super) fn is_of_all(&self, method: &Method, path: Option<&str>) -> bool {
+        let Some(path) = path else { return false };
+        let page = (declared(method), path.to_owned());
+        self.1.contains(&page) || !self.0.contains_key(&page)
     }
 
     /// What a request needs. One for what is no page at all needs the least: so strangers do not hear what there is.

@@ -77,7 +77,7 @@ fn event(out: &mut Vec<u8>, cluster: &str, told: &Told) {
             job_name: event.name.clone(),
             job_version: event.version,
         }),
-        News::Operation(event) => StreamEvent::Operation(OperationEvent {
+        News::Operation(event, _) => StreamEvent::Operation(OperationEvent {
             kind,
             time,
             operation_id: event.id.to_string(),

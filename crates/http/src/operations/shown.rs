@@ -55,6 +55,7 @@ pub(super) fn shown(row: &OperationRow) -> Operation {
         from: None,
         to: None,
         per_second: None,
+        scope: Vec::new(),
         total: Total { count: 0, exact: false },
         done: *done,
         refused: *refused,
@@ -73,9 +74,10 @@ pub(super) fn shown(row: &OperationRow) -> Operation {
 }
 
 fn with_spec(operation: Operation, spec: &OperationSpec) -> Operation {
-    let OperationSpec { action, targets, per_second, count, exact } = spec;
+    let OperationSpec { action, targets, per_second, count, exact, scope } = spec;
     let total = Total { count: *count, exact: *exact };
-    let mut operation = Operation { per_second: *per_second, total, ..operation };
+    let scope = scope.iter().flat_map(|scope| scope.values.clone()).collect();
+    let mut operation = Operation { per_second: *per_second, total, scope, ..operation };
     let name = match action {
         BulkAction::Trigger => "trigger",
         BulkAction::Delete => "delete",

@@ -2,7 +2,7 @@
 
 use chronos_types::DurationMs;
 
-use super::choices::RaftTls;
+use super::choices::{Auth, RaftTls};
 use super::keys::{Config, Raft};
 use super::load::ConfigError;
 use super::tree::Tree;
@@ -35,6 +35,7 @@ pub(super) fn check(config: &Config, tree: &Tree) -> Result<(), ConfigError> {
         ));
     }
     data_dir(config, tree)?;
+    scopes(config, tree)?;
     match raft.address {
         None => alone(config, tree)?,
         Some(_) => reachable(raft, tree)?,
@@ -48,6 +49,20 @@ pub(super) fn check(config: &Config, tree: &Tree) -> Result<(), ConfigError> {
                  loopback address, \"auth: {{}}\" to ask for keys, or \"auth: none\" to say that this is meant"
             ),
         ));
+    }
+    Ok(())
+}
+
+/// A key may be limited where a tag is the scope, unless it is an admin's.
+fn scopes(config: &Config, tree: &Tree) -> Result<(), ConfigError> {
+    let Some(Auth::Keys(keys)) = &config.auth else { return Ok(()) };
+    for key in keys {
+        let Some(scope) = &key.scope else { continue };
+        if let Err(why) = scope.check(key.role, config.security.scope_tag.as_deref()) {
+            return Err(
+                tree.refuse("auth.api_keys", format_args!("the scope of {:?}: {why}", key.name.as_str()))
+            );
+        }
     }
     Ok(())
 }

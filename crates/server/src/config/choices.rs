@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chronos_peer::PeerNames;
-use chronos_types::{KeyName, Millis, Role, TokenHash};
+use chronos_types::{KeyName, KeyScope, Millis, Role, TokenHash};
 use chronos_webhook::{Proxy, Resolve};
 
 use super::load::ConfigError;
@@ -72,6 +72,8 @@ pub struct ApiKey {
     pub expires_at: Option<Millis>,
     /// At most so many requests a second, to each node.
     pub per_second: Option<u32>,
+    /// What it is limited to; all where there is none.
+    pub scope: Option<KeyScope>,
 }
 
 /// `metrics.auth`
@@ -156,7 +158,7 @@ impl Auth {
 impl ApiKey {
     fn read(given: Given<'_>) -> Result<Self, ConfigError> {
         const HASH: &str = "the SHA-256 of its token, as of: printf %s \"$TOKEN\" | sha256sum";
-        let names = ["name", "role", "key_sha256", "expires_at", "per_second"];
+        let names = ["name", "role", "key_sha256", "expires_at", "per_second", "scope"];
         let keys = given.keys(&names, "keys name, role and key_sha256")?;
         let name = keys.require("name", "what people call the key")?;
         let role = keys.require("role", "viewer, operator, editor or admin")?;
@@ -170,6 +172,7 @@ impl ApiKey {
                 .map_err(|why| hash.refuse(why))?,
             expires_at: keys.get("expires_at").map(values::instant).transpose()?,
             per_second: keys.get("per_second").map(|given| values::per_second(&given)).transpose()?,
+            scope: keys.get("scope").map(|given| values::key_scope(&given)).transpose()?.flatten(),
         })
     }
 }

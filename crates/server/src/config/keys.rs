@@ -240,6 +240,9 @@ section! {
         /// Files with the keys that seal secrets, 32 bytes in base64 each. The first one seals, and all of them open.
         /// Where there is none, secrets are kept in the clear.
         encryption_keys: Vec<PathBuf> = Vec::new(), values::files;
+        /// The tag that is the scope of keys: those that are limited see the jobs with one of their values in it. The same on
+        /// all nodes.
+        scope_tag: Option<String> = None, some(values::tag);
     }
 }
 

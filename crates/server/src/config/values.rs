@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use chronos_http::{HostPattern, WebOrigin};
 use chronos_seal::EncryptionKey;
 use chronos_types::{
-    DurationMs, HostPortError, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port, clip, parse_duration,
-    parse_rfc3339,
+    DurationMs, HostPortError, KeyScope, MAX_KEY_PER_SECOND, Millis, NodeName, check_host_port,
+    check_tag_key, clip, parse_duration, parse_rfc3339,
 };
 use chronos_webhook::{Mode, Network, Resolve, Rule};
 
@@ -237,6 +237,21 @@ pub(super) fn directory(given: Given<'_>) -> Read<PathBuf> {
 
 pub(super) fn file(given: Given<'_>) -> Read<PathBuf> {
     path_of(&given, "the path of a file, such as \"/etc/chronos/ca.crt\"")
+}
+
+/// The key of a tag.
+pub(super) fn tag(given: Given<'_>) -> Read<String> {
+    let text = given.text("the key of a tag, such as \"team\"")?;
+    check_tag_key(text).map_err(|why| given.refuse(why))?;
+    Ok(text.to_owned())
+}
+
+/// What a key is limited to.
+pub(super) fn key_scope(given: &Given<'_>) -> Read<Option<KeyScope>> {
+    let items = given.items("a list of values of the tag that is the scope, such as [billing]")?;
+    let text = |item: &Given<'_>| item.text("a value of the tag that is the scope").map(str::to_owned);
+    let texts = items.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    KeyScope::parse(texts).map_err(|why| given.refuse(why))
 }
 
 /// Files, each of them once.

@@ -30,6 +30,7 @@ impl LocalKey {
             hash: self.0.hash(),
             expires_at: None,
             per_second: None,
+            scope: None,
             is_configured: false,
         }
     }

@@ -175,16 +175,8 @@ pub(super) fn replica(
 pub(super) fn keys(auth: Option<&Auth>) -> Option<Vec<OwnKey>> {
     let Some(Auth::Keys(keys)) = auth else { return None };
     let own = |key: &ApiKey| {
-        let ApiKey { name, role, key_sha256, expires_at, per_second } = key.clone();
-        OwnKey {
-            id: key_sha256.id(),
-            name,
-            role,
-            hash: key_sha256,
-            expires_at,
-            per_second,
-            is_configured: true,
-        }
+        let ApiKey { name, role, key_sha256: hash, expires_at, per_second, scope } = key.clone();
+        OwnKey { id: hash.id(), name, role, hash, expires_at, per_second, scope, is_configured: true }
     };
     Some(keys.iter().map(own).collect())
 }

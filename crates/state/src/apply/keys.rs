@@ -40,7 +40,7 @@ pub(super) fn count(context: &Context<'_>, table: &str) -> Result<usize, StateEr
 }
 
 fn create(context: &mut Context<'_>, key: &CreateKey, by: Option<&By>) -> Result<Outcome, StateError> {
-    let CreateKey { id, name, role, hash, expires_at, per_second } = key;
+    let CreateKey { id, name, role, hash, expires_at, per_second, scope } = key;
     // One that arrives twice is made once.
     if is_on_record(context, *id)? {
         return Ok(Outcome::Done);
@@ -51,7 +51,7 @@ fn create(context: &mut Context<'_>, key: &CreateKey, by: Option<&By>) -> Result
     let none: Option<Millis> = None;
     row::write(
         context.db,
-        "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         row::cells![
             id.to_string(),
             name,
@@ -60,6 +60,7 @@ fn create(context: &mut Context<'_>, key: &CreateKey, by: Option<&By>) -> Result
             context.at,
             *expires_at,
             *per_second,
+            stored::scope(scope)?,
             none,
             stored::asker(by)?,
             None::<String>
@@ -124,7 +125,7 @@ fn revoke(context: &mut Context<'_>, id: KeyId, by: Option<&By>) -> Result<Outco
 
 /// Puts on record that a key is over. One that is over already stays as it is.
 fn end_key(context: &Context<'_>, id: KeyId, by: Option<&By>) -> Result<(), StateError> {
-    let sql = "SELECT id, name, role, hash, created_at, expires_at, per_second, revoked_at, created_by
+    let sql = "SELECT id, name, role, hash, created_at, expires_at, per_second, revoked_at, created_by, scope
         FROM api_keys WHERE id = ?1 AND revoked_at IS NULL";
     let mut statement = context.db.prepare_cached(sql)?;
     let mut rows = statement.query([id.to_string()])?;
@@ -133,13 +134,15 @@ fn end_key(context: &Context<'_>, id: KeyId, by: Option<&By>) -> Result<(), Stat
         let (name, role, hash) = (row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, Vec<u8>>(3)?);
         let (created_at, expires_at) = (row.get::<_, Millis>(4)?, row.get::<_, Option<Millis>>(5)?);
         let (per_second, made_by) = (row.get::<_, Option<u32>>(6)?, row.get::<_, Option<String>>(8)?);
-        Ok((name, role, hash, created_at, expires_at, per_second, made_by))
+        let scope = row.get::<_, Option<String>>(9)?;
+        Ok((name, role, hash, created_at, expires_at, (per_second, scope), made_by))
     };
-    let (name, role, hash, created_at, expires_at, per_second, made_by) = row::read("api_keys", found, read)?;
+    let (name, role, hash, created_at, expires_at, (per_second, scope), made_by) =
+        row::read("api_keys", found, read)?;
     drop(rows);
     row::write(
         context.db,
-        "INSERT OR REPLACE INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         row::cells![
             id.to_string(),
             name,
@@ -148,6 +151,7 @@ fn end_key(context: &Context<'_>, id: KeyId, by: Option<&By>) -> Result<(), Stat
             created_at,
             expires_at,
             per_second,
+            scope,
             context.at,
             made_by,
             stored::asker(by)?

@@ -80,6 +80,9 @@ pub struct CreateKey {
     /// At most so many requests a second, to each node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u32>,
+    /// The values of the tag that it is limited to, sorted; all where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
 }
 
 /// Says that a key was used.
@@ -106,6 +109,9 @@ pub struct NodeKeys {
     pub node: NodeName,
     /// Whether it asks for keys at all.
     pub asks: bool,
+    /// The tag that is the scope of keys, where its configuration names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_tag: Option<String>,
     /// The keys, sorted by their ids.
     pub keys: Vec<ConfiguredKey>,
 }
@@ -128,6 +134,9 @@ pub struct ConfiguredKey {
     /// At most so many requests a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u32>,
+    /// The values of the tag that it is limited to, sorted; all where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
 }
 
 /// Begins a session.
@@ -163,13 +172,18 @@ impl KeyWord {
     /// A rough count of its bytes in the log.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Create(key) => 300 + key.name.len(),
+            Self::Create(key) => 300 + key.name.len() + texts(&key.scope),
             Self::Used { keys } => 60 * keys.len(),
             Self::Node(NodeKeys { keys, .. }) => {
-                150 + keys.iter().map(|key| 150 + key.name.len()).sum::<usize>()
+                200 + keys.iter().map(|key| 150 + key.name.len() + texts(&key.scope)).sum::<usize>()
             }
             Self::BeginSession(_) => 250,
             Self::Revoke { .. } | Self::End { .. } | Self::EndSession { .. } => 60,
         }
     }
+}
+
+/// Bytes of some texts.
+fn texts(texts: &[String]) -> usize {
+    texts.iter().map(|text| 5 + text.len()).sum()
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chronos_seal::Sealed;
-use chronos_types::{ExecutionId, JobId, Millis, OperationId};
+use chronos_types::{ExecutionId, JobId, Millis, OperationId, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::Command;
 use crate::outcome::Refusal;
 use crate::run::JobSeq;
+use crate::stored::scope::StoredScope;
 use crate::stored::text;
 
 /// The version of the cluster that brings operations.
@@ -69,6 +70,9 @@ pub struct OperationSpec {
     pub count: u64,
     /// Whether that is all of them. Otherwise nobody counted further.
     pub exact: bool,
+    /// What it may touch: what whoever made it may see. All where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<StoredScope>,
 }
 
 /// What is to be done with each target of an operation.
@@ -312,6 +316,12 @@ impl OperationItem {
 }
 
 impl OperationSpec {
+    /// What it may touch.
+    #[must_use]
+    pub fn within(&self) -> Scope {
+        StoredScope::read(self.scope.as_ref())
+    }
+
     fn weight(&self) -> usize {
         let action = match &self.action {
             BulkAction::Patch(PatchText(text)) => text.len(),
@@ -328,6 +338,6 @@ impl OperationSpec {
             }
             Targets::Instants { .. } => 100,
         };
-        action + targets
+        action + targets + self.scope.as_ref().map_or(0, StoredScope::weight)
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chronos_types::{ErrorKind, ExecutionId, Millis, NodeName, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, Limit, Millis, NodeName, Scope, Status, Trigger};
 use rusqlite::{Row, params_from_iter};
 
 use super::connection::Reader;
@@ -55,6 +55,8 @@ pub struct ExecutionFilter {
     pub from: Option<Millis>,
     /// It came on record before this instant.
     pub to: Option<Millis>,
+    /// What whoever asks may see.
+    pub scope: Scope,
 }
 
 /// A list of executions.
@@ -171,7 +173,7 @@ impl Reader {
             Way::Kind
         } else if keeps && is_failed && filter.node.is_some() {
             Way::Node
-        } else if let Some(jobs) = self.few_executions(filter.tags.first(), among)? {
+        } else if let Some(jobs) = self.few_executions(filter.tags.first(), among, filter.scope.limit())? {
             Way::Jobs(jobs)
         } else {
             wide_way(filter, keeps)
@@ -193,6 +195,7 @@ impl Reader {
         &self,
         tag: Option<&(String, String)>,
         among: Option<&JobsAmong>,
+        limit: Option<&Limit>,
     ) -> Result<Option<Vec<i64>>, StateError> {
         let jobs = match (among, tag) {
             (Some(among), _) if !among.more && among.jobs.len() <= MOST_JOBS => {
@@ -206,7 +209,10 @@ impl Reader {
                 super::cost::note(&statement);
                 jobs
             }
-            _ => return Ok(None),
+            _ => match limit.map(|limit| self.few_jobs_in(limit, MOST_JOBS)).transpose()?.flatten() {
+                Some(jobs) => jobs,
+                None => return Ok(None),
+            },
         };
         if jobs.len() > MOST_JOBS {
             return Ok(None);

@@ -1,13 +1,17 @@
 //! What jobs have in common: the commonest labels, and the sets that own most.
 
+use chronos_types::Scope;
+use rusqlite::params_from_iter;
+
 use super::connection::Reader;
 use super::cost;
+use super::page::Values;
 use crate::command::SETS_SINCE;
 use crate::error::StateError;
 use crate::schema;
 
 /// So many labels of jobs are looked at. Some tenths of a second.
-const LOOKED_AT: u64 = 1_000_000;
+pub(super) const LOOKED_AT: u64 = 1_000_000;
 
 /// Something that jobs have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,34 +34,57 @@ pub struct FacetCounts {
 }
 
 impl Reader {
-    /// The labels that most jobs carry, at most so many.
+    /// The labels that most jobs of a scope carry, at most so many.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn common_tags(&self, most: usize) -> Result<FacetCounts, StateError> {
-        self.common_tags_of(LOOKED_AT, most)
+    pub fn common_tags(&self, scope: &Scope, most: usize) -> Result<FacetCounts, StateError> {
+        let Some(limit) = scope.limit() else { return self.common_tags_of(LOOKED_AT, most) };
+        let mut values = Values::default();
+        let jobs = Self::counted_in(limit, &mut values);
+        let sql = format!(
+            "SELECT t.key, t.value, count(*) FROM {jobs} CROSS JOIN tags t INDEXED BY tags_job ON t.seq = c.seq
+            GROUP BY t.key, t.value"
+        );
+        self.common(&sql, values, LOOKED_AT, most)
     }
 
-    /// The sets that own most jobs, at most so many. There is none before the version of the cluster that brings sets.
+    /// The sets that own most jobs of a scope, at most so many. There is none before the version of the cluster that brings
+    /// sets.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn common_sets(&self, most: usize) -> Result<FacetCounts, StateError> {
+    pub fn common_sets(&self, scope: &Scope, most: usize) -> Result<FacetCounts, StateError> {
         if schema::version(&self.connection)? < SETS_SINCE {
             return Ok(FacetCounts { facets: Vec::new(), is_complete: true });
         }
-        self.common("SELECT NULL, name, count(*) FROM job_sets GROUP BY name", LOOKED_AT, most)
+        let mut values = Values::default();
+        let sql = match scope.limit() {
+            None => "SELECT NULL, name, count(*) FROM job_sets GROUP BY name".to_owned(),
+            Some(limit) => format!(
+                "SELECT NULL, s.name, count(*) FROM {} CROSS JOIN job_sets s ON s.job = c.seq GROUP BY s.name",
+                Self::counted_in(limit, &mut values)
+            ),
+        };
+        self.common(&sql, values, LOOKED_AT, most)
     }
 
     /// The commonest of so many labels of jobs.
     pub(super) fn common_tags_of(&self, looked_at: u64, most: usize) -> Result<FacetCounts, StateError> {
-        self.common("SELECT key, value, count(*) FROM tags GROUP BY key, value", looked_at, most)
+        let sql = "SELECT key, value, count(*) FROM tags GROUP BY key, value";
+        self.common(sql, Values::default(), looked_at, most)
     }
 
-    /// The commonest of what a statement counts, in the order of an index: nothing is sorted.
-    fn common(&self, sql: &str, looked_at: u64, most: usize) -> Result<FacetCounts, StateError> {
+    /// The commonest of what a statement counts. Of all jobs it is in the order of an index, and nothing is sorted.
+    fn common(
+        &self,
+        sql: &str,
+        values: Values,
+        looked_at: u64,
+        most: usize,
+    ) -> Result<FacetCounts, StateError> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query(params_from_iter(values.0))?;
         let (mut common, mut total, mut is_complete) = (Commonest::new(most), 0, true);
         while let Some(row) = rows.next()? {
             if total >= looked_at {
@@ -104,7 +131,7 @@ mod tests {
     #[test]
     fn the_commonest_are_listed_and_no_more() {
         let (_directory, reader) = sample::reader();
-        let FacetCounts { facets, is_complete } = reader.common_tags(100).expect("the tags");
+        let FacetCounts { facets, is_complete } = reader.common_tags(&Scope::all(), 100).expect("the tags");
         assert!(is_complete);
         assert_eq!(facets.len(), 100);
         let half =

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chronos_types::{ErrorKind, ExecutionId, Millis};
-use rusqlite::Row;
+use chronos_types::{ErrorKind, ExecutionId, Millis, Scope};
+use rusqlite::{Row, params_from_iter};
 
 use super::connection::Reader;
+use super::page::Values;
+use super::scope;
 use crate::command::STATS_SINCE;
 use crate::error::StateError;
 use crate::schema;
@@ -64,29 +66,36 @@ pub struct FailingAlike {
 }
 
 impl Reader {
-    /// How many other jobs fail now as an execution did: by the same host, kind of error and status. None where it did
+    /// How many other jobs of a scope fail now as an execution did: by the same host, kind of error and status. None where it did
     /// not fail, or before that was kept.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn others_failing(&self, id: ExecutionId) -> Result<Option<OthersFailing>, StateError> {
+    pub fn others_failing(
+        &self,
+        id: ExecutionId,
+        scope: &Scope,
+    ) -> Result<Option<OthersFailing>, StateError> {
         if schema::version(&self.connection)? < STATS_SINCE {
             return Ok(None);
         }
         // The subquery goes along the index, and ends after as many as are looked at.
-        let sql = concat!(
+        let mut values = Values::default();
+        let (id, most) = (values.add(id.as_bytes().to_vec()), values.add(LOOKED_AT as i64));
+        let seen = seen(scope, "job", &mut values);
+        let sql = format!(
             "SELECT f.id, count(s.job), coalesce(sum(s.host = f.host AND s.error_kind IS f.error_kind
                 AND s.status_code IS f.status_code AND s.job <> f.job
-                AND EXISTS (SELECT 1 FROM jobs j WHERE j.seq = s.job AND ",
-            enabled_job!("j."),
-            ") AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.job = s.job)), 0)
+                AND EXISTS (SELECT 1 FROM jobs j WHERE j.seq = s.job AND {})
+                AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.job = s.job)), 0)
             FROM failures f LEFT JOIN
                 (SELECT job, host, error_kind, status_code FROM job_stats INDEXED BY job_stats_failures
-                WHERE failures > 0 ORDER BY failures DESC, job DESC LIMIT ?2) s
-            WHERE f.id = ?1 GROUP BY f.id"
+                WHERE failures > 0 AND {seen} ORDER BY failures DESC, job DESC LIMIT {most}) s
+            WHERE f.id = {id} GROUP BY f.id",
+            enabled_job!("j."),
         );
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((id.as_bytes(), LOOKED_AT))?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values.0))?;
         let read = |row: &Row<'_>| {
             let (seen, count): (usize, u64) = (row.get(1)?, row.get(2)?);
             Ok(OthersFailing { count, exact: seen < LOOKED_AT })
@@ -94,23 +103,27 @@ impl Reader {
         rows.next()?.map(|row| row::read("failures", row, read)).transpose()
     }
 
-    /// The jobs that are enabled and not paused and whose last run failed, of those that the schedule asked for; at most `limit` groups.
+    /// The jobs of a scope that are enabled and not paused and whose last run failed, of those that the schedule asked for;
+    /// at most `limit` groups.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn failing(&self, limit: usize) -> Result<Failing, StateError> {
+    pub fn failing(&self, limit: usize, scope: &Scope) -> Result<Failing, StateError> {
         if schema::version(&self.connection)? < STATS_SINCE {
             return Ok(Failing { complete: true, ..Failing::default() });
         }
-        let sql = concat!(
-            "SELECT s.job, s.host, s.error_kind, s.status_code, s.failing_since, s.failure_at, s.failures, j.name, ",
-            enabled_job!("j."),
-            " AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.job = s.job)
+        let mut values = Values::default();
+        let most = values.add(LOOKED_AT as i64 + 1);
+        let seen_by = seen(scope, "s.job", &mut values);
+        let sql = format!(
+            "SELECT s.job, s.host, s.error_kind, s.status_code, s.failing_since, s.failure_at, s.failures, j.name,
+                {} AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.job = s.job)
             FROM job_stats s INDEXED BY job_stats_failures CROSS JOIN jobs j ON j.seq = s.job
-            WHERE s.failures > 0 ORDER BY s.failures DESC, s.job DESC LIMIT ?1"
+            WHERE s.failures > 0 AND {seen_by} ORDER BY s.failures DESC, s.job DESC LIMIT {most}",
+            enabled_job!("j."),
         );
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([LOOKED_AT + 1])?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values.0))?;
         let mut groups: BTreeMap<How, FailingAlike> = BTreeMap::new();
         let (mut jobs, mut seen) = (0, 0);
         while let Some(row) = rows.next()? {
@@ -156,4 +169,9 @@ impl Reader {
         groups.truncate(limit);
         Ok(Failing { groups, total, jobs, complete: seen <= LOOKED_AT })
     }
+}
+
+/// Whether a job may be seen.
+fn seen(scope: &Scope, job: &str, values: &mut Values) -> String {
+    scope.limit().map_or("TRUE".to_owned(), |limit| scope::live(limit, job, values))
 }

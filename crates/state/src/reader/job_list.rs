@@ -16,7 +16,7 @@ mod tests;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chronos_types::{Millis, Status};
+use chronos_types::{Millis, Scope, Status};
 use rusqlite::params_from_iter;
 
 use super::connection::Reader;
@@ -54,6 +54,8 @@ pub struct JobFilter {
     pub never_ran: Option<bool>,
     /// What its texts must be like.
     pub texts: Option<Arc<dyn TextCondition>>,
+    /// What whoever asks may see.
+    pub scope: Scope,
 }
 
 /// In which order jobs are listed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chronos_types::{By, KeyId, KeyName, Millis, Role, TokenHash};
+use chronos_types::{By, KeyId, KeyName, KeyScope, Millis, Role, TokenHash};
 use rusqlite::Row;
 
 use super::connection::Reader;
@@ -29,6 +29,8 @@ pub struct KeyRow {
     pub expires_at: Option<Millis>,
     /// At most so many requests a second, to each node.
     pub per_second: Option<u32>,
+    /// What it is limited to; all where there is none.
+    pub scope: Option<KeyScope>,
     /// When it was ended, if it was.
     pub revoked_at: Option<Millis>,
     /// Who made it, where that is known.
@@ -82,7 +84,7 @@ impl Reader {
             return Ok(AccessRecord::default());
         }
         let keys = "SELECT id, name, role, hash, created_at, expires_at, per_second, revoked_at, created_by, \
-            revoked_by FROM api_keys ORDER BY created_at, id";
+            revoked_by, scope FROM api_keys ORDER BY created_at, id";
         let denied = self.all("denied_keys", "SELECT id, at, denied_by FROM denied_keys", |row| {
             Ok((id(row, 0)?, DeniedKey { at: row.get(1)?, by: stored::read_asker(row.get_ref(2)?) }))
         })?;
@@ -151,6 +153,7 @@ fn key(row: &Row<'_>) -> Result<KeyRow, StateError> {
         revoked_at: row.get(7)?,
         created_by: stored::read_asker(row.get_ref(8)?),
         revoked_by: stored::read_asker(row.get_ref(9)?),
+        scope: stored::read_scope(row.get_ref(10)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What an apply of a set did not name.
 
+use chronos_types::Scope;
 use rusqlite::OptionalExtension as _;
 
 use super::connection::Reader;
@@ -20,12 +21,18 @@ pub struct SetSurplus {
 
 impl Reader {
     /// What a prune of an apply would delete of a set; `most` of the jobs are listed. None where the set owns jobs and
-    /// does not remember the apply.
+    /// does not remember the apply. A set that has jobs beyond the scope is as one that owns none.
     ///
     /// # Errors
     /// The storage failed.
-    pub fn set_surplus(&self, set: &str, apply: &str, most: usize) -> Result<Option<SetSurplus>, StateError> {
-        if schema::version(&self.connection)? < SETS_SINCE {
+    pub fn set_surplus(
+        &self,
+        set: &str,
+        apply: &str,
+        most: usize,
+        scope: &Scope,
+    ) -> Result<Option<SetSurplus>, StateError> {
+        if schema::version(&self.connection)? < SETS_SINCE || !self.is_set_in(set, scope)? {
             return Ok(Some(SetSurplus::default()));
         }
         let sql = "SELECT nr FROM set_applies WHERE name = ?1 AND id = ?2";

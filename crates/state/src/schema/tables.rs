@@ -270,7 +270,7 @@ CREATE TABLE overrides (
 
 /// What version 2 brings of keys.
 pub(super) const KEYS: &str = "
--- Keys of the API. hash: the SHA-256 of the token. role: see stored/code.rs. created_by, revoked_by: JSON.
+-- Keys of the API. hash: the SHA-256 of the token. role: see stored/code.rs. scope, created_by, revoked_by: JSON.
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -279,6 +279,7 @@ CREATE TABLE api_keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   per_second INTEGER,
+  scope TEXT,
   revoked_at INTEGER,
   created_by TEXT,
   revoked_by TEXT,

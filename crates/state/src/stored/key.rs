@@ -1,6 +1,8 @@
 //! The stored forms of what is kept of keys beside their columns.
 
-use chronos_types::By;
+use std::collections::BTreeSet;
+
+use chronos_types::{By, KeyScope};
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
@@ -26,4 +28,21 @@ pub(crate) fn asker(by: Option<&By>) -> Result<Option<String>, StateError> {
 pub(crate) fn read_asker(column: ValueRef<'_>) -> Option<By> {
     let text = column.as_str().ok()?;
     serde_json::from_str::<StoredAsker>(text).ok()?.by
+}
+
+/// The text of a column that says what a key is limited to; none where it is not.
+pub(crate) fn scope(values: &[String]) -> Result<Option<String>, StateError> {
+    if values.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(values).map(Some).map_err(StateError::encode)
+}
+
+/// What a key is limited to. Where that cannot be read, it is limited to nothing at all.
+pub(crate) fn read_scope(column: ValueRef<'_>) -> Option<KeyScope> {
+    let text = match column {
+        ValueRef::Null => return None,
+        column => column.as_str().unwrap_or_default(),
+    };
+    Some(KeyScope(serde_json::from_str::<BTreeSet<String>>(text).unwrap_or_default()))
 }

@@ -4,7 +4,7 @@ use chronos_state::{
     Applied, Batch, Command, CreateKey, Filter, KeyRow, KeyUse, KeyWord, MAX_KEYS, MAX_SESSIONS_OF_KEY,
     Outcome, Refusal, Targets,
 };
-use chronos_types::{By, KeyId, KeyName, Millis, OperationId, Role, Token, TokenKind};
+use chronos_types::{By, KeyId, KeyName, KeyScope, Millis, OperationId, Role, Token, TokenKind};
 
 use crate::forms::node_keys;
 use crate::support::*;
@@ -53,7 +53,12 @@ fn there_are_no_keys_before_the_version_that_brings_them() {
 #[test]
 fn a_key_is_on_record_with_who_made_it_and_who_ended_it() {
     let mut world = raised();
-    let key = CreateKey { expires_at: Some(9_000), per_second: Some(5), ..create_key(1, Role::Editor) };
+    let key = CreateKey {
+        expires_at: Some(9_000),
+        per_second: Some(5),
+        scope: vec!["ops".into(), "web".into()],
+        ..create_key(1, Role::Editor)
+    };
     let id = key.id;
     world.run_by(10, create(key.clone()), by(1, Some("for ci")));
     // One that arrives twice is made once.
@@ -70,6 +75,7 @@ fn a_key_is_on_record_with_who_made_it_and_who_ended_it() {
             created_at: 10,
             expires_at: Some(9_000),
             per_second: Some(5),
+            scope: KeyScope::parse(["web".to_owned(), "ops".to_owned()]).unwrap(),
             revoked_at: None,
             created_by: Some(by(1, Some("for ci"))),
             revoked_by: None,
@@ -203,7 +209,7 @@ fn each_node_says_which_keys_its_configuration_has() {
     let mut world = raised();
     let first = node_keys();
     world.done(0, say(KeyWord::Node(first.clone())));
-    let other = chronos_state::NodeKeys { node: node("n2"), asks: false, keys: vec![] };
+    let other = chronos_state::NodeKeys { node: node("n2"), asks: false, scope_tag: None, keys: vec![] };
     world.done(0, say(KeyWord::Node(other.clone())));
     assert_eq!(world.ask(|r| r.access()).nodes, [first, other.clone()]);
     let changed = chronos_state::NodeKeys { keys: vec![], ..node_keys() };

@@ -132,8 +132,20 @@ impl Runs {
     }
 
     fn fits(&self, filter: &ExecutionFilter, row: &ExecutionRow) -> bool {
-        let ExecutionFilter { job, status, error_kind, trigger, node, host, texts: _, tags, late, from, to } =
-            filter;
+        let ExecutionFilter {
+            job,
+            status,
+            error_kind,
+            trigger,
+            node,
+            host,
+            texts: _,
+            tags,
+            late,
+            from,
+            to,
+            scope,
+        } = filter;
         let (found, spec) = (&row.execution, row.spec.as_ref().expect("a good version"));
         let is_not_before = |at: Millis| match self.caught_up.get(&found.id) {
             Some(on_record) => *on_record >= at,
@@ -148,6 +160,7 @@ impl Runs {
             && node.as_ref().is_none_or(|node| *node == found.node_id)
             && host.as_ref().is_none_or(|host| host == "h")
             && tags.iter().all(carries)
+            && scope.sees(spec.tags.as_map())
             && late.is_none_or(|late| late == found.lateness_ms.is_some_and(|lateness| lateness > 1_000))
             && from.is_none_or(is_not_before)
             && to.is_none_or(|to| !is_not_before(to))
@@ -191,6 +204,12 @@ fn filters() -> Vec<ExecutionFilter> {
     filters.extend(Status::ALL.iter().map(|status| of(*status)));
     filters.extend(Trigger::ALL.iter().map(|trigger| ExecutionFilter { trigger: Some(*trigger), ..none() }));
     filters.extend(kinds.map(|kind| ExecutionFilter { error_kind: Some(kind), ..none() }));
+    filters.push(ExecutionFilter { scope: scope("name", &["a", "nobody"]), ..none() });
+    filters.push(ExecutionFilter {
+        scope: scope("name", &["a", "b"]),
+        status: Some(Status::Failed),
+        ..none()
+    });
     filters.extend([true, false].map(|late| ExecutionFilter { late: Some(late), ..none() }));
     filters
 }

@@ -492,7 +492,8 @@ fn audit_words() -> Vec<Command> {
 fn key_words() -> Vec<Command> {
     let key = support::create_key(1, Role::Viewer);
     let id = key.id;
-    let limited = CreateKey { expires_at: Some(AT + 60_000), per_second: Some(50), ..key.clone() };
+    let scope = vec!["ops".to_owned(), "web".to_owned()];
+    let limited = CreateKey { expires_at: Some(AT + 60_000), per_second: Some(50), scope, ..key.clone() };
     let words = vec![
         KeyWord::Create(Box::new(key)),
         KeyWord::Create(Box::new(limited)),
@@ -513,15 +514,17 @@ pub fn node_keys() -> NodeKeys {
         role: Role::Operator,
         expires_at: None,
         per_second: None,
+        scope: Vec::new(),
     };
     let limited = ConfiguredKey {
         id: KeyId::new([5; 8]),
         role: Role::Admin,
         expires_at: Some(AT + 60_000),
         per_second: Some(50),
+        scope: vec!["ops".into(), "web".into()],
         ..key.clone()
     };
-    NodeKeys { node: node("n1"), asks: true, keys: vec![key, limited] }
+    NodeKeys { node: node("n1"), asks: true, scope_tag: Some("team".into()), keys: vec![key, limited] }
 }
 
 /// What a data key has sealed, and an encryption key.
@@ -637,8 +640,14 @@ fn operations() -> Vec<OperationSpec> {
     let filter = Filter::from([("enabled".into(), "true".into()), ("tag.team".into(), "billing".into())]);
     let patch = PatchText("{\"tags\":{\"team\":null}}".into());
     let instants = Targets::Instants { job: job_id(), from: AT, to: AT + 3_600_000 };
-    let spec =
-        |action, targets, per_second| OperationSpec { action, targets, per_second, count: 7, exact: true };
+    let spec = |action, targets, per_second| OperationSpec {
+        action,
+        targets,
+        per_second,
+        count: 7,
+        exact: true,
+        scope: None,
+    };
     let names = Targets::NamedJobs(vec!["bill".into(), job_id().to_string()]);
     let ids = Targets::NamedExecutions(vec![execution().to_string()]);
     vec![

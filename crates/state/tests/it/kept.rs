@@ -4,7 +4,7 @@ use chronos_state::{
     ClockWord, Command, FailingAlike, Figures, Fire, HostFailures, JobRow, JobStats, MAX_ROWS, OthersFailing,
     PageLimits, PlanStep, Reader, Refusal, Reported, Trim,
 };
-use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Status, Trigger};
+use chronos_types::{ErrorKind, ExecutionId, JobSpec, Millis, Scope, Status, Trigger};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -86,7 +86,7 @@ fn nothing_is_kept_before_the_version_that_brings_it() {
     world.done(1_000, Command::Report(said.at_version(1)));
     assert_eq!(world.ask(|r| r.with_stats(job.clone())).stats, None);
     assert_eq!((all(&world, HOUR), world.ask(Reader::figures_since)), (vec![], None));
-    assert_eq!(world.ask(|r| r.failing(9)).jobs, 0);
+    assert_eq!(world.ask(|r| r.failing(9, &Scope::all())).jobs, 0);
     world.done(5_000, Command::RaiseVersion { to: 2 });
     assert_eq!(world.ask(Reader::figures_since), Some(5_000));
     let stats = stats(&world, "a");
@@ -94,7 +94,7 @@ fn nothing_is_kept_before_the_version_that_brings_it() {
     // What is on record is told all the same.
     assert_eq!(stats.outcomes[0].reason.as_deref(), Some("503 Service Unavailable"));
     went(&mut world, &job, |at| failed(1, at, None));
-    assert_eq!(world.ask(|r| r.failing(9)).jobs, 1);
+    assert_eq!(world.ask(|r| r.failing(9, &Scope::all())).jobs, 1);
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn jobs_that_fail_alike_are_told_together_and_those_that_do_not_run_are_not() {
     went(&mut world, &jobs[2], |at| delivered(1, at));
     let off = JobSpec { enabled: false, ..spec("d") };
     world.run(3_000, put(jobs[3].job.id, Some(1), off, None));
-    let found = world.ask(|r| r.failing(9));
+    let found = world.ask(|r| r.failing(9, &Scope::all()));
     assert_eq!((found.jobs, found.total, found.complete), (3, 2, true));
     let alike = |host: &str, last, failures, names: &[&str]| FailingAlike {
         host: Some(host.to_owned()),
@@ -403,11 +403,11 @@ fn jobs_that_fail_alike_are_told_together_and_those_that_do_not_run_are_not() {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
     };
     assert_eq!(found.groups, [alike("same", 2_010, 3, &["b", "a"]), alike("other", 1_010, 1, &["e"])]);
-    assert_eq!(world.ask(|r| r.failing(1)).groups.len(), 1);
+    assert_eq!(world.ask(|r| r.failing(1, &Scope::all())).groups.len(), 1);
     world.run(3_050, pause(&jobs[0], None, None));
-    assert_eq!(world.ask(|r| r.failing(9)).jobs, 2);
+    assert_eq!(world.ask(|r| r.failing(9, &Scope::all())).jobs, 2);
     world.run(3_100, delete(&jobs[4]));
-    assert_eq!(world.ask(|r| r.failing(9)).jobs, 1);
+    assert_eq!(world.ask(|r| r.failing(9, &Scope::all())).jobs, 1);
 }
 
 #[test]
@@ -419,7 +419,8 @@ fn how_many_other_jobs_fail_as_an_execution_did_is_counted() {
     let mut fails =
         |(job, name): (&JobRow, &str)| went(&mut world, job, |at| calling(failed(1, at, None), host(name)));
     let fires: Vec<_> = jobs.iter().zip(names).map(&mut fails).collect();
-    let others = |world: &World, n: usize| world.ask(|r| r.others_failing(fires[n].run.execution));
+    let others =
+        |world: &World, n: usize| world.ask(|r| r.others_failing(fires[n].run.execution, &Scope::all()));
     let found = |count| Some(OthersFailing { count, exact: true });
     assert_eq!([others(&world, 0), others(&world, 5)], [found(4), found(0)]);
     // Those that do well again, that are off, paused or gone, or that fail otherwise, do not count.
@@ -432,10 +433,10 @@ fn how_many_other_jobs_fail_as_an_execution_did_is_counted() {
     assert_eq!(others(&world, 0), found(0));
     world.run(4_000, delete(&jobs[4]));
     assert_eq!(others(&world, 0), found(0));
-    let gone = world.ask(|r| r.others_failing(other_kind.run.execution));
+    let gone = world.ask(|r| r.others_failing(other_kind.run.execution, &Scope::all()));
     assert!(gone.is_some(), "its record stays");
     let good = went(&mut world, &jobs[1], |at| delivered(1, at));
-    assert_eq!(world.ask(|r| r.others_failing(good.run.execution)), None);
+    assert_eq!(world.ask(|r| r.others_failing(good.run.execution, &Scope::all())), None);
 }
 
 #[test]
@@ -443,7 +444,9 @@ fn of_very_many_jobs_that_fail_those_that_failed_most_often_are_looked_at() {
     let mut world = raised();
     let job = world.create("a");
     let fire = went(&mut world, &job, |at| calling(failed(1, at, None), "h"));
-    let others = |world: &World| world.ask(|r| r.others_failing(fire.run.execution)).expect("it failed");
+    let others = |world: &World| {
+        world.ask(|r| r.others_failing(fire.run.execution, &Scope::all())).expect("it failed")
+    };
     let db = Connection::open(world.path()).unwrap();
     // They failed twice in a row, and are jobs of nobody.
     let plant = |from: i64, to: i64| {
@@ -455,7 +458,7 @@ fn of_very_many_jobs_that_fail_those_that_failed_most_often_are_looked_at() {
     assert_eq!(others(&world), OthersFailing { count: 0, exact: true });
     plant(20_998, 20_998);
     assert_eq!(others(&world), OthersFailing { count: 0, exact: false });
-    assert!(world.ask(|r| r.failing(9)).complete, "of these only one is a job");
+    assert!(world.ask(|r| r.failing(9, &Scope::all())).complete, "of these only one is a job");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use chronos_state::{
     OperationRow, PageLimits, PassedBy, PendingRun, Reader, RefusedItem, Sealing, SecretRow, SecretUses,
     StateError,
 };
-use chronos_types::{By, ExecutionId, Job, Millis, NodeName, OperationId, Skips, Status, Trigger};
+use chronos_types::{By, ExecutionId, Job, Millis, NodeName, OperationId, Scope, Skips, Status, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -154,9 +154,9 @@ fn applies() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn surplus(r: &Reader, set: &str, apply: &str) -> Result<Option<Vec<(JobSeq, String)>>, StateError> {
-    let all = r.set_surplus(set, apply, 100)?;
+    let all = r.set_surplus(set, apply, 100, &Scope::all())?;
     // Counted and cut short it is the same.
-    let first = r.set_surplus(set, apply, 1)?;
+    let first = r.set_surplus(set, apply, 1, &Scope::all())?;
     assert_eq!(first.map(|first| first.count), all.as_ref().map(|all| all.jobs.len()));
     Ok(all.map(|all| all.jobs))
 }

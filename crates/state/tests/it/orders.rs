@@ -144,11 +144,23 @@ impl Jobs {
         let is = |status| executions.iter().any(|row| row.execution.status == status);
         let is_late = row.pending.iter().any(|run| run.fire_at < NOW - 5_000)
             || row.job.next_due.is_some_and(|due| due < NOW - 5_000);
-        let JobFilter { enabled, tags, not_tags, set, status, failing, late, running, never_ran, texts: _ } =
-            &list.filter;
+        let JobFilter {
+            enabled,
+            tags,
+            not_tags,
+            set,
+            status,
+            failing,
+            late,
+            running,
+            never_ran,
+            texts: _,
+            scope,
+        } = &list.filter;
         let carries = |(key, value): &(String, String)| spec.tags.as_map().get(key) == Some(value);
         let fits = enabled.is_none_or(|enabled| enabled == spec.enabled)
             && tags.iter().all(carries)
+            && scope.sees(spec.tags.as_map())
             && !not_tags.iter().any(carries)
             && set.as_ref().is_none_or(|set| row.set.as_ref().is_some_and(|own| own.as_str() == set))
             && status.is_none_or(|status| row.last_run.is_some_and(|(last, _)| last == status))
@@ -200,6 +212,8 @@ fn filters() -> Vec<JobFilter> {
     let mut filters = vec![
         none(),
         JobFilter { tags: vec![tag("parity", "odd")], ..none() },
+        JobFilter { scope: scope("parity", &["odd", "nobody"]), ..none() },
+        JobFilter { scope: scope("parity", &["odd", "even"]), enabled: Some(true), ..none() },
         JobFilter { not_tags: vec![tag("parity", "odd")], ..none() },
         JobFilter { tags: vec![tag("all", "")], failing: Some(false), late: Some(true), ..none() },
     ];

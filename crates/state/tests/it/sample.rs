@@ -10,8 +10,8 @@ use chronos_state::{
     StoredOverrides, Targets, Todo,
 };
 use chronos_types::{
-    Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Skip, TargetUrl,
-    Trigger, Waited, Webhook,
+    Actor, Auth, By, ExecutionId, JobSpec, KeyId, Millis, Note, OperationId, Phases, Role, Scope, Skip,
+    TargetUrl, Trigger, Waited, Webhook,
 };
 
 use crate::forms::{
@@ -255,7 +255,13 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
     let first = JobSeq::default();
     add(text, (r.aged_executions(None, age(1 << 40), 100)?, r.overfull_jobs(first, 100, keep(1, 0))?));
     add(text, (r.forgotten_jobs(first, 100)?, r.keys_before(9000, 100)?, r.cluster_time()?));
-    add(text, (r.set_surplus("billing", "first", 100)?, r.set_surplus("billing", "second", 100)?));
+    add(
+        text,
+        (
+            r.set_surplus("billing", "first", 100, &Scope::all())?,
+            r.set_surplus("billing", "second", 100, &Scope::all())?,
+        ),
+    );
     add(text, (r.running_operations()?, operations(r)?));
     add(text, r.ending_pauses((Millis::MIN, first), Millis::MAX, 100)?);
     add(text, (r.enabled_jobs(first, 100)?, r.waiting_runs(None, 0, 100)?, r.state_hash()?));
@@ -263,7 +269,7 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
         let all = (Millis::MIN, Millis::MAX);
         add(text, (r.figures(step, all.0, all.1)?, r.failed_hosts(step, all.0, all.1)?));
     }
-    add(text, (r.figures_since()?, r.failing(9)?));
+    add(text, (r.figures_since()?, r.failing(9, &Scope::all())?));
     add(text, (r.access()?, r.key_uses()?));
     add(text, (r.audit_after(0, 100)?, r.newest_audit()?, r.has_audit_before(Millis::MAX)?));
     Ok(())

@@ -55,7 +55,7 @@ fn secret(name: &str, from_version: Option<u64>, value: Sealed) -> Command {
 
 fn patch(id: OperationId, action: BulkAction) -> Command {
     let (targets, per_second) = (Targets::Jobs(Filter::new()), None);
-    let spec = OperationSpec { action, targets, per_second, count: 1, exact: true };
+    let spec = OperationSpec { action, targets, per_second, count: 1, exact: true, scope: None };
     Command::Operation(OperationWord::Begin(Box::new(BeginOperation { id, spec })))
 }
 

@@ -3,7 +3,7 @@
 use chronos_state::{
     Command, JobRow, JobSeq, Outcome, PruneSet, PutItem, PutJobs, PutOutcome, Refusal, SetOwner, SetSurplus,
 };
-use chronos_types::JobSpec;
+use chronos_types::{JobSpec, Scope};
 
 use crate::support::*;
 
@@ -63,7 +63,7 @@ fn pruned(world: &mut World, apply: &str) -> Vec<String> {
 }
 
 fn surplus(world: &World, apply: &str) -> SetSurplus {
-    world.ask(|r| r.set_surplus("s", apply, 1000)).expect("a known apply")
+    world.ask(|r| r.set_surplus("s", apply, 1000, &Scope::all())).expect("a known apply")
 }
 
 fn set_of(world: &World, name: &str) -> Option<String> {
@@ -154,11 +154,11 @@ fn a_set_stays_when_its_jobs_are_changed_alone_and_goes_with_them() {
     assert_eq!(set_of(&world, "renamed").as_deref(), Some("s"));
     world.done(AT, delete(&world.job("renamed")));
     // The set has no job any more, so it is none: what it remembered is gone too.
-    assert_eq!(world.ask(|r| r.set_surplus("s", "nobody", 9)), Some(SetSurplus::default()));
+    assert_eq!(world.ask(|r| r.set_surplus("s", "nobody", 9, &Scope::all())), Some(SetSurplus::default()));
     world.create("renamed");
     assert_eq!(set_of(&world, "renamed"), None);
     apply(&mut world, "2", &["b"]);
-    assert_eq!(world.ask(|r| r.set_surplus("s", "1", 9)), None);
+    assert_eq!(world.ask(|r| r.set_surplus("s", "1", 9, &Scope::all())), None);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_set_remembers_its_newest_sixteen_applies() {
         apply(&mut world, &number.to_string(), &["a"]);
     }
     for number in 0..20 {
-        let known = world.ask(|r| r.set_surplus("s", &number.to_string(), 9));
+        let known = world.ask(|r| r.set_surplus("s", &number.to_string(), 9, &Scope::all()));
         assert_eq!(known.is_some(), number >= 4, "{number}");
     }
     assert_eq!(world.refused(AT, prune("s", "3", &[])), Refusal::NoSuchApply);

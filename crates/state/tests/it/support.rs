@@ -19,8 +19,8 @@ use chronos_state::{
 };
 use chronos_types::{
     By, Concurrency, DurationMs, ErrorKind, Execution, ExecutionId, Headers, JobId, JobName, JobSpec, KeyId,
-    Millis, MissedRuns, NodeName, Note, OperationId, Phases, Response, RetryPolicy, Role, Skip, Tags,
-    TargetUrl, Token, TokenKind, Trigger, Waited, Webhook,
+    KeyScope, Millis, MissedRuns, NodeName, Note, OperationId, Phases, Response, RetryPolicy, Role, Scope,
+    Skip, Tags, TargetUrl, Token, TokenKind, Trigger, Waited, Webhook,
 };
 
 pub use file::{dump, dump_values, look};
@@ -501,7 +501,7 @@ pub fn asked(command: Command, by: By) -> Proposal {
 pub fn create_key(number: u8, role: Role) -> CreateKey {
     let token = Token::new(TokenKind::Key, [number; 8], [number; 32]);
     let (id, hash, name) = (token.id(), token.hash(), format!("key {number}"));
-    CreateKey { id, name, role, hash, expires_at: None, per_second: None }
+    CreateKey { id, name, role, hash, expires_at: None, per_second: None, scope: Vec::new() }
 }
 
 /// Begins a session of this number.
@@ -518,7 +518,7 @@ pub fn begin_operation(id: OperationId, targets: Targets) -> Command {
         Targets::Executions(_) | Targets::NamedExecutions(_) => BulkAction::Replay { spread_ms: 0 },
         Targets::Instants { .. } => BulkAction::Backfill,
     };
-    let spec = OperationSpec { action, targets, per_second: Some(50), count: 2, exact: true };
+    let spec = OperationSpec { action, targets, per_second: Some(50), count: 2, exact: true, scope: None };
     Command::Operation(OperationWord::Begin(Box::new(BeginOperation { id, spec })))
 }
 
@@ -636,4 +636,10 @@ pub fn fire_of(effects: &[Effect]) -> Fire {
     let mut fires = fires(effects);
     assert_eq!(fires.len(), 1, "{effects:?}");
     fires.remove(0)
+}
+
+/// The jobs whose tag has one of these values.
+pub fn scope(tag: &str, values: &[&str]) -> Scope {
+    let values = KeyScope::parse(values.iter().map(|value| (*value).to_owned())).unwrap().unwrap();
+    Scope::of(Some(tag), values)
 }

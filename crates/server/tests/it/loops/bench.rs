@@ -299,6 +299,7 @@ impl Bench {
             metrics: self.metrics.clone(),
             keyring: Keyring::default(),
             sealing: engine::SealingMemory::default(),
+            scope_tag: None,
             quota: Quota::new(u64::MAX, self.store.clone(), self.metrics.clone()),
         }
     }

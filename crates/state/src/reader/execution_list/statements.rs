@@ -7,6 +7,7 @@
 use chronos_types::{ErrorKind, ExecutionId, Millis, Status, Trigger};
 
 use super::{ExecutionFilter, ExecutionList, Values, numbers};
+use crate::reader::scope;
 use crate::stored::code::{Code as _, open, undelivered};
 
 /// An execution is late whose first attempt began so long after it was to, in milliseconds.
@@ -183,8 +184,10 @@ fn fits(filter: &ExecutionFilter, plan: &Plan, way: &Way, values: &mut Values) -
         late,
         from: _,
         to: _,
+        scope,
     } = filter;
     let mut all = vec!["TRUE".to_owned()];
+    all.extend(scope.limit().map(|limit| scope::any(limit, "e.job", values)));
     if let Some(status) = status {
         all.push(format!("e.status = {}", status.code()));
     }

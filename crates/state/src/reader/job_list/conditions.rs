@@ -4,6 +4,7 @@ use chronos_types::{Millis, Status};
 
 use super::{JobFilter, JobList};
 use crate::reader::page::Values;
+use crate::reader::scope;
 use crate::stored::code::{Code as _, disabled_job, enabled_job, live_job, open};
 
 /// A run that has not begun so long after it was to fire is late, in milliseconds.
@@ -46,9 +47,21 @@ impl Job {
 /// first, because SQLite looks in this order: the wide row of a job is read last, and only where all else holds.
 pub(super) fn all(list: &JobList, job: Job, skip: usize, values: &mut Values) -> String {
     let seq = job.seq();
-    let JobFilter { enabled: _, tags, not_tags, set, status, failing, late, running, never_ran, texts: _ } =
-        &list.filter;
+    let JobFilter {
+        enabled: _,
+        tags,
+        not_tags,
+        set,
+        status,
+        failing,
+        late,
+        running,
+        never_ran,
+        texts: _,
+        scope,
+    } = &list.filter;
     let mut all = Vec::new();
+    all.extend(scope.limit().map(|limit| scope::live(limit, seq, values)));
     let mut carries = |(key, value): &(String, String), not: &str| {
         let (key, value) = (values.add(key.clone()), values.add(value.clone()));
         format!(

@@ -9,7 +9,7 @@ use super::{JobFilter, JobList, JobOrder, JobPlace, JobsAmong, conditions, order
 use crate::error::StateError;
 use crate::reader::connection::Reader;
 use crate::reader::page::{Values, numbers};
-use crate::reader::{cost, page};
+use crate::reader::{cost, page, scope};
 use crate::run::JobSeq;
 use crate::stored::code::{Code as _, disabled_job, open};
 
@@ -44,7 +44,7 @@ impl Reader {
 
     /// The statements that find the jobs of each condition which may leave few: they stop at one more than that.
     pub(super) fn sources(&self, list: &JobList) -> Result<Vec<(String, Values)>, StateError> {
-        let JobFilter { enabled, tags, set, status, failing, late, running, .. } = &list.filter;
+        let JobFilter { enabled, tags, set, status, failing, late, running, scope, .. } = &list.filter;
         let (mut sources, most) = (Vec::new(), MOST + 1);
         if *failing == Some(true) {
             let sql = "SELECT job FROM job_stats INDEXED BY job_stats_failures WHERE failures > 0";
@@ -56,6 +56,12 @@ impl Reader {
             let sql =
                 format!("SELECT job FROM job_sets INDEXED BY job_sets_name WHERE name = {set} LIMIT {most}");
             sources.push((sql, values));
+        }
+        // Also in order of creation: no index has the jobs of several values in it.
+        if let Some(limit) = scope.limit() {
+            let mut values = Values::default();
+            let tagged = scope::tagged(limit, &mut values);
+            sources.push((format!("SELECT w.seq FROM tags w WHERE {tagged} LIMIT {most}"), values));
         }
         // An open run that its job ran last is among those that are open.
         let last = status.filter(|status| !status.is_finished());

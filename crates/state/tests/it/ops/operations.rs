@@ -68,7 +68,14 @@ impl Maker {
                 } else {
                     (BulkAction::Replay { spread_ms: 0 }, Targets::Executions(Filter::new()))
                 };
-                let spec = OperationSpec { action, targets, per_second: Some(50), count: 1, exact: true };
+                let spec = OperationSpec {
+                    action,
+                    targets,
+                    per_second: Some(50),
+                    count: 1,
+                    exact: true,
+                    scope: None,
+                };
                 let id = OperationId::new(0, [*number; 10]);
                 OperationWord::Begin(Box::new(BeginOperation { id, spec }))
             }
