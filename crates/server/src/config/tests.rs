@@ -53,7 +53,7 @@ dispatcher:
 history: { max_per_job: 10, min_per_job: 5, max_age: 1h, max_bytes: 2GiB }
 audit: { max_age: 2h, log: true }
 auth: none
-security: { allowed_hosts: [chronos.example, \"*.internal.example\"], trusted_proxies: [10.0.0.0/8], cors_origins: [\"https://ui.example\"], encryption_keys: [/k1, /k2] }
+security: { allowed_hosts: [chronos.example, \"*.internal.example\"], trusted_proxies: [10.0.0.0/8], cors_origins: [\"https://ui.example\"], encryption_keys: [/k1, /k2], scope_tag: team }
 metrics: { path: /m }
 logging: { level: debug, format: pretty }
 ";
@@ -99,6 +99,7 @@ logging: { level: debug, format: pretty }
         ("CHRONOS_SECURITY__TRUSTED_PROXIES", "[10.0.0.0/8]"),
         ("CHRONOS_SECURITY__CORS_ORIGINS", "[\"https://ui.example\"]"),
         ("CHRONOS_SECURITY__ENCRYPTION_KEYS", "[/k1, /k2]"),
+        ("CHRONOS_SECURITY__SCOPE_TAG", "team"),
         ("CHRONOS_METRICS__PATH", "/m"),
         ("CHRONOS_LOGGING__LEVEL", "debug"),
         ("CHRONOS_LOGGING__FORMAT", "pretty"),

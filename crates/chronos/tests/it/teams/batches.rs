@@ -53,8 +53,10 @@ async fn a_set_has_one_scope() {
         assert_eq!(outcomes(&refused), ["refused"], "{refused:#}");
         assert!(!refused.to_string().contains("\"ops"), "{refused:#}");
     }
-    let pruned = say(&server, "web", Method::POST, "/sets/s/prune", &json!({"apply_id": "2"})).await;
-    let absent = say(&server, "web", Method::POST, "/sets/none/prune", &json!({"apply_id": "2"})).await;
+    let pruned =
+        say(&server, "web", Method::POST, "/sets/s/prune", &json!({"apply_id": "2", "max": 10})).await;
+    let absent =
+        say(&server, "web", Method::POST, "/sets/none/prune", &json!({"apply_id": "2", "max": 10})).await;
     assert_eq!(
         (pruned.status, pruned.body.replace("\"s\"", "")),
         (absent.status, absent.body.replace("\"none\"", ""))
@@ -72,6 +74,8 @@ async fn a_set_has_one_scope() {
     // What is not named goes, within the set.
     let apply = json!({"set": "s", "apply_id": "2", "jobs": [job("ops", "o2")]});
     assert_eq!(outcomes(&batch(&server, "ops", &apply).await), ["unchanged"]);
-    let pruned = say(&server, "ops", Method::POST, "/sets/s/prune", &json!({"apply_id": "2"})).await.ok(200);
+    let pruned = say(&server, "ops", Method::POST, "/sets/s/prune", &json!({"apply_id": "2", "max": 10}))
+        .await
+        .ok(200);
     assert_eq!(pruned["deleted"], json!(["o1"]));
 }

@@ -74,7 +74,7 @@ fn cases() -> Vec<Case> {
             Some(json!({"action": "replay", "filter": {"job": "JOB"}, "dry_run": true})),
         ),
         post("/executions/actions", Some(json!({"action": "replay", "ids": ["RUN"], "dry_run": true}))),
-        post("/sets/secret-set/prune", Some(json!({"apply_id": "1", "dry_run": true}))),
+        post("/sets/secret-set/prune", Some(json!({"apply_id": "1", "max": 10, "dry_run": true}))),
     ]
 }
 

@@ -67,7 +67,10 @@ fn keys_are_asked_for_where_auth_has_keys_and_a_bad_one_is_named() {
         (&format!("{{ role: viewer, key_sha256: {hash} }}"), "name"),
         (&format!("{{ name: a, role: viewer, key_sha256: {hash}, per_second: 0 }}"), "per_second"),
         (&format!("{{ name: a, role: viewer, key_sha256: {hash}, expires_at: soon }}"), "expires_at"),
-        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scope: x }}"), "unknown key"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scopes: [x] }}"), "unknown key"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scope: x }}"), "a list of values"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scope: [x, x] }}"), "twice"),
+        (&format!("{{ name: a, role: viewer, key_sha256: {hash}, scope: [x] }}"), "security.scope_tag"),
         (
             &format!(
                 "{{ name: a, role: viewer, key_sha256: {hash} }}, {{ name: b, role: admin, key_sha256: {hash} }}"
@@ -79,6 +82,15 @@ fn keys_are_asked_for_where_auth_has_keys_and_a_bad_one_is_named() {
         assert!(refused.contains("auth.api_keys") && refused.contains(says), "{key}: {refused}");
         assert!(!refused.contains("s3cret"), "{refused}");
     }
+    let limited = |role: &str, tag: &str| {
+        let key = format!("{{ name: a, role: {role}, key_sha256: {hash}, scope: [web, ops] }}");
+        with(&format!("{{ auth: {{ api_keys: [{key}] }}, security: {{ scope_tag: {tag} }} }}"), &[])
+    };
+    let config = limited("editor", "team").expect("a key of two teams");
+    assert_eq!(config.security.scope_tag.as_deref(), Some("team"));
+    assert!(limited("admin", "team").expect_err("an admin").contains("another role"));
+    let refused = limited("editor", "\"a b\"").expect_err("no tag");
+    assert!(refused.contains("security.scope_tag") && refused.contains("letters, digits"), "{refused}");
 }
 
 #[test]
