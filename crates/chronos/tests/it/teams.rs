@@ -29,7 +29,7 @@ fn api_keys() -> String {
     let key = |(name, role, scope): (&str, &str, &str)| {
         let hash: String =
             Sha256::digest(token_of(name).as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{{name: {name}, role: {role}, scope: [{scope}], sha256: \"{hash}\"}}")
+        format!("{{name: {name}, role: {role}, scope: [{scope}], key_sha256: \"{hash}\"}}")
     };
     format!("[{}]", KEYS.map(key).join(", "))
 }
