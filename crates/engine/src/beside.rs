@@ -17,6 +17,7 @@ impl Jobs {
     ///
     /// # Errors
     /// There is no such job, it is at another version than demanded, the end is past, or the write failed.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of what a client says")]
     pub async fn pause(
         &self,
         scope: &Scope,

@@ -77,6 +77,7 @@ pub(crate) enum Next {
 /// Changes the job that `key` names. `next` makes its next specification from the stored job and the instant, or says
 /// what else is to become of it; it is called once for each try. Whoever writes `enabled` resumes the job if it is
 /// paused.
+#[expect(clippy::too_many_arguments, reason = "each is a part of what a client says")]
 pub(crate) async fn change(
     services: &Services,
     scope: &Scope,

@@ -9,6 +9,7 @@ CREATE TABLE api_keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   per_second INTEGER,
+  scope TEXT,
   revoked_at INTEGER,
   created_by TEXT,
   revoked_by TEXT,
