@@ -9,8 +9,8 @@ use chronos_state::{
     OperationSpec, OperationStep, OperationWord, Outcome, PassedOver, PatchText, PauseEnd, PauseJob, Plan,
     PlanStep, PlannedRun, Proposal, PruneSet, PutItem, PutJob, PutJobs, PutOutcome, PutSecret, Reassign,
     Refusal, Report, Reported, Reseal, ResealStep, Resealed, ResumeJob, RowKey, RunRef, SealCursor,
-    SealedPatch, SecretWord, SetOwner, SkipRuns, StoredOverrides, StoredSealed, StoredSpec, Targets, Todo,
-    TriggerRun, Trim,
+    SealedPatch, SecretWord, SetOwner, SkipRuns, StoredOverrides, StoredScope, StoredSealed, StoredSpec,
+    Targets, Todo, TriggerRun, Trim,
 };
 use chronos_types::{
     Actor, Auth, By, ClientAuthMethod, ClientCertificate, ClientCredentials, Concurrency, DurationMs,
@@ -656,7 +656,11 @@ fn operations() -> Vec<OperationSpec> {
         spec(BulkAction::Patch(patch), Targets::Jobs(Filter::new()), None),
         spec(BulkAction::SealedPatch(sealed_patch()), Targets::Jobs(Filter::new()), None),
         spec(BulkAction::Replay { spread_ms: 600_000 }, Targets::Executions(filter), Some(50)),
-        OperationSpec { exact: false, ..spec(BulkAction::Cancel, ids, None) },
+        OperationSpec {
+            exact: false,
+            scope: StoredScope::of(&support::scope("team", &["ops", "web"])),
+            ..spec(BulkAction::Cancel, ids, None)
+        },
         spec(BulkAction::Backfill, instants, Some(10)),
         spec(
             BulkAction::Pause { reason: Some("moved".into()), until: Some(AT) },
