@@ -45,8 +45,8 @@ impl Scope {
     /// Whether a job with these tags is within it.
     #[must_use]
     pub fn sees(&self, tags: &BTreeMap<String, String>) -> bool {
-        self.limit()
-            .is_none_or(|limit| tags.get(&limit.tag).is_some_and(|value| limit.values.contains(value)))
+        let Some(Limit { tag, values }) = self.limit() else { return true };
+        !tag.is_empty() && tags.get(tag).is_some_and(|value| values.contains(value))
     }
 
     /// Whether all that is within the other one is within this one.
