@@ -1,13 +1,13 @@
 //! The use cases of what was done: figures of all jobs or of one, and the jobs that fail now.
 //!
-//! The figures of all jobs are kept while things are done (see `apply/rollups.rs` of the state), and nothing is looked
-//! through for them. Those of one job come from its executions on record.
+//! The figures of all jobs, and of each value of the tag that is the scope of keys, are kept while things are done (see
+//! `apply/rollups.rs` of the state), and nothing is looked through for them. Those of one job come from its executions on record.
 
 mod range;
 
-use std::collections::BTreeMap;
-
-use chronos_state::{Failing, Figures, FiguresFrom, HostFailures, PageLimits, Reader, StateError};
+use chronos_state::{
+    Failing, Figures, FiguresFrom, HostFailures, PageLimits, Reader, ScopeFigures, StateError,
+};
 use chronos_types::{Limit, Millis, Scope};
 
 use crate::error::{NotFound, ReadError};
@@ -16,9 +16,6 @@ use crate::read::Consistency;
 use crate::services::Services;
 
 pub use range::FiguresRange;
-
-/// Of so many jobs of a scope the executions on record are counted. Each has a thousand, unless more are kept.
-const MOST_JOBS: usize = 200;
 
 /// Tells what was done.
 #[derive(Clone, Debug)]
@@ -31,7 +28,8 @@ pub struct Statistics {
 pub struct Done {
     /// The range, as it was counted.
     pub range: FiguresRange,
-    /// From when on there are figures of all jobs. None of one job, and before the version of the cluster that counts.
+    /// From when on there are figures of all jobs, or of those of a scope. None of one job, and before anything counts
+    /// them.
     pub since: Option<Millis>,
     /// Whether all that was done in the range is counted: of one job, all that is still on record.
     pub complete: bool,
@@ -56,7 +54,7 @@ impl Statistics {
         self.services.env.now()
     }
 
-    /// What was done, of all jobs of a scope. Where that is not all jobs, it comes from their executions on record.
+    /// What was done, of all jobs of a scope.
     ///
     /// # Errors
     /// It cannot be read as demanded.
@@ -75,7 +73,7 @@ impl Statistics {
                 }
                 let since = reader.figures_since()?;
                 let (from, to) = (range.from(), range.to());
-                let series = in_steps(reader, &range)?;
+                let series = in_steps(reader.figures(range.level(), from, to)?, &range);
                 Ok(Done {
                     since,
                     complete: since.is_some_and(|since| since <= from),
@@ -136,34 +134,28 @@ impl Statistics {
     }
 }
 
-/// What the jobs within a limit did, from their executions on record: figures are kept of all jobs alone.
+/// What the jobs within a limit did.
 fn of_scope(reader: &Reader, limit: &Limit, range: FiguresRange) -> Result<Done, StateError> {
-    let (jobs, mut complete) = reader.jobs_in(limit, MOST_JOBS)?;
-    let mut series = BTreeMap::<Millis, Figures>::new();
-    for job in jobs {
-        let within = (range.from(), range.to());
-        let found = reader.job_figures(job, within, range.step_ms(), PageLimits::of(0))?;
-        complete = complete && found.complete;
-        for (at, figures) in found.series {
-            series.entry(at).or_default().add(&figures);
-        }
-    }
-    let series: Vec<_> = series.into_iter().collect();
-    let total = sum(&series);
-    Ok(Done { range, since: None, complete, total, series, failed_hosts: Vec::new() })
+    let since = reader.figures_since_in(limit)?;
+    let (from, to) = (range.from(), range.to());
+    let ScopeFigures { series, failed_hosts, are_told_apart } =
+        reader.figures_in(limit, range.level(), from, to)?;
+    let series = in_steps(series, &range);
+    let complete = are_told_apart && since.is_some_and(|since| since <= from);
+    Ok(Done { since, complete, total: sum(&series), series, failed_hosts, range })
 }
 
-/// The figures of all jobs, the stretches that they are kept of put together to the steps that are asked for.
-fn in_steps(reader: &Reader, range: &FiguresRange) -> Result<Vec<FiguresFrom>, StateError> {
+/// Figures by the stretches that they are kept of, put together to the steps that are asked for.
+fn in_steps(stretches: Vec<FiguresFrom>, range: &FiguresRange) -> Vec<FiguresFrom> {
     let mut series: Vec<FiguresFrom> = Vec::new();
-    for (start, figures) in reader.figures(range.level(), range.from(), range.to())? {
+    for (start, figures) in stretches {
         let start = start - start.rem_euclid(range.step_ms());
         match series.last_mut() {
             Some((last, all)) if *last == start => all.add(&figures),
             _ => series.push((start, figures)),
         }
     }
-    Ok(series)
+    series
 }
 
 fn sum(series: &[FiguresFrom]) -> Figures {

@@ -48,8 +48,8 @@ pub use reader::{
     ExecutionRow, Facet, FacetCounts, Failing, FailingAlike, FiguresFrom, JobDue, JobFigures, JobFilter,
     JobKey, JobList, JobMark, JobOrder, JobOutcome, JobPlace, JobRow, JobStats, JobTexts, JobsAmong, Jump,
     Keep, KeyRow, OpenRun, OperationRow, OthersFailing, PageLimits, PassedBy, PendingRun, Reader,
-    RecordedEvent, RefusedItem, SealedRecord, SealedRecords, SecretRow, SecretUses, SessionRow, SetBack,
-    SetSurplus, Surplus, TextCondition, Total, VersionRow, WaitingRuns,
+    RecordedEvent, RefusedItem, ScopeFigures, SealedRecord, SealedRecords, SecretRow, SecretUses, SessionRow,
+    SetBack, SetSurplus, Surplus, TextCondition, Total, VersionRow, WaitingRuns,
 };
 pub use remainder::{Change, Fate, Remainder};
 pub use run::{Fire, JobSeq, PLANNED_WITHIN_MS, RunRef};

@@ -43,7 +43,7 @@ pub use execution_list::{ExecutionFilter, ExecutionList};
 pub use executions::ExecutionRow;
 pub use facets::{Facet, FacetCounts};
 pub use failing::{Failing, FailingAlike, OthersFailing};
-pub use figures::{FiguresFrom, JobFigures};
+pub use figures::{FiguresFrom, JobFigures, ScopeFigures};
 pub use job_list::{JobFilter, JobKey, JobList, JobOrder, JobPlace, JobsAmong};
 pub use jobs::{JobRow, VersionRow};
 pub use keys::{AccessRecord, DeniedKey, KeyRow, SessionRow};

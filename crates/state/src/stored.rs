@@ -27,6 +27,7 @@ pub(crate) mod raw;
 pub(crate) mod rollups;
 pub(crate) mod row;
 pub(crate) mod scope;
+pub(crate) mod scope_rollups;
 pub(crate) mod sealing;
 pub(crate) mod secret_names;
 pub(crate) mod spec;

@@ -6,12 +6,12 @@ use rusqlite::{Connection, Row};
 
 use super::context::Context;
 use super::{pauses, record, remainder};
-use crate::command::{Anew, Batch, ClockWord, DueAnew};
+use crate::command::{Anew, Batch, ClockWord, DueAnew, STATS_SINCE};
 use crate::error::StateError;
 use crate::outcome::{Effect, Outcome, Refusal};
 use crate::run::is_due_at_once;
 use crate::stored::clock::{self, BACK_FROM, BACK_TO, FIGURES_SINCE, JUMPED_FROM, JUMPED_TO, NOTED};
-use crate::stored::row;
+use crate::stored::{row, scope_rollups};
 
 /// A gap of more than this between two batches is a jump of the time: the leader writes every hour.
 const JUMP_MS: i64 = 24 * 3_600_000;
@@ -66,6 +66,12 @@ fn back(context: &Context<'_>) -> Result<Outcome, StateError> {
     clock::set(context.db, NOTED, context.at)?;
     if clock::at(context.db, FIGURES_SINCE)?.is_some_and(|since| since > context.at) {
         clock::set(context.db, FIGURES_SINCE, context.at)?;
+    }
+    if context.version()? >= STATS_SINCE
+        && let Some((tag, since)) = scope_rollups::tag(context.db)?
+        && since > context.at
+    {
+        scope_rollups::set_tag(context.db, &tag, context.at)?;
     }
     Ok(Outcome::Done)
 }

@@ -9,7 +9,7 @@ use crate::command::{CreateKey, KeyUse, KeyWord, MAX_KEYS, MAX_NODES, MAX_USES, 
 use crate::error::StateError;
 use crate::outcome::{Outcome, Refusal};
 use crate::stored::code::Code as _;
-use crate::stored::{key as stored, row};
+use crate::stored::{key as stored, row, scope_rollups};
 
 pub(super) fn word(
     context: &mut Context<'_>,
@@ -196,6 +196,13 @@ fn of_node(context: &mut Context<'_>, node: &NodeKeys) -> Result<Outcome, StateE
     if !is_known && count(context, "node_keys")? >= MAX_NODES {
         let sql = "DELETE FROM node_keys WHERE node = (SELECT node FROM node_keys ORDER BY at, node LIMIT 1)";
         context.db.prepare_cached(sql)?.execute([])?;
+    }
+    if let Some(tag) = &node.scope_tag
+        && scope_rollups::tag(context.db)?.is_none_or(|(before, _)| before != *tag)
+    {
+        // What comes from now on is counted by it. Whose word came last is who was configured last.
+        scope_rollups::set_tag(context.db, tag, context.at)?;
+        context.rollups.forget_tag();
     }
     let keys = serde_json::to_string(node).map_err(StateError::encode)?;
     row::write(

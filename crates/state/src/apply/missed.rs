@@ -65,7 +65,8 @@ pub(super) fn record(
         };
         context.events.add(context.at, &Event::Execution(event));
         if context.version()? >= STATS_SINCE {
-            context.rollups.count(|figures| figures.pass_over(*count));
+            let scope = context.rollups.scope_of(context.db, step.job)?;
+            context.rollups.count(scope.as_deref(), |figures| figures.pass_over(*count));
         }
     }
     Ok(written == 1)

@@ -3,16 +3,21 @@
 //! What a batch does counts for the stretch of time that the batch's own instant lies in: when it came on record, as
 //! `from` and `to` of lists mean it. What was done is counted once and for all: a trim takes nothing off.
 
+mod scopes;
+
 use std::cell::RefCell;
 
 use chronos_types::{ErrorKind, Millis};
 use rusqlite::Connection;
 
 use crate::error::StateError;
+use crate::run::JobSeq;
 use crate::stored::clock::{self, JUMPED_TO};
 use crate::stored::figures::Figures;
 use crate::stored::hosts::Hosts;
 use crate::stored::rollups::{self, FIVE_MINUTES, LEVELS, OPEN};
+
+use self::scopes::Scopes;
 
 /// Stretches of one length that are forgotten at once. One is made in that time.
 const FORGET: usize = 50;
@@ -22,22 +27,40 @@ const FORGET: usize = 50;
 pub(super) struct Rollups {
     figures: RefCell<Figures>,
     hosts: RefCell<Hosts>,
+    scopes: Scopes,
 }
 
 impl Rollups {
-    /// Something was done.
-    pub(super) fn count(&self, what: impl FnOnce(&mut Figures)) {
+    /// Something was done of a job, which is of a scope where one is given.
+    pub(super) fn count(&self, scope: Option<&str>, what: impl Fn(&mut Figures)) {
         what(&mut self.figures.borrow_mut());
+        if let Some(scope) = scope {
+            self.scopes.add(scope, |stretch| what(&mut stretch.figures));
+        }
     }
 
     /// An execution failed.
-    pub(super) fn failed(&self, host: &str, kind: Option<ErrorKind>) {
+    pub(super) fn failed(&self, scope: Option<&str>, host: &str, kind: Option<ErrorKind>) {
         self.hosts.borrow_mut().add(host, kind);
+        if let Some(scope) = scope {
+            self.scopes.add(scope, |stretch| stretch.hosts.add(host, kind));
+        }
+    }
+
+    /// The scope of a job by the tag by whose values figures are kept; none where there is no such tag, or it has none.
+    pub(super) fn scope_of(&self, db: &Connection, job: JobSeq) -> Result<Option<String>, StateError> {
+        self.scopes.of(db, job)
+    }
+
+    /// The tag may be another one now.
+    pub(super) fn forget_tag(&self) {
+        self.scopes.forget_tag();
     }
 
     /// Writes what was added.
     pub(super) fn close(self, db: &Connection, at: Millis) -> Result<(), StateError> {
-        let (mut figures, mut hosts) = (self.figures.into_inner(), self.hosts.into_inner());
+        let Self { figures, hosts, scopes } = self;
+        let (mut figures, mut hosts) = (figures.into_inner(), hosts.into_inner());
         if figures.is_empty() {
             return Ok(());
         }
@@ -53,11 +76,13 @@ impl Rollups {
             }
             Some((of, open)) => {
                 put_away(db, of, &open)?;
+                scopes::put_away(db)?;
                 forget(db, at)?;
             }
             None => {}
         }
         rollups::set(db, OPEN, start, &figures)?;
+        scopes.close(db, start)?;
         if hosts.is_empty() { Ok(()) } else { rollups::set_hosts(db, OPEN, start, &hosts) }
     }
 }
@@ -95,6 +120,8 @@ fn forget(db: &Connection, at: Millis) -> Result<(), StateError> {
                 (SELECT start FROM rollups WHERE step = ?1 AND start < ?2 ORDER BY start LIMIT ?3)",
             "DELETE FROM rollup_hosts WHERE step = ?1 AND start IN
                 (SELECT start FROM rollup_hosts WHERE step = ?1 AND start < ?2 ORDER BY start LIMIT ?3)",
+            "DELETE FROM scope_rollups WHERE step = ?1 AND start IN
+                (SELECT DISTINCT start FROM scope_rollups WHERE step = ?1 AND start < ?2 ORDER BY start LIMIT ?3)",
         ] {
             db.prepare_cached(sql)?.execute((step, before, FORGET))?;
         }

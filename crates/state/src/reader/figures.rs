@@ -1,6 +1,6 @@
 //! Figures of what was done: of all jobs, from what is kept of them, and of one job, from its executions on record.
 
-use chronos_types::{ErrorKind, Millis, Status, Trigger};
+use chronos_types::{ErrorKind, Limit, Millis, Status, Trigger};
 use rusqlite::Row;
 
 use super::connection::Reader;
@@ -16,6 +16,7 @@ use crate::stored::figures::Figures;
 use crate::stored::hosts::{HostFailures, Hosts};
 use crate::stored::rollups::{self, LEVELS, OPEN};
 use crate::stored::row;
+use crate::stored::scope_rollups::{self, OTHERS, Stretch};
 
 /// The figures of a stretch of time, and when that begins.
 pub type FiguresFrom = (Millis, Figures);
@@ -27,6 +28,17 @@ pub struct JobFigures {
     pub series: Vec<FiguresFrom>,
     /// Whether all that is on record of the range was read.
     pub complete: bool,
+}
+
+/// What the jobs within a limit did.
+#[derive(Clone, Debug)]
+pub struct ScopeFigures {
+    /// Each step that there is something of, in their order.
+    pub series: Vec<FiguresFrom>,
+    /// Where executions failed, the most frequent first.
+    pub failed_hosts: Vec<HostFailures>,
+    /// Whether all values were told apart. Where they were not, some of what these jobs did may be missing.
+    pub are_told_apart: bool,
 }
 
 impl Reader {
@@ -93,6 +105,72 @@ impl Reader {
             hosts.add_all(&rollups::read_hosts(row)?.1);
         }
         Ok(hosts.into_list())
+    }
+
+    /// From when on what is done is counted by the values of the tag of a limit. None where it is not.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn figures_since_in(&self, limit: &Limit) -> Result<Option<Millis>, StateError> {
+        if schema::version(&self.connection)? < STATS_SINCE {
+            return Ok(None);
+        }
+        let counted = scope_rollups::tag(&self.connection)?.filter(|(tag, _)| tag == limit.tag());
+        Ok(counted.map(|(_, since)| since))
+    }
+
+    /// What the jobs within a limit did in all stretches of a length that begin in a range.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn figures_in(
+        &self,
+        limit: &Limit,
+        step: Millis,
+        from: Millis,
+        to: Millis,
+    ) -> Result<ScopeFigures, StateError> {
+        let (mut series, mut hosts) = (Vec::new(), Hosts::default());
+        if schema::version(&self.connection)? < STATS_SINCE {
+            return Ok(ScopeFigures { series, failed_hosts: Vec::new(), are_told_apart: false });
+        }
+        for scope in scope_rollups::scopes(limit) {
+            self.stretches(&scope, step, from, to, |start, stretch| {
+                add(&mut series, start, |figures| figures.add(&stretch.figures));
+                hosts.add_all(&stretch.hosts);
+            })?;
+        }
+        let mut are_told_apart = true;
+        self.stretches(OTHERS, step, from, to, |_, _| are_told_apart = false)?;
+        Ok(ScopeFigures { series, failed_hosts: hosts.into_list(), are_told_apart })
+    }
+
+    /// Goes through the stretches of a scope, and what is not in them yet.
+    fn stretches(
+        &self,
+        scope: &str,
+        step: Millis,
+        from: Millis,
+        to: Millis,
+        mut each: impl FnMut(Millis, Stretch),
+    ) -> Result<(), StateError> {
+        let columns = scope_rollups::COLUMNS;
+        let sql = format!(
+            "SELECT {columns} FROM scope_rollups WHERE step = ?1 AND scope = ?2 AND start >= ?3 AND start < ?4"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        // What is not in the stretches yet belongs into one that begins before it.
+        for (length, before) in [(step, to), (OPEN, Millis::MAX)] {
+            let mut rows = statement.query((length, scope, from, before))?;
+            while let Some(row) = rows.next()? {
+                let (_, start, stretch) = scope_rollups::read(row)?;
+                let start = rollups::start_of(start, step);
+                if (from..to).contains(&start) {
+                    each(start, stretch);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The figures of a job, from its executions on record that were over in a range, by steps from its beginning on. No

@@ -78,4 +78,25 @@ CREATE TABLE rollup_hosts (
   sum INTEGER NOT NULL,
   PRIMARY KEY (step, start)
 ) WITHOUT ROWID;
+
+-- The tag by whose values such figures are kept, beside those of all jobs, and from when on.
+CREATE TABLE scope_tag (
+  tag TEXT PRIMARY KEY,
+  since INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- These figures. scope: the tag and a value of it, as `team=web`; `=` is all jobs that are not told apart.
+CREATE TABLE scope_rollups (
+  step INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  figures BLOB NOT NULL,
+  lateness_max INTEGER NOT NULL,
+  duration_max INTEGER NOT NULL,
+  hosts BLOB NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (step, scope, start)
+) WITHOUT ROWID;
+CREATE INDEX scope_rollups_start ON scope_rollups (step, start);
 ";

@@ -384,7 +384,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that is part of the state, by name.
-pub(crate) const REPLICATED: [Table; 37] = [
+pub(crate) const REPLICATED: [Table; 39] = [
     Table { name: "api_keys", key: &["id"], since: KEYS_SINCE },
     Table { name: "audit", key: &["seq"], since: AUDIT_SINCE },
     Table { name: "authors", key: &["job", "version"], since: AUTHORS_SINCE },
@@ -412,6 +412,8 @@ pub(crate) const REPLICATED: [Table; 37] = [
     Table { name: "remainders", key: &["job", "nr"], since: FIRST },
     Table { name: "rollup_hosts", key: &["step", "start"], since: STATS_SINCE },
     Table { name: "rollups", key: &["step", "start"], since: STATS_SINCE },
+    Table { name: "scope_rollups", key: &["step", "scope", "start"], since: STATS_SINCE },
+    Table { name: "scope_tag", key: &["tag"], since: STATS_SINCE },
     Table { name: "sealing", key: &["name"], since: SECRETS_SINCE },
     Table { name: "secret_uses", key: &["name", "job"], since: SECRETS_SINCE },
     Table { name: "secrets", key: &["name"], since: SECRETS_SINCE },

@@ -39,6 +39,7 @@ mod rows;
 mod runs;
 mod sample;
 mod scans;
+mod scope_figures;
 mod scopes;
 mod sealing;
 mod secrets;

@@ -21,7 +21,7 @@ fn tables_and_rows_keep_their_form() {
 
 #[test]
 fn tables_and_rows_of_version_2_keep_their_form() {
-    keep_their_form("state-2", &sample(), 38);
+    keep_their_form("state-2", &sample(), 40);
 }
 
 fn keep_their_form(group: &str, world: &World, count: usize) {

@@ -82,6 +82,7 @@ pub fn sample() -> World {
     world.run(at, skip(&world.job("skips-until"), Some(Skip::Until(at + 60_000))));
     with_kept(&mut world, at);
     with_keys(&mut world, at);
+    with_team(&mut world, at + 301_000);
     let what = "backup.download".to_owned();
     world.run_by(at, Command::Audit(AuditWord::Note { what, target: None }), by(8, None));
     with_secrets(&mut world, at + 310_000);
@@ -106,6 +107,16 @@ fn with_keys(world: &mut World, at: Millis) {
     world.done(at, begin_session(1, ids[0], at + 60_000));
     world.done(at, Command::Keys(KeyWord::Used { keys: vec![KeyUse { id: ids[0], hour: 3_600_000 }] }));
     world.done(at, Command::Keys(KeyWord::Node(node_keys())));
+}
+
+/// A job of a team: a success, and a failure.
+fn with_team(world: &mut World, at: Millis) {
+    let job = world.create_as(JobSpec { tags: tags([("team", "billing")]), ..spec("of-a-team") });
+    for (number, what) in [(8, delivered(1, at)), (9, calling(failed(1, at, None), "h"))] {
+        let manual = ExecutionId::manual(job.job.id, at, [number; 10]);
+        let (_, effects) = world.run(at, trigger(&job, manual, None));
+        world.done(at, report(&fire_of(&effects), what));
+    }
 }
 
 /// The key that values are sealed by, a secret, a job that names it, one with sealed credentials, a run of that with some of
@@ -270,6 +281,9 @@ fn read_all(r: &Reader, text: &mut String) -> Result<(), StateError> {
         add(text, (r.figures(step, all.0, all.1)?, r.failed_hosts(step, all.0, all.1)?));
     }
     add(text, (r.figures_since()?, r.failing(9, &Scope::all())?));
+    let billing = scope("team", &["billing"]);
+    let limit = billing.limit().expect("a limit");
+    add(text, (r.figures_since_in(limit)?, r.figures_in(limit, 300_000, Millis::MIN, Millis::MAX)?));
     add(text, (r.access()?, r.key_uses()?));
     add(text, (r.audit_after(0, 100)?, r.newest_audit()?, r.has_audit_before(Millis::MAX)?));
     Ok(())

@@ -30,7 +30,9 @@ pub(super) fn note(record: &mut Record, context: &Context<'_>) -> Result<(), Sta
         return Ok(());
     }
     let trigger = record.run.trigger;
-    context.rollups.count(|figures| {
+    let scope = context.rollups.scope_of(context.db, record.run.job)?;
+    let scope = scope.as_deref();
+    context.rollups.count(scope, |figures| {
         // What runs late because it was missed, or is asked for, says nothing of how late runs are.
         if let (Some(lateness), Trigger::Schedule) = (lateness, trigger) {
             figures.late(u64::try_from(lateness).unwrap_or_default());
@@ -51,7 +53,7 @@ pub(super) fn note(record: &mut Record, context: &Context<'_>) -> Result<(), Sta
         _ => Ended::Other,
     };
     if record.status.is_finished() {
-        context.rollups.count(|figures| {
+        context.rollups.count(scope, |figures| {
             figures.ended(record.status, trigger);
             if let Ended::Success { duration_ms } = &ended {
                 figures.took(*duration_ms);
@@ -59,7 +61,7 @@ pub(super) fn note(record: &mut Record, context: &Context<'_>) -> Result<(), Sta
         });
     }
     if let Ended::Failed(failure) = &ended {
-        context.rollups.failed(&failure.host, failure.kind);
+        context.rollups.failed(scope, &failure.host, failure.kind);
         lookups::failed(context, &record.run, failure, &record.node)?;
     }
     if matches!(record.status, Status::Pending | Status::Skipped) {

@@ -235,6 +235,24 @@ CREATE TABLE rollups (
   PRIMARY KEY (step, start)
 ) WITHOUT ROWID;
 
+CREATE TABLE scope_rollups (
+  step INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  figures BLOB NOT NULL,
+  lateness_max INTEGER NOT NULL,
+  duration_max INTEGER NOT NULL,
+  hosts BLOB NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (step, scope, start)
+) WITHOUT ROWID;
+
+CREATE TABLE scope_tag (
+  tag TEXT PRIMARY KEY,
+  since INTEGER NOT NULL,
+  sum INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE sealing (
   name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -353,6 +371,8 @@ CREATE INDEX keys_job ON keys (job, version) WHERE job IS NOT NULL;
 CREATE INDEX pauses_at ON pauses (paused_at, job);
 
 CREATE INDEX pauses_until ON pauses (until, job) WHERE until IS NOT NULL;
+
+CREATE INDEX scope_rollups_start ON scope_rollups (step, start);
 
 CREATE INDEX secret_uses_job ON secret_uses (job);
 
