@@ -1,6 +1,7 @@
 //! What the fuzz targets share: a bound on what one input takes in memory.
 
 use std::alloc::System;
+use std::sync::Once;
 
 use cap::Cap;
 
@@ -18,6 +19,15 @@ const PER_BYTE: usize = 256;
 /// # Panics
 /// Never: there is always room for what is held already.
 pub fn limit_memory(len: usize) {
+    static REPORTS: Once = Once::new();
+    REPORTS.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            // The report of a panic takes more than an input may, and would wait for itself where it gets no memory.
+            let _ = MEMORY.set_limit(usize::MAX);
+            report(info);
+        }));
+    });
     let limit = MEMORY.allocated() + BASE + PER_BYTE * len;
     MEMORY.set_limit(limit).expect("a limit above what is held");
 }
