@@ -78,8 +78,8 @@ impl KeyRequest {
     }
 }
 
-/// What a key is to be limited to.
-fn scope(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<KeyScope> {
+/// The jobs that something is limited to, by the values of the tag that is the scope.
+pub(crate) fn scope(fields: &Fields<'_>, invalid: &mut Invalid) -> Option<KeyScope> {
     const EXPECTED: &str = "expected a list of values of the tag that is the scope";
     let given = fields.get("scope").filter(|given| !given.is_null())?;
     let texts = given.as_array().and_then(|values| {

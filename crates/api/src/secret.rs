@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use chronos_types::{By, Invalid, MAX_SECRET_BYTES, SecretHosts, check_secret_value, format_rfc3339};
+use chronos_types::{
+    By, Invalid, KeyScope, MAX_SECRET_BYTES, Scope, SecretHosts, check_secret_value, format_rfc3339,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -10,6 +12,7 @@ use utoipa::ToSchema;
 use crate::Total;
 use crate::actor::{self, Actor};
 use crate::fields::{Fields, names_of, unquoted};
+use crate::key::scope;
 
 /// The longest description.
 const MAX_DESCRIPTION: usize = 1_024;
@@ -24,6 +27,11 @@ pub struct SecretInput {
     /// host has no port.
     #[schema(example = json!(["hooks.slack.com"]), min_items = 1, max_items = 32)]
     pub hosts: Vec<String>,
+    /// The jobs that may name it: those that carry one of these values of the tag that `security.scope_tag` names, at most
+    /// 32. Without it all may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["billing"]), max_items = 32)]
+    pub scope: Vec<String>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "posts to #alerts", max_length = 1_024)]
@@ -46,6 +54,9 @@ pub struct Secret {
     /// The hosts that it may go to.
     #[schema(example = json!(["hooks.slack.com"]))]
     pub hosts: Vec<String>,
+    /// The jobs that may name it, by a tag. It is left out where all may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<SecretScope>,
     /// Whether it is sealed where it is kept; else `security.encryption_keys` was not set when it was written.
     #[schema(example = true)]
     pub sealed: bool,
@@ -62,6 +73,17 @@ pub struct Secret {
     /// What they said of it (`Chronos-Note`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// The jobs that may name a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SecretScope {
+    /// The tag that was the scope when the secret was written (`security.scope_tag`).
+    #[schema(example = "team")]
+    pub tag: String,
+    /// The values, one of which the job has to carry.
+    #[schema(example = json!(["billing"]))]
+    pub values: Vec<String>,
 }
 
 /// The jobs that name a secret.
@@ -90,19 +112,25 @@ pub struct WrittenSecret {
     pub value: String,
     /// The hosts that it may go to.
     pub hosts: SecretHosts,
+    /// The values of the tag that is the scope, one of which a job has to carry that names it; none where all may.
+    pub scope: Option<KeyScope>,
     /// What it is for.
     pub description: String,
 }
 
 impl fmt::Debug for SecretInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value: _, hosts, description } = self;
+        let Self { value: _, hosts, scope, description } = self;
         let mut shown = f.debug_struct("SecretInput");
-        shown.field("hosts", hosts).field("description", description).finish_non_exhaustive()
+        shown
+            .field("hosts", hosts)
+            .field("scope", scope)
+            .field("description", description)
+            .finish_non_exhaustive()
     }
 }
 
-const FIELDS: &[&str] = names_of!(SecretInput { value, hosts, description });
+const FIELDS: &[&str] = names_of!(SecretInput { value, hosts, scope, description });
 
 impl SecretInput {
     /// Reads a secret.
@@ -120,9 +148,10 @@ impl SecretInput {
             value.and_then(|text| invalid.check("value", check_secret_value(text).map(|()| text.to_owned())));
         fields.require("hosts", "a list of the hosts that it may go to, or [\"*\"] for all", invalid);
         let hosts = fields.get("hosts").and_then(|list| hosts(list, invalid));
+        let scope = scope(&fields, invalid);
         let description = fields.parsed("description", description, invalid).unwrap_or_default();
         let (Some(value), Some(hosts)) = (value, hosts) else { return Err(found) };
-        found.into_result().map(|()| WrittenSecret { value, hosts, description })
+        found.into_result().map(|()| WrittenSecret { value, hosts, scope, description })
     }
 }
 
@@ -175,6 +204,8 @@ pub struct SecretFacts<'a> {
     pub description: &'a str,
     /// The hosts that it may go to.
     pub hosts: &'a [String],
+    /// The jobs that may name it.
+    pub scope: &'a Scope,
     /// Whether it is sealed.
     pub sealed: bool,
     /// When it was created, and when this version was made.
@@ -187,13 +218,17 @@ impl Secret {
     /// A secret, and the jobs that name it.
     #[must_use]
     pub fn of(facts: &SecretFacts<'_>, used_by: SecretUse) -> Self {
-        let SecretFacts { name, version, description, hosts, sealed, times, by } = facts;
+        let SecretFacts { name, version, description, hosts, scope, sealed, times, by } = facts;
         let (by, note) = actor::shown(*by);
         Self {
             name: (*name).to_owned(),
             version: *version,
             description: (*description).to_owned(),
             hosts: hosts.to_vec(),
+            scope: scope.limit().map(|limit| SecretScope {
+                tag: limit.tag().to_owned(),
+                values: limit.values().iter().cloned().collect(),
+            }),
             sealed: *sealed,
             used_by,
             created_at: format_rfc3339(times.0),
@@ -223,7 +258,8 @@ mod tests {
             (json!({"value": "hunter2", "hosts": ["h", 7]}), "hosts[1]", "a number"),
             (json!({"value": "hunter2", "hosts": ["h:80"]}), "hosts[0]", "without a port"),
             (json!({"value": "hunter2", "hosts": ["h"], "description": "a\u{7}b"}), "description", "control"),
-            (json!({"value": "hunter2", "hosts": ["h"], "scope": 1}), "scope", "unknown field"),
+            (json!({"value": "hunter2", "hosts": ["h"], "scope": 1}), "scope", "no list"),
+            (json!({"value": "hunter2", "hosts": ["h"], "colour": 1}), "colour", "unknown field"),
         ] {
             let Err(invalid) = SecretInput::parse(&value) else { panic!("{value} is taken") };
             let error = &invalid.fields()[0];

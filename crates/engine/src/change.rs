@@ -101,9 +101,13 @@ pub(crate) async fn change(
         }
         if let Next::Spec(spec) = &next
             && let Ok(spec) = &**spec
-            && !row.job.spec.as_ref().is_ok_and(|before| before.webhook == spec.webhook)
+            && !row
+                .job
+                .spec
+                .as_ref()
+                .is_ok_and(|before| (&before.webhook, &before.tags) == (&spec.webhook, &spec.tags))
         {
-            secrets::check(services, &spec.webhook, "webhook.").await?;
+            secrets::check(services, scope, &spec.webhook, Some(&spec.tags), "webhook.").await?;
         }
         let sealer = Sealer::current(services).await?;
         let (command, next) = match next {

@@ -214,7 +214,7 @@ impl Executions {
         let key = idempotency.as_ref();
         let ask = async {
             let row = lookup::acknowledged_execution(&self.services, scope, job, id).await?;
-            self.repeat(row, by, given, key).await
+            self.repeat(scope, row, by, given, key).await
         };
         let outcome = once(&self.services, key, ChangeError::is_refusal, ask).await?;
         Ok(requested::accepted(outcome)?)
@@ -223,6 +223,7 @@ impl Executions {
     /// Runs the request of an execution again.
     async fn repeat(
         &self,
+        scope: &Scope,
         row: ExecutionRow,
         by: &By,
         given: Option<Overrides>,
@@ -233,7 +234,13 @@ impl Executions {
         let unreadable = |why| ChangeError::from(WriteError::Unreadable { version, why });
         let spec = spec.map_err(|bad| unreadable(bad.why))?;
         let given = match (given, invalid) {
-            (None, _) => None,
+            (None, _) if scope.is_all() => None,
+            (None, _) => {
+                // The version that ran then may be of another team, and name a secret that is not for this one.
+                let opened = self.services.opened_spec(original.job_id, spec.clone()).await?;
+                secrets::check(&self.services, scope, &opened.webhook, None, "").await?;
+                None
+            }
             // What it had of its own is among what cannot be read, perhaps, and would be lost.
             (Some(_), Some(why)) => return Err(unreadable(why)),
             (Some(given), None) => {
@@ -241,7 +248,8 @@ impl Executions {
                 let before = self.services.opened_overrides(original.job_id, before).await?;
                 let opened = self.services.opened_spec(original.job_id, spec.clone()).await?;
                 let given = requested::over(given, before, &opened.webhook)?;
-                secrets::check(&self.services, &opened.webhook.overridden(given.clone()), "").await?;
+                let webhook = opened.webhook.overridden(given.clone());
+                secrets::check(&self.services, scope, &webhook, Some(&opened.tags), "").await?;
                 Some(given)
             }
         };

@@ -102,7 +102,7 @@ impl Jobs {
             let now = env.now();
             let spec = spec(now)?;
             scope.check(&spec.tags).map_err(|(field, why)| Invalid::one(&field, why))?;
-            secrets::check(&self.services, &spec.webhook, "webhook.").await?;
+            secrets::check(&self.services, scope, &spec.webhook, Some(&spec.tags), "webhook.").await?;
             let first = self.first_version(JobId::new(now, env.random_bytes()), spec, now);
             let Job { id: own, created_at, next_due, .. } = first;
             let make = |sealer: &Sealer| {
@@ -278,7 +278,8 @@ impl Jobs {
             let over = |given| requested::over(given, Overrides::default(), &spec.webhook);
             let given = given.map(over).transpose()?;
             if let Some(given) = &given {
-                secrets::check(&self.services, &spec.webhook.clone().overridden(given.clone()), "").await?;
+                let webhook = spec.webhook.clone().overridden(given.clone());
+                secrets::check(&self.services, scope, &webhook, Some(&spec.tags), "").await?;
             }
             Ok::<_, ChangeError>(
                 requested::run(&self.services, (id, &spec.webhook), None, given, by, idempotency.as_ref())

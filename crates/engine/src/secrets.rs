@@ -6,10 +6,11 @@
 use chronos_seal::Owner;
 use chronos_state::{
     Command, Outcome, PageLimits, PutSecret, Reader, Refusal, SecretRow, SecretUses, SecretWord, StateError,
+    StoredScope,
 };
 use chronos_types::{
-    Auth, By, Invalid, MAX_SECRET_USES, SecretHosts, SecretName, SecretValues, TargetUrl, Webhook, clip,
-    not_for,
+    Auth, By, Invalid, KeyScope, Limit, MAX_SECRET_USES, Scope, SecretHosts, SecretName, SecretValues, Tags,
+    TargetUrl, Webhook, clip, not_for,
 };
 
 use crate::error::{ChangeError, NotFound, ReadError, Unavailable, WriteError};
@@ -36,6 +37,8 @@ pub struct WrittenSecret {
     pub value: String,
     /// The hosts that it may go to.
     pub hosts: SecretHosts,
+    /// The values of the tag that is the scope, one of which a job has to carry that names it; none where all may.
+    pub scope: Option<KeyScope>,
     /// Free text.
     pub description: String,
 }
@@ -96,28 +99,40 @@ impl Secrets {
     /// and whether it is new.
     ///
     /// # Errors
-    /// There are as many as may be, what is on record cannot be opened by this node, or the write failed.
+    /// No tag is the scope and it has one, there are as many as may be, what is on record cannot be opened by this node, or the write failed.
     pub async fn put(
         &self,
         name: &SecretName,
         by: &By,
         written: &WrittenSecret,
+    ) -> Result<(UsedSecret, bool), ChangeError> {
+        let scope = self.scope_of(written)?;
+        Ok(self.write(name, by, written, &scope).await?)
+    }
+
+    async fn write(
+        &self,
+        name: &SecretName,
+        by: &By,
+        written: &WrittenSecret,
+        scope: &Scope,
     ) -> Result<(UsedSecret, bool), WriteError> {
         let services = &self.services;
         for _ in 0..TRIES {
             lookup::catch_up(services, Consistency::Linearizable).await?;
             let stored = self.stored(name).await?;
-            if let Some(row) = stored.as_ref().filter(|row| self.is_same(row, written)) {
+            if let Some(row) = stored.as_ref().filter(|row| self.is_same(row, written, scope)) {
                 let uses = self.uses(&row.name).await?;
                 return Ok(((row.clone(), uses), false));
             }
-            let WrittenSecret { value, hosts, description } = written;
+            let WrittenSecret { value, hosts, scope: _, description } = written;
             let make = |sealer: &Sealer| {
                 let put = PutSecret {
                     name: name.to_string(),
                     from_version: stored.as_ref().map(|row| row.version),
                     description: description.clone(),
                     hosts: hosts.as_slice().to_vec(),
+                    scope: StoredScope::of(scope),
                     value: sealer.value(Owner::Secret(name.as_str()), value)?,
                 };
                 Ok(Command::Secret(SecretWord::Put(Box::new(put))))
@@ -158,12 +173,18 @@ impl Secrets {
         }
     }
 
-    /// The secrets that a webhook names, for a test call.
+    /// The secrets that a webhook names, for a test call by whoever sees a scope; of a job with these tags, where it is of
+    /// one.
     ///
     /// # Errors
-    /// One is not there, cannot be opened, or may not go to the webhook's host.
-    pub async fn values(&self, webhook: &Webhook) -> Result<SecretValues, ChangeError> {
-        check(&self.services, webhook, "webhook.").await?;
+    /// One is not there or is for others, cannot be opened, or may not go to the webhook's host.
+    pub async fn values(
+        &self,
+        scope: &Scope,
+        webhook: &Webhook,
+        tags: Option<&Tags>,
+    ) -> Result<SecretValues, ChangeError> {
+        check(&self.services, scope, webhook, tags, "webhook.").await?;
         let (names, keyring) = (webhook.secrets(), self.services.keyring.clone());
         let mut values = SecretValues::default();
         for name in names {
@@ -186,13 +207,22 @@ impl Secrets {
         Ok(self.services.store.query(move |reader| reader.secret_uses(&wanted, SHOWN)).await?)
     }
 
+    /// The jobs that may name a secret, by the tag that is the scope now.
+    fn scope_of(&self, written: &WrittenSecret) -> Result<Scope, Invalid> {
+        let Some(scope) = &written.scope else { return Ok(Scope::all()) };
+        let tag = self.services.scope_tag.as_deref();
+        scope.check_tag(tag).map_err(|why| Invalid::one("scope", why))?;
+        Ok(Scope::of(tag, scope.clone()))
+    }
+
     /// Whether a secret is as it is to be, sealed or not: what seals it anew is not the one who writes it.
-    fn is_same(&self, row: &SecretRow, written: &WrittenSecret) -> bool {
-        let WrittenSecret { value, hosts, description } = written;
+    fn is_same(&self, row: &SecretRow, written: &WrittenSecret, scope: &Scope) -> bool {
+        let WrittenSecret { value, hosts, scope: _, description } = written;
         let Services { keyring, .. } = &self.services;
         let opened = || keyring.open_of(Owner::Secret(&row.name), &row.value, row.key.as_ref());
         row.description == *description
             && row.hosts == hosts.as_slice()
+            && row.scope == *scope
             && opened().is_ok_and(|opened| *opened == *value)
     }
 
@@ -208,7 +238,8 @@ fn used(reader: &Reader, name: &str) -> Result<Option<UsedSecret>, StateError> {
     Ok(Some((row, uses)))
 }
 
-/// Checks that each secret that a webhook names is there, and may go to its host. A field is named with `prefix` before
+/// Checks that each secret that a webhook names is there for a job with these tags, or for a test call, and may go to its
+/// host. A field is named with `prefix` before
 /// it. One that this node does not know may have been made through another node: so it is looked for once more, with all
 /// that was acknowledged.
 ///
@@ -216,15 +247,17 @@ fn used(reader: &Reader, name: &str) -> Result<Option<UsedSecret>, StateError> {
 /// The fields that name others.
 pub(crate) async fn check(
     services: &Services,
+    scope: &Scope,
     webhook: &Webhook,
+    tags: Option<&Tags>,
     prefix: &'static str,
 ) -> Result<(), ChangeError> {
     if webhook.secret_uses().next().is_none() {
         return Ok(());
     }
     let look = || {
-        let webhook = webhook.clone();
-        services.store.query(move |reader| check_in(reader, &webhook, prefix))
+        let (scope, webhook, tags) = (scope.clone(), webhook.clone(), tags.cloned());
+        services.store.query(move |reader| check_in(reader, &scope, &webhook, tags.as_ref(), prefix))
     };
     if look().await.map_err(ReadError::from)?.is_ok() {
         return Ok(());
@@ -236,7 +269,9 @@ pub(crate) async fn check(
 /// The same, as the state is that is read.
 pub(crate) fn check_in(
     reader: &Reader,
+    scope: &Scope,
     webhook: &Webhook,
+    tags: Option<&Tags>,
     prefix: &str,
 ) -> Result<Result<(), Invalid>, StateError> {
     let (fields, host) = (webhook.secret_fields(), webhook.url.host());
@@ -247,11 +282,17 @@ pub(crate) fn check_in(
         return Ok(Err(Invalid::one(prefix.trim_end_matches('.'), say)));
     }
     for (field, name) in fields {
-        let say = match reader.secret(name)? {
+        // One that is for jobs which whoever asks does not see is as if it were not there.
+        let found = reader.secret(name)?.filter(|row| row.scope.overlaps(scope));
+        let say = match found {
             None => format!(
                 "there is no secret {:?}; expected one that is there (PUT /api/v1/secrets/{{name}} makes it)",
                 clip(name)
             ),
+            Some(SecretRow { scope: jobs, .. }) if tags.is_some_and(|tags| !jobs.sees(tags.as_map())) => {
+                let (tag, values) = jobs.limit().map(Limit::told).unwrap_or_default();
+                format!("the secret {name:?} is not for this job; expected one of {values} in tags.{tag}")
+            }
             Some(SecretRow { hosts, .. }) => {
                 let hosts = SecretHosts::unchecked(hosts);
                 // What a token is asked for with goes to the token endpoint, and what it gives to the webhook's host.

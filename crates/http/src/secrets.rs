@@ -110,8 +110,8 @@ async fn put(
             return Err(invalid.into());
         }
     };
-    let chronos_api::WrittenSecret { value, hosts, description } = written;
-    let written = WrittenSecret { value, hosts, description };
+    let chronos_api::WrittenSecret { value, hosts, scope, description } = written;
+    let written = WrittenSecret { value, hosts, scope, description };
     let (row, is_new) = app.engine.secrets.put(&name, &by, &written).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(respond::json(status, &shown(&row)))
@@ -146,6 +146,7 @@ fn shown((row, uses): &UsedSecret) -> Secret {
         version: row.version,
         description: &row.description,
         hosts: &row.hosts,
+        scope: &row.scope,
         sealed: row.value.key().is_some(),
         times: (row.created_at, row.updated_at),
         by: row.by.as_ref(),

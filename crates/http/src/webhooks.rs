@@ -54,10 +54,11 @@ async fn test(
         None => None,
     };
     // Of a job that cannot be read nothing is filled in.
-    let stored = stored.as_ref().and_then(|spec| spec.as_ref().ok()).map(|spec| &spec.webhook);
+    let stored = stored.as_ref().and_then(|spec| spec.as_ref().ok());
+    let (stored, tags) = (stored.map(|spec| &spec.webhook), stored.map(|spec| &spec.tags));
     let timeout = input.timeout;
     let webhook = input.webhook(stored)?;
-    let secrets = app.engine.secrets.values(&webhook).await?;
+    let secrets = app.engine.secrets.values(&scope, &webhook, tags).await?;
     let TestOutcome { success, status_code, body, truncated, duration_ms, error, phases, request } =
         app.tester.test(webhook, &secrets, timeout).await;
     let answer = TestResponse {

@@ -118,18 +118,31 @@ impl KeyScope {
     /// # Errors
     /// It is an admin's, or there is no tag that is the scope.
     pub fn check(&self, role: Role, scope_tag: Option<&str>) -> Result<(), String> {
-        let values: Vec<_> = self.0.iter().map(|value| format!("{:?}", clip(value))).collect();
-        let given = format!("[{}]", values.join(", "));
+        let given = self.shown();
         if role == Role::Admin {
             return Err(format!(
                 "{given} is given to an admin, who sees all; expected none, or another role"
             ));
         }
-        if scope_tag.is_none() {
-            let why = "is given, and no tag is the scope; expected none, or security.scope_tag in the configuration";
-            return Err(format!("{given} {why}"));
+        self.check_tag(scope_tag)
+    }
+
+    /// Checks that there is a tag that is the scope.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn check_tag(&self, scope_tag: Option<&str>) -> Result<(), String> {
+        if scope_tag.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let why =
+            "is given, and no tag is the scope; expected none, or security.scope_tag in the configuration";
+        Err(format!("{} {why}", self.shown()))
+    }
+
+    fn shown(&self) -> String {
+        let values: Vec<_> = self.0.iter().map(|value| format!("{:?}", clip(value))).collect();
+        format!("[{}]", values.join(", "))
     }
 }
 

@@ -59,6 +59,15 @@ impl Scope {
         }
     }
 
+    /// Whether any job may be within both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self.limit(), other.limit()) {
+            (Some(mine), Some(other)) => mine.tag != other.tag || !mine.values.is_disjoint(&other.values),
+            _ => true,
+        }
+    }
+
     /// Checks that a job with these tags is within it.
     ///
     /// # Errors
@@ -71,8 +80,7 @@ impl Scope {
             Some(value) => format!("{:?} is beyond the scope of your key", clip(value)),
             None => "is missing".to_owned(),
         };
-        let values: Vec<_> = values.iter().map(|value| format!("{value:?}")).collect();
-        Err((field, format!("{found}; expected one of {}", values.join(", "))))
+        Err((field, format!("{found}; expected one of {}", listed(values))))
     }
 }
 
@@ -88,6 +96,16 @@ impl Limit {
     pub fn values(&self) -> &BTreeSet<String> {
         &self.values
     }
+
+    /// The tag and the values, for people.
+    #[must_use]
+    pub fn told(&self) -> (&str, String) {
+        (&self.tag, listed(&self.values))
+    }
+}
+
+fn listed(values: &BTreeSet<String>) -> String {
+    values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod batches;
 mod bounds;
 mod reads;
+mod secrets;
 mod strangers;
 
 use hyper::Method;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chronos_state::{Fire, JobSeq, RunRef};
 use chronos_types::{
-    Concurrency, DurationMs, ExecutionId, JobId, JobName, JobSpec, RetryPolicy, SecretName, Webhook,
+    Concurrency, DurationMs, ExecutionId, JobId, JobName, JobSpec, RetryPolicy, SecretName, Tags, Webhook,
 };
 
 /// A webhook with so many bytes is read ahead of its instant. A larger one is read when its attempt has a
@@ -32,6 +32,8 @@ pub(crate) struct Prepared {
     pub(crate) bytes: usize,
     /// The secrets that its request is made with.
     pub(crate) secrets: BTreeSet<SecretName>,
+    /// Its tags, by which a secret may be for it; where it names none, none.
+    pub(crate) tags: Tags,
 }
 
 /// A version of a job as it was read.
@@ -47,7 +49,8 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Prepares a version of a job.
     pub(crate) fn new(job_id: JobId, spec: JobSpec) -> Self {
-        let JobSpec { name, webhook, retry_policy, timeout, concurrency, .. } = spec;
+        let JobSpec { name, webhook, retry_policy, timeout, concurrency, tags, .. } = spec;
+        let secrets = webhook.secrets();
         let job = Prepared {
             job_id,
             origin: webhook.url.origin().into(),
@@ -56,7 +59,8 @@ impl Loaded {
             retry_policy,
             timeout: webhook.timeout.or(timeout),
             bytes: webhook.request_bytes(VALUE.max(name.as_str().len())),
-            secrets: webhook.secrets(),
+            tags: if secrets.is_empty() { Tags::default() } else { tags },
+            secrets,
             name,
         };
         let bytes = webhook.bytes();

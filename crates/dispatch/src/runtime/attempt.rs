@@ -81,7 +81,7 @@ async fn send(
         Ok(webhook) => webhook,
         Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };
-    let secrets = match secrets.opened(&store, &job.secrets, keyring).await {
+    let secrets = match secrets.opened(&store, &job.secrets, &job.tags, keyring).await {
         Ok(secrets) => secrets,
         Err(why) => return Ok(Outcome::failed(ErrorKind::Secret, why)),
     };

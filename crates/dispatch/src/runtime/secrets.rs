@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chronos_replica::Store;
 use chronos_seal::Keyring;
 use chronos_state::{Reader, SecretRow, StateError};
-use chronos_types::{SecretName, SecretValues};
+use chronos_types::{SecretName, SecretValues, Tags};
 
 use super::questions::PAUSE;
 use crate::core::Recent;
@@ -45,14 +45,15 @@ impl Secrets {
         at_hand.changes += 1;
     }
 
-    /// The secrets that an attempt names, as they are now, opened.
+    /// The secrets that an attempt of a job with these tags names, as they are now, opened.
     ///
     /// # Errors
-    /// One is not there, or this node cannot open it, and why.
+    /// One is not there or not for such a job, or this node cannot open it, and why.
     pub(super) async fn opened(
         &self,
         store: &Store,
         names: &BTreeSet<SecretName>,
+        tags: &Tags,
         keyring: &Keyring,
     ) -> Result<SecretValues, String> {
         let mut values = SecretValues::default();
@@ -64,7 +65,11 @@ impl Secrets {
             None => self.read(store, names).await?,
         };
         for row in rows {
-            let SecretRow { name, hosts, value, key, .. } = &*row;
+            let SecretRow { name, hosts, scope, value, key, .. } = &*row;
+            if !scope.sees(tags.as_map()) {
+                // Whoever sees the run need not see for whom it is.
+                return Err(format!("the secret {name:?} is not for this job, by its tags"));
+            }
             keyring.open_into(&mut values, name, hosts.clone(), value, key.as_ref())?;
         }
         Ok(values)

@@ -105,9 +105,13 @@ impl<I: BatchItems> Portion<I> {
         if let Err((field, why)) = set.check(reader, stored.as_ref(), &spec)? {
             return Ok(Planned::refused(Invalid::one(&field, why)));
         }
-        let is_new = |row: &JobRow| row.job.spec.as_ref().map(|before| &before.webhook) != Ok(&spec.webhook);
+        let is_new = |row: &JobRow| {
+            row.job.spec.as_ref().map(|before| (&before.webhook, &before.tags))
+                != Ok((&spec.webhook, &spec.tags))
+        };
         if stored.as_ref().is_none_or(is_new)
-            && let Err(why) = secrets::check_in(reader, &spec.webhook, "webhook.")?
+            && let Err(why) =
+                secrets::check_in(reader, &self.scope, &spec.webhook, Some(&spec.tags), "webhook.")?
         {
             return Ok(Planned::refused(why));
         }

@@ -365,8 +365,11 @@ impl OperationRunner {
                     Err(ChangeError::Write(error)) => return Err(error.into()),
                     Err(refused) => return Ok(Todo::Not(ItemError::Invalid(refused.to_string()))),
                 }
-                let (webhook, named) = (spec.webhook.clone(), spec.webhook.secret_uses().next().is_some());
-                let look = move |reader: &Reader| secrets::check_in(reader, &webhook, "webhook.");
+                let named = spec.webhook.secret_uses().next().is_some();
+                let (within, webhook, tags) = (scope.clone(), spec.webhook.clone(), spec.tags.clone());
+                let look = move |reader: &Reader| {
+                    secrets::check_in(reader, &within, &webhook, Some(&tags), "webhook.")
+                };
                 if named && let Err(invalid) = self.services.store.read(look).await? {
                     return Ok(Todo::Not(ItemError::Invalid(invalid.to_string())));
                 }

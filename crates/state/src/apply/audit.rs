@@ -257,7 +257,7 @@ fn of_secret(before: &Before, word: &SecretWord) -> Result<Option<Entry>, StateE
     Ok(Some(match word {
         SecretWord::Put(put) => {
             let what = if put.from_version.is_some() { "secret.update" } else { "secret.create" };
-            let next = secrets::told(&put.description, &json!(put.hosts));
+            let next = secrets::told(&put.description, &json!(put.hosts), put.scope.as_ref());
             of(what, &put.name, Written::of_secret(before.spec.as_deref(), &next)?)
         }
         SecretWord::Delete { name } => of("secret.delete", name, Written::default()),

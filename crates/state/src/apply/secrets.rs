@@ -13,6 +13,7 @@ use crate::error::StateError;
 use crate::outcome::{Outcome, Refusal};
 use crate::run::JobSeq;
 use crate::stored::columns::ByColumns;
+use crate::stored::scope::StoredScope;
 use crate::stored::webhook::StoredWebhook;
 use crate::stored::{row, sealing as stored, secret_names};
 
@@ -36,7 +37,7 @@ pub(super) fn word(context: &Context<'_>, word: &SecretWord, by: Option<&By>) ->
 }
 
 fn put(context: &Context<'_>, put: &PutSecret, by: Option<&By>) -> Result<Outcome, StateError> {
-    let PutSecret { name, from_version, description, hosts, value } = put;
+    let PutSecret { name, from_version, description, hosts, scope, value } = put;
     let found = find(context, name)?;
     let (version, created_at) = match (found, from_version) {
         (Some((current, created_at)), Some(from)) if current == *from => (current + 1, created_at),
@@ -48,10 +49,11 @@ fn put(context: &Context<'_>, put: &PutSecret, by: Option<&By>) -> Result<Outcom
         (None, None) => (1, context.at),
     };
     let hosts = serde_json::to_string(hosts).map_err(StateError::encode)?;
+    let scope = scope.as_ref().map(serde_json::to_string).transpose().map_err(StateError::encode)?;
     let ByColumns { kind, id, name: actor, address, note } = by.into();
     row::write(
         context.db,
-        "INSERT OR REPLACE INTO secrets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT OR REPLACE INTO secrets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         row::cells![
             name,
             version,
@@ -64,7 +66,8 @@ fn put(context: &Context<'_>, put: &PutSecret, by: Option<&By>) -> Result<Outcom
             actor,
             address,
             note,
-            value.to_text()
+            value.to_text(),
+            scope
         ],
         row::cells![],
     )?;
@@ -100,21 +103,26 @@ fn find(context: &Context<'_>, name: &str) -> Result<Option<(u64, i64)>, StateEr
 
 /// What is told of a secret that is there, as the audit compares it.
 pub(super) fn facts(context: &Context<'_>, name: &str) -> Result<Option<String>, StateError> {
-    let sql = "SELECT name, description, hosts FROM secrets WHERE name = ?1";
+    let sql = "SELECT name, description, hosts, scope FROM secrets WHERE name = ?1";
     let mut statement = context.db.prepare_cached(sql)?;
     let mut rows = statement.query([name])?;
     let read = |row: &Row<'_>| {
         // What cannot be read is told as nothing.
         let hosts = serde_json::from_str(row.get_ref(2)?.as_str()?).unwrap_or_default();
-        Ok(told(row.get_ref(1)?.as_str()?, &hosts))
+        let scope = row.get_ref(3)?.as_str_or_null()?.and_then(|text| serde_json::from_str(text).ok());
+        Ok(told(row.get_ref(1)?.as_str()?, &hosts, scope.as_ref()))
     };
     rows.next()?.map(|row| row::read("secrets", row, read)).transpose()
 }
 
 /// The same, of what it is to be.
-pub(super) fn told(description: &str, hosts: &Value) -> String {
+pub(super) fn told(description: &str, hosts: &Value, scope: Option<&StoredScope>) -> String {
     let description = (!description.is_empty()).then_some(description);
-    json!({"description": description, "hosts": hosts}).to_string()
+    let mut told = json!({"description": description, "hosts": hosts});
+    if let Some(scope) = scope {
+        told["scope"] = json!(scope);
+    }
+    told.to_string()
 }
 
 fn count(context: &Context<'_>, sql: &str) -> Result<usize, StateError> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::SealedPatch;
 use crate::run::JobSeq;
 use crate::stored::overrides::StoredOverrides;
+use crate::stored::scope::StoredScope;
 use crate::stored::text;
 use crate::stored::webhook::StoredWebhook;
 
@@ -156,6 +157,9 @@ pub struct PutSecret {
     pub description: String,
     /// The hosts that it may go to.
     pub hosts: Vec<String>,
+    /// The jobs that may name it; all where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<StoredScope>,
     /// Its value.
     pub value: Sealed,
 }
@@ -166,9 +170,10 @@ impl SecretWord {
         match self {
             Self::Key(key) | Self::KeyAfterLoss(key) => 100 + key.sealed.weight(),
             Self::Put(put) => {
-                let PutSecret { name, description, hosts, value, .. } = &**put;
+                let PutSecret { name, description, hosts, scope, value, .. } = &**put;
                 let hosts: usize = hosts.iter().map(|host| host.len() + 3).sum();
-                150 + name.len() + description.len() + hosts + value.weight()
+                let scope = scope.as_ref().map_or(0, StoredScope::weight);
+                150 + name.len() + description.len() + hosts + scope + value.weight()
             }
             Self::Delete { name } => 60 + name.len(),
             Self::Fingerprints(key) => 60 + key.weight(),

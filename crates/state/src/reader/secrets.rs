@@ -1,7 +1,7 @@
 //! Named secrets, sealed as they are kept, and the jobs that name them.
 
 use chronos_seal::{KeyId, Sealed, WrappedKey};
-use chronos_types::{By, Millis};
+use chronos_types::{By, Millis, Scope};
 use rusqlite::Row;
 
 use super::connection::Reader;
@@ -9,6 +9,7 @@ use super::page::{self, Candidate, PageLimits, Total};
 use crate::command::SECRETS_SINCE;
 use crate::error::StateError;
 use crate::schema;
+use crate::stored::scope::StoredScope;
 use crate::stored::{columns, row};
 
 /// So many jobs that name a secret are counted, and so many where none of them is listed, as for each of a long list.
@@ -30,6 +31,8 @@ pub struct SecretRow {
     pub description: String,
     /// The hosts that it may go to.
     pub hosts: Vec<String>,
+    /// The jobs that may name it.
+    pub scope: Scope,
     /// Who made this version, where that is known.
     pub by: Option<By>,
     /// Its value.
@@ -48,7 +51,7 @@ pub struct SecretUses {
 }
 
 const COLUMNS: &str =
-    "name, version, created_at, updated_at, description, hosts, kind, id, actor, address, note, value";
+    "name, version, created_at, updated_at, description, hosts, kind, id, actor, address, note, value, scope";
 
 impl Reader {
     /// A secret.
@@ -138,6 +141,8 @@ impl Reader {
 
 fn read(row: &Row<'_>) -> Result<SecretRow, StateError> {
     let hosts = serde_json::from_str(row.get_ref(5)?.as_str()?);
+    let scope = row.get_ref(12)?.as_str_or_null()?.map(serde_json::from_str::<StoredScope>).transpose();
+    let scope = scope.map_err(|_| StateError::Corrupt("what may name it is no scope".to_owned()))?;
     Ok(SecretRow {
         name: row.get(0)?,
         version: row.get(1)?,
@@ -145,6 +150,7 @@ fn read(row: &Row<'_>) -> Result<SecretRow, StateError> {
         updated_at: row.get(3)?,
         description: row.get(4)?,
         hosts: hosts.map_err(|_| StateError::Corrupt("the hosts are no list".to_owned()))?,
+        scope: StoredScope::read(scope.as_ref()),
         by: columns::by(row, 6)?,
         value: sealed(row, 11)?,
         key: None,

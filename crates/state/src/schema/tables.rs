@@ -338,7 +338,7 @@ CREATE INDEX audit_at ON audit (at, seq);
 
 /// What version 2 brings of secrets.
 pub(super) const SECRETS: &str = "
--- Named secrets. hosts: JSON. value: sealed, see crates/seal.
+-- Named secrets. hosts: JSON. value: sealed, see crates/seal. scope: JSON; null where jobs of any may name it.
 CREATE TABLE secrets (
   name TEXT PRIMARY KEY,
   version INTEGER NOT NULL,
@@ -352,6 +352,7 @@ CREATE TABLE secrets (
   address TEXT,
   note TEXT,
   value TEXT NOT NULL,
+  scope TEXT,
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -627,6 +627,7 @@ pub fn secret_put(from_version: Option<u64>, value: &str) -> Command {
         from_version,
         description: from_version.map_or_else(String::new, |_| "posts to \"#alerts\"".into()),
         hosts: vec!["hooks.slack.com".into(), "*.example.com".into()],
+        scope: from_version.map(|_| StoredScope { tag: "team".into(), values: vec!["billing".into()] }),
         value: Sealed::parse(value).unwrap(),
     })))
 }

@@ -49,6 +49,7 @@ fn secret(name: &str, from_version: Option<u64>, value: Sealed) -> Command {
         from_version,
         description: String::new(),
         hosts: vec!["h".into()],
+        scope: None,
         value,
     })))
 }

@@ -28,6 +28,7 @@ fn put_secret(name: &str, from_version: Option<u64>, value: &str) -> Command {
         from_version,
         description: String::new(),
         hosts: vec!["h".into()],
+        scope: None,
         value: sealed(value),
     })))
 }

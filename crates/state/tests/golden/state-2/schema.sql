@@ -274,6 +274,7 @@ CREATE TABLE secrets (
   address TEXT,
   note TEXT,
   value TEXT NOT NULL,
+  scope TEXT,
   sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -3,7 +3,7 @@
 use chronos_seal::{WrappedKey, data_key_of};
 use chronos_state::{
     MAX_SECRETS, PutSecret, Reseal, ResealStep, Resealed, SealCursor, Sealing, SecretRow, SecretUses,
-    SecretWord, Total,
+    SecretWord, StoredScope, Total,
 };
 use chronos_types::Webhook;
 
@@ -113,7 +113,7 @@ impl Model {
     }
 
     fn put_secret(&mut self, put: &PutSecret, by: Option<&By>) -> Outcome {
-        let PutSecret { name, from_version, description, hosts, value } = put.clone();
+        let PutSecret { name, from_version, description, hosts, scope, value } = put.clone();
         let found = self.secrets.get(&name);
         let (current, created_at) = found.map_or((0, self.at), |row| (row.version, row.created_at));
         match from_version {
@@ -131,6 +131,7 @@ impl Model {
             updated_at: self.at,
             description,
             hosts,
+            scope: StoredScope::read(scope.as_ref()),
             by: by.cloned(),
             value,
             key: None,

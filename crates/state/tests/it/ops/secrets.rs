@@ -2,7 +2,7 @@
 
 use chronos_seal::{EncryptionKey, KeyId, Keyring, Owner, WrappedKey, data_key_of};
 use chronos_state::{
-    PutSecret, Reseal, ResealStep, Resealed, SealCursor, SecretWord, StoredSealed, StoredSpec,
+    PutSecret, Reseal, ResealStep, Resealed, SealCursor, SecretWord, StoredScope, StoredSealed, StoredSpec,
 };
 
 use super::*;
@@ -116,6 +116,8 @@ pub(super) fn command(secret: Secret, model: &Model, at: Millis) -> Command {
                 },
                 description: last.map(|version| version.to_string()).unwrap_or_default(),
                 hosts: vec!["h".into(), format!("*.{at}")],
+                scope: last
+                    .map(|version| StoredScope { tag: "team".into(), values: vec![version.to_string()] }),
                 name,
                 value,
             }))
