@@ -43,6 +43,12 @@ async fn start() -> Server {
         (status["cluster_version"].as_u64().unwrap() >= 2).then_some(())
     })
     .await;
+    // The node says which tag it has right after its start.
+    until("what teams do to be counted", || async {
+        let stats = ask(&server, "web", Method::GET, "/stats").await.ok(200);
+        stats["since"].is_string().then_some(())
+    })
+    .await;
     server
 }
 

@@ -92,7 +92,7 @@ fn said(reply: &Reply, asked: [&str; 3]) -> (u16, String) {
         body = body.replace(text, name);
     }
     let timeless = |mut value: Value| {
-        for when in ["as_of", "from", "to", "window"] {
+        for when in ["as_of", "from", "to", "window", "since"] {
             value.as_object_mut().map(|fields| fields.remove(when));
         }
         value.to_string()
