@@ -41,7 +41,8 @@ impl Facets {
         Self { services, search }
     }
 
-    /// The commonest hundred, of the jobs of a scope. Hosts and time zones are counted beside the state, so some jobs may not be counted yet.
+    /// The commonest hundred, of the jobs of a scope. Hosts and time zones are counted beside the state, so some jobs may
+    /// not be counted yet.
     ///
     /// # Errors
     /// Too many others ask, or the storage failed.

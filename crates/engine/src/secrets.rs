@@ -99,7 +99,8 @@ impl Secrets {
     /// and whether it is new.
     ///
     /// # Errors
-    /// No tag is the scope and it has one, there are as many as may be, what is on record cannot be opened by this node, or the write failed.
+    /// No tag is the scope and it has one, there are as many as may be, what is on record cannot be opened by this node, or
+    /// the write failed.
     pub async fn put(
         &self,
         name: &SecretName,

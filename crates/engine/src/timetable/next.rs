@@ -13,7 +13,8 @@ const MOST_COUNTED: u64 = 5_000_000;
 
 impl Timetable {
     /// The runs from one instant on up to another, both included, the earliest first and those of one instant in the
-    /// order of their jobs: at most so many, of all jobs or of those that are given in order. Each job is asked for its first run, and those of the earliest for more.
+    /// order of their jobs: at most so many, of all jobs or of those that are given in order. Each job is asked for its
+    /// first run, and those of the earliest for more.
     pub(crate) fn next(
         &self,
         among: Option<&[JobSeq]>,
